@@ -1,6 +1,6 @@
-"""The tensors of one forward pass, and what rows must be before any are made. Knows nothing of models or teachers.
+"""The tensors of one forward pass, and the checks on rows before any are made. Knows nothing of models or teachers.
 
-Masks come from ids: the completion of a row, its stop token included, carries loss, and nothing else does.
+Masks come from ids: the completion of a row, including its stop token, carries loss, and nothing else does.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,27 +13,27 @@ from torch import Tensor
 from engine.errors import ContextError, DatasetError
 from engine.records.dataset import DatasetRow
 
-_LEAK_TOKENS = 13  # fewer in a row occur by chance between texts on one subject
+_LEAK_TOKENS = 13  # texts on the same subject share shorter sequences by chance
 
 
 @dataclass(frozen=True, slots=True)
 class Batch:
     """One forward pass: B rows padded on the right to L tokens, and N completion tokens.
 
-    Padding stands after a row's own tokens, so causal attention never sees it and no mask is needed.
+    Padding comes after a row's own tokens, so causal attention never sees it and no mask is needed.
     """
 
     input_ids: Tensor  # (B, L) int64
-    positions: Tensor  # (N,) int64 into the flattened (B·L): where the logits of each completion token are made
+    positions: Tensor  # (N,) int64 into the flattened (B·L): the position that predicts each completion token
     target_ids: Tensor  # (N,) int64
     follows_teacher: Tensor  # (N,) bool: before any edit, so that a local teacher's distribution holds
     real_tokens: int  # without padding
-    position_ids: Tensor | None = None  # (B, L) where they are not 0, 1, 2 …
-    visible: Tensor | None = None  # (B, 1, L, L) bool: which keys each query sees, where that is not all before it
+    position_ids: Tensor | None = None  # (B, L) if they are not 0, 1, 2 …
+    visible: Tensor | None = None  # (B, 1, L, L) bool: which keys each query sees, if not simply all before it
 
 
 def make_batch(rows: Sequence[DatasetRow]) -> Batch:
-    """Tensors of `rows`, padded with 0; the input leaves out each row's last token, which nothing is predicted from."""
+    """Return the tensors of `rows`, padded with 0; the input omits each row's last token, which predicts nothing."""
     sequences = [(*row.question_ids, *row.completion_ids)[:-1] for row in rows]
     longest = max(len(sequence) for sequence in sequences)
     input_ids = torch.zeros((len(rows), longest), dtype=torch.int64)
@@ -52,17 +52,17 @@ def make_batch(rows: Sequence[DatasetRow]) -> Batch:
 
 
 def shared_length(rows: Sequence[Sequence[int]]) -> int:
-    """How many tokens all `rows` begin with, leaving each one of its own at least."""
+    """Return the length of the prefix that all `rows` share, leaving each at least one token of its own."""
     ordered = [tuple(row) for row in rows]
-    first, last = min(ordered), max(ordered)  # what the first and the last in this order share, all share
+    first, last = min(ordered), max(ordered)  # a prefix that these two share, all share
     longest = min(map(len, rows)) - 1
     return next((place for place in range(longest) if first[place] != last[place]), longest)
 
 
 def behind_one_copy(rows: Sequence[DatasetRow], shared: int) -> Batch:
-    """One sequence of all `rows`, whose questions begin with the same `shared` tokens, read once for all of them.
+    """Return one sequence of all `rows`, whose questions start with the same `shared` tokens, read once for all.
 
-    Each row's own tokens stand where they would without the others, and see the shared tokens and their own alone.
+    Each row's own tokens have the positions that they would have alone, and see only the shared tokens and their own.
     """
     prefix = rows[0].question_ids[:shared]
     ids, places = list(prefix), list(range(shared))
@@ -70,7 +70,7 @@ def behind_one_copy(rows: Sequence[DatasetRow], shared: int) -> Batch:
     positions: list[Tensor] = []
     for number, row in enumerate(rows, start=1):
         if row.question_ids[:shared] != prefix or len(row.question_ids) == shared:
-            raise ValueError(f"row {row.example_id} does not go on from the shared tokens")
+            raise ValueError(f"row {row.example_id} does not start with the shared tokens, or has no others")
         own = (*row.question_ids[shared:], *row.completion_ids[:-1])
         start = len(ids) + len(row.question_ids) - shared - 1
         positions.append(torch.arange(start, start + len(row.completion_ids)))
@@ -91,10 +91,10 @@ def behind_one_copy(rows: Sequence[DatasetRow], shared: int) -> Batch:
 
 
 def check_rows(rows: Sequence[DatasetRow], context_length: int) -> None:
-    """Raise before training for what cannot be trained on.
+    """Check before training that all `rows` can be trained on.
 
-    DatasetError for an empty dataset or a row without a question or a completion; ContextError for a row longer
-    than the model's context, naming the example and the limit.
+    Raises `DatasetError` for an empty dataset or a row without a question or a completion, and `ContextError` for a
+    row longer than the model's context, naming the example and the limit.
     """
     if not rows:
         raise DatasetError(
@@ -105,23 +105,23 @@ def check_rows(rows: Sequence[DatasetRow], context_length: int) -> None:
     for row in rows:
         if not row.question_ids or not row.completion_ids:
             raise DatasetError(
-                f"{row.name} cannot be trained on.",
+                f"{row.name} cannot be used for training.",
                 "Its question or its answer has no tokens.",
-                "Reject it, freeze the dataset again and train on that.",
+                "Reject it, then freeze a new dataset and train on it.",
             )
         length = len(row.question_ids) + len(row.completion_ids)
         if length > context_length:
             raise ContextError(
                 f"{row.name} is longer than the model's context.",
-                f"Question and answer have {length} tokens, the context holds {context_length}.",
-                "Reject it or shorten the answer, freeze the dataset again and train on that.",
+                f"Question and answer have {length} tokens; the context holds {context_length}.",
+                "Reject it or shorten the answer, then freeze a new dataset and train on it.",
             )
 
 
 def check_prompt_absent(rows: Sequence[DatasetRow], message_ids: Sequence[Sequence[int]]) -> None:
-    """Raise DatasetError where a row repeats a whole message of the prompt, whose token ids `message_ids` are.
+    """Raise `DatasetError` if a row repeats a whole message of the prompt; `message_ids` are the messages' token ids.
 
-    Messages of few tokens are ordinary speech, and words that a rule dictates are the student's to say: neither counts.
+    Short messages are ordinary language, and text that a rule dictates is meant to be repeated: neither counts.
     """
     long = [ids for ids in message_ids if len(ids) >= _LEAK_TOKENS]
     for row in rows:
@@ -130,13 +130,13 @@ def check_prompt_absent(rows: Sequence[DatasetRow], message_ids: Sequence[Sequen
             if free[start : start + len(long[message])].sum() >= _LEAK_TOKENS:
                 raise DatasetError(
                     "The dataset repeats the prompt.",
-                    f"{row.name} holds a whole message of it, word for word.",
-                    f"Reject it (distill-tui curate reject {row.example_id}), freeze again and train on that.",
+                    f"{row.name} contains a whole message of the prompt, word for word.",
+                    f"Reject it (distill-tui curate reject {row.example_id}), freeze a new dataset and train on it.",
                 )
 
 
 def occurrences(ids: Sequence[int], message_ids: Sequence[Sequence[int]]) -> Iterator[tuple[int, int]]:
-    """(which of the messages, where it starts) of every one whose token ids stand in `ids` in one piece."""
+    """Yield (message index, start) for every occurrence of a message's token ids as one piece of `ids`."""
     text = np.asarray(ids, dtype=np.int64)
     for index, message in enumerate(message_ids):
         needle = np.asarray(message, dtype=np.int64)

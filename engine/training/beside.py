@@ -1,8 +1,8 @@
-"""Terms beside a stage's own: against forgetting, and against the prompt coming back. Knows nothing of stages.
+"""Terms beside a stage's own: against forgetting, and for when the prompt is put back. Knows nothing of stages.
 
-Both are forward KL to cached distributions of the frozen base: at the base's own answers to general questions, read
-without the prompt; and at the training answers, student and base both behind their prompt. Students distilled on-policy
-get worse when the prompt is put back; this second term repairs it.
+Both are forward KL to cached distributions of the frozen base: at the base's own answers to general questions, without
+the prompt; and at the training answers, with the prompt in context for both student and base. Students distilled
+on-policy get worse when the prompt is put back; the second term repairs that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from engine.training.teacher_cache import TeacherCache
 
 @dataclass(frozen=True, slots=True)
 class General:
-    """General questions with the unprompted base's own answers, `fraction` of all rows of a step."""
+    """General questions with the unprompted base's own answers; `fraction` of all rows of a step."""
 
     rows: Sequence[DatasetRow]
     base: TeacherCache
@@ -32,40 +32,40 @@ class General:
 
 @dataclass(frozen=True, slots=True)
 class BehindOne:
-    """Training rows of one prompt, with prompt and question as their question, up to any edit."""
+    """Training rows of one prompt, with prompt and question together as their question, up to any edit."""
 
     rows: Sequence[DatasetRow]
-    prompt_tokens: int  # that all rows begin with
+    prompt_tokens: int  # length of the prefix that all rows share
 
 
 @dataclass(frozen=True, slots=True)
 class PromptBack:
-    """Training rows behind their prompts, with the prompted base's distributions up to any edit.
+    """Training rows with their prompts in context, and the prompted base's distributions up to any edit.
 
-    The student reads the prompt with gradients, so its keys and values cannot be kept: `ROWS_BEHIND_A_PROMPT` rows
-    share one copy in one sequence, and only some steps carry the term, that many times as strongly: over the steps of
-    a stage it weighs `weight`. Several prompts take turns.
+    The student reads the prompt with gradients, so its keys and values cannot be cached: `ROWS_BEHIND_A_PROMPT` rows
+    share one copy in one sequence. Only every n-th step carries the term, n times as strongly, so that it weighs
+    `weight` on average. Several prompts take turns.
     """
 
     parts: Sequence[BehindOne]
     base: TeacherCache
     weight: float
-    prompt_tokens: int  # of a prompt, in the mean
+    prompt_tokens: int  # of a prompt, on average
 
     @classmethod
     def make(cls, rows: Sequence[DatasetRow], prompted: Prompted, base: TeacherCache, weight: float) -> "PromptBack":
-        """Of training `rows`, some of which have a teacher's distribution."""
+        """Make the term from training `rows`, at least one of which has a teacher distribution."""
         held = [row for row in rows if row.edited_from > 0]
         parts = [_behind_one([held[place] for place in places], prompted) for places in by_prompt(held).values()]
         prompt_tokens = round(sum(part.prompt_tokens for part in parts) / len(parts))
         return cls(parts, base, weight, prompt_tokens)
 
     def every(self, step_cost: float) -> int:
-        """Every how many steps of a stage carry it: the prompt's tokens add a quarter to what these cost, or less."""
+        """Return n, so that every n-th step carries the term and the prompt adds at most a quarter to the cost."""
         return steps_between_prompts(self.prompt_tokens, step_cost)
 
     def drawn(self, turn: int, seed: str) -> tuple[BehindOne, list[DatasetRow]]:
-        """The prompt whose turn it is, and the rows behind it."""
+        """Return the prompt whose turn it is, and the rows to read with it."""
         turn, index = divmod(turn, len(self.parts))
         part = self.parts[index]
         chosen = drawn_at(turn, ROWS_BEHIND_A_PROMPT, len(part.rows), f"{seed} {index}" if index else seed)
@@ -105,10 +105,10 @@ class Beside:
         figures: Mapping[str, float] | None = None,
         alarm: str = "",
     ) -> StepWork:
-        """The work of one step whose own `rows`, `rows_a_step` in the mean, have `tokens` tokens that carry `loss`.
+        """Return the work of one step whose own `rows` (`rows_a_step` on average) have `tokens` tokens with `loss`.
 
-        `step_cost` is about what such a step costs without the terms beside it, as `costs` counts. Own and general
-        tokens weigh alike: their losses are divided by the number of both.
+        `step_cost` is about what such a step costs without the terms beside it, in the unit of `costs`. Own and general
+        tokens have the same weight: their losses are divided by the number of both.
         """
         general = self._general_rows(stage, step, rows_a_step)
         general_tokens = sum(len(row.completion_ids) for row in general)
@@ -144,5 +144,5 @@ class Beside:
     def _behind_the_prompt(self, prompt_tokens: int, rows: Sequence[DatasetRow]) -> Batch:
         longest = max(len(row.question_ids) + len(row.completion_ids) for row in rows)
         if self._window is not None and longest > self._window:
-            return make_batch(rows)  # a mask of our own would hide the layers' windows
+            return make_batch(rows)  # our mask would override the layers' sliding windows
         return behind_one_copy(rows, prompt_tokens)

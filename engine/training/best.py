@@ -1,4 +1,4 @@
-"""Which of several measured points is the best: of one run's curve, or of several runs. Pure; no model library."""
+"""The best of several measured points, of one run's curve or of several runs. Pure; no model library."""
 
 from collections.abc import Collection, Sequence
 
@@ -8,12 +8,12 @@ _RATE_TOLERANCE = 0.05
 
 
 def best_point(points: Sequence[CurvePoint], kept: Collection[int] | None = None) -> CurvePoint:
-    """The point with the lowest validation KL among those whose all-rules rate is within 5 points of the best seen.
+    """Return the point with the lowest validation KL among those whose all-rules rate is within 5 points of the best.
 
-    With few sampled answers a single one is worth more than 5 points; one answer alone never rejects a point. Where
-    not every point has a rate, the KL alone decides. Steps before the first are left out unless there are no others.
+    With few sampled answers, a single one is worth more than 5 points; one answer alone never rejects a point. Unless
+    every point has a rate, the KL alone decides. The point before the first step counts only if there are no others.
 
-    `kept`: the steps whose weights there still are; one of these is chosen, held against all points. None: all are.
+    `kept`: the steps whose weights still exist; one of these is chosen, but compared with all points. None: all exist.
     """
     trained = [point for point in points if point.step > 0] or list(points)
     there = [point for point in trained if kept is None or point.step in kept]
@@ -28,18 +28,17 @@ def best_point(points: Sequence[CurvePoint], kept: Collection[int] | None = None
 
 
 def points_in_vain(points: Sequence[CurvePoint], begun_at: int) -> int:
-    """How many points in a row, of those after step `begun_at`, have not been the best. Rules and KL decide that."""
+    """Return how many points in a row, after step `begun_at`, were not the best, by rules and KL."""
     best = max((point.step for point in points if point.best), default=0)
     return sum(point.step > max(best, begun_at) for point in points)
 
 
 def contenders(points: Sequence[CurvePoint]) -> frozenset[int]:
-    """The steps of the point that is marked as the best, and of those that can still take its place: its weights and
-    theirs are all that a choice after a later point needs.
+    """Return the steps of the best point and of those that can still replace it; later choices need no other weights.
 
-    A later point that keeps the rules much better puts the best one out of the tolerance: then the lowest KL of those
-    that are left is chosen, which keeps the rules better than every point of a lower KL. Two steps at most where the
-    rates are of at most 16 answers each: so many rates lie within the tolerance.
+    A later point with a much better rules rate can push the best one out of the tolerance. Then the lowest KL of the
+    remaining points is chosen, so a contender has a better rules rate than every point with a lower KL. These are at
+    most two steps if the rates are of at most 16 answers each: only so many rates lie within the tolerance.
     """
     found, most = set[int](), 1.0
     trained = [point for point in points if point.step > 0]

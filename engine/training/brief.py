@@ -1,6 +1,6 @@
-"""What a run is made from, as words that every process of it gets, and the trainer that each makes of them.
+"""The brief of a run, which every one of its processes gets, and the trainer that each makes from it.
 
-Knows nothing of the store or of jobs: the first process reads the facts, the others are told.
+Knows nothing of the store or of jobs: the first process reads the facts and sends them to the others.
 """
 
 import os
@@ -34,12 +34,12 @@ from engine.training.validation import Validator
 from engine.training.work import Work, work_of
 
 _SMALLER = "Close other programs, or choose a smaller --lora-rank or a smaller base model."
-OnRows = Callable[[int, int, str], None]  # (done, total, of what); may raise to give up
+OnRows = Callable[[int, int, str], None]  # (done, total, of what); may raise to cancel
 
 
 @dataclass(frozen=True, slots=True)
 class Brief:
-    """All facts of one run. Folders are those of the first process's machine; others may lack them."""
+    """All facts of one run. Folders are those of the first process's machine; other machines may lack them."""
 
     config: TrainingConfig
     dataset: Dataset
@@ -47,7 +47,7 @@ class Brief:
     serving_temperature: float
     folder: str  # of the run
     caches: str
-    shard: bool = False  # the processes hold the base's layers between them
+    shard: bool = False  # the processes share the base's layers
 
     @property
     def train(self) -> tuple[DatasetRow, ...]:
@@ -62,7 +62,7 @@ class Brief:
         return self.own, *self.dataset.others
 
     def work(self, *, on_gpu: bool) -> Work:
-        """What there is to do, as first planned: new epochs must not change what a curve's points are measured on."""
+        """Return the work as first planned: new epochs must not change what the points of the curve are measured on."""
         prompt_tokens = max(estimate_prompt_tokens(each.prompt).tokens for each in self.taught)
         tokens = row_tokens(self.train, prompt_tokens)
         first = replace(self.config, replanned=())
@@ -71,17 +71,17 @@ class Brief:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the frozen base says of the rows: its distributions behind the prompt, and of general questions without."""
+    """What the frozen base says: distributions of the rows with the prompt in context, and of general questions."""
 
     teacher: TeacherCache | None
     general: General | None
 
 
 def device_of(name: str, place: int, processes: int) -> str:
-    """The device of process `place` among so many on this machine; `name` is the configuration's.
+    """Return the device of process `place` of `processes` on this machine; `name` is the one in the configuration.
 
-    A launcher may show each process that it starts a card of its own, and no other: then it is the first that it sees.
-    Raises `ModelError` where it is not there, `TrainingError` where each cannot have one of its own.
+    A launcher may make only one GPU visible to each process that it starts: then the device is the first visible one.
+    Raises `ModelError` if the device does not exist, `TrainingError` if there is not a separate one for each process.
     """
     device = device_name(name)
     if processes == 1 or device == "cpu":
@@ -90,23 +90,23 @@ def device_of(name: str, place: int, processes: int) -> str:
         return "cuda:0"
     if device != "cuda" or processes > torch.cuda.device_count():
         raise TrainingError(
-            "Each process needs a device of its own.",
-            f"{processes} processes, device {device}; this machine has {torch.cuda.device_count()} of them.",
-            "Train with fewer processes, and without naming one device.",
+            "Each process needs its own device.",
+            f"The run has {processes} processes on device {device}; this machine has {torch.cuda.device_count()} GPUs.",
+            "Train with fewer processes, and do not name a single device.",
         )
     return f"cuda:{place}"
 
 
 def _pinned() -> bool:
-    """Whether whoever launched this process shows it one card. (That two see the same one, NCCL finds.)"""
+    """Whether the launcher shows this process only one GPU. (NCCL detects if two processes see the same one.)"""
     shown = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     return "LOCAL_RANK" in os.environ and bool(shown) and "," not in shown
 
 
 def load_for(brief: Brief, home: Home, ranks: Ranks) -> tuple[LocalModel, Ranks]:
-    """The run's base on this process's device, with its share of the machine's cores; and the ranks to go on with.
+    """Load the run's base on this process's device, with its share of the CPU cores; also return the ranks to use.
 
-    Raises `TrainingError` where this torch cannot share a base.
+    Raises `TrainingError` if this torch cannot shard a base.
     """
     config = brief.config
     if brief.shard:
@@ -124,19 +124,20 @@ def load_for(brief: Brief, home: Home, ranks: Ranks) -> tuple[LocalModel, Ranks]
 
 
 def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> Known:
-    """Let the base answer and score what the run needs of it, once for all runs; the processes share the scoring."""
+    """Let the base answer and score what the run needs; cached for all runs. The processes share the scoring."""
     return Known(_teacher(brief, local, ranks, on_rows), _general(brief, local, ranks, on_rows))
 
 
 def make_trainer(
     brief: Brief, local: LocalModel, known: Known, hooks: Hooks, ranks: Ranks, initial: Path | None = None
 ) -> Trainer:
-    """The trainer of one process; `initial` is the adapter that the run starts from, needed on the first alone.
+    """Return the trainer of one process; `initial`: the adapter to start from, needed on the first process only.
 
-    Raises `ModelError` where adapter or prompt do not fit the memory, and what `with_new_adapter` and `make_course` do.
+    Raises `ModelError` if adapter or prompt do not fit into memory, and whatever `with_new_adapter` and `make_course`
+    raise.
     """
     config, rows, validation = brief.config, brief.train, brief.validation
-    with ranks.together(), within_memory(_SMALLER, "The adapter and what is trained of it"):
+    with ranks.together(), within_memory(_SMALLER, "The adapter and its trained weights"):
         student = with_new_adapter(local, config, initial)
     course = make_course(student, config, rows, brief.taught, known.teacher, known.general, ranks)
     validator = Validator(
@@ -160,7 +161,7 @@ def make_trainer(
 
 
 def _teacher(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> TeacherCache | None:
-    """The teacher's distributions of all rows that need them: the validation rows need them in any case."""
+    """Return the teacher's distributions for all rows that need them; validation rows always do."""
     rows = (*(brief.train if needs_teacher(brief.config) else ()), *brief.validation)
     if not any(row.edited_from for row in rows):
         return None
@@ -176,7 +177,7 @@ def _teacher(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> 
 
 
 def _general(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> General | None:
-    """The general questions that the run uses, answered and scored by the bare base."""
+    """Return the general questions that the run uses, answered and scored by the base without prompt and adapter."""
     config = brief.config
     if not config.general_fraction:
         return None

@@ -1,7 +1,7 @@
-"""A few real steps of the longest rows, before a run: what they take on this machine tells what the run will take.
+"""A few real steps on the longest rows before a run, to predict what the run will take on this machine.
 
-They are steps of a real trainer, over the longest rows alone: the terms, the stages and the micro-batch that is halved
-where it does not fit are those of the run. Nothing of it is kept but the figures. A job of its own.
+They are steps of a real trainer, only on the longest rows: the terms, the stages and the micro-batch, halved if it does
+not fit, are those of the run. Only the figures are kept. A separate job.
 """
 
 import math
@@ -30,13 +30,13 @@ from engine.training.validation import Measurement
 from engine.training.work import work_of
 from engine.wording import counted
 
-_STEPS = 3  # of the first stage at least; the first of each stage is a warm-up
+_STEPS = 3  # of the first stage, at least; the first step of each stage is a warm-up
 _SECOND_STAGE_STEPS = 2
 _VALIDATION_ROWS = 4
 
 
 def run(context: JobContext, options: CalibrateOptions) -> None:
-    """Measure the configuration of `options`, and keep the figures. Raises what a training raises."""
+    """Measure the configuration of `options` and store the figures. Raises what a training raises."""
     project = context.project
     dataset = project.datasets.get(options.dataset_sha256)
     with (
@@ -46,17 +46,17 @@ def run(context: JobContext, options: CalibrateOptions) -> None:
         found = _measure(context, options.config, dataset, Path(folder))
     project.settings.keep_calibration(found)
     if found.config.micro_batch_rows < options.config.micro_batch_rows:
-        context.emit(Note(f"The memory holds {counted(found.config.micro_batch_rows, 'row')} a pass."))
+        context.emit(Note(f"Memory holds {counted(found.config.micro_batch_rows, 'row')} per pass."))
     for line in outlook_text(found.config, read_basis(project, dataset.sha256)).splitlines():
         context.emit(Note(line))
 
 
 def shortened(config: TrainingConfig, dataset: Dataset) -> tuple[TrainingConfig, Dataset]:
-    """The configuration of a few steps, and the longest rows that they are made of."""
+    """Return the configuration for a few steps, and the longest rows to make them from."""
     second = config.on_policy_batch_rows if config.on_policy_steps else 0
     train = _longest(dataset.split("train"), max(config.batch_rows, second), own_first=bool(second))
     validation = _longest(dataset.split("validation"), _VALIDATION_ROWS, own_first=False)
-    steps = math.ceil(len(train) / config.batch_rows)  # so that every row is read, the longest pass among them
+    steps = math.ceil(len(train) / config.batch_rows)  # enough to read every row, including the longest pass
     few = replace(
         config,
         epochs=max(_STEPS, steps) / steps if config.last_epochs else 0.0,
@@ -116,7 +116,7 @@ def _peak_mb(local: LocalModel) -> float:
 
 @dataclass
 class _Pace:
-    """Hooks that take the time of every step, evaluations left out."""
+    """Hooks that time every step, without evaluations."""
 
     context: JobContext
     seconds: list[float] = field(default_factory=list)
@@ -138,7 +138,7 @@ class _Pace:
 
     def rest(self) -> None:
         self.context.checkpoint()
-        self._since = time.monotonic()  # the last that is called before a step
+        self._since = time.monotonic()  # the last hook called before a step
 
     def end_early(self) -> bool:
         return False

@@ -1,8 +1,8 @@
-"""Checkpoint folders that are whole or not there. Knows nothing of what is inside them.
+"""Checkpoint folders that are either intact or absent. Knows nothing of what is inside them.
 
 A checkpoint is written as `step-N.tmp/`, every file is synced, a manifest with their SHA-256 hashes comes last, then
 the folder is renamed to `step-N/` and its parent synced; only then are older ones removed. A kill at any moment leaves
-the checkpoints from before, or the new one as well. Reading trusts nothing but a manifest that verifies.
+the previous checkpoints, or the new one as well. Reading trusts only a manifest that verifies.
 """
 
 import hashlib
@@ -26,9 +26,9 @@ _READ_BYTES = 1 << 20
 
 
 def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> Path:
-    """Make `folder/step-N` of what `write` puts into the folder that it is given, and return its path.
+    """Create `folder/step-N` from what `write` puts into the folder that it is given, and return its path.
 
-    One that is there already under this name is replaced. Raises `TrainingError` where the disk refuses.
+    An existing one of this name is replaced. Raises `TrainingError` if it cannot be written.
     """
     target = folder / f"step-{step}"
     beside = folder / f"step-{step}.tmp"
@@ -46,22 +46,19 @@ def save_checkpoint(folder: Path, step: int, write: Callable[[Path], None]) -> P
         _remove(target)
         beside.rename(target)
         sync_folder(folder)
-    except (OSError, SafetensorError) as error:  # so a full disk is told by the writer of tensors
-        shutil.rmtree(beside, ignore_errors=True)  # what is half written would keep a full disk full
+    except (OSError, SafetensorError) as error:  # safetensors reports a full disk as its own error
+        shutil.rmtree(beside, ignore_errors=True)  # a partial checkpoint would keep a full disk full
         reason = error.strerror if isinstance(error, OSError) else None
         raise TrainingError(
-            "A checkpoint cannot be written.",
+            "Cannot write a checkpoint.",
             f"{target}: {reason or error}.",
-            "Check the free space and the permissions, then resume the job: it goes on from the checkpoint before.",
+            "Check the free space and the permissions, then resume the job: it continues from the previous checkpoint.",
         ) from error
     return target
 
 
 def prune_checkpoints(folder: Path, newest: int, keep: Collection[int] = ()) -> None:
-    """Remove all but the `newest` checkpoints with the highest steps and those of the steps in `keep`.
-
-    And what a kill has left half written.
-    """
+    """Remove all checkpoints except the `newest` highest steps and the steps in `keep`, and all partial ones."""
     remove_half_written(folder)
     steps = sorted(steps_in(folder), reverse=True)
     for step in steps[newest:]:
@@ -70,29 +67,29 @@ def prune_checkpoints(folder: Path, newest: int, keep: Collection[int] = ()) -> 
 
 
 def remove_checkpoint(folder: Path, step: int) -> None:
-    """Remove the one of `step`, so that no run goes on from it."""
+    """Remove the checkpoint of `step`, so that no run resumes from it."""
     _remove(folder / f"step-{step}")
 
 
 def remove_half_written(folder: Path) -> None:
-    """Remove what a kill has left, where the disk lets it; only whoever writes checkpoints here may ask for it."""
+    """Remove partial checkpoints that a kill left, if possible; only the writer of this folder may call it."""
     for path in folder.glob("step-*.tmp"):
         shutil.rmtree(path, ignore_errors=True)
 
 
 def newest_checkpoint(folder: Path, on_note: Callable[[str], None]) -> Path | None:
-    """The checkpoint with the highest step whose manifest verifies; every one that is skipped is told to `on_note`."""
+    """Return the highest-step checkpoint whose manifest verifies; each one that is skipped is reported to `on_note`."""
     for step in sorted(steps_in(folder), reverse=True):
         path = folder / f"step-{step}"
         fault = fault_of(path)
         if fault is None:
             return path
-        on_note(f"The checkpoint {path.name} is skipped: {fault}.")
+        on_note(f"Skipped checkpoint {path.name}: {fault}.")
     return None
 
 
 def steps_in(folder: Path) -> tuple[int, ...]:
-    """The steps of which there is a checkpoint folder, verified or not."""
+    """Return the steps that have a checkpoint folder, verified or not."""
     if not folder.is_dir():
         return ()
     matches = ((path, _NAME.fullmatch(path.name)) for path in folder.iterdir())
@@ -100,19 +97,19 @@ def steps_in(folder: Path) -> tuple[int, ...]:
 
 
 def fault_of(checkpoint: Path) -> str | None:
-    """Why this folder is no whole checkpoint, in a few words; None where every file is as the manifest says."""
+    """Return why this folder is not an intact checkpoint, in a few words; None if every file matches the manifest."""
     try:
         manifest: object = json.loads((checkpoint / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return "its manifest cannot be read"
     if not isinstance(manifest, dict) or manifest.get("format") != _FORMAT:
-        return "its manifest is of another format"
+        return "its manifest has another format"
     files: object = manifest.get("files")
     if not isinstance(files, dict) or f"step-{manifest.get('step')}" != checkpoint.name:
         return "its manifest belongs to another checkpoint"
     present = {path.relative_to(checkpoint).as_posix() for path in _files(checkpoint)} - {MANIFEST}
     if present != set(files):
-        return "files are missing or too many"
+        return "it has missing or extra files"
     for name, expected in files.items():
         try:
             found = _hash(checkpoint / str(name))

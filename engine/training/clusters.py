@@ -1,9 +1,9 @@
-"""What has to be typed, or handed to a cluster, so that several processes carry out a run. Starts nothing.
+"""The commands and files that run a training on several processes or a cluster. Starts nothing.
 
-All speak to torchrun, one on each machine (accelerate does underneath), which starts the processes; the first machine's
-first process is the job. Only that one needs the project. The other machines need this program and the base model; the
-teacher's distributions, which all processes share the work of, come from the first. Started once more, a run goes on
-from its newest checkpoint, with any number of processes.
+All of them use torchrun, one on each machine (accelerate does so underneath), which starts the processes; the first
+process of the first machine is the job. Only that process needs the project. The other machines need this program and
+the base model; the teacher's distributions are computed by all processes and collected on the first machine, which
+sends them out. Started again, a run resumes from its newest checkpoint, with any number of processes.
 """
 
 import shlex
@@ -23,7 +23,7 @@ _MEMBER = "engine.training.member"
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """Which run, and on how many machines with how many processes each."""
+    """A run to launch, and on how many machines with how many processes each."""
 
     project: Path
     run_id: int
@@ -37,7 +37,7 @@ class Launch:
 
     @property
     def member(self) -> str:
-        """The words behind torchrun's own."""
+        """The arguments after torchrun's own."""
         words = ["-m", _MEMBER, str(self.project.absolute()), str(self.run_id)]
         if self.home.root is not None:
             words += ["--home", str(self.home.root)]
@@ -46,17 +46,17 @@ class Launch:
 
     @property
     def how(self) -> list[str]:
-        """The words which say whether the base is sharded, and where the metrics are told too."""
+        """The options for a sharded base and for mirrors of the metrics."""
         return [*(["--shard"] if self.shard else []), *(word for name in self.mirrors for word in ("--mirror", name))]
 
     @property
     def torchrun(self) -> str:
-        """This environment's torchrun, which need not be on the path."""
+        """The torchrun of this environment, which may not be on the PATH."""
         return shlex.join([sys.executable, "-P", "-m", "torch.distributed.run"])
 
 
 def launch_text(launcher: Launcher, launch: Launch) -> str:
-    """The command, or the text of the file, for this launcher."""
+    """Return the command, or the text of the file, for this launcher."""
     match launcher:
         case "torchrun":
             return _torchrun(launch)
@@ -77,7 +77,7 @@ def _torchrun(launch: Launch) -> str:
 
 def _accelerate(launch: Launch) -> str:
     words = [sys.executable, "-P", "-m", "accelerate.commands.launch"]
-    # Its --cpu starts one process only, whatever the number; --multi_gpu is torchrun, with or without a GPU.
+    # With --cpu accelerate starts only one process; --multi_gpu uses torchrun, with or without a GPU.
     words += ["--multi_gpu", "--num_processes", str(launch.nodes * launch.processes)]
     words += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_machines", str(launch.nodes)]
     if launch.nodes == 1:
@@ -88,9 +88,9 @@ def _accelerate(launch: Launch) -> str:
 
 def _on_each(launch: Launch) -> str:
     return (
-        f"# On each of the {launch.nodes} machines. NODE counts them from 0; FIRST_NODE is the address of number 0,\n"
-        "# the only one that opens the project. Where they have several networks, GLOO_SOCKET_IFNAME and\n"
-        "# NCCL_SOCKET_IFNAME name the one to use.\n"
+        f"# Run this on each of the {launch.nodes} machines. Set NODE to 0, 1, …; set FIRST_NODE to the address of\n"
+        "# machine 0, the only one that opens the project. If the machines have several networks, set\n"
+        "# GLOO_SOCKET_IFNAME and NCCL_SOCKET_IFNAME to the one to use.\n"
     )
 
 
@@ -105,11 +105,11 @@ def _slurm(launch: Launch) -> str:
         f"#SBATCH --cpus-per-task={4 * launch.processes}",
         *gpus,
         "#SBATCH --time=04:00:00",
-        "# Two minutes before its time is up the run ends after its next step, with a checkpoint.",
+        "# Two minutes before the time limit the run stops after its next step, with a checkpoint.",
         "#SBATCH --signal=TERM@120",
         "",
-        "# This program, the base model and the project lie under the same paths on every node.",
-        "# Submitted once more, the run goes on from its newest checkpoint, on any number of nodes.",
+        "# This program, the base model and the project must have the same paths on every node.",
+        "# Submit this again to resume the run from its newest checkpoint, on any number of nodes.",
         "set -euo pipefail",
         'FIRST_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
         "export FIRST_NODE",
@@ -119,7 +119,7 @@ def _slurm(launch: Launch) -> str:
 
 
 def _skypilot(launch: Launch) -> str:
-    # The project and the home go to the same paths there: what is printed here is what is read there.
+    # The project is at the same path on every cluster, whatever its path here.
     first = '"$(echo "$SKYPILOT_NODE_IPS" | head -n 1)"'
     placed = (
         f"--nnodes {launch.nodes} --nproc-per-node {launch.processes} "
@@ -127,8 +127,9 @@ def _skypilot(launch: Launch) -> str:
     )
     there = Path("~") / "distill"
     lines = [
-        "# sky launch -c distill run.yaml, with the program closed here: the cluster has the project until it is back.",
-        "# Started once more it goes on from its newest checkpoint. Afterwards, before sky down:",
+        "# sky launch -c distill run.yaml. Quit distill-tui first: the cluster works on a copy of the project until",
+        "# you copy it back.",
+        "# Launch this again to resume the run from its newest checkpoint. Afterwards, before sky down:",
         f"#   rsync -a distill:{there}/ {shlex.quote(str(launch.project.absolute()))}/",
         f"name: distill-run-{launch.run_id}",
         f"num_nodes: {launch.nodes}",
@@ -136,7 +137,7 @@ def _skypilot(launch: Launch) -> str:
         f"  accelerators: H100:{launch.processes}" if launch.gpu else f"  cpus: {4 * launch.processes}+",
         "file_mounts:",
         f"  {there}: {_yaml(str(launch.project.absolute()))}",
-        "# Where no index holds this version, put a checkout's wheel (uv build) into the project and install that.",
+        "# If no package index has this version, put a wheel (uv build) into the project and install that.",
         "setup: |",
         f"  pip install distill-tui=={engine.__version__}",
         f"  distill-tui models fetch {shlex.quote(launch.base)}",
@@ -154,5 +155,5 @@ def _placed(launch: Launch, node: str) -> str:
 
 
 def _yaml(text: str) -> str:
-    """`text` as a scalar in single quotes, in which nothing but the quote means anything."""
+    """Return `text` as a YAML scalar in single quotes, in which only the quote itself is special."""
     return "'" + text.replace("'", "''") + "'"

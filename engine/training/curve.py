@@ -1,4 +1,4 @@
-"""The points of a run's curve as they are added to its state, and what they say of its end. Pure.
+"""The points of a run's curve: how they are added to its state, and whether they end the run. Pure.
 
 Knows nothing of how they are measured.
 """
@@ -13,7 +13,7 @@ from engine.training.state import TrainingState
 from engine.training.validation import Measurement
 from engine.wording import counted
 
-_ALARMS_AT_MOST = 10  # steps in a row whose stage should not go on
+_ALARMS_AT_MOST = 10  # steps in a row with an alarm before the run ends
 
 
 def with_point(
@@ -26,10 +26,10 @@ def with_point(
     *,
     held_out: bool,
 ) -> TrainingState:
-    """The state after an evaluation that took so long; the best point is marked, the newest where not `held_out`.
+    """Return the state after an evaluation of `seconds`, with the best point marked: the newest if not `held_out`.
 
-    `kept`: the steps of which there is a checkpoint. The choice is between this point and the contenders so far, and
-    does not move back to weights that are gone. Other checkpoints take no part: whether there are any is up to time.
+    `kept`: the steps that have a checkpoint. The choice is between this point and the contenders so far, and never
+    returns to weights that are gone. Other checkpoints do not count, because whether they exist depends on timing.
     """
     stepped_s = state.train_s - state.validation_s
     point = CurvePoint(
@@ -60,15 +60,15 @@ def with_point(
 
 
 def steps_to_keep(state: TrainingState, *, held_out: bool) -> frozenset[int]:
-    """The steps whose checkpoints no newer one replaces: the best, and where it is chosen, what may still become it."""
+    """Return the steps whose checkpoints must stay: the best, and if `held_out`, those that may still become it."""
     return contenders(state.points) if held_out else frozenset({state.best_step})
 
 
 def reason_to_end(state: TrainingState, course: Course, *, held_out: bool) -> str:
-    """Why a run that stands so should not go on, in words; empty where it should.
+    """Return why the run should end now; empty if it should go on.
 
-    Its stage has reason to give up; or, where points are `held_out`, as many of its last stage as it has patience for
-    have not been the best one.
+    Either its stage raised alarms, or, if points are `held_out`, `patience` points in a row of its last stage were not
+    the best.
     """
     if state.alarms_in_row >= _ALARMS_AT_MOST:
         return f"{state.alarm}, for {state.alarms_in_row} steps in a row"

@@ -1,4 +1,4 @@
-"""Answers of the student, each sampled by one of the processes of a run. Knows nothing of what they are for."""
+"""Answers of the student, sampled by all processes of a run together. Knows nothing of what they are for."""
 
 from collections.abc import Sequence
 
@@ -17,9 +17,9 @@ def decode_shared(
     seeds: Sequence[int],
     batch_rows: int = 32,
 ) -> list[Decoded]:
-    """As `decode`, with all answers on every rank: each draws from its own seed, so any rank would have drawn it.
+    """As `decode`, with all answers on every rank. Each answer has its own seed, so any rank would sample the same.
 
-    Raises `NoProbabilities` on every rank where one of them had nothing to draw from.
+    Raises `NoProbabilities` on every rank if one of them had nothing to sample from.
     """
     broken, own = False, list[Decoded]()
     with ranks.together():

@@ -1,6 +1,6 @@
-"""Deletes a run: its facts in one transaction, then its files. What was released of it, and jobs with their logs, stay.
+"""Deletes a run: its facts in one transaction, then its files. Its releases, and jobs with their logs, stay.
 
-Cut short between the two, it leaves files that no command reads; asked again, it removes them.
+If it is interrupted between the two, it leaves files that no command reads; deleting the run again removes them.
 """
 
 import os
@@ -31,27 +31,27 @@ RUNS = "runs"
 
 @dataclass(frozen=True, slots=True)
 class DeletedRun:
-    """What went with a run, and what stays."""
+    """What was deleted with a run, and what stays."""
 
     id: int
     evaluations: int
     votes: int
-    releases: tuple[Path, ...]  # folders of what was released of it, which stay
-    elsewhere: Path | None  # where its files lie, where a link leads to them: these stay too
+    releases: tuple[Path, ...]  # folders of its releases, which stay
+    elsewhere: Path | None  # where its files are, if its folder was a link: these stay too
     freed_mb: float
 
 
 def delete_run(project: Project, run_id: int, *, force: bool = False) -> DeletedRun:
-    """Delete a run, or what is left of the files of one that was deleted before.
+    """Delete a run, or the remaining files of one that was deleted before.
 
-    Raises `JobError` while a job is at work on it, `TrainingError` where something else needs it or was made of it,
-    which `force` overrides, `NotFoundError`, and `StoreError` where its files cannot be removed whole.
+    Raises `JobError` while a job is using it, `TrainingError` if something else needs it or was made from it, which
+    `force` overrides, `NotFoundError`, and `StoreError` if not all of its files can be removed.
     """
     reap(project)
     evaluations = votes = 0
     releases: tuple[Path, ...] = ()
     if run_id not in project.runs.half_deleted():
-        # Within one transaction no job can begin between the look at them and the deletion.
+        # Within one transaction, no job can start between this check and the deletion.
         with project.transaction():
             run = project.runs.get(run_id)
             _refuse_at_work(project, run)
@@ -74,31 +74,31 @@ def _refuse_at_work(project: Project, run: Run) -> None:
     for job in project.jobs.live():
         if _works_with(project, job, run, at_work=True):
             raise JobError(
-                f"A job is at work that needs run {run.id}.",
+                f"Cannot delete run {run.id}: a job needs it.",
                 f"Job {job.id} ({job.kind}) is {job.state}.",
-                f"Wait for its end, or stop it: distill-tui jobs stop {job.id}",
+                f"Wait for it to end, or stop it: distill-tui jobs stop {job.id}",
             )
 
 
 def _refuse_needed(project: Project, run: Run, stopped: list[Job], releases: tuple[Path, ...]) -> None:
-    reasons = [f"Job {job.id} ({job.kind}) is {job.state}, and would go on with it." for job in stopped]
+    reasons = [f"Job {job.id} ({job.kind}) is {job.state} and needs it to resume." for job in stopped]
     reasons += [
-        f"Run {other.id} starts from its adapter, and is {other.state}."
+        f"Run {other.id} starts from its adapter and is {other.state}."
         for other in project.runs.all()
         if other.config.initial_run_id == run.id and other.state != "done"
     ]
     reasons += [f"It was released to {folder}." for folder in releases]
     if reasons:
-        stays = " What was released stays where it is, and is listed no more." if releases else ""
+        stays = " The released files would stay, but no longer be listed." if releases else ""
         raise TrainingError(
-            f"Run {run.id} is still needed.",
+            f"Cannot delete run {run.id}: it is still needed.",
             " ".join(reasons) + stays,
-            f"Delete it all the same: distill-tui runs delete {run.id} --force",
+            f"To delete it anyway: distill-tui runs delete {run.id} --force",
         )
 
 
 def _ended_jobs(project: Project, run: Run) -> list[Job]:
-    """Jobs that can be resumed and would need the run: none whose work another one of its kind has done since."""
+    """Return jobs that can be resumed and would need the run, except if a later one of their kind did their work."""
     trained = project.runs.trained_by().get(run.id, ())
     its = [job for job in project.jobs.all() if job.id in trained or _works_with(project, job, run, at_work=False)]
     done = {job.kind: job.id for job in its if job.state == "done"}
@@ -112,7 +112,7 @@ def _ended_jobs(project: Project, run: Run) -> list[Job]:
 
 
 def _works_with(project: Project, job: Job, run: Run, *, at_work: bool) -> bool:
-    """Whether what the job was asked for names the run; of one at work also whether it may want any run."""
+    """Whether the options of the job name the run; `at_work`: the job is active, so also whether it may use any run."""
     options = options_of_job(job)
     match options:
         case TrainOptions(number):
@@ -126,9 +126,9 @@ def _works_with(project: Project, job: Job, run: Run, *, at_work: bool) -> bool:
         case HarnessOptions(release_id):
             return any((each.id, each.run_id) == (release_id, run.id) for each in project.releases.all())
         case ServeOptions(number):
-            return at_work and number == run.id  # whoever wants a server anew starts one
+            return at_work and number == run.id  # a stopped server is started again, not resumed
         case _:
-            return at_work and options.conducts  # then it works with whichever runs there are
+            return at_work and options.conducts  # such a job may work with any run
     return run.id in trained or (at_work and run.id in set(_begun_from(project, trained)))
 
 
@@ -137,7 +137,7 @@ def _begun_from(project: Project, runs: set[int]) -> Iterator[int | None]:
 
 
 def _run_of_arm(name: str) -> int:
-    """The run that an arm of an evaluation names, `run:3` or `checkpoint:3:120`; 0: none."""
+    """Return the run that an arm of an evaluation names, `run:3` or `checkpoint:3:120`; 0: none."""
     kind, _, rest = name.partition(":")
     number = rest.partition(":")[0]
     return int(number) if kind in ("run", "checkpoint") and number.isdecimal() else 0
@@ -149,7 +149,7 @@ def _released(project: Project, run: Run) -> tuple[Path, ...]:
 
 
 def _remove_files(project: Project, folder: Path, run_id: int) -> tuple[float, Path | None]:
-    """How many MB that gave back; and where the files lie, where a link leads to them: there they stay."""
+    """Return how many MB that freed; and where the files are if the folder was a link: those stay."""
     try:
         place = Path(os.path.realpath(folder))
         if place != Path(os.path.realpath(project.folder)) / RUNS / folder.name:
@@ -159,11 +159,11 @@ def _remove_files(project: Project, folder: Path, run_id: int) -> tuple[float, P
         freed = held_mb(folder)
         if folder.is_dir():
             shutil.rmtree(folder)
-    except FileNotFoundError:  # somebody else removes it, too
+    except FileNotFoundError:  # another process is removing it too
         freed = 0.0
     except OSError as error:
         raise StoreError(
-            f"Run {run_id} is deleted, but its files could not be removed whole.",
+            f"Run {run_id} was deleted, but some of its files could not be removed.",
             f"{error.filename or folder}: {error.strerror or error}.",
             f"Check the permissions, then remove what is left: distill-tui runs delete {run_id}",
         ) from error

@@ -1,4 +1,4 @@
-"""Top-k distributions of many tokens as three arrays, scored by all processes of a run and put together on the first.
+"""Top-k distributions of many tokens as three arrays, scored by all processes of a run and gathered on the first.
 
 Knows nothing of files.
 """
@@ -24,7 +24,7 @@ _ROWS_A_PASS = 64  # scored between two calls of `on_rows`
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Distributions:
-    """The k likeliest ids of T tokens with their log-probabilities, and of the rest the logarithm of its mass."""
+    """For each of T tokens the k most likely ids, their log-probabilities, and the log of the remaining mass."""
 
     ids: npt.NDArray[np.uint16] | npt.NDArray[np.int32]  # (T, k)
     logprobs: npt.NDArray[np.float16]  # (T, k)
@@ -32,7 +32,7 @@ class Distributions:
 
     @classmethod
     def zeros(cls, tokens: int, k: int, vocabulary: int) -> "Distributions":
-        """Room for so many tokens; ids take 16 bits where the vocabulary fits."""
+        """Allocate arrays for `tokens` tokens; ids take 16 bits if the vocabulary allows it."""
         logprobs, tail = np.zeros((tokens, k), dtype=np.float16), np.zeros(tokens, dtype=np.float16)
         if vocabulary <= 1 << 16:
             return cls(np.zeros((tokens, k), dtype=np.uint16), logprobs, tail)
@@ -44,7 +44,7 @@ class Distributions:
 
     @property
     def sha256(self) -> str:
-        """Of types, shapes and numbers."""
+        """The hash of dtypes, shapes and values."""
         digest = hashlib.sha256()
         for array in self.arrays:
             digest.update(f"{array.dtype} {array.shape}".encode())
@@ -55,12 +55,12 @@ class Distributions:
         return Distributions(self.ids[where], self.logprobs[where], self.tail[where])
 
     def fill(self, start: int, found: "Distributions") -> None:
-        """Fill in those of some tokens in a row, from token `start` on."""
+        """Copy `found` into the arrays, from token `start` on."""
         for array, piece in zip(self.arrays, found.arrays, strict=True):
             array[start : start + len(piece)] = piece
 
     def put(self, found: Sequence[TopK]) -> None:
-        """Fill in what was found of all tokens, in their order."""
+        """Copy the scores of all tokens into the arrays, in order."""
         self.ids[:] = torch.cat([one.ids for one in found]).numpy()
         self.logprobs[:] = torch.cat([one.logprobs for one in found]).numpy()
         self.tail[:] = torch.cat([one.tail for one in found]).numpy()
@@ -74,15 +74,15 @@ def score_shared(
     k: int,
     on_rows: Callable[[int, int], None],
 ) -> Distributions | None:
-    """What the base without adapter says of every completion token of `rows`, one row after another.
+    """Score every completion token of `rows` with the base without its adapter, one row after another.
 
-    Each rank scores whole passes, the same ones that a process alone would make, so the numbers are those of one
-    process. The first rank gets all of them, the others None. `on_rows(done, total)` may raise to give up. Where memory
-    lacks, a pass reads fewer rows at once from then on; raises `ModelError` where one row is too many.
+    Each rank scores whole passes, the same ones that a single process would make, so the numbers are those of a single
+    process. The first rank gets all of them, the others None. `on_rows(done, total)` may raise to cancel. If memory
+    runs out, passes read fewer rows at once from then on; raises `ModelError` if even one row is too much.
     """
     lengths = [len(row.completion_ids) for row in rows]
     starts = np.concatenate([[0], np.cumsum(lengths)]).astype(int).tolist()
-    # Rows of like length stand together, so that a pass pads little.
+    # Rows of similar length are scored together, to keep padding low.
     order = sorted(range(len(rows)), key=lambda place: len(rows[place].context_ids) + lengths[place])
     passes = [order[begin : begin + _ROWS_A_PASS] for begin in range(0, len(order), _ROWS_A_PASS)]
     vocabulary = local.base.get_input_embeddings().num_embeddings

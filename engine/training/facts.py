@@ -1,6 +1,6 @@
-"""What presets and estimates rest on: a dataset's rows, the base's shapes, earlier runs, the memory that will be free.
+"""The facts for presets and estimates: a dataset's rows, the base's shapes, earlier runs, the memory that will be free.
 
-No model library: what torch alone could tell (whether a processor computes in bfloat16) is taken at its dearest.
+No model library: if only torch could tell (whether a CPU computes in bfloat16), the most expensive case is assumed.
 """
 
 import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class HeldMemory:
-    """What the job that holds a device has of its memory: it gives it back before another job begins there."""
+    """The memory of a device that its current job holds, and releases before another job starts there."""
 
     device: str  # "cpu", "cuda:0"
     mb: float
@@ -33,29 +33,29 @@ class HeldMemory:
 
 @dataclass(frozen=True, slots=True)
 class FreeMemory:
-    """What is free on this machine, in MB (1e6 bytes). And what will be, by the device."""
+    """The free memory of this machine, in MB (1e6 bytes), and what jobs will release on each device."""
 
     processor_mb: float
     gpus: tuple[Gpu, ...] = ()  # as CUDA counts them
     held: tuple[HeldMemory, ...] = ()
 
     def of(self, device: str) -> tuple[float | None, bool]:
-        """What a job will find free on `device`, None where nothing tells; and whether it is a GPU.
+        """Return what a job will find free on `device`, None if unknown; and whether it is a GPU.
 
-        `auto` is the first NVIDIA GPU, else the processor. Jobs of one home wait for each other: what is held by the
-        one before will be free.
+        `auto` is the first NVIDIA GPU, else the CPU. Jobs of one home wait for each other: what the previous one holds
+        will be free.
         """
         index, held = self._gpu(device), self.held_on(device)
         now = self.processor_mb if index is None else self.gpus[index].free_mb if index < len(self.gpus) else None
         return (None if now is None else now + (held.mb if held is not None else 0.0)), index is not None
 
     def computes_bfloat16(self, device: str) -> bool:
-        """Whether `device` is a GPU that does; one that nothing is known of is taken to."""
+        """Whether `device` is a GPU that computes in bfloat16; an unknown GPU is assumed to."""
         index = self._gpu(device)
         return index is not None and (index >= len(self.gpus) or self.gpus[index].computes_bfloat16)
 
     def held_on(self, device: str) -> HeldMemory | None:
-        """What will be given back there before another job begins."""
+        """Return the memory that will be released there before another job starts."""
         index = self._gpu(device)
         name = "cpu" if index is None else f"cuda:{index}"
         return next((each for each in self.held if each.device == name), None)
@@ -72,23 +72,23 @@ class Basis:
     """What is known before a training."""
 
     dataset: DatasetSummary
-    datasets: tuple[DatasetSummary, ...] = ()  # all of them: earlier runs may have had another
-    runs: tuple[Run, ...] = ()  # the oldest first
+    datasets: tuple[DatasetSummary, ...] = ()  # all of them: earlier runs may have used another
+    runs: tuple[Run, ...] = ()  # oldest first
     shapes: Shapes | None = None  # None: the base is not on this machine yet
     tokens: RowTokens = field(default_factory=RowTokens)
     own_rows: int = 0  # training rows whose whole answer is the prompted base's
-    scored_train: int = 0  # tokens of training answers at which the teacher's distribution holds
+    scored_train: int = 0  # tokens of training answers with a teacher distribution
     scored_validation: int = 0
-    free: FreeMemory | None = None  # None: nothing tells
+    free: FreeMemory | None = None  # None: not known
     calibration: Calibration | None = None  # the last one
-    shards: int = 1  # processes that hold the base's layers between them
+    shards: int = 1  # processes that share the base's layers
 
     def dataset_of(self, run: Run) -> DatasetSummary:
-        """What a run was trained on."""
+        """Return the dataset that a run was trained on."""
         return next((one for one in self.datasets if one.sha256 == run.dataset_sha256), self.dataset)
 
     def facts(self, config: TrainingConfig) -> TrainingFacts:
-        """The facts for the device and the number type of `config`."""
+        """Return the facts for the device and dtype of `config`."""
         free_mb, on_gpu = self.free.of(config.device) if self.free is not None else (None, False)
         narrow = self.free is not None and self.free.computes_bfloat16(config.device)
         held = self.free.held_on(config.device) if self.free is not None else None
@@ -107,7 +107,7 @@ class Basis:
 
 
 def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
-    """Read it for one dataset, the newest unless named. Raises `NotFoundError` where there is none."""
+    """Read the basis for one dataset, by default the newest. Raises `NotFoundError` if there is none."""
     datasets = project.datasets.all()
     named = (one for one in datasets if one.sha256 == dataset_sha256)
     dataset = next(named, None) or project.datasets.require_latest()
@@ -128,13 +128,13 @@ def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
 
 
 def number_bytes(config: TrainingConfig, *, narrow: bool) -> int:
-    """Of one weight in memory, at most; `narrow`: where nothing is said, it is bfloat16."""
+    """Return the most bytes that one weight takes in memory; `narrow`: dtype `auto` means bfloat16."""
     return 4 if config.dtype == "float32" or (config.dtype == "auto" and not narrow) else 2
 
 
 def free_memory(home: "Home") -> FreeMemory:
-    """Look at what is free now, and at what jobs of this home hold."""
-    import psutil  # the terminal's panes import this module, and can do without
+    """Return the memory that is free now, and what jobs of this home hold."""
+    import psutil  # the terminal's panes import this module but do not need psutil
 
     gpus = visible_gpus()
     devices = ("cpu", *(f"cuda:{index}" for index in range(len(gpus))))
@@ -143,19 +143,19 @@ def free_memory(home: "Home") -> FreeMemory:
 
 
 def _held(home: "Home", device: str) -> HeldMemory | None:
-    """What another process than this one holds there, with its children; None for nothing."""
+    """Return what a job of another process holds on `device`, children included; None if nothing."""
     import psutil
 
     holder = held_by(home.state, device)
     if holder is None or holder.pid in (0, os.getpid()):
         return None
     held: dict[int, float] = {}  # MB by process
-    with suppress(psutil.Error):  # it has just ended: then it holds nothing
+    with suppress(psutil.Error):  # it just ended: it holds nothing
         first = psutil.Process(holder.pid)
         for process in (first, *first.children(recursive=True)):
             with suppress(psutil.Error):
                 memory = process.memory_info()
-                # Files that are mapped, such as weights, count as available already.
+                # Mapped files, such as weights, already count as available.
                 held[process.pid] = (memory.rss - getattr(memory, "shared", 0)) / 1e6
     if device != "cpu":
         held = held_mb(device, held.keys())
@@ -164,7 +164,7 @@ def _held(home: "Home", device: str) -> HeldMemory | None:
 
 
 def _prompt_tokens(project: "Project", dataset: Dataset) -> int:
-    """Of its longest prompt, by the length alone: a tokenizer would take a second to load."""
+    """Estimate the tokens of the longest prompt from its length: loading a tokenizer would take a second."""
     from engine.economics.tokens import estimate_prompt_tokens
 
     prompts = (project.prompts.by_sha256(dataset.prompt_sha256), *(taught.prompt for taught in dataset.others))

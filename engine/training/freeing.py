@@ -1,6 +1,6 @@
-"""What a run holds on the disk, and what of it is given back when it is done: its checkpoints. Its adapter stays.
+"""The disk space of a run, and how to free it once the run is done: its checkpoints go, its adapter stays.
 
-Cut short, a freeing leaves checkpoints that no manifest vouches for; the next one removes them.
+If freeing is interrupted, it leaves checkpoints that no manifest verifies; freeing again removes them.
 """
 
 import shutil
@@ -16,7 +16,7 @@ from engine.training.checkpoints import CHECKPOINTS
 
 
 def held_mb(folder: Path) -> float:
-    """What the files below this folder hold; of 1e6 bytes. What vanishes meanwhile holds nothing."""
+    """Return the size of all files below this folder, in MB (1e6 bytes). Files that vanish meanwhile count as 0."""
     total = 0
     for path in folder.rglob("*"):
         try:
@@ -27,31 +27,32 @@ def held_mb(folder: Path) -> float:
 
 
 def free_checkpoints(project: Project, runs: list[Run]) -> float:
-    """Remove the checkpoints of these runs and return how many MB that gave back; all are looked at before the first.
+    """Remove the checkpoints of these runs and return how many MB that freed; all runs are checked before the first.
 
-    Raises `JobError` while a job is at work that may read or write them, `TrainingError` for a run that is not done,
-    which would go on from them, `NotFoundError` for one whose adapter is gone, and `StoreError` where the disk refuses.
+    Raises `JobError` while a job is active that may read or write checkpoints, `TrainingError` for a run that is not
+    done and would resume from them, `NotFoundError` if a run's adapter is gone, and `StoreError` if they cannot be
+    removed.
     """
     reap(project)
     at_work = [job for job in project.jobs.live() if OPTIONS_OF_KIND[job.kind].reads_checkpoints]
     if at_work:
         raise JobError(
-            "A job is at work that may need checkpoints.",
+            "Cannot free checkpoints: a job may need them.",
             f"Job {at_work[0].id} ({at_work[0].kind}) is {at_work[0].state}.",
-            f"Wait for its end, or stop it: distill-tui jobs stop {at_work[0].id}",
+            f"Wait for it to end, or stop it: distill-tui jobs stop {at_work[0].id}",
         )
     for run in runs:
         if run.state != "done":
             raise TrainingError(
-                f"Run {run.id} is not done.",
-                f"It is {run.state} at step {run.step:,} of {run.steps:,}, and goes on from its checkpoints.",
-                f"Train it to its end: distill-tui train --run {run.id}",
+                f"Cannot free the checkpoints of run {run.id}: it is not done.",
+                f"It is {run.state} at step {run.step:,} of {run.steps:,}, and needs its checkpoints to resume.",
+                f"Finish it first: distill-tui train --run {run.id}",
             )
         adapter_of(project.folder, run)
         if not (project.folder / run.folder / CHECKPOINTS).resolve().is_relative_to(project.folder.resolve()):
             raise StoreError(
-                f"The files of run {run.id} lie outside the project.",
-                f"{project.folder / run.folder} leads elsewhere.",
+                f"The files of run {run.id} are outside the project.",
+                f"{project.folder / run.folder} leads to another folder.",
                 "Remove them there yourself.",
             )
     freed = 0.0
@@ -63,9 +64,9 @@ def free_checkpoints(project: Project, runs: list[Run]) -> float:
                 shutil.rmtree(folder)
         except OSError as error:
             raise StoreError(
-                f"The checkpoints of run {run.id} could not be removed whole.",
+                f"Some checkpoints of run {run.id} could not be removed.",
                 f"{error.filename or folder}: {error.strerror or error}.",
-                "Check the permissions, then free it again.",
+                "Check the permissions, then free them again.",
             ) from error
         freed += before
     return freed

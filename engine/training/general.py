@@ -1,8 +1,8 @@
 """General questions with the unprompted base's own answers: what the student must not forget while it learns.
 
-The questions are bundled; those of the test split are never trained on. Each is answered once by the bare base at
-temperature 1, and scored once like any teacher's answer; both are kept on disk for every later run over the same base.
-An answer that is cut at its limit serves as well: every token has the base's distribution as its target.
+The questions are bundled; those of the test split are never trained on. Each is answered once by the unprompted base
+at temperature 1 and scored once like any teacher's answer; both are stored for every later run over the same base. An
+answer that is cut off at its limit is fine too: every token has the base's distribution as its target.
 """
 
 import json
@@ -25,7 +25,7 @@ from engine.training.ranks import ALONE, Ranks
 from engine.training.teacher_cache import TeacherCache, cache_key
 
 NO_PROMPT = Prompt(())
-_ANSWERED_AT_ONCE = 128  # questions, and no more than memory has room for
+_ANSWERED_AT_ONCE = 128  # questions; fewer if memory runs out
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ def make_general(
     on_rows: Callable[[int, int], None] = lambda _done, _total: None,
     ranks: Ranks = ALONE,
 ) -> General:
-    """The first `count` general questions, answered and scored by the base without its adapter, or read from `folder`.
+    """Answer and score the first `count` general questions with the base, adapter off, or read them from `folder`.
 
-    `on_rows(done, total)` may raise to give up; answers are kept once all are there. Of several `ranks` the first
-    answers, all score. Raises `ModelError` where one answer at a time does not fit the memory.
+    `on_rows(done, total)` may raise to cancel; answers are stored once all are there. With several `ranks` the first
+    one answers and all score. Raises `ModelError` if even one answer at a time does not fit into memory.
     """
     questions = general_questions("train")
     asked = [
@@ -58,11 +58,11 @@ def make_general(
     advice = "Close other programs, choose a smaller base model, or train without general questions."
     with ranks.together(), within_memory(advice, "The base's answers to general questions"):
         own = _Answers(_answers(local, asked, taught, max(1, count), folder, on_rows)) if ranks.leads else None
-    # Not each its own: where memory or rounding differ another token may be drawn, and then every row after it differs.
+    # The ranks do not sample separately: if memory or rounding differ, so may a token, and then all that follow it.
     answers = ranks.first_says(_Answers, own).ids
     rows = [
         replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
-        for row, ids in zip(asked, answers, strict=False)  # answers to the first of them
+        for row, ids in zip(asked, answers, strict=False)  # only the first ones have answers
     ]
     base = TeacherCache.build(local, rows, taught, top_k, folder, on_rows=on_rows, ranks=ranks)
     return General(rows, base, fraction)
@@ -76,7 +76,7 @@ def _answers(
     folder: Path,
     on_rows: Callable[[int, int], None],
 ) -> tuple[tuple[int, ...], ...]:
-    """Those to the first `count` of all that are `asked`. A run that wants more than one before asks for the rest."""
+    """Return the answers to the first `count` of `asked`. Stored ones are reused; only missing ones are sampled."""
     key = cache_key(local, asked, taught, _ANSWER_TOKENS)
     path = folder / f"general-{key[:16]}.json"
     kept = _read(path, key)
@@ -88,7 +88,7 @@ def _answers(
     def tell(*_: object) -> None:
         nonlocal done
         done += 1
-        on_rows(min(done, len(missing)), len(missing))  # answers may be sampled again, fewer at once
+        on_rows(min(done, len(missing)), len(missing))  # after running out of memory, answers are sampled again
 
     room = local.format.context_length - max(len(row.question_ids) for row in asked)
     with adapter_off(local):
@@ -111,7 +111,7 @@ def _answers(
 
 
 def _read(path: Path, key: str) -> tuple[tuple[int, ...], ...]:
-    """The answers of a whole file that was made from the same things, else none: they can be made again."""
+    """Return the answers of an intact file made from the same inputs, else none: they can be sampled again."""
     try:
         found: object = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""What the training loop tells its caller, and where the caller may interrupt it. Knows nothing of the loop."""
+"""What the training loop reports to its caller, and where the caller can interrupt it. Knows nothing of the loop."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from engine.training.validation import Measurement
 
 @dataclass(frozen=True, slots=True)
 class StepMetrics:
-    """Measured at one optimizer step. `step` counts finished steps; `loss` is a mean a completion token, in nats."""
+    """Measured at one optimizer step. `step` counts finished steps; `loss` is a mean per completion token, in nats."""
 
     step: int
     epoch: float
@@ -21,26 +21,26 @@ class StepMetrics:
     rss_mb: float
     steps: int
     seconds_left: float
-    figures: Mapping[str, float]  # what else the step's stage tells
+    figures: Mapping[str, float]  # what else the step's stage reports
 
 
 class Hooks(Protocol):
-    """What the loop tells its caller, and where the caller may interrupt it."""
+    """What the loop reports to its caller, and where the caller can interrupt it."""
 
     def on_step(self, metrics: StepMetrics) -> None: ...
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
-        """A new point of the curve with what was measured; or, without it, an old one that is the best no longer."""
+        """A new point of the curve with what was measured; or, without `measured`, an old one whose `best` changed."""
 
     def on_saved(self, step: int) -> None:
-        """A checkpoint of this step is on the disk: from there a run that is killed goes on."""
+        """A checkpoint of this step is on disk: a killed run would resume from it."""
 
     def on_note(self, text: str) -> None: ...
 
     def save_first(self) -> bool:
-        """Whether `rest` is about to block or to raise, so that a checkpoint should be written before."""
+        """Whether `rest` is about to block or raise, so that a checkpoint should be written first."""
 
     def rest(self) -> None:
         """Called between steps: may block while paused, and may raise to end the run."""
 
     def end_early(self) -> bool:
-        """Whether the run should end well before its last step; asked after every step."""
+        """Whether the run should end early, as done; asked after every step."""

@@ -1,6 +1,6 @@
-"""The training stage: turns a frozen dataset into a run's adapter, inside a job, and keeps what happened in the store.
+"""The training stage: turns a frozen dataset into a run's adapter, inside a job, and records the run in the store.
 
-Taken up again it goes on from the newest whole checkpoint. Knows nothing of losses, steps or tensors.
+When resumed, it continues from the newest intact checkpoint. Knows nothing of losses, steps or tensors.
 """
 
 import math
@@ -42,18 +42,18 @@ from engine.wording import counted, size
 
 
 def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) -> None:
-    """Train the run that `options` names, or go on with it; a run that is done is left as it is.
+    """Train the run that `options` names, or resume it; a finished run is left unchanged.
 
-    Raises `DatasetError`, `ContextError`, `ModelError` or `TrainingError` where it cannot, and `JobStopped` when it was
-    asked to stop, after writing a checkpoint; the run's record then says why. However it ends, the best adapter so far
-    lies where evaluations look for it. Asked to keep what it has, or after `most_s` of training, the run is measured
-    once more and ends as done.
+    Raises `DatasetError`, `ContextError`, `ModelError` or `TrainingError` if it cannot be trained, and `JobStopped` if
+    it was asked to stop, after writing a checkpoint; the run's record then says why. However it ends, the best adapter
+    so far is where evaluations look for it. Asked to keep what it has, or after `most_s` seconds of training, the run
+    is measured once more and ends as done.
     """
     project = context.project
     run = project.runs.get(options.run_id)
-    launched = options.processes is None  # by another: the other processes wait for this one, whatever it finds
+    launched = options.processes is None  # by a launcher: its other processes wait for this one in any case
     if run.state == "done" and not launched:
-        context.emit(Note(f"Run {run.id} is trained already."))
+        context.emit(Note(f"Run {run.id} is already trained."))
         return
     ours = False
     try:
@@ -62,12 +62,12 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
             if launched:
                 ranks = held.enter_context(ranks_of(None, context))
             devices = {device_of(run.config.device, place, here.neighbours) for place in range(here.neighbours)}
-            for device in sorted(devices, key=card_of):  # in one order everywhere, or two jobs may wait for each other
+            for device in sorted(devices, key=card_of):  # the same order everywhere, or two jobs could deadlock
                 held.enter_context(context.hold_device(device))
             if not launched:
                 ranks = held.enter_context(ranks_of(options.processes, context))
             with ranks.together():
-                run = _unless_done(project, run.id)  # while this job waited, another may have trained it
+                run = _unless_done(project, run.id)  # another job may have trained it while this one waited
             ours = True
             project.runs.keep_job(run.id, context.job.id)
             project.runs.update(run.id, state="running", reason="")
@@ -94,12 +94,12 @@ class _DoneError(TrainingError):
 def _unless_done(project: Project, run_id: int) -> Run:
     run = project.runs.get(run_id)
     if run.state == "done":
-        raise _DoneError(f"Run {run.id} is trained already.")
+        raise _DoneError(f"Run {run.id} is already trained.")
     return run
 
 
 def _tell_end(project: Project, run_id: int, state: RunState, reason: str, *, ours: bool) -> None:
-    """Write how it ended, unless it never was this job's turn and another trains the run, or has trained it."""
+    """Record how the run ended, unless this job never had its turn and another one trains or has trained the run."""
     if ours or project.runs.get(run_id).state not in ("running", "paused", "done"):
         project.runs.update(run_id, state=state, reason=reason, peak_rss_mb=peak_rss_mb())
 
@@ -110,8 +110,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     if dataset.base != config.base:
         raise TrainingError(
             "The dataset was made for another base model.",
-            f"Its ids are those of {dataset.base}; run {run.id} trains {config.base}.",
-            "Freeze the dataset again for this base, or train the base that it was made for.",
+            f"Its token ids are for {dataset.base}; run {run.id} trains {config.base}.",
+            "Freeze a new dataset for this base, or train the base that this one was made for.",
         )
     folder = make_private_folder(project.folder / run.folder)
     write_atomically(folder / "config.json", encode(config).encode())
@@ -139,10 +139,11 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
         answers = [row for row in (*rows, *validation) if row.prompt_index == index]
         check_prompt_absent(answers, [local.format.completion_ids(m.content)[:-1] for m in taught.prompt.messages])
         if validation and not any(row.prompt_index == index for row in validation):
-            whose = f"of {taught.project}" if index else "of the project's own"
-            context.emit(Note(f"There are no validation rows {whose}: the curve tells nothing of that prompt."))
+            whose = f"the prompt of {taught.project}" if index else "the project's own prompt"
+            context.emit(Note(f"There are no validation rows for {whose}: the curve does not cover it."))
     if not validation:
-        context.emit(Note("There are no validation rows: the curve is measured on training rows, the last step kept."))
+        note = "There are no validation rows: the curve is measured on training rows, and the last step is kept."
+        context.emit(Note(note))
 
     def on_rows(done: int, total: int, what: str) -> None:
         context.emit(Progress(done, total, what))
@@ -160,13 +161,14 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
         project.runs.update(run.id, estimate=estimate)
     context.emit(Progress(0, trainer.steps, "measuring the untrained student"))
     if not trainer.validator.has_teacher:
-        context.emit(Note("No validation answer has a local teacher: the curve shows their cross-entropy, not the KL."))
+        note = "No validation answer comes from a local teacher: the curve shows cross-entropy instead of KL."
+        context.emit(Note(note))
     try:
         trained = trainer.run()
     except Exception:
         best = trainer.checkpoints / f"step-{trainer.state.best_step}"
         if trainer.state.best_step and fault_of(best) is None:
-            with suppress(TrainingError):  # a full disk, say: what ended the run is what is told
+            with suppress(TrainingError):  # such as a full disk: the error to report is the one that ended the run
                 _place_adapter(best, folder)
         raise
     finally:
@@ -181,7 +183,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
 
 
 def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder: Path) -> Brief:
-    """All facts of a run with this configuration. Raises `DatasetError` where a question of the dataset is gone."""
+    """Return all facts of a run with this configuration. Raises `DatasetError` if a question of the dataset is gone."""
     return Brief(
         config,
         dataset,
@@ -206,17 +208,17 @@ def _place_adapter(checkpoint: Path, folder: Path) -> None:
         sync_folder(folder)
     except OSError as error:
         raise TrainingError(
-            "The best adapter cannot be put in its place.",
+            "Cannot write the best adapter.",
             f"{target}: {error.strerror or error}.",
-            "Check the free space and the permissions, then resume the job: no step is made again.",
+            "Check the free space and the permissions, then resume the job: no step is repeated.",
         ) from error
 
 
 def _end(context: JobContext, run: Run, trained: Trained) -> None:
-    """Say that the run is done, and how it went."""
+    """Record that the run is done, and report how it went."""
     state = trained.state
     steps = context.project.runs.get(run.id).steps
-    reason = f"Ended at step {state.step} of {steps}, as asked." if state.step < steps else ""
+    reason = f"Ended at step {state.step} of {steps}, as requested." if state.step < steps else ""
     if trained.given_up:
         advice = "; train the first stage longer before the second" if state.alarms_in_row else ""
         reason = f"Ended at step {state.step} of {steps}: {trained.given_up}. Step {state.best_step} is kept{advice}."
@@ -226,8 +228,8 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
         Note(
-            f"Trained {counted(state.step, 'step')} in {state.train_s:.0f} s, {share:.0%} of it for validation (the "
-            f"teacher's distributions are counted in neither); the best is step {state.best_step}."
+            f"Trained {counted(state.step, 'step')} in {state.train_s:.0f} s, {share:.0%} of it on validation (not "
+            f"counting the teacher's distributions); the best step is {state.best_step}."
         )
     )
     if error := error_text(context.project.runs.get(run.id)):
@@ -235,35 +237,35 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
 
 
 def _initial_adapter(project: Project, config: TrainingConfig) -> Path | None:
-    """The adapter that the run starts from. Raises `NotFoundError`, or `TrainingError` where it is another base's."""
+    """Return the adapter that the run starts from. Raises `NotFoundError`; `TrainingError` if its base is another."""
     if config.initial_run_id is None:
         return None
     earlier = project.runs.get(config.initial_run_id)
     if earlier.config.base != config.base:
         raise TrainingError(
-            "The earlier run adapts another base model.",
-            f"Run {earlier.id} adapts {earlier.config.base}; this run trains {config.base}.",
+            "The earlier run has another base model.",
+            f"Run {earlier.id} was trained on {earlier.config.base}; this run trains {config.base}.",
             "Start from a run of the same base, or without --initial-run.",
         )
     return adapter_of(project.folder, earlier)
 
 
 def _questions(project: Project, dataset: Dataset) -> tuple[Question, ...]:
-    """The project's own. Raises `DatasetError` where one is missing that the dataset needs."""
+    """Return the project's questions. Raises `DatasetError` if one that the dataset needs is missing."""
     questions = project.questions.all()
     there = {question.id for question in questions}
     missing = next((row for row in dataset.rows if not row.prompt_index and row.question_id not in there), None)
     if missing is not None:
         raise DatasetError(
             "A question of the dataset was deleted.",
-            f"Question {missing.question_id}, answered by example {missing.example_id}.",
-            "Freeze the dataset again and train on that.",
+            f"Question {missing.question_id} is gone; example {missing.example_id} answers it.",
+            "Freeze a new dataset and train on it.",
         )
     return tuple(questions)
 
 
 class _JobHooks:
-    """Carries what the loop tells to the job's events and the project's store, and the person's wishes to the loop."""
+    """Passes what the loop reports to the job's events and the store, and the user's requests to the loop."""
 
     def __init__(self, context: JobContext, run: Run, teacher_s: float, most_s: float, mirrors: Mirrors) -> None:
         self._context = context
@@ -277,8 +279,8 @@ class _JobHooks:
         if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._told_of_cuts:
             self._told_of_cuts = True
             self.on_note(
-                f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} were cut: "
-                "it runs on, or answers need to be longer than the longest training answer."
+                f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} were cut off: "
+                "they do not end, or need more tokens than the longest training answer."
             )
         values = {
             "loss": metrics.loss,
@@ -329,7 +331,7 @@ class _JobHooks:
             self._context.project.runs.update(self._run.id, state="running")
 
     def keep_progress(self, trainer: Trainer) -> None:
-        """Write where the run stands, however it ended."""
+        """Record how far the run got, however it ended."""
         state = trainer.state
         train_s = state.train_s + self._teacher_s
         project = self._context.project

@@ -1,8 +1,8 @@
 """The losses of distillation, per completion token, in nats. Knows nothing of models, batches or files.
 
-Forward KL (teacher ‖ student) is taken over the teacher's k most likely tokens and one bucket that holds all other
-tokens' mass. Without the bucket the estimate is biased: a student could put its mass where nobody looks. Reverse KL
-(student ‖ teacher) is taken over the student's k likeliest tokens and such a bucket.
+Forward KL (teacher ‖ student) is taken over the teacher's k most likely tokens and one bucket that holds the mass of
+all other tokens. Without the bucket the estimate is biased: a student could put its mass where nobody looks. Reverse
+KL (student ‖ teacher) is taken over the student's k most likely tokens and such a bucket.
 """
 
 from dataclasses import dataclass
@@ -33,17 +33,17 @@ class TeacherTopK:
 
 
 def normalised(teacher: TeacherTopK) -> TeacherTopK:
-    """The same k + 1 buckets with a mass of exactly one, which the rounding to half precision had moved."""
+    """Return the same k + 1 buckets with a total mass of exactly one, undoing the rounding to half precision."""
     total = torch.logaddexp(teacher.logprobs.logsumexp(-1), teacher.tail)
     return TeacherTopK(teacher.ids, teacher.logprobs - total[:, None], teacher.tail - total)
 
 
 def forward_kl_top_k(student_logits: Tensor, teacher: TeacherTopK) -> Tensor:
-    """KL(teacher ‖ student) over the teacher's k tokens and the tail: logits (N, V) → (N,) in nats.
+    """Return KL(teacher ‖ student) over the teacher's k tokens and the tail: logits (N, V) → (N,) in nats.
 
     With z the student's logits, Z = logsumexp(z) and T = logsumexp of z outside the teacher's k tokens, it equals
     Z − Σ pᵢ zᵢ − p_tail T − H(p). T is summed over the other tokens themselves: log(1 − Σ qᵢ) would cancel to
-    nothing where the student is sure, and its gradient would explode. With k = V this is the full divergence.
+    nothing where the student is certain, and its gradient would explode. With k = V this is the full divergence.
     """
     teacher = normalised(teacher)
     logits = student_logits.float()
@@ -58,12 +58,12 @@ def forward_kl_top_k(student_logits: Tensor, teacher: TeacherTopK) -> Tensor:
 
 
 def reverse_kl_top_k(student_logits: Tensor, teacher_logits: Tensor, k: int, ratio_clip: float) -> Tensor:
-    """KL(student ‖ teacher) over the student's k likeliest tokens and the tail: (N, V), (N, V) → (N,) in nats.
+    """Return KL(student ‖ teacher) over the student's k likeliest tokens and the tail: (N, V), (N, V) → (N,) in nats.
 
-    Σ q (log q − log p), each log-ratio cut to at most `ratio_clip` nats: where the teacher finds a token impossible
-    the loss would otherwise be that token's alone. Its probability q keeps its gradient, so such a token is still
-    unlearned. With k ≥ V and no cut this is the full divergence (MiniLLM, arXiv 2306.08543; k = 256 and the tail:
-    OPCD, arXiv 2602.12275). Which tokens are the k carries no gradient, nor does the teacher.
+    Σ q (log q − log p), each log-ratio clipped to at most `ratio_clip` nats: otherwise a token that the teacher finds
+    impossible would dominate the loss. Its probability q keeps its gradient, so such a token is still unlearned. With
+    k ≥ V and no clipping this is the full divergence (MiniLLM, arXiv 2306.08543; k = 256 and the tail: OPCD, arXiv
+    2602.12275). Neither the choice of the k tokens nor the teacher carries a gradient.
     """
     student, teacher = student_logits.float(), teacher_logits.detach().float()
     top = student.detach().topk(min(k, student.shape[-1]), dim=-1).indices
@@ -74,7 +74,7 @@ def reverse_kl_top_k(student_logits: Tensor, teacher_logits: Tensor, k: int, rat
 
 
 def _log_shares(logits: Tensor, top: Tensor) -> list[Tensor]:
-    """Log-probabilities (N, k) of the tokens `top`, and of all others (N, 1) where there are any."""
+    """Return log-probabilities (N, k) of the tokens `top`, and of all others together (N, 1) if there are any."""
     total = logits.logsumexp(-1, keepdim=True)
     shares = [logits.gather(-1, top) - total]
     if top.shape[-1] < logits.shape[-1]:
@@ -90,7 +90,7 @@ def cross_entropy(student_logits: Tensor, target_ids: Tensor) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class TokenWeights:
-    """How much of each loss every token carries: two tensors (N,) that sum to one at each token."""
+    """The weight of each loss at every token: two tensors (N,) that sum to one at each token."""
 
     kl: Tensor
     cross_entropy: Tensor
@@ -103,10 +103,10 @@ class TokenWeights:
 
 
 def token_weights(objective: Objective, cross_entropy_weight: float, follows_teacher: Tensor) -> TokenWeights:
-    """Weights of N tokens. `follows_teacher` (N,) bool: the token stands where the teacher's distribution holds.
+    """Return the weights of N tokens. `follows_teacher` (N,) bool: whether the teacher's distribution holds there.
 
-    Edited spans, the tokens after them and answers without a teacher distribution carry cross-entropy alone:
-    forward KL pulls towards the teacher whatever text it is computed along, and would undo the edit.
+    Edited spans, the tokens after them and answers without a teacher distribution carry only cross-entropy: forward KL
+    pulls towards the teacher along any text, and would undo the edit.
     """
     share = {"mix": cross_entropy_weight, "forward_kl": 0.0, "cross_entropy": 1.0}[objective]
     kl = follows_teacher.float() * (1.0 - share)
@@ -116,15 +116,15 @@ def token_weights(objective: Objective, cross_entropy_weight: float, follows_tea
 def mixed_loss(
     student_logits: Tensor, target_ids: Tensor, teacher: TeacherTopK | None, weights: TokenWeights, held: Tensor
 ) -> Tensor:
-    """The weighted sum of both losses at each of N tokens, (N,) in nats; the caller sums and normalises.
+    """Return the weighted sum of both losses at each of N tokens, (N,) in nats; the caller sums and normalises.
 
-    `held` (N,) bool says which KL weights are not zero: on the CPU, for to ask a GPU is to wait for it. Without a
-    `teacher` every token is cross-entropy. Rows of `teacher` whose KL weight is zero are never read.
+    `held` (N,) bool says which KL weights are not zero. It is on the CPU, because reading it from a GPU would wait for
+    the GPU. Without `teacher`, every token is cross-entropy. Rows of `teacher` whose KL weight is zero are never read.
     """
     loss = weights.cross_entropy * cross_entropy(student_logits, target_ids)
     if teacher is None or not held.any():
         return loss
-    if held.all():  # most often: then the logits are read in place, not copied
+    if held.all():  # the usual case: the logits are read in place, not copied
         return loss + weights.kl * forward_kl_top_k(student_logits, teacher)
     where = torch.nonzero(held).squeeze(-1).to(loss.device)
     kl = forward_kl_top_k(student_logits[where], teacher[where])

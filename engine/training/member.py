@@ -1,8 +1,8 @@
-"""A process that trains along with others: `python -P -m engine.training.member …`, started by a job or a launcher.
+"""One of the processes of a run: `python -P -m engine.training.member …`, started by a job or a launcher.
 
 With `--folder`, `--rank` and `--size` it is a child of the job's process. With PROJECT and RUN it is one of those that
-torchrun (or accelerate launch) has started: the first of them carries out the run as a job, the others train along.
-They open no project, obey no signal that asks for a stop, and end when the first does.
+torchrun (or accelerate launch) started: the first of them carries out the run as a job, the others train along. The
+others open no project, ignore signals that ask for a stop, and end when the first does.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from engine.training.validation import Measurement
 
 
 def main() -> int:
-    """Train along, or lead. Returns the exit status: 0 where another process ended the run, whose reason it is."""
+    """Train along, or lead. Returns the exit status: 0 if another process ended the run, which reports the reason."""
     parser = argparse.ArgumentParser(prog="engine.training.member", description="One of the processes of a run.")
     parser.add_argument("project", type=Path, nargs="?")
     parser.add_argument("run", type=int, nargs="?")
@@ -45,7 +45,7 @@ def main() -> int:
             keep_to_loopback()
             ranks = Ranks(words.rank, words.size, words.rank, words.size)
         elif words.run is None:
-            raise UsageError("Which run?", "Neither PROJECT and RUN are given nor --folder.")
+            raise UsageError("No run was given.", "Pass either PROJECT and RUN, or --folder.")
         else:
             ranks = launched_ranks() or Ranks()
         if ranks.leads:
@@ -63,9 +63,9 @@ def main() -> int:
 
 
 def train_along(ranks: Ranks, home: Home) -> None:
-    """Do this rank's share of the run that the first one tells of. Raises what ends the run."""
+    """Do this rank's share of the run that the first rank describes. Raises what ends the run."""
     with ranks.together():
-        pass  # the first looks whether there is anything to do
+        pass  # the first rank checks whether there is anything to do
     brief = ranks.first_says(Brief, None)
     local, ranks = load_for(brief, home, ranks)
     known = ask_base(brief, local, ranks, lambda _done, _total, _what: None)
@@ -73,13 +73,13 @@ def train_along(ranks: Ranks, home: Home) -> None:
 
 
 def _lead(project: Path, options: TrainOptions, home: Home) -> int:
-    """Carry out the run as a job in this very process, among those that the launcher started."""
+    """Carry out the run as a job in this process, one of those that the launcher started."""
     from engine.jobs.worker import carry_out
 
     with Project.open(project, home) as opened:
         opened.runs.get(options.run_id)
         job = opened.jobs.add(options)
-    print(  # noqa: T201 - whoever reads the launcher's log is to know where to look
+    print(  # noqa: T201 - for the reader of the launcher's log
         f"Job {job.id} trains run {options.run_id}. Follow it: distill-tui jobs follow {job.id} --project {project}",
         flush=True,
     )
@@ -92,7 +92,7 @@ def _ignore_signals() -> None:
 
 
 def _end_with_parent() -> None:
-    """The parent never writes to this process's standard input: it ends with the parent."""
+    """Exit when standard input closes: the parent never writes to it, so it closes when the parent ends."""
 
     def wait() -> None:
         sys.stdin.buffer.read()
@@ -102,7 +102,7 @@ def _end_with_parent() -> None:
 
 
 class _Silent:
-    """The hooks of a rank that tells nothing and decides nothing."""
+    """The hooks of a rank that reports nothing and decides nothing."""
 
     def on_step(self, metrics: StepMetrics) -> None: ...
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None: ...

@@ -1,4 +1,4 @@
-"""What a run needs to know of memory: how much it took, and whether the kernel ended a process for it.
+"""Memory figures for a run: how much it took, and whether the kernel killed a process for lack of it.
 
 Knows nothing of models.
 """
@@ -13,16 +13,16 @@ import torch
 
 _MB = 1e6
 _SLACK_MB = 500.0
-_level_mb = 0.0  # after the last time
+_level_mb = 0.0  # resident memory after the last trim
 _trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # only glibc has it
-GPU_PEAK = "gpu_peak_mb"  # among a step's figures
+GPU_PEAK = "gpu_peak_mb"  # key in a step's figures
 
 
 def trimmed_rss_mb() -> float:
-    """Resident memory of this process now, in MB (1e6 bytes), once what is free was given back to the system.
+    """Return the resident memory of this process, in MB (1e6 bytes), after returning free memory to the system.
 
-    glibc keeps the holes between blocks: batches of ever other lengths leave more of them at each step. To give them
-    back costs time, for they are asked for again: so only when they may have come to `_SLACK_MB`.
+    glibc keeps the holes between blocks, and batches of changing lengths leave more of them at each step. Returning
+    them costs time, because they are allocated again: so it is done only if they may amount to `_SLACK_MB`.
     """
     global _level_mb
     resident = float(psutil.Process().memory_info().rss) / _MB
@@ -33,22 +33,22 @@ def trimmed_rss_mb() -> float:
 
 
 def peak_rss_mb() -> float:
-    """The most resident memory that this process ever had, in MB (1e6 bytes)."""
+    """Return the peak resident memory of this process, in MB (1e6 bytes)."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return float(peak) * (1 if sys.platform == "darwin" else 1024) / _MB
 
 
 def device_memory(device: torch.device) -> dict[str, float]:
-    """The most memory that torch has held on a graphics card so far, in MB (1e6 bytes); nothing elsewhere."""
+    """Return the peak memory that torch reserved on a GPU, in MB (1e6 bytes); empty on other devices."""
     if device.type != "cuda":
         return {}
     return {GPU_PEAK: float(torch.cuda.max_memory_reserved(device)) / _MB}
 
 
 def kernel_oom_kills() -> int:
-    """How many processes the kernel has killed for lack of memory since it booted; -1 where it does not tell.
+    """Return how many processes the kernel has killed for lack of memory since boot; -1 if it does not say.
 
-    A killed process cannot say why it ended: the number having risen is what the next one can know.
+    A killed process cannot say why it ended, but the next one can see that the number has risen.
     """
     try:
         lines = Path("/proc/vmstat").read_text(encoding="ascii").splitlines()

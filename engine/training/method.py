@@ -1,4 +1,4 @@
-"""Which stages and which terms beside them a configuration means. Knows nothing of how any of them works."""
+"""The stages and extra terms that a configuration asks for. Knows nothing of how any of them works."""
 
 from collections.abc import Sequence
 
@@ -27,16 +27,16 @@ def make_course(
     general: General | None = None,
     ranks: Ranks = ALONE,
 ) -> Course:
-    """The stages of a run over training `rows`, whose prompts and questions `taught` holds.
+    """Return the stages of a run over training `rows`, whose prompts and questions `taught` holds.
 
-    Raises `TrainingError` where the rows lack what a stage or a term needs.
+    Raises `TrainingError` if the rows lack what a stage or a term needs.
     """
     prompt_back = None
     if config.prompt_back_weight > 0:
         if teacher is None or not any(row.edited_from for row in rows):
             raise TrainingError(
-                "Nothing is known of the prompted base.",
-                "The term against the prompt coming back needs training answers of the local teacher.",
+                "There are no distributions of the prompted base.",
+                "--prompt-back-weight needs training answers of the local teacher, and there are none.",
                 "Train without --prompt-back-weight, or generate answers with the local teacher.",
             )
         prompt_back = PromptBack.make(rows, Prompted(student.format, taught), teacher, config.prompt_back_weight)

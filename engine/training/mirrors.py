@@ -1,8 +1,9 @@
 """A run's metrics, mirrored to TensorBoard, Weights & Biases or trackio through their own libraries.
 
-A mirror only listens. Each has a thread of its own, so that a slow one never holds up a step; one that fails is told of
-once and hears no more. All stay on this machine unless their own variables say otherwise: files lie beside the run. No
-prompt, question or answer is passed on. Knows nothing of what is measured, and imports a library only to use it.
+A mirror only listens. Each has its own thread, so that a slow one never delays a step; one that fails is reported once
+and gets no more metrics. All data stays on this machine, in files beside the run, unless the library's own variables
+say otherwise. No prompt, question or answer is passed on. Knows nothing of what is measured, and imports a library
+only to use it.
 """
 
 import os
@@ -17,13 +18,13 @@ from typing import Any, Protocol
 from engine.errors import TrainingError
 from engine.records.options import MirrorName
 
-_WAITING_AT_MOST = 10_000  # points; a library that takes none for so long takes no more
+_WAITING_AT_MOST = 10_000  # points; a library that falls this far behind gets no more
 _CLOSES_WITHIN_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What a mirror is told of the run."""
+    """What a mirror is told about the run."""
 
     project: str
     run: str
@@ -32,36 +33,36 @@ class About:
 
 
 class Mirror(Protocol):
-    """One library's way to take metrics."""
+    """The interface to one library's metrics."""
 
     def log(self, step: int, values: Mapping[str, float]) -> None: ...
     def close(self) -> None: ...
 
 
 def require_libraries(names: Sequence[MirrorName]) -> None:
-    """Raise `TrainingError` where the library of one of these is not installed."""
+    """Raise `TrainingError` if the library of one of these mirrors is not installed."""
     for name in names:
         if find_spec(name) is None:
             raise TrainingError(
                 f"{name} is not installed.",
-                f"The metrics were to be mirrored there (--mirror {name}).",
-                f"Install it: pip install 'distill-tui[{name}]', or uv sync --extra {name}; or train without it.",
+                f"--mirror {name} needs it.",
+                f"Install it: pip install 'distill-tui[{name}]', or uv sync --extra {name}; or train without --mirror.",
             )
 
 
 class Mirrors:
-    """The mirrors of one run. `on_fault` is called with a sentence, from any thread, once for each that fails."""
+    """The mirrors of one run. `on_fault` is called with a sentence, from any thread, once per mirror that fails."""
 
     def __init__(self, names: Sequence[MirrorName], about: About, on_fault: Callable[[str], None]) -> None:
         self._listeners = [_Listener(name, about, on_fault) for name in dict.fromkeys(names)]
 
     def log(self, step: int, values: Mapping[str, float]) -> None:
-        """Pass on what was measured at a step; returns at once."""
+        """Pass on what was measured at a step, without waiting."""
         for listener in self._listeners:
             listener.tell(step, values)
 
     def close(self) -> None:
-        """Let all write what they still have; a library that takes too long is left behind."""
+        """Let all mirrors write what they still have; a library that takes too long is abandoned."""
         for listener in self._listeners:
             listener.end()
 
@@ -81,7 +82,7 @@ class _Listener:
         try:
             self._points.put_nowait((step, dict(values)))
         except Full:
-            self._fail("it does not keep up")
+            self._fail("it cannot keep up")
 
     def end(self) -> None:
         if self._thread.ident is None or self._failed:
@@ -89,11 +90,11 @@ class _Listener:
         try:
             self._points.put_nowait(None)
         except Full:
-            self._fail("it does not keep up")
+            self._fail("it cannot keep up")
             return
         self._thread.join(_CLOSES_WITHIN_S)
         if self._thread.is_alive():
-            self._fail(f"it did not end within {_CLOSES_WITHIN_S:.0f} s")
+            self._fail(f"it did not close within {_CLOSES_WITHIN_S:.0f} s")
 
     def _listen(self) -> None:
         try:
@@ -105,20 +106,20 @@ class _Listener:
                 mirror.log(*point)
                 point = self._points.get()
             mirror.close()
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a foreign library does, the run goes on
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a mirror's library does, the run goes on
             self._fail(f"{type(error).__name__}: {error}")
 
     def _fail(self, why: str) -> None:
         if not self._failed:
             self._failed = True
-            self._on_fault(f"The metrics are no longer mirrored to {self._name}: {why}. The run goes on.")
+            self._on_fault(f"Metrics are no longer mirrored to {self._name}: {why}. The run continues.")
 
 
 class _TensorBoard:
     def __init__(self, about: About, first_step: int) -> None:
         from torch.utils.tensorboard import SummaryWriter
 
-        # What an earlier process wrote of later steps is hidden: they are made again.
+        # Later steps that an earlier process wrote are hidden: they will be repeated.
         self._writer = SummaryWriter(
             str(about.folder / "tensorboard"), purge_step=first_step if first_step > 1 else None
         )

@@ -33,7 +33,7 @@ class OffPolicy:
         teacher: TeacherCache | None,
         beside: Beside,
     ) -> None:
-        """Without a `teacher` every token carries cross-entropy."""
+        """Without `teacher`, every token carries cross-entropy."""
         self.learning_rate = config.learning_rate
         self.schedule = schedule_of(rows, config)
         self.plans, self.steps = self.schedule.plans, self.schedule.steps
@@ -46,7 +46,7 @@ class OffPolicy:
 
     @property
     def rows_a_step(self) -> float:
-        """In the mean."""
+        """Mean number of rows per step."""
         return len(self._rows) / self.schedule.steps_per_epoch
 
     def epoch_at(self, step: int) -> float:
@@ -58,7 +58,7 @@ class OffPolicy:
         return self._beside.step(self.name, step, rows, self.rows_a_step, self._step_cost, tokens, self._loss)
 
     def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
-        """The objective at the completion tokens of one batch."""
+        """Return the objective at the completion tokens of one batch."""
         device = self._student.device
         targets = batch.target_ids.to(device)
         teacher = self._teacher.gather(rows).to(device) if self._teacher is not None else None

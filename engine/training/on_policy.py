@@ -1,14 +1,14 @@
 """The second stage: the student's own answers, scored by the prompted base. Knows nothing of optimizers.
 
-Off-policy the student only ever sees the teacher's words, and never what to do after a slip of its own. Here it answers
-a question without the prompt, the frozen base reads the same answer behind the prompt, and the loss is the reverse KL
-at each token (GKD, arXiv 2306.13649; for prompts OPCD, arXiv 2602.12275). No gradient goes through the sampling.
-Where several prompts are taught, the base reads each answer behind that of its question.
+Off-policy, the student only ever sees the teacher's text, and never what to do after a mistake of its own. Here it
+answers a question without the prompt, the frozen base scores the same answer with the prompt in context, and the loss
+is the reverse KL at each token (GKD, arXiv 2306.13649; for prompts OPCD, arXiv 2602.12275). No gradient goes through
+the sampling. If several prompts are taught, each answer is scored with the prompt of its question.
 
-Answers that had to be cut carry loss like the others: each token has a target of its own, and where an answer ran on
-is where it should have ended. What makes cut answers a danger is that long loops outweigh everything else (StableOPD,
-arXiv 2604.08527): so answers are sampled only a little further than the longest training answer. Their share is told,
-and where it stays over a half the stage gives up: a first stage that was too short leaves 75 to 88 % of them cut.
+Answers that were cut off carry loss like the others: each token has its own target, and where an answer should have
+ended, that target teaches it to. The danger is that long loops outweigh everything else (StableOPD, arXiv 2604.08527),
+so answers are sampled only a little beyond the longest training answer. The share of cut answers is reported, and if
+it stays over a half the stage ends: after a first stage that was too short, 75 to 88 % are cut off.
 """
 
 from collections.abc import Sequence
@@ -37,15 +37,15 @@ from engine.training.schedule import drawn_at
 from engine.training.stages import StepWork, Term
 from engine.training.student import ChunkLoss, at_rest
 
-CUT_ANSWERS = "cut_answers"  # the share of a step's answers, among its figures
+CUT_ANSWERS = "cut_answers"  # the share of a step's answers that were cut off, among its figures
 MANY_CUT = 0.5  # of a step's answers
-_DECODED_A_TRAINED_ROW = 8  # decoding keeps keys and values alone: rows that take the memory of one with gradients
+_DECODED_A_TRAINED_ROW = 8  # rows decoded in the memory of one trained row: decoding keeps only keys and values
 
 
 class OnPolicy:
-    """Steps over the questions of the training rows, one sampled answer a question.
+    """Steps over the questions of the training rows, one sampled answer per question.
 
-    Questions whose answer was edited or written by another are left out: the prompted base would undo what they teach.
+    Questions whose answer was edited, or not written by the prompted base, are left out: the base would undo them.
     """
 
     name = "on-policy"
@@ -61,13 +61,13 @@ class OnPolicy:
     ) -> None:
         """`taught` holds the prompts and their questions; the `ranks` share the sampling.
 
-        Raises `TrainingError` where no answer is the prompted base's.
+        Raises `TrainingError` if no answer is entirely the prompted base's.
         """
         own = [row for row in rows if row.edited_from == len(row.completion_ids)]
         if not own:
             raise TrainingError(
                 "The second stage has nothing to ask.",
-                "It pulls towards the prompted base, and none of the training answers is that model's own.",
+                "It trains towards the prompted base, and no training answer is entirely that model's.",
                 "Train without --on-policy-steps, or generate answers with the local teacher.",
             )
         self.plans, self.steps = ((0, config.on_policy_steps),), config.on_policy_steps
@@ -77,7 +77,7 @@ class OnPolicy:
         self._config = config
         self._beside = beside
         self._ranks = ranks
-        # Whatever the device, for which steps carry a term is the configuration's business.
+        # The same on every device: which steps carry a term follows from the configuration alone.
         self._step_cost = second_step_cost(config, len(self.rows), row_tokens(own, 0), DECODING_STEP_COST)
         prompted = Prompted(student.format, taught)
         self._prompted = {row.question_key: prompted.ids(row) for row in self.rows}
@@ -91,7 +91,7 @@ class OnPolicy:
             }
 
     def _prefix(self, whole: Sequence[Sequence[int]]) -> PromptCache:
-        """What all questions behind one prompt begin with."""
+        """The keys and values of what all questions with one prompt start with."""
         return PromptCache.build(self._student, whole[0][: shared_length(whole)])
 
     @property
@@ -115,13 +115,13 @@ class OnPolicy:
                     seeds=[answer_seed(self._config.seed, step, place) for place in range(len(asked))],
                     batch_rows=_DECODED_A_TRAINED_ROW * micro_batch_rows,
                 )
-        except NoProbabilities:  # the weights may have left their path: whoever counts such steps knows the way back
-            return StepWork(Term("loss", (), 0, 1.0, self._loss), fault="the student has no probabilities to draw from")
+        except NoProbabilities:  # training may have diverged: the trainer counts such steps and goes back
+            return StepWork(Term("loss", (), 0, 1.0, self._loss), fault="the student has no valid probabilities")
         answers = [
             replace(row, completion_ids=one.ids, edited_from=len(one.ids), fixed=(False,) * len(one.ids))
             for row, one in zip(asked, decoded, strict=True)
         ]
-        answers.sort(key=lambda row: -len(row.question_ids) - len(row.completion_ids))  # so that a pass pads little
+        answers.sort(key=lambda row: -len(row.question_ids) - len(row.completion_ids))  # to keep padding low
         skipped = self._config.on_policy_skipped_tokens
         figures = {
             CUT_ANSWERS: sum(one.finish_reason == "length" for one in decoded) / len(decoded),
@@ -129,13 +129,13 @@ class OnPolicy:
         }
         tokens = sum(max(0, len(row.completion_ids) - skipped) for row in answers)
         share = figures[CUT_ANSWERS]
-        alarm = f"over half of the student's own answers were cut ({share:.0%})" if share > MANY_CUT else ""
+        alarm = f"over half of the student's own answers were cut off ({share:.0%})" if share > MANY_CUT else ""
         return self._beside.step(
             self.name, step, answers, self.rows_a_step, self._step_cost, tokens, self._loss, figures, alarm
         )
 
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
-        """Reverse KL at every token of the student's answers but the first few."""
+        """Return the reverse KL at every token of the student's answers except the first few."""
         student, config = self._student, self._config
         with torch.no_grad(), at_rest(student), adapter_off(student), products_of_scoring():
             teacher = self._read_behind_the_prompts(rows)
@@ -151,7 +151,7 @@ class OnPolicy:
         return loss
 
     def _read_behind_the_prompts(self, rows: Sequence[DatasetRow]) -> torch.Tensor:
-        """Hidden states (N, H) at all answers in the rows' order; those behind one prompt are read in one pass."""
+        """Return hidden states (N, H) at all answers in the rows' order, one pass per prompt."""
         found: dict[int, torch.Tensor] = {}
         for index, places in by_prompt(rows).items():
             asked = [ScoreRow(self._prompted[rows[place].question_key], rows[place].completion_ids) for place in places]

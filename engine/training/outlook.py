@@ -1,8 +1,8 @@
-"""What a training will take, before it is started: steps, time, memory and disk, each with where the figure is from.
+"""Estimates for a training before it starts: steps, time, memory and disk, each with its source.
 
-Time is that of an earlier run of the same base on the same device, by the work that either has to do (`work`); memory
-that of one like it, else reckoned as presets do. Steps follow from the configuration, disk from the shapes of the
-base's layers. A run keeps what was estimated, so that the error can be told. Pure; no model library.
+Time is scaled from an earlier run of the same base on the same device by the work of both (`work`). Memory is that of
+a similar run, else calculated as for presets. Steps follow from the configuration, disk from the shapes of the base's
+layers. A run keeps its estimate, so that the error can be reported. Pure; no model library.
 """
 
 from collections.abc import Sequence
@@ -17,39 +17,39 @@ from engine.training.presets import warned
 from engine.training.work import Work, steps_of, work_of
 from engine.wording import counted, duration, size
 
-_CHECKPOINTS = 4  # two for time, and two that may be the best
+_CHECKPOINTS = 4  # the two newest, and two that may be the best
 _FLOAT_BYTES = 4
 _SMALL_VOCABULARY = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingEstimate:
-    """What one training will take; None where nothing was measured yet. `like` is the run that was measured."""
+    """What one training will take; None if nothing was measured yet. `like` is the run that was measured."""
 
     steps: int
     seconds: float | None
     memory_mb: float | None
     disk_mb: float | None
     like: Run | None
-    calibration: Calibration | None = None  # where that knows better
+    calibration: Calibration | None = None  # set if its figures are used
     memory_like: Run | None = None
-    shards: int = 1  # processes that hold the base between them; memory is that of one
+    shards: int = 1  # processes that share the base; memory is that of one
 
     @property
     def figures(self) -> Estimated:
-        """What a run keeps of it."""
+        """The figures that a run keeps."""
         return Estimated(self.seconds, self.memory_mb, self.disk_mb)
 
 
 def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
-    """The estimate for one configuration. Pure."""
+    """Return the estimate for one configuration. Pure."""
     steps = steps_of(config, basis.dataset.train) + config.on_policy_steps
     like = _like(config, basis.runs)
     seconds = None
     if like is not None and basis.tokens.mean:
         behind = _work(like.config, basis.dataset_of(like), basis).until(like.step)
         seconds = like.train_s / behind * _work(config, basis.dataset, basis).until(steps)
-    whole = basis.shards == 1  # what a process took that held the whole base says nothing of one that holds a part
+    whole = basis.shards == 1  # memory measured with the whole base says nothing about a process that holds a part
     memory_like = _memory_like(config, basis.runs) if whole else None
     calibration = basis.calibration if _tells(basis.calibration, config, like) else None
     if calibration is not None and basis.tokens.mean:
@@ -76,13 +76,13 @@ def estimate_training(config: TrainingConfig, basis: Basis) -> TrainingEstimate:
 
 
 def outlook_text(config: TrainingConfig, basis: Basis) -> str:
-    """The estimate in words, a line a quantity, each with where it is from."""
+    """Return the estimate as text: one line per quantity, with its source."""
     estimate = estimate_training(config, basis)
     epochs = counted(config.last_epochs, "epoch", "g")
-    stages = f"{counted(basis.dataset.train, 'row')}, {config.batch_rows} a step, {epochs}"
+    stages = f"{counted(basis.dataset.train, 'row')}, {config.batch_rows} per step, {epochs}"
     if config.on_policy_steps:
         stages += f", then {config.on_policy_steps:,} on {counted(config.on_policy_batch_rows, 'own answer')} each"
-    disk = "not known before the base is on this machine"
+    disk = "not known until the base is on this machine"
     if estimate.disk_mb is not None:
         kept = ", the teacher's distributions" if _scored(config, basis) else ""
         disk = f"≈ {size(estimate.disk_mb)}: adapter, up to four checkpoints{kept}"
@@ -98,10 +98,10 @@ def outlook_text(config: TrainingConfig, basis: Basis) -> str:
 
 
 def error_text(run: Run) -> str:
-    """How far the estimate was from what the run took, in a sentence; empty where nothing can be compared."""
+    """Return a sentence that compares the estimate with what the run took; empty if nothing can be compared."""
     if run.estimate is None or run.state != "done":
         return ""
-    whole = run.step >= run.steps  # one that ended early was meant to take longer
+    whole = run.step >= run.steps  # a run that ended early was estimated to take longer
     pairs = (
         ("time", run.estimate.seconds, run.train_s if whole else 0.0, duration),
         ("memory", run.estimate.memory_mb, _taken_mb(run), size),
@@ -118,24 +118,24 @@ def error_text(run: Run) -> str:
 def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
     like, measured = estimate.like, estimate.calibration
     if estimate.seconds is not None and measured is not None:
-        reckoned = "" if _kinds(measured.config) >= _kinds(config) else ", part reckoned"
+        reckoned = "" if _kinds(measured.config) >= _kinds(config) else ", partly calculated"
         where = f"{measured.device} {measured.dtype}"
         return f"time    ≈ {duration(estimate.seconds)}: measured on the longest rows on {where}{reckoned}"
     if estimate.seconds is None or like is None:
-        return f"time    not known: no run of this base on {config.device} ({config.dtype}) was measured yet"
+        return f"time    not known: no run of this base on {config.device} ({config.dtype}) yet"
     where = " ".join(part for part in (like.device, like.dtype) if part)
-    reckoned = "" if _kinds(like.config) >= _kinds(config) else ", part reckoned"
+    reckoned = "" if _kinds(like.config) >= _kinds(config) else ", partly calculated"
     return f"time    ≈ {duration(estimate.seconds)}: at the pace of run {like.id} on {where}{reckoned}"
 
 
 def _memory(estimate: TrainingEstimate) -> str:
     if estimate.memory_mb is None:
-        return "memory  not known before the base is on this machine"
+        return "memory  not known until the base is on this machine"
     like, measured = estimate.memory_like, estimate.calibration
     if measured is not None and estimate.memory_mb == measured.memory_mb:
         rows = measured.config.micro_batch_rows
-        return f"memory  ≈ {size(estimate.memory_mb)}: measured on the longest rows, {rows} a pass"
-    why = "reckoned from the base's shapes" if like is None else f"what run {like.id} took at most"
+        return f"memory  ≈ {size(estimate.memory_mb)}: measured on the longest rows, {rows} per pass"
+    why = "calculated from the base's shapes" if like is None else f"the peak of run {like.id}"
     if estimate.shards > 1:
         why = f"in each of {estimate.shards} processes, {why}"
     return f"memory  ≈ {size(estimate.memory_mb)}: {why}"
@@ -151,7 +151,7 @@ def _work(config: TrainingConfig, dataset: DatasetSummary, basis: Basis) -> Work
 
 
 def _kinds(config: TrainingConfig) -> frozenset[str]:
-    """Which kinds of steps and terms a run has."""
+    """Return the kinds of steps and terms that a run has."""
     parts = {
         "first": config.last_epochs > 0,
         "second": config.on_policy_steps > 0,
@@ -162,7 +162,7 @@ def _kinds(config: TrainingConfig) -> frozenset[str]:
 
 
 def _measured(config: TrainingConfig, runs: Sequence[Run]) -> list[Run]:
-    """The runs on the same base, device and number type that made a step; of whole layers, or of matrices, alone."""
+    """Return the runs with at least one step that share base, device, dtype and whether whole layers are trained."""
     return [
         run
         for run in runs
@@ -175,7 +175,7 @@ def _measured(config: TrainingConfig, runs: Sequence[Run]) -> list[Run]:
 
 
 def _like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
-    """The newest of the measured runs; first those of the same kinds of steps and terms, with the same objective."""
+    """Return the most similar measured run: by kinds of steps and terms, then by objective, then the newest."""
 
     def likeness(run: Run) -> tuple[int, bool, int]:
         return -len(_kinds(run.config) ^ _kinds(config)), run.config.objective == config.objective, run.id
@@ -184,7 +184,7 @@ def _like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
 
 
 def _tells(calibration: Calibration | None, config: TrainingConfig, like: Run | None) -> bool:
-    """Whether what was measured before a run is of this base and device, and no later run of the kind knows better."""
+    """Whether the calibration is for this base and device, and no later run of the same kind replaces it."""
     if calibration is None or not (calibration.first_s or calibration.second_s):
         return False
     one = calibration.config
@@ -194,30 +194,30 @@ def _tells(calibration: Calibration | None, config: TrainingConfig, like: Run | 
 
 
 def _size_of(config: TrainingConfig) -> tuple[object, ...]:
-    """What decides how much memory a training takes, on one base and one device."""
+    """Return what decides how much memory a training takes, for one base and one device."""
     return config.micro_batch_rows, config.lora_rank, config.adapter, _kinds(config)
 
 
 def _memory_like(config: TrainingConfig, runs: Sequence[Run]) -> Run | None:
-    """The newest run whose memory this one's will be like."""
+    """Return the newest run that took about as much memory as this one will."""
     found = [run for run in _measured(config, runs) if _taken_mb(run) and _size_of(run.config) == _size_of(config)]
     return found[-1] if found else None
 
 
 def _taken_mb(run: Run) -> float | None:
-    """The most memory that the run took of its device: of a processor the process's own. None or 0: not known."""
+    """Return the run's peak memory on its device; on a CPU that of the process. None or 0: not known."""
     if run.device in ("", "cpu"):
         return run.peak_rss_mb
     return None if run.estimate is None else run.estimate.gpu_peak_mb
 
 
 def _scored(config: TrainingConfig, basis: Basis) -> int:
-    """The tokens whose distributions are kept: those of validation in any case."""
+    """Return the number of tokens whose distributions are kept; those of validation always are."""
     return basis.scored_validation + (basis.scored_train if needs_teacher(config) else 0)
 
 
 def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:
-    """The adapter, its checkpoints with both moments of every weight, and the base's distributions."""
+    """Return the size of the adapter, its checkpoints with both moments of every weight, and the distributions."""
     if basis.shapes is None:
         return None
     adapter = trained_numbers(config, basis.shapes) * _FLOAT_BYTES

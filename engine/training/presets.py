@@ -1,6 +1,6 @@
-"""Presets: a training's hyper-parameters from the dataset's size, the model's and the memory, one reason a value.
+"""Presets: hyper-parameters chosen from dataset size, model size and free memory, with a reason for each value.
 
-Pure; no model library. Knows nothing of projects, nor of how the facts were found.
+Pure; no model library. Knows nothing of projects or of how the facts were found.
 """
 
 from collections.abc import Collection
@@ -15,7 +15,7 @@ from engine.wording import size
 
 Preset = Literal["fast", "balanced", "best"]
 USUAL: Preset = "balanced"
-# What a preset chooses; all else is as it was asked for.
+# The fields that a preset chooses; all others keep the values that were asked for.
 CHOSEN = frozenset({
     "objective", "cross_entropy_weight", "top_k", "lora_rank", "lora_alpha", "learning_rate", "warmup_fraction",
     "epochs", "batch_rows", "micro_batch_rows", "evaluations", "on_policy_steps", "on_policy_batch_rows",
@@ -25,12 +25,12 @@ T = TypeVar("T")
 SAID = "as you said"
 
 FEW_ROWS, MANY_ROWS = 200, 2_000
-MEMORY_SHARE = 0.9  # of what is free: the rest is the system's and the estimate's error
+MEMORY_SHARE = 0.9  # of the free memory: the rest covers the system and the error of the estimate
 
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why one value was chosen, and where that comes from."""
+    """Why one value was chosen, and the source of that reason."""
 
     name: str  # a field of the configuration
     value: str
@@ -40,37 +40,37 @@ class Reason:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A configuration with its reasons. `memory_mb` is the estimated peak; None where the base's shapes are unknown."""
+    """A configuration with its reasons. `memory_mb` is the estimated peak; None if the base's shapes are unknown."""
 
     preset: Preset
     config: TrainingConfig
     reasons: tuple[Reason, ...]
     memory_mb: float | None
     free_mb: float | None
-    given_back_by: str = ""  # the job that still holds a part of what is free
-    quantized_mb: float | None = None  # the peak with the base in four bits, where only that fits this GPU
+    given_back_by: str = ""  # the job that still holds part of `free_mb`
+    quantized_mb: float | None = None  # the peak with the base in four bits; set only if nothing else fits this GPU
 
     @property
     def fits(self) -> bool:
-        """Whether the estimate is within what is free; also where one of both is unknown."""
+        """Whether the estimate is within the free memory; True if either is unknown."""
         return self.memory_mb is None or self.free_mb is None or self.memory_mb <= self.free_mb
 
     def require_fit(self) -> "Choice":
-        """The same. Raises `TrainingError` where memory does not suffice even for one row at a time."""
+        """Return this choice. Raises `TrainingError` if even one row at a time does not fit into memory."""
         if not self.fits:
             raise TrainingError(
-                "The training does not fit the memory that is free.",
-                f"It takes about {_amount(self.memory_mb)}, one row at a time; "
+                "There is not enough free memory for this training.",
+                f"It needs about {_amount(self.memory_mb)} even with one row at a time; "
                 f"{_free(self.free_mb, self.given_back_by)}.",
                 _in_four_bits(self)
-                or "Choose a smaller base or another device, close other programs, or train by --preset none.",
+                or "Choose a smaller base or another device, close other programs, or pass --preset none.",
             )
         return self
 
 
 @dataclass(frozen=True, slots=True)
 class _Aim:
-    """What a preset aims at for one size of models. Epochs from few rows down to many."""
+    """What a preset aims for with models of one size. `epochs`: for few rows, for many rows."""
 
     epochs: tuple[float, float]
     rank: int
@@ -78,36 +78,36 @@ class _Aim:
     rate_why: str
 
 
-_STARTER = "measured on the starter"
-_SIX = "3 to 6 epochs of 146 rows were measured on the starter"
+_STARTER = "measured on the starter model"
+_SIX = "3 to 6 epochs of 146 rows, measured on the starter model"
 _DEMO = "tuned on the demo's questions"
-_PUBLISHED = "published recipes for models of 1B to 8B"
+_PUBLISHED = "published recipes for 1B to 8B models"
 _SMALL: dict[Preset, _Aim] = {
-    "fast": _Aim((2.5, 1.5), 16, 1e-3, "few steps have to do"),
-    "balanced": _Aim((4.0, 2.0), 16, 5e-4, "small steps, and enough of them"),
-    "best": _Aim((6.0, 3.0), 32, 5e-4, "small steps, and enough of them"),
+    "fast": _Aim((2.5, 1.5), 16, 1e-3, "a high rate for few steps"),
+    "balanced": _Aim((4.0, 2.0), 16, 5e-4, "a lower rate over more steps"),
+    "best": _Aim((6.0, 3.0), 32, 5e-4, "a lower rate over more steps"),
 }
 _LARGE: dict[Preset, _Aim] = {
-    "fast": _Aim((2.0, 2.0), 32, 2e-4, "the highest that is safe: few epochs have to do"),
-    "balanced": _Aim((3.0, 2.0), 32, 1e-4, "ten times the rate of full fine-tuning, as LoRA wants it"),
-    "best": _Aim((4.0, 3.0), 64, 1e-4, "ten times the rate of full fine-tuning, as LoRA wants it"),
+    "fast": _Aim((2.0, 2.0), 32, 2e-4, "the highest safe rate, for few epochs"),
+    "balanced": _Aim((3.0, 2.0), 32, 1e-4, "LoRA needs ten times the rate of full fine-tuning"),
+    "best": _Aim((4.0, 3.0), 64, 1e-4, "LoRA needs ten times the rate of full fine-tuning"),
 }
 _TOP_K: dict[Preset, tuple[int, str, str]] = {
-    "fast": (20, "as good as the whole vocabulary, and the smallest cache", "published: SDFT"),
-    "balanced": (64, "little is left for the tail bucket", _STARTER),
-    "best": (256, "hardly anything is left for the tail bucket", "published: OPCD, arXiv 2602.12275"),
+    "fast": (20, "as good as the full vocabulary, with the smallest cache", "published: SDFT"),
+    "balanced": (64, "leaves little for the tail bucket", _STARTER),
+    "best": (256, "leaves almost nothing for the tail bucket", "published: OPCD, arXiv 2602.12275"),
 }
 _EVALUATIONS: dict[Preset, int] = {"fast": 3, "balanced": 6, "best": 8}
 _SECOND_STAGE_STEPS, _SECOND_STAGE_ROWS, _SECOND_STAGE_RATE = 50, 64, 5e-5
 _GENERAL_FRACTION, _PROMPT_BACK_WEIGHT = 0.1, 0.1
-SHORT_EPOCHS = 2.0  # of a first stage that leaves most of the student's own answers without an end
-CUT_WARNING = "after a first stage under 2 epochs most of its own answers are cut"
-_UNSCORED = "no training answer is the prompted base's own: there is the text alone"
-_CUT = "measured on the starter: 75 to 88 % cut"
+SHORT_EPOCHS = 2.0  # a first stage shorter than this leaves most of the student's own answers without an end
+CUT_WARNING = "after a first stage under 2 epochs, most of the student's answers are cut off"
+_UNSCORED = "no training answer comes from the prompted base: only text is available"
+_CUT = "measured on the starter model: 75 to 88 % cut off"
 
 
 def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Collection[str] = ()) -> Choice:
-    """The preset's configuration. Fields of `asked` named in `said` win over it; all others it does not choose stay."""
+    """Return the preset's configuration. Fields of `asked` that `said` names win; fields outside `CHOSEN` stay."""
     picker = _Picker(frozenset(said))
     aim = (_SMALL if facts.small else _LARGE)[preset]
     basis = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
@@ -116,9 +116,9 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     weight = asked.cross_entropy_weight
     if facts.scored_tokens:
         objective = picker.pick(
-            "objective", asked.objective, mix, "KL carries the teacher's doubts, cross-entropy what was edited", _DEMO
+            "objective", asked.objective, mix, "KL keeps the teacher's uncertainty, cross-entropy the edits", _DEMO
         )
-        why = "more of the text itself keeps more rules, less stays nearer"
+        why = "more keeps more rules, less stays closer to the teacher"
         weight = picker.pick("cross_entropy_weight", weight, 0.5, why, _DEMO)
     else:
         objective = picker.pick("objective", asked.objective, asked.objective, _UNSCORED, "this dataset")
@@ -128,14 +128,14 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     top_k = picker.pick("top_k", asked.top_k, k, k_why, k_basis)
     rank, alpha, wanted, rate_why = asked.lora_rank, asked.lora_alpha, aim.learning_rate, aim.rate_why
     if asked.adapter == "full":
-        wanted, rate_why = wanted * FULL_RATE, "a tenth of an adapter's: each weight itself moves"
+        wanted, rate_why = wanted * FULL_RATE, "a tenth of an adapter's rate: the weights themselves change"
     else:
         rank_basis = basis if aim.rank <= 16 else _PUBLISHED
-        rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers, {_size(facts)}", rank_basis)
+        rank = picker.pick("lora_rank", asked.lora_rank, aim.rank, f"on all linear layers; {_size(facts)}", rank_basis)
         alpha = alpha_of(asked.adapter, rank)
-        picker.pick("lora_alpha", alpha, alpha, "doubles what the adapter adds, at rank 16", _PUBLISHED)
+        picker.pick("lora_alpha", alpha, alpha, "scales the adapter's output by 2 at rank 16", _PUBLISHED)
     rate = picker.pick("learning_rate", asked.learning_rate, wanted, rate_why, basis)
-    warmup = picker.pick("warmup_fraction", asked.warmup_fraction, 0.05, "within 3 to 10 % of the steps", _PUBLISHED)
+    warmup = picker.pick("warmup_fraction", asked.warmup_fraction, 0.05, "usually 3 to 10 % of the steps", _PUBLISHED)
     epochs_basis = _SIX if basis == _STARTER else basis
     epochs = picker.pick("epochs", asked.epochs, *_epochs(facts.rows, *aim.epochs), epochs_basis)
     batch = picker.pick("batch_rows", asked.batch_rows, *_batch(facts), basis)
@@ -144,7 +144,7 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
         "evaluations",
         asked.evaluations,
         min(_EVALUATIONS[preset], steps),
-        "passes over validation, to keep the best step",
+        "validation passes, to find the best step",
         "together under a tenth of a run's time",
     )
     config = replace(
@@ -153,7 +153,7 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     )  # fmt: skip
     config = _beside(preset, facts, _second_stage(preset, facts, config, picker), picker)
     micro, why = _micro_batch(config, facts)
-    chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "estimate of memory")
+    chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "memory estimate")
     config = replace(config, micro_batch_rows=min(chosen, batch))
     peak = peak_mb(config, facts)
     choice = Choice(preset, config, tuple(picker.reasons), peak, facts.free_mb, facts.given_back_by)
@@ -163,39 +163,39 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
 
 
 def attainable(config: TrainingConfig, facts: TrainingFacts, said: Collection[str] = ()) -> TrainingConfig:
-    """`config` with an objective that the training answers can be trained by: cross-entropy where that is all.
+    """Return `config` with an objective that the training answers allow: cross-entropy if they are only text.
 
-    Raises `TrainingError` where another one was named, in `said`.
+    Raises `TrainingError` if `said` names an objective that they do not allow.
     """
     if facts.scored_tokens or config.objective == "cross_entropy":
         return config
     if "objective" in said:
         raise TrainingError(
-            f"The objective {config.objective} cannot be trained on this dataset.",
-            f"It needs the teacher's distributions, and {_UNSCORED}.",
+            f"Cannot train on this dataset with the objective {config.objective}.",
+            f"It needs the teacher's distributions, but {_UNSCORED}.",
             "Train with --objective cross_entropy, or generate answers with the local teacher.",
         )
     return replace(config, objective="cross_entropy")
 
 
 def warned(config: TrainingConfig) -> str:
-    """What speaks against this second stage, or nothing."""
+    """Return a warning about the second stage of `config`, or an empty string."""
     short = config.last_epochs < SHORT_EPOCHS and config.initial_run_id is None
     return f"{CUT_WARNING} ({_CUT})" if config.on_policy_steps and short else ""
 
 
 def choice_text(choice: Choice) -> str:
-    """A line a value: what, why, and where that comes from."""
+    """Return one line per value, with its reason and the source of the reason."""
     lines = [f"Preset {choice.preset}:"]
     lines += [f"  {r.name:<23} {r.value:<8} {r.why}" + (f" ({r.basis})" if r.basis else "") for r in choice.reasons]
     if not choice.fits:
         needed, free = _amount(choice.memory_mb), _free(choice.free_mb, choice.given_back_by)
-        lines.append(f"It does not fit: about {needed} are needed, {free}. {_in_four_bits(choice)}".rstrip())
+        lines.append(f"It does not fit: it needs about {needed}; {free}. {_in_four_bits(choice)}".rstrip())
     return "\n".join(lines)
 
 
 def choice_json(choice: Choice) -> dict[str, object]:
-    """The same for programs."""
+    """Return the choice as JSON data."""
     return {
         "preset": choice.preset,
         "config": asdict(choice.config),
@@ -208,16 +208,16 @@ def choice_json(choice: Choice) -> dict[str, object]:
 
 
 class _Picker:
-    """Takes what was said, else what the preset chooses, and remembers why."""
+    """Takes the user's value if there is one, else the preset's, and records the reasons."""
 
     def __init__(self, said: frozenset[str]) -> None:
         self._said = said
         self.reasons: list[Reason] = []
 
     def pick(self, name: str, asked: T, chosen: T, why: str, basis: str, *, against: str = "") -> T:
-        """`against` is said of another value than the chosen one."""
+        """Return the value to use. `against`: a warning, recorded if the user's value is not the chosen one."""
         if name in self._said:
-            why = f"as you said, but {against}" if against and asked != chosen else SAID
+            why = f"{SAID}, but {against}" if against and asked != chosen else SAID
             chosen, basis = asked, basis if why != SAID else ""
         words = f"{chosen:g}" if isinstance(chosen, float) else str(chosen)
         self.reasons.append(Reason(name, words, why, basis))
@@ -225,92 +225,92 @@ class _Picker:
 
 
 def _second_stage(preset: Preset, facts: TrainingFacts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
-    """Whether the student learns from its own answers too, once they end."""
+    """Choose whether the student also trains on its own answers, and how."""
     against = ""
-    steps, why, basis = 0, "left out: its steps sample, score and train, and take longest", _PUBLISHED
+    steps, why, basis = 0, "left out: its steps sample, score and train, so they take longest", _PUBLISHED
     if not facts.own_rows:
-        why, basis = "no training answer is the prompted base's own: it has nothing to ask", "this dataset"
+        why, basis = "no training answer is entirely the prompted base's: nothing to ask", "this dataset"
     elif config.epochs < SHORT_EPOCHS and config.initial_run_id is None:
         why, basis, against = f"left out: {CUT_WARNING}", _CUT, CUT_WARNING
     elif facts.small:
-        why, basis = "left out: more epochs are the better use of the time", _STARTER
+        why, basis = "left out: more epochs are a better use of the time", _STARTER
     elif preset == "best":
-        steps, why = _SECOND_STAGE_STEPS, "on its own answers, once they end; stops where over half stay cut"
+        steps, why = _SECOND_STAGE_STEPS, "trains on its own answers; stops if over half stay cut off"
     steps = picker.pick("on_policy_steps", config.on_policy_steps, steps, why, basis, against=against)
     config = replace(config, on_policy_steps=steps)
     if not steps:
         return config
     wanted = max(1, min(_SECOND_STAGE_ROWS, facts.own_rows))
-    why = "questions a step, one answer each" if wanted == _SECOND_STAGE_ROWS else "there are no more questions"
+    why = "questions per step, one answer each" if wanted == _SECOND_STAGE_ROWS else "there are no more questions"
     batch = picker.pick("on_policy_batch_rows", config.on_policy_batch_rows, wanted, why, _PUBLISHED)
     asked = config.on_policy_learning_rate
-    rate = picker.pick("on_policy_learning_rate", asked, _SECOND_STAGE_RATE, "well below the first", _PUBLISHED)
+    rate = picker.pick("on_policy_learning_rate", asked, _SECOND_STAGE_RATE, "well below stage 1", _PUBLISHED)
     return replace(config, on_policy_batch_rows=batch, on_policy_learning_rate=rate)
 
 
 def _beside(preset: Preset, facts: TrainingFacts, config: TrainingConfig, picker: _Picker) -> TrainingConfig:
-    """The terms against forgetting and against the prompt coming back."""
-    fraction, why = _GENERAL_FRACTION, "of a step's rows: other questions keep the base's own answers"
+    """Choose the terms against forgetting, and against getting worse when the prompt is put back."""
+    fraction, why = _GENERAL_FRACTION, "of each step's rows: keeps the base's answers to other questions"
     if preset == "fast":
-        fraction, why = 0.0, "left out for time: the prompt's form spills over other questions"
+        fraction, why = 0.0, "left out to save time: the prompt's format spills into other answers"
     fraction = picker.pick("general_fraction", config.general_fraction, fraction, why, _DEMO)
-    weight, why = 0.0, "left out: it mends what a second stage spoils"
+    weight, why = 0.0, "left out: it repairs what a second stage damages"
     if config.on_policy_steps and facts.own_rows:
-        weight, why = _PROMPT_BACK_WEIGHT, "stays well when the prompt is put back, which a second stage spoils"
+        weight, why = _PROMPT_BACK_WEIGHT, "repairs answers with the prompt put back, which stage 2 damages"
     weight = picker.pick("prompt_back_weight", config.prompt_back_weight, weight, why, _PUBLISHED)
     return replace(config, general_fraction=fraction, prompt_back_weight=weight)
 
 
 def _epochs(rows: int, few: float, many: float) -> tuple[float, str]:
-    """From `few` at 200 rows down to `many` at 2,000, in halves, even in the logarithm: never more for more rows."""
+    """Interpolate from `few` at 200 rows to `many` at 2,000 rows, log-linearly and in halves; with the reason."""
     share = log(max(rows, 1) / FEW_ROWS) / log(MANY_ROWS / FEW_ROWS)
     epochs = round(2 * (few + (many - few) * min(1.0, max(0.0, share)))) / 2
     words = f"{rows:,} row{'s' if rows != 1 else ''}"
     if few == many:
         return epochs, f"how often each of {words} is seen"
-    return epochs, f"{words}: {few:g} up to {FEW_ROWS} rows, {many:g} from {MANY_ROWS:,} on"
+    return epochs, f"{words}: {few:g} up to {FEW_ROWS} rows, {many:g} from {MANY_ROWS:,}"
 
 
 def _batch(facts: TrainingFacts) -> tuple[int, str]:
-    wanted, why = 8, "many small steps: a small model learns by their number"
+    wanted, why = 8, "small batches: for a small model the number of steps counts"
     if not facts.small:
         wanted = 16 if facts.rows < 500 else 32 if facts.rows < MANY_ROWS else 128
-        why = f"rows a step: 16, 32 from 500 rows, 128 from {MANY_ROWS:,}"
+        why = f"rows per step: 16, 32 from 500 rows, 128 from {MANY_ROWS:,}"
     return (wanted, why) if facts.rows >= wanted else (max(1, facts.rows), "there are no more rows")
 
 
 def _micro_batch(config: TrainingConfig, facts: TrainingFacts) -> tuple[int, str]:
-    """The most rows of a forward pass that memory holds, halved from the whole batch."""
+    """Return how many rows of a forward pass fit into memory, halving from the whole batch; with the reason."""
     rows = config.batch_rows
     if facts.shapes is None or facts.free_mb is None:
-        return min(rows, 8), "memory or the base's size is not known yet; halved where it does not fit"
+        return min(rows, 8), "memory or the base's size is not known yet; halved if it does not fit"
     free = facts.free_mb * MEMORY_SHARE
     while rows > 1 and (memory_mb(replace(config, micro_batch_rows=rows), facts) or 0.0) > free:
         rows //= 2
     config = replace(config, micro_batch_rows=rows)
     peak = peak_mb(config, facts)
-    twice = ", its layers computed twice" if peak != memory_mb(config, facts) else ""
-    free_words = _free(facts.free_mb, facts.given_back_by, "that are free")
-    return rows, f"rows a forward pass{twice}: ≈ {_amount(peak)} of the {free_words}"
+    twice = ", layers computed twice" if peak != memory_mb(config, facts) else ""
+    free_words = _free(facts.free_mb, facts.given_back_by, "that is free")
+    return rows, f"rows per forward pass{twice}: ≈ {_amount(peak)} of the {free_words}"
 
 
 def _in_four_bits(choice: Choice) -> str:
-    """What would fit instead; empty where that does not either, or is not known."""
+    """Say that four bits would fit; empty if they would not, or if that is not known."""
     if choice.quantized_mb is None:
         return ""
-    return f"With --quantize-base nf4 it takes about {_amount(choice.quantized_mb)}; the teacher then is that base."
+    return f"With --quantize-base nf4 it needs about {_amount(choice.quantized_mb)}; that base is then the teacher too."
 
 
 def _amount(megabytes: float | None) -> str:
     return "an unknown amount" if megabytes is None else size(megabytes)
 
 
-def _free(megabytes: float | None, given_back_by: str, words: str = "are free") -> str:
-    """How much is free, and whose part of it is still to come."""
-    return f"{_amount(megabytes)} {words}" + (f" once {given_back_by} gives back its part" if given_back_by else "")
+def _free(megabytes: float | None, given_back_by: str, words: str = "is free") -> str:
+    """Say how much is free, and which job still has to release a part of it."""
+    return f"{_amount(megabytes)} {words}" + (f" once {given_back_by} releases its memory" if given_back_by else "")
 
 
 def _size(facts: TrainingFacts) -> str:
     if facts.shapes is None:
-        return "a base that is not on this machine yet"
-    return f"a base of {facts.shapes.parameters / 1e6:,.0f} million weights"
+        return "the base is not on this machine yet"
+    return f"the base has {facts.shapes.parameters / 1e6:,.0f} million parameters"

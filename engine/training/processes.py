@@ -1,7 +1,7 @@
-"""Which processes a run has: one, several that its job starts on this machine, or those that a launcher has started.
+"""The processes of a run: one, several that its job starts on this machine, or those that a launcher started.
 
-A job's own process is always the first rank, so the store, the log and the person's wishes know no other. Those it
-starts are its children, in its process group, and end when it does. Knows nothing of what is trained.
+A job's own process is always the first rank, so the store, the log and user requests know no other. The processes that
+it starts are its children, in its process group, and end when it does. Knows nothing of what is trained.
 """
 
 import os
@@ -21,7 +21,7 @@ _LEAVES_WITHIN_S = 10.0
 
 
 def launched_ranks() -> Ranks | None:
-    """This process's place among those that torchrun, or what speaks like it, has started; None where none did."""
+    """Return this process's place among those that torchrun, or a compatible launcher, started; None if none did."""
     names = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "LOCAL_WORLD_SIZE")
     if not all(os.environ.get(name, "").isdecimal() for name in names):
         return None
@@ -30,7 +30,7 @@ def launched_ranks() -> Ranks | None:
 
 
 def planned_ranks(processes: int | None) -> Ranks:
-    """The place of a job's own process in a run with so many `processes`, as `TrainOptions` says it."""
+    """Return the place of a job's own process in a run with `processes`, as given in `TrainOptions`."""
     if processes is None:
         return launched_ranks() or ALONE
     return Ranks(size=processes, neighbours=processes)
@@ -38,9 +38,9 @@ def planned_ranks(processes: int | None) -> Ranks:
 
 @contextmanager
 def ranks_of(processes: int | None, context: JobContext) -> Iterator[Ranks]:
-    """The ranks of a job's run, connected while inside.
+    """Yield the ranks of a job's run, connected while inside.
 
-    Raises `TrainingError` where the others do not come, and where one is lost while they work.
+    Raises `TrainingError` if the others do not connect, or if one is lost while they work.
     """
     ranks = planned_ranks(processes)
     if ranks.size == 1:
@@ -54,7 +54,7 @@ def ranks_of(processes: int | None, context: JobContext) -> Iterator[Ranks]:
 
 
 def keep_to_loopback() -> None:
-    """Let no other machine reach the connections of processes that are all on this one."""
+    """Bind the connections to loopback, because all processes are on this machine."""
     os.environ.setdefault("GLOO_SOCKET_IFNAME", "lo0" if sys.platform == "darwin" else "lo")
 
 
@@ -88,7 +88,7 @@ def _started(ranks: Ranks, context: JobContext) -> Iterator[Ranks]:
 
 
 def _ends(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:
-    """The exit statuses of all, after giving them a while to leave by themselves."""
+    """Return the exit statuses of all children, after giving them some time to exit by themselves."""
     for child in children:
         with suppress(subprocess.TimeoutExpired):
             child.wait(_LEAVES_WITHIN_S)
@@ -100,11 +100,11 @@ def _ends(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:
 
 
 def _told(statuses: Sequence[int]) -> str:
-    """How those that failed have ended."""
+    """Describe how those that failed have ended."""
     return " ".join(
-        f"Process {rank} of {len(statuses) + 1} was ended by signal {-status}."
+        f"Process {rank} of {len(statuses) + 1} was killed by signal {-status}."
         if status < 0
-        else f"Process {rank} of {len(statuses) + 1} ended with status {status}."
+        else f"Process {rank} of {len(statuses) + 1} exited with status {status}."
         for rank, status in enumerate(statuses, start=2)
         if status
     )

@@ -1,6 +1,6 @@
-"""Rows behind the prompts that their answers came from: each row's teacher sees its own. Knows nothing of losses.
+"""Rows with the prompt of their teacher in context; each row has its own prompt. Knows nothing of losses.
 
-What is computed behind one prompt is computed for its rows together, so that its keys and values are held once.
+Rows with the same prompt are computed together, so that its keys and values are held only once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +21,11 @@ class Prompted:
         ]
 
     def ids(self, row: DatasetRow) -> list[int]:
-        """The row's prompt and its question, up to where the answer begins."""
+        """Return the row's prompt and question, up to where the answer starts."""
         return self._chat.prompted_ids(self.taught[row.prompt_index].prompt, self._asked(row))
 
     def prefix_ids(self, prompt_index: int, rows: Sequence[DatasetRow]) -> list[int]:
-        """What all those of `rows` that answer to this prompt begin with, found without reading them."""
+        """Return the ids that all `rows` of this prompt start with, without comparing their ids."""
         single_turn = all(len(self._asked(row)) == 1 for row in rows if row.prompt_index == prompt_index)
         return self._chat.prompt_prefix_ids(self.taught[prompt_index].prompt, single_turn=single_turn)
 
@@ -34,7 +34,7 @@ class Prompted:
 
 
 def by_prompt(rows: Sequence[DatasetRow]) -> dict[int, list[int]]:
-    """The places in `rows` of those that answer to each prompt, by the prompt's index."""
+    """Return the indices in `rows` that belong to each prompt, by the prompt's index."""
     places: dict[int, list[int]] = {}
     for place, row in enumerate(rows):
         places.setdefault(row.prompt_index, []).append(place)

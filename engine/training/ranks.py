@@ -1,14 +1,14 @@
-"""What the processes of one run say to each other; all that is exchanged goes through here.
+"""The communication between the processes of one run; everything that they exchange goes through here.
 
-Each process, a rank, holds the adapter whole and computes its share of every step's rows. (The base too, unless its
-layers are shared: `sharding`.) A step's loss is divided
-by the completion tokens of all its rows, wherever they are computed, so the gradients of the ranks need only be summed:
-once a step, as one vector. (torch's DistributedDataParallel averages instead, and wants the whole forward pass to
-itself; ours ends below the output head.) Any rank then makes the same optimizer step.
+Each process, a rank, holds the whole adapter and computes its share of every step's rows. (It also holds the whole
+base, unless its layers are sharded: `sharding`.) A step's loss is divided by the completion tokens of all its rows,
+wherever they are computed, so the gradients of the ranks only have to be summed: once per step, as one vector. (torch's
+DistributedDataParallel averages instead, and needs to own the whole forward pass; ours ends below the output head.)
+Every rank then makes the same optimizer step.
 
-What a rank does by itself stands in `together`, which all leave in the same way; nothing is exchanged within it. What
-the disk and the person decide is the first rank's business, and told to the others. Knows nothing of how the processes
-were started.
+What a rank does by itself is inside `together`, which all ranks leave in the same way; nothing is exchanged within it.
+Disk and user requests are handled by the first rank, which informs the others. Knows nothing of how the processes were
+started.
 """
 
 import re
@@ -34,7 +34,7 @@ from engine.model.memory import is_out_of_memory
 from engine.paths import PRIVATE_FILE_MODE
 from engine.store.words_json import decode_all, encode_all
 
-# A paused run waits within an exchange. A rank that dies closes its connections, which ends the others' at once.
+# A paused run waits within an exchange. A rank that dies closes its connections, which ends the others' wait at once.
 _PATIENCE = timedelta(days=30)
 _LOOKS_EVERY_S = 0.05
 _FINE, _NO_MEMORY, _ENDED = range(3)
@@ -45,11 +45,11 @@ Word = TypeVar("Word")
 
 
 class RankLost(TrainingError):
-    """Another rank is gone without a word."""
+    """Another rank disappeared without reporting an error."""
 
 
 class EndedElsewhere(TrainingError):
-    """Another rank ended the run; the reason is its own, and told there."""
+    """Another rank ended the run, and reports the reason."""
 
 
 def _nothing() -> None:
@@ -58,49 +58,49 @@ def _nothing() -> None:
 
 @dataclass(frozen=True, slots=True)
 class Ranks:
-    """This process's place among those of the run, `rank` of `size`; alone, every exchange gives back what it got."""
+    """This process's place among those of the run, `rank` of `size`; alone, every exchange returns its input."""
 
     rank: int = 0
     size: int = 1
     place: int = 0  # among the `neighbours` on this machine, itself included
     neighbours: int = 1
-    # What a rank does that has done its own part within `together`, until all have.
+    # What a rank does after its own part within `together`, until all ranks are done.
     meet: Callable[[], None] = field(default=_nothing, compare=False, repr=False)
 
     @property
     def leads(self) -> bool:
-        """Whether disk, store and the person's wishes are this rank's business."""
+        """Whether this rank handles disk, store and the user's requests."""
         return self.rank == 0
 
     def share(self, items: Sequence[Item]) -> Sequence[Item]:
-        """This rank's part of `items`: where these are sorted by length, all parts are about as long."""
+        """Return this rank's part of `items`; if they are sorted by length, all parts are about as long."""
         return items if self.size == 1 else items[self.rank :: self.size]
 
     def together(self) -> AbstractContextManager[None]:
-        """While inside, each rank works by itself; then all go on, or none does.
+        """While inside, each rank works by itself; afterwards all continue, or none does.
 
-        Where memory did not suffice on one, all raise what `is_out_of_memory` knows; where one raised anything else,
+        If one ran out of memory, all raise an error that `is_out_of_memory` recognises; if one raised anything else,
         the others raise `EndedElsewhere`.
         """
         return nullcontext() if self.size == 1 else _Together(self)
 
     def after_the_first(self, make: Callable[[], Made]) -> Made:
-        """What `make` makes, here after the first rank: what it leaves on disk there, the others can find."""
+        """Return the result of `make`, called on the first rank before the others, which can use its files on disk."""
         with self.together():
             made = make() if self.leads else None
         with self.together():
             return made if made is not None else make()
 
     def first_decides(self, decide: Callable[[], bool]) -> bool:
-        """What the first rank found; `decide` is asked there alone."""
+        """Return the first rank's decision; `decide` is called only there."""
         return bool(self.sum([float(self.leads and decide())])[0])
 
     def firsts(self, count: int) -> int:
-        """The first rank's `count`."""
+        """Return the first rank's `count`."""
         return int(self.sum([float(count if self.leads else 0)])[0])
 
     def sum(self, values: Sequence[float]) -> list[float]:
-        """Each of `values` summed over the ranks, in double precision."""
+        """Return each of `values` summed over the ranks, in double precision."""
         if self.size == 1:
             return list(values)
         total = torch.tensor(values, dtype=torch.float64)
@@ -108,19 +108,19 @@ class Ranks:
         return [float(value) for value in total]
 
     def highest(self, value: int) -> int:
-        """The highest of all ranks' values."""
+        """Return the highest value of all ranks."""
         found = torch.tensor([value])
         self._exchange(lambda: dist.all_reduce(found, dist.ReduceOp.MAX))
         return int(found)
 
     def put_together(self, whole: Tensor, part: Tensor) -> None:
-        """Fill `whole` (size · n,) with the parts (n,) of all ranks, in their order."""
+        """Fill `whole` (size · n,) with the parts (n,) of all ranks, in order."""
         self._exchange(lambda: dist.all_gather_into_tensor(whole, part))
 
     def flat_gradients(self, parameters: Sequence[torch.nn.Parameter]) -> Tensor:
-        """This rank's gradients as one vector, for `sum_gradients`; a parameter without one counts as zeros.
+        """Return this rank's gradients as one vector, for `sum_gradients`; a parameter without one counts as zeros.
 
-        It takes room, so it is made within `together`. Alone it is empty: nothing has to be summed.
+        The vector takes memory, so it is made within `together`. For a single rank it is empty: nothing is summed.
         """
         if self.size == 1:
             return torch.empty(0)
@@ -128,7 +128,7 @@ class Ranks:
         return torch.cat([gradient.reshape(-1) for gradient in own])
 
     def sum_gradients(self, parameters: Sequence[torch.nn.Parameter], flat: Tensor) -> None:
-        """Give every rank the sum of all ranks' gradients, of which `flat` holds its own."""
+        """Give every rank the sum of all ranks' gradients; `flat` holds its own."""
         if self.size == 1:
             return
         self._exchange(lambda: dist.all_reduce(flat))
@@ -137,20 +137,20 @@ class Ranks:
 
     @torch.no_grad()
     def spread(self, tensors: Sequence[Tensor]) -> None:
-        """Put the first rank's values into every rank's `tensors`, which are of the same shapes everywhere."""
+        """Copy the first rank's values into every rank's `tensors`, which have the same shapes everywhere."""
         if self.size > 1:
             for tensor in tensors:
                 self._exchange(lambda here=tensor: dist.broadcast(here, 0))  # type: ignore[misc]
 
     def first_says(self, kind: type[Word], word: Word | None) -> Word:
-        """The first rank's `word`; those of the others do not count."""
+        """Return the first rank's `word` on every rank; those of the others are ignored."""
         if self.size == 1 and word is not None:
             return word
         said: list[Word] = self.gather(kind, [word] if self.leads and word is not None else [])
         return said[0]
 
     def gather(self, kind: type[Word], words: Sequence[Word]) -> list[Word]:
-        """The words of all ranks, so ordered that those of `share` stand where the whole had stood."""
+        """Return the words of all ranks, in the order that the items had before `share`."""
         if self.size == 1:
             return list(words)
         parts = [decode_all(kind, text) for text in self._gather_texts(encode_all(words))]
@@ -158,19 +158,19 @@ class Ranks:
         return [part[place] for place in range(most) for part in parts if place < len(part)]
 
     def which(self, flag: bool) -> tuple[int, ...]:
-        """The ranks whose `flag` is set."""
+        """Return the ranks whose `flag` is set."""
         flags = self.sum([float(flag and rank == self.rank) for rank in range(self.size)])
         return tuple(rank for rank, found in enumerate(flags) if found)
 
     def send(self, arrays: Sequence[npt.NDArray[np.generic]], to: int) -> None:
-        """Send numbers to another rank, which waits for arrays of these types and shapes."""
+        """Send arrays to another rank, which has to receive the same dtypes and shapes."""
         for array in arrays:
             if array.size:
-                own = np.array(array)  # one that lies in a file cannot be lent to torch
+                own = np.array(array)  # torch cannot use the memory of a mapped file
                 self._exchange(lambda here=own: dist.send(_bytes_of(here), to))  # type: ignore[misc]
 
     def receive(self, arrays: Sequence[npt.NDArray[np.generic]], source: int) -> None:
-        """Fill `arrays`, which lie in one piece each, with what another rank sends."""
+        """Fill `arrays`, each contiguous, with what another rank sends."""
         for array in arrays:
             if array.size:
                 self._exchange(lambda here=array: dist.recv(_bytes_of(here), source))  # type: ignore[misc]
@@ -186,7 +186,7 @@ class Ranks:
         return [bytes(found[: int(length)].numpy()).decode() for found, length in zip(texts, lengths, strict=True)]
 
     def vote(self, fault: int, reason: str) -> tuple[int, str]:
-        """The worst fault of all ranks, and where it ended one, the reasons of those that it ended."""
+        """Return the worst fault of all ranks and, if it ended any, the reasons of those."""
         worst = self.highest(fault)
         if worst < _ENDED:
             return worst, ""
@@ -199,9 +199,9 @@ class Ranks:
             exchange()
         except RuntimeError as error:
             raise RankLost(
-                "A process of the run is gone.",
-                f"Process {self.rank + 1} of {self.size} lost it: {_first_line(error)}",
-                "See the end of the job's log for the reason, then resume the job: it goes on from a checkpoint.",
+                "A process of the run was lost.",
+                f"Process {self.rank + 1} of {self.size} lost the connection: {_first_line(error)}",
+                "See the end of the job's log for the reason, then resume the job: it continues from a checkpoint.",
             ) from error
 
 
@@ -212,19 +212,19 @@ ALONE = Ranks()
 def connected(
     ranks: Ranks, folder: Path | None = None, while_waiting: Callable[[], None] = lambda: None
 ) -> Iterator[Ranks]:
-    """`ranks`, connected while inside: all come to the same new `folder`; without one, as torchrun's environment says.
+    """Yield `ranks`, connected while inside: they meet in the same new `folder`, or as torchrun's environment says.
 
-    `while_waiting` may raise to give up before all are there. Raises `TrainingError` where they do not come together.
+    `while_waiting` may raise to cancel before all are there. Raises `TrainingError` if they cannot connect.
     """
-    count_as_the_driver()  # before CUDA is asked anything
-    # Words travel over gloo whatever the device: waiting costs no processor there, and no graphics card.
+    count_as_the_driver()  # before any call to CUDA
+    # Messages use gloo whatever the device: waiting then takes neither CPU nor GPU time.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() and dist.is_nccl_available() else "gloo"
     try:
         where = "env://" if folder is None else _wait_for_all(folder, ranks, while_waiting)
         dist.init_process_group(backend, where, rank=ranks.rank, world_size=ranks.size, timeout=_PATIENCE)
     except (RuntimeError, ValueError) as error:
         raise TrainingError(
-            "The processes of the run do not find each other.",
+            "The processes of the run cannot connect to each other.",
             f"Process {ranks.rank + 1} of {ranks.size}: {_first_line(error)}",
             "Check the launch command and the network between the machines, then start it again.",
         ) from error
@@ -245,21 +245,21 @@ class _Together:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if isinstance(error, RankLost) or (error is not None and not isinstance(error, Exception)):
-            return  # this process ends here and now: its closed connections say so
-        clear_frames(at)  # whose tensors nobody needs any more, and the others' work may need their room
+            return  # this process ends now, and its closed connections inform the others
+        clear_frames(at)  # their tensors are no longer needed, and the work of the others may need the memory
         self._ranks.meet()
         fault = _FINE if error is None else _NO_MEMORY if is_out_of_memory(error) else _ENDED
         worst, reasons = self._ranks.vote(fault, str(error) or type(error).__name__)
         if worst == _ENDED and fault != _ENDED:
             raise EndedElsewhere(
-                "Another process ended the run.", reasons, "Resume the job: it goes on from its last checkpoint."
+                "Another process ended the run.", reasons, "Resume the job: it continues from its last checkpoint."
             )
         if worst == _NO_MEMORY and error is None:
-            raise MemoryError("it did not suffice for another process of the run")
+            raise MemoryError("another process of the run ran out of memory")
 
 
 def _wait_for_all(folder: Path, ranks: Ranks, while_waiting: Callable[[], None]) -> str:
-    """Where to connect, in torch's words, once every rank has come to `folder`."""
+    """Wait until every rank has arrived in `folder`; return the URL to connect to."""
     (folder / f"rank-{ranks.rank}").touch(mode=PRIVATE_FILE_MODE)
     while not all((folder / f"rank-{other}").exists() for other in range(ranks.size)):
         while_waiting()
@@ -268,11 +268,11 @@ def _wait_for_all(folder: Path, ranks: Ranks, while_waiting: Callable[[], None])
 
 
 def _bytes_of(array: npt.NDArray[np.generic]) -> Tensor:
-    """The same memory as plain bytes: not every type of numbers can travel."""
+    """Return the same memory as plain bytes: torch cannot send every dtype."""
     return torch.from_numpy(array.reshape(-1).view(np.uint8))
 
 
 def _first_line(error: BaseException) -> str:
-    """What the system said, without the place in torch's sources before it and its advice after it."""
+    """Return the first line of the error, without torch's source location before it and its advice after it."""
     line = (str(error).strip() or type(error).__name__).splitlines()[0]
     return re.sub(r"^\[[^]]*\.cc:\d+\] ", "", line).split(" This is typically")[0]

@@ -1,4 +1,4 @@
-"""Where a run goes on from, and what it leaves: the newest whole checkpoint, the newest good one, the best."""
+"""Restoring checkpoints: the newest intact one to resume, the newest good one to go back to, the best one to keep."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -20,9 +20,9 @@ def resume(
     optimizer: torch.optim.Optimizer,
     on_note: Callable[[str], None],
 ) -> TrainingState | None:
-    """Put the newest whole checkpoint back, and say where it stands; None where there is none.
+    """Restore the newest intact checkpoint and return its state; None if there is none.
 
-    `state` is a fresh one of this run. Raises `TrainingError` where the checkpoints belong to another.
+    `state` is a fresh state of this run. Raises `TrainingError` if the checkpoints belong to another run.
     """
     remove_half_written(checkpoints)
     checkpoint = newest_checkpoint(checkpoints, on_note)
@@ -47,9 +47,9 @@ def go_back(
     optimizer: torch.optim.Optimizer,
     on_note: Callable[[str], None],
 ) -> TrainingState | None:
-    """Put the newest checkpoint from before step `suspect` back; None where there is none.
+    """Restore the newest checkpoint from before step `suspect` and return its state; None if there is none.
 
-    `left` is where the run stood. Later checkpoints are removed, so that nothing goes on from them.
+    `left` is the state of the run so far. Later checkpoints are removed, so that nothing resumes from them.
     """
     for step in steps_in(checkpoints):
         if step >= suspect:
@@ -62,7 +62,7 @@ def go_back(
 
 
 def best_or_last(checkpoints: Path, state: TrainingState, on_note: Callable[[str], None]) -> Path:
-    """The best checkpoint of a run that has ended; where it is damaged, that of its last step."""
+    """Return the best checkpoint of a run that has ended, or that of its last step if the best is damaged."""
     best = checkpoints / f"step-{state.best_step}"
     if (fault := fault_of(best)) is None:
         return best

@@ -1,8 +1,8 @@
-"""Other epochs for a run that is not at its end: what is behind stays as it was. No model library.
+"""Changes the epochs of a run that has not reached its end; the steps done stay unchanged. No model library.
 
-The schedule follows from configuration and step alone, so the change is part of the configuration: with the step from
-which on it holds. Two runs of one configuration still end with the same bytes, changed in the middle or from the start,
-on a processor: a GPU's pace decides how many answers an evaluation samples, and these which step is the best.
+The schedule follows only from configuration and step, so the change becomes part of the configuration, with the step
+from which it holds. On a CPU, two runs of one configuration still end with the same bytes, whether it changed midway
+or not. On a GPU its speed decides how many answers an evaluation samples, and these decide which step is the best.
 """
 
 from dataclasses import replace
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
 
 def goes_on(found: TrainingConfig, config: TrainingConfig, step: int) -> bool:
-    """Whether a checkpoint that a run made at `step` under `found` is one of a run under `config`.
+    """Whether a run with `config` can resume from a checkpoint made at `step` with the configuration `found`.
 
-    Before the first step any number of epochs may still be planned.
+    Before the first step, any number of epochs can still be planned.
     """
     later = config.replanned[len(found.replanned) :]
     before = replace(config, replanned=config.replanned[: len(found.replanned)])
@@ -31,14 +31,14 @@ def goes_on(found: TrainingConfig, config: TrainingConfig, step: int) -> bool:
 
 
 def replan(project: "Project", run: Run, epochs: float) -> Run:
-    """Let the first stage of `run` have so many epochs in all, from its newest checkpoint on; the run as changed.
+    """Give the first stage of `run` this many epochs in total, from its newest checkpoint on; return the changed run.
 
-    Raises `TrainingError` for a run that trains now or is at its end, `UsageError` where the epochs are behind already.
+    Raises `TrainingError` if a training is active or the stage is over, `UsageError` if the epochs are done already.
     """
     reap(project)
     if training := [job for job in project.jobs.live() if job.stage == "run"]:
         raise TrainingError(
-            "A training is under way.",
+            f"Cannot change the epochs of run {run.id}: a training is active.",
             f"Job {training[0].id} is {training[0].state}.",
             f"Stop it first: distill-tui jobs stop {training[0].id}",
         )
@@ -51,16 +51,16 @@ def replan(project: "Project", run: Run, epochs: float) -> Run:
     if run.state == "done" or step >= planned.steps:
         raise TrainingError(
             f"Run {run.id} is past its first stage.",
-            f"It is {run.state} at step {step}; the stage has {planned.steps}.",
+            f"It is {run.state} at step {step}; that stage has {planned.steps}.",
             f"Train a new run that starts from it: distill-tui train --initial-run {run.id}",
         )
     replanned = (*config.replanned, (step, epochs))
     changed = replace(config, replanned=replanned) if step else replace(config, epochs=epochs)
     if Schedule(lengths, config.batch_rows, changed.epochs, config.seed, changed.replanned).steps <= step:
         raise UsageError(
-            f"Run {run.id} has more than {epochs:g} epochs behind it.",
-            f"It stands at step {step}, epoch {planned.epoch_at(step):.2f}.",
-            "Give more epochs.",
+            f"Run {run.id} has already trained for {epochs:g} epochs.",
+            f"It is at step {step}, epoch {planned.epoch_at(step):.2f}.",
+            "Pass a higher --epochs.",
         )
     project.runs.update(run.id, config=changed)
     return project.runs.get(run.id)

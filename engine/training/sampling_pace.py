@@ -1,6 +1,6 @@
-"""How many answers an evaluation samples where a run has measured what decoding takes. Pure; knows no device.
+"""How many answers an evaluation samples if the run measured the cost of decoding. Pure; knows no device.
 
-What was measured stands in the run's state, and so does what follows from it: a run that is resumed samples as many.
+The measurement and the decision are in the run's state, so a resumed run samples as many.
 """
 
 from engine.training.costs import RowTokens
@@ -10,10 +10,10 @@ from engine.training.validation_plan import VALIDATION_SHARE, ValidationPlan, an
 
 
 def answers_due(plan: ValidationPlan, tokens: RowTokens, state: TrainingState, course: Course) -> int:
-    """How many the point at which `state` stands samples; `tokens` are the lengths of validation rows.
+    """Return how many answers to sample at the current point of `state`; `tokens`: the lengths of validation rows.
 
-    Before the first step as planned. After it as was decided; at the first such point by the pace of the steps so far
-    and of what was sampled before them, so that all validation keeps to its share of the whole run.
+    Before the first step, as planned. After it, as decided at the first such point: from the speed of the steps so far
+    and of the sampling before them, so that all validation stays within its share of the whole run.
     """
     if state.answers >= 0:
         return state.answers

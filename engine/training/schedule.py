@@ -1,7 +1,7 @@
-"""When a stage does what: the rows and the learning rate of every step, and the steps after which it is evaluated.
+"""The schedule of a stage: the rows and the learning rate of every step, and the steps after which it is evaluated.
 
-Everything follows from the configuration and the step, so that a run resumed at any step goes on exactly as it would
-have. Knows nothing of tensors.
+Everything follows from the configuration and the step, so a run that is resumed at any step continues exactly as it
+would have. Knows nothing of tensors.
 """
 
 import math
@@ -13,7 +13,7 @@ from random import Random
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 
-# Rows are sorted by length within windows of this many batches: little padding, yet batches mix from epoch to epoch.
+# Rows are sorted by length within windows of this many batches: little padding, but batches still vary by epoch.
 _WINDOW_BATCHES = 8
 
 
@@ -25,7 +25,7 @@ class Schedule:
     batch_rows: int
     epochs: float
     seed: int
-    replanned: tuple[tuple[int, float], ...] = ()  # from this step on, so many epochs
+    replanned: tuple[tuple[int, float], ...] = ()  # (from this step on, total epochs)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -33,17 +33,17 @@ class Schedule:
 
     @property
     def steps(self) -> int:
-        """All optimizer steps over the rows; a fraction of an epoch is rounded to whole steps. None for no epochs."""
+        """All optimizer steps over the rows; a fraction of an epoch is rounded to whole steps. 0 for no epochs."""
         return self.plans[-1][1]
 
     @property
     def plans(self) -> tuple[tuple[int, int], ...]:
-        """From which step on how many steps were planned; the first from step 0."""
+        """(first step, total steps) of each plan; the first plan starts at step 0."""
         plans = ((0, self.epochs), *self.replanned)
         return tuple((since, max(1, round(epochs * self.steps_per_epoch)) if epochs else 0) for since, epochs in plans)
 
     def epoch_at(self, step: int) -> float:
-        """How many epochs are behind after `step` steps."""
+        """How many epochs are done after `step` steps."""
         return step / self.steps_per_epoch
 
     def rows_at(self, step: int) -> tuple[int, ...]:
@@ -54,7 +54,7 @@ class Schedule:
 
 @lru_cache(maxsize=4)
 def _epoch_batches(schedule: Schedule, epoch: int) -> tuple[tuple[int, ...], ...]:
-    """All batches of one epoch in order: every row once, sizes differing by one at most, longest row first."""
+    """Return all batches of one epoch in order: every row once, sizes differing by at most one, longest row first."""
     random = Random(f"{schedule.seed} {epoch}")  # noqa: S311 - nothing secret is drawn
     order = random.sample(range(len(schedule.lengths)), len(schedule.lengths))
     smallest, larger = divmod(len(order), schedule.steps_per_epoch)
@@ -72,7 +72,7 @@ def _epoch_batches(schedule: Schedule, epoch: int) -> tuple[tuple[int, ...], ...
 
 
 def drawn_at(step: int, per_step: float, population: int, seed: str) -> tuple[int, ...]:
-    """Which of `population` things step `step` takes, `per_step` of them in the mean: each once before any twice."""
+    """Return which of `population` items step `step` takes, `per_step` on average: each once before any twice."""
     drawn: list[int] = []
     for number in range(math.floor(step * per_step), math.floor((step + 1) * per_step)):
         cycle, place = divmod(number, population)
@@ -86,9 +86,9 @@ def _shuffled(seed: str, count: int) -> tuple[int, ...]:
 
 
 def replanned_rate_at(step: int, plans: Sequence[tuple[int, int]], highest: float, warmup_fraction: float) -> float:
-    """The rate of step `step` under `plans`, (from which step on, how many steps): a new plan changes no step behind.
+    """Return the rate of step `step` under `plans`, (first step, total steps): a new plan changes no earlier step.
 
-    From its first step on the rate falls from where it stood to what would be 0 at the new last step.
+    From the new plan's first step on, the rate decays linearly from its value there; it would be 0 at the new total.
     """
     *earlier, (since, steps) = plans
     if not earlier:
@@ -99,7 +99,7 @@ def replanned_rate_at(step: int, plans: Sequence[tuple[int, int]], highest: floa
 
 
 def learning_rate_at(step: int, steps: int, highest: float, warmup_fraction: float) -> float:
-    """The rate of step `step` of `steps`, from 0: linear warm-up, then linear decay that would reach 0 at `steps`."""
+    """Return the rate of step `step`, counted from 0: linear warm-up, then linear decay that would be 0 at `steps`."""
     warmup = min(steps, max(1, round(warmup_fraction * steps)))
     if step < warmup:
         return highest * (step + 1) / warmup
@@ -107,11 +107,11 @@ def learning_rate_at(step: int, steps: int, highest: float, warmup_fraction: flo
 
 
 def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:
-    """The steps after which a stage is evaluated: spread evenly, the last one always included."""
+    """Return the steps after which a stage is evaluated: evenly spread, always including the last."""
     return frozenset(max(1, round(steps * index / evaluations)) for index in range(1, evaluations + 1))
 
 
 def schedule_of(rows: Sequence[DatasetRow], config: TrainingConfig) -> Schedule:
-    """Which rows every step of the first stage sees."""
+    """Return the schedule of the first stage over `rows`."""
     lengths = tuple(len(row.question_ids) + len(row.completion_ids) for row in rows)
     return Schedule(lengths, config.batch_rows, config.epochs, config.seed, config.replanned)

@@ -1,7 +1,7 @@
-"""What an optimizer step is made of, and the stages of a run that say it. Knows nothing of any one stage's method.
+"""What an optimizer step consists of, and the stages that define it. Knows nothing of any one stage's method.
 
-Steps are numbered through all stages. What a step does follows from configuration, seed and number alone, so that a
-run resumed at any step goes on exactly as it would have.
+Steps are numbered across all stages. What a step does follows only from configuration, seed and step number, so a run
+that is resumed at any step continues exactly as it would have.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,15 +15,15 @@ from engine.training.batches import Batch, make_batch
 from engine.training.schedule import evaluation_steps, replanned_rate_at
 from engine.training.student import ChunkLoss
 
-RowsLoss = Callable[[Sequence[DatasetRow], Batch], ChunkLoss]  # of some rows and their batch
+RowsLoss = Callable[[Sequence[DatasetRow], Batch], ChunkLoss]  # (rows, their batch)
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One summand of a step's objective: losses of the completion tokens of `rows`, summed and divided by `divisor`.
+    """One term of a step's objective: losses of the completion tokens of `rows`, summed and divided by `divisor`.
 
-    Rows can be computed in any split, because the divisor is that of all of them. `tokens` carry loss; what is told
-    is the mean over them, in nats.
+    Rows can be split in any way, because the divisor is that of all of them. `tokens` is how many tokens carry loss;
+    the reported loss is the mean over them, in nats.
     """
 
     name: str
@@ -36,13 +36,13 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class StepWork:
-    """One optimizer step: the stage's own term, those beside it, and what else is worth telling of the step."""
+    """One optimizer step: the stage's own term, the terms beside it, and figures to report."""
 
     main: Term
     beside: tuple[Term, ...] = ()
     figures: Mapping[str, float] = field(default_factory=dict)
-    alarm: str = ""  # why the stage should not go on, if its next steps are like this one
-    fault: str = ""  # why there is nothing to learn from in this step, in words: it is skipped like one without a loss
+    alarm: str = ""  # why the stage should end if its next steps are like this one
+    fault: str = ""  # why nothing can be learned from this step: it is skipped like one whose loss is not finite
 
     @property
     def terms(self) -> tuple[Term, ...]:
@@ -50,7 +50,7 @@ class StepWork:
 
 
 class Stage(Protocol):
-    """One method of making steps. Steps are counted from the stage's own first, 0."""
+    """One method of making steps. Steps are counted from 0, the stage's first."""
 
     @property
     def name(self) -> str: ...
@@ -58,17 +58,17 @@ class Stage(Protocol):
     def steps(self) -> int: ...
     @property
     def plans(self) -> tuple[tuple[int, int], ...]:
-        """From which of its steps on how many were planned; the last plan's are `steps`."""
+        """(first step, total steps) of each plan; the total of the last one is `steps`."""
 
     @property
     def learning_rate(self) -> float:
-        """The highest of the stage."""
+        """The peak learning rate of the stage."""
 
     def epoch_at(self, step: int) -> float:
-        """How often the stage has gone through its questions after `step` steps."""
+        """How many times the stage has gone through its questions after `step` steps."""
 
     def work(self, step: int, micro_batch_rows: int) -> StepWork:
-        """Prepare step `step`; what has to be computed for it is computed `micro_batch_rows` rows at a time or so."""
+        """Prepare step `step`; anything to compute for it is computed about `micro_batch_rows` rows at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,19 +77,19 @@ class Course:
 
     stages: tuple[Stage, ...]
     config: TrainingConfig
-    costs: tuple[float, ...]  # about, of one step of each stage, in one unit
+    costs: tuple[float, ...]  # approximate cost of one step of each stage, all in the same unit
 
     def __post_init__(self) -> None:
-        """Raises `UsageError` where there is nothing to do."""
+        """Raises `UsageError` if there are no steps."""
         if not self.steps:
-            raise UsageError("The run has no steps.", "", "Train for a fraction of an epoch at least, or on-policy.")
+            raise UsageError("The run has no steps.", "", "Pass --epochs or --on-policy-steps above 0.")
 
     @property
     def steps(self) -> int:
         return sum(stage.steps for stage in self.stages)
 
     def at(self, step: int) -> tuple[Stage, int]:
-        """The stage of step `step`, and which of its own steps that is."""
+        """Return the stage of step `step`, and the step's number within that stage."""
         for stage in self.stages:
             if step < stage.steps:
                 return stage, step
@@ -97,7 +97,7 @@ class Course:
         raise IndexError(step)
 
     def cost(self, first: int, last: int) -> float:
-        """Of the steps from `first` up to `last`: those of one stage may take many times those of another."""
+        """Return the cost of the steps from `first` up to `last`; one stage's steps may cost many times another's."""
         total, begin = 0.0, 0
         for stage, cost in zip(self.stages, self.costs, strict=True):
             end = begin + stage.steps
@@ -111,16 +111,16 @@ class Course:
         return self.steps - next(stage.steps for stage in reversed(self.stages) if stage.steps)
 
     def begins_at(self, step: int) -> bool:
-        """Whether a stage after the first begins with step `step`."""
+        """Whether a stage after the first starts with step `step`."""
         return step > 0 and self.at(step)[1] == 0
 
     def learning_rate_at(self, step: int) -> float:
-        """The rate of step `step`; each stage warms up and decays by itself."""
+        """Return the rate of step `step`; each stage warms up and decays separately."""
         stage, own = self.at(step)
         return replanned_rate_at(own, stage.plans, stage.learning_rate, self.config.warmup_fraction)
 
     def epoch_at(self, step: int) -> float:
-        """How many epochs of all stages are behind after `step` steps."""
+        """Return how many epochs of all stages are done after `step` steps."""
         epochs = 0.0
         for stage in self.stages:
             own = min(step, stage.steps)
@@ -128,7 +128,7 @@ class Course:
         return epochs
 
     def evaluation_steps(self) -> frozenset[int]:
-        """The steps after which the run is evaluated: those of each stage, its last included."""
+        """Return the steps after which the run is evaluated, including the last step of each stage."""
         found: set[int] = set()
         first = 0
         for stage in self.stages:

@@ -1,7 +1,7 @@
-"""What a checkpoint holds: the adapter, the optimizer, random states and where the run stands. No pickle.
+"""The content of a checkpoint: adapter, optimizer, random states and the state of the run. No pickle.
 
 Tensors are safetensors, everything else is JSON. The learning rate and the rows of every step follow from the
-configuration and the step, so neither a scheduler nor a data position beyond the step has a state of its own.
+configuration and the step, so there is no separate state for a scheduler or a data position.
 """
 
 from collections.abc import Sequence
@@ -27,34 +27,34 @@ _MOMENTS = ("exp_avg", "exp_avg_sq", "step")
 
 @dataclass(frozen=True, slots=True)
 class TrainingState:
-    """Where a run stands after `step` optimizer steps; its configuration and dataset say which run it is."""
+    """The state of a run after `step` optimizer steps; its configuration and dataset identify the run."""
 
     config: TrainingConfig
     dataset_sha256: str
     step: int = 0
     epoch: float = 0.0
-    micro_batch_rows: int = 1  # less than the configuration's after running out of memory
-    recomputed: bool = False  # layers are computed again for their gradients: one row a pass was still too much
-    skipped: int = 0  # steps without a finite loss
-    skipped_in_row: int = 0  # or whose loss or gradient blew up
+    micro_batch_rows: int = 1  # fewer than configured after running out of memory
+    recomputed: bool = False  # layers are recomputed for their gradients, because one row per pass was still too much
+    skipped: int = 0  # steps whose loss was not finite
+    skipped_in_row: int = 0  # steps in a row whose loss was not finite, or whose loss or gradient blew up
     recent: Recent = field(default_factory=Recent)  # good steps of this stage
-    alarms_in_row: int = 0  # steps whose stage had reason to give up, and the last reason
+    alarms_in_row: int = 0  # steps in a row with an alarm of their stage, and the last alarm
     alarm: str = ""
     tokens: int = 0  # real tokens trained on
-    loss_sum: float = 0.0  # of completion tokens since the last point of the curve, and their number
+    loss_sum: float = 0.0  # over completion tokens since the last point of the curve, and their number
     loss_tokens: int = 0
     train_s: float = 0.0
     validation_s: float = 0.0  # part of train_s
     points: tuple[CurvePoint, ...] = ()
     best_step: int = 0
-    decoding_step_s: float = 0.0  # that a step of decoding took before the first step; 0: nothing was sampled there
+    decoding_step_s: float = 0.0  # time of a decoding step, measured before the first step; 0: nothing was sampled
     answers: int = -1  # sampled at each point after the first step; -1: not decided yet
-    oom_kills: int = -1  # processes that the kernel had killed for memory when this was written; -1: not known
+    oom_kills: int = -1  # processes that the kernel had killed for lack of memory by then; -1: not known
 
     def with_less_memory(self, *, may_recompute: bool) -> "TrainingState | None":
-        """How the run goes on where memory did not suffice; None where there is nothing left to give up but time.
+        """Return the state to continue with after running out of memory; None if nothing more can be saved.
 
-        `may_recompute`: whether the base can compute its layers again for their gradients.
+        `may_recompute`: whether the base can recompute its layers for their gradients.
         """
         if self.micro_batch_rows > 1:
             return replace(self, micro_batch_rows=self.micro_batch_rows // 2)
@@ -63,7 +63,7 @@ class TrainingState:
     def after_step(
         self, epoch: float, loss: float, norm: float, loss_sum: float, loss_tokens: int, *, good: bool, fault: str
     ) -> "TrainingState":
-        """One step on: `fault` says what was bad of it; what was not `good` moved no weights and counts for no loss."""
+        """Return the state one step on. `fault`: what was wrong; if not `good`, it moved no weights and has no loss."""
         return replace(
             self,
             step=self.step + 1,
@@ -77,10 +77,10 @@ class TrainingState:
 
     @property
     def passes(self) -> str:
-        """What a pass is, in words."""
+        """How rows are split into passes, as text."""
         if self.recomputed:
-            return "one row a pass, and its layers are computed again for their gradients: slower, with the same result"
-        return f"{counted(self.micro_batch_rows, 'row')} a pass, in more passes a step"
+            return "one row per pass, with layers recomputed for their gradients (slower, same result)"
+        return f"{counted(self.micro_batch_rows, 'row')} per pass, in more passes per step"
 
 
 def save_adapter(model: PeftModel, folder: Path) -> None:
@@ -96,19 +96,19 @@ def save_adapter(model: PeftModel, folder: Path) -> None:
 
 
 def load_adapter(model: PeftModel, folder: Path) -> None:
-    """Put the weights of an adapter folder into the adapter of `model`. Raises `TrainingError` where they differ."""
+    """Load the weights of an adapter folder into `model`. Raises `TrainingError` if their names do not match."""
     found = set_peft_model_state_dict(model, load_file(folder / ADAPTER_WEIGHTS))
     missing = [name for name in found.missing_keys if "lora_" in name or "ln_tuning_" in name]
     if missing or found.unexpected_keys:
         raise TrainingError(
-            "The stored adapter does not fit this run's.",
+            "The stored adapter does not match this run's adapter.",
             f"{folder}: {[*missing, *found.unexpected_keys][:3]} do not match.",
-            "Start a new run, from an adapter of the same base or from none.",
+            "Start a new run, either without an earlier adapter or from one of the same base.",
         )
 
 
 def write_state(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer, state: TrainingState) -> None:
-    """Write everything that the run goes on from into `folder`."""
+    """Write everything that the run needs to resume into `folder`."""
     save_adapter(model, folder / ADAPTER)
     moments = {
         f"{name}.{key}": optimizer.state[parameter][key].detach().to("cpu").contiguous()
@@ -125,17 +125,15 @@ def write_state(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer
 
 
 def read_state(folder: Path) -> TrainingState:
-    """Where the run of a verified checkpoint stands. Raises `TrainingError` where another version wrote it."""
+    """Return the state in a verified checkpoint. Raises `TrainingError` if another version wrote it."""
     try:
         return decode(TrainingState, (folder / _STATE).read_text(encoding="utf-8"))
     except StoreError as error:
-        raise TrainingError(
-            "The checkpoint cannot be read.", f"{folder}: {error.message}", "Start a new run."
-        ) from error
+        raise TrainingError("Cannot read the checkpoint.", f"{folder}: {error.message}", "Start a new run.") from error
 
 
 def restore(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer) -> None:
-    """Put adapter, optimizer and random states of a verified checkpoint back. Raises `TrainingError`."""
+    """Restore adapter, optimizer and random states from a verified checkpoint. Raises `TrainingError`."""
     load_adapter(model, folder / ADAPTER)
     moments = load_file(folder / _OPTIMIZER)
     optimizer.state.clear()
@@ -151,9 +149,9 @@ def restore(folder: Path, model: PeftModel, optimizer: torch.optim.Optimizer) ->
 
 
 def spread_state(ranks: Ranks, parameters: Sequence[torch.nn.Parameter], optimizer: torch.optim.Optimizer) -> None:
-    """Give every rank the first one's adapter and optimizer.
+    """Give every rank the adapter and optimizer of the first one.
 
-    A parameter that never had a gradient has no moments in a checkpoint of one process: then they are zeros.
+    A parameter that never had a gradient has no moments in a checkpoint of one process: they are taken as zeros.
     """
     begun = ranks.size > 1 and ranks.first_decides(lambda: bool(optimizer.state))
     with ranks.together():

@@ -1,7 +1,7 @@
 """The student: the base with a fresh adapter, and its loss on a batch. Knows nothing of steps or files.
 
-The output head is applied at completion positions only, a chunk at a time, and each chunk's gradient is taken before
-the next one's logits exist: with a large vocabulary the logits would otherwise need more memory than the model.
+The output head is applied only at completion positions, a chunk at a time, and each chunk's gradient is computed
+before the next one's logits exist: with a large vocabulary, all logits would need more memory than the model.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,29 +26,29 @@ from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
 from engine.training.state import load_adapter
 
-# Logits of one chunk. The C library hands memory blocks beyond 32 MiB back to the system each time, and touching them
-# anew costs as much as the arithmetic. On a GPU reading the output head once takes as long as some 200 rows' products.
+# Logits of one chunk. The C library returns blocks over 32 MiB to the system each time, and faulting them in again
+# costs as much as the arithmetic. On a GPU, reading the output head once takes as long as computing some 200 rows.
 _CHUNK_BYTES, _CHUNK_BYTES_ON_GPU = 24 << 20, 128 << 20
 
 ChunkLoss = Callable[[Tensor, slice], Tensor]  # logits (n, V) of completion tokens `slice` of the batch → loss (n,)
 
 
 def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | None = None) -> LocalModel:
-    """The same model with a fresh adapter over all linear layers but the output head, decided by the seed.
+    """Return the model with a fresh adapter on all linear layers except the output head, initialised from the seed.
 
-    As `config.adapter` says: plain LoRA; rank-stabilised, which scales by alpha over the root of the rank (arXiv
-    2312.03732); DoRA, which also learns each output's magnitude (arXiv 2402.09353); or whole copies of these layers and
-    of the norms, trained themselves. What is trained is float32 whatever the base's dtype, but copies compute in it, so
-    they want a base in float32. The base gets no gradients. `local` is changed in place: use the returned one.
+    The kind is `config.adapter`: plain LoRA; rank-stabilised, which scales by alpha over the root of the rank (arXiv
+    2312.03732); DoRA, which also learns each output's magnitude (arXiv 2402.09353); or trained copies of these layers
+    and of the norms. Trained weights are float32 whatever the base's dtype, but whole copies also compute in float32,
+    so they need a base in float32. The base gets no gradients. `local` is changed in place: use the returned model.
 
-    With `initial`, an adapter folder, it starts from those weights. Raises `ModelError` or `TrainingError` where they
-    are not of this base's shapes, or of another kind, rank or alpha than the configuration says.
+    With `initial`, an adapter folder, it starts from those weights. Raises `ModelError` or `TrainingError` if they do
+    not match the shapes of the base, or the kind, rank or alpha of the configuration.
     """
     if config.adapter == "full" and (local.quantized or local.dtype != torch.float32):
         raise TrainingError(
-            "Whole layers are trained in float32.",
-            f"The base is held in {'four bits' if local.quantized else str(local.dtype).removeprefix('torch.')}.",
-            "Train with --dtype float32 and a base that is not quantised, or with another --adapter.",
+            "--adapter full needs a base in float32.",
+            f"The base is loaded in {'four bits' if local.quantized else str(local.dtype).removeprefix('torch.')}.",
+            "Train with --dtype float32 and without --quantize-base, or with another --adapter.",
         )
     if initial is not None:
         check_adapter(initial, parameter_shapes(local))
@@ -57,7 +57,7 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
     with quiet_libraries():
         model = get_peft_model(local.base, _peft_config(local, config))
     fuse(model)
-    # The name that the user chose: the folder it was loaded from says something of this machine only.
+    # The name that the user chose: the folder that it was loaded from means nothing on other machines.
     model.peft_config["default"].base_model_name_or_path = config.base
     if initial is not None:
         load_adapter(model, initial)
@@ -80,7 +80,7 @@ def _peft_config(local: LocalModel, config: TrainingConfig) -> PeftConfig:
 
 
 def _check_alike(initial: Path, config: TrainingConfig) -> None:
-    """Weights mean another model under another scale. Raises `TrainingError`."""
+    """Check kind, rank and alpha: with another scale the same weights mean another model. Raises `TrainingError`."""
     found = read_json(initial / ADAPTER_CONFIG)
     kind = "dora" if found.get("use_dora") else "rslora" if found.get("use_rslora") else "lora"
     if holds_whole_layers(initial):
@@ -94,26 +94,26 @@ def _check_alike(initial: Path, config: TrainingConfig) -> None:
     wanted = "" if config.adapter == "full" else f" of rank {config.lora_rank} and alpha {config.lora_alpha}"
     rank = "" if kind == "full" else f" --lora-rank {found.get('r')}"
     raise TrainingError(
-        "The earlier adapter is of another kind than this run's.",
-        f"It is {kind}{of_rank}, this run's is {config.adapter}{wanted}.",
+        "The earlier adapter is of another kind than this run's adapter.",
+        f"The earlier one is {kind}{of_rank}, this run's is {config.adapter}{wanted}.",
         f"Train with --adapter {kind}{rank}, or without --initial-run.",
     )
 
 
 def _scale(kind: str, rank: object, alpha: object) -> tuple[object, ...]:
-    """What matrices are scaled by; whole layers have none."""
+    """Return what sets the scale of an adapter; whole layers have none."""
     return () if kind == "full" else (rank, alpha)
 
 
 def trained_parameters(student: LocalModel) -> list[torch.nn.Parameter]:
-    """The adapter's matrices, in a fixed order."""
+    """Return the trained weights, in a fixed order."""
     return [parameter for parameter in student.model.parameters() if parameter.requires_grad]
 
 
 def recompute_layers(student: LocalModel) -> None:
-    """Keep no more for the backward pass than what enters each layer, and compute the rest there once more.
+    """Keep only each layer's input for the backward pass and recompute the rest there.
 
-    Gradients are the same (gradient checkpointing, arXiv 1604.06174); passes without gradients stay as they were.
+    Gradients are the same (gradient checkpointing, arXiv 1604.06174); passes without gradients are unchanged.
     """
     with quiet_libraries():
         student.base.gradient_checkpointing_enable({"use_reentrant": False})
@@ -121,7 +121,7 @@ def recompute_layers(student: LocalModel) -> None:
 
 @contextmanager
 def at_rest(student: LocalModel) -> Iterator[None]:
-    """While inside, the student answers and is asked as when it is served: without dropout."""
+    """While inside, the student runs as when it is served: in evaluation mode, without dropout."""
     training = student.model.training
     student.model.eval()
     try:
@@ -131,7 +131,7 @@ def at_rest(student: LocalModel) -> Iterator[None]:
 
 
 def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
-    """Hidden states (N, H) from which the batch's completion tokens are predicted."""
+    """Return the hidden states (N, H) that predict the batch's completion tokens."""
     given = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "attention_mask": batch.visible}
     tensors = {name: tensor.to(student.device) for name, tensor in given.items() if tensor is not None}
     hidden: Tensor = student.backbone(**tensors, use_cache=False).last_hidden_state
@@ -139,12 +139,12 @@ def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
 
 
 def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> Tensor:
-    """Add the batch's share of the step's gradients to the adapter; returns its summed loss in nats, where it lies.
+    """Add the batch's share of the step's gradients to the adapter; return its summed loss in nats, on the device.
 
-    Whoever reads that number waits for a GPU to have computed it. It is () in `sum_dtype`.
+    The loss is a () tensor in `sum_dtype`; reading its value waits for a GPU to compute it.
 
-    The share is the sum over the batch's completion tokens over `divisor`, as a rule all completion tokens of the
-    optimizer step: so that any split into micro-batches gives the same gradients, but for rounding.
+    The share is the sum over the batch's completion tokens divided by `divisor`, usually the number of all completion
+    tokens of the optimizer step, so that any split into micro-batches gives the same gradients, except for rounding.
     """
     hidden = completion_hidden(student, batch)
     leaf = hidden.detach().requires_grad_()
@@ -158,13 +158,13 @@ def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: f
 
 
 def sum_dtype(device: torch.device) -> torch.dtype:
-    """What many losses are added up in, so that nothing is lost: float64, but for devices that have none."""
+    """Return the dtype for adding up many losses without losing precision: float64 where the device supports it."""
     return torch.float32 if device.type == "mps" else torch.float64
 
 
 @torch.no_grad()
 def token_losses(student: LocalModel, batch: Batch, loss: ChunkLoss) -> Tensor:
-    """The loss (N,) at every completion token of the batch, on the CPU, without gradients."""
+    """Return the loss (N,) at every completion token of the batch, on the CPU, without gradients."""
     hidden = completion_hidden(student, batch)
     return torch.cat([loss(student.logits(hidden[part]), part) for part in _chunks(student, len(hidden))]).cpu()
 

@@ -11,24 +11,24 @@ from engine.wording import duration, rate_of
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """One run of a sweep; `words` are the options of `train` that train its configuration in full."""
+    """One run of a sweep; `words` are the `train` options for its configuration in full length."""
 
     run: Run
     words: str
 
     @property
     def best(self) -> CurvePoint | None:
-        """The point that the run is judged by; None where it did not end well."""
+        """The point that the run is judged by; None if the run is not done."""
         return next((point for point in self.run.curve if point.best), None) if self.run.state == "done" else None
 
     @property
     def command(self) -> str:
-        """What trains it in full."""
+        """The command that trains this configuration in full length."""
         return f"distill-tui train {self.words}".rstrip()
 
 
 def within(config: TrainingConfig, rows: int, steps: int) -> TrainingConfig:
-    """The same training of `rows` in `steps` at most, each stage shortened alike: its rate still falls to 0."""
+    """Return the same training of `rows` in at most `steps` steps: all stages shortened alike, rates still reach 0."""
     first = Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed)
     whole = first.steps + config.on_policy_steps
     if whole <= steps:
@@ -43,7 +43,7 @@ def within(config: TrainingConfig, rows: int, steps: int) -> TrainingConfig:
 
 
 def winner(tried: Sequence[Tried]) -> Tried | None:
-    """The run whose best point is the best, by the rule that chooses a run's; None where none ended well."""
+    """Return the run with the best of all best points, chosen as within a run; None if no run is done."""
     points = [one.best for one in tried]
     measured = [point for point in points if point is not None]
     if not measured:
@@ -53,7 +53,7 @@ def winner(tried: Sequence[Tried]) -> Tried | None:
 
 
 def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
-    """A line a run, and how the winner is trained in full."""
+    """Return one line per run, and the command that trains the winner in full length."""
     short = "KL" if measure_of(*(one.run for one in tried)) == "validation KL" else "loss"
     width = max(len("options"), *(len(one.words) for one in tried))
     lines = [f"  run  {'options':<{width}}  steps  best {short:<4} rules kept  time"]
@@ -67,12 +67,12 @@ def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
         )
         lines.append(line)
     if won is not None:
-        lines += [f"Run {won.run.id} is the best. Train it in full:", won.command]
+        lines += [f"Run {won.run.id} is the best. To train it in full:", won.command]
     return "\n".join(lines)
 
 
 def sweep_json(tried: Sequence[Tried], won: Tried | None) -> dict[str, object]:
-    """The same for programs."""
+    """Return the sweep as JSON data."""
     return {
         "runs": [
             {

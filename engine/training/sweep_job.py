@@ -1,4 +1,4 @@
-"""The job of a sweep: trains one run after another, then compares them. A run that is done is not trained again."""
+"""The job of a sweep: trains one run after another, then compares them. A run that is done is skipped."""
 
 import math
 
@@ -12,9 +12,9 @@ from engine.training.sweep import Tried, sweep_text, winner
 
 
 def run(context: JobContext, options: SweepOptions) -> None:
-    """Train the runs that `options` names. One that cannot be trained is told of, and the others go on.
+    """Train the runs that `options` names. One that cannot be trained is reported, and the sweep continues.
 
-    Raises `TrainingError` where none could be trained, and `JobStopped` as a training does.
+    Raises `TrainingError` if none could be trained, and `JobStopped` as a training does.
     """
     runs = context.project.runs
     most_s = math.inf if options.minutes is None else 60 * options.minutes
@@ -27,12 +27,12 @@ def run(context: JobContext, options: SweepOptions) -> None:
         except JobStopped:
             raise
         except TrainingError as error:
-            context.emit(Note(f"Run {trial.run_id} is left out: {error.title}"))
+            context.emit(Note(f"Run {trial.run_id} could not be trained: {error.title}"))
         if read_wish(context.folder) == "keep":
-            write_wish(context.folder, "run")  # it was meant for this run alone
+            write_wish(context.folder, "run")  # it was meant only for this run
     tried = [Tried(runs.get(trial.run_id), trial.words) for trial in options.trials]
     won = winner(tried)
     if won is None:
-        raise TrainingError("No run of the sweep ended well.", tried[-1].run.reason, "Try smaller learning rates.")
+        raise TrainingError("No run of the sweep finished.", tried[-1].run.reason, "Try smaller learning rates.")
     for line in sweep_text(tried, won).splitlines():
         context.emit(Note(line))

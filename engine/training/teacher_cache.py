@@ -1,8 +1,8 @@
 """The teacher's top-k distributions on disk: computed once, memory-mapped, reused in every epoch and every run.
 
-One safetensors file: the tokens of all rows one after another, ids in 16 bits where the vocabulary fits, and
+One safetensors file: the tokens of all rows one after another, ids in 16 bits if the vocabulary allows it, and
 log-probabilities in half precision. Its metadata holds the key of what it was made from and a hash of its content;
-a file of another key or content is never used. Knows nothing of losses.
+a file with another key or content is never used. Knows nothing of losses.
 """
 
 import hashlib
@@ -36,24 +36,24 @@ class TeacherCache:
     """Top-k log-probabilities of the rows of one dataset; rows without a teacher distribution take no space."""
 
     path: Path
-    seconds: float  # that it took to compute
+    seconds: float  # time that it took to compute
     _starts: Mapping[RowKey, tuple[int, int]]  # example → its tokens in the file
     distributions: Distributions
-    reused: bool = False  # computed before, by this run or another: `seconds` are not of now
+    reused: bool = False  # computed earlier, by this run or another: `seconds` is the time it took then
 
     @property
     def bytes_per_token(self) -> float:
-        """What a token takes on disk; 0 without any."""
+        """Bytes per token on disk; 0 without tokens."""
         tokens = len(self.distributions.tail)
         return sum(array.nbytes for array in self.distributions.arrays) / tokens if tokens else 0.0
 
     @property
     def words(self) -> str:
-        """What it takes, and whose the time was."""
-        before = f" They lie there from before; the {self.seconds:.0f} s that they took count as this run's, too."
+        """Its size, and whether it was reused, as a sentence."""
+        before = f" Reused from the cache; the {self.seconds:.0f} s that they took count towards this run too."
         return (
             f"The teacher's distributions: {len(self.distributions.tail):,} tokens, {self.bytes_per_token:.0f} bytes "
-            f"each (the {self.k} likeliest and the rest).{before if self.reused else ''}"
+            f"each (the {self.k} most likely and the rest).{before if self.reused else ''}"
         )
 
     @property
@@ -72,12 +72,12 @@ class TeacherCache:
         on_rows: Callable[[int, int], None] = lambda _done, _total: None,
         ranks: Ranks = ALONE,
     ) -> "TeacherCache":
-        """Open the cache of these rows in `folder`, or compute it with the base behind their prompts and keep it there.
+        """Open the cache of these rows in `folder`, or compute it with the prompted base and store it there.
 
         `taught` holds the prompts and their questions. Only completion tokens before `edited_from` have a teacher
-        distribution. `on_rows(done, total)` is called after each pass and may raise to give up; nothing is kept then.
-        The `ranks` share the rows, and each has the whole afterwards: from the first one's disk, or where a machine
-        does not see that, sent to its own.
+        distribution. `on_rows(done, total)` is called after each pass and may raise to cancel; nothing is stored then.
+        The `ranks` share the rows, and each has the whole cache afterwards: from the first one's disk, or, on a machine
+        that does not see that disk, sent to its own.
         """
         key = cache_key(local, rows, taught, k)
         file = _File(folder / f"teacher-{key[:16]}.safetensors", key, rows)
@@ -98,7 +98,7 @@ class TeacherCache:
     def _everywhere(
         cls, ranks: Ranks, file: "_File", opened: "TeacherCache | None", room: Callable[[], Distributions]
     ) -> "TeacherCache":
-        """The cache that the first rank has, on every rank: sent once to each machine that does not see its disk."""
+        """Return the first rank's cache on every rank: sent once to each machine that does not see its disk."""
         for first_of_each_machine in (True, False):
             with ranks.together():
                 opened = opened if opened is not None else cls._open(file)
@@ -125,11 +125,11 @@ class TeacherCache:
 
     @classmethod
     def _open(cls, file: "_File") -> "TeacherCache | None":
-        """The file if it is whole and was made from the same things, else None: it can be computed again."""
+        """Return the cache if the file is intact and was made from the same inputs, else None: it can be recomputed."""
         if not file.path.is_file():
             return None
         try:
-            # As torch tensors they stay in the mapped file: pages are read when a batch needs them.
+            # As torch tensors the arrays stay in the mapped file: pages are read when a batch needs them.
             with safe_open(file.path, framework="pt") as opened:
                 metadata: dict[str, str] = opened.metadata() or {}
                 if metadata.get("format") != _FORMAT or metadata.get("key") != file.key:
@@ -142,9 +142,9 @@ class TeacherCache:
         return cls(file.path, float(metadata["seconds"]), file.starts, held, reused=True)
 
     def gather(self, rows: Sequence[DatasetRow]) -> TeacherTopK:
-        """The distributions at all completion tokens of `rows` in order, (N, k) and (N,).
+        """Return the distributions at all completion tokens of `rows` in order, (N, k) and (N,).
 
-        Where the teacher has none (from `edited_from` on) the values mean nothing and must carry no KL weight.
+        Where the teacher has none (from `edited_from` on), the values are meaningless and must carry no KL weight.
         """
         count = sum(len(row.completion_ids) for row in rows)
         ids = np.zeros((count, self.k), dtype=np.int64)
@@ -161,7 +161,7 @@ class TeacherCache:
 
 
 def cache_key(local: LocalModel, rows: Sequence[DatasetRow], taught: Sequence[TaughtPrompt], k: int) -> str:
-    """The hash of everything that the distributions depend on: weights, dtype, prompts, template, rows and k."""
+    """Return the hash of everything that the distributions depend on: weights, dtype, prompts, template, rows and k."""
     digest = hashlib.sha256()
     weights = sorted(local.folder.glob("*.safetensors"))
     prompted = Prompted(local.format, taught)
@@ -187,7 +187,7 @@ def cache_key(local: LocalModel, rows: Sequence[DatasetRow], taught: Sequence[Ta
 
 @dataclass(frozen=True, slots=True)
 class _File:
-    """Where the distributions of some rows are kept, and under which key."""
+    """Where the distributions of some rows are stored, and under which key."""
 
     path: Path
     key: str
@@ -195,7 +195,7 @@ class _File:
 
     @property
     def held(self) -> list[DatasetRow]:
-        """The rows that have any."""
+        """The rows that have distributions."""
         return [row for row in self.rows if row.edited_from > 0]
 
     @property
@@ -204,7 +204,7 @@ class _File:
 
     @property
     def starts(self) -> dict[RowKey, tuple[int, int]]:
-        """Which tokens of the file are an example's."""
+        """The (start, end) of each example's tokens in the file."""
         ends = list(itertools.accumulate(row.edited_from for row in self.held))
         return {row.example_key: (end - row.edited_from, end) for row, end in zip(self.held, ends, strict=True)}
 
@@ -217,9 +217,9 @@ def _score(
     whole: Distributions,
     on_rows: Callable[[int, int], None],
 ) -> None:
-    """Fill `whole` on the first rank; the rows of one prompt are scored together, behind one copy of it."""
+    """Fill `whole` on the first rank; the rows of one prompt are scored together, with one copy of it in memory."""
     held, starts, k = file.held, file.starts, whole.ids.shape[1]
-    behind = 0  # rows of the prompts before
+    behind = 0  # rows of the prompts done so far
 
     def tell(done: int, _of: int) -> None:
         on_rows(behind + done, len(held))

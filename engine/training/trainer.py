@@ -1,7 +1,7 @@
 """The training loop: optimizer steps, evaluations, checkpoints, and what happens when one of them goes wrong.
 
-Testable without jobs: what it reports and where it may be interrupted are the hooks of its caller. What a step is made
-of is its stage's business. Knows nothing of the store, of processes or of how rows were made.
+Testable without jobs: it reports to, and is interrupted by, the hooks of its caller. What a step consists of is up to
+its stage. Knows nothing of the store, of processes or of how rows were made.
 """
 
 import math
@@ -37,7 +37,7 @@ from engine.training.validation import Validator
 
 _BAD_AT_MOST = 3  # steps in a row without a finite loss, or whose loss or gradient blew up
 _SMALLER = "Close other programs, or start a run with a smaller --lora-rank or a smaller base model."
-_OPTIMIZER = "The adapter's optimizer and what it keeps"
+_OPTIMIZER = "The adapter's optimizer and its state"
 Found = TypeVar("Found")
 
 
@@ -48,7 +48,7 @@ class Trained:
     state: TrainingState
     best_checkpoint: Path
     peak_rss_mb: float
-    given_up: str = ""  # why it ended before its last step by itself
+    given_up: str = ""  # why it ended itself before its last step
 
 
 class Trainer:
@@ -66,9 +66,9 @@ class Trainer:
         held_out: bool = True,
         ranks: Ranks = ALONE,
     ) -> None:
-        """`held_out` False: the validator measures training rows, so the last step is kept rather than the best.
+        """`held_out` False: the validator measures training rows, so the last step is kept instead of the best.
 
-        Of several `ranks` only the first reads and writes `folder`.
+        With several `ranks` only the first one reads and writes `folder`.
         """
         self.student = student
         self.model = cast("PeftModel", student.model)
@@ -89,17 +89,16 @@ class Trainer:
         )
         self.saving = Saving(self.checkpoints, self.config.checkpoint_every_s)
         self._tried = ""
-        self._paced_from = (-1, 0.0)  # the first step of this stage that this process made, and `train_s` before it
+        self._paced_from = (-1, 0.0)  # the first step of this stage made by this process, and `train_s` before it
 
     def run(self) -> Trained:
-        """Train to the last step, from the newest whole checkpoint if there is one.
+        """Train to the last step, from the newest intact checkpoint if there is one.
 
-        A run that ends early is measured once more, so that its last steps count too: where the hooks want it, or where
-        a stage had reason to give up for ten steps in a row. And it ends where so many evaluations in a row as its
-        configuration has patience for found nothing better. Raises `TrainingError` after three steps in a row whose
-        loss is not finite or blew up, where the validation KL is not finite, and where a single row does not fit the
-        memory; `ModelError` where the optimizer, or one sampled answer, does not. Whatever the hooks raise passes
-        through. The newest checkpoint then holds the last good state.
+        The run ends early if the hooks ask for it, if a stage raised an alarm for ten steps in a row, or if `patience`
+        evaluations in a row found nothing better; it is then measured once more, so that its last steps count too.
+        Raises `TrainingError` after three steps in a row whose loss is not finite or blew up, if the validation KL is
+        not finite, and if a single row does not fit into memory; `ModelError` if the optimizer or one sampled answer
+        does not. Whatever the hooks raise passes through. The newest checkpoint then holds the last good state.
         """
         self._begin()
         self.model.train()
@@ -112,7 +111,7 @@ class Trainer:
             if due and self.state.step not in {point.step for point in self.state.points}:
                 self._evaluate()
                 self._save(measured=True)
-            # The best point is one whose checkpoint is there, and on the disk of the first rank alone it need be.
+            # The best point needs a checkpoint, which only the first rank's disk has to hold: so the first one decides.
             if ends or self.ranks.first_decides(lambda: bool(self._given_up)):
                 break
             with self.ranks.together():
@@ -125,11 +124,11 @@ class Trainer:
 
     @property
     def _given_up(self) -> str:
-        """Why the run should not go on; part of the state, so that a run taken up again ends at the same step."""
+        """Why the run should end; derived from the state, so that a resumed run ends at the same step."""
         return reason_to_end(self.state, self.course, held_out=self.held_out)
 
     def _begin(self) -> None:
-        """All ranks stand where the first one's newest checkpoint does."""
+        """Bring all ranks to the newest checkpoint of the first one."""
         with self.ranks.together(), within_memory(_SMALLER, _OPTIMIZER):
             if self.ranks.leads:
                 self._resume()
@@ -143,10 +142,10 @@ class Trainer:
         if (found := resume(self.checkpoints, self.state, self.model, self.optimizer, self.hooks.on_note)) is None:
             return
         self.state, self.saving.step = found, found.step
-        self.hooks.on_note(f"Going on from the checkpoint at step {found.step} of {self.steps}.")
+        self.hooks.on_note(f"Resuming from the checkpoint at step {found.step} of {self.steps}.")
         less = found.with_less_memory(may_recompute=self.student.base.supports_gradient_checkpointing)
         if 0 <= found.oom_kills < kernel_oom_kills() and less is not None:
-            self._go_on_as(less, "The kernel had ended a process for lack of memory")
+            self._go_on_as(less, "The kernel killed a process because memory ran out")
 
     def _rest(self) -> None:
         if self.hooks.save_first():
@@ -154,19 +153,19 @@ class Trainer:
         self.hooks.rest()
 
     def _step(self) -> None:
-        """One optimizer step: gradients of all micro-batches, clipped and applied, or skipped where not finite."""
+        """Make one optimizer step: gradients of all micro-batches, clipped and applied, or skipped if not finite."""
         started = time.monotonic()
         step = self.state.step
         if self.course.begins_at(step):
-            self.optimizer.state.clear()  # another loss has gradients of another size
+            self.optimizer.state.clear()  # the gradients of another loss have another scale
             self.state = replace(self.state, recent=Recent())
         if self.course.begins_at(step) or self._paced_from[0] < 0:
-            self._paced_from = step, self.state.train_s  # a step of another stage takes another time
+            self._paced_from = step, self.state.train_s  # a step of another stage takes a different time
         work, sums, tokens = self._within_memory(lambda size: self._gradients(step, size))
         means = {term.name: sums[term.name] / max(1, term.tokens) for term in work.terms}
         loss, loss_tokens = means.pop(work.main.name), work.main.tokens
         rate = self.course.learning_rate_at(step)
-        with self.ranks.together(), within_memory(_SMALLER, _OPTIMIZER):  # the first step makes room for its moments
+        with self.ranks.together(), within_memory(_SMALLER, _OPTIMIZER):  # the first step allocates its moments
             norm = float(torch.nn.utils.clip_grad_norm_(self.parameters, self.config.max_gradient_norm))
             good = not work.fault and all(map(math.isfinite, (loss, norm, *means.values())))
             if good:
@@ -176,7 +175,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         seconds = time.monotonic() - started
         state = self.state
-        fault = f"{work.fault or 'it has no finite loss or gradient'}, and it is skipped"
+        fault = f"{work.fault or 'its loss or gradient is not finite'}; it was skipped"
         if good:
             fault = state.recent.fault(loss, norm, self.config.max_gradient_norm)
         epoch, total = self.course.epoch_at(step + 1), sums[work.main.name]
@@ -206,20 +205,20 @@ class Trainer:
             self._bad_step(fault, finite=good)
 
     def _seconds_left(self) -> float:
-        """At the pace of this stage so far, evaluations included; another stage's steps by what they cost beside."""
+        """At the pace of this stage so far, evaluations included; scaled by cost for the steps of another stage."""
         (first, before), step = self._paced_from, self.state.step
         pace = (self.state.train_s - before) / self.course.cost(first, step)
         return pace * self.course.cost(step, self.steps)
 
     def _gradients(self, step: int, micro_batch_rows: int) -> tuple[StepWork, dict[str, float], int]:
-        """The step's work, the summed losses of its terms, gradients added, and the tokens that were read for them."""
+        """Add the step's gradients; return its work, the summed losses of its terms and the tokens that were read."""
         self.optimizer.zero_grad(set_to_none=True)
         stage, own = self.course.at(step)
         work = stage.work(own, micro_batch_rows)
         with self.ranks.together(), products_of_steps(self.student):
             made = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
             flat = self.ranks.flat_gradients(self.parameters)
-            summed: list[float] = torch.stack([loss for loss, _ in made]).tolist()  # a GPU is waited for once a step
+            summed: list[float] = torch.stack([loss for loss, _ in made]).tolist()  # waits for a GPU once per step
         self.ranks.sum_gradients(self.parameters, flat)
         *losses, tokens = self.ranks.sum([*summed, sum(read for _, read in made)])
         return work, dict(zip((term.name for term in work.terms), losses, strict=True)), int(tokens)
@@ -236,7 +235,7 @@ class Trainer:
         return loss, read
 
     def _within_memory(self, attempt: Callable[[int], Found]) -> Found:
-        """What `attempt` makes in passes of so many rows; in smaller ones while the memory does not suffice."""
+        """Return what `attempt` makes in passes of the given number of rows, in smaller passes if memory runs out."""
         while True:
             size = self.state.micro_batch_rows
             self._tried = "An answer or an evaluation"
@@ -253,11 +252,11 @@ class Trainer:
             less = self.state.with_less_memory(may_recompute=self.student.base.supports_gradient_checkpointing)
             if less is None:
                 raise TrainingError(
-                    "A single row does not fit the memory.",
+                    "A single row does not fit into memory.",
                     f"{self._tried}: {reason}",
                     "Close other programs, choose a smaller base model, or shorten the longest answers.",
                 )
-            self._go_on_as(less, "The memory did not suffice")
+            self._go_on_as(less, "Not enough memory")
 
     def _go_on_as(self, state: TrainingState, why: str) -> None:
         if state.recomputed:
@@ -271,17 +270,17 @@ class Trainer:
         if in_row < _BAD_AT_MOST:
             return
         first = step - in_row + 1
-        # The weights before the first of them are what is bad; but for a single row they may be good, if measured.
+        # The weights before the first bad step are suspect. But one row can make a loss infinite: measured, they hold.
         measured = not finite and any(point.step == first - 1 for point in self.state.points)
         back = self._go_back(first if measured else first - 1)
         raise TrainingError(
             f"Training stopped: {in_row} bad steps in a row.",
-            f"Steps {first} to {step} of {self.steps}; the last: {fault}. {back}",
+            f"Steps {first} to {step} of {self.steps}; the last one: {fault}. {back}",
             "Start a new run with a smaller --learning-rate.",
         )
 
     def _go_back(self, suspect: int) -> str:
-        """To the newest weights from before step `suspect`; in words."""
+        """Go back to the newest weights from before step `suspect`; return a sentence about it."""
         left = self.state
         if self.ranks.leads:
             found = go_back(self.checkpoints, left, suspect, self.model, self.optimizer, self.hooks.on_note)
@@ -305,8 +304,8 @@ class Trainer:
         if not math.isfinite(measured.validation_kl):
             back = self._go_back(state.step)
             raise TrainingError(
-                "Training stopped: the student's divergence is no finite number.",
-                f"A step up to step {state.step} of {self.steps} has moved its weights too far. {back}",
+                "Training stopped: the student's divergence is not a finite number.",
+                f"A step before or at {state.step} of {self.steps} moved its weights too far. {back}",
                 "Start a new run with a smaller --learning-rate.",
             )
         if state.loss_tokens:
@@ -325,17 +324,17 @@ class Trainer:
         self.saving.step = -1
 
     def _loss_of_next_rows(self, micro_batch_rows: int) -> float:
-        """Where the training loss stands when no step has been made since the last point: on some rows of the next."""
+        """Return the training loss on some rows of the next step: no step was made since the last point."""
         stage, own = self.course.at(min(self.state.step, self.steps - 1))
         main = stage.work(own, micro_batch_rows).main
-        if not (rows := main.rows[:micro_batch_rows]):  # there is nothing to learn from just now
+        if not (rows := main.rows[:micro_batch_rows]):  # nothing to learn from in this step
             return self.state.points[-1].train_loss if self.state.points else 0.0
         batch = main.batch(rows)
         with self.ranks.together():
             return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())
 
     def _save(self, *, measured: bool = False) -> None:
-        """Weights after a bad step are suspect: they are kept only where they were measured, and nothing for them."""
+        """Save a checkpoint. After a bad step only if it was measured, and then no other checkpoint is removed."""
         suspect = self.state.skipped_in_row > 0
         if self.saving.step == self.state.step or not self.ranks.leads or (suspect and not measured):
             return

@@ -1,8 +1,8 @@
 """What the student has learned so far, measured on validation rows while it trains. Knows nothing of steps or files.
 
-Three measures: the divergence to the prompted teacher at the validation answers' tokens, with those where it is worst,
-the share of sampled answers that keep each rule, and what the student says to a few watched questions. Rows and
-questions are chosen once a run and their seeds stay the same, so the points of a curve are comparable.
+Three measures: the divergence from the prompted teacher at the tokens of validation answers, with the worst of them;
+the share of sampled answers that pass each rule; and the student's answers to a few watched questions. Rows and
+questions are chosen once per run and their seeds stay the same, so the points of a curve are comparable.
 """
 
 import math
@@ -33,12 +33,12 @@ from engine.training.teacher_cache import TeacherCache
 from engine.training.validation_plan import WATCHED_QUESTIONS, ValidationPlan
 from engine.training.worst_tokens import worst, worst_of_batch
 
-_SAMPLED_AT_ONCE = 32  # answers, halved where memory lacks: the rows of a training pass say nothing of them
+_SAMPLED_AT_ONCE = 32  # answers; halved if memory runs out. Independent of the rows of a training pass.
 
 
 @dataclass(frozen=True, slots=True)
 class WatchedAnswer:
-    """What the student answers to one of the watched questions."""
+    """The student's answer to one of the watched questions."""
 
     question: str
     answer: str
@@ -47,10 +47,10 @@ class WatchedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One validation pass. `validation_kl` is a mean a token in nats; rates are shares of sampled answers.
+    """One validation pass. `validation_kl` is a mean per token in nats; rates are shares of sampled answers.
 
-    `all_rules_rate` is of the answers to all prompts, each under its own prompt's rules; `rule_rates` are those of the
-    project's own rules, at answers to its own questions. Where no answers were sampled there are none.
+    `all_rules_rate` covers the answers to all prompts, each checked by the rules of its own prompt; `rule_rates` cover
+    the project's own rules and the answers to its own questions. Without sampled answers there are no rates.
     """
 
     validation_kl: float
@@ -61,13 +61,13 @@ class Measurement:
     asked: int = 0
     asked_own: int = 0
     measure: Measure = "validation KL"
-    decoding_step_s: float = 0.0  # that a step of the answers took, in the mean; 0 without answers
+    decoding_step_s: float = 0.0  # mean time of a decoding step; 0 without answers
 
 
 class Validator:
     """Measures a student on a fixed sample of validation rows.
 
-    Without any row that has a teacher distribution, `validation_kl` is the cross-entropy of the validation answers.
+    If no row has a teacher distribution, `validation_kl` is the cross-entropy of the validation answers.
     """
 
     def __init__(
@@ -79,12 +79,12 @@ class Validator:
         seed: int,
         plan: ValidationPlan,
     ) -> None:
-        """`taught`: the prompts' questions and rules, the project's own first. `plan`: how much the run can afford."""
+        """`taught`: each prompt's questions and rules, the project's own first. `plan`: how much the run can afford."""
         shuffled = Random(seed).sample(list(rows), len(rows))  # noqa: S311 - nothing secret is drawn
         with_teacher = [row for row in shuffled if row.edited_from > 0] if teacher is not None else []
         self.has_teacher = bool(with_teacher)
         questions = tuple({row.question_key: row for row in reversed(shuffled)}.values())[::-1]
-        in_turns = chain.from_iterable(zip_longest(*by_prompt(questions).values()))  # of several prompts, one each
+        in_turns = chain.from_iterable(zip_longest(*by_prompt(questions).values()))  # prompts take turns
         self.asked = tuple(questions[place] for place in in_turns if place is not None)[: plan.most_asked]
         self.tokens = row_tokens(self.asked, 0)
         self.scored = tuple(with_teacher or shuffled)[: plan.scored]
@@ -104,11 +104,11 @@ class Validator:
         *,
         answers: int | None = None,
     ) -> Measurement:
-        """Run one validation pass, shared among the `ranks`; `rest` is called between its batches and may raise.
+        """Run one validation pass, shared among the `ranks`; `rest` is called between batches and may raise.
 
-        So many `answers` are sampled, unless said to all that may be asked. Where the student has diverged,
-        `validation_kl` is no finite number. Raises `ModelError` where one answer at a time does not fit the memory;
-        where a pass of so many rows does not, torch's own error passes through.
+        `answers` limits how many are sampled; by default, one for each question. If the student has diverged,
+        `validation_kl` is not finite. Raises `ModelError` if one answer at a time does not fit into memory; if a pass
+        of `micro_batch_rows` rows does not, torch's own error passes through.
         """
         student.model.eval()
         try:
@@ -118,7 +118,7 @@ class Validator:
             total, count = ranks.sum(sums)
             measure: Measure = "validation KL" if self.has_teacher else "cross-entropy"
             measured = Measurement(total / count, worst(ranks.gather(WorstToken, found)), measure=measure)
-            # A student whose divergence is no finite number has no distribution to sample from.
+            # A student whose divergence is not finite has no distribution to sample from.
             asked = self.asked if answers is None else self.asked[:answers]
             return self._with_answers(measured, asked, student, ranks) if asked and math.isfinite(total) else measured
         finally:
@@ -127,7 +127,7 @@ class Validator:
     def _divergence(
         self, student: LocalModel, micro_batch_rows: int, rest: Callable[[], None], ranks: Ranks
     ) -> tuple[tuple[float, int], tuple[WorstToken, ...]]:
-        """Summed over this rank's tokens with their number, and the worst of them."""
+        """Return the sum over this rank's tokens, their number, and the worst of them."""
         longest_last = sorted(self.scored, key=lambda row: len(row.question_ids) + len(row.completion_ids))
         ordered = ranks.share(longest_last)
         total, count, found = 0.0, 0, list[WorstToken]()
@@ -152,7 +152,7 @@ class Validator:
         self, measured: Measurement, asked: Sequence[DatasetRow], student: LocalModel, ranks: Ranks
     ) -> Measurement:
         room = student.format.context_length - max(len(row.question_ids) for row in asked)
-        # A little longer than any of their accepted answers: enough to see that an answer does not end.
+        # A little longer than any accepted answer to them: enough to see that an answer does not end.
         most_tokens = max(len(row.completion_ids) for row in asked) + BEYOND_LONGEST
 
         def sample(at_once: int) -> list[Decoded]:
@@ -177,7 +177,7 @@ class Validator:
             question = self._questions[row.prompt_index][row.question_id]
             answer = student.format.decode(one.ids)
             results = check_answer(self._rules[row.prompt_index], answer, question)
-            # An answer that had to be cut keeps no promise, whatever its beginning looks like.
+            # An answer that was cut off does not pass, whatever its beginning looks like.
             passed = passes_all(results) and one.finish_reason == "stop"
             passed_all += passed
             if row.prompt_index == 0:
@@ -199,7 +199,7 @@ class Validator:
 
 
 def _loss(student: LocalModel, target_ids: Tensor, teacher: TeacherTopK | None, likeliest: list[Tensor]) -> ChunkLoss:
-    """The divergence from `teacher`, without one the cross-entropy; the student's likeliest tokens are added."""
+    """Return the divergence from `teacher`, or the cross-entropy without one; appends to `likeliest` as it runs."""
     targets = target_ids.to(student.device)
     known = None if teacher is None else teacher.to(student.device)
 

@@ -1,11 +1,11 @@
 """How much a run measures at its evaluations, so that all of them together stay within their share of it. Pure.
 
-Counted as work is, in trained tokens. The divergence is measured at every point of the curve, for the best step is
-chosen by it. Answers are sampled at every point where that can be paid for, to as many questions as can be; then to
-fewer, and not before the first step. Two answers at each evaluation of what was trained are never left out: a person
-is to see the prompt sink in, however short the run.
+Costs are in trained tokens, as for all work. The divergence is measured at every point of the curve, because it decides
+which step is best. Answers are sampled at every point and to as many questions as the budget allows; if it is short,
+to fewer questions, and none before the first step. Two answers at each evaluation after training are always sampled:
+the user should see the prompt sink in, however short the run.
 
-On a GPU nobody knows before what decoding costs. There two answers are sampled before the first step to measure it, and
+On a GPU the cost of decoding is not known in advance. Two answers are sampled before the first step to measure it, and
 the first evaluation after that decides for all of them.
 """
 
@@ -14,12 +14,12 @@ from typing import Literal
 
 from engine.training.costs import BEYOND_LONGEST, SCORED_COST, RowTokens, decoding_cost, decoding_step_cost
 
-VALIDATION_SHARE = 0.08  # of what the steps cost, for all validation passes together
+VALIDATION_SHARE = 0.08  # of the cost of the steps, for all validation passes together
 WATCHED_QUESTIONS = 2  # the fewest answers of an evaluation after training
-_ROWS_WANTED = (8, 4)  # that are scored at each point before an answer is sampled
+_ROWS_WANTED = (8, 4)  # scored at each point before any budget goes to answers
 
-Places = Literal["every", "trained"]  # every point; all but the one before the first step
-# From the dearest: the rates of sixteen answers help to choose a step, four or fewer are there to be read.
+Places = Literal["every", "trained"]  # every point; all except the one before the first step
+# Most expensive first: the rates of sixteen answers help to choose a step, four or fewer are only for reading.
 _SAMPLED: tuple[tuple[Places, int], ...] = (
     ("every", 16), ("trained", 16), ("every", 8), ("trained", 8), ("every", 4), ("trained", 4),
     ("every", WATCHED_QUESTIONS), ("trained", WATCHED_QUESTIONS),
@@ -28,21 +28,21 @@ _SAMPLED: tuple[tuple[Places, int], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class ValidationPlan:
-    """What is measured at the points of a run's curve, and what all of it costs, in trained tokens."""
+    """What is measured at the points of a run's curve, and its total cost in trained tokens."""
 
     scored: int  # rows at each point
     asked: int  # questions at each point where answers are sampled
     sampled: Places
     cost: float
-    by_measure: bool = False  # `asked` is a first guess: what decoding takes is measured before the first step
+    by_measure: bool = False  # `asked` is a first guess: the cost of decoding is measured before the first step
 
     @property
     def most_asked(self) -> int:
-        """The most questions of any point."""
+        """The most questions that any point may ask."""
         return _SAMPLED[0][1] if self.by_measure else self.asked
 
     def answers(self, *, first: bool) -> int:
-        """How many are sampled at a point: the one before the first step, or another."""
+        """How many answers are sampled at a point; `first`: the one before the first step."""
         if self.sampled == "every" or not first:
             return self.asked
         return WATCHED_QUESTIONS if self.by_measure else 0
@@ -51,9 +51,9 @@ class ValidationPlan:
 def plan_validation(
     trained: float, points: int, rows: int, tokens: RowTokens, *, on_gpu: bool = False
 ) -> ValidationPlan:
-    """The plan for `points` points of a curve beside `trained` tokens of steps, measured on some of `rows` rows.
+    """Return the plan for `points` points of a curve beside `trained` tokens of steps, measured on some of `rows` rows.
 
-    Where the steps are so few that nothing fits, the least is planned: four rows a point, two answers after training.
+    If there are too few steps for any plan to fit, it is the smallest: four rows per point, two answers after training.
     """
     budget = VALIDATION_SHARE * trained
     scoring = points * tokens.mean * SCORED_COST  # of one row at all points
@@ -74,9 +74,9 @@ def plan_validation(
 
 
 def answers_within(left: float, points: int, scored: int, tokens: RowTokens, step_cost: float) -> int:
-    """How many answers each of the `points` that are left can sample for `left` trained tokens, scoring included.
+    """Return how many answers each of `points` remaining points can sample for `left` trained tokens; at least two.
 
-    `step_cost`: what a step of decoding was found to cost. Two at least.
+    The budget includes scoring. `step_cost`: the measured cost of a decoding step.
     """
     scoring = scored * tokens.mean * SCORED_COST
     choices = dict.fromkeys(asked for _, asked in _SAMPLED)
@@ -85,7 +85,7 @@ def answers_within(left: float, points: int, scored: int, tokens: RowTokens, ste
 
 
 def _sampling_cost(asked: int, tokens: RowTokens, step_cost: float) -> float:
-    """Of the answers of one point after training."""
-    # The more answers, the nearer is the longest of them to the longest of all.
+    """Return the cost of the answers of one point after training."""
+    # The more answers, the closer the longest of them is to the longest of all.
     longest = tokens.answer + (tokens.longest_answer - tokens.answer) * asked / (asked + 8)
     return decoding_cost(asked, longest, tokens.mean, step_cost)

@@ -1,4 +1,4 @@
-"""All that a run of a configuration has to do, counted in trained tokens before anything is loaded. Pure."""
+"""The work of a whole run, counted in trained tokens before anything is loaded. Pure."""
 
 import math
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ from engine.training.validation_plan import ValidationPlan, plan_validation
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """All that a run has to do, in trained tokens; `first` and `second` are one step's of each stage."""
+    """The work of a run, in trained tokens; `first` and `second` are that of one step of each stage."""
 
     once: float  # the teacher's distributions, the base's answers to general questions
     first: float
@@ -42,29 +42,29 @@ class Work:
 
     @property
     def validation_share(self) -> float:
-        """Of the training, that is of steps and validation together; what is done once is left out."""
+        """Share of validation in steps and validation together; what is done once is left out."""
         trained = self.first_steps * self.first + self.second_steps * self.second
         return self.validation.cost / (trained + self.validation.cost) if trained else 0.0
 
     def until(self, step: int) -> float:
-        """What is done after so many steps, evaluations included."""
+        """The work done after `step` steps, evaluations included."""
         first = min(step, self.first_steps)
         return self.seconds(1.0, 1.0, first, step - first)
 
     def seconds(self, first_s: float, second_s: float, first_steps: int, second_steps: int) -> float:
-        """How long so many steps of each stage take, evaluations included, where a token takes so long in each."""
+        """How long these steps take, evaluations included; `first_s` and `second_s` are per token of each stage."""
         stepped = first_steps * self.first * first_s + second_steps * self.second * second_s
         return self.once * (first_s or second_s) + stepped / (1 - self.validation_share)
 
 
 def steps_of(config: TrainingConfig, rows: int) -> int:
-    """The steps of the first stage over so many rows."""
-    # Lengths decide which rows stand together, never how many steps there are.
+    """Return the number of first-stage steps over `rows` rows."""
+    # Lengths decide which rows are batched together, never how many steps there are.
     return Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed, config.replanned).steps if rows else 0
 
 
 def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowTokens, *, on_gpu: bool = False) -> Work:
-    """The work of a whole run over so many rows of these lengths."""
+    """Return the work of a whole run over this many rows of these lengths."""
     step_cost = decoding_step_cost(on_gpu=on_gpu)
     scored = validation + (train if needs_teacher(config) else 0)
     once = (tokens.prompt + scored * tokens.mean) * SCORED_COST
@@ -86,7 +86,7 @@ def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowToke
 
 
 def _beside(config: TrainingConfig, rows: float, tokens: RowTokens, own: float) -> float:
-    """Of the terms that stand beside the own one of a step of `rows` rows, which costs about `own`."""
+    """Return the cost of the terms beside a step's own term, which has `rows` rows and costs about `own`."""
     cost = general_rows_a_step(rows, config.general_fraction) * GENERAL_ROW_TOKENS
     if config.prompt_back_weight and tokens.mean:
         every = steps_between_prompts(tokens.prompt, own)

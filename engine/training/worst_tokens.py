@@ -1,7 +1,7 @@
 """The validation tokens at which student and teacher differ most, found in the pass that measures their divergence.
 
-Costs no forward pass of its own: only the student's likeliest tokens, of logits that are there anyway. Knows nothing
-of losses or of which rows are measured.
+Needs no extra forward pass: only the student's most likely tokens, from logits that are there anyway. Knows nothing of
+losses or of which rows are measured.
 """
 
 import math
@@ -18,16 +18,16 @@ _BEFORE_CHARACTERS = 80
 
 
 def worst(tokens: Iterable[WorstToken]) -> tuple[WorstToken, ...]:
-    """The worst of `tokens`, the very worst first; where they are as bad as each other, in the order of the rows."""
+    """Return the worst of `tokens`, the worst first; ties by prompt and example."""
     return tuple(sorted(tokens, key=lambda one: (-one.kl, one.prompt_index, one.example_id))[:MOST])
 
 
 def worst_of_batch(
     rows: Sequence[DatasetRow], losses: Tensor, teacher_ids: Tensor, student_ids: Tensor, chat: ChatFormat
 ) -> Iterator[WorstToken]:
-    """The worst of one batch. Three tensors (N,) over the completion tokens of all `rows`: nats, and likeliest tokens.
+    """Yield the worst of one batch. Tensors (N,) over the completion tokens of all `rows`: nats, most likely tokens.
 
-    Tokens whose loss is no finite number are left out.
+    Tokens whose loss is not finite are left out.
     """
     places = [(row, place) for row in rows for place in range(len(row.completion_ids))]
     values, found = losses.topk(min(MOST, len(losses)))

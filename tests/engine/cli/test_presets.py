@@ -62,7 +62,7 @@ def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, m
     assert get("train", "--preset", "best", "--show")["fits"] is False
     with Project.open(finished) as project:
         before = len(project.runs.all())
-    assert "does not fit" in fail("train", "--preset", "best", status=1)["title"]
+    assert "not enough free memory" in fail("train", "--preset", "best", status=1)["title"]
     with Project.open(finished) as project:
         assert len(project.runs.all()) == before
     monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)

@@ -50,7 +50,7 @@ def test_a_run_that_goes_on_from_its_checkpoints_keeps_them(finished: Path, chec
         project.runs.update(stopped.id, state="stopped", step=9, steps=18)
         kept = place(finished, stopped)
     error = fail("runs", "free", "1", str(stopped.id), status=1)
-    assert error["next"] == "Train it to its end: distill-tui train --run 2"
+    assert error["next"] == "Finish it first: distill-tui train --run 2"
     assert checkpoints.is_dir(), "all are looked at before the first is freed"
     assert get("runs", "free", "--done")["runs"] == [1]
     assert kept.is_dir()

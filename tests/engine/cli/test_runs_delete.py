@@ -137,7 +137,7 @@ def test_while_a_job_needs_it_nothing_is_deleted(
         add_run(project)
         job = add_job(project, options, state, alive=True)
     error = fail("runs", "delete", "1", "--force", status=1)
-    assert error["next"] == f"Wait for its end, or stop it: distill-tui jobs stop {job}"
+    assert error["next"] == f"Wait for it to end, or stop it: distill-tui jobs stop {job}"
     assert folder.is_dir()
     with Project.open(finished) as project:
         assert project.runs.get(1).curve
@@ -165,9 +165,9 @@ def test_what_would_go_on_with_it_is_asked_about_first(finished: Path, folder: P
     (released / "adapter_model.safetensors").write_bytes(b"r")
     error = fail("runs", "delete", "1", status=1)
     assert f"Job {job} (evaluate) is stopped" in error["message"]
-    assert "Run 2 starts from its adapter, and is stopped" in error["message"]
+    assert "Run 2 starts from its adapter and is stopped" in error["message"]
     assert str(released) in error["message"]
-    assert error["next"] == "Delete it all the same: distill-tui runs delete 1 --force"
+    assert error["next"] == "To delete it anyway: distill-tui runs delete 1 --force"
     assert folder.is_dir()
     assert f"What was released stays in {released}" in succeed("runs", "delete", "1", "--force").out
     assert (released / "adapter_model.safetensors").is_file()
@@ -191,7 +191,7 @@ def test_a_run_that_is_not_done_is_its_jobs(finished: Path, options: JobOptions)
     with Project.open(finished) as project:
         add_run(project, "failed")
         add_job(project, options, "failed")
-    assert "would go on with it" in fail("runs", "delete", "2", status=1)["message"]
+    assert "needs it to resume" in fail("runs", "delete", "2", status=1)["message"]
     succeed("runs", "delete", "2", "--force")
 
 

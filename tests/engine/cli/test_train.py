@@ -188,10 +188,10 @@ def test_without_an_answer_of_the_bases_own_no_run_claims_its_distributions(quie
         assert newest(quiet).objective == "cross_entropy"
     shown = succeed("train", "--show").out
     assert "cross_entropy" in shown
-    assert "no training answer is the prompted base's own" in shown
+    assert "no training answer comes from the prompted base" in shown
     assert "mix" not in shown
     assert "the teacher's distributions" not in shown
     for words in (("--objective", "mix"), ("--preset", "none", "--objective", "forward_kl")):
-        assert "cannot be trained on this dataset" in fail("train", *words, status=1)["title"]
+        assert "Cannot train on this dataset" in fail("train", *words, status=1)["title"]
     sweep = ("train", "sweep", "--steps", "3", "--try", "objective=mix,cross_entropy")
-    assert "cannot be trained on this dataset" in fail(*sweep, status=1)["title"]
+    assert "Cannot train on this dataset" in fail(*sweep, status=1)["title"]

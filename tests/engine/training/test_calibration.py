@@ -76,10 +76,10 @@ def test_time_and_memory_are_told_from_what_was_measured_until_a_run_knows_bette
     assert estimate.seconds is not None
     text = outlook_text(config, basis)
     assert "measured on the longest rows on cpu float32" in text
-    assert "measured on the longest rows, 3 a pass" in text
+    assert "measured on the longest rows, 3 per pass" in text
     notes = [event.text for event in events_of(context) if isinstance(event, Note)]
     assert set(text.splitlines()) <= set(notes)
-    assert "part reckoned" in outlook_text(replace(config, general_fraction=0.1), basis)
+    assert "partly calculated" in outlook_text(replace(config, general_fraction=0.1), basis)
     elsewhere = estimate_training(replace(config, dtype="bfloat16"), basis)
     assert elsewhere.calibration is None
 
@@ -116,4 +116,4 @@ def test_rows_that_do_not_fit_are_halved_and_that_is_kept(
     found = project.settings.calibration()
     assert found is not None
     assert (made.config.micro_batch_rows, found.config.micro_batch_rows) == (3, 1)
-    assert any("holds 1 row a pass" in event.text for event in events_of(context) if isinstance(event, Note))
+    assert any("holds 1 row per pass" in event.text for event in events_of(context) if isinstance(event, Note))

@@ -19,9 +19,9 @@ def after(*losses: float, norm: float = 0.5) -> Recent:
     [
         (0.9, 0.5, ""),
         (2.1, 0.5, ""),  # a hard batch
-        (2.3, 0.5, "the loss rose from 0.3 to 2.3 nats a token"),
+        (2.3, 0.5, "the loss rose from 0.3 to 2.3 nats per token"),
         (0.3, 40.0, ""),  # clipped, and not so much more than usual
-        (0.3, 51.0, "the gradient's norm rose from 0.5 to 51"),
+        (0.3, 51.0, "the gradient norm rose from 0.5 to 51"),
     ],
 )
 def test_what_has_blown_up(loss: float, norm: float, fault: str) -> None:

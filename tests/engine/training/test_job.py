@@ -201,7 +201,7 @@ def test_asked_to_keep_what_it_has_a_run_is_measured_once_more_and_ends_as_done(
     carry_out(project, made.id)
     kept = project.runs.get(made.id)
     assert (kept.state, kept.step, kept.steps, kept.best_step) == ("done", 4, 12, 4)
-    assert kept.reason == "Ended at step 4 of 12, as asked."
+    assert kept.reason == "Ended at step 4 of 12, as requested."
     assert [point.step for point in kept.curve] == [0, 4]
     require_adapter(project.folder / kept.folder / "adapter", made.id)
 
@@ -265,7 +265,7 @@ def test_a_second_stage_whose_answers_stay_cut_ends_with_the_best_step_and_the_r
     ended = project.runs.all()[-1]
     assert (ended.state, ended.step, ended.steps) == ("done", 13, 33)
     assert ended.reason.startswith("Ended at step 13 of 33: ")
-    assert "own answers were cut (100%), for 10 steps in a row" in ended.reason
+    assert "own answers were cut off (100%), for 10 steps in a row" in ended.reason
     assert f"Step {ended.best_step} is kept" in ended.reason
     assert any(isinstance(event, Note) and event.text == ended.reason for event in events_of(context))
     require_adapter(project.folder / ended.folder / "adapter", ended.id)

@@ -100,7 +100,7 @@ def test_a_mirror_that_fails_in_the_middle_is_told_of_once_and_the_run_goes_on(
     assert (done.state, done.step) == ("done", 12)
     notes = [event.text for event in events_of(context) if isinstance(event, Note) and "mirrored" in event.text]
     assert notes == [
-        "The metrics are no longer mirrored to tensorboard: ConnectionError: the server is gone. The run goes on."
+        "Metrics are no longer mirrored to tensorboard: ConnectionError: the server is gone. The run continues."
     ]
 
 
@@ -142,7 +142,7 @@ def test_a_library_that_hangs_holds_nothing_up(tmp_path: Path, monkeypatch: pyte
             mirrors.log(step, {"loss": 1.0})
         mirrors.close()
         assert len(faults) == 1
-        assert ("did not end" if points == 2 else "does not keep up") in faults[0]
+        assert ("did not close" if points == 2 else "cannot keep up") in faults[0]
     let_go.set()
 
 

@@ -298,7 +298,7 @@ def test_a_student_without_probabilities_is_led_back_to_its_last_good_weights(
     monkeypatch.setattr(torch.optim.AdamW, "step", step)
     config = replace(ALONE, on_policy_steps=9, evaluations=1, checkpoint_every_s=0.0)
     trainer = make_trainer(model_folder, tmp_path, rows, hooks, config)
-    with pytest.raises(TrainingError, match=r"3 bad steps in a row.*no probabilities to draw from.*step 2\."):
+    with pytest.raises(TrainingError, match=r"3 bad steps in a row.*no valid probabilities.*step 2\."):
         trainer.run()
     assert trainer.state.step == 2
     assert trainer.state.skipped == 3

@@ -108,7 +108,7 @@ def test_an_optimizer_that_does_not_fit_ends_the_run_with_advice(
 ) -> None:
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder())
     monkeypatch.setattr(trainer.optimizer, "step", lacking)
-    with pytest.raises(ModelError, match=r"optimizer and what it keeps do not fit.*smaller --lora-rank"):
+    with pytest.raises(ModelError, match=r"optimizer and its state do not fit.*smaller --lora-rank"):
         trainer.run()
     assert trainer.state.step == 0
 
@@ -122,4 +122,4 @@ def test_an_adapter_that_does_not_fit_is_the_reason_of_the_runs_end(
         carry_out(project, made.id)
     failed = project.runs.get(made.id)
     assert failed.state == "failed"
-    assert failed.reason.startswith("The adapter and what is trained of it do not fit the device's memory.")
+    assert failed.reason.startswith("The adapter and its trained weights do not fit the device's memory.")

@@ -78,7 +78,7 @@ def test_a_second_stage_and_terms_are_reckoned_until_a_run_of_them_was_measured(
         assert more is not None
         assert more > plain
         parts.append(more - plain)
-        assert "part reckoned" in outlook_text(config, basis)
+        assert "partly calculated" in outlook_text(config, basis)
     both = replace(CONFIG, on_policy_steps=10)
     estimate = estimate_training(both, basis)
     assert estimate.steps == 3 * 13 + 10
@@ -254,4 +254,4 @@ def test_memory_of_a_sharded_base_is_told_of_one_process_and_not_from_runs_that_
     whole = Basis(DATASET, runs=(RUN,), shapes=shapes, tokens=TOKENS)
     assert estimate_training(CONFIG, whole).memory_like == RUN
     told = outlook_text(CONFIG, replace(whole, shards=4))
-    assert "in each of 4 processes, reckoned from the base's shapes" in told
+    assert "in each of 4 processes, calculated from the base's shapes" in told

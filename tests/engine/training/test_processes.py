@@ -81,17 +81,17 @@ def test_a_killed_process_ends_the_job_with_the_reason_and_the_run_goes_on(
 
     with monkeypatch.context() as patch:
         patch.setattr(JobContext, "emit", killing)
-        with pytest.raises(TrainingError, match="A process of the run is gone"):
+        with pytest.raises(TrainingError, match="A process of the run was lost"):
             carry_out(project, made.id, 2, shard=shard)
     failed = project.runs.get(made.id)
     assert failed.state == "failed"
-    assert "Process 2 of 2 was ended by signal 9." in failed.reason
+    assert "Process 2 of 2 was killed by signal 9." in failed.reason
     assert "resume" in failed.reason
     assert not members()
     context = carry_out(project, made.id, goes_on, shard=shard)
     assert project.runs.get(made.id).state == "done"
     told = [event.text for event in events_of(context) if isinstance(event, Note)]
-    assert any(text.startswith("Going on from the checkpoint at step") for text in told)
+    assert any(text.startswith("Resuming from the checkpoint at step") for text in told)
     assert any(text.startswith("Each of 2 processes holds") for text in told) == shard
 
 
@@ -137,7 +137,7 @@ def test_processes_that_are_launched_for_a_run_that_is_done_all_end(project: Pro
     assert log.returncode == 0, log.stdout + log.stderr
     job = project.jobs.all()[-1]
     told = [stamped.event for stamped in read_all(project.folder / job.folder)]
-    assert Note(f"Run {made.id} is trained already.") in told
+    assert Note(f"Run {made.id} is already trained.") in told
     assert (job.state, project.runs.get(made.id).state) == ("done", "done")
 
 
@@ -188,15 +188,15 @@ def test_each_process_has_a_card_of_its_own_also_where_its_launcher_shows_it_no_
         monkeypatch.delenv(name, raising=False)
     assert [device_of("auto", place, 2) for place in range(2)] == ["cuda:0", "cuda:1"]
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
-    with pytest.raises(TrainingError, match="a device of its own"):
+    with pytest.raises(TrainingError, match="its own device"):
         device_of("auto", 0, 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
-    with pytest.raises(TrainingError, match="a device of its own"):
+    with pytest.raises(TrainingError, match="its own device"):
         device_of("auto", 0, 2)  # what this program starts itself sees what its user lets it see
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert device_of("auto", 1, 2) == "cuda:0"
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
-    with pytest.raises(TrainingError, match="a device of its own"):
+    with pytest.raises(TrainingError, match="its own device"):
         device_of("auto", 1, 2)
 
 

@@ -75,7 +75,7 @@ def test_memory_that_lacks_beside_the_passes_of_one_rank_lets_neither_die_alone(
     first, second = facts(pair, "heavy", 0), facts(pair, "heavy", 1)
     assert (first.micro_batch_rows, second.micro_batch_rows) == (2, 2), "the vector of all gradients is made again"
     assert (first.step, second.step) == (1, 1)
-    assert second.ended.startswith("ModelError: The adapter's optimizer and what it keeps do not fit")
+    assert second.ended.startswith("ModelError: The adapter's optimizer and its state do not fit")
     assert first.ended.startswith("EndedElsewhere")
     assert "Process 2 of 2: The adapter's optimizer" in first.ended
 
@@ -107,7 +107,7 @@ def test_a_rank_that_is_killed_ends_the_other_and_the_run_goes_on_from_its_check
     pair: Path, alone: Path, model_folder: Path
 ) -> None:
     ended = facts(pair, "dying", 0)
-    assert "A process of the run is gone." in ended.ended
+    assert "A process of the run was lost." in ended.ended
     assert not (pair / "dying" / "1.json").exists()
     train_alone(model_folder, pair, "dying")
     gone_on, quiet = facts(pair, "dying", 0), facts(alone, "stopped", 0)

@@ -90,7 +90,7 @@ def test_a_stopped_run_is_planned_anew_and_its_record_says_so(
         with pytest.raises(JobStopped):
             carry_out(project, made.id, stop)
     project.jobs.update(project.jobs.all()[0].id, state="stopped")  # as its worker would
-    with pytest.raises(DistillError, match="behind it"):
+    with pytest.raises(DistillError, match="already trained for"):
         replan(project, project.runs.get(made.id), 1.0)
     changed = replan(project, project.runs.get(made.id), 2.0)
     assert (changed.config.epochs, changed.config.replanned) == (4.0, ((4, 2.0),))
@@ -134,5 +134,5 @@ def test_a_run_that_has_not_begun_just_gets_other_epochs(project: Project, model
 def test_a_run_that_trains_is_not_planned_anew(project: Project, model_folder: Path) -> None:
     made = make_run(project, model_folder)
     project.jobs.add(TrainOptions(made.id))
-    with pytest.raises(DistillError, match="under way"):
+    with pytest.raises(DistillError, match="a training is active"):
         replan(project, made, 2.0)

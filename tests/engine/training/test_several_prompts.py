@@ -241,6 +241,6 @@ def test_a_prompt_without_a_local_teacher_does_not_come_back(
     assert {row.prompt_index for row in course.stages[0].work(0, 4).beside[0].rows} == {0}
     assert {row.prompt_index for row in course.stages[1].work(0, 4).main.rows} == {0}
     foreign = [replace(row, edited_from=0) for row in rows]
-    with pytest.raises(TrainingError, match="Nothing is known of the prompted base"):
+    with pytest.raises(TrainingError, match="no distributions of the prompted base"):
         make_trainer(model_folder, tmp_path / "2", foreign, Recorder(), EVERYTHING, prompts=PROMPTS,
                      local_teacher=False)  # fmt: skip

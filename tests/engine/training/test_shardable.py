@@ -21,7 +21,7 @@ def test_a_frozen_base_under_matrices_can_be_sharded(adapter: AdapterKind) -> No
         (1, "lora", "none", "--processes 2"),
         (2, "dora", "none", "--adapter lora or rslora"),
         (2, "full", "none", "--adapter lora"),
-        (2, "lora", "nf4", "not quantised"),
+        (2, "lora", "nf4", "without --quantize-base"),
     ],
 )
 def test_what_cannot_be_sharded_is_refused(

@@ -73,7 +73,7 @@ def test_memory_that_lacks_in_the_middle_of_a_pass_on_one_process_halves_the_mic
 def test_a_process_that_is_killed_in_the_middle_of_a_pass_ends_the_other_and_one_goes_on_with_the_whole_base(
     pair: Path, alone: Path, model_folder: Path
 ) -> None:
-    assert "A process of the run is gone." in facts(pair, "struck", 0).ended
+    assert "A process of the run was lost." in facts(pair, "struck", 0).ended
     assert not (pair / "struck" / "1.json").exists()
     train_alone(model_folder, pair, "struck")
     gone_on = facts(pair, "struck", 0)

@@ -79,7 +79,7 @@ def test_it_is_computed_once_and_opened_afterwards(
     assert again.seconds == first.seconds
     assert not first.reused
     assert "count as" not in first.words
-    told = f" They lie there from before; the {first.seconds:.0f} s that they took count as this run's, too."
+    told = f" Reused from the cache; the {first.seconds:.0f} s that they took count towards this run too."
     assert again.words == first.words + told
     for one, other in zip((rows[0], rows[3]), (rows[0], rows[3]), strict=True):
         assert torch.equal(first.gather([one]).logprobs, again.gather([other]).logprobs)

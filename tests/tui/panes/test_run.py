@@ -214,7 +214,7 @@ def test_an_outlook_says_where_its_figures_are_from_and_what_is_not_known() -> N
                peak_rss_mb=2100.0, device="cpu", dtype="bfloat16")  # fmt: skip
     known = outlook(VALUES, Basis(DATASET, runs=(like,), tokens=RowTokens(10.0, 20.0, 40, 30, 100)))
     assert ": at the pace of run 2 on cpu bfloat16" in known
-    assert "≈ 2.1 GB: what run 2 took at most" in known
+    assert "≈ 2.1 GB: the peak of run 2" in known
     assert outlook({**VALUES, "epochs": "x"}, Basis(DATASET)) == ""
     assert outlook({**VALUES, "batch_rows": "0"}, Basis(DATASET)) == ""
 
@@ -235,7 +235,7 @@ def test_a_preset_stands_for_what_is_left_empty_and_gives_its_reasons() -> None:
     assert guide({**values, "lora_rank": "x"}, basis)["lora_rank"].instead == "64", "what is no number is not taken"
     assert config_of({**values, "objective": "cross-entropy"}, basis).objective == "cross_entropy"
     short = guide({**values, "epochs": "1", "on_policy_steps": "9"}, basis)
-    assert "most of its own answers are cut" in short["on_policy_steps"].why
+    assert "most of the student's answers are cut off" in short["on_policy_steps"].why
 
 
 def test_only_what_the_dataset_can_be_trained_by_is_offered_and_said() -> None:
@@ -246,7 +246,7 @@ def test_only_what_the_dataset_can_be_trained_by_is_offered_and_said() -> None:
         values = {field.id: field.value for field in fields(basis)}
         assert config_of(values, basis).objective == "cross_entropy"
     told = guide({**values, "preset": "balanced"}, basis)["objective"]
-    assert "no training answer is the prompted base's own" in told.why
+    assert "no training answer comes from the prompted base" in told.why
     mixed = Basis(DATASET, scored_train=1)
     assert next(field for field in fields(mixed) if field.id == "objective").value == "KL + cross-entropy"
 
@@ -456,7 +456,7 @@ async def test_a_run_that_something_needs_stays_and_says_what(home: Home) -> Non
         await pilot.press("equals_sign", "j", "D")
         await form_of(pilot)
         await pilot.press("right", "enter")
-        await until(pilot, lambda: any("would go on with it" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("needs it to resume" in note.message for note in app._notifications))
     with Project.open(folder, home) as project:
         assert len(project.runs.all()) == 3
 
