@@ -118,13 +118,13 @@ def error_text(run: Run) -> str:
 def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
     like, measured = estimate.like, estimate.calibration
     if estimate.seconds is not None and measured is not None:
-        reckoned = "" if _kinds(measured.config) >= _kinds(config) else ", partly calculated"
+        reckoned = "" if _kinds(measured.config) >= _kinds(config) else ", part estimated"
         where = f"{measured.device} {measured.dtype}"
         return f"time    ≈ {duration(estimate.seconds)}: measured on the longest rows on {where}{reckoned}"
     if estimate.seconds is None or like is None:
         return f"time    not known: no run of this base on {config.device} ({config.dtype}) yet"
     where = " ".join(part for part in (like.device, like.dtype) if part)
-    reckoned = "" if _kinds(like.config) >= _kinds(config) else ", partly calculated"
+    reckoned = "" if _kinds(like.config) >= _kinds(config) else ", part estimated"
     return f"time    ≈ {duration(estimate.seconds)}: at the pace of run {like.id} on {where}{reckoned}"
 
 

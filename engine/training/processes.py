@@ -67,7 +67,7 @@ def _started(ranks: Ranks, context: JobContext) -> Iterator[Ranks]:
     command = [sys.executable, "-P", "-m", MEMBER_MODULE, "--folder", str(folder), "--size", str(ranks.size)]
     if context.project.home.root is not None:
         command += ["--home", str(context.project.home.root)]
-    # Nothing is written to a child's standard input: its end tells the child that this process has ended.
+    # Nothing is written to a child's standard input: it closes when this process ends, and then the child exits too.
     children = [
         subprocess.Popen([*command, "--rank", str(rank)], stdin=subprocess.PIPE) for rank in range(1, ranks.size)
     ]

@@ -94,8 +94,8 @@ def _check_alike(initial: Path, config: TrainingConfig) -> None:
     wanted = "" if config.adapter == "full" else f" of rank {config.lora_rank} and alpha {config.lora_alpha}"
     rank = "" if kind == "full" else f" --lora-rank {found.get('r')}"
     raise TrainingError(
-        "The earlier adapter is of another kind than this run's adapter.",
-        f"The earlier one is {kind}{of_rank}, this run's is {config.adapter}{wanted}.",
+        "The earlier adapter does not match this run's configuration.",
+        f"It is {kind}{of_rank}; this run's is {config.adapter}{wanted}.",
         f"Train with --adapter {kind}{rank}, or without --initial-run.",
     )
 

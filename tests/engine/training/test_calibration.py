@@ -79,7 +79,7 @@ def test_time_and_memory_are_told_from_what_was_measured_until_a_run_knows_bette
     assert "measured on the longest rows, 3 per pass" in text
     notes = [event.text for event in events_of(context) if isinstance(event, Note)]
     assert set(text.splitlines()) <= set(notes)
-    assert "partly calculated" in outlook_text(replace(config, general_fraction=0.1), basis)
+    assert "part estimated" in outlook_text(replace(config, general_fraction=0.1), basis)
     elsewhere = estimate_training(replace(config, dtype="bfloat16"), basis)
     assert elsewhere.calibration is None
 

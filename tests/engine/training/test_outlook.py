@@ -78,7 +78,7 @@ def test_a_second_stage_and_terms_are_reckoned_until_a_run_of_them_was_measured(
         assert more is not None
         assert more > plain
         parts.append(more - plain)
-        assert "partly calculated" in outlook_text(config, basis)
+        assert "part estimated" in outlook_text(config, basis)
     both = replace(CONFIG, on_policy_steps=10)
     estimate = estimate_training(both, basis)
     assert estimate.steps == 3 * 13 + 10

@@ -122,7 +122,7 @@ def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: Tra
         assert choice.memory_mb <= facts.free_mb
     else:
         assert choice.config.micro_batch_rows == 1
-        with pytest.raises(TrainingError, match="does not fit"):
+        with pytest.raises(TrainingError, match="not enough free memory"):
             choice.require_fit()
         assert "does not fit" in choice_text(choice)
 
