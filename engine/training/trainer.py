@@ -305,7 +305,7 @@ class Trainer:
             back = self._go_back(state.step)
             raise TrainingError(
                 "Training stopped: the student's divergence is not a finite number.",
-                f"A step before or at {state.step} of {self.steps} moved its weights too far. {back}",
+                f"One of the steps up to step {state.step} of {self.steps} moved its weights too far. {back}",
                 "Start a new run with a smaller --learning-rate.",
             )
         if state.loss_tokens:

@@ -107,7 +107,9 @@ def test_a_run_that_cannot_be_trained_is_left_out_and_the_others_go_on(project: 
     good, bad = trials(project, model_folder, 1e-2, 1e30)
     events = carry_out(project, SweepOptions((bad, good)))
     assert (project.runs.get(bad.run_id).state, project.runs.get(good.run_id).state) == ("failed", "done")
-    assert any(isinstance(event, Note) and event.text.startswith(f"Run {bad.run_id} could not be trained") for event in events)
+    assert any(
+        isinstance(event, Note) and event.text.startswith(f"Run {bad.run_id} could not be trained") for event in events
+    )
     with pytest.raises(TrainingError, match="No run of the sweep"):
         carry_out(project, SweepOptions((bad,)))
 

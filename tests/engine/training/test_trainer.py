@@ -353,7 +353,7 @@ def test_out_of_memory_halves_the_micro_batch_and_changes_nothing_else(
     trained = cramped_run.run()
     assert failures == 1
     assert trained.state.micro_batch_rows == 2
-    assert any("2 rows a pass" in note for note in hooks.notes)
+    assert any("2 rows per pass" in note for note in hooks.notes)
     assert read_state(tmp_path / "cramped" / "checkpoints" / "step-12").micro_batch_rows == 2
     for one, other in zip(straight.parameters, cramped_run.parameters, strict=True):
         assert torch.allclose(one, other, atol=1e-4)
@@ -390,7 +390,7 @@ def test_one_row_that_does_not_fit_has_its_layers_computed_again_and_stays_so(
     hooks = Recorder(kill)
     with pytest.raises(Killed):
         make_trainer(model_folder, tmp_path / "cramped", rows, hooks).run()
-    assert any("layers are computed again" in note for note in hooks.notes)
+    assert any("layers recomputed" in note for note in hooks.notes)
     resumed = Recorder()
     trained = make_trainer(model_folder, tmp_path / "cramped", rows, resumed).run()
     assert not any("memory" in note for note in resumed.notes), "it is kept in the checkpoint"
@@ -533,7 +533,7 @@ def test_a_validation_that_is_not_finite_ends_the_run_before_the_weights_that_it
         return made
 
     monkeypatch.setattr(torch.optim.AdamW, "step", step)
-    with pytest.raises(TrainingError, match=r"no finite number.*back at the checkpoint of step 7"):
+    with pytest.raises(TrainingError, match=r"not a finite number.*back at the checkpoint of step 7"):
         trainer.run()
     assert all(torch.isfinite(parameter).all() for parameter in trainer.parameters)
     assert max(steps_in(tmp_path / "checkpoints")) == trainer.state.step == 7

@@ -207,7 +207,7 @@ def test_a_configuration_is_what_was_typed_and_keeps_the_rest() -> None:
 
 def test_an_outlook_says_where_its_figures_are_from_and_what_is_not_known() -> None:
     unknown = outlook(VALUES, Basis(DATASET))
-    assert "14 steps: 26 rows, 4 a step, 2 epochs" in unknown
+    assert "14 steps: 26 rows, 4 per step, 2 epochs" in unknown
     assert unknown.count("not known") == 3
     config = dataclasses.replace(CONFIG, dtype="bfloat16", micro_batch_rows=4, lora_rank=32)
     like = Run(2, "d", config, "done", "", step=10, train_s=40.0,
@@ -279,7 +279,7 @@ async def test_a_training_is_started_by_keys(
         await opened(pilot, app, "trains on the 26 rows")
         await pilot.press("t")
         await form_of(pilot)
-        assert "6 steps: 26 rows, 16 a step, 3 epochs" in str(app.screen.query_one("#aside", Static).visual)
+        assert "6 steps: 26 rows, 16 per step, 3 epochs" in str(app.screen.query_one("#aside", Static).visual)
         await pilot.press("down", "down", "8", "enter")
         await until(pilot, lambda: jobs_of(folder, home) == 1)
         with Project.open(folder, home) as project:
