@@ -448,7 +448,8 @@ async def test_answers_that_did_not_come_are_told(home: Home, folder: Path, laun
         await until(pilot, lambda: bool(launched) and "1 asked again" in page(app))
         with Project.open(folder, home) as project:
             project.jobs.update(1, state="failed")
-        await until(pilot, lambda: any("1 did not arrive: job 1 failed." in note.message for note in app._notifications))
+        lost = "1 did not arrive: job 1 failed."
+        await until(pilot, lambda: any(lost in note.message for note in app._notifications))
 
 
 async def test_a_long_answer_scrolls_and_takes_the_whole_page(home: Home, folder: Path) -> None:
