@@ -238,8 +238,8 @@ class ProjectsService:
                 if prompt is not None:
                     _set_prompt(project, prompt, wanted.prompt_path)
                 remember(project.folder, self._home)
-            following = f"{key_of('workspace.prompt')} Prompt is next"
-            said = f"Created {wanted.name}. {following}{'' if prompt is None else ': its rules'}."
+            following = f"Next: {key_of('workspace.prompt')} Prompt"
+            said = f"Created {wanted.name}. {following}{'' if prompt is None else ', to add rules'}."
             self._target.post_message(ProjectReady(project.folder, said))
 
 

@@ -129,7 +129,7 @@ async def test_there_is_nothing_to_undo_before_anything_was_done(shelf: Home, ap
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await read(pilot)
         await pilot.press("u")
-        await until(pilot, lambda: "Nothing was archived" in told(app))
+        await until(pilot, lambda: "Nothing to undo." in told(app))
         assert screen.state.archived == 1
 
 
@@ -206,18 +206,18 @@ async def test_a_new_project_is_made_by_keys_alone_and_says_what_is_next(
     (tmp_path / "prompt.md").write_text("Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb\n")
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await read(pilot)
-        assert "No project yet." in page(screen, "listed")
+        assert "No projects yet." in page(screen, "listed")
         assert "search" not in footer(screen)
         await pilot.press("n", *"bank", "down", "down", "right", "down", *"large", "down")
         asked = await form_of(pilot)
         asked.query_one("#field-address", Input).value = "https://llm.example.com/v1"
         asked.query_one("#field-prompt", Input).value = str(tmp_path / "prompt.md")
-        await until(pilot, lambda: "≈ 7 tokens and 2 example messages. 1 Prompt is next: its rules." in str(
+        await until(pilot, lambda: "≈ 7 tokens and 2 example messages. Next: 1 Prompt, to add rules." in str(
             asked.query_one("#aside", Static).visual))  # fmt: skip
-        assert "go to llm.example.com" in str(asked.query_one("#aside", Static).visual)
+        assert "sent to llm.example.com" in str(asked.query_one("#aside", Static).visual)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
-        assert "Created bank. 1 Prompt is next: its rules." in told(app)
+        assert "Created bank. Next: 1 Prompt, to add rules." in told(app)
     with Project.open(home.projects / "bank", home) as project:
         settings = project.settings.read()
         assert settings.student_base == "starter"
@@ -233,7 +233,7 @@ async def test_without_a_prompt_file_the_prompt_is_next(home: Home, app: Distill
         await read(pilot)
         await pilot.press("n", *"bank", "enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
-        assert "1 Prompt is next." in told(app)
+        assert "Next: 1 Prompt." in told(app)
     with Project.open(home.projects / "bank", home) as project:
         assert project.settings.read().teacher == TeacherSpec("local", "starter")
 
@@ -243,7 +243,7 @@ async def test_a_name_is_checked_while_it_is_typed(shelf: Home, app: DistillApp)
         await read(pilot)
         await pilot.press("n", *"triage")
         await form_of(pilot)
-        assert under(pilot, "name") == "There is a project of this name."
+        assert under(pilot, "name") == "A project with this name exists."
         await pilot.press("2")
         assert under(pilot, "name") == ""
         await pilot.press("space", "x")
@@ -257,7 +257,7 @@ async def test_an_endpoint_needs_a_model_and_an_address_each_told_under_its_fiel
         await read(pilot)
         await pilot.press("n", *"bank", "down", "down", "right", "enter")
         asked = await form_of(pilot)
-        assert "name one" in under(pilot, "model")
+        assert "Name the model" in under(pilot, "model")
         assert "https://host/v1" in under(pilot, "address")
         asked.query_one("#field-address", Input).value = "http://llm.example.com/v1"
         await pilot.press("enter")

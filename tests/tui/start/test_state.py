@@ -145,11 +145,11 @@ def test_nothing_listed_is_told_by_its_reason() -> None:
         return "\n".join(line.plain for line in body(state, 80, 10, NOW))
 
     assert "Reading" in told(StartState())
-    assert "No project yet." in told(shelf())
+    assert "No projects yet." in told(shelf())
     assert "Every project is archived." in told(shelf(project("old", archived=True)))
     nothing = shelf(project("desk"))
     nothing.look_for("x\x1b[2J")
-    assert "No name holds «x" in told(nothing)
+    assert "No name contains «x" in told(nothing)
     assert "\x1b" not in told(nothing)
     assert "cannot be listed" in told(StartState(trouble="The projects cannot be listed."))
 
@@ -166,4 +166,4 @@ def test_trouble_is_told_in_full_under_the_list(monkeypatch: pytest.MonkeyPatch)
 def test_a_reminder_whose_day_has_come_is_told_where_nothing_runs() -> None:
     for width in (60, 116):
         lines = [line.plain for line in body(shelf(project("desk", due="2025-12-31"), project("tone")), width, 10, NOW)]
-        assert [("look at the prompt" in line) for line in lines if "desk" in line or "tone" in line] == [True, False]
+        assert [("review the prompt" in line) for line in lines if "desk" in line or "tone" in line] == [True, False]
