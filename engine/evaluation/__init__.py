@@ -1,1 +1,1 @@
-"""The proof: what each arm scores on the held-out questions, with intervals, and the report that others read."""
+"""The proof: the scores of each arm on the held-out questions, with intervals, and the report as JSON."""

@@ -1,4 +1,4 @@
-"""What both orders of a pair come to, and how far two who judged the same pairs agree. Pure."""
+"""The outcome of both orders of a pair, and how far two judges of the same pairs agree. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,23 +7,23 @@ from typing import Literal
 from engine.evaluation.statistics import wilson
 from engine.records.preference import Agreement, Better
 
-PairOutcome = Literal["win", "tie", "loss"]  # of the first of two
+PairOutcome = Literal["win", "tie", "loss"]  # for the first of two answers
 
 
 def outcome(first_shown_first: Better, first_shown_second: Better) -> PairOutcome:
-    """Of the answer that was A at first and B then: preferred both times, or the other, or a tie."""
+    """The outcome for the answer shown as A, then as B: a win or loss if both orders agree, otherwise a tie."""
     if (first_shown_first, first_shown_second) == ("A", "B"):
         return "win"
     return "loss" if (first_shown_first, first_shown_second) == ("B", "A") else "tie"
 
 
 def flipped(first_shown_first: Better, first_shown_second: Better) -> bool:
-    """The place was preferred, and not an answer."""
+    """Whether the position was preferred rather than an answer."""
     return first_shown_first == first_shown_second != "tie"
 
 
 def agreement(pairs: Sequence[tuple[PairOutcome, PairOutcome]]) -> Agreement | None:
-    """Of pairs that both judged, (one, the other); None without any.
+    """The agreement over pairs that both judged, given as (one, the other); None without pairs.
 
     Source: Cohen 1960: (observed − expected) / (1 − expected) over the three outcomes, unweighted.
     """

@@ -1,4 +1,4 @@
-"""The answers that a finished evaluation was made of, with their questions. Reads the store, measures nothing."""
+"""The answers that a finished evaluation is based on, with their questions. Reads the store, measures nothing."""
 
 from dataclasses import dataclass
 
@@ -16,10 +16,10 @@ class Answered:
 
 
 def answers_of(project: Project, evaluation: Evaluation) -> Answered:
-    """What is stored of `evaluation`; nothing for one that did not name its answers.
+    """Return the stored answers of `evaluation`; empty if it did not record which answers are its own.
 
-    The store keeps answers of one key together, also those of another split or of a wider limit, or to a question that
-    was put back after the evaluation had gone on without it: they are left out.
+    The store keeps all answers of one key together. Those of another split or a wider limit are left out, as are those
+    to a question that was restored after the evaluation had continued without it.
     """
     with project.snapshot():
         stored = _stored(project, evaluation)
@@ -31,7 +31,7 @@ def answers_of(project: Project, evaluation: Evaluation) -> Answered:
 
 
 def _stored(project: Project, evaluation: Evaluation) -> tuple[ArmAnswer, ...]:
-    """Those of its arms: under one key there may be arms that another evaluation had."""
+    """The answers of the evaluation's arms: one key may also hold arms of another evaluation."""
     if not evaluation.answers_key:
         return ()
     keys = dict(evaluation.extra_keys)

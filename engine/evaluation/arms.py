@@ -1,6 +1,6 @@
-"""How a local model answers as an arm: with or without the prompt, with or without the adapter.
+"""A local model answering as an arm: with or without the prompt, with or without the adapter.
 
-All local arms share one copy of the base in memory: the adapter is switched off for those that do not have it.
+All local arms share one copy of the base in memory: the adapter is switched off for arms without one.
 Knows nothing of rules or the store.
 """
 
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from engine.model.prompt_cache import PromptCache
 
 _LESS_MEMORY = (
-    "Evaluate again with a smaller --batch-rows, or with more of the device's memory free: answers that are stored are "
-    "not asked for again."
+    "Evaluate again with a smaller --batch-rows, or free some of the device's memory: stored answers are not "
+    "generated again."
 )
 SPEED_REQUESTS = 5
 SPEED_TOKENS = 8
 
 
 def within_memory_of(*arms: ArmName) -> AbstractContextManager[None]:
-    """While inside, memory of the device that does not suffice is a `ModelError` that names these arms."""
+    """Within this context, running out of device memory raises a `ModelError` that names these arms."""
     from engine.model.memory import within_memory
 
     return within_memory(_LESS_MEMORY, f"The answers of {'arm' if len(arms) == 1 else 'arms'} {', '.join(arms)}")
@@ -40,7 +40,7 @@ class LocalArm:
     """A local model as one arm. `prompt` is what it sees; `adapter` says whether an adapter is on: the model's own, or
     the one that `other` switches to.
 
-    `single_turn` promises that every question is one message, so that more of the prompt's part can be shared.
+    `single_turn` promises that every question is one message, so that more of the prompt's tokens can be shared.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class LocalArm:
         return self._local.format.prompted_ids(self._prompt, question.messages)
 
     def switched(self) -> AbstractContextManager[None]:
-        """While inside, the model answers as this arm."""
+        """Within this context, the model answers as this arm."""
         from engine.model.load import adapter_off
 
         return self._other() if self.adapter else adapter_off(self._local)
@@ -84,8 +84,8 @@ class LocalArm:
         return self._prefix
 
     def answer(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
-        """Answer every task, until `recorder` is interrupted. Raises ContextError where one does not fit, and
-        ModelError where memory does not suffice.
+        """Answer every task, until `recorder` is interrupted. Raises ContextError if a task does not fit, and
+        ModelError if there is not enough memory.
         """
         from engine.model.decode import decode
 
@@ -119,11 +119,11 @@ class LocalArm:
             )
 
     def speed(self, questions: Sequence[Question], options: EvaluateOptions) -> tuple[float | None, float | None]:
-        """Median time to the first token in ms, and median tokens a second after it, where answers go on after it.
+        """Median time to the first token in ms, and median tokens per second after it, if answers are longer than that.
 
-        A few single requests, one after another, each prefilled whole as by a server that caches no prompt; so the
-        prompt's cost shows. The adapter is not merged, which costs the distilled arm some speed. A handful of tokens
-        an answer is decoded: a rate needs no more.
+        Measured with a few single requests, one after another, each fully prefilled as on a server without a prompt
+        cache, so that the prompt's cost shows. The adapter is not merged, which costs the distilled arm some speed. A
+        few tokens per answer are enough for a rate.
         """
         from engine.model.decode import decode
 

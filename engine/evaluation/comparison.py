@@ -1,4 +1,4 @@
-"""Arms held against each other on the same questions: differences, exact tests, and what more would decide. Pure.
+"""Compares arms on the same questions: differences, exact tests, and how many more questions would decide. Pure.
 
 The unit is the question: all of its samples count together, as one pass share, in both arms. What a judge left
 undecided in one of the two counts in neither.
@@ -27,7 +27,7 @@ def compare(
     pairs: Sequence[tuple[ArmName, ArmName]],
     seed: int,
 ) -> tuple[Comparison, ...]:
-    """Each pair of arms, the first held against the second. Both must have answered every question."""
+    """Compare each pair of arms, the first with the second. Both must have answered every question."""
     if not questions:
         return ()
     topics = [question.topic for question in questions]
@@ -67,7 +67,9 @@ def _paired(
     difference: Interval, better: int, worse: int, p: tuple[float, float], questions: int, *, tests: int
 ) -> Paired:
     outcome: Outcome = "undecided"
-    if p[1] < ALPHA and (better - worse) * difference.value > 0:  # counts and mean may disagree: many small, few large
+    if (
+        p[1] < ALPHA and (better - worse) * difference.value > 0
+    ):  # counts and mean can disagree: many small differences against few large ones
         outcome = "better" if difference.value > 0 else "worse"
     elif questions >= MIN_QUESTIONS and difference.low >= -MARGIN - ROUNDING:
         outcome = "kept"

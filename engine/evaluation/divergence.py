@@ -1,4 +1,4 @@
-"""How far the prompt-free arms are from the prompted base, token by token, along its own held-out answers."""
+"""How far the arms diverge from the prompted base, token by token, along the base's own held-out answers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
@@ -28,14 +28,14 @@ def kl_to_prompted(
 ) -> dict[ArmName, Divergence | None]:
     """KL(prompted ‖ arm) in nats of each arm, exact over the vocabulary, mean over the answers' tokens.
 
-    `prompted` may be any arm that leaves the adapter off: the bare base, where answers of its own are to be kept. All
-    `arms` see the same before an answer: none the prompt, or, where it is put back, all of them. The distributions are
-    the models' own, at temperature 1. None where every answer is empty.
+    `prompted` may be any arm with the adapter off, including the unprompted base. All `arms` must have the same context
+    before an answer: either none sees the prompt, or all do. The distributions are the models' own, at temperature 1.
+    None if every answer is empty.
 
-    Of the prompted arm's `answers` each question's first sample is read, tokenised with its stop token unless it was
-    cut; those of the other arms tell which rules they break themselves. The interval is a bootstrap over questions
-    within topics. Free tokens are those that no rule fixes: they touch no span that a check of this answer calls fixed.
-    `on_rows` is told how many answers are done. Raises `ModelError` where memory does not suffice.
+    From the prompted arm's `answers`, the first sample of each question is read, tokenised with its stop token unless
+    it was cut; the answers of the other arms show which rules they fail themselves. The interval is a bootstrap over
+    questions within topics. Free tokens do not overlap any span that a check of the answer reports as fixed. `on_rows`
+    receives the number of finished answers. Raises `ModelError` if there is not enough memory.
     """
     from engine.model.score import DivergenceRow, divergence
 
@@ -89,7 +89,7 @@ def _worst_tokens(
     tokens: Sequence[Sequence[float]],
     answers: Mapping[ArmName, Sequence[ArmAnswer]],
 ) -> tuple[HeldOutToken, ...]:
-    """The worst `tokens`. Their answers alone, a handful, are read once more for what both models find likeliest."""
+    """The worst `tokens`. Only their answers are read again, to find the token that each model finds most likely."""
     from engine.model.score import ScoreRow
 
     places = worst_places(tokens)
@@ -128,7 +128,7 @@ def _worst_tokens(
 def _likeliest(
     local: "LocalModel", arm: LocalArm, rows: Sequence["ScoreRow"], prefix: "PromptCache | None"
 ) -> list[list[int]]:
-    """The arm's likeliest token at each token of each row."""
+    """The arm's most likely token at each position of each row."""
     from engine.model.score import score
 
     if not rows:

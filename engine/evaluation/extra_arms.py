@@ -1,10 +1,10 @@
-"""Arms beyond the standard ones: another run, a checkpoint of one, the prompt put back on the student.
+"""Arms beyond the standard ones: another run, a checkpoint, or the student with the prompt put back.
 
 run:3                run 3's adapter, without the prompt
-checkpoint:3:120     run 3's adapter as it was after step 120, while that checkpoint is kept
-prompt_back          the evaluated student behind the prompt
+checkpoint:3:120     run 3's adapter after step 120, as long as that checkpoint is kept
+prompt_back          the evaluated student with the prompt in context
 
-Finds the adapter of a name and says whether the base fits; loads nothing.
+Finds the adapter for a name and checks that the base matches; loads nothing.
 """
 
 import re
@@ -26,7 +26,7 @@ _NAME = re.compile(r"(?:run:([1-9]\d{0,8})|checkpoint:([1-9]\d{0,8}):([1-9]\d{0,
 
 @dataclass(frozen=True, slots=True)
 class ExtraArm:
-    """One of them. `adapter` is None where it is the evaluated student's own."""
+    """An extra arm. `adapter` is None for the evaluated student's own."""
 
     name: str
     adapter: Path | None
@@ -39,28 +39,30 @@ class ExtraArm:
 
 
 def check_arms(names: Sequence[str]) -> None:
-    """Raises UsageError for a name that is none, or that is there twice."""
+    """Raise UsageError for an invalid name, or one that is given twice."""
     for name in names:
         if name != PROMPT_BACK and _NAME.fullmatch(name) is None:
             raise UsageError(
-                f"There is no arm «{clean_line(name, 60)}».",
+                f"Unknown arm «{clean_line(name, 60)}».",
                 "",
-                "An arm is run:3, checkpoint:3:120 (run and step) or prompt_back.",
+                "Use run:3, checkpoint:3:120 (run and step) or prompt_back.",
             )
     if len(set(names)) < len(names):
-        raise UsageError("An arm is named twice.", ", ".join(names), "Name each once.")
+        raise UsageError("An arm is given twice.", ", ".join(names), "Give each arm once.")
 
 
 def find_arms(project: Project, names: Sequence[str], run: Run) -> tuple[ExtraArm, ...]:
-    """The arms of these names, beside `run`. Raises UsageError as `check_arms`, NotFoundError where one is not there,
-    UsageError where its base is another one, or one of the two is whole layers and the other is not.
+    """Return the arms with these names, to evaluate with `run`.
+
+    Raises UsageError as `check_arms` does, and for an arm with another base or one that cannot be loaded together with
+    `run` because only one of them is whole layers; NotFoundError if an arm does not exist.
     """
     check_arms(names)
     return tuple(_find(project, name, run) for name in names)
 
 
 def held_together(arms: Sequence[ExtraArm]) -> list[list[ExtraArm]]:
-    """Whose weights are in memory at one time: first all that are small, then whole layers, each by itself."""
+    """Group arms by what is in memory at once: first all small adapters, then whole layers, each on its own."""
     whole = [arm for arm in arms if arm.adapter is not None and holds_whole_layers(arm.adapter)]
     return [[arm for arm in arms if arm not in whole], *([arm] for arm in whole)]
 
@@ -70,17 +72,17 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
     if found is None:
         return ExtraArm(name, None, "")
     other = project.runs.get(int(found[1] or found[2]))
-    alone = f"Evaluate it by itself: distill-tui evaluate --run {other.id}"
+    alone = f"Evaluate it separately: distill-tui evaluate --run {other.id}"
     if other.config.held_base != run.config.held_base:
         raise UsageError(
-            f"{name} adapts another base.",
-            f"{other.config.held_base}; run {run.id} adapts {run.config.held_base}.",
+            f"{name} has another base.",
+            f"It adapts {other.config.held_base}; run {run.id} adapts {run.config.held_base}.",
             alone,
         )
     if "full" in (kinds := {other.config.adapter, run.config.adapter}) and len(kinds) > 1:
         raise UsageError(
-            f"{name} cannot be in memory beside run {run.id}.",
-            "Whole layers and matrices beside them do not fit into one model.",
+            f"{name} cannot be evaluated together with run {run.id}.",
+            "One trained whole layers, the other an adapter: one model cannot hold both.",
             alone,
         )
     if found[1]:
@@ -95,7 +97,9 @@ def _checkpoint(folder: Path, step: int, run_id: int) -> Path:
     kept = sorted(steps_in(folder))
     if step not in kept:
         steps = ", ".join(map(str, kept)) if kept else "none"
-        raise NotFoundError(f"Run {run_id} has no checkpoint of step {step}.", f"Kept are: {steps}.", "Name one.")
+        raise NotFoundError(
+            f"Run {run_id} has no checkpoint of step {step}.", f"Steps kept: {steps}.", "Use one of these."
+        )
     if (fault := fault_of(folder / f"step-{step}")) is not None:
-        raise NotFoundError(f"Checkpoint {step} of run {run_id} cannot be used.", f"{fault}.", "Name another one.")
+        raise NotFoundError(f"Checkpoint {step} of run {run_id} cannot be used.", f"{fault}.", "Use another one.")
     return folder / f"step-{step}"

@@ -1,4 +1,4 @@
-"""What public tasks say of a release beside its base, as the object that others read. Pure."""
+"""The results of a release and its base on public tasks, as JSON. Pure."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""Where an arm is farthest from the prompted model along its held-out answers, with the rules at stake. Pure."""
+"""Where an arm diverges most from the prompted model along its held-out answers, with the rules involved. Pure."""
 
 import heapq
 import math
@@ -10,13 +10,13 @@ from engine.records.rule import CheckResult
 
 MOST = 8
 BEFORE_CHARACTERS = 80
-Place = tuple[float, int, int]  # nats, the answer's place among the answers, the token's within it
+Place = tuple[float, int, int]  # nats, index of the answer, index of the token within it
 
 
 def worst_places(tokens: Sequence[Sequence[float]]) -> list[Place]:
-    """The tokens with the largest divergence, the very worst first, else in their order; no more than `MOST`.
+    """The tokens with the largest divergence, worst first, ties in their order; at most `MOST`.
 
-    Tokens whose divergence is no finite number are left out.
+    Tokens whose divergence is not finite are left out.
     """
     places = ((kl, row, place) for row, line in enumerate(tokens) for place, kl in enumerate(line) if math.isfinite(kl))
     return heapq.nsmallest(MOST, places, key=lambda found: (-found[0], *found[1:]))
@@ -25,7 +25,7 @@ def worst_places(tokens: Sequence[Sequence[float]]) -> list[Place]:
 def worst_answers(
     questions: Sequence[Question], tokens: Sequence[Sequence[float]], own: Sequence[ArmAnswer]
 ) -> tuple[HeldOutAnswer, ...]:
-    """The answers that are farthest off a token, on average, the very worst first. `own` are the arm's answers."""
+    """The answers with the largest mean divergence per token, worst first. `own` are the arm's answers."""
     broken = broken_by_question(own)
     found = [
         HeldOutAnswer(sum(line) / len(line), len(line), question.id, broken.get(question.id, ()))
@@ -36,7 +36,7 @@ def worst_answers(
 
 
 def broken_by_question(answers: Sequence[ArmAnswer]) -> dict[int, tuple[int, ...]]:
-    """The rules that the first sample of each question breaks."""
+    """The rules that the first sample of each question fails."""
     return {
         answer.question_id: tuple(check.rule_id for check in answer.checks if not check.passed)
         for answer in answers
@@ -45,7 +45,7 @@ def broken_by_question(answers: Sequence[ArmAnswer]) -> dict[int, tuple[int, ...
 
 
 def rules_at(checks: Sequence[CheckResult], start: int, end: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """The rules that dictate some of the characters from `start` to `end`, and those that they break."""
+    """The rules that require some of the characters from `start` to `end`, and the rules that those break."""
     fixed = tuple(check.rule_id for check in checks if any(span.overlaps(start, end) for span in check.fixed))
     broken = (check for check in checks if not check.passed)
     failed = tuple(check.rule_id for check in broken if any(span.overlaps(start, end) for span in check.failing))
@@ -53,13 +53,13 @@ def rules_at(checks: Sequence[CheckResult], start: int, end: int) -> tuple[tuple
 
 
 def rules_told(token: HeldOutToken) -> str:
-    """Which rules have to do with the token, in words; empty for none."""
+    """Which rules involve the token, as text; empty for none."""
     parts = [
-        f"{rules_named(numbers)} {words}"
+        f"{words} {rules_named(numbers)}"
         for numbers, words in (
-            (token.fixed_by, "dictates it" if len(token.fixed_by) == 1 else "dictate it"),
-            (token.failed_by, "broken by it"),
-            (token.broken, "broken by the student's answer"),
+            (token.fixed_by, "required by"),
+            (token.failed_by, "breaks"),
+            (token.broken, "student's answer fails"),
         )
         if numbers
     ]

@@ -1,11 +1,11 @@
 """The evaluation, as a job: every arm answers the held-out questions, then divergence and speed are measured.
 
-Answers are stored as they finish, under a key that names this evaluation: one that was killed goes on where it was.
-What another evaluation asked of the very same model in the very same way is not asked again: it is taken over, and held
-against the rules of this one. Divergence and speed take a small part of the time and are measured anew.
+Answers are stored as they finish, under a key that identifies this evaluation: one that was killed resumes where it
+stopped. Answers that another evaluation got from exactly the same model with the same sampling are reused and checked
+against the rules of this one. Divergence and speed take a small part of the time and are measured again.
 
-A question that is removed meanwhile takes its answers along: the evaluation goes on without it, in every arm. Only a
-divergence that was measured before still holds it.
+If a question is removed during the evaluation, its answers are removed too, and the evaluation continues without it in
+every arm. Only a divergence that was measured before still includes it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,20 +38,20 @@ if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
     from engine.model.local_model import LocalModel
 
-DIVERGENCE = "divergence"  # as progress tells it
-Speed = tuple[float | None, float | None]  # median ms to the first token, median tokens a second; None: not measured
+DIVERGENCE = "divergence"  # as shown in the progress
+Speed = tuple[float | None, float | None]  # median ms to the first token, median tokens per second; None: not measured
 
 
 def run(context: JobContext, options: EvaluateOptions) -> None:
-    """Evaluate the run that `options` names, and keep the evaluation in the project.
+    """Evaluate the run that `options` names, and store the evaluation in the project.
 
-    `evaluate_s` is what the job took, over all its processes. Raises NotFoundError, DatasetError, ModelError,
-    ContextError, EndpointError, BudgetError where one more answer could cost too much, and JobStopped when asked to
+    `evaluate_s` is the time that the job took, over all its processes. Raises NotFoundError, DatasetError, ModelError,
+    ContextError, EndpointError, BudgetError if one more answer could exceed the limit, and JobStopped when asked to
     stop.
     """
     from engine.training.memory import peak_rss_mb
 
-    require_prices(options)  # of who is asked last too
+    require_prices(options)  # for the judge too, who is asked last
     evaluation = _Evaluation(context, options, make_plan(context.project, options))
     measures = evaluation.measure()
     judged = evaluation.judge()
@@ -88,7 +88,9 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
         max_answer_tokens=options.max_answer_tokens,
         limit=options.limit,
         seed=options.seed,
-        reused=max(0, len(plan.arms) * len(plan.tasks) - work.answers),  # less than none: a rule changed meanwhile
+        reused=max(
+            0, len(plan.arms) * len(plan.tasks) - work.answers
+        ),  # negative if a rule changed during the evaluation
         regressions=evaluation.regressions,
         judged=judged,
         preference=preference,
@@ -105,20 +107,20 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
 
 
 def _pairs(plan: Plan) -> list[tuple[ArmName, ArmName]]:
-    """Which arms are held against which: every other one against the reference, the student also against the
-    base, and the extra ones also against the student.
+    """Which arms are compared: every arm with the reference, the student also with the base, and the extra arms also
+    with the student.
     """
     against = [(arm, plan.reference) for arm in plan.arms if arm != plan.reference]
     return [*against, ("distilled", "unprompted"), *((extra.name, "distilled") for extra in plan.extras)]
 
 
 class _Evaluation:
-    """One evaluation under way."""
+    """One evaluation in progress."""
 
     def __init__(self, context: JobContext, options: EvaluateOptions, plan: Plan) -> None:
         self._context, self._options, self.plan = context, options, plan
         self._answered: list[ArmName] = []  # the arms that have answered every question
-        # Over the prompted answers, for divergence: one for each group, and one behind the prompt.
+        # Over the prompted answers, for divergence: one per group, and one with the prompt in context.
         passes = len(held_together(plan.extras)) + any(extra.prompted for extra in plan.extras)
         rubrics = sum(rule.needs_judge for rule in plan.rules)
         units = count_units(options, len(plan.questions), arms=len(plan.arms), passes=passes, rubrics=rubrics)
@@ -127,15 +129,15 @@ class _Evaluation:
         self.removed: tuple[int, ...] = ()
 
     def stored_answers(self) -> dict[ArmName, list[ArmAnswer]]:
-        """What is stored of this evaluation, by arm; only of the questions that were asked for now.
+        """Return the stored answers of this evaluation by arm, only for the questions in the plan.
 
-        `plan` is without the questions that are gone by then. Raises DatasetError where none is left.
+        Questions that no longer exist are removed from `plan`. Raises DatasetError if none is left.
         """
         with self._context.project.snapshot():
             stored = self._stored()
             there = set(self._context.project.questions.ids())
         gone = {question.id for question in self.plan.questions} - there
-        for arm in self._answered:  # what was put back meanwhile came without its answers
+        for arm in self._answered:  # a question that was restored meanwhile has lost its answers
             have = {(answer.question_id, answer.sample) for answer in stored[arm]}
             gone |= {task.question.id for task in self.plan.tasks if (task.question.id, task.sample) not in have}
         if not gone:
@@ -147,7 +149,7 @@ class _Evaluation:
 
     def _stored(self) -> dict[ArmName, list[ArmAnswer]]:
         asked = {question.id for question in self.plan.questions}
-        rules = {rule.id for rule in self.plan.rules}  # without rubrics where nobody judges
+        rules = {rule.id for rule in self.plan.rules}  # without rubrics if there is no judge
         stored: dict[ArmName, list[ArmAnswer]] = {arm: [] for arm in self.plan.arms}
         judge = "" if self._options.judge is None else self._options.judge.name
         for key in dict.fromkeys(map(self.plan.key_of, self.plan.arms)):
@@ -158,7 +160,7 @@ class _Evaluation:
         return stored
 
     def judge(self) -> Judged | None:
-        """Let the judge decide on what was answered; None where no rule is a rubric, or nobody decides."""
+        """Let the judge decide on the answers; None without rubrics or without a judge."""
         judge = self._options.judge
         if judge is None or not any(rule.needs_judge for rule in self.plan.rules):
             return None
@@ -166,7 +168,7 @@ class _Evaluation:
         return Judging(self._context, self.plan, judge, self._recorder, self._options.max_cost_usd).judge(answers)
 
     def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> Preference | None:
-        """Let the judge compare the student with the reference; None where nobody asked for it."""
+        """Let the judge compare the student with the reference; None if not requested."""
         if self._options.judge is None or not self._options.preference:
             return None
         judge, limit = self._options.judge, self._options.max_cost_usd
@@ -174,13 +176,13 @@ class _Evaluation:
         return preferring.prefer(answers, self._options.seed)
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
-        """Let every arm answer what it has not answered yet, then measure what is not in the answers."""
+        """Let every arm answer what it has not answered yet, then measure divergence and speed."""
         from engine.model.load import device_name
 
         speeds: dict[ArmName, Speed] = {}
         teacher = self._options.teacher
         if teacher is not None and teacher.kind == "endpoint":
-            with self._context.take_turn("teacher", "asks the teacher"):
+            with self._context.take_turn("teacher", "is asking the teacher"):
                 speeds["teacher"] = self._endpoint(teacher)
         with self._context.hold_device(device_name(self.plan.run.config.device)):
             if teacher is not None and teacher.kind == "local":
@@ -189,7 +191,7 @@ class _Evaluation:
         return {arm: ArmMeasures(divergences.get(arm), *speeds[arm]) for arm in self.plan.arms}
 
     def _endpoint(self, teacher: TeacherSpec) -> Speed:
-        """Its speed is that of the answers: where all were there already, it is told as it was measured with them."""
+        """The speed is that of the answers; if all of them existed already, the speed measured with them is used."""
         project = self._context.project
         ledger = Ledger(project, teacher, self._context, self._options.max_cost_usd)
         arm = EndpointArm(teacher, self.plan.prompt, project.home, ledger)
@@ -205,7 +207,7 @@ class _Evaluation:
         return first_ms, rate
 
     def _local_teacher(self, teacher: TeacherSpec) -> Speed:
-        """Another model than the base: loaded first and let go, so that the two are never in memory together."""
+        """Run a local teacher, which is not the base: loaded first and released, so that both are never in memory."""
         from engine.evaluation.arms import LocalArm
         from engine.model.load import load_base
         from engine.model.locate import locate_base
@@ -221,7 +223,7 @@ class _Evaluation:
         from engine.model.locate import locate_base
         from engine.model.other_adapter import other_adapter
 
-        plan, config = self.plan, self.plan.run.config  # its questions may become fewer while the arms answer
+        plan, config = self.plan, self.plan.run.config  # questions may be removed while the arms answer
         base = load_base(
             locate_base(config.base, self._context.project.home),
             device=config.device,
@@ -253,7 +255,7 @@ class _Evaluation:
                     divergences |= self._divergences(local, prompted, alike)
                 for arm in arms:
                     self._context.checkpoint()
-                    self._recorder.begin(f"how fast {arm.name} answers")
+                    self._recorder.begin(f"speed of {arm.name}")
                     speeds[arm.name] = arm.speed(self.plan.questions, self._options)
         if self._options.regressions:
             probing = Probing(self._context, self.plan, self._options, self._recorder)
@@ -278,11 +280,11 @@ class _Evaluation:
         )
 
     def end(self) -> None:
-        """Nothing is left to do, also of what was removed before it was done."""
+        """Finish: nothing is left to do, including what was removed before it was done."""
         self._recorder.end()
 
     def _counted(self, note: str) -> Callable[[int], None]:
-        """Takes how many rows are done of a pass; lets the job pause or stop between them."""
+        """Return a callback for the number of finished rows of a pass; the job can pause or stop between rows."""
         done = 0
 
         def on_rows(total: int) -> None:
@@ -295,7 +297,7 @@ class _Evaluation:
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
         stored = self.stored_answers()[arm]
-        # What an endpoint refused is asked again: it may answer now, and older versions kept outages so.
+        # Refused questions are asked again: they may be answered now, and older versions stored outages as refusals.
         have = {(each.question_id, each.sample) for each in stored if each.finish_reason != "error"}
         missing = [task for task in self.plan.tasks if (task.question.id, task.sample) not in have]
         self._recorder.skip(len(self.plan.tasks) - len(missing))
@@ -309,7 +311,7 @@ class _Evaluation:
         self._answered.append(arm)
 
     def _reuse(self, arm: ArmName, missing: Sequence[Task]) -> list[Task]:
-        """Take over what another evaluation asked of the very same model in the same way; returns the tasks left."""
+        """Reuse answers that another evaluation got from the same model in the same way; return the tasks left."""
         source = self._context.project.evaluations.answers_from(self.plan.sources[arm])
         known = {(answer.question_id, answer.sample): answer for answer in source}
         places = [(task, known.get((task.question.id, task.sample))) for task in missing]

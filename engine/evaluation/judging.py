@@ -1,8 +1,8 @@
 """The stage of an evaluation in which a judge decides on the rubrics, answer by answer.
 
-A verdict on the same answer to the same question by the same rubric is asked for once, whatever run or stage it was
-asked for in: a killed stage, and another evaluation, ask only for what is missing. A reply that cannot be read is no
-verdict, is told, and is asked for again the next time.
+A verdict on the same answer to the same question by the same rubric is requested only once, across runs and stages: a
+stage that was killed, or another evaluation, requests only what is missing. A reply that cannot be read is not a
+verdict; it is reported, and requested again the next time.
 """
 
 from collections import Counter, defaultdict
@@ -18,12 +18,12 @@ from engine.records.rule import CheckResult, Rule
 from engine.rules.judge import are_kin, request_sha256, rubric_request
 from engine.teachers.judgements import KEPT, Asking, rubric_word
 
-_NOTE = "verdicts of the judge"  # as progress tells it
+_NOTE = "verdicts of the judge"  # as shown in the progress
 Unjudged = tuple[ArmAnswer, Rule]
 
 
 def unjudged(rules: Sequence[Rule], answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> list[Unjudged]:
-    """What the judge is to be asked: every answer with every rubric on which nothing is known of it yet."""
+    """What to ask the judge: every answer with every rubric that has no verdict on it yet."""
     return [
         (answer, rule)
         for found in answers.values()
@@ -44,7 +44,7 @@ class Judging:
         self._questions = {question.id: question for question in plan.questions}
 
     def judge(self, answers: Mapping[ArmName, Sequence[ArmAnswer]]) -> Judged:
-        """Ask for every verdict that is missing. Raises EndpointError, and JobStopped when asked to stop."""
+        """Request every missing verdict. Raises EndpointError, and JobStopped when asked to stop."""
         rubrics = [rule for rule in self._plan.rules if rule.needs_judge]
         asked = unjudged(rubrics, answers)
         total = len(rubrics) * sum(map(len, answers.values()))
@@ -52,7 +52,7 @@ class Judging:
             rubric_request(rule.rubric, self._questions[answer.question_id], answer.answer) for answer, rule in asked
         ]
         keys = [request_sha256(request) for request in requests]
-        with self._context.take_turn("judge", "asks the judge"):
+        with self._context.take_turn("judge", "is asking the judge"):
             asking = Asking(self._context.project, self._spec, requests, self._context, self._limit_usd)
             times = Counter(keys)
             self._recorder.skip(total - sum(times[key] for key in asking.missing))

@@ -1,4 +1,4 @@
-"""Where the student falls behind: rules that it breaks where the reference keeps them, question by question. Pure."""
+"""Where the student falls behind: rules that it fails and the reference passes, question by question. Pure."""
 
 from collections import defaultdict
 from collections.abc import Iterable
@@ -9,17 +9,17 @@ from engine.records.evaluation import ArmAnswer, ArmName
 
 @dataclass(frozen=True, slots=True)
 class Lapse:
-    """One question. `rules` are those that the student broke in some sample in which the reference kept them."""
+    """One question. `rules` are those that the student failed in a sample where the reference passed them."""
 
     question_id: int
-    broken: int  # rules that were broken so, summed over the samples
+    broken: int  # such failures, summed over the samples
     rules: tuple[int, ...]
     samples: int
-    worst_sample: int  # the one with the most of them
+    worst_sample: int  # the sample with the most failures
 
 
 def find_lapses(answers: Iterable[ArmAnswer], reference: ArmName) -> tuple[Lapse, ...]:
-    """Every question that both arms answered, the worst first, those without a lapse last; ties by number."""
+    """Return every question that both arms answered, worst first, those without a lapse last; ties by number."""
     broken: dict[int, dict[int, dict[ArmName, set[int]]]] = defaultdict(lambda: defaultdict(dict))
     for answer in answers:
         if answer.arm in ("distilled", reference):

@@ -1,10 +1,10 @@
-"""The win rate that is left when neither answer is longer. Pure; knows nothing of judges.
+"""The win rate at equal answer lengths. Pure; knows nothing of judges.
 
 Judges prefer long answers. Method: Dubois et al., «Length-Controlled AlpacaEval» (arXiv 2404.04475): a logistic
 regression of the outcome with an intercept and the length difference, squashed by a hyperbolic tangent of its standard
 deviations; the win rate is predicted at difference 0. Their term for a question's difficulty is left out: it needs many
 models on the same questions. A tie is half a win. The interval is Wald's on the logit with the robust (sandwich)
-variance, which does not take half wins for binomial counts.
+variance, which does not treat half wins as binomial counts.
 """
 
 import math
@@ -18,8 +18,8 @@ from engine.records.interval import Interval
 
 _STEPS = 50
 _CONVERGED = 1e-10
-_FLAT = 1e-9  # of the squared trace, below which nothing is told apart from rounding: lengths differ too little
-_SEPARATED = 12.0  # a logit beyond which the outcomes are told apart without error, and grow for ever
+_FLAT = 1e-9  # share of the squared trace below which lengths differ too little to distinguish from rounding
+_SEPARATED = 12.0  # beyond this logit the outcomes are perfectly separated, and the fit diverges
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,10 @@ class LengthControlled:
 
 
 def length_controlled(scores: Sequence[float], longer: Sequence[float]) -> LengthControlled:
-    """`scores`: 1 a win, 0.5 a tie, 0 a loss; `longer`: by how much the winner-to-be's answer is longer, in any unit.
+    """Return the length-controlled win rate of the first answers.
 
-    One entry a pair. Raises ValueError where the two differ in number.
+    `scores` has 1 for a win, 0.5 for a tie and 0 for a loss; `longer` is how much longer the first answer is, in any
+    unit. One entry per pair. Raises ValueError if the two differ in number.
     """
     if len(scores) != len(longer):
         raise ValueError(f"{len(scores)} scores, {len(longer)} lengths")
@@ -42,18 +43,18 @@ def length_controlled(scores: Sequence[float], longer: Sequence[float]) -> Lengt
         return LengthControlled(None, "Fewer than 3 pairs.")
     spread = float(difference.std())
     if spread == 0:
-        return LengthControlled(None, "Every pair has the same difference in length.")
+        return LengthControlled(None, "The length difference is the same in every pair.")
     design = np.column_stack((np.ones(len(y)), np.tanh(difference / spread)))
     fitted = _fit(design, y)
     if fitted is None:
-        return LengthControlled(None, "The outcomes are told by the length, or are all alike: no curve fits them.")
+        return LengthControlled(None, "The length predicts every outcome, or all outcomes are alike: no curve fits.")
     logit, error = fitted
     low, high = logit - NORMAL_97_5 * error, logit + NORMAL_97_5 * error
     return LengthControlled(Interval(*(0.5 + math.tanh(value / 2) / 2 for value in (logit, low, high))))
 
 
 def _fit(design: Floats, y: Floats) -> tuple[float, float] | None:
-    """Intercept and its robust standard error by Newton's method; None where the likelihood has no maximum."""
+    """The intercept and its robust standard error, by Newton's method; None if the likelihood has no maximum."""
     beta = np.zeros(design.shape[1])
     for _ in range(_STEPS):
         p = 1 / (1 + np.exp(-design @ beta))
@@ -70,5 +71,5 @@ def _fit(design: Floats, y: Floats) -> tuple[float, float] | None:
         return None
     p = 1 / (1 + np.exp(-design @ beta))
     bread = np.linalg.inv(design.T @ (design * (p * (1 - p))[:, None]))
-    # Of the sandwich the intercept's own variance, as a sum of squares: rounding cannot bring it below 0.
+    # The intercept's variance of the sandwich, as a sum of squares: rounding cannot bring it below 0.
     return float(beta[0]), float(np.linalg.norm(design @ bread[0] * (y - p)))

@@ -1,4 +1,4 @@
-"""What an evaluation measured, as the objects that others read: the records themselves, but for what follows. Pure."""
+"""The measurements of an evaluation as JSON: the records themselves, except where a function here differs. Pure."""
 
 from dataclasses import asdict
 
@@ -10,7 +10,7 @@ from engine.records.regressions import GeneralChecks, Recitation, Regressions
 
 
 def interval_json(interval: Interval | None) -> dict[str, object] | None:
-    """A value with its bounds; null where it is undefined."""
+    """A value with its bounds; null if undefined."""
     return None if interval is None else asdict(interval)
 
 
@@ -26,7 +26,7 @@ def comparison_json(comparison: Comparison) -> dict[str, object]:
 
 
 def preference_json(found: Preference | None) -> dict[str, object] | None:
-    """The preference with both win rates; null where no judge was asked for it. `votes`: how far people agree."""
+    """The preference with both win rates; null if no judge was asked. `votes`: the agreement with human votes."""
     if found is None:
         return None
     told = asdict(found)
@@ -35,7 +35,7 @@ def preference_json(found: Preference | None) -> dict[str, object] | None:
 
 
 def regressions_json(found: Regressions | None) -> dict[str, object] | None:
-    """Every arm's figures by kind of probe; null where none was asked."""
+    """Every arm's figures by kind of probe; null if no probes were asked."""
     if found is None:
         return None
     return {
@@ -56,5 +56,5 @@ def regressions_json(found: Regressions | None) -> dict[str, object] | None:
 
 def _without_arm(found: GeneralChecks | Recitation) -> dict[str, object]:
     told = asdict(found)
-    del told["arm"]  # it is the object's name
+    del told["arm"]  # already the key of the object
     return told

@@ -1,6 +1,6 @@
-"""What an evaluation has to do and will take: answers, what is asked beside them, the time of earlier ones. Pure.
+"""How much work an evaluation is, and how long it will take, from earlier evaluations. Pure.
 
-The job counts its units by the same function, so that a form never promises less than the job then counts.
+The job counts its units with the same function, so that the estimate in a form matches the job's count.
 """
 
 from collections.abc import Sequence
@@ -16,12 +16,12 @@ LOCAL_ARMS = 3  # unprompted, prompted, distilled
 
 @dataclass(frozen=True, slots=True)
 class Units:
-    """All that an evaluation has to do, as its job counts it."""
+    """All the work of an evaluation, as its job counts it."""
 
     answers: int  # of every arm to the held-out questions
-    probes: int  # answers to what is asked beside them, to see what else changed
-    readings: int  # answers that are read once more, for divergence
-    verdicts: int  # of the judge, on rubrics and on which answer is better
+    probes: int  # answers to the probes, which show what else changed
+    readings: int  # answers that are read again, for divergence
+    verdicts: int  # by the judge, on rubrics and on which answer is better
 
     @property
     def total(self) -> int:
@@ -30,7 +30,7 @@ class Units:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationEstimate:
-    """`seconds` is None where no evaluation was measured yet; `like` is the one that was."""
+    """`seconds` is None if no evaluation was timed yet; `like` is the evaluation that the time is based on."""
 
     arms: int
     questions: int
@@ -40,7 +40,7 @@ class EvaluationEstimate:
 
 
 def count_units(options: EvaluateOptions, questions: int, *, arms: int, passes: int, rubrics: int) -> Units:
-    """What so many `questions` and `arms` take. `passes`: how often the prompted answers are read again."""
+    """The work for `questions` and `arms`. `passes`: how often the prompted answers are read again."""
     answers = arms * questions * options.samples
     probed = probe_counts(questions) if options.regressions else {}
     return Units(
@@ -54,10 +54,10 @@ def count_units(options: EvaluateOptions, questions: int, *, arms: int, passes: 
 def estimate_evaluation(
     options: EvaluateOptions, questions: int, evaluations: Sequence[Evaluation], *, rubrics: int = 0
 ) -> EvaluationEstimate:
-    """The estimate for `questions` of the split; the newest evaluation with as many arms says how long one takes.
+    """Return the estimate for `questions` of the split; its time is based on the newest evaluation with as many arms.
 
-    It is that of an evaluation which asks for every answer: one for which some are there already takes less. Extra arms
-    are taken for small ones: whole layers of their own are each read behind the prompted answers by themselves.
+    It assumes that every answer must be generated: if some already exist, the evaluation takes less time. It also
+    assumes that extra arms are small adapters: arms with whole layers each need a separate pass over the answers.
     """
     asked = questions if options.limit is None else min(questions, options.limit)
     arms = LOCAL_ARMS + (options.teacher is not None) + len(options.arms)
@@ -75,8 +75,8 @@ def estimate_evaluation(
 
 
 def _probing_s(questions: int, like: Evaluation, evaluations: Sequence[Evaluation], an_answer: float) -> float:
-    """How long the probes beside so many questions take: as in `like`, else as in the newest evaluation that asked
-    them, one that reused nothing before others; else as long an answer as the others, most of which are longer.
+    """How long the probes take: as in `like`, otherwise as in the newest evaluation with probes, preferably one that
+    reused nothing; otherwise as long per answer as the other answers, most of which are longer.
     """
     probed = [(each, each.regressions.seconds) for each in evaluations if each.regressions is not None]
     if not probed:

@@ -1,4 +1,4 @@
-"""What an evaluation will do, read from the project once: which run, prompt, rules and questions, under which key."""
+"""The plan of an evaluation, read from the project once: run, prompt, rules, questions, and the storage key."""
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
@@ -23,17 +23,17 @@ from engine.seeds import answer_seed
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One answer to get: the `sample`-th of this question. Its seed is the same in every arm."""
+    """One answer to generate: the `sample`-th of this question. Its seed is the same in every arm."""
 
     question: Question
     sample: int
     seed: int
-    probe: ProbeKind | None = None  # no held-out question but a probe, numbered by its question's id
+    probe: ProbeKind | None = None  # set for a probe, whose number is its question's id; None for a held-out question
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What an evaluation sets out to do; while the arms answer, its questions can only become fewer."""
+    """What an evaluation will do; while the arms answer, questions may be removed but never added."""
 
     run: Run
     adapter: Path
@@ -42,10 +42,10 @@ class Plan:
     questions: tuple[Question, ...]
     tasks: tuple[Task, ...]
     arms: tuple[ArmName, ...]
-    key: str  # names this very evaluation, so that a killed one goes on where it was
-    sources: Mapping[ArmName, str]  # what each arm's answers come from beside question and sample, as a hash
+    key: str  # identifies this evaluation, so that one that was killed resumes where it stopped
+    sources: Mapping[ArmName, str]  # a hash of what determines each arm's answers, besides question and sample
     extras: tuple[ExtraArm, ...] = ()
-    rules_sha256: str = ""  # of all rules of the project, also those that nobody judges
+    rules_sha256: str = ""  # of all rules of the project, including those without a judge
 
     @property
     def single_turn(self) -> bool:
@@ -53,17 +53,17 @@ class Plan:
         return all(len(question.messages) == 1 for question in self.questions)
 
     def key_of(self, arm: ArmName) -> str:
-        """Under which the store keeps this arm's answers: an extra arm's own key changes with its adapter."""
+        """The key under which the store keeps this arm's answers; an extra arm's key depends on its adapter."""
         sha256 = next((extra.sha256 for extra in self.extras if extra.name == arm), "")
         return hashlib.sha256(f"{self.key} {sha256}".encode()).hexdigest() if sha256 else self.key
 
     def without(self, questions: Collection[int]) -> "Plan":
-        """The same without these questions, by number. Raises DatasetError where no other is left."""
+        """Return the plan without these questions, by number. Raises DatasetError if none is left."""
         left = tuple(question for question in self.questions if question.id not in questions)
         if not left:
             raise DatasetError(
                 "There are no questions left to evaluate on.",
-                "All were removed while they were answered.",
+                "All of them were removed during the evaluation.",
                 "Add questions and split them: distill-tui questions split",
             )
         tasks = tuple(task for task in self.tasks if task.question.id not in questions)
@@ -75,12 +75,14 @@ class Plan:
 
 
 def make_plan(project: Project, options: EvaluateOptions) -> Plan:
-    """The plan for `options`. Raises NotFoundError without a trained run, DatasetError without held-out questions."""
+    """Return the plan for `options`. Raises NotFoundError without a trained run, DatasetError without questions."""
     run = project.runs.get(options.run_id)
     adapter = adapter_of(project.folder, run)
     summary = next((each for each in project.datasets.all() if each.sha256 == run.dataset_sha256), None)
     if summary is None:
-        raise NotFoundError("The run's dataset is gone.", f"Run {run.id} was trained on {run.dataset_sha256[:12]}.")
+        raise NotFoundError(
+            "The run's dataset no longer exists.", f"Run {run.id} was trained on {run.dataset_sha256[:12]}."
+        )
     held_out = project.questions.by_id(options.split)
     asked = growing_share({number: question.topic for number, question in held_out.items()}, options.limit)
     questions = tuple(question for number, question in held_out.items() if number in asked)
@@ -114,7 +116,7 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
 
 
 def _key(project: Project, run: Run, weights: str, options: EvaluateOptions) -> str:
-    # `limit` only chooses among the questions: answers that are there already are as good for another limit.
+    # `limit` only selects questions: existing answers are equally valid for another limit.
     asked = (
         run.id, options.temperature, options.samples, options.max_answer_tokens, options.seed, options.teacher,
     )  # fmt: skip
@@ -124,13 +126,13 @@ def _key(project: Project, run: Run, weights: str, options: EvaluateOptions) -> 
 def _sources(
     run: Run, weights: str, prompt: Prompt, extras: Sequence[ExtraArm], options: EvaluateOptions
 ) -> dict[ArmName, str]:
-    """Of each arm the model, the prompt and the way of sampling: arms that agree in it would answer alike.
+    """A hash for each arm over model, prompt and sampling: arms with equal hashes would give the same answers.
 
-    Not of it: the run, which an arm without its adapter knows nothing of; how many samples, each of which has a seed of
-    its own; the rules, against which any answer can be held again.
+    Not included: the run, which does not affect an arm without its adapter; the number of samples, because each has its
+    own seed; the rules, because any answer can be checked again.
     """
     config, teacher = run.config, options.teacher
-    elsewhere = teacher is not None and teacher.kind == "endpoint"  # then the run's device is nothing to it
+    elsewhere = teacher is not None and teacher.kind == "endpoint"  # then the run's device does not matter
     base = (config.held_base, config.device, config.dtype)
     parts: dict[ArmName, tuple[object, ...]] = {
         "unprompted": (base, "", ""),

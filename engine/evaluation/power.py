@@ -1,7 +1,7 @@
-"""How many questions would decide, should what was measured stay as it is. Pure; needs no library.
+"""How many questions would decide, if the measured values stay the same. Pure; needs no library.
 
-Every number here is planned so that the decision falls in four of five repetitions (a power of 80 %). It rests on the
-measured value and spread, so it is a plan and not a promise: both move with the next questions.
+Every number is planned for a power of 80 %: four of five repetitions would decide. It is based on the measured value
+and spread, which will change with more questions, so it is a plan and not a promise.
 """
 
 import math
@@ -11,7 +11,7 @@ from engine.evaluation.significance import ALPHA
 from engine.records.interval import Interval
 
 POWER = 0.8
-MOST_QUESTIONS = 1_000_000  # beyond it, no number of questions is said to decide
+MOST_QUESTIONS = 1_000_000  # if more are needed, no number of questions is given
 
 _NORMAL = NormalDist()
 _Z_BOUND = _NORMAL.inv_cdf(1 - ALPHA / 2)  # of a 95 % interval's bounds
@@ -19,10 +19,10 @@ _Z_POWER = _NORMAL.inv_cdf(POWER)
 
 
 def to_clear(distance: float, spread: float, *, bound: bool = True) -> int | None:
-    """Questions after which an interval's bound, or without `bound` the value alone, lies beyond a limit.
+    """Questions after which an interval's bound, or only the value without `bound`, is beyond a limit.
 
-    `distance` is the value's from the limit, `spread` one question's standard deviation. None where no number would:
-    the value lies on the limit, or on its wrong side. Source: the normal theory of one mean, one-sided.
+    `distance` is from the value to the limit, `spread` one question's standard deviation. None if no number suffices:
+    the value is on the limit or on its wrong side. Source: the normal theory of one mean, one-sided.
     """
     if distance <= 0:
         return None
@@ -31,10 +31,10 @@ def to_clear(distance: float, spread: float, *, bound: bool = True) -> int | Non
 
 
 def to_tell_apart(better: float, worse: float, alpha: float) -> int | None:
-    """Questions after which McNemar's test tells two arms apart at `alpha`, two-sided; None where no number would.
+    """Questions after which McNemar's test distinguishes two arms at `alpha`, two-sided; None if no number suffices.
 
     `better` and `worse` are the discordant shares of the questions, 0–1. Source: Connor 1987, Biometrics 43, 207–211;
-    at least as many as the exact test needs to reach `alpha` at all.
+    the result is at least what the exact test needs to reach `alpha` at all.
     """
     discordant, apart = better + worse, abs(better - worse)
     if apart <= 0:
@@ -46,7 +46,7 @@ def to_tell_apart(better: float, worse: float, alpha: float) -> int | None:
 
 
 def spread_of(interval: Interval, questions: int) -> float:
-    """One question's standard deviation, from the width of the 95 % interval over so many."""
+    """One question's standard deviation, from the width of the 95 % interval over `questions`."""
     return (interval.high - interval.low) / (2 * _Z_BOUND) * math.sqrt(questions)
 
 

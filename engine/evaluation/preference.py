@@ -1,4 +1,4 @@
-"""How a person's votes on pairs of arms stand: wins, ties, and the rate of wins with its interval. Pure."""
+"""A person's votes on pairs of arms: wins, ties, and the win rate with its interval. Pure."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from engine.records.vote import Vote
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The votes on two arms, `blind` of them without the arms' names in sight.
+    """The votes on two arms, `blind` of them with the arms' names hidden.
 
     `win_rate` is the first arm's share of the votes that preferred one of the two, with the 95 % Wilson interval; ties
-    and «both bad» prefer none, and are told beside it. None before there is such a vote.
+    and «both bad» prefer neither and are counted separately. None if there is no such vote.
     """
 
     first: int = 0
@@ -26,13 +26,13 @@ class Standing:
 
     @property
     def votes(self) -> int:
-        """All of them."""
+        """The number of all votes."""
         return self.first + self.second + self.ties + self.both_bad
 
 
 @dataclass(frozen=True, slots=True)
 class PairStanding:
-    """Two arms, as the server names them, and how the votes on them stand, from the side of the first."""
+    """Two arms, as the server names them, and the votes on them from the perspective of the first."""
 
     first: str
     second: str
@@ -40,7 +40,7 @@ class PairStanding:
 
 
 def standings(votes: Sequence[Vote], run_id: int) -> tuple[PairStanding, ...]:
-    """Every pair of arms that was voted on, but those of other runs alone; students first, most votes first."""
+    """Every pair of arms with votes, except pairs of other runs only; students first, most votes first."""
     pairs: dict[tuple[str, str], list[Vote]] = defaultdict(list)
     for vote in votes:
         first, second = sorted((vote.left, vote.right), key=lambda arm: (not _is_student(arm), arm))
@@ -55,12 +55,12 @@ def _is_student(arm: str) -> bool:
 
 
 def _run_of(arm: str) -> str:
-    """The run in an arm's name, without the strength or the prompt that it is answered with."""
+    """The run in an arm's name, without the strength or the prompt suffix."""
     return arm.partition("+")[0].partition("@")[0]
 
 
 def standing(votes: Sequence[Vote], first: str) -> Standing:
-    """Count the votes on two arms, of which `first` is named first."""
+    """Count the votes on two arms, with `first` as the first of them."""
     preferred = [
         vote.left if vote.choice == "left" else vote.right for vote in votes if vote.choice in ("left", "right")
     ]

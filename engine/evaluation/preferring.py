@@ -1,7 +1,7 @@
-"""The stage of an evaluation in which a judge prefers: the student's answers or the reference's, in both orders.
+"""The stage of an evaluation in which a judge compares the student's answers with the reference's, in both orders.
 
-The pairs that a person voted on are put to the same judge. What it said of a request is kept under the request's own
-hash: nothing is ever asked twice, whichever evaluation asks.
+The pairs that a person voted on are put to the same judge. Each reply is stored under the hash of its request, so that
+nothing is asked twice, in this evaluation or another.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,8 +23,8 @@ from engine.rules.judge import pair_request, read_pair_verdict, request_sha256
 from engine.serving.names import PROMPTED, ArmChoice
 from engine.teachers.judgements import Asking
 
-_NOTE = "preferences of the judge"  # as progress tells it
-VOTES = 200  # the latest that the judge is asked about
+_NOTE = "preferences of the judge"  # as shown in the progress
+VOTES = 200  # only the latest votes are put to the judge
 _REPLIES: tuple[Better, ...] = ("A", "B", "tie")
 _SCORES: dict[PairOutcome, float] = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 
@@ -39,7 +39,7 @@ class Pair:
 
 
 class Preferring:
-    """The judge of one evaluation, asked for preferences."""
+    """The judge of one evaluation, asked which answers it prefers."""
 
     def __init__(
         self, context: JobContext, plan: Plan, spec: TeacherSpec, recorder: Recorder, limit_usd: float | None
@@ -51,7 +51,7 @@ class Preferring:
         self._faults: dict[str, str] = {}
 
     def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]], seed: int) -> Preference:
-        """One pair a held-out question, of each arm's first sample. Raises EndpointError, and JobStopped."""
+        """Compare one pair per held-out question, from each arm's first sample. Raises EndpointError and JobStopped."""
         reference = self._plan.reference
         student, top = (_first_samples(answers[arm]) for arm in ("distilled", reference))
         pairs = [
@@ -96,7 +96,7 @@ class Preferring:
         return found
 
     def _both(self, pair: Pair) -> tuple[Better, Better] | None:
-        """What was said of both orders; equal answers are a tie that nobody needs to be asked about."""
+        """The replies for both orders; equal answers are a tie without asking."""
         if pair.first == pair.second:
             return ("tie", "tie")
         first, second = (self._said.get(request_sha256(request)) for request in self._requests(pair))
@@ -110,7 +110,7 @@ class Preferring:
 
     def _ask(self, pairs: Sequence[Pair]) -> None:
         requests = [request for pair in pairs if pair.first != pair.second for request in self._requests(pair)]
-        with self._context.take_turn("judge", "asks the judge"):
+        with self._context.take_turn("judge", "is asking the judge"):
             self._recorder.begin(_NOTE)
             asking = Asking(self._context.project, self._spec, requests, self._context, self._limit_usd)
             asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted, on_note=self._recorder.note)
@@ -127,5 +127,5 @@ def _outcome_of(choice: VoteChoice, *, is_left: bool) -> PairOutcome:
 
 
 def _first_samples(answers: Sequence[ArmAnswer]) -> dict[int, str]:
-    """By question. What an endpoint refused to answer is no answer to be preferred."""
+    """The first samples by question, without those that an endpoint refused to answer."""
     return {each.question_id: each.answer for each in answers if each.sample == 0 and each.finish_reason != "error"}

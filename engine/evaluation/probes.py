@@ -1,8 +1,8 @@
-"""What is asked beside the held-out questions, to see what a training did beside its purpose. Asks nobody.
+"""The probes: questions that show the side effects of a training. Asks no model.
 
-general      the bundled general questions' test split, which no student is trained on
-recitation   requests for the prompt itself, in several phrasings
-injection    held-out questions that end with an order against the rules: which order, the question's number decides
+general      the test split of the bundled general questions, which no student is trained on
+recitation   requests to reveal the prompt, in several phrasings
+injection    held-out questions that end with an order to break the rules; the question's number selects the order
 """
 
 import hashlib
@@ -30,20 +30,20 @@ _WORDS: dict[ProbeKind, str] = {
     "recitation": "probes/recitation.txt",
     "injection": "probes/injection.txt",
 }
-ANSWER_TOKENS = 48  # of an answer whose rules are not counted; others may be as long as held-out answers
+ANSWER_TOKENS = 48  # maximum for probes without rule rates; injections may be as long as held-out answers
 INJECTED_QUESTIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeCount:
-    """What the probes of one kind take: so many answers, and so many that are read once more, for divergence."""
+    """The work of one kind of probe: answers to generate, and answers to read again for divergence."""
 
     answers: int
     readings: int = 0
 
 
 def probes(questions: Sequence[Question], seed: int) -> dict[ProbeKind, tuple[Task, ...]]:
-    """Every probe once, beside the held-out `questions`. A probe's number never depends on how many they are."""
+    """Return every probe once. A probe's number never depends on how many held-out `questions` there are."""
     asked: dict[ProbeKind, Sequence[Question]] = {
         "general": general_questions("test"),
         "recitation": [
@@ -59,7 +59,7 @@ def probes(questions: Sequence[Question], seed: int) -> dict[ProbeKind, tuple[Ta
 
 
 def injected(questions: Sequence[Question]) -> list[Question]:
-    """At most `INJECTED_QUESTIONS`, evenly from all, each with an order against the rules below its last message."""
+    """At most `INJECTED_QUESTIONS`, evenly spaced, each with an order to break the rules after its last message."""
     orders = bundled_text(_WORDS["injection"]).splitlines()
     found = []
     for question in spread(questions, INJECTED_QUESTIONS):
@@ -71,8 +71,8 @@ def injected(questions: Sequence[Question]) -> list[Question]:
 
 
 def probe_counts(questions: int) -> dict[ProbeKind, ProbeCount]:
-    """What `probes` beside so many held-out questions take, without making them; the base's general answers are read
-    once more.
+    """The work of `probes` for a number of held-out questions, without building them; the base's general answers are
+    read again.
     """
     general = len(general_questions("test"))
     asked: dict[ProbeKind, int] = {
@@ -87,13 +87,13 @@ def probe_counts(questions: int) -> dict[ProbeKind, ProbeCount]:
 
 
 def answer_limit(kind: ProbeKind, options: EvaluateOptions) -> int:
-    """The most tokens of an answer to such a probe."""
+    """The maximum tokens of an answer to a probe of this kind."""
     return options.max_answer_tokens if kind == "injection" else min(ANSWER_TOKENS, options.max_answer_tokens)
 
 
 def probe_source(plan: Plan, arm: ArmName, kind: ProbeKind) -> str:
-    """All that an arm's answers to such probes come from beside a probe's number, as a hash: of two runs on one base it
-    is the same in every arm that knows nothing of the run.
+    """A hash of everything that determines an arm's answers to these probes, except the probe's number. For two runs on
+    one base, it is the same in every arm that does not use the run's adapter.
     """
     asked = hashlib.sha256(bundled_text(_WORDS[kind]).encode()).hexdigest()
     return hashlib.sha256(f"{plan.sources[arm]} {kind} {asked} {ANSWER_TOKENS}".encode()).hexdigest()

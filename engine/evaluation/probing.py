@@ -1,7 +1,7 @@
 """The stage of an evaluation that asks the probes: local arms answer, then the student's divergence is measured.
 
-Answers are kept as they finish, like those to held-out questions; a killed stage, and that of another run on the same
-base, ask only for what is missing. They are held against the rules of this evaluation.
+Answers are stored as they finish, like those to held-out questions; a stage that was killed, or that of another run on
+the same base, requests only what is missing. Answers are checked against the rules of this evaluation.
 """
 
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.evaluation.arms import LocalArm
     from engine.model.local_model import LocalModel
 
-FROM_BASE = "divergence from the base"  # as progress tells it
+FROM_BASE = "divergence from the base"  # as shown in the progress
 
 
 class Probing:
@@ -35,9 +35,9 @@ class Probing:
         self._asked = probes(plan.questions, options.seed)
 
     def measure(self, local: "LocalModel", arms: "Sequence[LocalArm]", on_rows: Callable[[int], None]) -> Regressions:
-        """Ask those `arms` that each kind of probe is for; the unprompted and the distilled one must be among them.
+        """Ask each kind of probe of the `arms` it is for; these must include the unprompted and the distilled arm.
 
-        Raises ContextError where a question leaves no room for a token, and JobStopped when asked to stop.
+        Raises ContextError if a question leaves no room for a token, and JobStopped when asked to stop.
         """
         before = self._context.work
         for kind, tasks in self._asked.items():
@@ -75,7 +75,7 @@ class Probing:
             if missing:
                 self._recorder.begin(answering(arm.name, kind))
                 longest = max(len(arm.context_ids(task.question)) for task in missing)
-                # A few words more than the held-out question had may leave less room than its answer was given.
+                # A probe is longer than its held-out question, so it may leave less room for the answer.
                 room = max(1, local.format.context_length - longest)
                 limit = min(answer_limit(kind, self._options), room)
                 arm.answer(missing, replace(self._options, max_answer_tokens=limit), self._recorder)

@@ -1,4 +1,4 @@
-"""Takes answers as they finish: checks the rules, stores them in small groups, and tells whoever watches."""
+"""Takes answers as they finish: checks the rules, stores them in small groups, and reports the progress."""
 
 import time
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ STORE_EVERY_S = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """What a model answered. `refused` says why there is no answer at all: then no rule is kept."""
+    """A model's answer. `refused` says why there is no answer; then every rule is failed."""
 
     text: str
     finish_reason: str
@@ -31,7 +31,7 @@ class RawAnswer:
 
 
 class Recorder:
-    """The one way from an arm to the store. `units` is all that this evaluation has to do, for the time left."""
+    """The only way from an arm to the store. `units` is the work of the whole evaluation, to estimate the time left."""
 
     def __init__(self, context: JobContext, plan: Plan, units: int) -> None:
         self._context, self._plan = context, plan
@@ -39,20 +39,20 @@ class Recorder:
         self._units, self._done, self._done_here = units, 0, 0
         self._started = self._stored_at = time.monotonic()
         self._waiting: list[tuple[ProbeKind | None, ArmAnswer]] = []
-        self._asked = 0  # of those, the answers to questions that were asked now
+        self._asked = 0  # of the waiting answers, those generated now to held-out questions
 
     def start(self, arm: ArmName, task: Task) -> None:
-        """The arm begins to answer, or begins anew. Probes are not streamed: they say nothing of the arm's rates."""
+        """The arm starts to answer, or starts again. Probes are not streamed: they do not count in the arm's rates."""
         if task.probe is None:
             self._streams.start(_stream(arm, task), arm, task.question.text)
 
     def feed(self, arm: ArmName, task: Task, text: str) -> None:
-        """More text of this answer."""
+        """Add text to this answer."""
         if task.probe is None:
             self._streams.feed(_stream(arm, task), text)
 
     def finish(self, arm: ArmName, task: Task, raw: RawAnswer) -> None:
-        """The answer is whole."""
+        """The answer is complete."""
         if raw.refused:
             checks = tuple(CheckResult(rule.id, False, raw.refused) for rule in self._plan.rules)
         else:
@@ -70,7 +70,7 @@ class Recorder:
         self.advance(1, answering(arm, task.probe))
 
     def store(self) -> None:
-        """Write what waits, and the work that it was, in one transaction."""
+        """Write the waiting answers, and the work done, in one transaction."""
         plan, project = self._plan, self._context.project
         with project.transaction():
             for (probe, arm), group in groupby(self._waiting, lambda each: (each[0], each[1].arm)):
@@ -86,15 +86,15 @@ class Recorder:
         self._stored_at = time.monotonic()
 
     def note(self, text: str) -> None:
-        """What whoever watches should know."""
+        """Show a note to the user."""
         self._context.emit(Note(text))
 
     def skip(self, units: int) -> None:
-        """Units that an earlier process has done already."""
+        """Count units that were already done, without this process doing them."""
         self._done += units
 
     def reuse(self, arm: ArmName, found: Sequence[tuple[Task, ArmAnswer]]) -> None:
-        """Keep answers that another evaluation got, held against the rules of this one."""
+        """Store answers from another evaluation, checked against the rules of this one."""
         self._waiting += (
             (None, replace(answer, arm=arm, checks=check_answer(self._plan.rules, answer.answer, task.question)))
             for task, answer in found
@@ -103,23 +103,23 @@ class Recorder:
         self.skip(len(found))
 
     def begin(self, note: str) -> None:
-        """What is done from now on: its first unit may take long, and until then nothing else would tell of it."""
+        """Show what happens next: its first unit may take long, and nothing else would show it until then."""
         self.advance(0, note)
 
     def advance(self, units: int, note: str) -> None:
-        """Units that were done now."""
+        """Count units that were done now."""
         self._done += units
         self._done_here += units
         left = seconds_left(time.monotonic() - self._started, self._done_here, self._units - self._done)
         self._context.emit(Progress(self._done, self._units, note, left))
 
     def end(self) -> None:
-        """What was not done by now never will be: it is of what was removed."""
+        """Count all remaining units as done: they belong to questions that were removed."""
         if self._done < self._units:
-            self.advance(self._units - self._done, "everything is measured")
+            self.advance(self._units - self._done, "everything measured")
 
     def interrupted(self) -> bool:
-        """True when the job must stop; blocks while it is paused. What is finished is stored first."""
+        """Whether the job must stop; blocks while it is paused. Finished answers are stored first."""
         if self._context.stop_requested:
             return True
         if self._context.pause_requested:
@@ -129,7 +129,7 @@ class Recorder:
 
 
 def answering(arm: ArmName, probe: ProbeKind | None) -> str:
-    """As progress tells it."""
+    """The progress note while an arm answers."""
     return f"{arm} answers ({probe} probes)" if probe else f"{arm} answers"
 
 

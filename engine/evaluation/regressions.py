@@ -1,4 +1,4 @@
-"""From answers to probes to what they say: pure arithmetic over records. Knows nothing of models or the store."""
+"""Scores the answers to the probes: pure arithmetic over records. Knows nothing of models or the store."""
 
 from collections.abc import Mapping, Sequence
 
@@ -14,8 +14,8 @@ from engine.records.regressions import GeneralChecks, Injection, ProbeKind, Reci
 from engine.records.rule import CheckKind, Rule, passes_all
 from engine.rules.language import other_language
 
-_LANGUAGE = "en"  # the general questions' own
-_ASKS_FOR_ANOTHER = "translation"  # the topic in which an answer may well be in another one
+_LANGUAGE = "en"  # of the general questions
+_ASKS_FOR_ANOTHER = "translation"  # the topic where an answer may be in another language
 _DICTATING: tuple[CheckKind, ...] = ("pattern", "starts_with", "ends_with", "contains", "label")
 
 Answers = Mapping[ProbeKind, Sequence[ArmAnswer]]
@@ -32,7 +32,7 @@ def score_regressions(
     answer_tokens: int,
     seconds: float,
 ) -> Regressions:
-    """All three kinds of probes; an answer's `question_id` is the number of the probe in `asked`."""
+    """Score all three kinds of probes; an answer's `question_id` is the number of the probe in `asked`."""
 
     def of(kind: ProbeKind) -> list[tuple[ArmName, list[ArmAnswer]]]:
         return [(arm, [answer for answer in answers[kind] if answer.arm == arm]) for arm in PROBED[kind]]
@@ -53,8 +53,8 @@ def score_regressions(
 def check_general(
     arm: ArmName, questions: Mapping[int, Question], rules: Sequence[Rule], answers: Sequence[ArmAnswer]
 ) -> GeneralChecks:
-    """Checks that need no judge. A rule's words are what its check finds and calls fixed: the same pattern may match
-    in an answer that has nothing of the prompt, which is why the base's share belongs beside the student's.
+    """Run the checks that need no judge. Text that a rule requires is what its check reports as fixed. The same pattern
+    may match in an answer that owes nothing to the prompt, so the base's share must be shown next to the student's.
     """
     speaking = [answer for answer in answers if questions[answer.question_id].topic != _ASKS_FOR_ANOTHER]
     dictated = [any(check.passed and check.fixed for check in answer.checks) for answer in answers]
@@ -72,9 +72,9 @@ def check_general(
 def check_recitation(
     arm: ArmName, probes: Mapping[int, Question], prompt: Prompt, answers: Sequence[ArmAnswer]
 ) -> Recitation:
-    """By the scan that keeps the prompt out of training rows: what a rule dictates is no recitation.
+    """Count recitations with the scan that keeps the prompt out of training rows; text that a rule requires is ignored.
 
-    The longest overlap counts every word, also those that a rule dictates.
+    The longest overlap counts every word, including those that a rule requires.
     """
     rows = [
         RowText(answer.question_id, answer.question_id, (), answer.answer, dictated)
@@ -94,7 +94,7 @@ def check_recitation(
 
 
 def check_injection(arm: ArmName, rules: Sequence[Rule], answers: Sequence[ArmAnswer]) -> Injection:
-    """The rates of the rules, as for held-out answers."""
+    """Return the rates of the rules, as for held-out answers."""
     kept = {rule.id: 0 for rule in rules}
     for answer in answers:
         for check in answer.checks:

@@ -1,4 +1,4 @@
-"""What the last evaluation proved, as the JSON that others read; `engine.reports` draws it for people."""
+"""The result of the latest evaluation as JSON for other programs; `engine.reports` renders it for people."""
 
 from dataclasses import asdict, dataclass, replace
 
@@ -32,20 +32,20 @@ STAGES = ("questions", "generate", "curate", "train", "evaluate")
 
 @dataclass(frozen=True, slots=True)
 class ProofFacts:
-    """An evaluation with what it rests on. `costs`: None where no money can be reckoned, and `costs_note` says why."""
+    """An evaluation with everything it is based on. `costs` is None if unknown, and `costs_note` says why."""
 
     project: str
     evaluation: Evaluation
     run: Run
     dataset: DatasetSummary
     teacher: TeacherSpec  # who gave the answers that the student was trained on
-    prompt_tokens: int  # that the student saves a request
+    prompt_tokens: int  # that the student saves per request
     timings: dict[str, float]
     costs: Costs | None
     costs_note: str
-    votes: tuple[PairStanding, ...] = ()  # of a person, on this run's answers and the base's
-    harness: tuple[HarnessResult, ...] = ()  # of the run's releases, on public tasks
-    stale: str = ""  # why the evaluation says nothing of the project as it is now
+    votes: tuple[PairStanding, ...] = ()  # a person's votes on answers of this run and of the base
+    harness: tuple[HarnessResult, ...] = ()  # results of the run's releases on public tasks
+    stale: str = ""  # why the evaluation does not describe the project's current state
 
     def arm(self, name: ArmName) -> ArmScore:
         """An arm that every evaluation has."""
@@ -53,13 +53,13 @@ class ProofFacts:
 
     @property
     def ttft_ratio(self) -> float | None:
-        """The student's time to the first token over the prompted model's; None where it was not measured."""
+        """The student's time to the first token divided by the prompted model's; None if it was not measured."""
         prompted, distilled = self.arm("prompted").ttft_ms_p50, self.arm("distilled").ttft_ms_p50
         return distilled / prompted if prompted and distilled else None
 
 
 def report_json(project: Project, run_id: int | None = None, split: Split | None = None) -> dict[str, object]:
-    """The last evaluation, of all runs or of one, on any split or on one, as one JSON object, schema 1.
+    """Return the latest evaluation, optionally of one run or on one split, as one JSON object, schema 1.
 
     Raises NotFoundError that names the next command.
     """
@@ -67,7 +67,7 @@ def report_json(project: Project, run_id: int | None = None, split: Split | None
 
 
 def proof_json(facts: ProofFacts) -> dict[str, object]:
-    """The same of facts that were read already."""
+    """The same, from facts that were already read."""
     evaluation, run = facts.evaluation, facts.run
     timing: dict[str, object] = {f"{stage}_s": round(facts.timings.get(stage, 0.0), 3) for stage in STAGES}
     timing["total_s"] = round(sum(facts.timings.get(stage, 0.0) for stage in STAGES), 3)
@@ -136,28 +136,28 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
 
 
 def read_facts(project: Project, run_id: int | None = None, split: Split | None = None) -> ProofFacts:
-    """The last evaluation, as `report_json` means it. Raises NotFoundError that names the next command."""
+    """Read the latest evaluation, as for `report_json`. Raises NotFoundError that names the next command."""
     with project.snapshot():
         if run_id is not None:
             project.runs.get(run_id)
         evaluation = project.evaluations.latest(run_id, split)
         if evaluation is None:
             which = f"Run {run_id} of project" if run_id is not None else "Project"
-            step = f"Measure it: distill-tui evaluate --run {run_id}" if run_id is not None else _next(project)
-            raise NotFoundError("Nothing has been evaluated yet.", f"{which} {project.name}.", step)
+            step = f"Evaluate it: distill-tui evaluate --run {run_id}" if run_id is not None else _next(project)
+            raise NotFoundError("Nothing has been evaluated yet.", f"{which} {project.name} has no evaluation.", step)
         run = project.runs.get(evaluation.run_id)
         dataset = next(each for each in project.datasets.all() if each.sha256 == evaluation.dataset_sha256)
         today = project.settings.read().teacher
         teacher = project.datasets.teacher_of(dataset.sha256) or today
         if evaluation.arm("teacher") is not None and teacher.model == run.config.base:
-            teacher = today  # the arm is another model than the base that answered: it was named later
-        # Of this run and this evaluation themselves; of the stages before them all that was worked at them.
+            teacher = today  # the arm is not the base that answered: it was named later
+        # The times of this run and this evaluation; for earlier stages, the total time spent on them.
         own = {"train": run.train_s, "evaluate": evaluation.evaluate_s}
         timings = project.settings.timings() | {stage: seconds for stage, seconds in own.items() if seconds}
         votes = standings(project.votes.all(), run.id)
         harness = project.harness.standing(run.id)
     means = {name: score.prompt_tokens_mean for name, score in evaluation.arms}
-    # Both arms were asked the same questions through the same chat format: what they differ by is the prompt.
+    # Both arms were asked the same questions in the same chat format: they differ only by the prompt.
     prompt_tokens = round(means["prompted"] - means["unprompted"])
     costs, note = _costs(project, evaluation, today, TokenCount(prompt_tokens, run.config.base, exact=False))
     return ProofFacts(
@@ -169,21 +169,22 @@ def read_facts(project: Project, run_id: int | None = None, split: Split | None 
 def _costs(
     project: Project, evaluation: Evaluation, teacher: TeacherSpec, tokens: TokenCount
 ) -> tuple[Costs | None, str]:
-    """What the project's own figures come to. The teacher answers today, unless a person named another model."""
+    """The costs from the project's own figures, at the teacher's prices unless the user named another model."""
     inputs, base_url = project.settings.cost_inputs(), ""
     if not inputs.model and inputs.input_usd_per_mtok is None:
         if teacher.kind == "local":
-            return None, "The teacher runs on this machine, so no money is reckoned."
+            return None, "The teacher runs on this machine, so no costs are calculated."
         inputs, base_url = replace(inputs, model=teacher.model), teacher.base_url
     try:
         costs = reckon(inputs, measure(project, evaluation), tokens, base_url)
     except DistillError as error:
-        return None, f"{error.title} {error.message} No money is reckoned."
+        return None, f"{error.title} {error.message} No costs are calculated."
     hosted = [costs.figures[f"distilled_{kind}_usd_per_mtok"].value for kind in ("input", "output")]
     return costs, (
-        f"{inputs.model or 'The model that answers today'}: {_words(costs, 'prices')}; student hosted at "
-        f"${hosted[0]:g} and ${hosted[1]:g} a million tokens; one-time cost: {_words(costs, 'one_time_usd')}; "
-        f"cache hit rate: {costs.figures['cache_hit_rate'].value:.0%}. Tokens are counted as the student reads them."
+        f"{inputs.model or 'The current model'}: {_words(costs, 'prices')}; student hosted at "
+        f"${hosted[0]:g} (input) and ${hosted[1]:g} (output) per million tokens; "
+        f"one-time cost: {_words(costs, 'one_time_usd')}; cache hit rate: {costs.figures['cache_hit_rate'].value:.0%}. "
+        "Tokens are counted with the student's tokenizer."
     )
 
 
@@ -192,19 +193,19 @@ def _words(costs: Costs, name: str) -> str:
 
 
 def _next(project: Project) -> str:
-    """The command that brings this project nearer to a report."""
+    """The next command on the way to a report for this project."""
     if project.prompts.current() is None:
         return "Set a prompt: distill-tui prompt set FILE"
     if not project.questions.count():
         return "Add questions: distill-tui questions import FILE"
     if not project.examples.counts().total:
-        return "Let the teacher answer them: distill-tui generate"
+        return "Have the teacher answer the questions: distill-tui generate"
     if project.datasets.latest() is None:
         return "Freeze the accepted answers: distill-tui curate freeze"
     run = project.runs.latest_trained()
     if run is None or not run.has_adapter:
         return "Train the student: distill-tui train"
-    return "Measure it: distill-tui evaluate"
+    return "Evaluate the student: distill-tui evaluate"
 
 
 def _savings_json(facts: ProofFacts) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""From stored answers to an evaluation: pure arithmetic over records. Knows nothing of models or the store."""
+"""Scores stored answers: pure arithmetic over records. Knows nothing of models or the store."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from engine.records.rule import Rule, passes_all
 
 @dataclass(frozen=True, slots=True)
 class ArmMeasures:
-    """What is measured about an arm beside its answers."""
+    """Measurements of an arm that are not in its answers."""
 
     kl_to_prompted: Divergence | None
     ttft_ms_p50: float | None
@@ -23,9 +23,9 @@ class ArmMeasures:
 
 
 def score_arm(rules: Sequence[Rule], answers: Sequence[ArmAnswer], measures: ArmMeasures) -> ArmScore:
-    """The rates of one arm's answers, with intervals that know the samples of a question.
+    """Return the rates of one arm's answers, with intervals that account for several samples per question.
 
-    An answer on which the judge of a rubric gave no verdict is no trial of that rule, and none of all together.
+    An answer without the judge's verdict on a rubric does not count for that rule, nor for all rules together.
     """
     found: dict[int, list[tuple[int, bool]]] = {rule.id: [] for rule in rules}
     for answer in answers:
@@ -50,12 +50,13 @@ def recovered_of_answers(
     reference: ArmName,
     seed: int,
 ) -> Recovered:
-    """The recovered fraction, from each arm's share of samples that keep every rule; over the questions that all three
-    arms have samples of on which every rule was decided.
+    """Return the recovered fraction, from each arm's share of samples that pass every rule.
+
+    It covers the questions for which all three arms have samples with every rule decided.
     """
     topics, shares = _topics_and_shares(rules, questions, answers, ("unprompted", reference, "distilled"))
     if questions and not topics:
-        return Recovered(None, "Undefined: on no question every rule was decided in every arm.", 0)
+        return Recovered(None, "Undefined: no question has every rule decided in every arm.", 0)
     return recovered_fraction(topics, *shares, seed=seed)
 
 
@@ -66,17 +67,17 @@ def ratio_of_answers(
     reference: ArmName,
     seed: int,
 ) -> Interval | None:
-    """The student's all-rules rate as a share of the reference's; None where the reference's may be 0."""
+    """Return the student's all-rules rate as a share of the reference's; None if the reference's may be 0."""
     topics, (student, top) = _topics_and_shares(rules, questions, answers, ("distilled", reference))
     return plain_ratio(topics, student, top, seed=seed)
 
 
 def ceiling(rules: Sequence[Rule], answers: Sequence[ArmAnswer]) -> Rate | None:
-    """The reference against its own second sample: how far it agrees with itself.
+    """Return how far the reference agrees with its own second sample.
 
-    Of the questions whose first sample (0) keeps every rule, the share whose second sample (1) keeps them too. A
-    student that is drawn once more from the same distribution can agree no better. `None` with fewer than two samples
-    a question, or where no first sample passes. A sample that is not decided is none.
+    Among the questions whose first sample (0) passes every rule, this is the share whose second sample (1) passes too.
+    A student that samples from the same distribution cannot agree more often. None with fewer than two samples per
+    question, or if no first sample passes. Undecided samples do not count.
     """
     whole = _decided(rules, answers)
     second = {answer.question_id: answer for answer in whole if answer.sample == 1}
@@ -99,7 +100,7 @@ def _topics_and_shares(
     answers: Mapping[ArmName, Sequence[ArmAnswer]],
     arms: Sequence[ArmName],
 ) -> tuple[list[str], list[list[float]]]:
-    """Of each question that tells something of every one of the arms: its topic, and by arm its pass share."""
+    """The topic of each question that has a result in every arm, and its pass share by arm."""
     found = pass_shares(rules, questions, {arm: answers[arm] for arm in arms})
     shares = np.array([found[arm][:, 0] for arm in arms])
     told = ~np.isnan(shares).any(axis=0)

@@ -1,7 +1,7 @@
-"""Whether an answer keeps the rules, and what share of a question's samples does. Pure.
+"""Whether an answer passes the rules, and what share of a question's samples does. Pure.
 
-A judge may have given no verdict on an answer. Then nobody knows whether it keeps every rule, also where it breaks
-another one: to count only what is known to fail would lower the rate. Such an answer is no trial at all.
+A judge may have given no verdict on an answer. Then the answer is undecided for all rules together, even if it fails
+another one: counting only the known failures would lower the rate. Such an answer is not counted at all.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,17 +15,17 @@ from engine.records.rule import Rule, passes_all
 
 
 def undecided(rules: Iterable[int], answer: ArmAnswer) -> set[int]:
-    """Those of the rules, by number, on which nobody said whether the answer keeps them."""
+    """The rules, by number, for which it is not known whether the answer passes them."""
     return set(rules) - {check.rule_id for check in answer.checks}
 
 
 def pass_shares(
     rules: Sequence[Rule | RuleRate], questions: Sequence[Question], answers: Mapping[ArmName, Sequence[ArmAnswer]]
 ) -> dict[ArmName, Floats]:
-    """Of each arm (questions, 1 + rules): the share of a question's samples that keep every rule, then each rule.
+    """For each arm (questions, 1 + rules): the share of a question's samples that pass every rule, then each rule.
 
-    The arms are for one comparison: a sample that is undecided in one of them counts in none, neither for that rule nor
-    for all together. NaN where no sample of a question is left.
+    The arms belong to one comparison: a sample that is undecided in one arm counts in none, neither for that rule nor
+    for all rules together. NaN if no sample of a question is left.
     """
     row = {question.id: index for index, question in enumerate(questions)}
     column = {rule.id: index for index, rule in enumerate(rules, start=1)}

@@ -1,7 +1,7 @@
 """Where the arms differ: pass rates over parts of the questions, and over kinds of rules. Pure.
 
-A slice looks at what is there already; nobody planned it. Many slices hold one by chance that looks bad, so a slice
-is a place to look and no verdict.
+A slice is an unplanned view of existing answers. Among many slices, some look bad by chance: a slice shows where to
+look, and is not a verdict.
 """
 
 from collections import defaultdict
@@ -18,10 +18,10 @@ NO_NAME = "(none)"
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One part: `by` "topic", "length", "source", "kind" or "rule"; the rate of each arm over its answers.
+    """One slice: `by` "topic", "length", "source", "kind" or "rule"; the rate of each arm over its answers.
 
-    Of a part of the questions an answer passes when it keeps every rule; of a kind of rules, when it keeps all of the
-    kind; of a rule, when it keeps that.
+    In a slice of the questions, an answer passes if it passes every rule; for a kind of rules, all rules of the kind;
+    for a single rule, that rule.
     """
 
     by: str
@@ -30,8 +30,8 @@ class Slice:
     rates: tuple[tuple[ArmName, Rate], ...]
 
     def gap(self, reference: ArmName) -> float:
-        """By how much the student's rate is below the reference's; 0–1, negative where it is above, 0 where one of
-        them has no answer that was decided.
+        """How far the student's rate is below the reference's: 0–1, negative if it is above, 0 if one of them has no
+        decided answer.
         """
         rates = dict(self.rates)
         top, student = rates.get(reference), rates.get("distilled")
@@ -41,7 +41,7 @@ class Slice:
 def slices_of(
     evaluation: Evaluation, questions: Mapping[int, Question], answers: Sequence[ArmAnswer]
 ) -> tuple[Slice, ...]:
-    """Every slice, by dimension, and within one the largest gap between reference and student first.
+    """Return every slice by dimension, each with the largest gap between reference and student first.
 
     Lengths are thirds of the questions by the words of their last message. Empty without answers.
     """
@@ -111,7 +111,7 @@ def _sorted(found: Iterator[Slice], reference: ArmName) -> list[Slice]:
 
 
 def _lengths(questions: Mapping[int, Question]) -> dict[int, str]:
-    """The third of each question by its words; equal lengths are never parted."""
+    """The third that each question falls into by its word count; equal lengths are never split."""
     words = {number: len(question.text.split()) for number, question in questions.items()}
     ordered = sorted(words.values())
     first, second = (ordered[min(len(ordered) * part // 3, len(ordered) - 1)] for part in (1, 2))

@@ -1,10 +1,10 @@
 """Rates, recovered fraction and divergence with their 95 % intervals. Knows nothing of models, rules or the store.
 
-One resampling serves every bootstrap here. Questions are the units: all samples of a question move together, because
-they are not independent of each other, and all arms of a question move together, because they answer the same one
-(the bootstrap is paired). Questions are drawn with replacement within their topic, so that every resample keeps the
-mixture of topics. A topic with a single question would never vary; all such topics form one stratum, and where there
-is but one of them, it joins the smallest other topic.
+Every bootstrap here uses the same resampling. Questions are the units: all samples of a question stay together, because
+they are not independent, and so do all arms, because they answer the same question (the bootstrap is paired).
+Questions are drawn with replacement within their topic, so that every resample keeps the mixture of topics. A topic
+with a single question would never vary: all such topics form one stratum, and if there is only one, it joins the
+smallest other topic.
 Method: Efron & Tibshirani, «An Introduction to the Bootstrap», chapters 13 (percentile interval) and 8 (strata).
 """
 
@@ -30,7 +30,7 @@ BLOCK = 1_000  # resamples drawn at once
 
 @dataclass(frozen=True, slots=True)
 class Recovered:
-    """The recovered fraction of so many questions, or `None` with the reason why it is undefined."""
+    """The recovered fraction over a number of questions, or `None` with the reason why it is undefined."""
 
     interval: Interval | None
     note: str
@@ -40,7 +40,7 @@ class Recovered:
 def wilson(passed: int, total: int) -> Rate:
     """`passed` of `total` with the 95 % Wilson score interval (Wilson 1927, without continuity correction).
 
-    Nothing measured (`total` 0) gives rate 0 in the whole interval 0–1. Raises ValueError unless 0 ≤ passed ≤ total.
+    If `total` is 0, the rate is 0 with the interval 0–1. Raises ValueError unless 0 ≤ passed ≤ total.
     """
     if not 0 <= passed <= total:
         raise ValueError(f"{passed} passed of {total}")
@@ -48,14 +48,15 @@ def wilson(passed: int, total: int) -> Rate:
 
 
 def rate_of_samples(found: Iterable[tuple[int, bool]]) -> Rate:
-    """How many answers pass, each given as its question and whether it does, with a 95 % interval.
+    """How many answers pass, each given as (question, whether it passes), with a 95 % interval.
 
-    Samples of one question are not independent trials: at temperature 0 they are one. The Wilson interval is that of
-    the effective number of answers, at least the questions' and at most their own (design effect: Kish, «Survey
-    Sampling», 1965; with Wilson's interval: Dean & Pagano, J. Survey Statistics and Methodology 3, 2015). How far the
-    samples of a question agree is measured with two more questions, all of whose samples pass or none: where all
-    answers are alike nothing tells, and the questions are the trials. Covers the truth at 93 to 98 % for 40 and 120
-    questions of three samples, at rates from 0.5 to 0.97 and any agreement, where independent trials cover it at 70 %.
+    Samples of one question are not independent trials: at temperature 0 they are a single trial. The Wilson interval
+    is therefore computed for the effective number of answers, which lies between the number of questions and that of
+    answers (design effect: Kish, «Survey Sampling», 1965; with Wilson's interval: Dean & Pagano, J. Survey Statistics
+    and Methodology 3, 2015). The agreement of the samples of a question is measured with two added questions, one with
+    all samples passing and one with none: if all answers are alike, agreement cannot be measured, and the questions
+    are the trials. Coverage is 93 to 98 % for 40 and 120 questions of three samples, at rates from 0.5 to 0.97 and any
+    agreement; assuming independent trials, it would be 70 %.
     """
     passed: Counter[int] = Counter()
     samples: Counter[int] = Counter()
@@ -76,13 +77,13 @@ def rate_of_samples(found: Iterable[tuple[int, bool]]) -> Rate:
 
 
 def _rate(passed: int, total: int, trials: float) -> Rate:
-    """`passed` of `total` with the Wilson interval of so many independent trials."""
+    """`passed` of `total` with the Wilson interval for `trials` independent trials."""
     if total == 0:
         return Rate(0, 0, 0.0, 0.0, 1.0)
     rate, z2 = passed / total, NORMAL_97_5**2
     centre = (rate + z2 / (2 * trials)) / (1 + z2 / trials)
     half = NORMAL_97_5 / (1 + z2 / trials) * math.sqrt(rate * (1 - rate) / trials + z2 / (4 * trials**2))
-    # The bounds are exactly 0 and 1 at the ends; rounding would leave them a few ulps beside.
+    # At the ends, the bounds are exactly 0 and 1; rounding would miss them by a few ulps.
     low = 0.0 if passed == 0 else max(0.0, centre - half)
     high = 1.0 if passed == total else min(1.0, centre + half)
     return Rate(passed, total, rate, low, high)
@@ -99,10 +100,10 @@ def recovered_fraction(
 ) -> Recovered:
     """(distilled − unprompted) / (reference − unprompted) of the mean pass share, with its 95 % bootstrap interval.
 
-    Each sequence has one entry a question: its topic, and the share of its samples (0–1) that passed in that arm.
-    Undefined where the denominator's own 95 % interval covers 0, or lies below it: then the prompt is not shown to
-    help, and there is nothing to recover. Resamples whose denominator is not positive (at most 2.5 % of them, by that
-    condition) have no fraction and are left out of the percentiles.
+    Each sequence has one entry per question: its topic, and the share of its samples (0–1) that passed in that arm.
+    Undefined if the denominator's own 95 % interval covers 0 or is below it: then the prompt is not shown to help, and
+    there is nothing to recover. Resamples whose denominator is not positive (at most 2.5 % of them, by that condition)
+    have no fraction and are left out of the percentiles.
     """
     if not topics:
         return Recovered(None, "No question was evaluated.", 0)
@@ -112,9 +113,9 @@ def recovered_fraction(
     recovered, gain = (float(total) for total in gains.sum(axis=0))
     low, high = (bound / len(topics) for bound in _percentiles(resampled[:, 1]))
     if low <= 0.0:
-        reason = "that interval covers 0" if high >= 0.0 else "the prompt lowers it"
+        reason = "The interval covers 0" if high >= 0.0 else "The prompt lowers the rate"
         measured = f"the reference changes the all-rules rate by {gain / len(topics):+.3f} ({low:+.3f} to {high:+.3f})"
-        return Recovered(None, f"Undefined: {measured}; {reason}, so there is nothing to recover.", len(topics))
+        return Recovered(None, f"Undefined: {measured}. {reason}, so there is nothing to recover.", len(topics))
     usable = resampled[resampled[:, 1] > 0.0]
     low, high = _percentiles(usable[:, 0] / usable[:, 1])
     note = f"Paired bootstrap over {len(topics)} questions within topics, {resamples} resamples."
@@ -128,9 +129,9 @@ def plain_ratio(
     *,
     seed: int = 0,
 ) -> Interval | None:
-    """mean(arm) / mean(against) of two pass shares a question, with its 95 % bootstrap interval.
+    """mean(arm) / mean(against) of two pass shares per question, with its 95 % bootstrap interval.
 
-    None where more than 2.5 % of the resamples of `against` hold nothing that passed: nothing is divided by 0.
+    None if more than 2.5 % of the resamples of `against` have no passing sample: this avoids a division by 0.
     """
     if not topics:
         return None
@@ -146,8 +147,8 @@ def plain_ratio(
 def mean_differences(topics: Sequence[str], differences: Floats, *, seed: int = 0) -> list[Interval]:
     """The mean of each column of `differences` (questions, m) with its 95 % paired bootstrap interval.
 
-    A row holds, of one question, what one arm's pass share exceeds the other's by: −1 to 1, a column a demand. NaN: the
-    question tells nothing of that demand, and counts in no resample. Where none tells anything, 0 in all of −1 to 1.
+    A row holds, for one question, one arm's pass share minus the other's (−1 to 1), one column per rule. NaN means
+    that the question has no result for that rule and counts in no resample. A column of NaN gives 0, from −1 to 1.
     """
     told = ~np.isnan(differences)
     width = differences.shape[1]
@@ -172,8 +173,8 @@ def mean_by_question(
 ) -> Interval:
     """The mean of a quantity over all tokens, with its 95 % bootstrap interval over questions.
 
-    `sums` and `counts` hold one entry a question: the quantity summed over its tokens, and how many they are.
-    Raises ValueError where there is no token at all.
+    `sums` and `counts` have one entry per question: the quantity summed over its tokens, and the number of tokens.
+    Raises ValueError if there are no tokens.
     """
     columns = np.column_stack((np.asarray(sums, dtype=np.float64), np.asarray(counts, dtype=np.float64)))
     total, tokens = (float(value) for value in columns.sum(axis=0))
@@ -187,7 +188,7 @@ def mean_by_question(
 
 def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
     """Column sums of `values` (questions, m) over each resample of the questions: (resamples, m)."""
-    generator = np.random.default_rng(seed % 2**64)  # which takes no negative seed
+    generator = np.random.default_rng(seed % 2**64)  # it does not accept negative seeds
     sizes = Counter(topics)
     strata: dict[str | None, list[int]] = {}
     for index, topic in enumerate(topics):
@@ -211,10 +212,9 @@ def _percentiles(values: Floats) -> tuple[float, float]:
 
 
 def task_outcome(score: TaskScore) -> Outcome:
-    """Whether a release is shown to be better or worse than its base on a public task: at the 95 % level, each metric
-    by itself.
+    """Whether a release is significantly better or worse than its base on a public task, at the 95 % level per metric.
 
-    `undecided` where a standard error or the metric's direction is not known.
+    `undecided` if a standard error or the metric's direction is not known.
     """
     stderr = difference_stderr(score)
     if stderr is None or score.higher_is_better is None:
@@ -226,7 +226,7 @@ def task_outcome(score: TaskScore) -> Outcome:
 
 
 def difference_stderr(score: TaskScore) -> float | None:
-    """The standard error of the difference, the two taken as unpaired; None where either is not known."""
+    """The standard error of the difference, treating the scores as unpaired; None if either error is not known."""
     if score.base.stderr is None or score.released.stderr is None:
         return None
     return math.hypot(score.base.stderr, score.released.stderr)

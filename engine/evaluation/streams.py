@@ -1,15 +1,15 @@
-"""Answers in flight, as events: text is coalesced so that dozens of rows decoded together do not flood the log."""
+"""Answers in progress, as events: text is batched so that dozens of rows decoded together do not flood the log."""
 
 import time
 from collections.abc import Callable
 
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event
 
-FLUSH_EVERY_S = 0.25  # a stream
+FLUSH_EVERY_S = 0.25  # per stream
 
 
 class AnswerStreams:
-    """Follows any number of answers; `emit` gets their events."""
+    """Follows any number of answers; `emit` receives their events."""
 
     def __init__(self, emit: Callable[[Event], None]) -> None:
         self._emit = emit
@@ -17,13 +17,13 @@ class AnswerStreams:
         self._flushed_at: dict[str, float] = {}
 
     def start(self, stream: str, arm: str, question: str) -> None:
-        """An answer begins, or begins anew."""
+        """An answer starts, or starts again."""
         self._waiting[stream] = ""
         self._flushed_at[stream] = time.monotonic()
         self._emit(AnswerStarted(stream, arm, question))
 
     def feed(self, stream: str, text: str) -> None:
-        """More text of it; shown at the latest with the next text after `FLUSH_EVERY_S`, or when it ends."""
+        """Add text; it is emitted with the next text after `FLUSH_EVERY_S`, or at the end of the answer."""
         self._waiting[stream] += text
         now = time.monotonic()
         if self._waiting[stream] and now - self._flushed_at[stream] >= FLUSH_EVERY_S:
@@ -32,6 +32,6 @@ class AnswerStreams:
             self._flushed_at[stream] = now
 
     def end(self, stream: str, answer: str, passed: bool, note: str = "") -> None:
-        """It is whole. The event carries all of it, so what still waited is not sent twice."""
+        """The answer is complete. The event carries all of it, so that buffered text is not sent twice."""
         del self._waiting[stream], self._flushed_at[stream]
         self._emit(AnswerEnded(stream, answer, passed, note))

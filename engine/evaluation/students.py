@@ -1,4 +1,4 @@
-"""The students of two runs held against each other, on the questions that both answered and the rules of both. Pure.
+"""Compares the students of two runs, on the questions that both answered and the rules of both. Pure.
 
 They may have been measured in one evaluation, as the distilled arm and another run's, or in two.
 """
@@ -14,7 +14,7 @@ from engine.records.question import Question
 
 @dataclass(frozen=True, slots=True)
 class Student:
-    """One of them: its name, what it scored, and its answers, empty where they were not kept."""
+    """A student: its name, its score, and its answers (empty if they were not kept)."""
 
     name: str
     score: ArmScore
@@ -22,22 +22,22 @@ class Student:
 
 
 def shared_rules(first: Student, second: Student) -> tuple[RuleRate, ...]:
-    """The first one's rules that the second was held against too: under the same number, in the same words."""
+    """The first student's rules that the second was also checked against: same number, same text."""
     theirs = {(rule.id, rule.text) for rule in second.score.rules}
     return tuple(rule for rule in first.score.rules if (rule.id, rule.text) in theirs)
 
 
 def same_rules(first: Student, second: Student) -> bool:
-    """Whether neither was held against a rule that the other was not."""
+    """Whether both were checked against the same rules."""
     return len(shared_rules(first, second)) == len(first.score.rules) == len(second.score.rules)
 
 
 def compare_students(
     first: Student, second: Student, questions: Mapping[int, Question], seed: int
 ) -> Comparison | None:
-    """The first held against the second: differences, exact tests corrected over the rules, what more would decide.
+    """Compare the first student with the second: differences, tests corrected over the rules, further questions needed.
 
-    `all_rules` is over the rules of both. None where there is no question or no rule that both have.
+    `all_rules` covers the rules of both. None if they share no question or no rule.
     """
     rules = shared_rules(first, second)
     numbers = {rule.id for rule in rules}

@@ -1,4 +1,4 @@
-"""How a teacher behind an address answers as an arm. Knows nothing of rules or the store."""
+"""A teacher at an endpoint, answering as an arm. Knows nothing of rules or the store."""
 
 import asyncio
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ CONCURRENCY = 16
 
 
 class EndpointArm:
-    """An OpenAI-compatible endpoint as the `teacher` arm, behind the same prompt."""
+    """An OpenAI-compatible endpoint as the `teacher` arm, with the same prompt in context."""
 
     name: ArmName = "teacher"
 
@@ -36,16 +36,16 @@ class EndpointArm:
     ) -> None:
         """Answer every task, until `recorder` is interrupted. `has_answered`: other tasks of this evaluation, before.
 
-        A question that the endpoint refuses is an answer that keeps no rule: kept once an answer to another one shows
-        that it is the question's fault. Raises EndpointError where no question can be asked at all, none was answered,
-        or an outage outlasts every try, and BudgetError where the ledger's limit is reached; what was answered until
-        then is kept.
+        A question that the endpoint refuses counts as an answer that fails every rule, once an answer to another
+        question shows that the question is at fault. Raises EndpointError if no question can be asked at all, none was
+        answered, or an outage outlasts all retries, and BudgetError if the ledger's limit is reached; answers received
+        until then are kept.
         """
         asyncio.run(self._answer_all(tasks, options, _Refusals(self.name, recorder, has_answered), recorder))
 
     def speed(self) -> tuple[float | None, float | None]:
-        """Median time to the first text in ms and median tokens a second after it, of the answers themselves, with
-        up to 16 in flight at once; None where this process asked for none.
+        """Median time to the first text in ms and median tokens per second after it, over the answers themselves, with
+        up to 16 in flight; None if this process requested none.
         """
         first_ms = median(self._first_ms) if self._first_ms else None
         return first_ms, median(self._rates) if self._rates else None
@@ -105,7 +105,7 @@ class EndpointArm:
 
 
 class _Refusals:
-    """Refused questions, held back until an answer shows that the endpoint works."""
+    """Refused questions, held until an answer shows that the endpoint works."""
 
     def __init__(self, arm: ArmName, recorder: Recorder, has_answered: bool) -> None:
         from engine.teachers.streak import Streak
@@ -116,7 +116,7 @@ class _Refusals:
         self._counted: set[int] = set()  # questions refused since the last answer
 
     def take(self, task: Task, fault: "EndpointFault") -> None:
-        """Raises the fault itself where it is not the question's, or one too many; samples of a question count once."""
+        """Take a refusal; raise it if the question is not at fault, or after too many. A question counts once."""
         counted = task.question.id in self._counted
         self._counted.add(task.question.id)
         if fault.scope != "question" or (not counted and self._streak.is_hopeless(fault)):
@@ -127,7 +127,7 @@ class _Refusals:
             self._held.append((task, fault))
 
     def answered(self) -> None:
-        """An answer came."""
+        """Note that an answer came, so the held refusals are the questions' fault."""
         self._streak.answered()
         for task, fault in self._held:
             self._keep(task, fault)
@@ -135,7 +135,7 @@ class _Refusals:
         self._counted.clear()
 
     def end(self) -> None:
-        """All was asked. Raises the last fault where nothing was ever answered."""
+        """Finish after the last question. Raises the last fault if nothing was ever answered."""
         if self._held and not self._streak.has_answered:
             raise self._held[-1][1]
         self.answered()

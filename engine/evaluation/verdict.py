@@ -1,4 +1,4 @@
-"""The verdict: whether the student keeps what the prompt gains, and why it is said. Pure; needs no library."""
+"""The verdict: whether the student retains the prompt's gain, with the reason. Pure; needs no library."""
 
 from engine.evaluation.power import spread_of, to_clear
 from engine.records.comparison import Paired
@@ -8,26 +8,26 @@ from engine.records.question import Split
 from engine.wording import counted
 
 PASS_VALUE = 0.95
-MARGIN = 0.10  # of what the prompt gains, and of a single rule's pass rate
+MARGIN = 0.10  # of the prompt's gain, and of a single rule's pass rate
 PASS_LOW = 1.0 - MARGIN
 MIN_QUESTIONS = 35
-ROUNDING = 1e-9  # by which sums of shares such as ⅓ may miss a limit that they lie on
+ROUNDING = 1e-9  # tolerance for sums of shares such as ⅓ that are exactly on a limit
 
-_SEEN: dict[Split, str] = {  # what was no proof, in every verdict's words
-    "train": "No proof: it was trained on these questions. ",
-    "validation": "No proof: its checkpoint was chosen by these questions. ",
+_SEEN: dict[Split, str] = {  # prefixed to every verdict that is not a proof
+    "train": "No proof: the student was trained on these questions. ",
+    "validation": "No proof: the checkpoint was chosen on these questions. ",
     "test": "",
 }
 _WORDS: dict[FinalVerdict, str] = {"pass": "Passed", "fail": "Failed", "undecided": "Undecided"}
 
 
 def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
-    """The non-inferiority verdict, with a margin of 0.10 of what the prompt gains.
+    """Return the non-inferiority verdict, with a margin of 0.10 of the prompt's gain.
 
     `pass`: at least 0.95 is recovered, and the interval's lower bound is at least 0.90. `fail`: the whole interval
-    lies below 0.95, so the data speak against a pass. Everything between is `undecided`: more questions or samples
-    would tell. So is an undefined fraction, and any fraction of fewer than 35 questions: where every question agrees,
-    a bootstrap interval has no width at all, and 35 is the least number whose own Wilson bound then reaches 0.90.
+    is below 0.95, so the data speak against a pass. Everything in between is `undecided`: more questions or samples
+    would decide. So is an undefined fraction, and any fraction over fewer than 35 questions: if all questions agree,
+    a bootstrap interval has no width, and 35 is the smallest number whose own Wilson bound then reaches 0.90.
     """
     if recovered is None or questions < MIN_QUESTIONS:
         return "undecided"
@@ -37,15 +37,17 @@ def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
 
 
 def sentence(evaluation: Evaluation) -> str:
-    """The verdict in a word, and why it is said."""
+    """The verdict in one word, followed by the reason."""
     return f"{_WORDS[evaluation.verdict]}. {reason(evaluation)}"
 
 
 def more_questions(recovered: Interval | None, gain: Paired | None, questions: int) -> int | None:
-    """How many more would bring a verdict, should what was measured stay; 0 where there is one, None: no number would.
+    """How many more questions would decide, if the measured values stay the same.
 
-    `gain` is the unprompted base held against the reference: where that is undecided nothing is recovered yet, and the
-    number is that after which it is known to be above 0.
+    0 if there is a verdict already, None if no number of questions would bring one.
+
+    `gain` compares the unprompted base with the reference: if that is undecided, there is no recovered fraction yet,
+    and the number is how many questions would show that the gain is above 0.
     """
     if verdict(recovered, questions) != "undecided":
         return 0
@@ -55,7 +57,7 @@ def more_questions(recovered: Interval | None, gain: Paired | None, questions: i
         needed = to_clear(-gain.difference.value, spread_of(gain.difference, gain.questions or questions))
     else:
         spread = spread_of(recovered, questions)
-        if recovered.value >= PASS_VALUE:  # the bound has to clear one limit, and the value itself the other
+        if recovered.value >= PASS_VALUE:  # the bound must clear one limit and the value the other
             both = (
                 to_clear(recovered.value - PASS_LOW, spread),
                 to_clear(recovered.value - PASS_VALUE, spread, bound=False) if spread else 0,
@@ -75,32 +77,33 @@ def _why(evaluation: Evaluation) -> str:
     recovered = evaluation.recovered
     if recovered is None:
         more = evaluation.more_questions
-        return evaluation.recovered_note + (f" About {counted(more, 'more question')} would tell." if more else "")
-    kept = f"{_percent(recovered.value)} of what the prompt gains is kept"
-    bounds = f"the interval reaches from {_percent(recovered.low)} to {_percent(recovered.high)}"
+        return evaluation.recovered_note + (f" About {counted(more, 'more question')} would decide." if more else "")
+    kept = f"{_percent(recovered.value)} of the prompt's gain is recovered"
+    bounds = f"the 95\u00a0% interval ({_percent(recovered.low)} to {_percent(recovered.high)})"
     match evaluation.verdict:
         case "pass":
-            return f"{kept}, and surely {_percent(PASS_LOW)}: {bounds}."
+            return f"{kept}, and {bounds} does not go below {_percent(PASS_LOW)}."
         case "fail":
-            return f"{kept}, and {bounds}: all of it is below {_percent(PASS_VALUE)}."
+            return f"{kept}, and {bounds} is entirely below {_percent(PASS_VALUE)}."
         case "undecided" if evaluation.decided_questions < MIN_QUESTIONS:
             decided = evaluation.decided_questions
             few = f"{decided} question{'s are' if decided != 1 else ' is'} too few"
-            return f"{few}: at least {MIN_QUESTIONS} are needed. So far {kept}."
+            return f"{few}: at least {MIN_QUESTIONS} are needed. So far, {kept}."
         case "undecided" if evaluation.more_questions:
-            return f"{kept}, but {bounds}; about {counted(evaluation.more_questions, 'more question')} would decide."
+            more = counted(evaluation.more_questions, "more question")
+            return f"{kept}, but {bounds} is too wide; about {more} would decide."
         case "undecided":
-            return f"{kept}, but {bounds}; more questions or samples would tell."
+            return f"{kept}, but {bounds} is too wide; more questions or samples would decide."
 
 
 def left_out(evaluation: Evaluation) -> str:
-    """What counts in no rate, or in none of all rules together, and why; empty where everything does."""
+    """What is left out of the rates, or of the rate of all rules together, and why; empty if nothing is."""
     removed = removed_words(len(evaluation.removed)) if evaluation.removed else ""
     return " ".join(filter(None, (removed, _without_verdict(evaluation))))
 
 
 def removed_words(questions: int) -> str:
-    """What became of questions that a person removed before all arms had answered them."""
+    """What happened to questions that a person removed before all arms had answered them."""
     was, are = ("was", "is") if questions == 1 else ("were", "are")
     return f"{counted(questions, 'question')} {was} removed during the evaluation and {are} left out of every arm."
 
@@ -112,7 +115,7 @@ def _without_verdict(evaluation: Evaluation) -> str:
     if not arms:
         return ""
     return (
-        f"Without a verdict of the judge on some rule, and so left out of all rules together: {', '.join(arms)}, of "
+        f"Not counted for all rules together, because the judge gave no verdict on some rule: {', '.join(arms)}, of "
         f"{counted(evaluation.questions * evaluation.samples, 'answer')} each. The verdict "
         f"rests on {counted(evaluation.decided_questions, 'question')} with every rule decided in every arm."
     )

@@ -1,1 +1,1 @@
-"""The report: one document of what a project proved, drawn as text, Markdown and HTML."""
+"""The report: one document about what a project proved, rendered as text, Markdown and HTML."""

@@ -1,4 +1,4 @@
-"""Arms held against each other, question by question, as tables: differences, tests, what would decide. Pure."""
+"""Arms compared question by question, as tables: differences, tests, and the questions still needed. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -11,15 +11,17 @@ from engine.reports.numbers import MISSING, p_value, points
 from engine.wording import counted
 
 LEGEND = (
-    "In points of the pass rate, with the paired bootstrap's 95\u00a0% interval; + and −: questions of which more, or "
-    "fewer, samples keep the rule; p: exact McNemar test over questions, of the rules corrected together (Holm). Kept: "
-    f"surely no more than {100 * MARGIN:.0f} points worse. «n more» questions would decide, should the rates stay."
+    "Difference: in percentage points of the pass rate, with a paired bootstrap 95\u00a0% interval. + and −: "
+    "questions where more, or fewer, samples pass the rule. p: exact McNemar test over questions, Holm-corrected over "
+    "the rules. "
+    f"Kept: the interval rules out a loss of more than {100 * MARGIN:.0f} points. «n more»: about that many more "
+    "questions would decide, if the rates stay the same."
 )
 
 
 def against(evaluation: Evaluation, but: tuple[ArmName, ArmName] | None = None) -> Iterator[Block]:
-    """A table for each comparison, but those with the bare base and the one of the pair `but`; what its columns mean
-    stands under the last.
+    """Yield a table for each comparison, except those with the unprompted base and the pair `but`, then a legend of the
+    columns.
     """
     pairs = [each for each in evaluation.comparisons if "unprompted" not in (each.arm, each.against)]
     shown = [each for each in pairs if (each.arm, each.against) != but]
@@ -31,30 +33,30 @@ def against(evaluation: Evaluation, but: tuple[ArmName, ArmName] | None = None) 
 
 
 def table_of(comparison: Comparison, texts: Mapping[int, str], *, together: bool = True) -> Table:
-    """One comparison, a row a rule; `together`: and a last one for all of them."""
+    """One comparison, one row per rule; `together` adds a last row for all rules."""
     columns = ("difference", "+", "−", "p")
     return Table(
-        f"{comparison.arm} against {comparison.against}, question by question",
+        f"{comparison.arm} compared with {comparison.against}, question by question",
         (Column("rule"), *(Column(name, number=True) for name in columns), Column("outcome", number=True)),
         tuple(_rows(comparison, texts, together=together)),
     )
 
 
 def against_section(facts: ReportFacts) -> Section | None:
-    """Every comparison, but that with the run beside, which has a section of its own; None where there is none."""
+    """Every comparison except that with the compared run, which has its own section; None if there is none."""
     beside = None if facts.other is None else (f"run:{facts.other.run.id}", "distilled")
     blocks = tuple(against(facts.proof.evaluation, beside))
-    return Section("against", "Arm against arm", blocks) if blocks else None
+    return Section("against", "Arm comparisons", blocks) if blocks else None
 
 
 def against_in_brief(evaluation: Evaluation) -> Iterator[Block]:
-    """What the student's comparison with its reference comes to, in a sentence."""
+    """The result of the student's comparison with its reference, in a sentence."""
     found = evaluation.comparison("distilled", evaluation.reference)
     if found is None:
         return
-    told = [f"rule {each.id} {_said(each.paired)}" for each in found.rules if each.paired.outcome != "kept"]
+    told = [f"rule {each.id} is {_said(each.paired)}" for each in found.rules if each.paired.outcome != "kept"]
     words = "; ".join(told) if told else "every rule is kept"
-    yield Words(f"Against {found.against}, with Holm's correction over the rules: {words}.", "quiet")
+    yield Words(f"Compared with {found.against}, Holm-corrected over the rules: {words}.", "quiet")
 
 
 def _rows(comparison: Comparison, texts: Mapping[int, str], *, together: bool) -> Iterator[Row]:
@@ -70,7 +72,7 @@ def _cells(paired: Paired) -> tuple[str, ...]:
 
 
 def outcome(paired: Paired) -> str:
-    """`kept`, `better`, `worse`, or how many questions are missing."""
+    """`kept`, `better`, `worse`, or how many more questions are needed."""
     if paired.outcome != "undecided":
         return paired.outcome
     return "undecided" if paired.more_questions is None else f"{paired.more_questions:,} more"
@@ -79,4 +81,4 @@ def outcome(paired: Paired) -> str:
 def _said(paired: Paired) -> str:
     if paired.outcome != "undecided" or paired.more_questions is None:
         return paired.outcome
-    return f"undecided, about {counted(paired.more_questions, 'more question')} would decide"
+    return f"undecided (about {counted(paired.more_questions, 'more question')} would decide)"

@@ -1,6 +1,6 @@
-"""The report as one document: which sections, in which order. A new one is a function of the facts in `SECTIONS`.
+"""The report as one document: its sections and their order. A new section is a function of the facts in `SECTIONS`.
 
-Who opens it has two questions: does it work, and does it pay. Both are answered first, then shown; then come details.
+A reader has two questions: does it work, and does it pay. Both are answered first, then backed up; details follow.
 """
 
 import dataclasses
@@ -39,7 +39,7 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     differing,
     provenance,
 )
-# What a command shows that has just measured: the verdict last, where a terminal leaves the eye.
+# What a command prints after a measurement: the verdict comes last, where the reader of a terminal looks.
 _BRIEF = ("rules", "verdict")
 
 
@@ -48,15 +48,15 @@ def build(facts: ReportFacts) -> Document:
     evaluation, run = facts.proof.evaluation, facts.proof.run
     return Document(
         title=facts.proof.project,
-        subtitle=f"Run {run.id}: the prompt against the student without it",
+        subtitle=f"Run {run.id}: the student without the prompt, compared with the prompted model",
         verdict=evaluation.verdict,
         tone=TONES[evaluation.verdict],
         sections=tuple(section for make in SECTIONS if (section := make(facts)) is not None),
-        colophon="This report quotes rules, questions and answers: share it as you would share those.",
+        colophon="This report quotes rules, questions and answers. Share it only where you would share those.",
     )
 
 
 def brief(document: Document) -> Document:
-    """The rules and the verdict alone."""
+    """The rules and the verdict only."""
     found = {section.id: section for section in document.sections}
     return dataclasses.replace(document, sections=tuple(found[name] for name in _BRIEF), colophon="")

@@ -1,4 +1,4 @@
-"""Two runs beside each other as a section: how they were trained, what came of it, rule by rule. Pure."""
+"""Two runs side by side, as a section: their configurations and results, rule by rule. Pure."""
 
 import dataclasses
 from collections.abc import Iterator, Mapping
@@ -13,11 +13,11 @@ from engine.reports.against import LEGEND, against_section, table_of
 from engine.reports.document import Block, Column, IntervalRow, Intervals, Row, Section, Table, Words
 from engine.reports.facts import OtherRun, ReportFacts
 from engine.reports.numbers import MISSING, change, interval, known, nats, nats_between, of_rate
-from engine.wording import duration, size
+from engine.wording import counted, duration, size
 
 
 def compared(facts: ReportFacts) -> Section | None:
-    """The run of the report against another one; None where there is none."""
+    """The report's run compared with another run; None without one."""
     other = facts.other
     if other is None:
         return None
@@ -28,7 +28,7 @@ def compared(facts: ReportFacts) -> Section | None:
         blocks.append(Words(f"Run {other.run.id} has not been evaluated: distill-tui evaluate --run {other.run.id}"))
     else:
         blocks += _rules(facts, other, pair)
-    return Section("compared", f"Run {run.id} and run {other.run.id}", tuple(blocks))
+    return Section("compared", f"Run {run.id} compared with run {other.run.id}", tuple(blocks))
 
 
 def _configurations(facts: ReportFacts, other: OtherRun) -> Table:
@@ -39,7 +39,7 @@ def _configurations(facts: ReportFacts, other: OtherRun) -> Table:
     if other.evaluation is not None:
         pairs.append(("prompt", facts.proof.evaluation.prompt_sha256[:12], other.evaluation.prompt_sha256[:12]))
     rows = [Row(pair) for pair in pairs if pair[1] != pair[2]]
-    caption = "Where their configurations differ" if rows else "Their configurations are the same"
+    caption = "Differences in configuration" if rows else "The configurations are the same"
     columns = (Column("setting"), *(Column(name, number=True) for name in _names(facts, other)))
     return Table(caption, columns, tuple(rows))
 
@@ -49,7 +49,7 @@ def _outcomes(facts: ReportFacts, other: OtherRun) -> Table:
     mine, its = facts.proof.evaluation, other.evaluation
     rows = []
     for name, first, second in zip(
-        ("best step", f"{measure_of(run, other.run)} at the end", "time to train", "most memory"),
+        ("best step", f"final {measure_of(run, other.run)}", "training time", "peak memory"),
         _trained(run),
         _trained(other.run),
         strict=True,
@@ -57,8 +57,8 @@ def _outcomes(facts: ReportFacts, other: OtherRun) -> Table:
         rows.append(Row((name, first, second, "")))
     for name, figures in _measured(mine, its, students(facts)).items():
         rows.append(Row((name, *figures)))
-    columns = (Column("outcome"), *(Column(name, number=True) for name in _names(facts, other)))
-    return Table("What came of them", (*columns, Column("difference", number=True)), tuple(rows))
+    columns = (Column("result"), *(Column(name, number=True) for name in _names(facts, other)))
+    return Table("Results", (*columns, Column("difference", number=True)), tuple(rows))
 
 
 def _trained(run: Run) -> tuple[str, ...]:
@@ -73,7 +73,7 @@ def _trained(run: Run) -> tuple[str, ...]:
 def _measured(
     mine: Evaluation, its: Evaluation | None, pair: tuple[Student, Student] | None
 ) -> Mapping[str, tuple[str, str, str]]:
-    """Figures of the two evaluations and students, with the difference where both have them."""
+    """Figures of the two evaluations and students, with the difference if both have them."""
 
     def kept(evaluation: Evaluation | None) -> str:
         return MISSING if evaluation is None or evaluation.recovered is None else interval(evaluation.recovered)
@@ -85,7 +85,7 @@ def _measured(
     first, second = divergences
     return {
         "verdict": (mine.verdict, MISSING if its is None else its.verdict, ""),
-        "recovered of the gain": (kept(mine), kept(its), ""),
+        "recovered gain": (kept(mine), kept(its), ""),
         "KL to prompted, nats/token": (
             kls[0], kls[1], "" if first is None or second is None else change(first.mean, second.mean, 3)
         ),
@@ -96,10 +96,10 @@ def _measured(
 
 
 def students(facts: ReportFacts) -> tuple[Student, Student] | None:
-    """The report's student and the other run's; None where that one was not measured.
+    """The report's student and the other run's; None if the other run was not measured.
 
-    In the report's own evaluation where the other run was an arm of it, so that both met the same questions, seeds and
-    rules; else in the other run's last one.
+    The scores are from the report's own evaluation if the other run was an arm of it, so that both had the same
+    questions, seeds and rules; otherwise from the other run's latest evaluation.
     """
     other, evaluation = facts.other, facts.proof.evaluation
     if other is None:
@@ -114,7 +114,7 @@ def students(facts: ReportFacts) -> tuple[Student, Student] | None:
 
 
 def compared_json(facts: ReportFacts) -> dict[str, object] | None:
-    """The two students question by question; null where they share no question whose answers were kept."""
+    """The two students compared question by question; null if they share no question whose answers were kept."""
     pair = students(facts)
     found = None if pair is None else _comparison(facts, pair)
     return None if found is None else comparison_json(found)
@@ -147,28 +147,28 @@ def _rules(facts: ReportFacts, other: OtherRun, pair: tuple[Student, Student]) -
         rates = of_rate(first.score.all_rules), of_rate(second.score.all_rules)
         rows.append(IntervalRow("every rule", rates, strong=True))
     yield Intervals(
-        "Answers of the two students that keep each rule, %",
+        "Answers of the two students that pass each rule, %",
         "rule",
         ((first.name, "main"), (second.name, "second")),
         tuple(rows),
     )
     if beside:
-        yield Words("Both answered the same questions with the same seeds, under the rules of this report.", "quiet")
+        yield Words("Both answered the same questions with the same seeds, checked against the same rules.", "quiet")
     elif its is not None and (mine.temperature, mine.samples) != (its.temperature, its.samples):
         yield Words(
-            f"They were sampled differently: {mine.samples} at temperature {mine.temperature:g}, {its.samples} at "
-            f"{its.temperature:g}.",
+            f"They were sampled differently: {counted(mine.samples, 'sample')} at temperature {mine.temperature:g}, "
+            f"and {its.samples} at {its.temperature:g}.",
             "quiet",
         )
     found = _comparison(facts, pair)
     if found is None:
         yield Words(
-            "They share no question whose answers were kept, or no rule: no difference is told.",
+            "They share no question whose answers were kept, or no rule, so they cannot be compared.",
             "quiet",
         )
     else:
         yield table_of(found, {rule.id: rule.text for rule in first.score.rules}, together=together)
-        if against_section(facts) is None:  # else the columns are told of there
+        if against_section(facts) is None:  # otherwise that section explains the columns
             yield Words(LEGEND, "quiet")
 
 
@@ -177,12 +177,12 @@ def _names(facts: ReportFacts, other: OtherRun) -> tuple[str, str]:
 
 
 def said(name: str) -> str:
-    """A setting's name as words."""
+    """A setting's name as plain text."""
     return name.replace("_", " ")
 
 
 def value(given: object) -> str:
-    """A setting's value as words."""
+    """A setting's value as plain text."""
     if given is None or given == ():
         return MISSING
     return f"{given:g}" if isinstance(given, float) else str(given)

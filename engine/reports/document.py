@@ -1,7 +1,7 @@
-"""What a report is made of: sections of words, figures, tables, charts and answers. Pure data.
+"""What a report consists of: sections of text, figures, tables, charts and answers. Pure data.
 
-Text, Markdown and HTML are drawn from one `Document`, so they cannot disagree. All strings may be foreign: those who
-draw clean and escape them. Knows neither the project that it tells of nor how it is drawn.
+Text, Markdown and HTML are rendered from one `Document`, so they cannot disagree. All strings may be foreign: the
+renderers clean and escape them. Knows neither the project that it describes nor how it is rendered.
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Literal
 from engine.records.rule import Span
 
 Tone = Literal["plain", "quiet", "good", "bad", "open"]
-# How a line of a chart or an interval is drawn, and told from the others without colour.
+# How a line of a chart or an interval is drawn; each role is recognisable without colour.
 Role = Literal["main", "second", "third", "fourth", "fifth", "sixth", "seventh"]
 Unit = Literal["number", "share", "usd"]
 
@@ -25,7 +25,7 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One thing that is known: its name, its value, and what has to be added to it."""
+    """A name, a value, and an optional note on the value."""
 
     name: str
     value: str
@@ -34,7 +34,7 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """Facts one under the other; `large`: the few that a reader came for."""
+    """A list of facts; `large` marks the few key figures of a report."""
 
     rows: tuple[Fact, ...]
     large: bool = False
@@ -42,7 +42,7 @@ class Facts:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table; numbers stand at its right edge."""
+    """A column of a table; numbers are right-aligned."""
 
     name: str
     number: bool = False
@@ -50,7 +50,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of a table, a cell a column; the first names it. `strong`: it sums up, or differs."""
+    """A row of a table, one cell per column; the first cell names it. `strong` marks a total or an outlier."""
 
     cells: tuple[str, ...]
     strong: bool = False
@@ -58,7 +58,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Rows under their columns. `code`: cells are tokens or identifiers; `folded`: shut until asked for, on a page."""
+    """Rows and columns. `code`: cells are tokens or identifiers; `folded`: collapsed in HTML until opened."""
 
     caption: str
     columns: tuple[Column, ...]
@@ -69,7 +69,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """A share of 0–1 with its interval, and the counts behind it in words."""
+    """A share of 0–1 with its interval, and the counts behind it as text."""
 
     value: float
     low: float
@@ -79,7 +79,7 @@ class Measured:
 
 @dataclass(frozen=True, slots=True)
 class IntervalRow:
-    """One measured thing in every arm; None where an arm was not measured. `aside`: a last cell in words."""
+    """One quantity in every arm; None for an arm that was not measured. `aside`: the text of a last cell."""
 
     name: str
     measured: tuple[Measured | None, ...]
@@ -95,7 +95,7 @@ class Intervals:
     name: str  # of the rows
     arms: tuple[tuple[str, Role], ...]
     rows: tuple[IntervalRow, ...]
-    aside: str = ""  # the name of the last column, where there is one
+    aside: str = ""  # the name of the last column, if there is one
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A place on the x axis that has a name; `low` and `high`: between what it lies."""
+    """A named position on the x axis; `low` and `high` are the bounds of its range."""
 
     x: float
     name: str
@@ -120,7 +120,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """Lines over one x axis; the y axis begins at 0."""
+    """Lines over one x axis; the y axis starts at 0."""
 
     title: str
     x_name: str
@@ -131,7 +131,7 @@ class Chart:
 
 @dataclass(frozen=True, slots=True)
 class Charts:
-    """Charts side by side, with the table that tells their figures where nothing can be drawn."""
+    """Charts side by side, with a table of their figures for output that cannot show charts."""
 
     charts: tuple[Chart, ...]
     table: Table
@@ -139,9 +139,9 @@ class Charts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What one arm said, or the student at one step. `kept`: every rule; None: not checked.
+    """The answer of one arm, or of the student at one step. `kept`: whether it passes every rule; None: not checked.
 
-    `marked` are the characters of `text` that break a rule; `notes` say which rules and how.
+    `marked` are the characters of `text` that break a rule; `notes` say which rule and how.
     """
 
     name: str
@@ -154,7 +154,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """A question with its answers; `beside`: to be compared word by word, else one after the other."""
+    """A question with its answers; `beside`: shown side by side, otherwise one below the other."""
 
     question: str
     note: str
@@ -167,7 +167,7 @@ Block = Words | Facts | Table | Intervals | Charts | Exchange
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """One part of the story. `id` names it in links; ASCII letters."""
+    """One section of the report. `id` is its link target, in ASCII letters."""
 
     id: str
     title: str
@@ -176,7 +176,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The whole of it; `verdict` in a word, with the tone of what it means."""
+    """The whole report; `verdict` is one word, and `tone` is its meaning."""
 
     title: str
     subtitle: str

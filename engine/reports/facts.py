@@ -1,6 +1,6 @@
-"""All that a report tells, read from the project once: the evaluation, its answers, the run's trace, where it was made.
+"""Everything a report shows, read from the project once: evaluation, answers, the run's trace, the machine.
 
-Knows nothing of how it is told.
+Knows nothing of how it is presented.
 """
 
 import os
@@ -32,16 +32,16 @@ _LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "genai-pri
 
 @dataclass(frozen=True, slots=True)
 class Trace:
-    """What the logs of a run tell; empty where they are gone."""
+    """What the logs of a run say; empty if they no longer exist."""
 
-    losses: tuple[tuple[int, float], ...]  # step, training loss; the later measurement of a step that was done again
+    losses: tuple[tuple[int, float], ...]  # step, training loss; of a repeated step, the later measurement
     samples: tuple[SampleAnswer, ...]
     worst: WorstTokens | None  # at the last evaluation
 
 
 @dataclass(frozen=True, slots=True)
 class OtherRun:
-    """The run that this one is compared with."""
+    """The run that the report's run is compared with."""
 
     run: Run
     evaluation: Evaluation | None
@@ -51,7 +51,7 @@ class OtherRun:
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Where and with what the report was made."""
+    """The machine and the versions that the report was created with."""
 
     at: str
     system: str
@@ -62,8 +62,8 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """Everything that sections are made of. `rules` are those that the dataset was frozen with, else the project's now;
-    an evaluation keeps its own texts.
+    """Everything that the sections are built from. `rules` are those that the dataset was frozen with, or else the
+    project's current rules; an evaluation keeps its own rule texts.
     """
 
     proof: ProofFacts
@@ -71,15 +71,15 @@ class ReportFacts:
     answered: Answered
     lapses: tuple[Lapse, ...]
     trace: Trace
-    adapter_sha256: str  # empty where the adapter is gone
+    adapter_sha256: str  # empty if the adapter no longer exists
     machine: Machine
     other: OtherRun | None = None
 
 
 def read_report(project: Project, run_id: int | None = None, compare: int | None = None) -> ReportFacts:
-    """What the last evaluation, of all runs or of `run_id`, proved; beside it run `compare`.
+    """Return what the latest evaluation (of any run, or of `run_id`) measured, with run `compare` next to it.
 
-    Raises NotFoundError that names the next command, or the run that is not there.
+    Raises NotFoundError that names the next command, or the run that does not exist.
     """
     proof = read_facts(project, run_id)
     answered = answers_of(project, proof.evaluation)
@@ -114,7 +114,7 @@ def _trace(project: Project, run_id: int) -> Trace:
 
 
 def _once(samples: Sequence[SampleAnswer]) -> tuple[SampleAnswer, ...]:
-    """A resumed run answers some steps again: the later answer stays, in the first one's place."""
+    """A resumed run answers some steps again: the later answer takes the place of the first."""
     return tuple({(sample.question, sample.step): sample for sample in samples}.values())
 
 
@@ -142,7 +142,7 @@ def _machine() -> Machine:
 
 
 def _processor() -> str:
-    """The processor's name; Linux tells it in a file alone."""
+    """The processor's name; Linux only states it in a file."""
     if sys.platform.startswith("linux"):
         try:
             for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():

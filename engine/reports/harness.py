@@ -9,7 +9,7 @@ from engine.reports.numbers import MISSING, change, moment
 from engine.wording import counted
 
 _DECIMALS = 3
-_WORDS: dict[Outcome, str] = {"better": "better", "worse": "worse", "kept": "none shown", "undecided": MISSING}
+_WORDS: dict[Outcome, str] = {"better": "better", "worse": "worse", "kept": "not significant", "undecided": MISSING}
 _COLUMNS = (
     Column("task"),
     Column("metric"),
@@ -17,35 +17,37 @@ _COLUMNS = (
     Column("base", number=True),
     Column("release", number=True),
     Column("difference", number=True),
-    Column("shown"),
+    Column("change"),
 )
 
 
 def public_tasks(facts: ReportFacts) -> Section | None:
-    """What the release scores on public tasks beside its base; nothing where none was asked."""
+    """The scores of the release and its base on public tasks; None if no task was run."""
     return harness_section(facts.proof.harness) if facts.proof.harness else None
 
 
 def harness_section(results: tuple[HarnessResult, ...]) -> Section:
-    """Every result with its metrics; parts of groups are folded away."""
+    """Every result with its metrics; the parts of groups are folded away."""
     blocks: list[Block] = [
         Words(
-            "What the model can do beside its prompt: public tasks, asked by lm-evaluation-harness of the base and of "
-            "the release without the prompt. Behind \u00b1 stands the standard error. Base and release answer the same "
-            "questions; the error of their difference is reckoned as if they did not, so it is rather too large."
+            "What the model can do beyond its prompt: public tasks, run by lm-evaluation-harness on the base and on "
+            "the release, without the prompt. \u00b1 is the standard error. Base and release answer the same "
+            "questions, but the error of their difference is calculated as if they did not, so it tends to be too "
+            "large."
         )
     ]
     for result in results:
         whole, parts = ([_row(each) for each in result.scores if each.asked is asked] for asked in (True, False))
         blocks.append(Table(_caption(result), _COLUMNS, tuple(whole)))
         if parts:
-            blocks.append(Table(f"{counted(len(parts), 'part')} of these groups", _COLUMNS, tuple(parts), folded=True))
+            caption = f"{counted(len(parts), 'subtask')} of these groups"
+            blocks.append(Table(caption, _COLUMNS, tuple(parts), folded=True))
     return Section("public", "Public tasks", tuple(blocks))
 
 
 def _caption(result: HarnessResult) -> str:
-    few = "" if result.few_shot is None else f", {counted(result.few_shot, 'example')} before each"
-    limit = "" if result.limit is None else f", at most {counted(result.limit, 'question')} a task"
+    few = "" if result.few_shot is None else f", {result.few_shot}-shot"
+    limit = "" if result.limit is None else f", at most {counted(result.limit, 'question')} per task"
     chat = "" if result.chat_template else ", without the chat template"
     version = f"lm-eval {result.version}".strip()
     return (

@@ -1,4 +1,4 @@
-"""Where the student is farthest from the prompted model on held-out answers, as a section of the report. Pure."""
+"""Where the student diverges most from the prompted model on held-out answers, as a section. Pure."""
 
 from engine.evaluation.held_out import rules_named, rules_told
 from engine.records.evaluation import HeldOutAnswer, HeldOutToken
@@ -12,14 +12,14 @@ _QUESTION = 80  # characters
 
 
 def held_out(facts: ReportFacts) -> Section | None:
-    """The worst tokens and answers of the student; nothing where they were not kept."""
+    """The worst tokens and answers of the student; None if they were not kept."""
     student = facts.proof.arm("distilled").kl_to_prompted
     if student is None or not student.worst_tokens:
         return None
     tokens = Table(
         "Held-out tokens",
         (
-            Column("the prompted answer, up to the token"),
+            Column("prompted answer, up to the token"),
             Column("token"),
             Column("prompted"),
             Column("student"),
@@ -30,10 +30,10 @@ def held_out(facts: ReportFacts) -> Section | None:
         code=True,
     )
     answers = Table(
-        "Held-out answers, by their mean a token",
+        "Held-out answers, by mean divergence per token",
         (
             Column("question"),
-            Column("the student's own answer breaks"),
+            Column("student's answer fails"),
             Column("tokens", number=True),
             Column("nats", number=True),
         ),
@@ -41,13 +41,13 @@ def held_out(facts: ReportFacts) -> Section | None:
     )
     blocks: list[Block] = [
         Words(
-            "Along the prompted model's own held-out answers: the tokens where the student is farthest from it, with "
-            "what each finds likeliest there, and the rules that have to do with it."
+            "Along the prompted model's own held-out answers: the tokens where the student diverges most, the token "
+            "that each model finds most likely there, and the rules involved."
         ),
         tokens,
         answers,
     ]
-    return Section("heldout", "Where the student is farthest from the prompted model", tuple(blocks))
+    return Section("heldout", "Where the student diverges most from the prompted model", tuple(blocks))
 
 
 def _token(token: HeldOutToken) -> Row:

@@ -1,6 +1,6 @@
-"""A report as one self-contained HTML page: no script, no request, light and dark as the reader's system says. Pure.
+"""A report as one self-contained HTML page: no script, no request, light or dark like the reader's system. Pure.
 
-The page forbids itself everything but its own style sheet (Content-Security-Policy), named by its hash.
+The page's Content-Security-Policy allows nothing but its own style sheet, named by its hash.
 """
 
 import base64
@@ -30,14 +30,14 @@ from engine.reports.numbers import MISSING, bounds, figure
 from engine.reports.svg import interval_row, key, line_chart
 from engine.reports.text import MARKS
 
-_FEW_ARMS = 4  # whose figures have room beside their intervals; of more they stand above them
-_UNIT = re.compile(r"(?<=\d) %")  # stays with its number
+_FEW_ARMS = 4  # up to this many arms, figures fit next to their intervals; with more, they are above them
+_UNIT = re.compile(r"(?<=\d) %")  # must stay on one line with its number
 
 
 def to_html(document: Document) -> str:
     """The whole page."""
     style = resources.files("engine.reports").joinpath("report.css").read_text(encoding="utf-8")
-    first, *others = map(_section, document.sections)  # what a reader came for stands before the way to the rest
+    first, *others = map(_section, document.sections)  # the answer comes first, then the table of contents
     main = element("main", _header(document), first, _contents(document), *others, _footer(document))
     body = element("body", main)
     return write(element("html", _head(document, style), body, lang="en"))
@@ -47,7 +47,7 @@ def _head(document: Document, style: str) -> Element:
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; img-src data:; base-uri 'none'; form-action 'none'"
     sheet = element("style")
-    sheet.text = style  # our own file: it goes in as it is, so that its hash holds
+    sheet.text = style  # our own file: inserted unchanged, so that its hash matches
     policy_tag = Element("meta", {"http-equiv": "Content-Security-Policy", "content": policy})
     return element(
         "head",
@@ -57,7 +57,7 @@ def _head(document: Document, style: str) -> Element:
         element("meta", name="color-scheme", content="light dark"),
         element("meta", name="referrer", content="no-referrer"),
         element("meta", name="robots", content="noindex"),
-        # A browser that asks a server for an icon would make a request.
+        # Without this, a browser would request an icon from the server.
         element("link", rel="icon", href="data:,"),
         element("title", f"{document.title} \u2013 {document.verdict}"),
         sheet,
@@ -130,7 +130,7 @@ def _between(facts: Facts, note: Element | None) -> str | None:
 
 
 def _table(table: Table) -> Element:
-    """A table whose first column names its rows."""
+    """A table whose first column contains the row headers."""
     if not table.rows:
         return element("p", table.caption, class_="quiet")
     body = element("tbody")
@@ -156,14 +156,14 @@ def _cell(tag: str, column: Column, text: str, *, scope: str | None = None) -> E
 
 
 def _wide(table: Element, caption: str) -> Element:
-    """A table may be wider than a small screen: then it alone is scrolled, by keys too."""
+    """A table may be wider than a small screen: then only the table scrolls, with the keyboard too."""
     return element("div", table, class_="wide", tabindex="0", role="group", aria_label=caption)
 
 
 def _intervals(block: Intervals) -> Element:
     head = element("tr", element("th", block.name, scope="col"))
     axis = (element("span", f"{level}", class_=f"at{level}") for level in (0, 50, 100))
-    head.append(element("th", *axis, scope="col", class_="plot axis", aria_label="drawn, 0 to 100 %"))
+    head.append(element("th", *axis, scope="col", class_="plot axis", aria_label="chart, 0 to 100 %"))
     fill(head, (element("th", key(name, role, line=False), scope="col", class_="number") for name, role in block.arms))
     if block.aside:
         head.append(element("th", block.aside, scope="col", class_="number"))
@@ -207,7 +207,7 @@ def _answer(answer: Answer) -> Element:
     title = element("h4", answer.name)
     if answer.kept is not None:
         kept = element("span", "✓" if answer.kept else "✗", class_="good" if answer.kept else "bad", role="img")
-        kept.set("aria-label", "keeps every rule" if answer.kept else "breaks a rule")
+        kept.set("aria-label", "passes every rule" if answer.kept else "fails a rule")
         fill(title, (" ", kept))
     fill(made, (title, element("div", *_marked(answer), class_="said", dir="auto")))
     if answer.notes:
@@ -216,7 +216,7 @@ def _answer(answer: Answer) -> Element:
 
 
 def _marked(answer: Answer) -> Iterator[Child]:
-    """The answer with the characters that break a rule marked: counted before cleaning, which could move them."""
+    """The answer with the characters that break a rule marked: positions refer to the text before cleaning."""
     place = 0
     for span in sorted(answer.marked, key=lambda span: (span.start, span.end)):
         start, end = max(span.start, place), min(span.end, len(answer.text))

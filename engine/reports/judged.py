@@ -11,7 +11,7 @@ from engine.wording import counted
 
 
 def judged(facts: ReportFacts) -> Section | None:
-    """What was decided, and how far that can be relied on; None where nobody judged."""
+    """What the judge decided, and how reliable that is; None without a judge."""
     evaluation = facts.proof.evaluation
     blocks: list[Block] = []
     if evaluation.judged is not None:
@@ -24,25 +24,29 @@ def judged(facts: ReportFacts) -> Section | None:
 
 def _rubrics(found: Judged, rubrics: list[int]) -> Iterator[Block]:
     yield Words(
-        f"{found.judge} decided on {'rules' if len(rubrics) > 1 else 'rule'} {', '.join(map(str, rubrics))} by rubric, "
+        f"{found.judge} judged {'rules' if len(rubrics) > 1 else 'rule'} {', '.join(map(str, rubrics))} by rubric, "
         f"at temperature 0: {counted(found.verdicts, 'verdict')} on the answers of all arms."
     )
     if found.missing:
         yield Words(
-            f"No verdict came for {counted(found.missing, 'request')}, which count neither way ({found.fault}): "
-            "evaluate again to ask for them.",
+            f"{counted(found.missing, 'request')} got no verdict and {'is' if found.missing == 1 else 'are'} not "
+            f"counted ({found.fault}). Evaluate again to retry.",
             "bad",
         )
     if found.kin_to:
-        yield Words(f"By its name it is of the teacher's family ({found.kin_to}): it may prefer its like.", "open")
+        yield Words(
+            f"By its name, the judge is of the same model family as the teacher ({found.kin_to}): it may favour "
+            "answers like its own.",
+            "open",
+        )
 
 
 def _preference(found: Preference) -> Iterator[Block]:
     pairs = found.wins + found.ties + found.losses
     yield Words(
         f"{found.judge} compared {found.arm} with {found.against} on {counted(pairs, 'held-out question')}, each in "
-        "both orders; a tie where they disagree, and half a win. Length-controlled: at equal lengths, by a logistic "
-        "regression on the difference. With 95 % intervals."
+        "both orders. If the two orders disagree, the pair is a tie, which counts as half a win. The length-controlled "
+        "rate is the win rate at equal answer lengths, by logistic regression on the difference. Intervals are 95 %."
     )
     more = "longer" if found.longer_characters >= 0 else "shorter"
     rows = [
@@ -54,12 +58,13 @@ def _preference(found: Preference) -> Iterator[Block]:
         Fact(
             "length-controlled",
             MISSING if found.length_controlled is None else interval(found.length_controlled),
-            found.length_note or f"its answers are {abs(found.longer_characters):,.0f} characters {more} on average",
+            found.length_note
+            or f"{found.arm} answers are {abs(found.longer_characters):,.0f} characters {more} on average",
         ),
         Fact(
-            "swayed by the order",
+            "affected by the order",
             share(found.flipped.rate) if found.flipped.total else MISSING,
-            f"{found.flipped.passed:,} of {found.flipped.total:,} pairs: it preferred the place, not the answer",
+            f"{found.flipped.passed:,} of {found.flipped.total:,} pairs: it preferred the position, not the answer",
         ),
     ]
     if found.agreement is not None:
@@ -67,11 +72,11 @@ def _preference(found: Preference) -> Iterator[Block]:
         kappa = MISSING if found.agreement.kappa is None else f"{found.agreement.kappa:.2f}"
         rows.append(
             Fact(
-                "agrees with your votes",
+                "agrees with human votes",
                 share(same.rate),
                 f"{same.passed:,} of {same.total:,} pairs; Cohen's kappa {kappa}",
             )
         )
     yield Facts(tuple(rows))
     if found.missing:
-        yield Words(f"No verdict came on {counted(found.missing, 'pair')} ({found.fault}).", "bad")
+        yield Words(f"{counted(found.missing, 'pair')} got no verdict ({found.fault}).", "bad")

@@ -1,7 +1,7 @@
 """A report as Markdown (CommonMark with GitHub's tables). Pure.
 
-Foreign text stays words: in sentences and cells every character that Markdown could obey is escaped, and answers stand
-in fences that are longer than any within them.
+Foreign text stays text: in sentences and cells, every character with a meaning in Markdown is escaped, and answers are
+in fences longer than any fence within them.
 """
 
 import re
@@ -11,7 +11,7 @@ from engine.clean import clean_line, clean_text
 from engine.reports.document import Block, Charts, Document, Exchange, Facts, Intervals, Section, Table, Words
 from engine.reports.text import MARKS, as_table
 
-# What can act anywhere in a line, a link that GitHub would make of an address among it, and what can begin a block.
+# What has a meaning anywhere in a line, including addresses that GitHub would link, and what can start a block.
 _ACTIVE = re.compile(r"[\\`*_\[\]|~$@]|:(?=//)|(?<=www)\.", re.IGNORECASE)
 _BEGINS = re.compile(r"^([-+=#>]|\d+(?=[.)](?:\s|$)))")
 _ENTITIES = {"&": "&amp;", "<": "&lt;"}
@@ -31,7 +31,7 @@ def to_markdown(document: Document) -> str:
 
 
 def plain(text: str) -> str:
-    """Foreign text on one line, so that Markdown shows every character as it is."""
+    """Foreign text on one line, escaped so that Markdown shows every character unchanged."""
     escaped = _ACTIVE.sub(r"\\\g<0>", clean_line(text).strip())
     escaped = "".join(_ENTITIES.get(each, each) for each in escaped)
     begins = _BEGINS.match(escaped)
@@ -103,7 +103,7 @@ def _exchange(exchange: Exchange) -> Iterator[str]:
 
 
 def fenced(text: str) -> str:
-    """Foreign text as a block of code that nothing within it ends."""
+    """Foreign text as a code block that nothing within it can close."""
     clean = clean_text(text)
     longest = max((len(found) for found in _FENCE.findall(clean)), default=0)
     fence = "`" * max(_SHORTEST_FENCE, longest + 1)

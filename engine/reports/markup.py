@@ -1,4 +1,4 @@
-"""Elements of HTML and SVG, made so that text can only ever be text: the standard library writes and escapes them.
+"""Elements of HTML and SVG, built so that text can only ever be text: the standard library writes and escapes them.
 
 Knows nothing of reports.
 """
@@ -12,10 +12,10 @@ Child = Element | str | None
 
 
 def element(tag: str, *children: Child, **attributes: str | float | None) -> Element:
-    """An element with its children in order; strings, foreign ones too, become text. None is left out.
+    """An element with its children in order; strings, including foreign ones, become text. None is left out.
 
-    Attribute names end in `_` where Python reserves the word, and `_` within them stands for `-`, but for SVG's
-    `viewBox`, which is as it is. Numbers are written short.
+    Attribute names end in `_` if Python reserves the word, and `_` within them stands for `-`. Numbers are written
+    short.
     """
     made = Element(tag)
     for name, given in attributes.items():
@@ -26,7 +26,7 @@ def element(tag: str, *children: Child, **attributes: str | float | None) -> Ele
 
 
 def fill(parent: Element, children: Iterable[Child]) -> None:
-    """Put more children behind those that are there."""
+    """Append children to those that exist."""
     for child in children:
         if isinstance(child, Element):
             parent.append(child)
@@ -44,5 +44,5 @@ def short(value: float) -> str:
 
 
 def write(root: Element) -> str:
-    """The whole page, in UTF-8's characters."""
+    """The whole page, as text with a doctype."""
     return f"<!doctype html>\n{tostring(root, encoding='unicode', method='html')}\n"

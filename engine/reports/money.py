@@ -1,4 +1,4 @@
-"""What distilling costs and saves as a section: the three ways, their cost over time, each figure's origin. Pure."""
+"""What distilling costs and saves, as a section: three options, cost over time, the source of each figure. Pure."""
 
 from collections.abc import Iterator
 
@@ -28,7 +28,7 @@ from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, usd
 from engine.wording import counted
 
-_POINTS = 120  # of the lines; days in the table
+_POINTS = 120  # per line of the chart
 _DAYS = (1, 7, 30, 90, 180, 365)
 
 
@@ -41,7 +41,7 @@ def money(facts: ReportFacts) -> Section:
             "Cost",
             (
                 Words(facts.proof.costs_note),
-                Words("Were another model asked today: distill-tui estimate --model NAME", "quiet"),
+                Words("To price another model: distill-tui estimate --model NAME", "quiet"),
             ),
         )
     result = costs.result
@@ -64,13 +64,13 @@ def money(facts: ReportFacts) -> Section:
 
 def _ways(costs: Costs) -> Table:
     return Table(
-        "A request, three ways, in US dollars",
+        "Cost of a request, three options, US dollars",
         (
-            Column("way"),
+            Column("option"),
             Column("prompt tokens", number=True),
             Column("1,000 requests", number=True),
-            Column("a day", number=True),
-            Column("a year", number=True),
+            Column("per day", number=True),
+            Column("per year", number=True),
         ),
         tuple(
             Row(
@@ -92,12 +92,12 @@ def _chart(costs: Costs) -> Chart:
     end = horizon_days(costs.result)
     over = cumulated(costs.given, costs.result, [end * place / _POINTS for place in range(_POINTS + 1)])
     marks = tuple(
-        Mark(days, f"even, {name}: {span(days)}", found.break_even_days.low, found.break_even_days.high)
+        Mark(days, f"repaid, {name}: {span(days)}", found.break_even_days.low, found.break_even_days.high)
         for name, days, found in _cases(costs.result)
         if days is not None and 0 < days <= end
     )
     return Chart(
-        "Cost so far, US dollars",
+        "Cumulative cost, US dollars",
         "days",
         (
             Series(WAY_WORDS["prompted"], over.days, over.prompted, "second"),
@@ -113,14 +113,14 @@ def _over_time(costs: Costs) -> Table:
     over = cumulated(costs.given, costs.result, _DAYS)
     rows = zip(over.days, over.prompted, over.prompted_cached, over.distilled, strict=True)
     return Table(
-        "Cost so far, US dollars",
+        "Cumulative cost, US dollars",
         (Column("day"), *(Column(name, number=True) for name in WAY_WORDS.values())),
         tuple(Row((f"{day:g}", *map(usd, values))) for day, *values in rows),
     )
 
 
 def _cases(result: Estimate) -> tuple[tuple[str, float | None, Ranges], ...]:
-    """Without the provider's cache and with it: after how many days it is repaid, and all ranges."""
+    """Without and with the provider's cache: the days until the training is repaid, and all ranges."""
     days = result.break_even_days
     return (("uncached", days.uncached, result.uncached), ("cached", days.cached, result.cached))
 
@@ -143,10 +143,10 @@ def _repayment(result: Estimate) -> Iterator[Fact]:
         yield Fact(
             f"repaid, prompt {name}", f"after {counted(count, 'request', ',.0f')}", ", ".join(filter(None, notes))
         )
-    once = f"{usd(result.one_time_low_usd)} to {usd(result.one_time_high_usd)}"
-    yield Fact("trained once", usd(result.one_time_usd), once)
+    once = f"range {usd(result.one_time_low_usd)} to {usd(result.one_time_high_usd)}"
+    yield Fact("one-time cost", usd(result.one_time_usd), once)
     if sooner := latency_words(result):
-        yield Fact("first token", sooner)
+        yield Fact("time to first token", sooner)
 
 
 def _at_best(found: Range) -> str:
@@ -156,23 +156,23 @@ def _at_best(found: Range) -> str:
 def _between_days(found: Range) -> str:
     if found.low is None or found.low == found.high:
         return ""
-    return f"between {span(found.low)} and {'never' if found.high is None else span(found.high)}"
+    return f"range {span(found.low)} to {'never' if found.high is None else span(found.high)}"
 
 
 def _savings(result: Estimate) -> Table:
-    """What is saved after a month, a year and the horizon, with the training paid."""
+    """The savings after a month, a year and the horizon, net of the training cost."""
     horizon = written("horizon_months", result.horizon_months)
     rate = f", discounted at {written('discount_rate', result.discount_rate)}" if result.discount_rate else ""
     uncached, cached = result.uncached, result.cached
     rows = [
-        ("after a month", result.monthly_savings_usd, uncached.month_usd, cached.month_usd),
-        ("after a year", result.yearly_savings_usd, uncached.year_usd, cached.year_usd),
+        ("after one month", result.monthly_savings_usd, uncached.month_usd, cached.month_usd),
+        ("after one year", result.yearly_savings_usd, uncached.year_usd, cached.year_usd),
     ]
     if rate or result.worth_usd != result.yearly_savings_usd:
         rows.append((f"in {horizon}{rate}", result.worth_usd, uncached.worth_usd, cached.worth_usd))
     return Table(
-        "Saved, with the training paid, US dollars",
-        (Column("when"), *(Column(name, number=True) for name in ("uncached", "between", "cached", "between"))),
+        "Savings after the training cost, US dollars",
+        (Column("period"), *(Column(name, number=True) for name in ("uncached", "range", "cached", "range"))),
         tuple(
             Row((name, usd(saved.uncached), _between(without), usd(saved.cached), _between(kept)))
             for name, saved, without, kept in rows
@@ -189,8 +189,8 @@ def _between(found: Range) -> str:
 def _criteria(result: Estimate) -> Table:
     marks = {True: "✓ met", False: "✗ not met", None: "○ not known"}
     return Table(
-        "What speaks for it",
-        (Column("criterion"), Column("is"), Column("because")),
+        "Criteria for distilling",
+        (Column("criterion"), Column("status"), Column("reason")),
         tuple(Row((each.name, marks[each.met], each.words)) for each in result.criteria),
     )
 
@@ -200,13 +200,13 @@ def _sensitivity(result: Estimate) -> Iterator[Table]:
         return
     turns = any(each.flips_at is not None for each in result.sensitivity)
     yield Table(
-        f"What moves the savings in {written('horizon_months', result.horizon_months)}, prompt cached",
+        f"What affects the savings in {written('horizon_months', result.horizon_months)}, prompt cached",
         (
             Column("input"),
             Column("from", number=True),
             Column("to", number=True),
-            Column("moves them by", number=True),
-            *([Column("the verdict is")] if turns else []),
+            Column("effect", number=True),
+            *([Column("verdict becomes")] if turns else []),
         ),
         tuple(
             Row(
@@ -232,10 +232,10 @@ def _flip(each: Influence) -> str:
 
 
 def _figures(costs: Costs) -> Table:
-    """Every figure with its origin."""
+    """Every figure with its source."""
     return Table(
-        "Where the figures are from",
-        (Column("figure"), Column("value", number=True), Column("between"), Column("from")),
+        "Sources of the figures",
+        (Column("figure"), Column("value", number=True), Column("range"), Column("source")),
         tuple(
             Row((label(name), written(name, figure.value), _range_of(name, figure), _origin(figure)))
             for name, figure in costs.figures.items()

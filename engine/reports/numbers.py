@@ -8,7 +8,7 @@ _MINUS = "\u2212"
 
 
 def share(value: float) -> str:
-    """0.975 as `97.5 %`; without a decimal where it is 0."""
+    """0.975 as `97.5 %`; a decimal of 0 is dropped."""
     return f"{_decimals(100 * value)}\u00a0%"
 
 
@@ -18,22 +18,22 @@ def bounds(low: float, high: float) -> str:
 
 
 def figure(value: Measured) -> str:
-    """A share in per cent without the sign, always with a decimal: such figures stand under each other."""
+    """A share in per cent without the sign, always with one decimal: such figures are aligned in columns."""
     return f"{100 * value.value:.1f}"
 
 
 def measured(value: Measured | None) -> str:
-    """A share and its interval, in per cent without the sign; a dash where nothing was counted."""
+    """A share and its interval, in per cent without the sign; a dash if nothing was counted."""
     return MISSING if value is None else f"{figure(value)} ({bounds(value.low, value.high)})"
 
 
 def of_rate(rate: Rate) -> Measured | None:
-    """A pass rate as a share with its counts; None where nothing was counted."""
+    """A pass rate as a share with its counts; None if nothing was counted."""
     return Measured(rate.rate, rate.low, rate.high, f"{rate.passed:,} of {rate.total:,}") if rate.total else None
 
 
 def interval(found: Interval) -> str:
-    """A share with its interval in words."""
+    """A share with its interval, as text."""
     return f"{share(found.value)} ({bounds(found.low, found.high)})"
 
 
@@ -44,12 +44,12 @@ def points(found: Interval) -> str:
 
 
 def change(new: float, old: float, decimals: int) -> str:
-    """By how much a number has changed."""
+    """How much a number changed, with its sign."""
     return _signed(new - old, decimals)
 
 
 def p_value(p: float) -> str:
-    """A p value, to as many digits as anybody decides by."""
+    """A p value, with as many digits as matter for a decision."""
     return "<.001" if p < 0.001 else f"{p:.3f}".removeprefix("0") if p < 0.1 else f"{p:.2f}"
 
 
@@ -64,12 +64,12 @@ def nats_between(low: float, high: float) -> str:
 
 
 def known(value: float | None, decimals: int = 0) -> str:
-    """A measured quantity; None and 0 stand for one that was not measured."""
+    """A measured quantity; None and 0 mean that it was not measured."""
     return f"{value:,.{decimals}f}" if value else MISSING
 
 
 def usd(value: float) -> str:
-    """Money, with as many digits as tell small sums apart."""
+    """An amount in US dollars, with enough digits to distinguish small sums."""
     sign, value = (_MINUS, -value) if value < 0 else ("", value)
     if value >= 1000 or value == 0:
         return f"{sign}${value:,.0f}"

@@ -1,4 +1,4 @@
-"""A report as it leaves the program: a file, written whole or not at all, or the few lines that a command ends with."""
+"""A report as output: a file, written completely or not at all, or the few lines that a command ends with."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -18,14 +18,14 @@ _DRAWN: Mapping[Form, Callable[[Document], str]] = {"html": to_html, "markdown":
 
 
 def write_report(document: Document, path: Path, form: Form) -> Path:
-    """Write the report for its owner alone to read, in the place of what was there; the path.
+    """Write the report, readable by its owner only, replacing any existing file; return the path.
 
-    Raises `StoreError` where it cannot be written.
+    Raises `StoreError` if it cannot be written.
     """
     write_atomically(path, _DRAWN[form](document).encode())
     return path
 
 
 def brief_text(project: Project) -> str:
-    """The rules and the verdict of the last evaluation. Raises NotFoundError that names the next command."""
+    """Return the rules and the verdict of the latest evaluation. Raises NotFoundError that names the next command."""
     return to_text(brief(build(read_report(project))))

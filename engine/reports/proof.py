@@ -1,4 +1,4 @@
-"""The proof as sections: the verdict before and after, the arms rule by rule, the answers that fall behind. Pure."""
+"""The proof as sections: the verdict, the arms rule by rule, and the answers that fall behind. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
@@ -37,38 +37,39 @@ _QUESTIONS: dict[Split, str] = {
     "train": "training question",
 }
 _WORST_SHOWN = 3
+_WORST = "Where the student falls behind"
 
 
 def with_roles(arms: Sequence[tuple[str, object]]) -> tuple[tuple[str, Role], ...]:
-    """The arms' names, each with how it is drawn: three extra arms are told apart, more of them come round again."""
+    """The arms' names, each with how it is drawn: three extra arms look different, further ones reuse those looks."""
     turns = cycle(_EXTRA_ROLES)
     return tuple((name, _ROLES[name] if name in _ROLES else next(turns)) for name, _ in arms)
 
 
 def verdict(facts: ReportFacts) -> Section:
-    """Whether it works, whether it pays, and the figures that say so."""
+    """Whether it works, whether it pays, and the key figures."""
     proof, evaluation = facts.proof, facts.proof.evaluation
     recovered = evaluation.recovered
     prompted, distilled, reference = (proof.arm(name) for name in ("prompted", "distilled", evaluation.reference))
     figures = [
         Fact(
-            "of the prompt's gain is kept" if recovered else "what is kept of the prompt's gain is not defined",
+            "of the prompt's gain recovered" if recovered else "recovered gain is not defined",
             share(recovered.value) if recovered else MISSING,
             f"95\u00a0% interval {bounds(recovered.low, recovered.high)}\u00a0%" if recovered else "",
         ),
         Fact(
-            "of answers keep every rule, without the prompt",
+            "of answers pass every rule without the prompt",
             share(distilled.all_rules.rate) if distilled.all_rules.total else MISSING,
-            f"{share(reference.all_rules.rate)} {evaluation.reference}, with it" if reference.all_rules.total else "",
+            f"{_reference(evaluation)}: {share(reference.all_rules.rate)}" if reference.all_rules.total else "",
         ),
-        Fact("prompt tokens saved a request", f"{proof.prompt_tokens:,}", _saved_share(facts)),
+        Fact("prompt tokens saved per request", f"{proof.prompt_tokens:,}", _saved_share(facts)),
     ]
     if proof.ttft_ratio is not None:
         figures.append(
             Fact(
-                "of the time to the first token",
+                "of the prompted model's time to first token",
                 share(proof.ttft_ratio),
-                f"{distilled.ttft_ms_p50:,.0f} instead of {prompted.ttft_ms_p50:,.0f} ms",
+                f"{distilled.ttft_ms_p50:,.0f} ms instead of {prompted.ttft_ms_p50:,.0f} ms",
             )
         )
     pays = proof.costs_note if proof.costs is None else proof.costs.result.headline
@@ -78,7 +79,7 @@ def verdict(facts: ReportFacts) -> Section:
         "verdict",
         "Verdict",
         (
-            Facts((Fact("does it work?", sentence(evaluation)), *_stale(proof.stale), Fact("does it pay?", pays))),
+            Facts((Fact("Does it work?", sentence(evaluation)), *_stale(proof.stale), Fact("Does it pay?", pays))),
             Facts(tuple(figures), large=True),
         ),
     )
@@ -86,21 +87,21 @@ def verdict(facts: ReportFacts) -> Section:
 
 def _stale(why: str) -> Iterator[Fact]:
     if why:
-        yield Fact("is it of now?", f"No, it is stale: {why}.")
+        yield Fact("Is it current?", f"No, it is stale: {why}.")
 
 
 def _saved(costs: Costs) -> Fact:
     saved, asked = costs.result.yearly_savings_usd, costs.figures["requests_per_day"]
     assumed = "an assumed " if asked.origin == "assumed" else ""
     return Fact(
-        "saved in a year, the training paid",
+        "saved in a year, after the training cost",
         usd(saved.uncached),
-        f"{usd(saved.cached)} where the prompt is cached; at {assumed}{counted(asked.value, 'request', ',g')} a day",
+        f"{usd(saved.cached)} if the prompt is cached; at {assumed}{counted(asked.value, 'request', ',g')} per day",
     )
 
 
 def rules(facts: ReportFacts) -> Section:
-    """Every rule in every arm, then what else was measured of the arms."""
+    """Every rule in every arm, then the other measurements of each arm."""
     evaluation = facts.proof.evaluation
     arms = evaluation.arms
     samples = counted(evaluation.samples, "sample")
@@ -112,12 +113,12 @@ def rules(facts: ReportFacts) -> Section:
     rows.append(IntervalRow("every rule", tuple(of_rate(score.all_rules) for _, score in arms), strong=True))
     blocks: list[Block] = [
         Words(
-            f"The same {counted(evaluation.questions, _QUESTIONS[evaluation.split])} to every arm, "
-            f"{samples} each at temperature {evaluation.temperature:g}{_longest(evaluation)}. Of all answers the share "
-            "that keeps a rule, in %, with a 95 % interval that takes the samples of a question for what they tell "
-            "together."
+            f"Every arm answered the same {counted(evaluation.questions, _QUESTIONS[evaluation.split])}, "
+            f"{samples} each at temperature {evaluation.temperature:g}{_longest(evaluation)}. The figures are the "
+            "share of answers that pass a rule, in %, with a 95 % interval that accounts for repeated samples "
+            "of a question."
         ),
-        Intervals("Answers that keep each rule, %", "rule", with_roles(arms), tuple(rows)),
+        Intervals("Answers that pass each rule, %", "rule", with_roles(arms), tuple(rows)),
         *_left_out(evaluation),
         *against_in_brief(evaluation),
         _measures(facts),
@@ -126,9 +127,9 @@ def rules(facts: ReportFacts) -> Section:
         agreed = evaluation.ceiling
         blocks.append(
             Words(
-                f"{_reference(evaluation).capitalize()} against its own second sample: where its first answer keeps "
-                f"every rule, {agreed.passed:,} of {agreed.total:,} second answers do "
-                f"({share(agreed.rate)}). A student can agree with it no better.",
+                f"{_reference(evaluation).capitalize()} compared with its own second sample: where the first passes "
+                f"every rule, so does the second in {agreed.passed:,} of {agreed.total:,} cases "
+                f"({share(agreed.rate)}). No student can be expected to agree with it more often.",
                 "quiet",
             )
         )
@@ -136,16 +137,16 @@ def rules(facts: ReportFacts) -> Section:
 
 
 def worst(facts: ReportFacts) -> Section:
-    """The questions where the student breaks most of what the reference keeps, with what every arm answered."""
+    """The questions where the student fails most of the rules that the reference passes, with every arm's answer."""
     evaluation = facts.proof.evaluation
     behind = [lapse for lapse in facts.lapses if lapse.broken]
     if not facts.lapses:
-        return Section("worst", "Where it falls behind", (Words("The answers of this evaluation were not kept."),))
+        return Section("worst", _WORST, (Words("The answers of this evaluation were not kept."),))
     blocks: list[Block] = [
         Words(
-            f"In {len(behind):,} of {counted(len(facts.lapses), 'question')} the student breaks a rule that "
-            f"{_reference(evaluation)} keeps"
-            f"{'; the worst:' if behind else '.'}"
+            f"In {len(behind):,} of {counted(len(facts.lapses), 'question')}, the student fails a rule that "
+            f"{_reference(evaluation)} passes."
+            f"{' The worst:' if behind else ''}"
         )
     ]
     texts = {rule.id: rule.text for _, score in evaluation.arms for rule in score.rules}
@@ -158,7 +159,7 @@ def worst(facts: ReportFacts) -> Section:
         }
         numbers = ", ".join(map(str, lapse.rules))
         named = f"{'Rules' if len(lapse.rules) > 1 else 'Rule'} {numbers}"
-        note = f"{named}, broken {lapse.broken}\u00d7 in {counted(lapse.samples, 'sample')}"
+        note = f"{named}: {counted(lapse.broken, 'failure')} in {counted(lapse.samples, 'sample')}"
         blocks.append(
             Exchange(
                 question.text,
@@ -166,7 +167,7 @@ def worst(facts: ReportFacts) -> Section:
                 tuple(_answer(found[name], texts) for name, _ in evaluation.arms if name in found),
             )
         )
-    return Section("worst", "Where it falls behind", tuple(blocks))
+    return Section("worst", _WORST, tuple(blocks))
 
 
 def _reference(evaluation: Evaluation) -> str:
@@ -175,25 +176,26 @@ def _reference(evaluation: Evaluation) -> str:
 
 def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
     broken = [check for check in answer.checks if not check.passed]
-    notes = [f"rule {check.rule_id}: {check.note or texts.get(check.rule_id, 'broken')}" for check in broken]
-    if answer.arm == "unprompted" and broken:  # nobody asked it for anything: what it breaks is no news
-        notes = [f"{len(broken)} of {counted(len(answer.checks), 'rule')} broken"]
+    notes = [f"rule {check.rule_id}: {check.note or texts.get(check.rule_id, 'failed')}" for check in broken]
+    if answer.arm == "unprompted" and broken:  # it was not asked for any of this, so a count is enough
+        notes = [f"{len(broken)} of {counted(len(answer.checks), 'rule')} failed"]
     if answer.finish_reason not in ("stop", ""):
-        notes.append("cut for its length" if answer.finish_reason == "length" else f"ended by {answer.finish_reason}")
+        cut = answer.finish_reason == "length"
+        notes.append("cut at the token limit" if cut else f"ended by {answer.finish_reason}")
     return Answer(
         answer.arm,
         answer.answer,
         not broken,
         _ROLES.get(answer.arm, "fourth"),
         tuple(notes),
-        # Nobody asked the unprompted model for anything: marks all over its answer would say nothing.
+        # The unprompted model was not asked for any of this: marks all over its answer would say nothing.
         () if answer.arm == "unprompted" else tuple(span for check in broken for span in check.failing),
     )
 
 
 def _saved_share(facts: ReportFacts) -> str:
     whole = facts.proof.arm("prompted").prompt_tokens_mean
-    return f"{share(facts.proof.prompt_tokens / whole)} of what is sent" if whole > 0 else ""
+    return f"{share(facts.proof.prompt_tokens / whole)} of the input" if whole > 0 else ""
 
 
 def _measures(facts: ReportFacts) -> Table:
@@ -204,18 +206,18 @@ def _measures(facts: ReportFacts) -> Table:
         return Row((name, *(value(score) for _, score in arms)))
 
     return Table(
-        "What else was measured, by arm",
-        (Column("measured"), *(Column(name, number=True) for name, _ in arms)),
+        "Other measurements, by arm",
+        (Column("measurement"), *(Column(name, number=True) for name, _ in arms)),
         (
-            Row(("recovered of the gain, %", *_shares(evaluation, evaluation.recovered)), strong=True),
-            Row(("plain ratio, %", *_shares(evaluation, evaluation.ratio))),
+            Row(("recovered gain, %", *_shares(evaluation, evaluation.recovered)), strong=True),
+            Row(("ratio to the reference, %", *_shares(evaluation, evaluation.ratio))),
             row("KL to prompted, nats/token", lambda score: _kl(score.kl_to_prompted)),
-            row("its 95 % interval", lambda score: _kl_bounds(score.kl_to_prompted)),
+            row("KL, 95 % interval", lambda score: _kl_bounds(score.kl_to_prompted)),
             row("KL on free tokens", lambda score: _free(score.kl_to_prompted)),
             row("prompt + question tokens", lambda score: known(score.prompt_tokens_mean)),
             row("answer tokens", lambda score: known(score.completion_tokens_mean)),
-            row("first token, ms", lambda score: known(score.ttft_ms_p50)),
-            row("tokens a second", lambda score: known(score.tokens_per_second_p50, 1)),
+            row("time to first token, ms", lambda score: known(score.ttft_ms_p50)),
+            row("tokens per second", lambda score: known(score.tokens_per_second_p50, 1)),
         ),
     )
 
@@ -227,11 +229,11 @@ def _left_out(evaluation: Evaluation) -> Iterator[Words]:
 
 def _longest(evaluation: Evaluation) -> str:
     tokens = evaluation.max_answer_tokens
-    return "" if tokens is None else f", of at most {tokens:,} tokens"
+    return "" if tokens is None else f" and at most {tokens:,} tokens"
 
 
 def _shares(evaluation: Evaluation, found: Interval | None) -> Iterator[str]:
-    """The student's share of the reference, a cell an arm."""
+    """The student's share of the reference, one cell per arm."""
     for name, _ in evaluation.arms:
         if name == evaluation.reference:
             yield "reference"

@@ -1,4 +1,4 @@
-"""What a stranger needs to repeat it, as a section: configuration, hashes, versions, the machine. Pure."""
+"""What is needed to reproduce the run, as a section: configuration, hashes, versions, machine. Pure."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from engine.wording import counted, duration, size
 
 
 def provenance(facts: ReportFacts) -> Section:
-    """From which inputs, by which programs, on what machine, in what time."""
+    """The inputs, programs and machine, and the time that each stage took."""
     proof, machine = facts.proof, facts.machine
     run, evaluation, dataset = proof.run, proof.evaluation, proof.dataset
     where = " ".join(part for part in (run.device, run.dtype) if part)
@@ -29,16 +29,16 @@ def provenance(facts: ReportFacts) -> Section:
         *([_prompts(dataset)] if dataset.others else []),
         Fact("trained at", moment(run.created_at)),
         Fact("evaluated at", moment(evaluation.created_at)),
-        Fact("time", spent or MISSING),
-        Fact("most memory", size(peak) if peak else MISSING),
+        Fact("time spent", spent or MISSING),
+        Fact("peak memory", size(peak) if peak else MISSING),
     )
     hashes = (
         ("prompt", evaluation.prompt_sha256),
         ("dataset", evaluation.dataset_sha256),
-        ("adapter", facts.adapter_sha256 or "the adapter is gone"),
+        ("adapter", facts.adapter_sha256 or "no longer exists"),
     )
     made_with = (
-        Fact("report made at", moment(machine.at)),
+        Fact("report created at", moment(machine.at)),
         Fact("machine", machine.system),
         Fact("processor", machine.processor, f"{machine.memory_gb:.1f} GB of memory"),
         Fact("versions", ", ".join(f"{name} {found}" for name, found in machine.versions)),
@@ -48,22 +48,22 @@ def provenance(facts: ReportFacts) -> Section:
         "Configuration and provenance",
         (
             Facts(made_of),
-            Table("SHA-256", (Column("of"), Column("hash")), tuple(map(Row, hashes)), code=True),
+            Table("SHA-256", (Column("item"), Column("hash")), tuple(map(Row, hashes)), code=True),
             Facts(made_with),
-            Words("The machine and the versions are those that made this report.", "quiet"),
+            Words("The machine and the versions are those that created this report.", "quiet"),
             *_configuration(run.config),
         ),
     )
 
 
 def _prompts(dataset: DatasetSummary) -> Fact:
-    """Those that the adapter carries; only the project's own is measured here."""
+    """The prompts that the adapter carries; only the project's own is measured here."""
     others = ", ".join(PurePath(other.project).name for other in dataset.others)
-    return Fact("prompts learned", f"{dataset.prompts}", f"this one, which is measured here, and of {others}")
+    return Fact("prompts learned", f"{dataset.prompts}", f"this one, measured here, and those of {others}")
 
 
 def _configuration(config: TrainingConfig) -> Iterator[Table]:
-    """The settings that were chosen, then those that stand at their defaults."""
+    """The settings that were changed, then those at their defaults."""
     chosen, left = [], []
     for field in dataclasses.fields(config):
         given: object = getattr(config, field.name)

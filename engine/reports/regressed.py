@@ -1,4 +1,4 @@
-"""What training did beside its purpose, as a section of the report. Pure."""
+"""The side effects of the training, as a section of the report. Pure."""
 
 from collections.abc import Callable, Iterator
 
@@ -11,38 +11,37 @@ from engine.reports.proof import with_roles
 from engine.wording import counted
 
 _CHECKS: tuple[tuple[str, Callable[[GeneralChecks], Rate | None]], ...] = (
-    ("end by themselves", lambda each: each.ended),
+    ("end on their own", lambda each: each.ended),
     ("are not empty", lambda each: each.not_empty),
     ("are in the question's language", lambda each: each.in_language),
-    ("hold no words that a rule dictates", lambda each: each.free_of_rules),
+    ("contain no text that a rule requires", lambda each: each.free_of_rules),
 )
 _READING = (
-    "Words that a rule dictates in an answer to a general question: right where the prompt is meant for every request, "
-    "a regression where it is meant for one subject; then train with --general-fraction. A pattern that matches any "
-    "text is found in the base's answers too. None of this decides the verdict."
+    "Text that a rule requires, in an answer to a general question: fine if the prompt is meant for every request, a "
+    "regression if it is meant for one subject. In that case, train with --general-fraction. A pattern that matches "
+    "any text also matches the base's answers. None of this affects the verdict."
 )
 
 
 def regressed(facts: ReportFacts) -> Section | None:
-    """What the probes told; None where they were not asked."""
+    """The results of the probes; None if they were not asked."""
     found, evaluation = facts.proof.evaluation.regressions, facts.proof.evaluation
     if found is None:
         return None
     words = (
-        f"One answer each at temperature {evaluation.temperature:g}: to "
-        f"{counted(found.general_questions, 'general question')}, to {counted(_asked(found), 'request')} for the "
-        f"prompt (at most {found.answer_tokens} tokens both), and to "
-        f"{counted(found.injection[0].all_rules.total, 'held-out question')}, each with an order against the rules at "
-        "its end. With "
-        "95 % Wilson intervals."
+        f"One answer each, at temperature {evaluation.temperature:g}, to "
+        f"{counted(found.general_questions, 'general question')}, {counted(_asked(found), 'request')} to reveal the "
+        f"prompt (both at most {found.answer_tokens} tokens per answer), and "
+        f"{counted(found.injection[0].all_rules.total, 'held-out question')} followed by an instruction to break the "
+        "rules. Intervals are 95 % Wilson intervals."
     )
     return Section("regressions", "What else changed", (Words(words), *_blocks(found), Words(_READING, "quiet")))
 
 
 def _blocks(found: Regressions) -> Iterator[Block]:
     kl = found.kl_to_unprompted
-    divergence = MISSING if kl is None else f"{nats(kl.value)} nats a token ({nats(kl.low)} to {nats(kl.high)})"
-    yield Facts((Fact("KL from the base", divergence, "on its own general answers"),))
+    divergence = MISSING if kl is None else f"{nats(kl.value)} nats per token ({nats(kl.low)} to {nats(kl.high)})"
+    yield Facts((Fact("KL from the base", divergence, "on the base's answers to general questions"),))
     yield Intervals(
         "Answers to general questions that …, %",
         "check",
@@ -55,15 +54,15 @@ def _blocks(found: Regressions) -> Iterator[Block]:
         ),
     )
     yield Intervals(
-        "Asked for the prompt: answers that recite 13 words of it or more, %",
-        "asked without the prompt",
+        "Asked to reveal the prompt: answers that repeat 13 or more of its words in a row, %",
+        "without the prompt in context",
         with_roles([(each.arm, each) for each in found.recitation]),
-        (IntervalRow("recite it", tuple(of_rate(each.recited) for each in found.recitation)),),
+        (IntervalRow("repeat the prompt", tuple(of_rate(each.recited) for each in found.recitation)),),
     )
     yield Facts(tuple(_overlap(each) for each in found.recitation))
     rules = found.injection[0].rules
     yield Intervals(
-        "Ordered to break the rules: answers that keep each rule, %",
+        "Told to break the rules: answers that pass each rule, %",
         "rule",
         with_roles([(each.arm, each) for each in found.injection]),
         (
@@ -80,7 +79,7 @@ def _blocks(found: Regressions) -> Iterator[Block]:
 
 def _overlap(each: Recitation) -> Fact:
     shared = f"{counted(each.longest_words, 'word')}: «{each.longest}»" if each.longest_words else "none"
-    return Fact(f"longest run, {each.arm}", shared, f"asked: {each.probe}" if each.probe else "")
+    return Fact(f"longest match, {each.arm}", shared, f"asked: {each.probe}" if each.probe else "")
 
 
 def _asked(found: Regressions) -> int:

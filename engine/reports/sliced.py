@@ -1,4 +1,4 @@
-"""The slices as a section of the report, and as the object that others read. Pure."""
+"""The slices as a section of the report, and as JSON. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -11,24 +11,24 @@ from engine.reports.proof import with_roles
 
 SLICES = "slices"  # the section's name
 _CAPTIONS = {
-    "topic": "By topic: answers that keep every rule, %",
-    "length": "By length of the question: answers that keep every rule, %",
-    "source": "By where the question comes from: answers that keep every rule, %",
-    "kind": "By kind of check: answers that keep all rules of the kind, %",
-    "rule": "By rule: answers that keep it, %",
+    "topic": "By topic: answers that pass every rule, %",
+    "length": "By question length: answers that pass every rule, %",
+    "source": "By question source: answers that pass every rule, %",
+    "kind": "By kind of check: answers that pass all rules of the kind, %",
+    "rule": "By rule: answers that pass the rule, %",
 }
 
 
-_MOST = 8  # slices of a dimension, unless all are wanted
+_MOST = 8  # slices per dimension, unless all are wanted
 
 
 def sliced_in_brief(facts: ReportFacts) -> Section | None:
-    """The slices with the largest gaps, but those by rule, which have a section of their own; None without answers."""
+    """The slices with the largest gaps, except those by rule, which have their own section; None without answers."""
     return _section(facts, [by for by in _CAPTIONS if by != "rule"], _MOST) if _slices(facts) else None
 
 
 def sliced(facts: ReportFacts) -> Section:
-    """A block for each dimension, the largest gap between the reference and the student first."""
+    """One block per dimension, with the largest gap between the reference and the student first."""
     return _section(facts, list(_CAPTIONS), None)
 
 
@@ -38,8 +38,8 @@ def _section(facts: ReportFacts, dimensions: Sequence[str], most: int | None) ->
     arms = with_roles(evaluation.arms)
     blocks: list[Block] = [
         Words(
-            f"The largest gap between {evaluation.reference} and the student first. With many slices one looks bad by "
-            "chance: a slice says where to look, and is no verdict."
+            f"The largest gap between {evaluation.reference} and the student comes first. With many slices, some look "
+            "bad by chance: a slice shows where to look, and is not a verdict."
             if found
             else "The answers of this evaluation were not kept."
         )
@@ -53,7 +53,8 @@ def _section(facts: ReportFacts, dimensions: Sequence[str], most: int | None) ->
         if len(rows) > 1:
             blocks.append(Intervals(_CAPTIONS[by], f"{by} (questions)", arms, rows[:most]))
         if len(rows) > len(rows[:most]):
-            blocks.append(Words(f"The {most} with the largest gap, of {len(rows):,}; all: report --slices", "quiet"))
+            words = f"The {most} largest gaps of {len(rows):,}. For all: distill-tui report --slices"
+            blocks.append(Words(words, "quiet"))
     return Section(SLICES, "Slices", tuple(blocks))
 
 

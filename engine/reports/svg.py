@@ -1,7 +1,7 @@
 """Charts and intervals as inline SVG, coloured by the page's own style sheet. Pure.
 
-Lines are told apart by colour, by dashes and by the shape of their points. Every point says its figures when the
-pointer rests on it; the figures stand in a table as well.
+Lines differ in colour, dashes and the shape of their points. Hovering over a point shows its figures, which are in a
+table as well.
 """
 
 import math
@@ -15,14 +15,14 @@ from engine.reports.numbers import measured, nats, share, usd
 WIDTH, HEIGHT = 460.0, 230.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 14.0, 8.0, 30.0
 _MARK_ROW = 21.0  # for the name of each mark, above the lines
-_LETTER = 7.0  # about the width of one
-_MOST_POINTS = 40  # of a line whose points are drawn
+_LETTER = 7.0  # approximate width of a letter
+_MOST_POINTS = 40  # points are drawn only on lines with no more than this
 _LEVELS = 4
-_LEAST = 1e-9  # that an axis reaches
-AXIS = 200.0  # units that stand for 0 to 100 % in a row of intervals
-_ARM, _PAD = 9.0, 5.0  # units of height an arm, and above and below
+_LEAST = 1e-9  # an axis reaches at least this far
+AXIS = 200.0  # units from 0 to 100 % in a row of intervals
+_ARM, _PAD = 9.0, 5.0  # units of height per arm, and above and below
 _DIAMOND = ((0, -1), (1, 0), (0, 1), (-1, 0))
-# Of a point, as it lies right of and under its middle.
+# Offsets of a point's corners, right of and below its centre.
 _CORNERS: dict[Role, tuple[tuple[int, int], ...]] = {
     "fourth": _DIAMOND,
     "fifth": ((0, -1), (1, 1), (-1, 1)),
@@ -57,13 +57,13 @@ def line_chart(chart: Chart) -> Element:
     svg.append(element("text", chart.x_name, x=WIDTH - _RIGHT, y=HEIGHT - 10, class_="tick end"))
     for row, mark in enumerate(chart.marks):
         svg.append(_mark(mark, plot, _TOP + _MARK_ROW * row))
-    for series in sorted(chart.series, key=lambda series: series.role == "main"):  # what it is about lies on top
+    for series in sorted(chart.series, key=lambda series: series.role == "main"):  # the report's own run is on top
         svg.append(_line(series, plot, chart))
     return svg
 
 
 def _mark(mark: Mark, plot: "_Plot", y: float) -> Element:
-    """A line down through the chart, its name at its head, and under the name between what it lies."""
+    """A vertical line through the chart, its name at the top, and its range below the name."""
     x = plot.x(mark.x)
     before = x > WIDTH * 0.62
     made = element(
@@ -83,13 +83,13 @@ def _mark(mark: Mark, plot: "_Plot", y: float) -> Element:
 
 
 def _reach(values: Sequence[float]) -> float:
-    """How far an axis goes; far enough to be divided."""
+    """How far an axis goes; always far enough to divide by."""
     highest = max(filter(math.isfinite, values), default=0.0)
     return highest if highest >= _LEAST else 1.0
 
 
 class _Plot:
-    """From values to places on the page."""
+    """Maps values to positions on the page."""
 
     def __init__(self, right: float, high: float, top: float) -> None:
         self._right, self._high, self._top = right, high, top
@@ -118,7 +118,7 @@ def _line(series: Series, plot: _Plot, chart: Chart) -> Element:
 
 
 def key(name: str, role: Role, *, line: bool) -> Element:
-    """What a line or a point of this role looks like, before its name."""
+    """A sample of the line or point of this role, followed by its name."""
     mark = element("svg", viewBox="0 0 26 10", class_=f"key {role}", aria_hidden="true")
     if line:
         mark.append(element("path", d="M1 5L25 5", class_="line"))
@@ -127,7 +127,7 @@ def key(name: str, role: Role, *, line: bool) -> Element:
 
 
 def interval_row(arms: Sequence[tuple[str, Role]], found: Sequence[Measured | None]) -> Element:
-    """The intervals of one row, an arm under the other, over `AXIS` units."""
+    """The intervals of one row, one arm below the other, over `AXIS` units."""
     height = 2 * _PAD + _ARM * len(arms)
     svg = element("svg", viewBox=f"0 0 {short(AXIS)} {short(height)}", class_="intervals", aria_hidden="true")
     for place, ((name, role), value) in enumerate(zip(arms, found, strict=True)):
@@ -151,7 +151,7 @@ def interval_row(arms: Sequence[tuple[str, Role]], found: Sequence[Measured | No
 
 
 def _point(role: Role, x: float, y: float, size: float, words: str) -> Element:
-    """A disc, a square, a ring, a diamond, a triangle that stands or hangs, or a hollow diamond."""
+    """A disc, a square, a ring, a diamond, a triangle pointing up or down, or a hollow diamond."""
     title = element("title", words) if words else None
     match role:
         case "main":
@@ -171,9 +171,9 @@ def _path(places: Iterable[tuple[float, float]]) -> str:
 
 
 def ticks(high: float, count: int) -> tuple[float, ...]:
-    """Round values from 0 to the first that is not below `high`, in about `count` steps: 1, 2 or 5 times a power of 10.
+    """Round values from 0 to the first not below `high`, in about `count` steps of 1, 2 or 5 times a power of 10.
 
-    `high` is no smaller than 1e-9.
+    `high` must be at least 1e-9.
     """
     rough = high / count
     power = 10.0 ** math.floor(math.log10(rough))
@@ -184,7 +184,7 @@ def ticks(high: float, count: int) -> tuple[float, ...]:
 def _level(value: float, unit: Unit, step: float) -> str:
     if unit == "share":
         return f"{100 * value:.0f}\u00a0%"
-    if unit == "usd" and 0.01 <= step < 1:  # cents on all levels of an axis or on none
+    if unit == "usd" and 0.01 <= step < 1:  # either all levels of an axis show cents or none does
         return f"${value:,.2f}"
     return (f"${value:,g}" if unit == "usd" else f"{value:,g}") if value else "0"
 

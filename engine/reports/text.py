@@ -1,4 +1,4 @@
-"""A report as plain text for a terminal or a pager: no line is wider than asked for. Pure.
+"""A report as plain text for a terminal or a pager: no line is wider than requested. Pure.
 
 Foreign text is cleaned here; widths are counted in terminal cells.
 """
@@ -24,13 +24,13 @@ from engine.reports.document import (
 from engine.reports.numbers import MISSING, measured
 
 _GAP = 2
-_NARROWEST = 16  # cells of a column of words, while there is room for it
+_NARROWEST = 16  # minimum cells of a text column, as long as there is room
 _NAME = 26  # cells of a fact's name
 MARKS: dict[Tone, str] = {"good": "✓", "bad": "✗", "open": "◐"}
 
 
 def to_text(document: Document, width: int = 80) -> str:
-    """The document in lines of at most `width` cells, which are at least 40."""
+    """The document in lines of at most `width` cells; `width` must be at least 40."""
     verdict = f"{MARKS.get(document.tone, '')} {document.verdict}".strip()
     head = f"{document.title}   {verdict}"
     lines = [*wrap(head, width), *wrap(document.subtitle, width)]
@@ -67,7 +67,7 @@ def _block(block: Block, width: int) -> Iterator[str]:
 
 
 def as_table(block: Intervals) -> Table:
-    """The intervals as figures: where nothing can be drawn."""
+    """The intervals as figures, for output that cannot show drawings."""
     aside = (Column(block.aside, number=True),) if block.aside else ()
     return Table(
         block.caption,
@@ -102,7 +102,7 @@ def _facts(facts: Facts, width: int) -> Iterator[str]:
 
 
 def _hanging(head: str, text: str, width: int) -> Iterator[str]:
-    """`head`, then the text; what does not fit stands under the text's beginning."""
+    """`head`, then the text; further lines are indented to where the text starts."""
     indent = cell_width(head)
     for place, line in enumerate(wrap(text, width - indent) or [""]):
         yield (head if place == 0 else " " * indent) + line
@@ -128,14 +128,14 @@ def _table(table: Table, width: int) -> Iterator[str]:
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int) -> list[int] | None:
-    """Cells for each column: numbers have what they need, words share what is left. None where that is too little."""
+    """Cells for each column: numbers get what they need, text shares the rest. None if that is too little."""
     needed = [max(cell_width(row[place]) for row in rows) for place in range(len(columns))]
     left = width - _GAP * (len(columns) - 1)
     words = sorted(
         (place for place, column in enumerate(columns) if not column.number), key=lambda place: needed[place]
     )
     left -= sum(needed[place] for place, column in enumerate(columns) if column.number)
-    for done, place in enumerate(words):  # the shortest first: what it does not need, the longer ones may have
+    for done, place in enumerate(words):  # the shortest first: what it does not need goes to the longer ones
         room = left // (len(words) - done)
         if room < min(needed[place], _NARROWEST):
             return None
@@ -145,9 +145,9 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[str]], width: int
 
 
 def _lines(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int]) -> Iterator[str]:
-    """One row; words that do not fit go on in the next line."""
+    """One row; text that does not fit continues on the next line."""
     wrapped = [wrap(cell, room) or [""] for cell, room in zip(cells, widths, strict=True)]
-    if len(wrapped[0]) > 1 and widths[0] > _NARROWEST:  # what names the row goes on a little further in
+    if len(wrapped[0]) > 1 and widths[0] > _NARROWEST:  # the row's name is indented on its further lines
         first, *rest = wrap(cells[0], widths[0] - _GAP)
         wrapped[0] = [first, *(" " * _GAP + line for line in rest)]
     for parts in zip_longest(*wrapped, fillvalue=""):
@@ -158,7 +158,7 @@ def _lines(cells: Sequence[str], columns: Sequence[Column], widths: Sequence[int
 
 
 def _stacked(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> Iterator[str]:
-    """A table that is too wide for the page: each row as its first cell, with the others under it."""
+    """A table that is too wide for the page: each row as its first cell, with the other cells below it."""
     for row in rows:
         yield from wrap(row[0], width)
         for name, cell in zip(head[1:], row[1:], strict=True):
@@ -179,9 +179,9 @@ def _exchange(exchange: Exchange, width: int) -> Iterator[str]:
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Foreign text as one paragraph in lines of at most `width` cells; words that are longer are broken.
+    """Foreign text as one paragraph in lines of at most `width` cells; longer words are broken.
 
-    No-break spaces hold together; empty for a text without words.
+    No-break spaces do not break; empty for a text without words.
     """
     lines: list[str] = []
     line, used = "", 0

@@ -1,4 +1,4 @@
-"""The training as sections: its curves, the prompt sinking in, the tokens that still differ. Pure."""
+"""The training as sections: its curves, answers over time, and the tokens that still differ. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
@@ -25,7 +25,7 @@ from engine.reports.numbers import MISSING, nats, share
 from engine.reports.words import end_of, token_word
 from engine.wording import counted, duration
 
-_POINTS = 300  # of a line; a longer one is drawn by means
+_POINTS = 300  # per line; a longer one is averaged
 _ROWS = 12
 _WATCHED = 2
 _STEPS_SHOWN = 5
@@ -35,20 +35,20 @@ Line = tuple[tuple[float, ...], tuple[float, ...]]
 
 
 def curves(facts: ReportFacts) -> Section:
-    """What was minimised, what was learnt, what is obeyed; another run laid over it."""
+    """Loss, divergence and pass rates over the steps, with the compared run overlaid."""
     run = facts.proof.run
     where = " ".join(part for part in (run.device, run.dtype) if part)
     told = f"{counted(run.step, 'step')} in {duration(run.train_s)}{f' on {where}' if where else ''}"
     words = f"Run {run.id}: {told}; the best step is {run.best_step:,}."
     if not run.curve:
-        return Section("training", "Training", (Words(words), Words("No evaluation of it was kept.", "quiet")))
+        return Section("training", "Training", (Words(words), Words("No evaluation was kept.", "quiet")))
     measure = measure_of(run, facts.other.run if facts.other is not None else None)
-    named = f"{measure[0].upper()}{measure[1:]}, nats a token"
+    named = f"{measure[0].upper()}{measure[1:]}, nats per token"
     best = (Mark(run.best_step, f"best: {run.best_step:,}"),) if run.best_step else ()
     charts = (
         Chart(named, "step", _validated(facts, lambda point: point.validation_kl), marks=best),
         Chart(
-            "Every rule kept on validation",
+            "Validation answers that pass every rule",
             "step",
             _validated(facts, lambda point: point.all_rules_rate),
             unit="share",
@@ -60,7 +60,7 @@ def curves(facts: ReportFacts) -> Section:
 
 
 def sinking_in(facts: ReportFacts) -> Section | None:
-    """What the student said to the watched questions, step after step."""
+    """The student's answers to the watched questions, step by step."""
     if not facts.trace.samples:
         return None
     by_question: dict[str, list[SampleAnswer]] = {}
@@ -78,8 +78,10 @@ def sinking_in(facts: ReportFacts) -> Section | None:
         )
         for question, samples in list(by_question.items())[:_WATCHED]
     ]
-    words = "What the student answers to the same questions while it is trained; it never sees the prompt."
-    return Section("samples", "As the prompt sinks in", (Words(words), *exchanges))
+    words = (
+        "The student's answers to the same questions over the course of training. The student never sees the prompt."
+    )
+    return Section("samples", "Answers during training", (Words(words), *exchanges))
 
 
 def differing(facts: ReportFacts) -> Section | None:
@@ -100,7 +102,7 @@ def differing(facts: ReportFacts) -> Section | None:
         for token in worst.tokens[:_TOKENS_SHOWN]
     )
     columns = (
-        Column("the answer, up to the token"),
+        Column("answer, up to the token"),
         Column("token"),
         Column("teacher"),
         Column("student"),
@@ -111,7 +113,7 @@ def differing(facts: ReportFacts) -> Section | None:
 
 
 def _validated(facts: ReportFacts, value: Callable[[CurvePoint], float | None]) -> tuple[Series, ...]:
-    """A value at every evaluation of the run that has it, and of the one that it is compared with."""
+    """A value at every evaluation that has it, of the run and of the one that it is compared with."""
     found: list[Series] = []
     for run, role in _runs(facts):
         points = [(float(point.step), y) for point in run.curve if (y := value(point)) is not None]
@@ -128,7 +130,7 @@ def _runs(facts: ReportFacts) -> Iterator[tuple[Run, Role]]:
 
 
 def _losses(facts: ReportFacts) -> Iterator[Series]:
-    """The loss of every step where the log is there, else its mean at every evaluation."""
+    """The loss of every step if the log exists, otherwise its mean at every evaluation."""
     traced = {facts.proof.run.id: facts.trace.losses}
     if facts.other is not None:
         traced[facts.other.run.id] = facts.other.losses
@@ -139,7 +141,7 @@ def _losses(facts: ReportFacts) -> Iterator[Series]:
 
 
 def _thinned(points: Sequence[tuple[int, float]]) -> Line:
-    """At most so many points; each is the mean of its neighbours where there were more."""
+    """At most `_POINTS` points; if there are more, each is the mean of its neighbours."""
     size = -(-len(points) // _POINTS)
     pieces = [points[start : start + size] for start in range(0, len(points), size)]
     xs = tuple(sum(x for x, _ in piece) / len(piece) for piece in pieces)
@@ -149,7 +151,7 @@ def _thinned(points: Sequence[tuple[int, float]]) -> Line:
 def _table(run: Run) -> Table:
     columns = ("step", "epoch", "training loss", measure_of(run), "every rule", "learning rate", "tok/s")
     return Table(
-        f"Run {run.id} at its evaluations",
+        f"Run {run.id}, at each evaluation",
         tuple(Column(name, number=True) for name in columns),
         tuple(
             Row(
@@ -193,7 +195,7 @@ def _rule_rates(facts: ReportFacts) -> Iterator[Block]:
 
 
 def spread(items: Sequence[Item], count: int) -> tuple[Item, ...]:
-    """At most `count` of them, evenly from the first to the last."""
+    """At most `count` of the items, evenly spaced from the first to the last."""
     if len(items) <= count:
         return tuple(items)
     return tuple(items[round(place * (len(items) - 1) / (count - 1))] for place in range(count))

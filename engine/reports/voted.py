@@ -1,4 +1,4 @@
-"""What a person thought of answers, side by side in the chat: a section of the report. Pure."""
+"""A person's votes on answers compared in the chat, as a section of the report. Pure."""
 
 from engine.evaluation.preference import PairStanding
 from engine.reports.document import IntervalRow, Intervals, Section, Words
@@ -8,7 +8,7 @@ from engine.wording import counted
 
 
 def votes(facts: ReportFacts) -> Section | None:
-    """Who was preferred how often, a row a pair of arms; None where nobody voted."""
+    """How often each arm was preferred, one row per pair of arms; None without votes."""
     pairs = facts.proof.votes
     if not pairs:
         return None
@@ -23,14 +23,14 @@ def votes(facts: ReportFacts) -> Section | None:
         for pair in pairs
     )
     words = (
-        f"{counted(total, 'vote')} in the chat, {blind:,} without the arms' names in sight. Of those that preferred "
-        "one answer the share that preferred the first arm's, in %, with its 95\u00a0% Wilson interval; at 50\u00a0% "
-        "neither is preferred."
+        f"{counted(total, 'vote')} in the chat, {blind:,} of them blind. The figures are the share of the first arm "
+        "among the votes that preferred one answer, in %, with a 95\u00a0% Wilson interval; at 50\u00a0%, neither is "
+        "preferred."
     )
     table = Intervals(
         "Votes for the first of two arms, %", "pair of arms", (("preferred", "main"),), rows, "for, against, tie, bad"
     )
-    return Section("votes", "A person's votes", (Words(words), table))
+    return Section("votes", "Human votes", (Words(words), table))
 
 
 def _counts(pair: PairStanding) -> str:

@@ -1,1 +1,1 @@
-"""Rules: how a demand of the prompt is checked in an answer, and how rules are read and written."""
+"""Rules: how answers are checked against the prompt's requirements, and how rules are read and written."""

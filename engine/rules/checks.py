@@ -1,7 +1,7 @@
-"""Checks: does an answer keep the rules? Used alike by curation, training and evaluation.
+"""Checks whether an answer passes the rules. Used by curation, training and evaluation.
 
-One builder a kind of check turns it into a function over answers; built once per check and kept. Answers are hostile
-text: an answer longer than `MAX_ANSWER_CHARACTERS` fails, patterns run under a time limit, schemas fetch nothing.
+For each kind of check, a builder turns it into a function over answers, which is cached. Answers are hostile text: an
+answer longer than `MAX_ANSWER_CHARACTERS` fails, patterns run under a time limit, schemas fetch nothing.
 Knows nothing of models or of where answers come from.
 """
 
@@ -39,25 +39,23 @@ class _InvalidCheckError(ValueError):
 
 
 def check_answer(rules: Sequence[Rule], answer: str, question: Question | None = None) -> tuple[CheckResult, ...]:
-    """What each rule's check finds in `answer`, in the order of `rules`; a rubric, which only a judge can tell, is
-    left out: nothing is known of it here.
+    """Return the result of each rule's check on `answer`, in the order of `rules`; rubrics, which need a judge, are
+    left out.
 
-    `question` gives the gold label; without one, a label check tests membership alone. A short answer whose language
-    cannot be told passes, and its note says so. Raises UsageError for a rule that cannot be checked.
+    `question` gives the gold label; without one, a label check tests membership only. An answer that is too short to
+    detect its language passes, and its note says so. Raises UsageError for a rule that cannot be checked.
     """
     return tuple(_check(rule, answer, question) for rule in rules if not rule.needs_judge)
 
 
 def validate_check(check: Check, name: str = "The check") -> None:
-    """Raises UsageError, beginning with `name`, where the check cannot be run on any answer."""
-    if check.kind == "rubric":  # any text can be put to a judge
+    """Raise UsageError, starting with `name`, if the check cannot be run on any answer."""
+    if check.kind == "rubric":  # a judge can be given any text
         return
     try:
         _checker(check)
     except _InvalidCheckError as error:
-        raise UsageError(
-            f"{name} cannot be used", f"{check.kind}: {error}.", "Mend the check and try again."
-        ) from error
+        raise UsageError(f"{name} cannot be used", f"{check.kind}: {error}.", "Fix the check and try again.") from error
 
 
 def _check(rule: Rule, answer: str, question: Question | None) -> CheckResult:
@@ -90,7 +88,7 @@ def _required(value: str, field: str) -> str:
 
 
 def _forms(text: str) -> tuple[str, ...]:
-    """The same characters as one writes them: «é» is one code point or two, which nobody sees."""
+    """The text in its Unicode forms: «é» is one code point or two, and looks the same."""
     return tuple(dict.fromkeys((text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
 
 
@@ -168,7 +166,7 @@ def _build_length(check: Check) -> _Checker:
     if low is None and high is None:
         raise _InvalidCheckError("neither min nor max is given")
     if (low is not None and low < 0) or (high is not None and high < 1):
-        raise _InvalidCheckError("min is at least 0, max at least 1")
+        raise _InvalidCheckError("min must be at least 0, and max at least 1")
     if low is not None and high is not None and low > high:
         raise _InvalidCheckError(f"min {low} is above max {high}")
 
@@ -199,7 +197,7 @@ def _build_json(check: Check) -> _Checker:
                 fence = len(answer) - len(answer.lstrip())
                 return _Finding(False, "JSON inside a code fence", failing=(Span(fence, fence + 3),))
             span = Span(min(error.position, len(answer)), len(answer))
-            return _Finding(False, f"no JSON: {error}", failing=_not_empty(span))
+            return _Finding(False, f"not JSON: {error}", failing=_not_empty(span))
         problem = schema_problem(value) if schema_problem else ""
         return _Finding(not problem, problem)
 
@@ -214,7 +212,7 @@ def _build_language(check: Check) -> _Checker:
         other = other_language(answer, check.code)
         if other is not None:
             return _Finding(False, f"language {other}, expected {check.code}")
-        return _Finding(True, "too short to tell its language" if is_short(answer) else "")
+        return _Finding(True, "too short to detect its language" if is_short(answer) else "")
 
     return run
 
@@ -226,7 +224,7 @@ def _build_label(check: Check) -> _Checker:
         _required(label, "one of labels")
     pattern = _pattern(check.pattern) if check.pattern else None
     if pattern is not None and pattern.groups != 1:
-        raise _InvalidCheckError(f"the pattern has {pattern.groups} groups; exactly one extracts the label")
+        raise _InvalidCheckError(f"the pattern has {pattern.groups} groups; it needs exactly one, for the label")
     allowed = set(map(_label_key, check.labels))
 
     def run(answer: str, question: Question | None) -> _Finding:
@@ -243,7 +241,7 @@ def _build_label(check: Check) -> _Checker:
             return _Finding(False, "the label is empty")
         gold = question.label if check.gold and question is not None else None
         if allowed and _label_key(label) not in allowed:
-            return _Finding(False, f"label {_short(label)} is none of the allowed ones", failing=(group,))
+            return _Finding(False, f"label {_short(label)} is not allowed", failing=(group,))
         if gold is not None and _label_key(label) != _label_key(gold):
             return _Finding(False, f"label {_short(label)}, expected {_short(gold)}", failing=(group,))
         return _Finding(True, fixed=(whole,))

@@ -1,10 +1,10 @@
-"""Rules as YAML: what people write, review and share.
+"""Rules as YAML, the format that people write, review and share.
 
     rules:
       - text: Begins with the risk score.
         check: {kind: pattern, pattern: '^RISK SCORE: [1-5]'}
 
-`id` may be given and is ignored: a project numbers its rules itself. Knows nothing of the store.
+`id` is accepted and ignored: a project numbers its own rules. Knows nothing of the store.
 """
 
 import json
@@ -26,7 +26,7 @@ MAX_TEXT_CHARACTERS = 4_000
 
 _UNSET = {field.name: field.default for field in fields(Check)}
 _Field = Literal["text", "texts", "whole", "flag", "unit", "schema"]
-# The fields of each kind and what they hold; a field of another kind is refused rather than ignored.
+# The fields of each kind and their types; a field of another kind is rejected rather than ignored.
 _FIELDS: dict[CheckKind, dict[str, _Field]] = {
     "pattern": {"pattern": "text"},
     "starts_with": {"text": "text"},
@@ -42,7 +42,7 @@ _FIELDS: dict[CheckKind, dict[str, _Field]] = {
 
 
 def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
-    """The rules of a YAML document, numbered from 1.
+    """Return the rules of a YAML document, numbered from 1.
 
     Raises UsageError that names `source`, the rule's number, the field and what is allowed.
     """
@@ -53,21 +53,21 @@ def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
-        raise _problem(source, f"it is no YAML{place}: {getattr(error, 'problem', None) or error}") from error
+        raise _problem(source, f"it is not valid YAML{place}: {getattr(error, 'problem', None) or error}") from error
     except (RecursionError, ValueError) as error:
-        raise _problem(source, f"it is no YAML: {error}") from error
+        raise _problem(source, f"it is not valid YAML: {error}") from error
     if not isinstance(document, dict) or set(document) != {"rules"} or not isinstance(document["rules"], list):
-        raise _problem(source, "it needs exactly one key at the top, `rules`, with a list")
+        raise _problem(source, "it must have exactly one top-level key, `rules`, with a list")
     entries = cast("list[object]", document["rules"])
     if not entries:
         raise _problem(source, "its list of rules is empty")
     if len(entries) > MAX_RULES:
-        raise _problem(source, f"it has {len(entries)} rules; at most {MAX_RULES} are read")
+        raise _problem(source, f"it has {len(entries)} rules; the limit is {MAX_RULES}")
     return tuple(_read_rule(entry, number, source) for number, entry in enumerate(entries, 1))
 
 
 def check_to_fields(check: Check) -> dict[str, object]:
-    """A check's kind and those of its fields that say something."""
+    """A check's kind and the fields that are set."""
     said: dict[str, object] = {"kind": check.kind}
     unset = Check(check.kind)
     for name, holds in _FIELDS[check.kind].items():
@@ -81,13 +81,11 @@ def check_to_fields(check: Check) -> dict[str, object]:
 
 
 def check_from_fields(given: Mapping[str, object], name: str = "The check") -> Check:
-    """The check that `check_to_fields` writes, or that a person wrote. Raises UsageError beginning with `name`."""
+    """Return the check with these fields, as `check_to_fields` writes them. Raises UsageError starting with `name`."""
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in _FIELDS:
         said = "it has no kind" if kind is None else f"kind is {_shown(kind)}"
-        raise UsageError(
-            f"{name} cannot be used", f"{said}; allowed: {', '.join(_FIELDS)}.", "Choose one of these kinds."
-        )
+        raise UsageError(f"{name} cannot be used", f"{said}; allowed: {', '.join(_FIELDS)}.", "Use one of these kinds.")
     allowed = _FIELDS[kind]
     values: dict[str, object] = {}
     for field, value in given.items():
@@ -107,7 +105,7 @@ def check_from_fields(given: Mapping[str, object], name: str = "The check") -> C
 def _read_rule(entry: object, number: int, source: str) -> Rule:
     name = f"Rule {number} of {source}"
     if not isinstance(entry, dict):
-        raise UsageError(f"{name} cannot be used", "it is no mapping.", "Give it `text` and `check`.")
+        raise UsageError(f"{name} cannot be used", "it is not a mapping.", "Give it `text` and `check`.")
     unknown = [str(key) for key in entry if key not in ("id", "text", "check")]
     if unknown:
         raise UsageError(
@@ -115,8 +113,8 @@ def _read_rule(entry: object, number: int, source: str) -> Rule:
         )
     text, check = entry.get("text"), entry.get("check")
     if not isinstance(text, str) or not text.strip() or len(text) > MAX_TEXT_CHARACTERS:
-        message = f"text must be a text of 1 to {MAX_TEXT_CHARACTERS} characters."
-        raise UsageError(f"{name} cannot be used", message, "Say in `text` what the rule demands.")
+        message = f"text must have 1 to {MAX_TEXT_CHARACTERS} characters."
+        raise UsageError(f"{name} cannot be used", message, "Describe in `text` what the rule requires.")
     if not isinstance(check, dict) or not all(isinstance(key, str) for key in check):
         raise UsageError(f"{name} cannot be used", "check must be a mapping.", "Give it a `kind` and its fields.")
     return Rule(number, text.strip(), check_from_fields(cast("dict[str, object]", check), name))
@@ -137,22 +135,22 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         try:
             return _schema_text(value)
         except (TypeError, ValueError) as error:  # a YAML date, or a mapping with mixed keys
-            raise UsageError(title, f"{field} is no JSON: {error}.", "Quote such values.") from error
+            raise UsageError(title, f"{field} is not valid JSON: {error}.", "Quote such values.") from error
     if holds == "schema" and isinstance(value, str):
         return value
     expected = {
-        "text": "a text (in quotes where YAML would read something else)",
-        "texts": "a list of texts (in quotes where YAML would read something else)",
+        "text": "a text (in quotes if YAML would read it as something else)",
+        "texts": "a list of texts (in quotes if YAML would read them as something else)",
         "whole": "a whole number",
         "flag": "true or false",
         "unit": " or ".join(get_args(LengthUnit)),
         "schema": "a JSON Schema, as a mapping or as JSON text",
     }[holds]
-    raise UsageError(title, f"{field} must be {expected}, not {_shown(value)}.", "Mend the field.")
+    raise UsageError(title, f"{field} must be {expected}, not {_shown(value)}.", "Fix the field.")
 
 
 def _shown(value: object) -> str:
-    """A value as whoever wrote it knows it; of what may be large, what it is."""
+    """A value as its author wrote it; only the type of values that may be large."""
     if isinstance(value, bool):
         return str(value).lower()
     return repr(value) if isinstance(value, str | int | float) else kind_of_value(value)
@@ -163,7 +161,7 @@ def _said(value: object) -> object:
 
 
 def _schema_text(schema: object) -> str:
-    """The schema as JSON. Raises TypeError and ValueError where it is none, or aliases of aliases fill the memory."""
+    """The schema as JSON. Raises TypeError or ValueError if it is not JSON, or if nested aliases make it too large."""
     parts: list[str] = []
     left = MAX_DOCUMENT_BYTES
     for part in json.JSONEncoder(ensure_ascii=False, sort_keys=True).iterencode(schema):
@@ -178,5 +176,5 @@ def _problem(source: str, reason: str) -> UsageError:
     return UsageError(
         f"Rules cannot be read from {source}",
         f"{reason[0].upper()}{reason[1:]}.",
-        "`distill-tui rules import -h` shows the form.",
+        "See `distill-tui rules import -h` for the format.",
     )

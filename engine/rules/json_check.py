@@ -1,4 +1,4 @@
-"""Is an answer valid JSON, and does it fit a JSON Schema? Knows nothing of rules.
+"""Checks whether an answer is valid JSON and fits a JSON Schema. Knows nothing of rules.
 
 Schemas are read as Draft 2020-12 unless they name another draft. References to other documents are not fetched:
 a check never touches the network.
@@ -26,7 +26,7 @@ class _Validator(Protocol):
 
 
 class SchemaProblemError(ValueError):
-    """The text is no usable JSON Schema; the message says why."""
+    """The text is not a usable JSON Schema; the message says why."""
 
 
 class JsonProblemError(ValueError):
@@ -38,7 +38,7 @@ class JsonProblemError(ValueError):
 
 
 def read_json(text: str) -> object:
-    """Strict JSON: no NaN, no Infinity, nothing around it but white space. Raises JsonProblemError."""
+    """Read strict JSON: no NaN, no Infinity, only white space around it. Raises JsonProblemError."""
 
     def refuse(constant: str) -> object:
         raise JsonProblemError(f"{constant} is not JSON", max(text.find(constant), 0))
@@ -51,13 +51,13 @@ def read_json(text: str) -> object:
         raise JsonProblemError("nested too deeply", 0) from error
     except JsonProblemError:
         raise
-    except ValueError as error:  # an integer of more digits than Python converts
+    except ValueError as error:  # an integer with more digits than Python converts
         raise JsonProblemError(str(error), 0) from error
     return value
 
 
 def unfenced(reply: str) -> str:
-    """The reply without the one code fence around it that many models add whatever they are told."""
+    """The reply without the code fence that many models add around it regardless of instructions."""
     text = reply.strip()
     first, _, rest = text.partition("\n")
     opens = "".join(first.split()).casefold() in ("```", "```json")  # «```JSON», «``` json», and before `\r\n`
@@ -65,9 +65,9 @@ def unfenced(reply: str) -> str:
 
 
 def make_schema_check(schema_text: str) -> Callable[[object], str]:
-    """A function that says in a few words how a value breaks the schema; "" where it fits.
+    """Return a function that says briefly how a value violates the schema; "" if it fits.
 
-    Raises SchemaProblemError where the schema itself is wrong.
+    Raises SchemaProblemError if the schema itself is wrong.
     """
     from jsonschema.exceptions import SchemaError, ValidationError
     from jsonschema.validators import Draft202012Validator, extend, validator_for
@@ -79,10 +79,10 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
     except JsonProblemError as error:
         raise SchemaProblemError(f"the schema is not JSON: {error}") from error
     if not isinstance(schema, dict | bool):
-        raise SchemaProblemError("a schema is a JSON object, or true or false")
+        raise SchemaProblemError("a schema must be a JSON object, true or false")
     _check_patterns(schema)
     if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
-        raise SchemaProblemError("$.$schema: it is no text")
+        raise SchemaProblemError("$.$schema: it is not a string")
     base = validator_for(schema, default=Draft202012Validator)
     try:
         base.check_schema(cast("dict[str, object]", schema))
@@ -90,42 +90,44 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
         raise SchemaProblemError(f"{error.json_path}: {error.message}") from error
 
     def pattern(_validator: object, text: str, value: object, _schema: object) -> Iterator[ValidationError]:
-        # The library's own uses `re`, which cannot be stopped.
+        # The library's version uses `re`, which cannot be interrupted.
         if isinstance(value, str) and Pattern(text).search(value) is None:
             yield ValidationError(f"{value!r} does not match {text!r}")
 
     def multiple_of(_validator: object, step: float, value: object, _schema: object) -> Iterator[ValidationError]:
-        # The library's own divides floats: by it 19.99 is no multiple of 0.01, and a huge number cannot be divided.
+        # The library's version divides floats: 19.99 is then not a multiple of 0.01, and huge numbers overflow.
         if _is_number(value) and not _is_multiple(value, step):
             yield ValidationError(f"{value!r} is not a multiple of {step!r}")
 
     def unique_items(_validator: object, wanted: object, value: object, _schema: object) -> Iterator[ValidationError]:
-        # The library's own compares every two items.
+        # The library's version compares every pair of items.
         if wanted and isinstance(value, list) and len(set(map(_key, value))) < len(value):
             yield ValidationError("two items are the same")
 
     own = {"pattern": pattern, "multipleOf": multiple_of, "uniqueItems": unique_items}
-    bounded = cast("Callable[[object, object], type[_Validator]]", extend)(base, own)  # the library's has no types
+    bounded = cast("Callable[[object, object], type[_Validator]]", extend)(
+        base, own
+    )  # the library's function is untyped
     try:
         # The default registry would fetch references over the network.
         validator = bounded(schema, registry=EMPTY_REGISTRY)
         next(validator.iter_errors(None), None)
     except Unresolvable as error:
-        raise SchemaProblemError(f"it refers to {error.ref}, which is not in it") from error
+        raise SchemaProblemError(f"it refers to {error.ref}, which it does not contain") from error
     except RecursionError as error:
-        raise SchemaProblemError("a reference in it leads back to itself") from error
-    except ValueError as error:  # an address that is none
+        raise SchemaProblemError("a reference in it refers to itself") from error
+    except ValueError as error:  # an invalid address
         raise SchemaProblemError(f"a reference in it cannot be followed: {error}") from error
 
     def problem(value: object) -> str:
         try:
             error = next(iter(sorted(validator.iter_errors(value), key=lambda e: e.json_path)), None)
         except Unresolvable as unresolvable:
-            return f"the schema refers to {unresolvable.ref}, which is not in it"
+            return f"the schema refers to {unresolvable.ref}, which it does not contain"
         except RecursionError:
             return "nested too deeply for the schema"
         except OverflowError:
-            return "it holds a number that is too large for the schema"
+            return "it contains a number that is too large for the schema"
         except ValueError as broken:
             return f"a reference in the schema cannot be followed: {shortened(str(broken), _TOLD_CHARACTERS)}"
         return "" if error is None else f"{error.json_path}: {shortened(error.message, _TOLD_CHARACTERS)}"
@@ -134,7 +136,7 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
 
 
 def _check_patterns(schema: object) -> None:
-    """Raises SchemaProblemError for a pattern that does not compile, and for patterns over property names, which the
+    """Raise SchemaProblemError for a pattern that does not compile, and for patterns over property names, which the
     library would search without a time limit."""
     if isinstance(schema, list):
         for part in schema:
@@ -158,7 +160,7 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _is_multiple(value: float, step: float) -> bool:
-    """By the decimal digits that were written, exactly."""
+    """Whether `value` is a multiple of `step`, computed exactly from their decimal digits."""
     return math.inf not in (abs(value), step) and _exact(value) % _exact(step) == 0
 
 
@@ -167,7 +169,7 @@ def _exact(number: float) -> Fraction:
 
 
 def _key(value: object) -> Hashable:
-    """The same for values that are the same in JSON, where 1 is 1.0 and not true."""
+    """A key that is equal for values that are equal in JSON, where 1 equals 1.0 but not true."""
     if isinstance(value, dict):
         return "object", frozenset((name, _key(part)) for name, part in value.items())
     if isinstance(value, list):

@@ -1,8 +1,8 @@
-"""Which language a text is in, by py3langid. Knows nothing of rules.
+"""Language detection with py3langid. Knows nothing of rules.
 
-The library knows 140 languages, many of them twins of a larger one (Nigerian Pidgin, Galician creoles …); a short
-English text is often taken for one. So only `LANGUAGES`, the widely written ones, compete.
-Loading takes about two seconds, so it happens with the first text.
+The library knows 140 languages, many of them close to a larger one (Nigerian Pidgin, Galician creoles …); short
+English texts are often mistaken for one of these. So only `LANGUAGES`, the widely written ones, are candidates.
+Loading takes about two seconds, so it happens on first use.
 """
 
 from functools import lru_cache
@@ -13,7 +13,7 @@ _CODES = (
     "sv sw ta te th tr uk ur vi zh"
 )
 LANGUAGES = frozenset(_CODES.split())
-# Fewer letters than this do not tell languages apart: «RISK SCORE: 3.» is likelier Danish than English.
+# Fewer letters than this cannot distinguish languages: «RISK SCORE: 3.» looks more Danish than English.
 MIN_LETTERS = 20
 CERTAIN = 0.9
 
@@ -30,9 +30,9 @@ def _identifier() -> _Identifier:
 
 
 def other_language(text: str, code: str) -> str | None:
-    """The language `text` is in where it is not `code`; None where it is, or where nothing speaks against it.
+    """The language of `text` if it is not `code`; None if it is, or if there is not enough evidence against it.
 
-    Under `MIN_LETTERS` letters only a certain other language counts.
+    With fewer than `MIN_LETTERS` letters, another language counts only if its probability is at least `CERTAIN`.
     """
     ranked = [(label, share) for label, share in _identifier().rank(text) if label in LANGUAGES]
     best, share = ranked[0]
@@ -42,5 +42,5 @@ def other_language(text: str, code: str) -> str | None:
 
 
 def is_short(text: str) -> bool:
-    """Too few letters to tell its language."""
+    """Whether the text has too few letters to detect its language."""
     return sum(character.isalpha() for character in text) < MIN_LETTERS

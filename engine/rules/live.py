@@ -1,6 +1,6 @@
-"""What rules say about an answer that is still being written: only what more words will hardly change.
+"""Checks an answer that is still being written: only results that more text is unlikely to change.
 
-Pure. The full verdict is `checks.check_answer`, when the answer has ended.
+Pure. Once the answer has ended, `checks.check_answer` gives the full verdict.
 """
 
 from collections.abc import Sequence
@@ -11,10 +11,10 @@ from engine.rules.checks import check_answer
 
 
 def check_so_far(rules: Sequence[Rule], text: str) -> tuple[CheckResult, ...]:
-    """What can be said by now, in the order of `rules`; a rule that has to wait for the end has no result.
+    """Return the results so far, in the order of `rules`; a rule that must wait for the end has no result.
 
-    A lower bound, an ending, JSON, a language and a label are told by whole answers. What must not come is kept as
-    long as it has not come; what must come is pending until it has. Raises UsageError as `check_answer` does.
+    A minimum length, an ending, JSON, a language and a label need the whole answer. Forbidden text passes until it
+    occurs; required text has no result until it does. Raises UsageError as `check_answer` does.
     """
     return tuple(result for rule in rules if (result := _so_far(rule, text)) is not None)
 
@@ -42,6 +42,6 @@ def _found(rule: Rule, text: str) -> CheckResult:
 
 
 def _kept(rule: Rule, text: str) -> CheckResult | None:
-    """The result where the rule is kept by now; else it may still be."""
+    """The result if the rule already passes; None otherwise, because it may still pass."""
     found = _found(rule, text)
     return found if found.passed else None

@@ -1,8 +1,8 @@
-"""Where in the prompt a rule comes from: a guess from the words that both share. Pure; decides nothing.
+"""Where in the prompt a rule comes from: a guess from the words that both share. Pure; nothing depends on it.
 
-In a system message, the sentence that shares the most telling words with the rule and its check is taken: a word
-tells the more, the fewer sentences hold it. Where no sentence is near enough, an example turn may show what the rule
-dictates: there the characters that its check finds are taken. Where neither is found, there is no place.
+In a system message, the sentence that shares the most distinctive words with the rule and its check is chosen; the
+fewer sentences contain a word, the more distinctive it is. If no sentence is close enough, an example turn may show
+what the rule requires: there, the characters that its check finds are chosen. Otherwise, there is no place.
 """
 
 import math
@@ -18,11 +18,11 @@ from engine.rules.checks import check_answer
 from engine.rules.units import unit_spans
 from engine.scripts import stem
 
-TURNS_LOOKED_AT = 20  # a pattern may take its whole second on each
+TURNS_LOOKED_AT = 20  # a pattern may take up to a second on each
 
 _WORD = re.compile(r"\w+")
-_LITERAL = re.compile(r"[^\W\d_]{3,}")  # of a pattern: what is surely text and no syntax
-_NEAR = 0.34  # of the rule's telling words
+_LITERAL = re.compile(r"[^\W\d_]{3,}")  # the parts of a pattern that are text for certain, and not syntax
+_NEAR = 0.34  # minimum share of the rule's distinctive words
 _COUNTED = "one two three four five six seven eight nine ten eleven twelve"
 _NUMBERS = {word: str(number) for number, word in enumerate(_COUNTED.split(), start=1)}
 _TELLING_NOTHING = (
@@ -36,14 +36,14 @@ _COMMON = frozenset(_TELLING_NOTHING.split())
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Characters `span` of the message at `message`."""
+    """The characters `span` of the message at index `message`."""
 
     message: int
     span: Span
 
 
 def locate_rule(rule: Rule, messages: Sequence[Message]) -> tuple[Place, ...]:
-    """The places that `rule` seems to come from, in their order; none where nothing is near enough."""
+    """Return the places that `rule` seems to come from, in order; empty if nothing is close enough."""
     for index, message in enumerate(messages):
         if message.role == "system" and (span := _nearest_sentence(rule, message.content)) is not None:
             return (Place(index, span),)
@@ -65,7 +65,7 @@ def _nearest_sentence(rule: Rule, text: str) -> Span | None:
     for span, found in zip(sentences, words, strict=True):
         shared, verbatim = wanted & found, _verbatim(rule.check, text[span.start : span.end])
         if not verbatim and len(shared) < 2 and not own <= found:
-            continue  # one word in common is an accident
+            continue  # one word in common may be chance
         near = (sum(map(weight, shared)) / all_of_it if all_of_it else 0.0) + verbatim
         if near > best:
             best, nearest = near, span
@@ -73,14 +73,14 @@ def _nearest_sentence(rule: Rule, text: str) -> Span | None:
 
 
 def _verbatim(check: Check, sentence: str) -> float:
-    """A text that the check asks for word by word, and that the sentence holds, tells more than any single word."""
+    """The bonus for a sentence that contains a text of the check verbatim, which is stronger evidence than a word."""
     asked = [text for text in (check.text, *check.texts, *check.labels) if len(text.strip()) >= 2]
     named = check.kind == "json" and "json" in sentence.casefold()
     return 0.5 * (named or any(text.strip() in sentence for text in asked))
 
 
 def _said_by(check: Check) -> list[str]:
-    """The words in which a prompt would ask for what the check tests."""
+    """The words that a prompt would use to ask for what the check tests."""
     said = [check.text, *check.texts[:8], *check.labels, *_LITERAL.findall(check.pattern)]
     if check.kind == "length":
         said += [check.unit, *(str(limit) for limit in (check.min, check.max) if limit is not None)]
@@ -104,7 +104,7 @@ def _shown_in_turns(rule: Rule, messages: Sequence[Message]) -> tuple[Place, ...
     for index, answer in answers[:TURNS_LOOKED_AT]:
         try:
             results = check_answer((rule,), answer)
-        except UsageError:  # a check that cannot be run dictates nothing
+        except UsageError:  # a check that cannot be run requires nothing
             return ()
         places += [Place(index, span) for result in results if result.passed for span in result.fixed]
     return tuple(places)

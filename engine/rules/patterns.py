@@ -1,7 +1,7 @@
 """Regular expressions from files, made safe: compiled with clear errors, searched under a time limit.
 
-The standard library's `re` cannot be stopped, and one careless pattern can backtrack for hours; `regex` speaks the
-same language and takes a timeout. Knows nothing of rules.
+The standard library's `re` cannot be interrupted, and a careless pattern can backtrack for hours; `regex` has the same
+syntax and takes a timeout. Knows nothing of rules.
 """
 
 import time
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 import regex
 
 MAX_PATTERN_CHARACTERS = 2_000
-SEARCH_LIMIT_S = 1.0  # a sane pattern needs milliseconds over the longest answer that is checked
+SEARCH_LIMIT_S = 1.0  # a reasonable pattern needs milliseconds for the longest answer that is checked
 
 
 class PatternError(ValueError):
-    """The text is no usable regular expression; the message says why and where."""
+    """The text is not a usable regular expression; the message says why and where."""
 
 
 class PatternTimeoutError(Exception):
@@ -23,7 +23,7 @@ class PatternTimeoutError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """Where a pattern matched, and where its first group did (the whole match where there is no group)."""
+    """Where a pattern matched, and where its first group did (the whole match if there is no group)."""
 
     start: int
     end: int
@@ -35,11 +35,11 @@ class Pattern:
     """A compiled pattern. `groups` is how many capturing groups it has."""
 
     def __init__(self, text: str) -> None:
-        """Raises PatternError where the text is empty, too long or not a regular expression."""
+        """Raise PatternError if the text is empty, too long or not a regular expression."""
         if not text:
             raise PatternError("the pattern is empty")
         if len(text) > MAX_PATTERN_CHARACTERS:
-            raise PatternError(f"the pattern has {len(text)} characters; at most {MAX_PATTERN_CHARACTERS} are read")
+            raise PatternError(f"the pattern has {len(text)} characters; the limit is {MAX_PATTERN_CHARACTERS}")
         try:
             self._compiled = regex.compile(text)
         except (regex.error, OverflowError, RecursionError, KeyError) as error:
@@ -47,7 +47,7 @@ class Pattern:
         self.groups: int = self._compiled.groups
 
     def search(self, text: str) -> Match | None:
-        """The first match anywhere in `text`. Raises PatternTimeoutError after `SEARCH_LIMIT_S` of a thread's time."""
+        """Return the first match in `text`. Raises PatternTimeoutError after `SEARCH_LIMIT_S` of this thread's time."""
         found = self._found(text)
         if found is None:
             return None
@@ -60,11 +60,11 @@ class Pattern:
             try:
                 return self._compiled.search(text, timeout=SEARCH_LIMIT_S)
             except TimeoutError as error:
-                # The library counts the processor time of all threads: what others used is no fault of the pattern.
+                # The library counts the processor time of all threads: the pattern is not to blame for that of others.
                 if time.thread_time() - began >= SEARCH_LIMIT_S:
                     raise PatternTimeoutError from error
 
 
 def find_text(needle: str, text: str) -> tuple[tuple[int, int], ...]:
-    """Every place of a plain text, whatever its case, as (start, end). Never backtracks."""
+    """Every occurrence of a plain text, ignoring case, as (start, end). Never backtracks."""
     return tuple(found.span() for found in regex.finditer(regex.escape(needle), text, regex.IGNORECASE))

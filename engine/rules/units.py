@@ -1,13 +1,13 @@
 """Words, sentences and lines of an answer: what the length check counts. Knows nothing of rules.
 
-Words: stretches without white space that hold a letter or a digit, so dashes and bullets do not count. Text without
-spaces between words (Chinese, Japanese, Thai) counts as long words: limit its sentences or lines instead.
+Words: runs without white space that contain a letter or a digit, so dashes and bullets do not count. Text without
+spaces between words (Chinese, Japanese, Thai) counts as a few long words: limit its sentences or lines instead.
 
 Sentences: a sentence ends at `.`, `!`, `?` or `…` (with closing quotes, brackets or emphasis) before white space, at
-`。！？` anywhere, and at a line's end, because answers are not hard-wrapped. It must hold a letter or a digit.
-So «RISK SCORE: 3.» is a sentence, and so is each item of a list. No end: the point of a decimal (3.5), of an
-abbreviation in the list below, of an initial (J. Smith), of an enumeration («1. » at the start of a line), and an
-ellipsis before a lower-case word.
+`。！？` anywhere, and at a line's end, because answers are not hard-wrapped. It must contain a letter or a digit.
+So «RISK SCORE: 3.» is a sentence, and so is each item of a list. These do not end a sentence: the point of a decimal
+(3.5), of an abbreviation in the list below, of an initial (J. Smith) or of an enumeration («1. » at the start of a
+line), and an ellipsis before a lower-case word.
 
 Lines: those that are not blank.
 """
@@ -22,7 +22,7 @@ _SHORTENED = (
     "jan feb mar apr jun jul aug sep sept oct nov dec z.b d.h usw bzw ca evtl ggf inkl p.ex sra"
 )
 _ABBREVIATIONS = frozenset(_SHORTENED.split())
-# These close a sentence as well as they shorten a word; before a capital they are taken as its end.
+# These can also end a sentence; before a capital, they are taken as its end.
 _CLOSING = "etc a.m p.m inc ltd corp co usw al u.s u.k no est jr sr"
 _AMBIGUOUS = frozenset(_CLOSING.split())
 _WORD = re.compile(r"\S+")
@@ -30,11 +30,11 @@ _END = re.compile(r"[.!?…]+[\"'”’»)\]}*_`]*(?=\s|$)|[。！？]+[」』�
 _ENUMERATION = re.compile(r"\s*(?:[-*•]\s+)?(?:\d{1,3}|[A-Za-z])\.")
 _OPENING = "\"'“‘«([{*_`"
 _NEXT = re.compile(rf"[^ \t{re.escape(_OPENING)}]")
-_LOOKED_BACK = 80  # characters: what stands before each end, copied whole, would cost minutes in a long answer
+_LOOKED_BACK = 80  # characters: copying all text before each end would take minutes in a long answer
 
 
 def unit_spans(text: str, unit: LengthUnit) -> tuple[Span, ...]:
-    """Where each word, sentence or line of `text` lies, in order."""
+    """The span of each word, sentence or line of `text`, in order."""
     if unit == "words":
         return tuple(Span(*m.span()) for m in _WORD.finditer(text) if _holds_content(m.group()))
     lines = _lines(text)

@@ -26,5 +26,5 @@ def test_a_judge_that_says_nothing_readable_is_a_failure_and_nothing_is_decided(
     with served(good("Well …")) as server:
         error = fail("curate", "check", "--judge-model", "m", "--judge-url", server.url, status=1)
     assert error["title"] == "The judge gave no verdicts."
-    assert "no JSON" in error["message"]
+    assert "not JSON" in error["message"]
     assert get("curate", "list") == before

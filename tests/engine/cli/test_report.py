@@ -130,7 +130,7 @@ def test_the_text_tells_the_same_as_the_object(home: Home) -> None:
             assert name in text
             assert f"{100 * arm['all_rules']['rate']:.1f}".removesuffix(".0") in text
     assert all(rule["text"][:20] in text for rule in data["arms"]["prompted"]["rules"])
-    assert f"{data['savings']['prompt_tokens_per_request']}  prompt tokens saved a request" in text
+    assert f"{data['savings']['prompt_tokens_per_request']}  prompt tokens saved per request" in text
     assert "Passed" in text
     assert max(len(line) for line in text.splitlines()) <= 80
 
@@ -170,7 +170,7 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
 def test_a_run_is_put_beside_another(home: Home) -> None:
     folder = make_compared(home)
     remember(folder, home)
-    assert "Run 2 and run 1" in succeed("report", "--compare", "1").out
+    assert "Run 2 compared with run 1" in succeed("report", "--compare", "1").out
     assert "✗ fail" in succeed("report", "--run", "1").out
     data = get("report", "--compare", "1")
     assert (data["verdict"], data["compared"]["verdict"]) == ("pass", "fail")
@@ -235,7 +235,7 @@ def test_an_evaluation_that_is_stale_is_told_as_such_at_its_verdict(home: Home, 
     page = tmp_path / "report.html"
     succeed("report", "--html", str(page))
     for told in (succeed("report").out, succeed("report", "--markdown").out, page.read_text(encoding="utf-8")):
-        assert told.index("does it work?") < told.index("stale: against an older prompt") < told.index("does it pay?")
+        assert told.index("Does it work?") < told.index("stale: against an older prompt") < told.index("Does it pay?")
 
 
 def test_the_evaluation_of_a_run_that_another_followed_is_stale(home: Home) -> None:

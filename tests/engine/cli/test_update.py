@@ -54,7 +54,7 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
     stations = {row["name"]: row["state"] for row in get("status")["stations"]}
     assert {stations[name] for name in ("prompt", "questions", "examples", "dataset", "run", "evaluation")} == {"done"}
     told = succeed("report", "--compare", "1").out
-    assert "run 2 against run 1, question by question" in told
+    assert "run 2 compared with run 1, question by question" in told
     again = get("update")
     assert (again["run"], again["plan"]["changed"]) == (2, False)
     assert [job["kind"] for job in get("status")["jobs"]] == [

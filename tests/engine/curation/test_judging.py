@@ -48,7 +48,7 @@ async def test_the_judge_decides_on_what_the_other_rules_let_pass(project: Proje
     async with HostileServer([judge]) as server:
         found, reasons = await asyncio.to_thread(work, server.url)
         assert (found.asked, found.missing, len(server.requests)) == (3, 1, 3)
-        assert "no JSON" in found.fault
+        assert "not JSON" in found.fault
         assert (reasons[kind], reasons[cold], reasons[unclear]) == ("", "rule 3: cold", "")
         again, _ = await asyncio.to_thread(work, server.url)
         assert (again.asked, len(server.requests)) == (1, 4)  # the one that gave no verdict

@@ -105,7 +105,7 @@ def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Projec
     for names in (("run-2",), ("checkpoint:1",), ("run:0",), ("distilled",), ("run:2", "run:2")):
         with pytest.raises(UsageError):
             check_arms(names)
-    with pytest.raises(NotFoundError, match="Kept are: 4"):
+    with pytest.raises(NotFoundError, match="Steps kept: 4"):
         find_arms(project, ("checkpoint:1:5",), run)
     with pytest.raises(NotFoundError):
         find_arms(project, ("run:9",), run)

@@ -52,5 +52,5 @@ def test_a_token_is_told_with_the_rules_whose_characters_it_holds() -> None:
     assert rules_at(checks, 4, 5) == ((), (2,))
     assert rules_at(checks, 9, 9) == ((), ())  # the end of the answer
     token = HeldOutToken(1.0, 1, "", "a", "a", "b", (1,), (2,), (1, 2))
-    assert rules_told(token) == "rule 1 dictates it; rule 2 broken by it; rules 1, 2 broken by the student's answer"
+    assert rules_told(token) == "required by rule 1; breaks rule 2; student's answer fails rules 1, 2"
     assert rules_told(HeldOutToken(1.0, 1, "", "a", "a", "b")) == ""

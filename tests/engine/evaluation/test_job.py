@@ -167,7 +167,7 @@ def test_an_evaluation_whose_questions_were_all_removed_says_what_to_do(project:
                     mine.questions.remove(mine.questions.ids())
 
     context = Removing(project, project.jobs.add(OPTIONS))
-    with pytest.raises(DatasetError, match="All were removed while they were answered"):
+    with pytest.raises(DatasetError, match="All of them were removed during the evaluation"):
         run(context, OPTIONS)
     context.close()
 
@@ -418,7 +418,7 @@ def test_the_report_holds_every_promised_field_and_the_text_the_same_figures(pro
     )
     text = brief_text(project)
     assert all(len(line) <= 80 for line in text.splitlines())
-    assert f"{report['prompt']['tokens']}  prompt tokens saved a request" in text
+    assert f"{report['prompt']['tokens']}  prompt tokens saved per request" in text
 
 
 def test_the_answers_of_an_evaluation_are_found_again_and_no_others(project: Project) -> None:

@@ -87,7 +87,7 @@ async def test_a_judge_that_follows_the_place_ties_and_what_it_garbles_counts_ne
         found = await asyncio.to_thread(preferred, project.folder, server.url)
     assert (found.wins, found.ties, found.losses, found.missing) == (0, 5, 0, 1)
     assert (found.flipped.passed, found.flipped.total) == (5, 5)
-    assert "no JSON" in found.fault
+    assert "not JSON" in found.fault
     assert found.agreement is None
 
 
@@ -153,7 +153,7 @@ def test_any_pairs_have_a_rate_or_a_reason(pairs: list[tuple[float, int]]) -> No
 def test_nothing_is_told_where_length_decides_everything_or_nothing_differs() -> None:
     assert "no curve" in length_controlled([1.0] * 20, [float(n) for n in range(20)]).note
     assert "no curve" in length_controlled([0.0] * 10 + [1.0] * 10, [float(n) for n in range(20)]).note
-    assert "same difference" in length_controlled([1.0, 0.0, 0.5], [7.0] * 3).note
+    assert "length difference is the same" in length_controlled([1.0, 0.0, 0.5], [7.0] * 3).note
     assert length_controlled([], []).win_rate is None
     even = length_controlled([0.5] * 8, [float(n) for n in range(8)]).win_rate
     assert even is not None

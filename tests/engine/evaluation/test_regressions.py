@@ -78,7 +78,7 @@ def test_a_stopped_stage_goes_on_where_it_was_and_every_arm_has_answered_every_p
     assert progress[-1].done == progress[-1].total == estimate_evaluation(OPTIONS, 6, ()).units.total
     told = list(dict.fromkeys(event.note for event in progress))  # also before the first unit of each is done
     assert told[-3:] == ["prompted answers (injection probes)", "distilled answers (injection probes)", FROM_BASE]
-    assert "how fast distilled answers" in told
+    assert "speed of distilled" in told
     assert not [event for event in again.events if isinstance(event, AnswerEnded)]  # probes are no answers to rate
     asked = probes(project.questions.all(split="test"), 0)
     stored = {kind: kept_of(kind) for kind in KINDS}
@@ -109,7 +109,7 @@ def test_a_student_that_is_its_base_has_changed_nothing(private_home: Path, base
         assert isinstance(told, dict)
         assert set(told) == {*KINDS, "seconds"}
         shown = " ".join(to_text(build(read_report(project))).split())
-        for words in ("What else changed", "54 general questions", "12 requests for the prompt", "Ordered to break"):
+        for words in ("What else changed", "54 general questions", "12 requests to reveal the prompt", "Told to break"):
             assert words in shown
 
 

@@ -65,8 +65,8 @@ def test_the_report_tells_those_with_the_largest_gaps_and_all_when_asked(private
     assert_shape(data["slices"], [{"by": str, "name": str, "questions": int, "arms": {"distilled": RATE}}])
     assert {each["by"] for each in data["slices"]} == {"topic", "length", "source", "kind", "rule"}
     text = succeed("report", "--slices").out
-    assert "By rule: answers that keep it, %" in text
+    assert "By rule: answers that pass the rule, %" in text
     assert text.count("── Slices") == 1
     brief = succeed("report").out
-    assert "By kind of check: answers that keep all rules of the kind, %" in brief
-    assert "By rule: answers that keep it, %" not in brief, "the rules have a section of their own"
+    assert "By kind of check: answers that pass all rules of the kind, %" in brief
+    assert "By rule: answers that pass the rule, %" not in brief, "the rules have a section of their own"

@@ -148,7 +148,7 @@ def test_strata_keep_the_mixture_of_topics() -> None:
     [
         ([0.5] * 40, [0.5] * 40, "covers 0"),
         ([0.0, 1.0] * 20, [1.0, 0.0] * 20, "covers 0"),
-        ([1.0] * 40, [0.2] * 40, "lowers it"),
+        ([1.0] * 40, [0.2] * 40, "lowers the rate"),
         ([], [], "No question"),
     ],
 )

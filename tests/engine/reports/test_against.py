@@ -23,7 +23,7 @@ def test_every_rule_of_a_comparison_says_what_became_of_it(width: int) -> None:
     base = dataclasses.replace(found, arm="unprompted")
     blocks = tuple(against(dataclasses.replace(evaluation(), comparisons=(base, found))))
     assert [block.caption for block in blocks if isinstance(block, Table)] == [
-        "checkpoint:12:120 against prompted, question by question"
+        "checkpoint:12:120 compared with prompted, question by question"
     ]
     text = to_text(Document("", "", "", "plain", (Section("one", "one", blocks),)), width)
     assert max(cell_width(line) for line in text.splitlines()) <= width

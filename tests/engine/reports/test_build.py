@@ -46,14 +46,14 @@ def table(document: Document, section: str, caption: str) -> Table:
 
 def test_a_loss_that_is_no_divergence_is_not_called_one(project: Project) -> None:
     document = build(read_report(project, compare=1))
-    assert "Validation KL, nats a token" in to_text(document) + to_markdown(document) + to_html(document)
+    assert "Validation KL, nats per token" in to_text(document) + to_markdown(document) + to_html(document)
     for run in project.runs.all():
         for point in run.curve:
             project.runs.add_curve_point(run.id, dataclasses.replace(point, measure="cross-entropy"))
     document = build(read_report(project, compare=1))
     for shown in (to_text(document), to_markdown(document), to_html(document)):
         assert "alidation KL" not in shown
-        assert "cross-entropy at the end" in shown
+        assert "final cross-entropy" in shown
 
 
 def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
@@ -77,9 +77,9 @@ def test_the_two_questions_of_who_opens_it_are_answered_before_anything_else(pro
     answers, figures = blocks(build(read_report(project)), "verdict")
     assert isinstance(answers, Facts)
     assert isinstance(figures, Facts)
-    assert [fact.name for fact in answers.rows] == ["does it work?", "is it of now?", "does it pay?"]
+    assert [fact.name for fact in answers.rows] == ["Does it work?", "Is it current?", "Does it pay?"]
     assert "stale" in answers.rows[1].value
-    assert answers.rows[2].value.endswith("no money is reckoned.")
+    assert answers.rows[2].value.endswith("no costs are calculated.")
     project.settings.write_cost(CostInputs(model="gpt-5", one_time_usd=0.0), None)
     facts = read_report(project)
     assert facts.proof.costs is not None
@@ -108,11 +108,11 @@ def test_the_cost_says_between_what_it_lies_what_it_rests_on_and_what_decides(pr
         costs.result.break_even_days.uncached, costs.result.break_even_days.cached
     ]  # fmt: skip
     assert all(mark.low is not None and mark.low < mark.x for mark in chart.marks)
-    criteria = table(document, "cost", "What speaks for it")
+    criteria = table(document, "cost", "Criteria for distilling")
     assert [row.cells[0] for row in criteria.rows] == ["volume", "length", "stability", "sameness", "horizon"]
-    moves = table(document, "cost", "What moves the savings")
+    moves = table(document, "cost", "What affects the savings")
     assert len(moves.rows) == len(costs.result.sensitivity)
-    origins = {row.cells[0]: row.cells[3] for row in table(document, "cost", "Where the figures").rows}
+    origins = {row.cells[0]: row.cells[3] for row in table(document, "cost", "Sources of the figures").rows}
     assert origins["requests a day"] == "given"
     assert origins["input price"].startswith("listed: genai-prices")
     assert origins["question tokens"] == "measured: evaluation of run 2"
@@ -150,11 +150,11 @@ def test_the_rules_of_a_training_keep_the_words_that_they_had(project: Project) 
 
 def test_two_runs_are_told_apart_by_what_differs(project: Project) -> None:
     document = build(read_report(project, compare=1))
-    differing = {row.cells[0]: row.cells[1:] for row in table(document, "compared", "Where").rows}
+    differing = {row.cells[0]: row.cells[1:] for row in table(document, "compared", "Differences").rows}
     assert differing == {
         "lora rank": ("32", "16"), "lora alpha": ("64", "32"), "learning rate": ("0.0005", "0.0001")
     }  # fmt: skip
-    outcomes = {row.cells[0]: row.cells[1:] for row in table(document, "compared", "What came").rows}
+    outcomes = {row.cells[0]: row.cells[1:] for row in table(document, "compared", "Results").rows}
     assert outcomes["verdict"] == ("pass", "fail", "")
     rules = next(block for block in blocks(document, "compared") if isinstance(block, Intervals))
     assert [row.name.partition("\u2002")[0] for row in rules.rows] == ["1", "2", "3", "4", "every rule"]
@@ -175,7 +175,8 @@ def test_a_difference_between_runs_is_paired_over_their_questions(home: Home) ->
             for answer in better.answered.answers
         )
         better = dataclasses.replace(better, answered=dataclasses.replace(better.answered, answers=kept))
-        rows = {row.cells[0]: row.cells[1:] for row in table(build(better), "compared", "run 1 against run 2").rows}
+        by_rule = table(build(better), "compared", "run 1 compared with run 2")
+        rows = {row.cells[0]: row.cells[1:] for row in by_rule.rows}
         told = compared_json(better)
     assert rows["1\u2002Starts with a risk score"][:3] == ("0 (0 to 0)", "0", "0")
     # 8 questions of one topic: one broken in 3 of 3 samples, one in 3 of 3; two that lean one way are no proof.
@@ -220,7 +221,7 @@ def test_many_slices_are_cut_to_those_with_the_largest_gap(project: Project) -> 
     gaps = [row.measured[1].value - row.measured[2].value for row in topics.rows if row.measured[1] and row.measured[2]]
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[0] > 0
-    assert "The 8 with the largest gap, of 16" in to_text(build(made))
+    assert "The 8 largest gaps of 16" in to_text(build(made))
 
 
 def test_a_run_that_was_an_arm_of_the_same_evaluation_is_compared_within_it(project: Project) -> None:
@@ -235,7 +236,7 @@ def test_a_run_that_was_an_arm_of_the_same_evaluation_is_compared_within_it(proj
     made = dataclasses.replace(facts, proof=dataclasses.replace(facts.proof, evaluation=beside), answered=answered)
     rules = next(block for block in blocks(build(made), "compared") if isinstance(block, Intervals))
     assert all(None not in row.measured for row in rules.rows)
-    rows = {row.cells[0]: row.cells for row in table(build(made), "compared", "run 2 against run 3").rows}
+    rows = {row.cells[0]: row.cells for row in table(build(made), "compared", "run 2 compared with run 3").rows}
     assert rows["1\u2002Starts with a risk score"][5] == "better"
 
 
@@ -259,7 +260,7 @@ def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(pro
     assert [len(exchange.answers) for exchange in exchanges] == [3, 3]
     unprompted, _, student = exchanges[0].answers
     assert len(unprompted.notes) == 1
-    assert re.fullmatch(r"\d of 4 rules broken", unprompted.notes[0]), "nobody asked it for anything"
+    assert re.fullmatch(r"\d of 4 rules failed", unprompted.notes[0]), "nobody asked it for anything"
     assert (student.name, student.kept) == ("distilled", False)
     assert [student.text[span.start : span.end] for span in student.marked] == [
         "A person answers. They look at it today."
@@ -272,10 +273,10 @@ def test_the_worst_held_out_tokens_stand_with_the_rules_that_have_to_do_with_the
     tokens, answers = (table(document, "heldout", caption) for caption in ("Held-out tokens", "Held-out answers"))
     assert len(tokens.rows) == 8
     assert tokens.rows[0].cells[1:] == (
-        "RISK", "RISK", "I", "rule 1 dictates it; rules 1, 2 broken by the student's answer", "7.44",
+        "RISK", "RISK", "I", "required by rule 1; student's answer fails rules 1, 2", "7.44",
     )  # fmt: skip
     assert tokens.rows[0].strong, "the student breaks the very rule that dictates the token"
-    assert "rule 2 broken by it" in tokens.rows[3].cells[4]
+    assert "breaks rule 2" in tokens.rows[3].cells[4]
     assert not tokens.rows[3].strong
     assert answers.rows[0].cells[1:] == ("rule 2", "26", "0.90")
     assert "about" in answers.rows[0].cells[0]
@@ -305,7 +306,7 @@ def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:
     assert names == ["verdict", "rules", "cost", "worst", "training", "provenance"]
     text = to_text(document)
     assert "The answers of this evaluation were not kept." in text
-    assert "The teacher runs on this machine, so no money is reckoned." in text
+    assert "The teacher runs on this machine, so no costs are calculated." in text
     assert "distill-tui estimate --model" in text, "a report is read where there is no pane"
     charts = next(block for block in blocks(document, "training") if isinstance(block, Charts))
     assert len(charts.charts[2].series[0].xs) == 7, "the loss at the evaluations stands in for that of every step"
@@ -332,5 +333,5 @@ def test_what_was_just_measured_ends_with_the_verdict(project: Project) -> None:
     facts = read_report(project)
     document = brief(build(dataclasses.replace(facts, proof=dataclasses.replace(facts.proof, stale=""))))
     assert [section.id for section in document.sections] == ["rules", "verdict"]
-    assert "is it of now?" not in to_text(document)
+    assert "Is it current?" not in to_text(document)
     assert len(to_text(document).splitlines()) < 49

@@ -339,7 +339,7 @@ async def test_the_worst_tokens_take_the_place_of_the_questions_and_give_it_back
         page = text(app)
         assert "differs most from the prompted model" in page
         assert "where the student breaks" not in page
-        assert "rule 1 dictates it; rules 1, 2" in page
+        assert "required by rule 1; student's answer fails rules 1, 2" in page
         assert page.count("‹end›") == 4
         await pilot.press("enter")
         assert "2 of 8 questions" in text(app)
@@ -425,7 +425,7 @@ async def test_the_report_of_the_shown_run_is_written_and_its_place_said(home: H
         await until(pilot, lambda: file.read_text(encoding="utf-8") != "an older one", seconds=60)
     page = file.read_text(encoding="utf-8")
     assert "meridian-desk" in page
-    assert "Run 1: the prompt against the student without it" in page
+    assert "Run 1: the student without the prompt, compared with the prompted model" in page
     with Project.open(folder, home) as project:
         project.delete()
     assert not folder.exists(), "the report goes with the project"
