@@ -252,7 +252,7 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app, "2 of 8 questions where the student breaks")
-        assert "98 % of what the prompt gains is kept" in " ".join(text(app).split())
+        assert "98 % of the prompt's gain is recovered" in " ".join(text(app).split())
         await pilot.press("j")
         assert "▌✗ 3   rule 2" in text(app)
         await pilot.press("k", "enter")
@@ -393,7 +393,7 @@ async def test_the_history_shows_an_older_evaluation_and_comes_back(home: Home, 
         assert "71 % 62–79" in text(app)
         await pilot.press("down", "enter")
         await until(pilot, lambda: "✗ fail" in text(app) and "2 of 8 questions" in text(app))
-        assert "all of it is below 95" in " ".join(text(app).split())
+        assert "is entirely below 95" in " ".join(text(app).split())
         await pilot.press("v")
         assert "├" not in text(app)
         await pilot.press("escape")
