@@ -47,7 +47,7 @@ def held_out(facts: ReportFacts) -> Section | None:
         tokens,
         answers,
     ]
-    return Section("heldout", "Where the student diverges most from the prompted model", tuple(blocks))
+    return Section("heldout", "Where the student diverges most", tuple(blocks))
 
 
 def _token(token: HeldOutToken) -> Row:

@@ -69,7 +69,8 @@ def _facts(facts: Facts) -> Iterator[str]:
         if facts.large:
             yield f"- **{plain(fact.value)}** {plain(fact.name)}{note}"
         else:
-            yield f"- {plain(fact.name)}: {plain(fact.value)}{note}"
+            colon = "" if fact.name.endswith("?") else ":"
+            yield f"- {plain(fact.name)}{colon} {plain(fact.value)}{note}"
 
 
 def _table(table: Table) -> Iterator[str]:
