@@ -90,8 +90,8 @@ def _why(evaluation: Evaluation) -> str:
             few = f"{decided} question{'s are' if decided != 1 else ' is'} too few"
             return f"{few}: at least {MIN_QUESTIONS} are needed. So far, {kept}."
         case "undecided" if evaluation.more_questions:
-            more = counted(evaluation.more_questions, "more question")
-            return f"{kept}, but {bounds} is too wide; about {more} would decide."
+            needed = counted(evaluation.more_questions, "more question")
+            return f"{kept}, but {bounds} is too wide; about {needed} would decide."
         case "undecided":
             return f"{kept}, but {bounds} is too wide; more questions or samples would decide."
 
