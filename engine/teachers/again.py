@@ -1,6 +1,6 @@
-"""Asking the teacher again: which attempts come next, and with the words of the project's last generation.
+"""Asking the teacher again: which attempts come next, with the options of the project's last generation.
 
-Knows nothing of why a person wants another answer.
+Knows nothing of why another answer is wanted.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,11 +9,11 @@ from dataclasses import replace
 from engine.project import Project
 from engine.records.options import GenerateOptions, TeacherSpec
 
-_WARM = 1.0  # at temperature 0 a teacher would say the same again
+_WARM = 1.0  # at temperature 0 the teacher would repeat its answer
 
 
 def options_again(project: Project, question_ids: Iterable[int]) -> GenerateOptions:
-    """One more answer for each of these questions, from the project's teacher, as it was asked the last time."""
+    """Return options for one more answer to each question, otherwise as in the project's last generation."""
     teacher = project.settings.read().teacher
     options = last_options(project, teacher)
     return replace(
@@ -27,9 +27,9 @@ def options_again(project: Project, question_ids: Iterable[int]) -> GenerateOpti
 
 
 def options_for(project: Project, wanted: Mapping[int, int]) -> GenerateOptions:
-    """So many more answers for each of these questions (question id → answers), as the teacher was asked the last time.
+    """Return options for more answers (question id → how many more), otherwise as in the project's last generation.
 
-    Attempts that were made are never made again, whatever the prompt's older versions were answered.
+    Numbering continues after the attempts already made for the current prompt; answers to older versions do not count.
     """
     teacher = project.settings.read().teacher
     first = dict(next_asks(project, teacher, wanted))
@@ -42,7 +42,7 @@ def options_for(project: Project, wanted: Mapping[int, int]) -> GenerateOptions:
 def next_asks(
     project: Project, teacher: TeacherSpec, question_ids: Iterable[int], samples: int = 1
 ) -> tuple[tuple[int, int], ...]:
-    """The next `samples` attempts of this teacher at each of these questions: (question id, attempt)."""
+    """Return this teacher's next `samples` attempts at each of these questions: (question id, attempt)."""
     ids = list(dict.fromkeys(question_ids))
     prompt = project.prompts.current()
     sha256 = prompt.prompt.sha256 if prompt is not None else ""
@@ -51,7 +51,7 @@ def next_asks(
 
 
 def last_options(project: Project, teacher: TeacherSpec) -> GenerateOptions:
-    """How this teacher was asked the last time, or the plain way where it never was."""
+    """Return the options of this teacher's last generation, or the defaults if there was none."""
     for _, options in project.jobs.asked(GenerateOptions):
         if options.teacher == teacher:
             return options

@@ -1,7 +1,7 @@
-"""Assembles one answer from the decoded JSON that a chat completions endpoint sends, and judges whether it is whole.
+"""Assembles one answer from the decoded JSON of a chat completions endpoint, and decides whether it is complete.
 
-Accepts what the protocol says and names everything else: a stream that stops without an end is no answer. Pure: knows
-nothing of sockets or clients; its input is any JSON value, not what a type promises.
+Accepts what the protocol defines and reports everything else: a stream that stops without a finish reason is not an
+answer. Pure: knows nothing of sockets or clients; its input may be any JSON value.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from engine.teachers.faults import EndpointFault, body_fault
 
 LONGEST_ANSWER = 1_000_000  # characters; far above any answer token limit, far below what could fill a disk
 
-_MOST_TOKENS = 1_000_000_000  # of one count; more is no count, and far more does not fit into a database
+_MOST_TOKENS = 1_000_000_000  # per count; a larger number is a mistake, and may not fit into the database
 _PIECES_BACK = 256
 _THINK, _THOUGHT = "<think>", "</think>"
 
@@ -34,14 +34,14 @@ class CountedUsage:
     completion_tokens: int
     cached_tokens: int
     written_tokens: int
-    thinking_tokens: int  # of the completion's
+    thinking_tokens: int  # included in completion_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class WholeAnswer:
-    """An accepted answer. `usage` is None where the server sent none.
+    """An accepted answer. `usage` is None if the server sent none.
 
-    `thinking_tokens` of the completion's were thought and never sent as text; None where nobody says how many.
+    `thinking_tokens` are the completion tokens spent on thinking that was not sent as text; None if unknown.
     """
 
     text: str
@@ -51,7 +51,7 @@ class WholeAnswer:
 
 
 class AnswerReader:
-    """Feed it every event of one stream (or one whole completion), then ask for the `answer`."""
+    """Reader of one answer: `feed` it every event of a stream (or one whole completion), then call `answer`."""
 
     def __init__(self) -> None:
         self._pieces: list[str] = []
@@ -63,7 +63,7 @@ class AnswerReader:
         self._thought = False
 
     def feed(self, event: object) -> str:
-        """Take one event and return the text that it adds. Raises `EndpointFault`."""
+        """Process one event and return the text that it adds. Raises `EndpointFault`."""
         if not isinstance(event, dict):
             raise EndpointFault("not_json", f"An event is a {type(event).__name__}, not an object.")
         if event.get("error"):
@@ -77,30 +77,30 @@ class AnswerReader:
 
     @property
     def usage(self) -> CountedUsage | None:
-        """What was counted so far: it is billed, whether the answer is whole or not."""
+        """The usage reported so far; it is billed whether or not the answer is complete."""
         return self._usage
 
     @property
     def finished(self) -> bool:
-        """Whether the server has said that the answer is at its end."""
+        """Whether the server has sent a finish reason."""
         return self._finish is not None
 
     @property
     def text(self) -> str:
-        """All that has come, thinking included."""
+        """All text received so far, including thinking."""
         return "".join(self._pieces)
 
     @property
     def end_of_text(self) -> str:
-        """The last few pieces together: enough to find a short word that was sent in parts."""
+        """The last pieces joined: enough to find a short string that was split across pieces."""
         return "".join(self._pieces[-_PIECES_BACK:])
 
     def answer(self) -> WholeAnswer:
-        """The whole answer. Raises `EndpointFault` unless it ended well and holds text."""
+        """Return the whole answer. Raises `EndpointFault` unless it finished normally and contains text."""
         if not self._choices_seen:
             raise EndpointFault("no_choices" if self._usage else "cut")
         if self._finish is None:
-            raise EndpointFault("cut", f"{self._characters} characters had come.")
+            raise EndpointFault("cut", f"{self._characters} characters were received.")
         if self._finish in _BROKEN_OFF:
             raise EndpointFault("server", f"finish_reason is {self._finish!r}.")
         finish = _FINISHES.get(self._finish)
@@ -110,8 +110,8 @@ class AnswerReader:
         if not text.strip() and finish != "content_filter":
             raise EndpointFault("no_content", f"finish_reason is {self._finish!r}.",
                                 scope="question" if finish == "length" else "retry")  # fmt: skip
-        # A piece of text carries one token or more, so more pieces than tokens, with neighbours that are equal and
-        # explain the surplus, are pieces that came twice.
+        # Each piece carries at least one token. If there are more pieces than tokens, and repeated neighbours account
+        # for the surplus, pieces were sent twice.
         tokens = self._usage.completion_tokens if self._usage else 0
         if 0 < tokens < len(self._pieces) <= tokens + self._repeats:
             raise EndpointFault("duplicated", f"{len(self._pieces)} pieces for {tokens} tokens.")
@@ -122,14 +122,14 @@ class AnswerReader:
         if not isinstance(choice, dict):
             raise EndpointFault("no_choices", "A choice is not an object.")
         if choice.get("index") not in (0, None):
-            return ""  # one answer was asked for
+            return ""  # only one answer was requested
         part = choice.get("delta") or choice.get("message") or {}
         text = ""
         if isinstance(part, dict):
             text = _text_of(part.get("content"))
             self._thought = self._thought or bool(part.get("reasoning_content") or part.get("reasoning"))
         if text and self._finish is not None:
-            raise EndpointFault("duplicated", "Text came after the answer's end.")
+            raise EndpointFault("duplicated", "Text arrived after the end of the answer.")
         if text:
             self._repeats += bool(self._pieces) and self._pieces[-1] == text
             self._pieces.append(text)
@@ -143,7 +143,7 @@ class AnswerReader:
 
 
 def _text_of(content: object) -> str:
-    """The text of one message or piece. Some servers send parts, and their model's thinking as a part of its own."""
+    """Return the text of a message or delta. Some servers send a list of parts, with thinking as a separate part."""
     if isinstance(content, list):
         texts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
         return "".join(text for text in texts if isinstance(text, str))
@@ -151,7 +151,7 @@ def _text_of(content: object) -> str:
 
 
 def whole_text(text: str) -> str:
-    """Join surrogate pairs that came in two events. Raises `EndpointFault` where a half has no partner."""
+    """Join surrogate pairs that were split across events. Raises `EndpointFault` if half of a pair is missing."""
     try:
         return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
     except UnicodeDecodeError as error:
@@ -159,9 +159,9 @@ def whole_text(text: str) -> str:
 
 
 def without_thinking(text: str) -> str:
-    """The answer alone, where a server sends the thinking that precedes it as text; nothing where it only thought.
+    """Return the answer without a leading thinking block sent as text; empty if there is nothing but thinking.
 
-    Where the model's template has opened the thinking block, only its end stands in the text.
+    If the chat template already opened the thinking block, the text contains only its closing tag.
     """
     thought, closed, answer = text.partition(_THOUGHT)
     opened = text.lstrip().startswith(_THINK)
@@ -177,9 +177,9 @@ def _usage(value: object) -> CountedUsage | None:
     inner = _table(value.get("prompt_tokens_details"))
     cached = _count(inner, "cached_tokens") or _count(value, "cache_read_input_tokens") or 0
     written = _count(inner, "cache_write_tokens") or _count(value, "cache_creation_input_tokens") or 0
-    # Some count what was thought beside the completion, and in the total alone; it is paid for as all of it.
+    # Some servers count thinking only in the total, not in the completion; it is billed like the rest.
     beside = (_count(value, "total_tokens") or 0) - prompt - completion
-    if cached + written > prompt:  # then they are counted beside it, or wrongly: no token is left out of the cost
+    if cached + written > prompt:  # counted separately from the prompt, or wrongly: include every token in the cost
         prompt += cached + written
         beside -= cached + written
     thinking = _count(_table(value.get("completion_tokens_details")), "reasoning_tokens") or 0

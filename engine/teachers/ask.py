@@ -1,6 +1,6 @@
 """One teacher as a plain function from messages to an answer: for trying a prompt and for writing questions.
 
-Knows nothing of projects or stores; nothing that it answers is kept.
+Knows nothing of projects or the store; its answers are not saved.
 """
 
 import asyncio
@@ -31,12 +31,12 @@ def ask(
     on_note: Callable[[str], None] | None = None,
     on_billed: Callable[[Usage], None] | None = None,
 ) -> Callable[[Sequence[Message]], str]:
-    """A function that answers a message list, the last of which is the user's.
+    """Return a function that answers a list of messages ending with the user's.
 
-    A local model is loaded at the first call and kept; calls differ in their seed, so that the same messages may be
-    asked again for another answer. An answer that was cut at `max_tokens` is what `on_cut` makes of it; `on_note` is
-    told why an endpoint is asked again, and after how long, and `on_billed` what it bills for. Calls raise
-    `EndpointError`, `ModelError`, `TeacherError`.
+    A local model is loaded on the first call and kept; each call uses a different seed, so the same messages can give
+    another answer. An answer cut off at `max_tokens` is passed through `on_cut`. `on_note` receives the reason and the
+    delay of each retry, and `on_billed` the usage that the endpoint bills. Calls raise `EndpointError`, `ModelError`,
+    `TeacherError`.
     """
     if spec.kind == "endpoint":
         key = key_for(check_address(spec.base_url), home)
@@ -53,7 +53,7 @@ def ask(
 
 
 class _LocalAnswers:
-    """Answers with the local model; what all messages but the last have in common is read once."""
+    """Answers with the local model; the messages before the last are read once and cached."""
 
     def __init__(
         self,

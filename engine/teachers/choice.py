@@ -1,6 +1,6 @@
-"""Which questions a generation is about: all of its splits, or of every split and topic their share.
+"""Which questions a generation covers: all of its splits, or with a limit, a proportional share of each topic.
 
-Knows nothing of what is asked by name, nor of what is answered.
+Knows nothing of questions requested by id, nor of stored answers.
 """
 
 from typing import TYPE_CHECKING
@@ -13,5 +13,5 @@ if TYPE_CHECKING:
 
 
 def chosen_ids(project: "Project", options: GenerateOptions) -> frozenset[int]:
-    """The questions of the splits, as many as the limit allows; a wider limit later adds others to the same ones."""
+    """Return the ids of the splits' questions, up to the limit; raising the limit later only adds questions."""
     return growing_share(project.questions.groups(options.splits), options.limit)

@@ -1,6 +1,6 @@
-"""In which fields one endpoint takes a request: servers and models differ in a few, and say so when they refuse one.
+"""Which request fields one endpoint accepts: servers and models differ in a few, and name them when they refuse one.
 
-What was learned from a refusal holds for all later requests. Knows nothing of how requests are sent.
+What is learned from a refusal applies to all later requests. Knows nothing of how requests are sent.
 """
 
 from collections.abc import Callable, Sequence
@@ -8,12 +8,12 @@ from urllib.parse import urlsplit
 
 from engine.records.prompt import Message, as_plain
 
-MOST_CHANGES = 3  # of one request: the field of its limit, whether usage is asked for, and whether a temperature is
+MOST_CHANGES = 3  # per request: the name of the limit field, whether usage is requested, whether a temperature is sent
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
 
 
 class Dialect:
-    """Writes requests for one model behind one address. `on_note` is told what cannot be asked for there."""
+    """Writes requests for one model at one address. `on_note` receives a note about an option it does not support."""
 
     def __init__(self, base_url: str, model: str, on_note: Callable[[str], None]) -> None:
         self._model = model
@@ -23,7 +23,7 @@ class Dialect:
         self._takes_temperature = True
 
     def request(self, messages: Sequence[Message], temperature: float, max_tokens: int) -> dict[str, object]:
-        """The body of one request, its answer to be streamed."""
+        """Return the body of one streaming request."""
         body: dict[str, object] = {
             "model": self._model,
             "messages": as_plain(messages),
@@ -37,7 +37,7 @@ class Dialect:
         return body
 
     def learn(self, refusal: str, body: dict[str, object]) -> bool:
-        """True if the refusal names a field of `body`, and the request can be written otherwise."""
+        """Return True if the refusal names a field of `body` and the request can be written differently."""
         if "stream_options" in body and ("stream_options" in refusal or "include_usage" in refusal):
             self._asks_for_usage = False
             return True
@@ -45,10 +45,10 @@ class Dialect:
             if asked in body and asked in refusal and other in refusal:
                 self._limit_field = other
                 return True
-        # Models that think take none. One that is merely out of range is an error: nobody asked for another.
+        # Reasoning models accept none. A temperature that is merely out of range stays an error: it is not replaced.
         if "temperature" in body and "temperature" in refusal and "support" in refusal.casefold():
             if self._takes_temperature:
-                self._on_note(f"{self._model} takes no temperature: it answers at its own.")
+                self._on_note(f"{self._model} does not accept a temperature; it uses its own.")
             self._takes_temperature = False
             return True
         return False

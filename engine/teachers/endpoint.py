@@ -1,8 +1,8 @@
-"""One OpenAI-compatible chat completions endpoint as a teacher: asks, streams, retries, and accepts only whole answers.
+"""One OpenAI-compatible chat completions endpoint as a teacher: streams, retries, and accepts only complete answers.
 
-The client library makes the requests; retries, pacing, limits and the judgement of answers are here, because the
-library ends silently on a cut stream, sleeps inside calls for as long as a server asks and follows redirects with the
-prompt. Knows nothing of questions, budgets or the store.
+The client library makes the requests. Retries, pacing, limits and the validation of answers are here, because the
+library ends silently when a stream is cut, sleeps inside calls for as long as a server asks, and follows redirects with
+the prompt. Knows nothing of questions, budgets or the store.
 """
 
 import asyncio
@@ -35,40 +35,40 @@ from engine.teachers.pacer import Pacer
 from engine.wording import counted
 
 _OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
-_OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works, and answers so
+_OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works; the answer is bad
 _FAULTS = (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError)
-_TOKENS_A_MESSAGE = 4  # role and separators, in every chat template within a token or two
+_TOKENS_A_MESSAGE = 4  # role and separators; within a token or two for every chat template
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointLimits:
-    """When waiting ends. Seconds, bytes and tries."""
+    """Timeouts in seconds, and limits in bytes and tries."""
 
     connect_s: float = 15.0
-    first_byte_s: float = 300.0  # a long prompt on a busy CPU is read for minutes before a word comes
+    first_byte_s: float = 300.0  # reading a long prompt on a busy CPU takes minutes
     stall_s: float = 120.0  # between two pieces of one answer
     total_s: float = 1800.0
-    end_s: float = 10.0  # after an answer's end, for what it counts and the end of the stream
+    end_s: float = 10.0  # after the finish reason, for the usage and the end of the stream
     response_bytes: int = 32_000_000  # an event's JSON is hundreds of times its text
     tries: int = 7
-    empty_tries: int = 2  # of an answer that ended well and is empty: each is billed, and the next is seldom another
-    longest_wait_s: float = 60.0  # where the server asks for none
+    empty_tries: int = 2  # for an empty answer that finished normally: each is billed, and the next is rarely different
+    longest_wait_s: float = 60.0  # if the server does not name a delay
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointAnswer:
-    """An accepted answer. `usage.cost_usd` is 0: prices are not known here."""
+    """An accepted answer. `usage.cost_usd` is 0, because prices are not known here."""
 
     text: str
     finish_reason: FinishReason
     usage: Usage
     seconds: float
     ttft_s: float  # from the request to the first text
-    thinking_tokens: int | None = 0  # of the completion's, thought and never sent; None: nobody says how many
+    thinking_tokens: int | None = 0  # completion tokens spent on thinking that was not sent; None: unknown
 
 
 class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
-    """Use it as an async context manager, from one event loop. `answer` may run many times at once."""
+    """Async context manager for use from one event loop. `answer` may run concurrently."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         on_note: Callable[[str], None] | None = None,
         on_billed: Callable[[Usage], None] | None = None,
     ) -> None:
-        """`on_billed` is told what every try is billed for, whatever came of it: also one that is cancelled."""
+        """`on_billed` receives the billed usage of every try, including failed and cancelled ones."""
         self.base_url = check_address(spec.base_url)
         self.model = spec.model
         self.limits = limits or EndpointLimits()
@@ -95,7 +95,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             timeout=httpx2.Timeout(None, connect=self.limits.connect_s),
             http_client=openai.DefaultAioHttpClient(
                 verify=_trust(),
-                trust_env=not is_loopback(self.base_url),  # whatever proxy it names: a key stays on this machine
+                trust_env=not is_loopback(self.base_url),  # never send a loopback server's key through a proxy
                 follow_redirects=False,
                 event_hooks={"response": [self._guard]},
                 limits=httpx2.Limits(max_connections=max(1, concurrency), max_keepalive_connections=concurrency),
@@ -121,11 +121,11 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         on_delta: Callable[[str], None] | None = None,
         on_retry: Callable[[EndpointFault], None] | None = None,
     ) -> EndpointAnswer:
-        """Ask until a whole answer comes. `on_delta` gets text as it streams; `on_retry` says why it starts anew, and
-        what the try that failed is billed for: what it raises is raised, and nothing is asked again.
+        """Ask until a complete answer arrives. `on_delta` receives text as it streams; `on_retry` receives each failed
+        try with its billed usage. If `on_retry` raises, the error propagates and there is no retry.
 
-        Raises `EndpointFault`: its `scope` is `question` where only this question is hit, `job` where all are, and
-        still `retry` where the last try failed as the first did, as in an outage: that says nothing of the question.
+        Raises `EndpointFault`. Its `scope` is `question` if only this question is affected, `job` if all are, and
+        `retry` if all tries failed for a reason that says nothing about the question, such as an outage.
         """
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception(
@@ -167,7 +167,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         except EndpointFault as named:
             named.usage = self._bill(reader, messages)
             raise
-        except asyncio.CancelledError:  # nobody waits for the rest; what has come is paid for all the same
+        except asyncio.CancelledError:  # what has arrived is billed all the same
             self._bill(reader, messages)
             raise
         except _FAULTS as error:
@@ -177,7 +177,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             fault.usage = self._bill(reader, messages)
             if fault.kind == "key":
                 name = variable_of(self.base_url)
-                told = f"No key was found; set {name}." if self._key == KEYLESS else f"{name} can hold another."
+                told = f"No key was found; set {name}." if self._key == KEYLESS else f"Set {name} to override it."
                 fault.message = f"{fault.message} {told}"
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
@@ -198,13 +198,13 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
     async def _read(
         self, reader: AnswerReader, sent: AsyncGenerator[object, None], on_delta: Callable[[str], None] | None
     ) -> float:
-        """Let the reader have all events; when its first text came, or 0."""
+        """Feed all events to the reader; return the time of the first text, or 0."""
         first_text, guard = 0.0, KeyGuard(self._key)
         try:
             async with asyncio.timeout(self.limits.total_s) as ends, aclosing(sent) as events:
                 async for event in events:
                     text = reader.feed(event)
-                    if reader.finished:  # what it counts may follow, or nothing, from a server that never closes
+                    if reader.finished:  # usage may follow, or nothing if the server never closes the stream
                         by = asyncio.get_running_loop().time() + self.limits.end_s
                         ends.reschedule(min(ends.when() or by, by))
                     if text:
@@ -222,7 +222,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
     async def _events(
         self, messages: Sequence[Message], temperature: float, max_tokens: int
     ) -> AsyncGenerator[object, None]:
-        """The decoded JSON of every event, or of the one body that a server without streaming sends."""
+        """Yield the decoded JSON of every event, or of the single body if the server does not stream."""
         stream = await self._open(messages, temperature, max_tokens)
         async with stream:
             kind = stream.response.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -246,8 +246,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             body = self._dialect.request(messages, temperature, max_tokens)
             try:
                 async with asyncio.timeout(self.limits.first_byte_s):
-                    # Events are taken as plain JSON: the library's models are built without validation, so their
-                    # declared types would promise what a server need not keep.
+                    # Events are read as plain JSON: the library builds its models without validation, so their
+                    # declared types would promise more than a server guarantees.
                     return await self._client.post(
                         "/chat/completions",
                         cast_to=object,
@@ -257,7 +257,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                         stream_cls=openai.AsyncStream[object],
                     )
             except TimeoutError as error:
-                raise EndpointFault("stalled", f"No answer began in {self.limits.first_byte_s:.0f} s.") from error
+                raise EndpointFault("stalled", f"No answer started within {self.limits.first_byte_s:.0f} s.") from error
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
                 if not (changes_left and self._dialect.learn(str(error.body or error.message), body)):
                     raise
@@ -266,19 +266,19 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
     async def _guard(self, response: httpx2.Response) -> None:
         encoding = response.headers.get("content-encoding", "identity").lower()
         if encoding != "identity":
-            # A compressed body is bounded by nothing that arrives.
+            # A byte limit on what arrives does not bound a compressed body.
             raise EndpointFault(
-                "refused", f"The body is compressed ({encoding}) though that was declined.", scope="job"
+                "refused", f"The body is compressed ({encoding}) although compression was declined.", scope="job"
             )
         if isinstance(response.stream, httpx2.AsyncByteStream):
             response.stream = _GuardedStream(response.stream, self.limits)
 
     def _bill(self, reader: AnswerReader, messages: Sequence[Message]) -> Usage | None:
-        """Of a try without an answer: what has come is paid for, though a server tells what it counts at the end alone.
+        """Bill a try without an answer: what arrived is paid for, even if the server never sent its usage.
 
-        None where nothing has come.
+        Return None if nothing arrived.
         """
-        text = reader.text.encode(errors="replace").decode()  # it may hold half a character
+        text = reader.text.encode(errors="replace").decode()  # may contain half a character
         if not (reader.usage or text):
             return None
         usage = self._usage(reader.usage, text, messages)
@@ -312,7 +312,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
 
 
 class _GuardedStream(httpx2.AsyncByteStream):
-    """The bytes of a response, as long as they keep coming and do not outgrow the limit."""
+    """The bytes of a response, with a limit on the time between chunks and on the total size."""
 
     def __init__(self, stream: httpx2.AsyncByteStream, limits: EndpointLimits) -> None:
         self._stream = stream
@@ -328,7 +328,7 @@ class _GuardedStream(httpx2.AsyncByteStream):
             except StopAsyncIteration:
                 return
             except TimeoutError as error:
-                raise EndpointFault("stalled", f"Nothing came for {self._limits.stall_s:.0f} s.") from error
+                raise EndpointFault("stalled", f"Nothing was received for {self._limits.stall_s:.0f} s.") from error
             received += len(chunk)
             if received > self._limits.response_bytes:
                 raise EndpointFault("too_long", f"More than {self._limits.response_bytes:,} bytes.")
@@ -340,10 +340,10 @@ class _GuardedStream(httpx2.AsyncByteStream):
 
 @lru_cache(maxsize=1)
 def _trust() -> ssl.SSLContext:
-    # Reading the certificates takes longer than a request.
+    # Loading the certificates takes longer than a request.
     return httpx2.create_ssl_context()
 
 
 def count_messages(messages: Sequence[Message], model: str) -> int:
-    """Tokens of a message list by the model's tokenizer, as near as a template that is not known allows."""
+    """Return the tokens of a message list by the model's tokenizer; approximate, since its template is unknown."""
     return sum(count_tokens(message.content, model).tokens + _TOKENS_A_MESSAGE for message in messages)

@@ -1,7 +1,7 @@
-"""Every way in which an endpoint fails to answer, by name, with what follows from it.
+"""Every way in which an endpoint fails to answer, by name, with its scope and advice.
 
-Turns whatever the client library, the socket or the body shows into one `EndpointFault`. Knows nothing of how
-requests are sent, and repeats no key: server text is redacted before it becomes part of a message.
+Turns any error of the client library, the socket or the body into one `EndpointFault`. Knows nothing of how requests
+are sent, and never reveals a key: server text is redacted before it becomes part of a message.
 """
 
 import errno
@@ -45,47 +45,47 @@ _SCOPES: dict[FaultKind, FaultScope] = {
 
 _TEXTS: dict[FaultKind, tuple[str, str]] = {
     "cut": ("The answer was cut off.", "The stream ended without saying that the answer is finished."),
-    "html": ("The server sent a web page instead of an answer.", "Check the base URL: it most often ends in /v1."),
+    "html": ("The server sent a web page instead of an answer.", "Check the base URL: it usually ends in /v1."),
     "not_json": ("The server sent something that is not JSON.", "Check the base URL and the server's log."),
     "error_body": ("The server reported an error instead of an answer.", "See the server's own message."),
-    "no_choices": ("The server answered without any choice.", "Check the server's log."),
+    "no_choices": ("The server's response contains no choices.", "Check the server's log."),
     "no_content": ("The answer is empty.", "Raise the answer token limit if the model thinks before it answers."),
     "bad_text": ("The answer is not valid text.", "The server sent broken UTF-8 or half a character."),
     "duplicated": ("The server sent parts of the answer twice.", "Check for a proxy that replays chunks."),
-    "unknown_finish": ("The answer ended for a reason that is not text.", "Choose a model that answers in plain text."),
+    "unknown_finish": ("The answer has an unknown finish reason.", "Choose a model that answers in plain text."),
     "stalled": ("The server stopped in the middle of an answer.", "Lower --concurrency if the server is overloaded."),
     "too_slow": ("The answer took too long.", "Lower --concurrency or the answer token limit."),
-    "too_long": ("The answer is far longer than was asked for.", "The server ignores the answer token limit."),
+    "too_long": ("The answer is far longer than requested.", "The server ignores the answer token limit."),
     "broken": ("The connection broke.", "Check the network and the server's log."),
-    "unreachable": ("The endpoint cannot be reached.", "Check that the server runs, and the base URL."),
+    "unreachable": ("The endpoint cannot be reached.", "Check the base URL, and that the server is running."),
     "certificate": ("The endpoint's certificate is not trusted.", "Check the address; http is for loopback only."),
     "no_tls": ("The endpoint does not speak https.", "Check the address and its port; http is for loopback only."),
     "redirect": ("The endpoint redirects elsewhere.", "Give the final address: distill-tui generate --base-url URL"),
     "rate_limited": ("The endpoint asks for fewer requests.", "Lower --concurrency, or resume later."),
     "server": ("The server failed.", "See the server's log, or resume later."),
-    "key": ("The endpoint refuses the key.", "Set a valid key for this host, then resume the job."),
+    "key": ("The endpoint rejected the key.", "Set a valid key for this host, then resume the job."),
     "quota": ("The account's quota is used up.", "Add credit at the provider, then resume the job."),
-    "context": ("The prompt and the question do not fit into the model's context.", "Shorten it or change the model."),
+    "context": ("The prompt and the question do not fit into the model's context.", "Shorten one or change the model."),
     "content_filter": ("The provider's content filter refused the question.", "Reword or remove this question."),
     "refused": ("The server refused the request.", "See the server's own message."),
     "not_found": (
-        "The model or the address is not there.",
-        "Give the right ones: distill-tui generate --model MODEL --base-url URL",
+        "The model or the address was not found.",
+        "Correct them: distill-tui generate --model MODEL --base-url URL",
     ),
 }
 
 _CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context window", "available context",
                   "context size", "too many tokens", "prompt is too long")  # fmt: skip
 _FILTER_WORDS = ("content_filter", "content_policy", "content policy", "requires moderation", "was flagged")
-_LONGEST_DETAIL = 400  # characters of a server's own words that are worth showing
-_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")  # what OpenSSL calls plain text
-_LONGEST_WAIT_S = 600.0  # that a server may ask for; whether a job waits for longer, a person decides
+_LONGEST_DETAIL = 400  # characters of a server's message that are worth showing
+_NO_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG")  # OpenSSL's reasons for plain text
+_LONGEST_WAIT_S = 600.0  # that a server may ask for; a longer wait is for a person to decide
 
 
 class EndpointFault(EndpointError):
-    """One named failure. `scope` says who is hit by it: this try, this question, or the whole job.
+    """One named failure. `scope` says what is affected: this try, this question, or the whole job.
 
-    `usage` is what this try is billed for, counted here where the server does not tell; None where nothing came.
+    `usage` is what this try is billed for, counted here if the server does not report it; None if nothing arrived.
     """
 
     def __init__(
@@ -98,7 +98,7 @@ class EndpointFault(EndpointError):
         usage: Usage | None = None,
     ) -> None:
         title, advice = _TEXTS[kind]
-        told = redact(detail)[:_LONGEST_DETAIL].rstrip()  # a server's words may end as no sentence does
+        told = redact(detail)[:_LONGEST_DETAIL].rstrip()  # a server's message may lack a final full stop
         super().__init__(title, told if not told or told[-1] in ".!?…" else f"{told}.", advice)
         self.kind = kind
         self.scope: FaultScope = scope or _SCOPES.get(kind, "retry")
@@ -107,7 +107,7 @@ class EndpointFault(EndpointError):
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:
-    """The error and everything that caused it, outermost first."""
+    """Yield the error and everything that caused it, outermost first."""
     seen: set[int] = set()
     current: BaseException | None = error
     while current is not None and id(current) not in seen:
@@ -117,7 +117,7 @@ def chain_of(error: BaseException) -> Iterator[BaseException]:
 
 
 def fault_of(error: BaseException) -> EndpointFault | None:
-    """The named fault behind an exception of the client, the socket or a parser; None for a stranger's."""
+    """Return the named fault behind an exception of the client, the socket or a parser; None for any other."""
     for link in chain_of(error):
         if isinstance(link, EndpointFault):
             return link
@@ -129,13 +129,13 @@ def fault_of(error: BaseException) -> EndpointFault | None:
         return body_fault(error.body if error.body is not None else error.message)
     if isinstance(error, UnicodeError):
         return EndpointFault("bad_text", str(error))
-    if isinstance(error, ValueError | RecursionError):  # a plain ValueError: a number of thousands of digits
+    if isinstance(error, ValueError | RecursionError):  # a plain ValueError: a number with thousands of digits
         return EndpointFault("not_json", str(error))
     return None
 
 
 def body_fault(body: object) -> EndpointFault:
-    """The fault that an error object tells, wherever it stood: in a refusal's body or inside a 200."""
+    """Return the fault that an error object describes, from the body of a refusal or of a 200 response."""
     code, message = _code_and_message(body)
     return EndpointFault(_kind_by_words(code, message) or "error_body", message)
 
@@ -147,7 +147,7 @@ def _status_fault(error: openai.APIStatusError) -> EndpointFault:
     kind = _kind_by_words(code, message)
     if 300 <= status < 400:
         return EndpointFault("redirect", f"HTTP {status} to {error.response.headers.get('location', 'nowhere')}.")
-    if status in (401, 403):  # some tell so of a question that their moderation has flagged
+    if status in (401, 403):  # some servers also send these for a question that their moderation flagged
         return EndpointFault("content_filter" if kind == "content_filter" else "key", detail)
     if status == 402:
         return EndpointFault("quota", detail)
@@ -193,7 +193,7 @@ def _connection_fault(error: BaseException) -> EndpointFault:
         return EndpointFault("certificate", detail)
     if any(getattr(link, "reason", None) in _NO_TLS for link in links):
         return EndpointFault("no_tls", detail)
-    if any(isinstance(link, ssl.SSLError) for link in links):  # which the client takes for a timeout
+    if any(isinstance(link, ssl.SSLError) for link in links):  # the client reports these as timeouts
         return EndpointFault("broken", detail)
     if any(isinstance(link, ConnectionRefusedError | socket.gaierror) for link in links) or any(
         isinstance(link, OSError) and link.errno in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH)
@@ -204,12 +204,12 @@ def _connection_fault(error: BaseException) -> EndpointFault:
            for link in links):  # fmt: skip
         return EndpointFault("broken", detail)
     if any(isinstance(link, TimeoutError | openai.APITimeoutError) for link in links):
-        return EndpointFault("unreachable", f"No connection in time. {detail}")
+        return EndpointFault("unreachable", f"The connection timed out. {detail}")
     return EndpointFault("broken", detail)
 
 
 def _code_and_message(body: object) -> tuple[str, str]:
-    """(code, message) of the several shapes in which servers put an error; both may be empty."""
+    """Return (code, message) of an error in any of the shapes that servers use; both may be empty."""
     if isinstance(body, dict):
         inner = body.get("error", body)
         if isinstance(inner, dict):
@@ -221,8 +221,9 @@ def _code_and_message(body: object) -> tuple[str, str]:
 
 
 def retry_after_s(headers: object) -> float | None:
-    """Seconds that a `retry-after-ms` or `retry-after` header asks for (a number or a date); None without one, and for
-    what is no time.
+    """Return the seconds that a `retry-after-ms` or `retry-after` header (a number or a date) asks for.
+
+    None if there is no such header or it is not a time.
     """
     get = getattr(headers, "get", None)
     if get is None:

@@ -1,4 +1,4 @@
-"""Generation from an endpoint: many requests in flight, each answer stored once, nothing stored ever asked again.
+"""Generation from an endpoint: many requests in flight, each answer stored once, no stored answer requested again.
 
 Knows nothing of HTTP or SQL: the endpoint teacher asks, the recorder stores, the plan says what is left.
 """
@@ -20,12 +20,12 @@ from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import GROUP_S, Recorder
 from engine.teachers.streak import Streak
 
-GRACE_S = 20.0  # how long a stop waits for answers that are being paid for
+GRACE_S = 20.0  # how long a stop waits for answers that are already paid for
 
 
 @dataclass(slots=True)
 class _Flight:
-    """One ask that is being answered."""
+    """One ask in flight."""
 
     ask: Ask
     held_usd: float
@@ -48,7 +48,7 @@ class EndpointGeneration:
         *,
         has_answered: bool,
     ) -> None:
-        """`has_answered`: this teacher has answered others of the prompt before."""
+        """`has_answered`: this teacher has already answered other questions with this prompt."""
         self._context = context
         self._options = options
         self._prompt = prompt
@@ -61,13 +61,13 @@ class EndpointGeneration:
         self._prompt_tokens = count_messages(prompt.messages, options.teacher.model)
         self._warm = False
         self._streak = Streak()
-        if has_answered:  # yet what is asked now may be new to it: ten refusals still say something of the endpoint
+        if has_answered:  # but these questions may be new to it: ten refusals still say something about the endpoint
             self._streak.answered()
         self._budget_spent = False
         self._fatal: EndpointFault | None = None
 
     async def run(self) -> None:
-        """Ask until nothing is left. Raises `EndpointFault` where no question can be answered, `JobStopped`."""
+        """Ask until nothing is left. Raises `EndpointFault` if no question can be answered, `JobStopped`."""
         teacher = EndpointTeacher(
             self._options.teacher,
             self._key,
@@ -79,7 +79,7 @@ class EndpointGeneration:
                 while not (self._plan.exhausted or self._budget_spent or self._fatal):
                     holding = self._context.stop_requested or self._context.pause_requested
                     if holding:
-                        # Answers in flight are paid for: they are taken before the job rests.
+                        # Answers in flight are paid for: wait for them before the job pauses or stops.
                         await self._land(GRACE_S)
                     if not holding or not self._flights or self._context.stop_requested:
                         await self._checkpoint(landed=holding)
@@ -89,7 +89,7 @@ class EndpointGeneration:
                         self._recorder.flush_if_due()
                 await self._land(GRACE_S)
             finally:
-                # Cancelled requests keep their record of being in flight: they may have been paid for.
+                # Cancelled requests stay recorded as in flight: they may have been billed.
                 for task in self._flights:
                     task.cancel()
                 await asyncio.gather(*self._flights, return_exceptions=True)
@@ -105,12 +105,12 @@ class EndpointGeneration:
         try:
             self._context.checkpoint()
         except JobStopped:
-            if not landed:  # the wish came after the last look at it
+            if not landed:  # the stop was requested after the last check
                 await self._land(GRACE_S)
             raise
 
     def _launch(self, teacher: EndpointTeacher) -> None:
-        # The first request goes alone: it proves the key, and leaves the prompt in the provider's cache for the rest.
+        # The first request goes alone: it checks the key and puts the prompt into the provider's cache for the rest.
         slots = (self._options.concurrency if self._warm else 1) - len(self._flights)
         flights: list[_Flight] = []
         asks = self._plan.take(max(0, slots))
@@ -119,7 +119,7 @@ class EndpointGeneration:
             worst = self._budget.worst_usd(tokens, self._options.max_answer_tokens)
             if not self._budget.hold(worst):
                 self._plan.put_back(asks[at:])
-                # Answers in flight may turn out cheaper than the worst; only with none of them is it over.
+                # Answers in flight may cost less than was reserved; the budget is spent only once none are left.
                 self._budget_spent = not self._flights and not flights
                 break
             flights.append(_Flight(ask, worst, f"{ask.question.id}.{ask.attempt}.1"))
@@ -135,7 +135,7 @@ class EndpointGeneration:
             self._recorder.asked_again(flight.stream, fault.kind, f"{fault.title} {fault.message}".strip())
             cost = self._book(fault)
             self._budget.settle(0.0, cost)
-            if cost and not self._budget.hold(0.0):  # beside what is set aside for this very request
+            if cost and not self._budget.hold(0.0):  # on top of what is reserved for this request
                 raise self._budget.spent_error()
             flight.tries += 1
             flight.stream = f"{flight.ask.question.id}.{flight.ask.attempt}.{flight.tries}"
@@ -157,7 +157,7 @@ class EndpointGeneration:
             self._settle(self._flights.pop(task), task.result)
 
     async def _land(self, seconds: float) -> None:
-        """Take what is in flight, for at most `seconds`, and store it."""
+        """Wait at most `seconds` for the answers in flight, and store them."""
         deadline = asyncio.get_running_loop().time() + seconds
         while self._flights and (left := deadline - asyncio.get_running_loop().time()) > 0:
             await self._take_landed(min(left, GROUP_S))
@@ -171,7 +171,7 @@ class EndpointGeneration:
             self._budget.settle(flight.held_usd, self._book(fault))
             self._fail(flight, fault)
             return
-        except BudgetError:  # it may be asked again only if what is in flight turns out cheaper
+        except BudgetError:  # it can be asked again only if the requests in flight cost less than was reserved
             self._budget.settle(flight.held_usd, 0.0)
             self._context.project.examples.clear_in_flight([self._key_of(flight.ask)])
             self._plan.put_back([flight.ask])
@@ -194,7 +194,7 @@ class EndpointGeneration:
         self._recorder.answered(flight.stream, flight.ask, example)
 
     def _book(self, fault: EndpointFault) -> float:
-        """Keep what a try that failed is billed for, at once; returns its cost in USD."""
+        """Record at once what a failed try is billed for; return its cost in USD."""
         if fault.usage is None:
             return 0.0
         usage = replace(fault.usage, cost_usd=self._budget.cost_usd(fault.usage))

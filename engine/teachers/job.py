@@ -1,7 +1,7 @@
-"""The generate stage as a job: finds out what is left to ask, and lets the teacher answer it.
+"""The generate stage as a job: determines what is left to ask, and has the teacher answer it.
 
-A generation is idempotent: started again with the same options it asks only for what is not stored. One that may ask
-for the same as another that is under way waits for it.
+A generation is idempotent: started again with the same options, it asks only for what is not stored. It waits for any
+running generation that may ask for the same answers.
 """
 
 import asyncio
@@ -29,10 +29,10 @@ from engine.wording import counted
 
 
 def run(context: JobContext, options: GenerateOptions) -> None:
-    """Answer the questions of the chosen splits, or those that are asked for by name.
+    """Answer the questions of the chosen splits, or those requested by id.
 
-    Raises `UsageError` without a prompt or questions, `EndpointError` where the endpoint answers none, `ModelError`
-    for the local model, `BudgetError` where a budget cannot be kept, `JobStopped`.
+    Raises `UsageError` without a prompt or questions, `EndpointError` if the endpoint answers none, `ModelError` for
+    the local model, `BudgetError` if a budget cannot be enforced, `JobStopped`.
     """
     with context.take_turn("answers", "asks for the same answers", _meets(context, options)):
         _generate(context, options)
@@ -51,7 +51,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
     stored = _stored(answers, rules, by_id)
     asks = [Ask(by_id[question_id], attempt) for question_id, attempt in options.asks if question_id in by_id]
     plan = Plan(questions, options.samples, stored, stop_when_accepted=options.stop_when_accepted, asks=asks)
-    spent_usd = context.work.cost_usd  # not that of the answers: some may be another job's, others removed since
+    spent_usd = context.work.cost_usd  # not the stored answers' cost: other jobs made some, others have been removed
     recorder = Recorder(context, plan, rules, options.max_cost_usd, spent_usd)
     recorder.progress("preparing")
     if options.teacher.kind == "endpoint":
@@ -63,16 +63,16 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         counts = ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in recorder.failures.most_common())
         words = f"{counted(recorder.failures.total(), 'question')} could not be answered ({counts})."
         if not recorder.stored and not stored:
-            raise TeacherError("No question was answered.", words, "See the notes of this job.")
-        # Who names the questions knows best how they are asked again: all of them would be another generation.
-        context.emit(Note(words if options.asks else f"{words} Generate again to try them anew."))
+            raise TeacherError("No question was answered.", words, "See this job's log.")
+        # No hint if questions were requested by id: a plain `generate` would ask all questions, not just those.
+        context.emit(Note(words if options.asks else f"{words} Generate again to retry them."))
     if recorder.stored or context.work.answers:
         context.keep_timing("generate")
         renew_outcome(project)
 
 
 def _meets(context: JobContext, options: GenerateOptions) -> Callable[[int], bool]:
-    """Whether the job of a number may ask for the same: nobody can tell of one of several stages."""
+    """Return a test of whether a job (by id) may ask for the same answers; a job of several stages always may."""
 
     @cache
     def meets(job_id: int) -> bool:
@@ -100,7 +100,7 @@ def _ask_endpoint(
     left_over = context.project.examples.in_flight(keys)
     if left_over:
         lost = counted(left_over, "answer")
-        context.emit(Note(f"In flight when a generation was killed: {lost}. At most that is paid for twice."))
+        context.emit(Note(f"In flight when a generation was killed: {lost}. At most these are paid for twice."))
     generation = EndpointGeneration(context, options, prompt, plan, recorder, budget, key, has_answered=has_answered)
     asyncio.run(generation.run())
 
@@ -124,23 +124,25 @@ def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, pl
 
 
 def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:
-    """The questions that a generation is about. Raises `UsageError` where there are none."""
+    """Return the questions that a generation covers. Raises `UsageError` if there are none."""
     if options.asks:
         wanted = {question_id for question_id, _ in options.asks}
         named = tuple(question for question in project.questions.all() if question.id in wanted)
         if not named:
-            raise UsageError("The questions are gone.", "All that were asked again were removed.", "Ask others.")
+            raise UsageError(
+                "The questions no longer exist.", "All requested questions were removed.", "Choose other questions."
+            )
         return named
     chosen = chosen_ids(project, options)
     if not chosen:
-        title, every = "There is no question to answer.", project.questions.all()
+        title, every = "There are no questions to answer.", project.questions.all()
         if not every:
             raise UsageError(title, "The project has none.", "Run: distill-tui questions import FILE")
         if unsplit := sum(question.split is None for question in every):
             raise UsageError(
                 title, f"Without a split: {counted(unsplit, 'question')}.", "Run: distill-tui questions split"
             )
-        message = f"None of the {len(every)} is in the split {' or '.join(options.splits)}."
+        message = f"None of the {len(every)} questions is in the split {' or '.join(options.splits)}."
         raise UsageError(title, message, "Name another split, or import more: distill-tui questions import FILE")
     splits = dict.fromkeys(options.splits)
     return tuple(question for split in splits for question in project.questions.all(split) if question.id in chosen)
@@ -149,7 +151,7 @@ def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, 
 def _stored(
     answers: Sequence[CuratedExample], rules: tuple[Rule, ...], questions: Mapping[int, Question]
 ) -> dict[tuple[int, int], bool]:
-    """(question id, attempt) → the answer of this teacher that is stored will do."""
+    """Return (question id, attempt) → whether the stored answer of this teacher is acceptable."""
     return {
         (key.question_id, key.attempt): _will_do(curated, rules, questions[key.question_id])
         for curated in answers
@@ -158,7 +160,7 @@ def _stored(
 
 
 def _will_do(curated: CuratedExample, rules: tuple[Rule, ...], question: Question) -> bool:
-    """A person's decision counts; else an answer that ended by itself and keeps the rules as they are now."""
+    """Whether a person accepted it, or, without a person's decision, it finished and passes the current rules."""
     if curated.by_person:
         return curated.accepted
     example = curated.example

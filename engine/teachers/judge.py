@@ -1,4 +1,4 @@
-"""Puts many requests to a judge's endpoint, some at a time. Knows nothing of what is asked or of the store."""
+"""Sends many requests to a judge's endpoint, in groups. Knows nothing of what is asked or of the store."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -25,12 +25,12 @@ def ask_judge(
     *,
     has_answered: bool,
 ) -> None:
-    """Ask every request at temperature 0: `take` gets its place and the reply, `refuse` its place and why none came.
+    """Send every request at temperature 0. `take` receives its index and the reply, `refuse` its index and the reason.
 
-    `on_note` is told of every try that failed, `ledger` what each is billed for. `has_answered`: other requests,
-    before. Stops before the next group where `interrupted` says so: what is in flight is paid for, and is taken. Raises
-    EndpointError where nothing can be asked at all, and after ten refusals in a row that are not about what was asked,
-    and BudgetError where the ledger's limit is reached; what was answered until then was taken.
+    `on_note` receives a note about every failed try, `ledger` the bill of each. `has_answered`: whether the judge
+    answered other requests before. Stops before the next group if `interrupted` returns True; requests in flight are
+    paid for, so their replies are still taken. Raises EndpointError if nothing can be asked, or after ten refusals in
+    a row that do not concern a single request, and BudgetError at the ledger's limit; earlier replies are kept.
     """
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
     from engine.teachers.faults import EndpointFault

@@ -1,7 +1,7 @@
-"""What a judge says to requests, each asked once: its word is kept under the request's own hash, whoever asks for it.
+"""A judge's verdicts, each requested once and stored under the hash of its request, for every stage to reuse.
 
-A hash holds all that the judge is told, and a judge is asked at temperature 0: which run or stage an answer comes from,
-its word does not depend on. A reply that cannot be read is no word, and is asked for again the next time.
+The hash covers everything that the judge is shown, and a judge is asked at temperature 0: a verdict does not depend on
+the run or stage that an answer comes from. A reply that cannot be read gives no verdict and is requested again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -15,12 +15,12 @@ from engine.store.judgements import Said
 from engine.teachers.judge import CONCURRENCY, ask_judge
 from engine.teachers.ledger import Ledger
 
-KEPT, BROKEN = "kept", "broken"  # in a word, what is said by a rubric
+KEPT, BROKEN = "kept", "broken"  # the stored verdicts on a rubric
 
 
 class Asking:
-    """Requests to one judge. `said`: its words by the request's hash; `missing`: what it was not asked yet; `faults`:
-    why no word came to those that were asked now.
+    """Requests to one judge. `said`: its verdicts by request hash; `missing`: requests without a verdict; `faults`: why
+    the requests sent now got no verdict.
     """
 
     def __init__(
@@ -31,7 +31,7 @@ class Asking:
         context: JobContext | None = None,
         limit_usd: float | None = None,
     ) -> None:
-        """`context`: of the job that pays for it, where one does, and `limit_usd` what it may pay at most."""
+        """`context`: the job that pays, if any; `limit_usd`: the most that it may pay."""
         self._project, self._judge = project, judge
         self._context, self._limit_usd = context, limit_usd
         self.said: dict[str, Said] = project.judgements.of(judge.name)
@@ -45,9 +45,9 @@ class Asking:
         interrupted: Callable[[], bool] = lambda: False,
         on_note: Callable[[str], None] | None = None,
     ) -> None:
-        """Ask for every word that is missing; what came is kept, whatever happens. `read` makes a word of a reply, or
-        raises UnreadableVerdictError; `on_note` is told of every try that failed. Raises EndpointError where nothing
-        can be asked, BudgetError where that would cost too much.
+        """Request every missing verdict; received verdicts are stored even on failure. `read` turns a reply into a
+        verdict or raises UnreadableVerdictError; `on_note` receives a note about every failed try. Raises EndpointError
+        if nothing can be asked, BudgetError if that would cost too much.
         """
         ledger = Ledger(self._project, self._judge, self._context, self._limit_usd)
         keys, waiting = list(self.missing), list[tuple[str, Said]]()
@@ -81,6 +81,6 @@ class Asking:
 
 
 def rubric_word(reply: str) -> Said:
-    """Whether the answer keeps the rubric, in a word, and the reason. Raises UnreadableVerdictError."""
+    """Return the verdict on a rubric (KEPT or BROKEN) and the reason. Raises UnreadableVerdictError."""
     passed, reason = read_rubric_verdict(reply)
     return KEPT if passed else BROKEN, reason

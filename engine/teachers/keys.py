@@ -1,6 +1,6 @@
-"""API keys: found by the endpoint's host, sent to that host alone, never written into a project, a log or an error.
+"""API keys: found by the endpoint's host, sent only to that host, never written to a project, a log or an error.
 
-A key is looked for in this order: the environment variable named for the host (DISTILL_TUI_API_KEY_<HOST>, with
+A key is looked up in this order: the environment variable named after the host (DISTILL_TUI_API_KEY_<HOST>, with
 everything but letters and digits as `_`); OPENAI_API_KEY, for api.openai.com and for the host of OPENAI_BASE_URL;
 the system's keyring; the key file of this host. Loopback servers need none.
 """
@@ -19,13 +19,13 @@ from engine.redact import register_secret
 
 _SERVICE = "distill-tui"
 _OPENAI_HOST = "api.openai.com"
-KEYLESS = "no-key-needed"  # what the client library must be given for a loopback server without one
+KEYLESS = "no-key-needed"  # the client library needs some key, even for a loopback server without one
 
 
 def check_address(base_url: str) -> str:
-    """The endpoint's address without a trailing slash.
+    """Return the endpoint's address without a trailing slash.
 
-    Raises `UsageError` for anything but https, or http on loopback, and for addresses that carry a password.
+    Raises `UsageError` for anything but https, or http on loopback, and for addresses that contain a password.
     """
     example = "Write it as https://host/v1, or http://127.0.0.1:8000/v1 for a server on this machine."
     try:
@@ -38,17 +38,17 @@ def check_address(base_url: str) -> str:
         raise UsageError("The base URL is not a web address.", told, example)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
-            "The base URL carries more than an address.", f"Host {host}.", f"Keys do not go there. {example}"
+            "The base URL contains more than an address.", f"Host {host}.", f"Do not put keys in it. {example}"
         )
     if parts.scheme == "http" and not is_loopback(base_url):
         raise UsageError(
-            "The base URL is not encrypted.", f"{host} would get the prompt and the key in clear.", example
+            "The base URL is not encrypted.", f"The prompt and the key would reach {host} unencrypted.", example
         )
     return base_url.strip().rstrip("/")
 
 
 def is_loopback(base_url: str) -> bool:
-    """The address is this machine: localhost, 127.0.0.0/8 or ::1."""
+    """Whether the address is this machine: localhost, 127.0.0.0/8 or ::1."""
     host = urlsplit(base_url).hostname or ""
     if host == "localhost":
         return True
@@ -59,33 +59,33 @@ def is_loopback(base_url: str) -> bool:
 
 
 def host_of(base_url: str) -> str:
-    """What a key is bound to: the host, with its port where one is given."""
+    """Return what a key is bound to: the host, with its port if one is given."""
     parts = urlsplit(base_url)
     return f"{parts.hostname}:{parts.port}" if parts.port else parts.hostname or ""
 
 
 def variable_of(base_url: str) -> str:
-    """The environment variable that holds this host's key, such as DISTILL_TUI_API_KEY_API_EXAMPLE_COM."""
+    """Return the environment variable for this host's key, such as DISTILL_TUI_API_KEY_API_EXAMPLE_COM."""
     return "DISTILL_TUI_API_KEY_" + re.sub(r"[^A-Z0-9]", "_", host_of(base_url).upper())
 
 
 def bind_variable(base_url: str, name: str) -> None:
-    """Let the variable `name` hold this host's key, for this process and the jobs that it starts.
+    """Use the environment variable `name` for this host's key, in this process and the jobs that it starts.
 
     Raises `UsageError` if it is empty or not set.
     """
     value = os.environ.get(name, "")
     if not value.strip():
         raise UsageError(
-            "The key's variable is empty.", f"{name} is not set.", f"Set {name}, or name another variable."
+            "The API key variable is empty.", f"{name} is not set.", f"Set {name}, or name another variable."
         )
     os.environ[variable_of(base_url)] = value
 
 
 def find_key(base_url: str, home: Home) -> str | None:
-    """This host's key, or None. It is registered as a secret before it is returned.
+    """Return this host's key, or None. The key is registered as a secret before it is returned.
 
-    Raises `EndpointError` if a key file can be read by others.
+    Raises `EndpointError` if the key file can be read by others.
     """
     key = _from_environment(base_url)
     if key is None and not is_loopback(base_url):
@@ -98,16 +98,16 @@ def find_key(base_url: str, home: Home) -> str | None:
 
 
 def key_for(base_url: str, home: Home) -> str:
-    """As `find_key`; a loopback server without one gets a word that is no key.
+    """Return this host's key, or a placeholder for a loopback server without one.
 
-    Raises `EndpointError` where another host has no key, or the key cannot be one.
+    Raises `EndpointError` if any other host has no key, or if the key is malformed.
     """
     key = find_key(base_url, home)
     if key is not None:
         if not (key.isascii() and key.isprintable()) or " " in key:
             raise EndpointError(
-                "The key for this endpoint is not a key.",
-                f"What is stored for {host_of(base_url)} holds spaces or characters that no key has.",
+                "The key for this endpoint is not valid.",
+                f"The key for {host_of(base_url)} contains spaces or characters that no key has.",
                 f"Set {variable_of(base_url)} again.",
             )
         return key
@@ -115,7 +115,7 @@ def key_for(base_url: str, home: Home) -> str:
         return KEYLESS
     raise EndpointError(
         "There is no key for this endpoint.",
-        f"Nothing holds a key for {host_of(base_url)}.",
+        f"No key was found for {host_of(base_url)}.",
         f"Set {variable_of(base_url)}"
         + (" or OPENAI_API_KEY" if host_of(base_url) == _OPENAI_HOST else "")
         + ", then start again.",
@@ -123,7 +123,7 @@ def key_for(base_url: str, home: Home) -> str:
 
 
 def key_place(base_url: str, home: Home) -> str | None:
-    """Where this host's key is found, in words; None where there is none. A loopback server needs none.
+    """Return where this host's key was found, as text; None if there is no key and one is needed.
 
     Raises `EndpointError` as `find_key` does.
     """
@@ -137,9 +137,9 @@ def key_place(base_url: str, home: Home) -> str | None:
 
 
 def save_key(base_url: str, key: str, home: Home) -> Path:
-    """Keep this host's key in a file that only its owner can read, and return the file. An older one is replaced.
+    """Save this host's key to a file that only its owner can read, replacing an older key, and return the file.
 
-    Raises `StoreError` where it cannot be written; the older one stands then.
+    Raises `StoreError` if it cannot be written; the older key is then unchanged.
     """
     register_secret(key)
     folder = make_private_folder(home.config / "keys")
@@ -159,7 +159,7 @@ def _from_environment(base_url: str) -> str | None:
 
 
 def _variable_set(base_url: str) -> str | None:
-    """The variable that holds this host's key, where one does."""
+    """Return the environment variable that holds this host's key, if any."""
     names = [variable_of(base_url)]
     configured = os.environ.get("OPENAI_BASE_URL", "")
     if host_of(base_url) == _OPENAI_HOST or (configured and host_of(configured) == host_of(base_url)):
@@ -175,7 +175,7 @@ def _from_keyring(base_url: str) -> str | None:
         return None
     try:
         found: object = keyring.get_password(_SERVICE, host_of(base_url))
-    except (KeyringError, OSError, RuntimeError):  # no desktop, a locked keyring: the other places remain
+    except (KeyringError, OSError, RuntimeError):  # no desktop, or a locked keyring: try the other places
         return None
     return found.strip() or None if isinstance(found, str) else None
 

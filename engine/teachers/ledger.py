@@ -1,7 +1,7 @@
-"""What requests cost that leave no example: questions, reviews, verdicts, an arm's answers, talks, tries that failed.
+"""The cost of requests that leave no example: questions, reviews, verdicts, an arm's answers, chats, failed tries.
 
-It is booked as it comes, for money that was spent stays told whatever becomes of what it bought, and no more is asked
-for than a limit allows. Knows nothing of what is asked.
+Costs are recorded as they arise, because spent money must be shown whatever becomes of what it bought, and a limit
+stops further requests. Knows nothing of what is asked.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,24 +19,24 @@ T = TypeVar("T")
 
 
 def require_prices(options: EvaluateOptions) -> None:
-    """Raise `BudgetError` where an evaluation has a limit, and of the teacher or the judge no price is known."""
+    """Raise `BudgetError` if an evaluation has a limit but no price is known for its teacher or judge."""
     for spec in (options.teacher, options.judge):
         if spec is not None and spec.kind == "endpoint":
             Budget.of(spec, options.max_cost_usd)
 
 
 class Ledger:
-    """Of one endpoint. With `context`, its job is told to have paid; a limit is of all that this job pays."""
+    """The costs of one endpoint. With `context`, they count as its job's; a limit covers everything that job pays."""
 
     def __init__(
         self, project: Project, spec: TeacherSpec, context: JobContext | None = None, limit_usd: float | None = None
     ) -> None:
-        """Raises `BudgetError` where a limit is set and no price is known."""
+        """Raises `BudgetError` if a limit is set but no price is known."""
         self._project, self._spec, self._context, self._limited = project, spec, context, limit_usd is not None
         self._budget = Budget.of(spec, limit_usd, 0.0 if context is None else context.work.cost_usd)
 
     def bill(self, usage: Usage) -> None:
-        """Keep what the endpoint bills for: at once, whatever came of it."""
+        """Record what the endpoint bills, immediately and whether or not it gave an answer."""
         usd = self._budget.cost_usd(usage)
         self._budget.settle(0.0, usd)
         book(self._project, self._spec.name, replace(usage, cost_usd=usd), self._context)
@@ -44,10 +44,10 @@ class Ledger:
     def groups(
         self, requests: Sequence[T], messages: Callable[[T], Sequence[Message]], max_tokens: int, size: int
     ) -> Iterator[Sequence[T]]:
-        """The requests in their order, as many at a time as the limit allows where each is as dear as it can be, and at
-        most `size`. The next ones are handed out when the last have ended; retries are not reckoned with.
+        """Yield the requests in order, in groups of at most `size` that fit the limit even at their worst-case cost.
 
-        Raises `BudgetError` where not even one more may be asked.
+        A group must have ended before the next is taken; retries are not included. Raises `BudgetError` if not even one
+        more request is affordable.
         """
         from engine.teachers.endpoint import count_messages  # the client library takes a second to import
 
@@ -63,12 +63,12 @@ class Ledger:
             if not count:
                 raise self._budget.spent_error()
             yield requests[start : start + count]
-            self._budget.settle(held, 0.0)  # what they cost was settled when it was billed
+            self._budget.settle(held, 0.0)  # their actual cost was counted when it was billed
             start += count
 
 
 def book(project: Project, teacher: str, usage: Usage, context: JobContext | None = None) -> None:
-    """Keep at once what was asked and paid, also where no price is known: there is no example to keep it with."""
+    """Record usage and cost immediately, even if no price is known: there is no example to record them with."""
     with project.transaction():
         project.spending.book_other(teacher, usage)
         if context is not None:

@@ -1,6 +1,6 @@
-"""Generation from the local base model: the prompt is read once, and all questions are decoded behind it in batches.
+"""Generation from the local base model: the prompt is read once, then questions are decoded after it in batches.
 
-The model libraries come in through engine.model, when a generation begins and not before.
+The model libraries are imported through engine.model, and only when a generation starts.
 """
 
 from collections.abc import Callable
@@ -44,7 +44,7 @@ class LocalGeneration:
         self._prefix = PromptCache.build(local, local.format.prompt_prefix_ids(prompt, single_turn=plan.single_turn))
 
     def run(self) -> None:
-        """Decode until nothing is left. Raises `JobStopped`; what is finished by then is stored."""
+        """Decode until nothing is left. Raises `JobStopped`; answers finished by then are stored."""
         try:
             while not self._plan.exhausted:
                 self._decode(self._fitting(self._plan.take()))
@@ -52,7 +52,7 @@ class LocalGeneration:
             self._recorder.flush()
 
     def _fitting(self, asks: list[Ask]) -> list[tuple[Ask, list[int]]]:
-        """The asks with the ids that the teacher reads; a question that leaves no room for an answer fails by name."""
+        """Return the asks with their token ids; a question that leaves no room for an answer is reported as failed."""
         fitting: list[tuple[Ask, list[int]]] = []
         for ask in asks:
             ids = self._local.format.prompted_ids(self._prompt, ask.question.messages)
@@ -88,7 +88,7 @@ class LocalGeneration:
             ask, ids = rows[row]
             self._recorder.answered(_stream_of(ask), ask, self._example(ask, len(ids), decoded))
 
-        with within_memory("Generate again with a smaller --batch-rows: what is stored is not asked for again."):
+        with within_memory("Generate again with a smaller --batch-rows: stored answers are not requested again."):
             decode(
                 self._local,
                 [ids for _, ids in rows],
@@ -103,7 +103,7 @@ class LocalGeneration:
             )
 
     def _rest(self) -> bool:
-        """Between two steps: store what is due, and obey a wish to pause or stop (which raises)."""
+        """Between two steps: store what is due, and obey a request to pause or stop (which raises)."""
         self._recorder.flush_if_due()
         if self._context.stop_requested or self._context.pause_requested:
             self._recorder.rest()
@@ -114,7 +114,7 @@ class LocalGeneration:
         reasons: dict[str, FinishReason] = {"stop": "stop", "length": "length"}
         finish_reason = reasons.get(decoded.finish_reason)
         if finish_reason is None:
-            raise TeacherError("An answer was broken off.", f"Question {ask.question.id}.", "Resume the job.")
+            raise TeacherError("An answer was interrupted.", f"Question {ask.question.id}.", "Resume the job.")
         answer = self._local.format.decode(decoded.ids)
         return Example(
             key=ExampleKey(self._prompt_sha256, ask.question.id, self._options.teacher.name, ask.attempt),

@@ -1,7 +1,7 @@
-"""What a generation will take, before anything is paid for: answers, tokens, money, time, each with where it is from.
+"""What a generation will take, before anything is paid for: answers, tokens, money and time, each with its source.
 
-Tokens of prompt and questions are estimated by their length. Money is at list prices, time at the pace of the last job
-that asked this teacher; where neither is known they stay open.
+Prompt and question tokens are estimated from the text's length. Money uses list prices, and time the pace of the last
+job that asked this teacher; each is None if unknown.
 """
 
 import math
@@ -22,15 +22,15 @@ from engine.teachers.keys import is_loopback, key_place, variable_of
 if TYPE_CHECKING:
     from engine.project import Project
 
-_SAMPLED = 100  # questions, whose script says how many tokens the characters of all are
-_TOKENS_A_REQUEST = 180  # what the requests for topics and questions say around the prompt, in tokens
+_SAMPLED = 100  # questions, from whose text the tokens per character of all questions are estimated
+_TOKENS_A_REQUEST = 180  # tokens that requests for topics and questions add around the prompt
 
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """What requests cost without the provider's cache: as expected, and where every answer is as long as allowed.
+    """The cost of requests without the provider's cache: expected, and if every answer has the maximum length.
 
-    Both are None where no price is known; on this machine nothing is paid.
+    Both are None if no price is known, and 0 if the teacher is on this machine.
     """
 
     usd: float | None
@@ -40,7 +40,7 @@ class Money:
 
 @dataclass(frozen=True, slots=True)
 class KeyState:
-    """Where an endpoint's key comes from; `place` is None where there is none. `variable` would hold one."""
+    """Where an endpoint's key comes from; `place` is None if there is none. `variable` is where to set one."""
 
     place: str | None
     variable: str
@@ -51,25 +51,25 @@ class GenerationOutlook:
     """What one generation will ask for."""
 
     questions: int
-    answers: int  # asked for in all
-    stored: int  # of them, so that nobody asks for them again
-    prompt_tokens: int  # sent, in all; estimated
-    answer_tokens: Figure  # of one answer
+    answers: int  # requested in total
+    stored: int  # answers already stored, which are not requested again
+    prompt_tokens: int  # sent in total; estimated
+    answer_tokens: Figure  # per answer
     money: Money
     seconds: float | None
-    pace: str  # where the time is from
-    key: KeyState | None  # None: no endpoint
-    unsplit: int  # questions that are in no split yet
+    pace: str  # the source of the time
+    key: KeyState | None  # None: not an endpoint
+    unsplit: int  # questions that are not in a split yet
 
     @property
     def left(self) -> int:
-        """How many answers are still to be asked for."""
+        """How many answers are still to be requested."""
         return self.answers - self.stored
 
 
 @dataclass(frozen=True, slots=True)
 class SynthesisOutlook:
-    """What writing questions will ask for, where every reply is a whole list."""
+    """What writing questions will ask for, if every reply is a complete list."""
 
     requests: int
     questions: int
@@ -80,7 +80,7 @@ class SynthesisOutlook:
 
 
 def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutlook:
-    """Reckon one generation. Raises `UsageError` without a prompt, `EndpointError` for a key file others can read."""
+    """Estimate one generation. Raises `UsageError` without a prompt, `EndpointError` for a key file others can read."""
     prompt, teacher = project.prompts.require(), options.teacher
     covered = project.questions.coverage(chosen_ids(project, options), prompt.sha256, teacher.name, options.samples)
     answers = covered.questions * options.samples
@@ -104,7 +104,7 @@ def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutloo
 
 
 def look_at_synthesis(project: "Project", options: SynthesizeOptions) -> SynthesisOutlook:
-    """Reckon a synthesis; errors as of `look_ahead`."""
+    """Estimate a synthesis. Raises as `look_ahead` does."""
     prompt, teacher = project.prompts.require(), options.teacher
     requests = len(options.like) or options.topics + 1
     questions = (len(options.like) or options.topics) * options.per_topic
@@ -130,7 +130,7 @@ def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:
 
 
 def why_unpaid(teacher: TeacherSpec) -> str:
-    """Why nobody bills what this teacher is asked; empty where its provider does, or may."""
+    """Return why this teacher's answers are not billed; empty if its provider bills them, or may."""
     if teacher.kind == "local":
         return "nothing leaves this machine"
     here = is_loopback(teacher.base_url) and find_prices(teacher.model, teacher.base_url) is None
@@ -151,7 +151,7 @@ def _cost(prices: Prices, sent: float, answered: float) -> float:
 
 
 def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
-    """Seconds an answer, and the job that they were measured in."""
+    """Return the seconds per answer, and the job in which they were measured."""
     for job, _ in project.jobs.asked(GenerateOptions):
         if not job.ended_at:
             continue
@@ -164,7 +164,7 @@ def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
 
 
 def _between(job: Job) -> float:
-    """Seconds from start to end of a job that ended by itself, whose work older versions did not count."""
+    """Return the seconds from start to end of a finished job; for jobs of older versions, which did not count work."""
     if job.state != "done" or not (job.started_at and job.ended_at):
         return 0.0
     return (datetime.fromisoformat(job.ended_at) - datetime.fromisoformat(job.started_at)).total_seconds()

@@ -1,7 +1,7 @@
-"""One pace for all requests to one endpoint: how many at once, and when nobody may ask at all.
+"""One pace for all requests to one endpoint: how many at once, and when to send none at all.
 
-Additive increase, multiplicative decrease (as TCP does): a 429 pauses everyone and halves the number in flight, each
-answer gives a little back. So a storm of refusals costs a few requests, not one per question and retry.
+Additive increase, multiplicative decrease, as in TCP: a 429 pauses all requests and halves the number in flight, and
+each answer raises it a little. A burst of refusals then costs a few requests, not one per question and retry.
 Knows nothing of what is asked.
 """
 
@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 
 class Pacer:
-    """Shared by all tasks of one event loop. `slots` is the most that may ever be in flight."""
+    """Rate limiter shared by all tasks of one event loop. `slots` is the maximum number of requests in flight."""
 
     def __init__(self, slots: int) -> None:
         self.slots = max(1, slots)
@@ -48,7 +48,7 @@ class Pacer:
                 self._changed.notify_all()
 
     def slow_down(self, seconds: float) -> None:
-        """Nobody asks for `seconds`; the number in flight is halved, once a pause however many were refused."""
+        """Send nothing for `seconds`, and halve the number in flight: once per pause, however many were refused."""
         now = time.monotonic()
         if now >= self._paused_until and now > self._last_cut:
             self._allowed = max(1.0, self._allowed / 2)
@@ -56,5 +56,5 @@ class Pacer:
         self._last_cut = self._paused_until
 
     def speed_up(self) -> None:
-        """An answer came: allow a little more, up to `slots`."""
+        """After an answer, allow a little more, up to `slots`."""
         self._allowed = min(float(self.slots), self._allowed + 1 / self._allowed)

@@ -1,4 +1,4 @@
-"""Which answers are still to be asked for: pure planning over questions, samples and what is stored.
+"""Which answers are still to be requested: pure planning over questions, samples and stored answers.
 
 Knows nothing of teachers, clocks or the store.
 """
@@ -13,19 +13,19 @@ from engine.records.question import Question
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """One answer to ask for: the `attempt`-th sample of a question, from 0."""
+    """One answer to request: the `attempt`-th sample of a question, from 0."""
 
     question: Question
     attempt: int
 
 
 class Plan:
-    """Hands out asks and learns how they ended.
+    """Hands out asks and tracks how they ended.
 
-    Without `stop_when_accepted` every question gets `samples` attempts, the first of all questions before the second
-    of any, so that a generation that ends early has covered the most. With it, a question's next attempt is handed out
-    only when the one before broke a rule. A question that could not be answered is not asked again by this plan.
-    `asks` names the attempts one by one instead.
+    Without `stop_when_accepted`, every question gets `samples` attempts: the first attempts of all questions come
+    before any second one, so a generation that ends early has covered as many questions as possible. With it, a
+    question's next attempt is handed out only if the previous one broke a rule. A question that could not be answered
+    is not asked again by this plan. `asks` lists the attempts explicitly instead.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Plan:
         stop_when_accepted: bool = False,
         asks: Sequence[Ask] = (),
     ) -> None:
-        """`stored`: (question id, attempt) → the answer keeps every rule."""
+        """`stored`: (question id, attempt) → whether the answer passes every rule."""
         self.single_turn = all(len(question.messages) == 1 for question in questions)
         self._samples = samples
         self._stop_when_accepted = stop_when_accepted
@@ -51,11 +51,11 @@ class Plan:
 
     @property
     def waiting(self) -> tuple[Ask, ...]:
-        """What may be sent now."""
+        """The asks that may be sent now."""
         return tuple(self._waiting)
 
     def take(self, count: int | None = None) -> list[Ask]:
-        """At most `count` asks that may be sent now (None: all); they count as open until reported."""
+        """Take at most `count` asks that may be sent now (None: all); they count as open until reported."""
         taken: list[Ask] = []
         while self._waiting and (count is None or len(taken) < count):
             ask = self._waiting.popleft()
@@ -67,12 +67,12 @@ class Plan:
         return taken
 
     def put_back(self, asks: Sequence[Ask]) -> None:
-        """Asks that were taken but not sent; they come first again."""
+        """Return asks that were taken but not sent to the front of the queue."""
         self._waiting.extendleft(reversed(asks))
         self._handed_out -= len(asks)
 
     def report(self, ask: Ask, *, passed: bool) -> None:
-        """The answer came; `passed`: it keeps every rule."""
+        """Record that an ask was answered; `passed`: the answer passes every rule."""
         self._handed_out -= 1
         self._stored[ask.question.id, ask.attempt] = passed
         following = self._next_attempt(ask.question) if self._stop_when_accepted and not passed else None
@@ -82,14 +82,14 @@ class Plan:
             self._waiting.append(following)
 
     def report_failure(self, ask: Ask) -> None:
-        """No answer came, and no other attempt at this question is worth its price now."""
+        """Record that an ask was not answered; this plan makes no other attempt at its question."""
         self._handed_out -= 1
         self._failed.add(ask.question.id)
         self.done += 1
 
     @property
     def exhausted(self) -> bool:
-        """Nothing waits and nothing is open."""
+        """Whether nothing is waiting and nothing is open."""
         return not self._waiting and not self._handed_out
 
     def _first_asks(self, questions: Sequence[Question]) -> Iterator[Ask]:

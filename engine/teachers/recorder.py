@@ -1,7 +1,7 @@
-"""Stores answers in groups and tells what happens: the one place where a generation writes.
+"""Stores answers in groups and emits events: the only place where a generation writes.
 
-Completions that were paid for are committed together, at most 50 ms or 50 rows apart: a commit for each would be the
-slowest part of a fast endpoint. Everything here runs on the thread that owns the project.
+Answers are committed together, at most 50 ms or 50 rows apart: one commit per answer would be the slowest part with a
+fast endpoint. Everything here runs on the thread that owns the project.
 """
 
 import time
@@ -26,7 +26,7 @@ _FAILURES_NAMED = 10
 
 
 class Recorder:
-    """Of one generation."""
+    """The recorder of one generation."""
 
     def __init__(
         self,
@@ -36,7 +36,7 @@ class Recorder:
         limit_usd: float | None = None,
         spent_usd: float = 0.0,
     ) -> None:
-        """`spent_usd`: what this job paid before it was taken up again."""
+        """`spent_usd`: what this job paid before it was resumed."""
         self._context = context
         self._emit = context.emit
         self._plan = plan
@@ -44,7 +44,7 @@ class Recorder:
         self._group: list[tuple[Example, str, bool]] = []
         self._group_since = 0.0
         self._deltas: dict[str, tuple[list[str], float]] = {}
-        self._began: float | None = None  # loading a model is no part of the pace
+        self._began: float | None = None  # set at the first answer: loading a model does not count towards the pace
         self._done_before = plan.done
         self._progress_at = 0.0
         self._spent = Spent(spent_usd, limit_usd, 0, 0)
@@ -53,17 +53,17 @@ class Recorder:
         self.failures: Counter[str] = Counter()
 
     def check(self, ask: Ask, answer: str) -> tuple[CheckResult, ...]:
-        """What every rule finds in an answer."""
+        """Check an answer against every rule."""
         return check_answer(self._rules, answer, ask.question)
 
     def started(self, stream: str, ask: Ask) -> None:
-        """The teacher began to answer."""
+        """Record that the teacher started to answer."""
         self._began = self._began or time.monotonic()
         self._deltas[stream] = ([], time.monotonic())
         self._emit(AnswerStarted(stream, "teacher", ask.question.text))
 
     def delta(self, stream: str, text: str) -> None:
-        """More text of an answer; written at most ten times a second a stream."""
+        """Record more text of an answer; written at most ten times a second per stream."""
         pieces, since = self._deltas.setdefault(stream, ([], 0.0))
         pieces.append(text)
         now = time.monotonic()
@@ -72,7 +72,7 @@ class Recorder:
             self._deltas[stream] = ([], now)
 
     def answered(self, stream: str, ask: Ask, example: Example) -> None:
-        """An answer is whole: it is stored with the next group."""
+        """Record a complete answer; it is stored with the next group."""
         passed = example.finish_reason == "stop" and passes_all(example.checks)
         self._plan.report(ask, passed=passed)
         if not self._group:
@@ -83,12 +83,12 @@ class Recorder:
         self.flush_if_due()
 
     def asked_again(self, stream: str, kind: str, note: str) -> None:
-        """A stream ended without an answer; the ask goes on as another stream."""
+        """Record that a stream ended without an answer; the ask continues as another stream."""
         self._deltas.pop(stream, None)
         self._emit(AnswerEnded(stream, "", passed=False, note=note, fault=kind, again=True))
 
     def billed(self, teacher: str, usage: Usage) -> None:
-        """A try that gave no answer cost this."""
+        """Record the cost of a try that gave no answer."""
         self._count(usage)
         book(self._context.project, teacher, usage, self._context)
 
@@ -102,7 +102,7 @@ class Recorder:
         )
 
     def failed(self, stream: str, ask: Ask, kind: str, note: str) -> None:
-        """This question cannot be answered now."""
+        """Record that this question cannot be answered now."""
         self._plan.report_failure(ask)
         self.failures[kind] += 1
         self._deltas.pop(stream, None)
@@ -111,23 +111,23 @@ class Recorder:
             self._emit(Note(f"Question {ask.question.id} was not answered. {note}"))
 
     def flush_if_due(self) -> None:
-        """Store the waiting answers if there are enough of them or they waited long enough."""
+        """Store the waiting answers if there are enough of them or they have waited long enough."""
         if len(self._group) >= GROUP_ROWS or (self._group and time.monotonic() - self._group_since >= GROUP_S):
             self.flush()
         elif time.monotonic() - self._progress_at >= _PROGRESS_EVERY_S:
             self.progress()
 
     def flush(self) -> None:
-        """Store the waiting answers now, in one transaction with what they cost, and tell that they are there."""
+        """Store the waiting answers and their cost now, in one transaction, then emit that they ended."""
         if group := self._group:
             examples = [example for example, _, _ in group]
             with self._context.project.transaction():
                 stored = self._context.project.examples.add(examples)
                 self._context.keep_work(stored, sum(example.usage.cost_usd for example in examples))
-                if stored:  # whether the generation ends or not: its answers took this time
+                if stored:  # even if the generation never finishes, its answers took this time
                     self._context.keep_timing("generate")
             self.stored += stored
-            self._group = []  # not before: what a locked database refused is paid for, and is tried again at the end
+            self._group = []  # not earlier: if the database is locked, these paid answers are stored on the next try
             for example, stream, passed in group:
                 note = "" if example.finish_reason == "stop" else example.finish_reason.replace("_", " ")
                 self._emit(AnswerEnded(stream, example.answer, passed, note))
@@ -135,12 +135,12 @@ class Recorder:
             self.progress()
 
     def rest(self) -> None:
-        """Store the waiting answers, and tell how far the generation is: it pauses or stops now."""
+        """Store the waiting answers and report progress, before a pause or a stop."""
         self.flush()
         self.progress()
 
     def progress(self, note: str = "") -> None:
-        """Tell how far the generation is, with the time left at the pace so far."""
+        """Report progress, with the time left at the pace so far."""
         now = time.monotonic()
         self._progress_at = now
         fresh = self._plan.done - self._done_before

@@ -1,4 +1,4 @@
-"""When to give up on an endpoint: after so many failures in a row that say something of it, not of one question.
+"""When to stop asking an endpoint: after several failures in a row that concern it rather than one question.
 
 Knows nothing of how questions are asked.
 """
@@ -7,29 +7,29 @@ from engine.teachers.faults import EndpointFault, FaultKind
 
 HOPELESS_IN_A_ROW = 10
 _OF_THE_QUESTION: tuple[FaultKind, ...] = ("context", "content_filter", "too_long")
-# Once any answer came, these are the question's too; before that, each costs as much as an answer that never comes.
+# Once there was an answer, these concern the question too. Before that, they suggest that none will ever come.
 _OF_THE_QUESTION_PERHAPS: tuple[FaultKind, ...] = ("no_content", "unknown_finish")
 
 
 class Streak:
-    """Failures since the last answer of one endpoint.
+    """Failures of one endpoint since its last answer.
 
-    `before`: whether it has answered others of the same work earlier. What is asked again then is what it refused then,
-    and says something about those questions.
+    `before`: whether it answered other requests of the same work earlier. Then the requests left are those that it
+    refused, and their failures concern those questions.
     """
 
     def __init__(self, *, before: bool = False) -> None:
         self._in_a_row = 0
         self._before = before
-        self.has_answered = before  # or in this very streak
+        self.has_answered = before  # or since
 
     def answered(self) -> None:
-        """An answer came: the endpoint works."""
+        """Record an answer: the endpoint works."""
         self._in_a_row = 0
         self.has_answered = True
 
     def of_the_question(self, fault: EndpointFault) -> bool:
-        """Whether the failure says something about its question alone."""
+        """Whether the failure concerns only its question."""
         return (
             fault.kind in _OF_THE_QUESTION
             or (self.has_answered and fault.kind in _OF_THE_QUESTION_PERHAPS)
@@ -37,6 +37,6 @@ class Streak:
         )
 
     def is_hopeless(self, fault: EndpointFault) -> bool:
-        """Take one more failure; True where the other questions would fail as well."""
+        """Record a failure; return True if other questions would fail as well."""
         self._in_a_row += not self.of_the_question(fault)
         return fault.scope == "job" or self._in_a_row >= HOPELESS_IN_A_ROW

@@ -270,7 +270,7 @@ async def test_a_model_that_takes_no_temperature_is_asked_without_and_that_is_to
         asks = (teacher.answer(QUESTION, temperature=0.7, max_tokens=8) for _ in range(3))
         assert [answer.text for answer in await asyncio.gather(*asks)] == ["Yes."] * 3
         await teacher.answer(QUESTION, temperature=0.7, max_tokens=8)
-    assert notes == ["peer takes no temperature: it answers at its own."]
+    assert notes == ["peer does not accept a temperature; it uses its own."]
     assert "temperature" not in server.requests[-1].body
     assert len(server.requests) == 7
 
@@ -359,7 +359,7 @@ async def test_an_answer_that_repeats_the_key_is_refused_before_it_is_shown(serv
     shown: list[str] = []
     server.behaviours = [good("Your key: ", CANARY[:9], CANARY[9:], " thanks")]
     async with EndpointTeacher(TeacherSpec("endpoint", "peer", server.url), CANARY, limits=QUICK) as teacher:
-        with pytest.raises(EndpointFault, match="repeats the key"):
+        with pytest.raises(EndpointFault, match="contains the API key"):
             await teacher.answer(QUESTION, temperature=0, max_tokens=8, on_delta=shown.append)
     assert CANARY not in "".join(shown)
 

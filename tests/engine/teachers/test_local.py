@@ -159,7 +159,7 @@ def test_named_attempts_alone_are_made_and_differ_from_the_first(project: Projec
     made = stored(project)
     assert set(made) == {(9, 0), (10, 0), (10, 1), (12, 0)}, "whatever its split; one that is gone is passed over"
     assert made[10, 0].token_ids != made[10, 1].token_ids
-    with pytest.raises(UsageError, match="gone"):
+    with pytest.raises(UsageError, match="no longer exist"):
         generate(project, options(base, asks=((4, 1),)))
 
 
