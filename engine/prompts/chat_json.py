@@ -1,6 +1,6 @@
-"""One message of OpenAI chat JSON, narrowed to text. Shared by prompts and imported questions.
+"""One message of OpenAI chat JSON, reduced to text. Shared by prompts and imported questions.
 
-Knows nothing of files or positions: whoever calls adds where it was.
+Knows nothing of files or positions: the caller adds those to errors.
 """
 
 from collections.abc import Mapping
@@ -9,21 +9,21 @@ from typing import cast
 from engine.records.prompt import ROLES, Message, Role
 
 _TOOL_FIELDS = ("tool_calls", "function_call", "tool_call_id")
-SHOWN = 60  # characters of what was not understood
+SHOWN = 60  # characters of an invalid value that an error quotes
 
 
 class ChatProblemError(ValueError):
-    """What a message holds that cannot be distilled, in a few words."""
+    """A message has content that cannot be distilled; the text says what, in a few words."""
 
 
 def read_message(value: object) -> Message:
-    """The message as text: line ends as `\\n`, no white space around it. `developer` is `system`.
+    """Return the message as text, with `\\n` line ends and no surrounding white space. `developer` becomes `system`.
 
-    Content may be a text or a list of text parts. Raises ChatProblemError, by name, for tool calls, images and other
-    parts that are not text, unknown roles, and empty or broken text. Further fields are the caller's to judge.
+    Content may be a string or a list of text parts. Raises ChatProblemError for tool calls, images and other parts
+    that are not text, unknown roles, and empty or broken text. Other fields are left to the caller.
     """
     if not isinstance(value, Mapping):
-        raise ChatProblemError("it is no mapping with `role` and `content`")
+        raise ChatProblemError("it is not a mapping with `role` and `content`")
     role = value.get("role")
     tools = next((field for field in _TOOL_FIELDS if value.get(field)), None)
     if role in ("tool", "function") or tools:
@@ -39,7 +39,10 @@ def read_message(value: object) -> Message:
 
 
 def clean_content(text: str) -> str:
-    """Line ends as `\\n`, no white space around. Raises ChatProblemError for half a surrogate pair."""
+    """Return the text with `\\n` line ends and no surrounding white space.
+
+    Raises ChatProblemError for half a surrogate pair.
+    """
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     try:
         text.encode()
@@ -54,7 +57,7 @@ def _read_content(content: object) -> str:
     if content is None:
         return ""
     if not isinstance(content, list):
-        raise ChatProblemError("its content is neither a text nor a list of parts")
+        raise ChatProblemError("its content is neither text nor a list of parts")
     texts: list[str] = []
     for part in content:
         kind = part.get("type") if isinstance(part, Mapping) else None

@@ -1,7 +1,7 @@
-"""The checks that a sentence of a prompt asks for, as far as its English says so beyond doubt. Pure and deterministic.
+"""The checks that a sentence of a prompt asks for, if its English is unambiguous. Pure and deterministic.
 
-What is only true of a part of the answer (a title, each item), or of some answers, makes no check: a check that a
-right answer fails is worse than none. Knows nothing of prompts.
+A demand on only a part of the answer (a title, each item), or on only some answers, gives no check: a check that a
+correct answer fails is worse than none. Knows nothing of prompts.
 """
 
 import json
@@ -24,7 +24,7 @@ _NUMBER = r"(\d{1,5}|" + "|".join(sorted(_NUMBERS, key=len, reverse=True)) + ")"
 _UNIT = r"(word|sentence|line|character)s?\b"
 _MANY = r"(?:\s+(?:short|full|complete|plain|brief|simple))?[\s-]+"
 _LENGTHS: tuple[tuple[str, int | None, int | None], ...] = (
-    # pattern, what is added to the number for the least, and for the most; None: not limited
+    # pattern, offset from the number to the minimum, and to the maximum; None: no limit
     (rf"\b(?:between\s+)?{_NUMBER}\s*(?:to|and|or|-|–|—)\s*{_NUMBER}{_MANY}{_UNIT}", 0, 0),
     (rf"\b(?:at most|no more than|not more than|(?:a )?max(?:imum)?(?: of)?|up to|within)\s+{_NUMBER}{_MANY}{_UNIT}",
      None, 0),
@@ -132,9 +132,9 @@ _NUMERIC = re.compile(r"n|number|score|count|\d+", re.IGNORECASE)
 
 @lru_cache(maxsize=4_096)
 def checks_of(sentence: str) -> tuple[Check, ...]:
-    """The checks that `sentence`, a demand on one line, asks of every answer; none where none is beyond doubt."""
+    """Return the checks that `sentence`, a one-line demand, asks of every answer; none if it is ambiguous."""
     found: list[Check] = []
-    if len(sentence) > MAX_TEXT_CHARACTERS:  # no rule may be as long, and all readers look back from each finding
+    if len(sentence) > MAX_TEXT_CHARACTERS:  # too long for a rule, and slow: readers look back from each match
         return ()
     for read in _READERS:
         found += [check for check in read(sentence) if check not in found]
@@ -142,12 +142,12 @@ def checks_of(sentence: str) -> tuple[Check, ...]:
 
 
 def numbers_in(sentence: str) -> frozenset[int]:
-    """All whole numbers that it says, in digits or in words."""
+    """Return all whole numbers in `sentence`, written as digits or words."""
     return frozenset(_number(found) for found in re.findall(rf"\b{_NUMBER}\b", sentence, re.IGNORECASE))
 
 
 def _lengths(sentence: str) -> Iterator[Check]:
-    """One check for each unit that is limited; no words count for two limits."""
+    """Yield one check per limited unit; no words of the sentence count for two limits."""
     read: dict[str, tuple[int, int]] = {}
     for pattern, least, most in _LENGTHS:
         for found in re.finditer(pattern, sentence, re.IGNORECASE):
@@ -161,13 +161,13 @@ def _lengths(sentence: str) -> Iterator[Check]:
             exact = found.group().lower().startswith(("exactly", "precisely"))
             denied = _LIMIT_WORD.match(found.group()) and _denied(sentence[:start])  # «never more than three»
             limits = [(low, high, unit.lower())]
-            # «at most three sentences and 60 words»; «or» leaves a choice, but where both are denied or too much.
+            # «at most three sentences and 60 words»; «or» leaves a choice, unless both are denied or over the limit.
             second = _SECOND.match(sentence, end)
             both = second is not None and (second[1].lower() == "and" or bool(denied) or least is None)
             if second is not None and both and second[3].lower() not in (unit.lower(), *read):
                 limits.append((_number(second[2]), _number(second[2]), second[3].lower()))
             for first, last, what in limits:
-                # «in 50 words» is a limit; «in two sentences» is what it says
+                # «in 50 words» is an upper limit; «in two sentences» is exact
                 a_limit = pattern == _LENGTHS[-1][0] and not exact and what in ("word", "character")
                 fewest = None if a_limit else least
                 if fewest is None and most is not None and last == 0:
@@ -181,7 +181,7 @@ def _lengths(sentence: str) -> Iterator[Check]:
 
 
 def _rest(sentence: str, found: "re.Match[str]") -> str:
-    """What stands around a match: it says whether a part of the answer is meant."""
+    """Return the text around a match: it shows whether only a part of the answer is meant."""
     return f"{sentence[: found.start()]} {sentence[found.end() :]}"
 
 
@@ -218,14 +218,14 @@ def _contains(sentence: str) -> Iterator[Check]:
 
 
 def _marked(text: str, sentence: str) -> str:
-    """The quoted text with a placeholder for each word of it that the sentence explains: «`ID: N`, where N is …»."""
+    """Replace each word of the quoted text that the sentence explains with a placeholder: «`ID: N`, where N is …»."""
     for name in _EXPLAINED.findall(sentence):
         text = re.sub(rf"\b{name}\b", f"<{name}>", text)
     return text
 
 
 def _literal(text: str, kind: str) -> Check:
-    """A check for a quoted text; its placeholders stand for anything, or for a number where they say so."""
+    """Return a check for a quoted text; a placeholder matches anything, or a number if its name says so."""
     text = text.strip()
     opens = kind == "starts_with"
     if opens and text.endswith(("…", "...")):
@@ -307,7 +307,7 @@ def _denied(text: str) -> bool:
 
 
 def _alternative(sentence: str, quoted: "re.Match[str] | None") -> bool:
-    """Whether another text may stand in its place: «Yes» or «No»."""
+    """Whether the sentence allows another text instead: «Yes» or «No»."""
     return quoted is not None and re.match(r",?\s*(?:or|and/or|/)\b", sentence[quoted.end() :]) is not None
 
 

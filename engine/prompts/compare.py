@@ -1,7 +1,7 @@
 """Two texts line by line, and word by word within a line that changed. Knows nothing of prompts or of colours.
 
-The lines of a changed stretch are paired in their order; a pair that has little in common is shown whole, for marks
-on every second word are harder to read than none.
+The lines of a changed block are paired in order. A pair with little in common is marked as a whole, because marks on
+every second word are harder to read than none.
 """
 
 import re
@@ -14,12 +14,12 @@ from typing import Literal
 LineKind = Literal["same", "removed", "added", "gap"]
 
 _WORDS = re.compile(r"\s+|\w+|[^\w\s]")
-_ALIKE = 0.4  # of the words of a pair, from which on its single words are marked
+_ALIKE = 0.4  # share of common words in a pair from which single words are marked
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """A stretch of a line; `changed` where the other text has something else in its place."""
+    """A part of a line; `changed` if the other text has something else in its place."""
 
     text: str
     changed: bool = False
@@ -27,7 +27,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class ComparedLine:
-    """One line of a comparison. A gap stands for `left_out` lines that are the same in both texts."""
+    """One line of a comparison. A gap stands for `left_out` unchanged lines."""
 
     kind: LineKind
     pieces: tuple[Piece, ...] = ()
@@ -35,23 +35,23 @@ class ComparedLine:
 
     @property
     def text(self) -> str:
-        """The line without marks."""
+        """The line as plain text."""
         return "".join(piece.text for piece in self.pieces)
 
 
 def compare_texts(before: str, after: str, context: int | None = None) -> tuple[ComparedLine, ...]:
-    """What became of `before` in `after`. Empty where the two are the same.
+    """Compare `before` with `after`, line by line. Empty if they are the same.
 
     Args:
         before: the older text.
         after: the newer text.
-        context: how many unchanged lines stand around a change; None: all of them.
+        context: how many unchanged lines to show around a change; None: all.
     """
     if before == after:
         return ()
     old, new = before.split("\n"), after.split("\n")
-    # Above 200 lines, and words below, the matcher begins at none of the most frequent ones, such as empty lines: else
-    # a few hundred of them, or a page without line ends, would take a minute.
+    # Above 200 items (lines here, words below), the matcher ignores very frequent ones such as empty lines. Otherwise a
+    # few hundred of them, or a page without line ends, would take a minute.
     lines: list[ComparedLine] = []
     for kind, old_from, old_to, new_from, new_to in SequenceMatcher(None, old, new).get_opcodes():
         if kind == "equal":
@@ -62,7 +62,7 @@ def compare_texts(before: str, after: str, context: int | None = None) -> tuple[
 
 
 def _changed(old: Sequence[str], new: Sequence[str]) -> list[ComparedLine]:
-    """All removed lines of a stretch, then all added ones, as people read a difference."""
+    """Return all removed lines of a block, then all added ones, as in a diff."""
     removed: list[ComparedLine] = []
     added: list[ComparedLine] = []
     for before, after in zip_longest(old, new):

@@ -1,8 +1,8 @@
 """Demands of one prompt that contradict or repeat each other. Pure.
 
-Two demands meet only where they hold for the same answers: neither depends on a condition, and both stand under the
-same narrowing heading or under none. Repeats are the same telling words in any order, with the same numbers and the
-same «not».
+Two demands are compared only if they apply to the same answers: neither depends on a condition, and both are under the
+same narrowing heading or under none. Duplicates have the same content words in any order, with the same numbers and
+the same negation.
 """
 
 import re
@@ -16,7 +16,7 @@ from engine.records.finding import Finding
 from engine.records.rule import Check
 from engine.scripts import stem
 
-MOST_COMPARED = 400  # demands; more are no prompt that anybody keeps consistent by hand
+MOST_COMPARED = 400  # demands; nobody keeps a longer prompt consistent by hand
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)?|[^\w\s.,;:!?«»“”\"'()]")
 _TELLING_NOTHING = (
@@ -51,9 +51,9 @@ _OPPOSITES = (
 
 
 def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
-    """Contradictions and repeats, each told at the later of the two demands; one finding a pair at most.
+    """Yield contradictions and duplicates, each at the later of the two demands; at most one finding per pair.
 
-    For what is said many times the first time stands: each further one is told once, and meets no other demand.
+    A demand that is repeated many times is compared at its first place; each repeat gives one finding only.
     """
     further: set[int] = set()
     for (at, one), (place, other) in combinations(enumerate(demands[:MOST_COMPARED]), 2):
@@ -66,10 +66,10 @@ def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
         ):
             if one.negative == other.negative:
                 further.add(place)
-                problem = f"It says again what line {one.line} says: «{one.text}»."
+                problem = f"It repeats line {one.line}: «{one.text}»."
                 yield Finding("duplicate", other.line, other.text, problem, "Keep one of the two.", one.line)
             else:
-                yield _contradiction(one, other, "one demands what the other forbids")
+                yield _contradiction(one, other, "one requires what the other forbids")
         elif not one.conditional and not other.conditional and (why := _why(one, other)):
             yield _contradiction(one, other, why)
 
@@ -77,12 +77,12 @@ def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
 def _contradiction(one: Demand, other: Demand, why: str) -> Finding:
     problem = f"It contradicts line {one.line}, «{one.text}»: {why}."
     return Finding(
-        "contradiction", other.line, other.text, problem, "Decide which holds, or say when each does.", one.line
+        "contradiction", other.line, other.text, problem, "Keep one of them, or say when each applies.", one.line
     )
 
 
 def _why(one: Demand, other: Demand) -> str:
-    """Why no answer can keep both; empty where one can."""
+    """Return why no answer can satisfy both demands; empty if one can."""
     for first in checks_of(one.text):
         for second in checks_of(other.text):
             if why := clash(first, second) or clash(second, first):
@@ -97,37 +97,37 @@ def _why(one: Demand, other: Demand) -> str:
 
 
 def clash(one: Check, other: Check) -> str:
-    """Why no answer passes both checks, in words; empty where one may. Looks at the pair in this order only."""
+    """Return why no answer can pass both checks; empty if one may. Considers the pair in this order only."""
     match one.kind, other.kind:
         case "length", "length" if one.unit == other.unit:
             if one.min is not None and other.max is not None and one.min > other.max:
-                return f"at least {one.min} {one.unit} are more than at most {other.max}"
+                return f"the minimum of {one.min} {one.unit} exceeds the maximum of {other.max}"
         case "language", "language" if one.code != other.code:
-            return f"an answer is in {one.code} or in {other.code}"
+            return f"an answer cannot be in both {one.code} and {other.code}"
         case "starts_with", "starts_with" if not (one.text.startswith(other.text) or other.text.startswith(one.text)):
-            return "an answer begins in one way"
+            return "an answer can start in one way only"
         case "ends_with", "ends_with" if not (one.text.endswith(other.text) or other.text.endswith(one.text)):
-            return "an answer ends in one way"
+            return "an answer can end in one way only"
         case "json", "starts_with" if other.text.strip()[:1] not in tuple('{["-0123456789tfn'):
-            return f"JSON does not begin with «{other.text}»"
+            return f"JSON cannot start with «{other.text}»"
         case "json", "ends_with" if other.text.strip()[-1:] not in tuple('}]"0123456789el'):
-            return f"JSON does not end with «{other.text}»"
+            return f"JSON cannot end with «{other.text}»"
         case (("starts_with" | "ends_with" | "contains"), "forbidden"):
             if banned := next((text for text in other.texts if text.casefold() in one.text.casefold()), None):
                 return f"«{banned}» is part of «{one.text}»"
         case "label", ("starts_with" | "ends_with" | "contains"):
             if not one.pattern and not any(other.text.casefold() in label.casefold() for label in one.labels):
-                return f"no label holds «{other.text}»"
+                return f"no label contains «{other.text}»"
         case "label", "label" if not {label.casefold() for label in one.labels} & {
             label.casefold() for label in other.labels
         }:
-            return "no label is allowed by both"
+            return "they have no label in common"
     return ""
 
 
 @lru_cache(maxsize=1_024)
 def telling_words(text: str) -> frozenset[str]:
-    """The stems of the words that say what a sentence is about; words of form and of order are left out."""
+    """Return the stems of a sentence's content words, without function words and the words that only give an order."""
     found: set[str] = set()
     for word in _WORD.findall(text.casefold()):
         if word in _SILENT:

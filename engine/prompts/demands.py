@@ -1,10 +1,10 @@
-"""The demands of a system message: its sentences that tell the model what to do, each with its place. Pure; decides
-nothing about them.
+"""The demands of a system message: the sentences that tell the model what to do, each with its position. Pure; does
+not judge them.
 
-A light reading of English prose and Markdown: a sentence is a demand where it begins with a verb that gives an order,
-with «always», «never» and the like, tells what the answer, or «you», must or must not do, or is an item of a list
-under a heading such as «Rules». Fenced code and
-`<example>` blocks are no demands. Lines that were wrapped by hand are read as one sentence.
+Uses simple heuristics for English prose and Markdown. A sentence is a demand if it starts with a verb in the
+imperative or with «always», «never» and the like, says what the answer or «you» must or must not do, or is a list item
+under a heading such as «Rules». Fenced code and `<example>` blocks are not demands. Hard-wrapped lines are read as one
+sentence.
 """
 
 import re
@@ -22,7 +22,7 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 _EXAMPLE_OPENS = re.compile(r"\s*<(?P<tag>examples?|sample|transcript)\b[^<>]*>\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__")
 _LABEL = re.compile(r"[A-Z][\w ’'/-]{0,30}: (?=\S)")  # «Length: at most 40 words.»
-_WRAPPED_FROM = 40  # characters of a line that a hand may have wrapped
+_WRAPPED_FROM = 40  # characters from which a line may be hard-wrapped
 
 _ORDERING = (
     "accept acknowledge act add address adopt advise agree aim allow alter analyse analyze answer apologise "
@@ -78,27 +78,27 @@ _GENERAL_HEADING = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """One sentence that demands something. `line`: of the prompt's Markdown document, from 1."""
+    """One sentence that demands something. `line`: in the prompt's Markdown document, from 1."""
 
-    text: str  # without its list mark and emphasis, on one line
+    text: str  # without list mark and emphasis, on one line
     message: int  # index into the prompt's messages
-    span: Span  # of that message
+    span: Span  # within that message
     line: int
-    scope: str  # the heading or the line above its list that narrows where it holds; empty: it holds everywhere
-    negative: bool  # it forbids
-    conditional: bool  # it holds in some cases only, or of a part of the answer
+    scope: str  # the heading, or the line above its list, that limits where it applies; empty: it applies everywhere
+    negative: bool  # whether it forbids something
+    conditional: bool  # whether it applies only in some cases, or only to a part of the answer
 
 
 @dataclass(frozen=True, slots=True)
 class _Line:
     start: int
     heading: str
-    lead: str  # the line with a colon above the list that this line is in
+    lead: str  # the line ending in a colon above this line's list
     skipped: bool  # code, an example, or a heading
 
 
 def read_demands(prompt: Prompt) -> tuple[Demand, ...]:
-    """The demands of the prompt's system message, in their order; none where there is no system message."""
+    """Return the demands of the prompt's system message, in order; none without a system message."""
     if not prompt.system:
         return ()
     text, first = prompt.system, first_lines(prompt)[0]
@@ -140,13 +140,13 @@ def read_demands(prompt: Prompt) -> tuple[Demand, ...]:
 
 
 def is_demand(sentence: str) -> bool:
-    """Whether a sentence gives an order or says what must be."""
+    """Whether a sentence gives an order or states a requirement."""
     order = _ORDER.match(sentence)
     return (order is not None and order.group("verb").lower() in _VERBS) or _TOLD.match(sentence) is not None
 
 
 def _sentences(text: str) -> list[Span]:
-    """Sentences, of which one that goes on after a quoted full stop is one."""
+    """Return the sentences; one that continues after a quoted full stop is not split there."""
     found: list[Span] = []
     for span in unit_spans(_unwrapped(text), "sentences"):
         if found and text[span.start].islower() and "\n" not in text[found[-1].end : span.start]:
@@ -180,7 +180,7 @@ def _lines(text: str) -> list[_Line]:
 
 
 def _unwrapped(text: str) -> str:
-    """The text with a blank for each line end inside a sentence: as long as before, so that places stay."""
+    """Replace each line end inside a sentence with a space: the length is unchanged, so positions stay valid."""
     lines = text.split("\n")
     return "".join(_joined(lines))
 

@@ -1,8 +1,8 @@
-"""Prompts as files: Markdown, YAML or OpenAI chat JSON, told apart by what they hold, else by the file's name.
+"""Prompts as files: Markdown, YAML or OpenAI chat JSON, detected by content, then by file name.
 
-Markdown: the text is the system message; `## User` and `## Assistant`, alone on a line, begin example turns. A line of
-a message that looks like such a heading is written with a backslash before it. YAML: a list under `messages:`.
-JSON: a list of messages, or an object with `messages`. White space around a message is no part of it.
+Markdown: the text is the system message; `## User` and `## Assistant`, alone on a line, start example turns. In a
+message, a line that looks like such a heading is escaped with a backslash. YAML: a list under `messages:`.
+JSON: a list of messages, or an object with `messages`. White space around a message is removed.
 Knows nothing of the store or of tokens.
 """
 
@@ -22,20 +22,20 @@ from engine.strict_yaml import read_yaml
 MAX_DOCUMENT_BYTES = 2_000_000
 MAX_MESSAGES = 500
 
-_MARK = "\ufeff"  # of the byte order, which is no part of a text
+_MARK = "\ufeff"  # byte order mark; not part of the text
 _HEADING = re.compile(r"## (system|user|assistant)[ \t]*", re.IGNORECASE)
 _ESCAPED_HEADING = re.compile(r"\\+## (?:system|user|assistant)[ \t]*", re.IGNORECASE)
-# `messages:` with a list, after comments at most; a Markdown heading is no comment.
+# `messages:` with a list, with nothing but comments before it; a Markdown heading is not a comment.
 _COMMENTS = r"(?:[ \t]*(?!## system)(?:#.*)?\n|---[ \t]*\n)*"
 _YAML = re.compile(_COMMENTS + r"messages:[ \t]*(?:\[|(?:#.*)?\n+[ \t]*-(?:\s|$))", re.IGNORECASE)
 _NEXT = "A prompt is a system message, then example turns: user, assistant, user, assistant."
 
 
 def parse_prompt(text: str, source: str = "") -> Prompt:
-    """The prompt that a document holds; `source` is its file.
+    """Return the prompt in a document; `source` is its file name.
 
-    Raises UsageError that names the message's position for tool calls, images, unknown roles, a system message that
-    is not the first, turns that do not alternate, and an end that is not the assistant's.
+    Raises UsageError with the message's position for tool calls, images, unknown roles, a system message that is not
+    the first, turns that do not alternate, and a last turn that is not the assistant's.
     """
     where = f" from {source}" if source else ""
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
@@ -43,18 +43,18 @@ def parse_prompt(text: str, source: str = "") -> Prompt:
     text = text.removeprefix(_MARK).replace("\r\n", "\n").replace("\r", "\n")
     form = _format_of(text)
     if form == "markdown" and source.lower().endswith((".json", ".yaml", ".yml")):
-        form = "json" if source.lower().endswith(".json") else "yaml"  # rules, say: no text to distil
+        form = "json" if source.lower().endswith(".json") else "yaml"  # a file of rules, for example, is no prompt
     messages = {"json": _read_json, "yaml": _read_yaml, "markdown": _read_markdown}[form](text, where)
     if not messages:
-        raise _problem(where, "It holds no message.")
+        raise _problem(where, "It contains no messages.")
     if len(messages) > MAX_MESSAGES:
-        raise _problem(where, f"It has {len(messages)} messages; at most {MAX_MESSAGES} are read.")
+        raise _problem(where, f"It has {len(messages)} messages; at most {MAX_MESSAGES} are allowed.")
     _check_turns(messages, where)
     return Prompt(tuple(messages))
 
 
 def prompt_to_markdown(prompt: Prompt) -> str:
-    """The document that `parse_prompt` reads back to the same prompt; ends with a line end."""
+    """Return a document that `parse_prompt` reads back as the same prompt; it ends with a line end."""
     system = _escape(prompt.system)
     blocks = [system] if system else []
     if _needs_heading(system):
@@ -65,7 +65,7 @@ def prompt_to_markdown(prompt: Prompt) -> str:
 
 
 def first_lines(prompt: Prompt) -> tuple[int, ...]:
-    """The line, from 1, at which each message's text begins in `prompt_to_markdown`."""
+    """Return the line, from 1, at which each message's text starts in `prompt_to_markdown`."""
     system = prompt.system
     line = 3 if _needs_heading(system) else 1
     found: list[int] = []
@@ -77,7 +77,7 @@ def first_lines(prompt: Prompt) -> tuple[int, ...]:
 
 
 def diff_prompts(before: Prompt, after: Prompt) -> str:
-    """A unified diff of the two prompts' Markdown; empty where they are the same."""
+    """Return a unified diff of the two prompts' Markdown; empty if they are the same."""
     lines = difflib.unified_diff(
         prompt_to_markdown(before).removesuffix("\n").split("\n"),
         prompt_to_markdown(after).removesuffix("\n").split("\n"),
@@ -89,7 +89,7 @@ def diff_prompts(before: Prompt, after: Prompt) -> str:
 
 
 def _needs_heading(system: str) -> bool:
-    """Whether the system message, at the very beginning of a document, would be read as something else."""
+    """Whether the system message, at the very start of a document, would be read as something else."""
     return bool(system) and (system[0] == _MARK or _format_of(system) != "markdown")
 
 
@@ -98,7 +98,7 @@ def _format_of(text: str) -> Literal["json", "yaml", "markdown"]:
         try:
             json.loads(text)
         except (ValueError, RecursionError):
-            # Broken JSON is an error; a text that merely begins with a bracket is Markdown.
+            # Broken JSON is an error; text that merely starts with a bracket is Markdown.
             return "json" if '"role"' in text or '"messages"' in text else "markdown"
         return "json"
     return "yaml" if _YAML.match(text) else "markdown"
@@ -108,9 +108,9 @@ def _read_json(text: str, where: str) -> list[Message]:
     try:
         document: object = json.loads(text, object_pairs_hook=_named_once)
     except json.JSONDecodeError as error:
-        raise _problem(where, f"It is no JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+        raise _problem(where, f"Invalid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
     except (ValueError, RecursionError) as error:
-        raise _problem(where, f"It is no JSON: {error}.") from error
+        raise _problem(where, f"Invalid JSON: {error}.") from error
     return _read_messages(document, where)
 
 
@@ -119,7 +119,7 @@ def _named_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"{repr(twice)[:SHOWN]} is there twice")
+        raise ValueError(f"{repr(twice)[:SHOWN]} appears twice")
     return found
 
 
@@ -129,9 +129,9 @@ def _read_yaml(text: str, where: str) -> list[Message]:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         place = f" at line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise _problem(where, f"It is no YAML{place}: {error.problem}.") from error
+        raise _problem(where, f"Invalid YAML{place}: {error.problem}.") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise _problem(where, f"It is no YAML: {error}.") from error
+        raise _problem(where, f"Invalid YAML: {error}.") from error
     return _read_messages(document, where)
 
 
@@ -174,7 +174,7 @@ def _read_markdown(text: str, where: str) -> list[Message]:
         except ChatProblemError as error:
             raise _problem(where, f"Message {position}: {error}.") from error
         if not content:
-            raise _problem(where, f"Message {position}: nothing stands under «## {role.capitalize()}».")
+            raise _problem(where, f"Message {position}: there is no text under «## {role.capitalize()}».")
         messages.append(Message(role, content))
     return messages
 
@@ -189,14 +189,14 @@ def _escape(text: str) -> str:
 def _check_turns(messages: Sequence[Message], where: str) -> None:
     for position, message in enumerate(messages, 1):
         if message.role == "system" and position > 1:
-            raise _problem(where, f"Message {position}: a system message must be the first.")
+            raise _problem(where, f"Message {position}: a system message must come first.")
     turns = [(position, m) for position, m in enumerate(messages, 1) if m.role != "system"]
     for number, (position, message) in enumerate(turns):
         expected = ("user", "assistant")[number % 2]
         if message.role != expected:
-            raise _problem(where, f"Message {position} is the {message.role}'s where the {expected}'s is due.")
+            raise _problem(where, f"Message {position}: the role is {message.role}, expected {expected}.")
     if len(turns) % 2:
-        raise _problem(where, f"Message {len(messages)}: the last example turn has no answer of the assistant.")
+        raise _problem(where, f"Message {len(messages)}: the last example turn has no answer from the assistant.")
 
 
 def _problem(where: str, message: str) -> UsageError:

@@ -1,6 +1,6 @@
-"""The check of a project's prompt, whole: what is found, and how it is told.
+"""The complete check of a project's prompt: its findings, and their text form.
 
-Knows what to ask of the project; how anything is found is known elsewhere.
+Knows what to read from the project; how problems are found is known elsewhere.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
 _QUOTE_CELLS = 100
 TITLES = {
     "contradiction": "contradictory",
-    "duplicate": "said twice",
+    "duplicate": "duplicate",
     "vague": "vague",
     "untestable": "untestable",
-    "rule": "a rule says otherwise",
+    "rule": "differs from a rule",
     "example": "example breaks a rule",
     "variable": "changes with each request",
     "length": "length",
@@ -32,9 +32,9 @@ TITLES = {
 
 
 def check_prompt(project: "Project") -> tuple[Finding, ...]:
-    """What is wrong with the project's current prompt: rules, words, and length.
+    """Return the problems of the project's current prompt: wording, rules, and length.
 
-    Raises UsageError where there is no prompt.
+    Raises UsageError if there is no prompt.
     """
     prompt = project.prompts.require()
     base = project.settings.read().student_base
@@ -43,24 +43,24 @@ def check_prompt(project: "Project") -> tuple[Finding, ...]:
 
 
 def findings_text(findings: Sequence[Finding]) -> str:
-    """A paragraph a finding: its line, what is wrong, and what to do."""
+    """Return one paragraph per finding: its line, the problem, and what to do."""
     if not findings:
         return "Nothing found."
     lines: list[str] = []
     for finding in findings:
         place = f"line {finding.line}" if finding.line else "the prompt"
-        said_by = "  (the teacher says)" if finding.source == "teacher" else ""
+        said_by = "  (from the teacher)" if finding.source == "teacher" else ""
         lines.append(f"{place}: {TITLES[finding.kind]}{said_by}")
         if finding.quote:
             lines.append(f"    {clean_line(finding.quote, _QUOTE_CELLS)}")
         lines += [f"  {finding.problem}", f"  {finding.advice}", ""]
     teachers = sum(finding.source == "teacher" for finding in findings)
-    told = f", {teachers} of them by the teacher" if teachers else ""
-    return "\n".join([*lines, f"{counted(len(findings), 'finding')}{told}. Lines are those of `prompt show`."])
+    told = f", {teachers} of them from the teacher" if teachers else ""
+    return "\n".join([*lines, f"{counted(len(findings), 'finding')}{told}. Lines are numbered as in `prompt show`."])
 
 
 def _context_of(base: str, home: Home) -> int | None:
-    """The base's context in tokens, where its folder is on this machine already."""
+    """Return the base's context length in tokens, if its folder is already on this machine."""
     folder = folder_here(base, home)
     if folder is None:
         return None

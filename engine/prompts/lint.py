@@ -1,8 +1,8 @@
-"""What is wrong with a prompt, by plain heuristics: precise rather than complete, for a false alarm costs trust.
+"""Problems of a prompt, found by simple heuristics: precise rather than complete, because a false alarm costs trust.
 
-Vague, untestable, contradictory and duplicated demands, rules that it outgrew, example turns that break rules, what
-changes with each request, and a length that does not pay or does not fit. English alone is read; of other languages
-only rules, variables and length are checked. Pure; knows nothing of the store, of files or of models.
+Finds vague, untestable, contradictory and duplicate demands, outdated rules, example turns that break rules, text that
+changes with each request, and a length that does not pay or does not fit. Only English is read; prompts in other
+languages are checked only for rules, variables and length. Pure; knows nothing of the store, of files or of models.
 """
 
 import re
@@ -19,8 +19,8 @@ from engine.records.prompt import Prompt
 from engine.records.rule import Rule
 from engine.rules.checks import check_answer
 
-LEAST_TOKENS = 200  # under this, a request saves so little that prices and traffic have to be looked at first
-ANSWER_ROOM_TOKENS = 256  # of the context, for a question and its answer
+LEAST_TOKENS = 200  # below this, a request saves so little that it depends on prices and traffic
+ANSWER_ROOM_TOKENS = 256  # context reserved for a question and its answer
 
 _HEDGES = re.compile(
     r"\b(?:(?:try|strive|aim) (?:your best )?to|do your best|if (?:at all )?possible|and so on|etc\b\.?"
@@ -57,10 +57,10 @@ _INNER = re.compile(
 
 
 def lint_prompt(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Finding, ...]:
-    """All findings but those of length, in the order of their lines.
+    """Return all findings except those on length, ordered by line.
 
-    `rules`: the project's, which the example turns are held against; where there are none, the checks that the
-    prompt's own sentences ask for beyond doubt. Raises UsageError for a rule that cannot be checked.
+    `rules`: the project's rules, with which the example turns are checked; without any, the checks that the prompt's
+    own sentences clearly ask for are used. Raises UsageError for a rule that cannot be checked.
     """
     demands = read_demands(prompt)
     found = [
@@ -74,17 +74,17 @@ def lint_prompt(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Finding, ..
 
 
 def lint_length(tokens: int, context_tokens: int | None, base: str) -> tuple[Finding, ...]:
-    """What speaks against a prompt of so many tokens. `context_tokens`: of the base; None where it is not known."""
+    """Return the findings on a prompt's length. `context_tokens`: the base's context length; None if unknown."""
     if tokens < LEAST_TOKENS:
-        problem = f"The prompt has {tokens} tokens, and a request saves no more than these."
-        suggestion = "Whether that pays is a matter of prices and traffic: `distill-tui estimate` reckons it."
+        problem = f"The prompt has {tokens} tokens; a request saves at most that many."
+        suggestion = "Whether that pays depends on prices and traffic: run `distill-tui estimate`."
         return (Finding("length", 0, "", problem, suggestion),)
     if context_tokens is not None and tokens + ANSWER_ROOM_TOKENS > context_tokens:
         problem = (
-            f"The prompt takes {tokens} of the {context_tokens} tokens that {base} reads: a question and its answer "
-            "find no room beside it. The student never reads it, but a local teacher and the prompted arm do."
+            f"The prompt takes {tokens} of the {context_tokens} tokens of context of {base}, which leaves no room for "
+            "a question and its answer. The student never reads it, but a local teacher and the prompted arm do."
         )
-        return (Finding("length", 0, "", problem, "Choose an endpoint as teacher, or a base with a longer context."),)
+        return (Finding("length", 0, "", problem, "Use an endpoint as teacher, or a base with a longer context."),)
     return ()
 
 
@@ -97,32 +97,32 @@ def _vague(demands: Sequence[Demand], rules: Sequence[Rule]) -> Iterator[Finding
         if checks_of(demand.text):
             continue
         if hedge is not None and not _quoted(demand.text, hedge):
-            problem = f"«{hedge.group()}» leaves it to the model whether the demand holds."
+            problem = f"«{hedge.group()}» lets the model decide whether the demand applies."
             yield Finding(
-                "vague", demand.line, demand.text, problem, "Say when it holds and when not, or leave it out."
+                "vague", demand.line, demand.text, problem, "Say when it applies and when it does not, or remove it."
             )
         elif _BARE_QUALITY.fullmatch(demand.text):
-            problem = "It names a quality that nobody can measure in an answer."
+            problem = "It names a quality that cannot be measured in an answer."
             yield Finding(
                 "untestable",
                 demand.line,
                 demand.text,
                 problem,
-                "Say what is seen in such an answer: words, form, length.",
+                "Describe what such an answer looks like: words, form, length.",
             )
         elif (length := _BARE_LENGTH.fullmatch(demand.text)) and not measured:
-            problem = f"«{length['word']}» is no length: no answer can be held against it."
+            problem = f"«{length['word']}» is not a length that an answer can be checked against."
             yield Finding(
                 "vague",
                 demand.line,
                 demand.text,
                 problem,
-                "Give a number: words, sentences or lines, at least and at most.",
+                "Give a minimum and a maximum number of words, sentences or lines.",
             )
         elif _INNER.match(demand.text):
-            problem = "It speaks of what goes on in the model, which no answer shows."
+            problem = "It describes what happens inside the model, which no answer shows."
             yield Finding(
-                "untestable", demand.line, demand.text, problem, "Say what the answer shows of it, or leave it out."
+                "untestable", demand.line, demand.text, problem, "Say how it shows in the answer, or remove it."
             )
 
 
@@ -148,7 +148,7 @@ def _examples(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rule]) 
                 if result.passed:
                     continue
                 problem = f"The answer of example turn {number} breaks {name}, «{rule.text}»: {result.note}."
-                advice = "Mend the answer, or the rule: a model learns from what it is shown."
+                advice = "Fix the answer or the rule: a model learns from its examples."
                 yield Finding("example", lines[index], answer, problem, advice)
 
 
@@ -160,5 +160,5 @@ def _variables(prompt: Prompt) -> Iterator[Finding]:
             line += message.content.count("\n", counted_to, variable.start)
             counted_to = variable.start
             what = "It is true on one day only" if variable.is_date else "It changes with each request"
-            problem = f"{what}, so it cannot be distilled: the student would learn one value for ever."
-            yield Finding("variable", line, variable.name, problem, "Take it out here and keep it in the question.")
+            problem = f"{what}, so it cannot be distilled: the student would learn one fixed value."
+            yield Finding("variable", line, variable.name, problem, "Move it from the prompt to the question.")

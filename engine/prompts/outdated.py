@@ -1,6 +1,6 @@
-"""Rules of a length whose sentence in the prompt says another number by now: the prompt was changed, the rule was not.
+"""Length rules whose sentence in the prompt now has another number: the prompt was changed, the rule was not.
 
-Told only where one sentence alone speaks of that unit, and says its limits beyond doubt. Pure.
+Reported only if a single sentence mentions that unit and states its limits clearly. Pure.
 """
 
 import re
@@ -17,7 +17,7 @@ _BOUNDS = ("min", "max")
 
 
 def find_outdated(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rule]) -> Iterator[Finding]:
-    """A finding for each such rule, at its sentence."""
+    """Yield a finding for each outdated rule, at its sentence."""
     for rule in rules:
         if rule.check.kind != "length" or (demand := _only_one(prompt, demands, rule.check)) is None:
             continue
@@ -31,12 +31,12 @@ def find_outdated(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rul
                 continue
             which = "at least" if bound == "min" else "at most"
             problem = f"It says {which} {says} {rule.check.unit}; rule {rule.id} says {which} {held}."
-            yield Finding("rule", demand.line, demand.text, problem, "Change the rule, or the prompt: answers are held "
-                          "against the rule.")  # fmt: skip
+            yield Finding("rule", demand.line, demand.text, problem, "Change the rule or the prompt: answers are "
+                          "checked with the rule.")  # fmt: skip
 
 
 def _only_one(prompt: Prompt, demands: Sequence[Demand], check: Check) -> Demand | None:
-    """The demand that alone speaks of the check's unit, of every answer; None where there is another mention."""
+    """Return the only demand that mentions the check's unit, for every answer; None if there is another mention."""
     unit = re.compile(rf"\b{check.unit.removesuffix('s')}s?\b", re.IGNORECASE)
     speaking = [demand for demand in demands if unit.search(demand.text)]
     if len(speaking) != 1 or speaking[0].conditional or speaking[0].scope or _of_a_part(speaking[0].text, check):
@@ -46,13 +46,13 @@ def _only_one(prompt: Prompt, demands: Sequence[Demand], check: Check) -> Demand
 
 
 def _of_a_part(text: str, check: Check) -> bool:
-    """Whether another unit stands beside it: «no sentence of more than 20 words» says nothing of the whole answer."""
+    """Whether the text mentions another unit: «no sentence of more than 20 words» does not limit the whole answer."""
     others = (unit.removesuffix("s") for unit in get_args(LengthUnit) if unit != check.unit)
     return any(re.search(rf"\b{other}s?\b", text, re.IGNORECASE) for other in others)
 
 
 def _in_order(check: Check) -> bool:
-    """Not so, a number was read as a range: «a hundred and fifty»."""
+    """Whether min ≤ max; if not, one number was misread as a range, such as «a hundred and fifty»."""
     return check.min is None or check.max is None or check.min <= check.max
 
 

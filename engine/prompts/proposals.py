@@ -1,7 +1,7 @@
 """Rules proposed from a prompt's headings, lists and sentences, without any model. Pure and deterministic.
 
-What a sentence asks for beyond doubt becomes a check; a demand that holds in some cases only, or that no check
-measures, is proposed as a rubric. Decides nothing: a person confirms.
+An unambiguous demand becomes a check; one that applies only in some cases, or that no check can measure, is proposed
+as a rubric. Adds nothing by itself: a person confirms.
 """
 
 from collections.abc import Iterable, Sequence
@@ -16,9 +16,9 @@ from engine.rules.documents import MAX_TEXT_CHARACTERS
 
 
 def propose_rules(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Proposal, ...]:
-    """One proposal a check, or a rubric where a demand has none, in the order of the prompt.
+    """Return one proposal per check, or a rubric for a demand without one, in the order of the prompt.
 
-    `rules`: the project's; a proposal that says what one of them says names it.
+    `rules`: the project's rules; a proposal that matches one of them carries its number.
     """
     found: list[Proposal] = []
     for demand in read_demands(prompt):
@@ -30,7 +30,7 @@ def propose_rules(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Proposal,
 
 
 def known_marked(proposals: Iterable[Proposal], rules: Sequence[Rule]) -> tuple[Proposal, ...]:
-    """The proposals without repeats, each with the number of the rule that has its check or its words already."""
+    """Return the proposals without duplicates, each with the number of the rule that already has its check or text."""
     by_check = {rule.check: rule.id for rule in reversed(rules)}
     by_text = {_words(rule.text): rule.id for rule in reversed(rules)}
     found: dict[object, Proposal] = {}
@@ -42,7 +42,7 @@ def known_marked(proposals: Iterable[Proposal], rules: Sequence[Rule]) -> tuple[
 
 
 def rules_of(proposals: Iterable[Proposal]) -> tuple[Rule, ...]:
-    """The rules that the project has not; a demand that no check measures is a rubric. The store numbers them."""
+    """Return the rules that the project does not have; a demand without a check is a rubric. The store numbers them."""
     return tuple(
         Rule(0, proposal.text, proposal.check or Check("rubric")) for proposal in proposals if not proposal.rule
     )

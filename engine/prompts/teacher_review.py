@@ -1,7 +1,7 @@
-"""What a teacher finds in a prompt: demands that are vague or contradict each other, and rules to check.
+"""A teacher's review of a prompt: demands that are vague or contradict each other, and rules to check.
 
-Its reply is hostile text: one JSON object and nothing else, every field of the type that was asked for, every quote in
-the prompt word by word; what quotes anything else is left out and counted. Knows nothing of endpoints.
+The reply is untrusted: it must be a single JSON object with fields of the requested types, and every quote must be in
+the prompt word for word; items that quote anything else are left out and counted. Knows nothing of endpoints.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -50,7 +50,7 @@ Ask = Callable[[Sequence[Message]], str]
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a teacher finds; `left_out`: how many items quote what the prompt does not say, or cannot be checked."""
+    """A teacher's findings and proposals; `left_out`: how many items misquote the prompt or cannot be checked."""
 
     findings: tuple[Finding, ...] = ()
     proposals: tuple[Proposal, ...] = ()
@@ -66,7 +66,7 @@ class _Quote:
 
 
 def review_prompt(prompt: Prompt, ask: Ask) -> Review:
-    """The teacher's findings. Raises TeacherError where its reply is not what was asked for, and what `ask` raises."""
+    """Return the teacher's findings. Raises TeacherError if its reply has the wrong form, and whatever `ask` raises."""
     found: list[Finding] = []
     items = _items(ask, FINDINGS_REQUEST, prompt, "findings")
     for item in items:
@@ -93,7 +93,7 @@ def review_prompt(prompt: Prompt, ask: Ask) -> Review:
 
 
 def review_rules(prompt: Prompt, rules: Sequence[Rule], ask: Ask) -> Review:
-    """The rules that the teacher proposes. Raises as `review_prompt` does."""
+    """Return the rules that the teacher proposes. Raises as `review_prompt` does."""
     found: list[Proposal] = []
     items = _items(ask, RULES_REQUEST, prompt, "rules")
     for item in items:
@@ -108,7 +108,7 @@ def review_rules(prompt: Prompt, rules: Sequence[Rule], ask: Ask) -> Review:
         if check_fields is not None:
             try:
                 check = check_from_fields(cast("Mapping[str, object]", check_fields))
-            except UsageError:  # it cannot be run on any answer: the demand alone is of no use
+            except UsageError:  # the check cannot be run, and the demand alone is of no use
                 continue
         found.append(Proposal(text, check, quote.message, quote.span, quote.line, "teacher"))
     return Review(proposals=known_marked(found, rules), left_out=len(items) - len(found))
@@ -117,21 +117,21 @@ def review_rules(prompt: Prompt, rules: Sequence[Rule], ask: Ask) -> Review:
 def _items(ask: Ask, request: str, prompt: Prompt, key: str) -> list[dict[str, object]]:
     reply = ask([Message("user", request.format(prompt=prompt_to_markdown(prompt)))])
     if len(reply) > MAX_REPLY_CHARACTERS:
-        raise _unreadable(f"it has {len(reply)} characters; at most {MAX_REPLY_CHARACTERS} are read")
+        raise _unreadable(f"it has {len(reply)} characters; at most {MAX_REPLY_CHARACTERS} are allowed")
     try:
         value = read_json(unfenced(reply))
     except JsonProblemError as error:
-        raise _unreadable(f"it is no JSON: {error}") from error
+        raise _unreadable(f"it is not valid JSON: {error}") from error
     if not isinstance(value, dict) or set(value) != {key} or not isinstance(value[key], list):
-        raise _unreadable(f"it is no object with the one key «{key}» and a list")
+        raise _unreadable(f"it is not an object with the single key «{key}» and a list")
     items = cast("list[object]", value[key])
     if len(items) > MAX_ITEMS or not all(isinstance(item, dict) for item in items):
-        raise _unreadable(f"«{key}» is no list of at most {MAX_ITEMS} objects")
+        raise _unreadable(f"«{key}» is not a list of at most {MAX_ITEMS} objects")
     return [dict(cast("dict[str, object]", item)) for item in items]
 
 
 def _texts(item: Mapping[str, object], names: Sequence[str], optional: Sequence[str] = ()) -> dict[str, str]:
-    """The item's fields, all of them texts; an optional one that is missing or null is empty."""
+    """Return the item's fields, all of them strings; an optional one that is missing or null is empty."""
     unknown = [name for name in item if name not in (*names, *optional)]
     if unknown:
         raise _unreadable(f"unknown field {clean_line(unknown[0], 40)}")
@@ -141,13 +141,13 @@ def _texts(item: Mapping[str, object], names: Sequence[str], optional: Sequence[
         if value is None and name in optional:
             value = ""
         if not isinstance(value, str):
-            raise _unreadable(f"the field {name} is missing or no text")
+            raise _unreadable(f"the field {name} is missing or not a text")
         found[name] = value
     return found
 
 
 def _find(prompt: Prompt, quote: str) -> _Quote | None:
-    """Where the prompt says these words, whatever the white space; the first place counts."""
+    """Return the first place where the prompt has these words, ignoring differences in white space."""
     wanted = quote.split()
     for index, (message, first) in enumerate(zip(prompt.messages, first_lines(prompt), strict=True)):
         start, end = _place(message.content, wanted)
@@ -158,7 +158,7 @@ def _find(prompt: Prompt, quote: str) -> _Quote | None:
 
 
 def _place(text: str, words: Sequence[str]) -> tuple[int, int]:
-    """The first place of the words in their order with nothing but white space between; (0, 0) where there is none."""
+    """Return the first place of the words in order with only white space between them; (0, 0) if there is none."""
     start = text.find(words[0]) if words else -1
     while start >= 0:
         position = start
@@ -180,5 +180,5 @@ def _sentence(text: str) -> str:
 
 def _unreadable(reason: str) -> TeacherError:
     return TeacherError(
-        "The teacher's answer cannot be read.", f"{reason[:1].upper()}{reason[1:]}.", "Ask again, or without --teacher."
+        "The teacher's answer cannot be read.", f"{reason[:1].upper()}{reason[1:]}.", "Try again, or omit --teacher."
     )

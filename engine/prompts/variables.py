@@ -1,7 +1,7 @@
-"""What a prompt holds that changes with each request: placeholders and today's date. Pure.
+"""The parts of a prompt that change with each request: placeholders and today's date. Pure.
 
-None of it can be distilled: the weights would learn one value for ever. A placeholder that shows the form of an answer
-(«Begin with RISK SCORE: <n>») is no such thing, nor is one in code.
+They cannot be distilled: the weights would learn one fixed value. A placeholder that shows the form of an answer
+(«Begin with RISK SCORE: <n>») is not a variable, nor is one in code.
 """
 
 import re
@@ -23,7 +23,7 @@ _TAGS = (
     "label select option think thinking"
 )
 _HTML = frozenset(_TAGS.split())
-# What a program fills in before it asks, even where the sentence speaks of the answer.
+# Names that a program fills in before it asks, even if the sentence is about the answer.
 _FILLED_IN = re.compile(
     r"(?:user|customer|client|current|today|retrieved|chat|session)[_.\-]?\w*|question|query|input|context|documents?|"
     r"history|date|time|datetime|now",
@@ -45,7 +45,7 @@ _DATE = re.compile(
     r"|\d{4}\b|\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{1,2}:\d{2}\b)[^.\n]{0,30}",
     re.IGNORECASE,
 )
-_NEAR = 80  # characters before a placeholder that are its sentence
+_NEAR = 80  # characters before a placeholder that are read as its sentence
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _CODE = re.compile(r"`[^`\n]+`")
 
@@ -54,14 +54,14 @@ _CODE = re.compile(r"`[^`\n]+`")
 class Variable:
     """Something that changes with each request, in characters `start:end` of a text."""
 
-    name: str  # as it stands there
+    name: str  # as written in the text
     start: int
     end: int
     is_date: bool
 
 
 def find_variables(text: str) -> tuple[Variable, ...]:
-    """Every place in `text` that changes with each request, in their order."""
+    """Return every place in `text` that changes with each request, in order."""
     found: list[Variable] = []
     start, fenced, above = 0, False, ""
     closed = {tag.lower() for tag in re.findall(rf"</({_NAME})>", text)}
@@ -77,7 +77,7 @@ def find_variables(text: str) -> tuple[Variable, ...]:
 
 
 def _goes_on(line: str) -> bool:
-    """Whether a line may belong to what the line above it has announced."""
+    """Whether a line may continue what the line above it introduced."""
     return re.match(r"\s*(?:[-*•+\d<{\[(\"`]|[A-Z][\w ]{0,30}:)", line) is not None
 
 
@@ -86,8 +86,8 @@ def _in_line(line: str, start: int, above: str, closed: set[str], *, fenced: boo
     for date in dates:
         yield Variable(date.group().strip(), start + date.start(), start + date.end(), is_date=True)
     code = [] if fenced else [found.span() for found in _CODE.finditer(line)]
-    taken = sorted([*(date.span() for date in dates), *code], reverse=True)  # the first is the last
-    # What holds of the whole line is looked for once: a line may be a page, and hold thousands of placeholders.
+    taken = sorted([*(date.span() for date in dates), *code], reverse=True)  # sorted so that pop() takes the first
+    # Searched once per line, not per placeholder: a line may be as long as a page, with thousands of placeholders.
     alone = line.strip()
     formed = _OF_THE_FORM.search(f"{above} {line}")
     form_from = formed.end() - len(above) - 1 if formed else len(line)
@@ -118,6 +118,6 @@ def _changes(found: "re.Match[str]", line: str, closed: set[str], *, of_the_form
 
 
 def _told(line: str, found: "re.Match[str]") -> bool:
-    """Whether a sentence tells a fact with it: «The user is called <name>»."""
+    """Whether the sentence states a fact with the placeholder: «The user is called <name>»."""
     before = line[max(found.start() - _NEAR, 0) : found.start()]
     return re.search(r"(?:\b(?:is|are|was|called|named|for|from|to)|:)\s*[\"“«']?\Z", before) is not None

@@ -102,7 +102,7 @@ def test_without_a_prompt_every_command_says_how_to_set_one() -> None:
         (b"", "no message"),
         (b"messages:\n  - {role: system, content: 'open\n", "line"),
         (b"messages:\n  - role: robot\n    content: x\n", "robot"),
-        (b'[{"role": "system", "content": "x"', "no JSON"),
+        (b'[{"role": "system", "content": "x"', "Invalid JSON"),
         (b'[{"role": "user", "content": "x"}]', "no answer"),
         (b'[{"role": "assistant", "content": null, "tool_calls": [{"id": 1}]}]', "tool calls"),
         (b"x" * 2_000_001, "2000000"),
@@ -149,7 +149,7 @@ def test_the_check_tells_each_finding_with_its_line_what_is_wrong_and_what_to_do
     assert all(row["problem"] and row["advice"] for row in found)
     text = succeed("prompt", "check").out
     assert "line 3: changes with each request" in text
-    assert "keep it in the question" in text
+    assert "to the question" in text
     assert "prompt set" in fail("prompt", "check", "-p", new_project())["next"]
 
 
@@ -167,7 +167,7 @@ def test_an_endpoint_adds_what_it_finds_to_what_the_program_finds() -> None:
         found = get("prompt", "check", "--teacher")["findings"]
         assert [(row["source"], row["line"]) for row in found if row["kind"] == "contradiction"] == [("teacher", 3)]
         assert {row["source"] for row in found} == {"program", "teacher"}
-        assert "the teacher says" in succeed("prompt", "check", "--teacher").out
+        assert "from the teacher" in succeed("prompt", "check", "--teacher").out
         server.behaviours[:] = [good("I would rather not.")]
         assert "cannot be read" in fail("prompt", "check", "--teacher", status=1)["title"]
 

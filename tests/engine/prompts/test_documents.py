@@ -96,18 +96,18 @@ def test_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "holds no message"),
-        (" \n ", "holds no message"),
-        ("[]", "holds no message"),
+        ("", "contains no messages"),
+        (" \n ", "contains no messages"),
+        ("[]", "contains no messages"),
         ('{"a": 1}', "list of messages"),
-        ('[{"role": "system", "content": "a"', "no JSON"),
-        ("messages:\n  - role: [", "no YAML at line"),
-        ("messages:\n- 3", "Message 1: it is no mapping"),
-        ("messages: [{role: system, content: 3}]", "neither a text nor"),
+        ('[{"role": "system", "content": "a"', "Invalid JSON"),
+        ("messages:\n  - role: [", "Invalid YAML at line"),
+        ("messages:\n- 3", "Message 1: it is not a mapping"),
+        ("messages: [{role: system, content: 3}]", "neither text nor"),
         (chat(("system", "a"), ("critic", "b")), "Message 2: unknown role 'critic'; allowed: system, user, assistant"),
-        (chat(("user", "a"), ("system", "b")), "Message 2: a system message must be the first"),
-        (chat(("system", "a"), ("assistant", "b")), "Message 2 is the assistant's where the user's is due"),
-        (chat(("user", "a"), ("user", "b")), "Message 2 is the user's where the assistant's is due"),
+        (chat(("user", "a"), ("system", "b")), "Message 2: a system message must come first"),
+        (chat(("system", "a"), ("assistant", "b")), "Message 2: the role is assistant, expected user"),
+        (chat(("user", "a"), ("user", "b")), "Message 2: the role is user, expected assistant"),
         (chat(("system", "a"), ("user", "b")), "Message 2: the last example turn has no answer"),
         (chat(("system", " ")), "Message 1: its content is empty"),
         (chat(("system", "a\ud800")), "Message 1: character 2 is half a surrogate pair"),
@@ -121,10 +121,10 @@ def test_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
         ),
         ('{"messages": [], "tools": [{}]}', "declares tools"),
         ('[{"role": "system", "content": "a", "name": "b"}]', "Message 1: unknown field name"),
-        ("a\n## User\n\n## Assistant\nb", "Message 2: nothing stands under «## User»"),
+        ("a\n## User\n\n## Assistant\nb", "Message 2: there is no text under «## User»"),
         ("a" * 2_000_001, "larger than 2000000 bytes"),
         (chat(*[("user", "a")] * 501), "at most 500"),
-        ("[" * 100_000 + '"role"', "no JSON"),
+        ("[" * 100_000 + '"role"', "Invalid JSON"),
     ],
     ids=lambda value: value[:40],
 )
@@ -174,7 +174,7 @@ def test_aliases_within_aliases_are_refused_before_they_fill_the_memory(text: st
 
 @pytest.mark.parametrize("value", ["!!bool maybe", "!!timestamp soon", '!!int ""'])
 def test_a_value_that_is_not_what_its_form_says_is_named_as_such(value: str) -> None:
-    with pytest.raises(UsageError, match="It is no YAML"):
+    with pytest.raises(UsageError, match="Invalid YAML"):
         parse_prompt(f"messages:\n- role: system\n  content: {value}\n")
 
 
@@ -192,7 +192,7 @@ def test_a_role_as_long_as_a_book_is_told_in_a_line() -> None:
     ],
 )
 def test_json_that_names_something_twice_is_refused_as_yaml_is(text: str) -> None:
-    with pytest.raises(UsageError, match="is there twice"):
+    with pytest.raises(UsageError, match="appears twice"):
         parse_prompt(text)
 
 

@@ -200,7 +200,7 @@ def test_what_changes_with_each_request_is_named(text: str, name: str) -> None:
     assert text[variable.start : variable.end] == name
     (finding,) = findings(f"You answer for a bank.\n{text}")
     assert finding.line == 2 + text.count("\n", 0, variable.start)
-    assert "keep it in the question" in finding.advice
+    assert "to the question" in finding.advice
 
 
 @pytest.mark.parametrize(
