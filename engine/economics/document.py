@@ -1,4 +1,4 @@
-"""An estimate as the JSON that others read, and as text for a person. Adds no figure."""
+"""An estimate as JSON for programs and as text for people. Adds no figures."""
 
 from dataclasses import asdict
 
@@ -15,7 +15,7 @@ _BAR = 20
 
 
 def estimate_json(result: Estimate) -> dict[str, object]:
-    """The object of `estimate --json`, schema 1."""
+    """Return the object printed by `estimate --json`, schema 1."""
     requests, days = result.break_even_requests, result.break_even_days
     return {
         "schema": 1,
@@ -81,7 +81,7 @@ def estimate_json(result: Estimate) -> dict[str, object]:
 
 
 def estimate_text(result: Estimate) -> str:
-    """The same for a person's eye, at most 100 cells wide but for the reasons."""
+    """Return the same as text, at most 100 cells wide except for the reasons."""
     count, uncached, cached = result.prompt_tokens, result.uncached, result.cached
     days, yearly, monthly = result.break_even_days, result.yearly_savings_usd, result.monthly_savings_usd
     horizon = written("horizon_months", result.horizon_months)
@@ -113,7 +113,7 @@ def estimate_text(result: Estimate) -> str:
 
 
 def latency_words(result: Estimate) -> str:
-    """What distilling saves of the time to the first token; empty where nothing is known."""
+    """Return how much sooner the first token comes after distilling; empty if unknown."""
     if (found := result.latency) is None:
         return ""
     saved = found.saved_ms
@@ -130,7 +130,7 @@ def _first_token(result: Estimate) -> str:
 
 
 def effects(result: Estimate) -> list[tuple[Influence, float]]:
-    """Each input that moves the savings, with its effect as a share of the largest."""
+    """Return each input that changes the savings, with its effect as a share of the largest effect."""
     largest = max((each.effect_usd for each in result.sensitivity), default=0.0) or 1.0
     return [(each, each.effect_usd / largest) for each in result.sensitivity]
 

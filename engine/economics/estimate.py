@@ -1,6 +1,6 @@
-"""Does distilling pay? The answer to given numbers, with its ranges, its verdict and the reasons for it.
+"""Does distilling pay? The estimate for given numbers, with its ranges, its verdict and the reasons for it.
 
-Reckoned in exact fractions by `formulas`, so that break-even is a whole number that does not hang on rounding. Knows
+Computed in exact fractions by `formulas`, so that break-even is a whole number that does not depend on rounding. Knows
 nothing of how a model is trained, nor of where the numbers come from.
 """
 
@@ -18,12 +18,12 @@ from engine.economics.tokens import TokenCount
 from engine.economics.verdict import Case, Criterion, Findings, criteria, headline, reasons
 from engine.records.cost import Figure, WorthVerdict
 
-_LONGEST_DAYS = 1_000_000  # a later date says nothing, and the calendar ends
+_LONGEST_DAYS = 1_000_000  # a later date means nothing, and dates end at year 9999
 
 
 @dataclass(frozen=True, slots=True)
 class BreakEven:
-    """Without the provider's cache and with it; None where it never breaks even."""
+    """Break-even without the provider's cache and with it; None if it never breaks even."""
 
     uncached: float | None
     cached: float | None
@@ -31,7 +31,7 @@ class BreakEven:
 
 @dataclass(frozen=True, slots=True)
 class Savings:
-    """US dollars without the provider's cache and with it; below 0 it loses."""
+    """Savings in US dollars without the provider's cache and with it; negative for a loss."""
 
     uncached: float
     cached: float
@@ -39,7 +39,7 @@ class Savings:
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The answer. Yearly savings are the first year's, with the training and its retrainings paid."""
+    """The result. Yearly savings are those of the first year, less the training and its retrainings."""
 
     prompt_tokens: TokenCount
     prompted_usd: float  # per request
@@ -53,8 +53,8 @@ class Estimate:
     break_even_days: BreakEven
     monthly_savings_usd: Savings  # after the first month
     yearly_savings_usd: Savings
-    worth_usd: Savings  # within the horizon, in today's value
-    requests_per_day_needed: BreakEven  # from which it pays within the horizon
+    worth_usd: Savings  # within the horizon, at present value
+    requests_per_day_needed: BreakEven  # the volume from which it pays within the horizon
     uncached: Ranges
     cached: Ranges
     sensitivity: tuple[Influence, ...]  # with the provider's cache
@@ -67,17 +67,17 @@ class Estimate:
     reasons: tuple[str, ...]
     today: date
     sources: tuple[tuple[str, str], ...] = ()
-    inputs: Mapping[str, Figure] = field(default_factory=dict)  # by name, where their origins are known
+    inputs: Mapping[str, Figure] = field(default_factory=dict)  # by name, if their origins are known
 
     def date_after(self, days: float | None) -> date | None:
-        """The day on which so many days are over; None for never, and for what no calendar reaches."""
+        """Return the date after this many days; None for never, and for dates beyond the calendar."""
         if days is None or days > _LONGEST_DAYS:
             return None
         return self.today + timedelta(days=math.ceil(days))
 
 
 def estimate(given: EstimateInput) -> Estimate:
-    """Raises UsageError for numbers that mean nothing."""
+    """Compute the estimate. Raises UsageError for invalid numbers."""
     check(given)
     terms, corners = exact_terms(given), box(given)
     each, once = formulas.per_request(terms), formulas.once(terms)
@@ -136,7 +136,7 @@ def _case(terms: formulas.Terms[Fraction], price: Fraction, saved: Fraction, fou
 
 
 def _holding(found: Ranges, case: Case, terms: formulas.Terms[Fraction]) -> Ranges:
-    """The ranges in floats, widened by what rounding may have left out: each holds its value."""
+    """Return the ranges, widened where float rounding excluded the value itself."""
     return replace(
         found,
         request_usd=_around(found.request_usd, float(case.price)),
@@ -154,7 +154,7 @@ def _around(found: Range, value: float) -> Range:
 
 
 def _around_a_wait(found: Range, value: float | None) -> Range:
-    """As `_around`, where None is never."""
+    """Like `_around`, with None meaning never."""
     if value is None:
         return Range(found.low, None)
     low = value if found.low is None else min(found.low, value)

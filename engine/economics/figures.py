@@ -1,6 +1,6 @@
-"""The figures behind a project's estimate: as a person gave them, else as measured, listed, reckoned, or assumed.
+"""The figures behind a project's estimate: given by the user, or else measured, listed, estimated or assumed.
 
-Every figure says where it comes from and how far it may be off. Knows nothing of what is reckoned with them.
+Every figure has an origin and an uncertainty. Knows nothing of the formulas that use them.
 """
 
 import math
@@ -25,9 +25,9 @@ _PRICES = {
     "cached_input_usd_per_mtok": "cached input",
     "output_usd_per_mtok": "output",
 }
-_ASSUMED_ANSWERS = 1_000  # a dataset of a few hundred accepted answers, questions and rejected ones included
-# What stands in for a figure that nobody gave or measured. A cache that always hits is the provider's best case: the
-# savings are never overstated by it.
+_ASSUMED_ANSWERS = 1_000  # for a few hundred accepted answers, including rejected ones and requests for questions
+# Defaults for figures that were neither given nor measured. A cache that always hits is the provider's best case, so
+# the savings are not overstated.
 ASSUMED: Mapping[str, tuple[float, str]] = {
     "requests_per_day": (1_000, "a round number"),
     "question_tokens": (40, "a short question"),
@@ -38,19 +38,19 @@ ASSUMED: Mapping[str, tuple[float, str]] = {
     "distilled_output_usd_per_mtok": (0.2, "a small hosted model"),
     "gpu_hours": (1.0, "a small student on one rented GPU"),
     "gpu_usd_per_hour": (2.5, "one rented H100"),
-    "retrainings_per_year": (0.0, "never trained again"),
+    "retrainings_per_year": (0.0, "no retraining"),
     "horizon_months": (12.0, "one year"),
     "discount_rate": (0.0, "none"),
     "prefill_tokens_per_s": (5_000.0, "a hosted model"),
 }
-_NAME_CELLS = 120  # of a model that no list knows; longer ones are cut
+_NAME_CELLS = 120  # for the name of an unknown model; longer names are cut
 _NOT_TERMS = ("prefill_tokens_per_s",)
 ONE_TIME_PARTS = ("generation_usd", "gpu_hours", "gpu_usd_per_hour")  # of the one-time cost
 
 
 @dataclass(frozen=True, slots=True)
 class Costs:
-    """An estimate with all that it rests on."""
+    """An estimate with all its inputs."""
 
     given: EstimateInput
     figures: Mapping[str, Figure]
@@ -58,10 +58,10 @@ class Costs:
 
 
 def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> dict[str, Figure]:
-    """Every figure by its name in `CostInputs`; a price of the model that is neither given nor listed is left out.
+    """Return every figure by its name in `CostInputs`, without model prices that are neither given nor listed.
 
-    `one_time_usd` is all of the one-time cost: where it is given, generation and GPU hours are not part of the answer.
-    With `base_url` only the prices of its own provider count as listed.
+    `one_time_usd` is the whole one-time cost: if it is given, generation and GPU hours do not count. With `base_url`,
+    only the prices of its own provider count as listed.
     """
     figures = {
         name: _given(inputs, name) or measured.of(name) or Figure(value, "assumed", why)
@@ -93,17 +93,17 @@ def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_ur
 
 
 def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Costs:
-    """The estimate of these inputs. Raises `UsageError` where the model or its prices are not known."""
+    """Compute the estimate for these inputs. Raises `UsageError` if the model or its prices are not known."""
     figures = complete(inputs, measured, tokens, base_url)
     missing = [words for name, words in _PRICES.items() if name not in figures]
     if missing and not inputs.model:
         raise UsageError(
             "Which model answers today?",
-            "Without its name, or its prices, nothing can be compared.",
+            "Without its name or its prices, there is nothing to compare.",
             "Give the name as its provider writes it, for example gpt-5 or claude-sonnet-4-5.",
         )
     if missing:
-        at = f" of «{clean_line(inputs.provider, _NAME_CELLS)}»" if inputs.provider else ""
+        at = f" from «{clean_line(inputs.provider, _NAME_CELLS)}»" if inputs.provider else ""
         raise UsageError(
             "The model's prices are not known.",
             f"The list (genai-prices) has no «{clean_line(inputs.model, _NAME_CELLS)}»{at}; "
@@ -118,9 +118,9 @@ def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url:
         check_range(name, low, high)
         if name in unused or name not in figures:
             raise UsageError(
-                "A range belongs to no figure.",
-                f"This estimate has no {label(name)} of its own.",
-                "Give that figure too, or leave its range out; the one-time cost is one figure or its parts.",
+                "A range does not match any figure.",
+                f"This estimate has no separate {label(name)}.",
+                "Give that figure too, or omit its range. The one-time cost is either one figure or its parts.",
             )
     for name in _NOT_TERMS:  # `estimate` checks the terms
         if (value := getattr(inputs, name)) is not None:
@@ -167,19 +167,19 @@ def _listed(inputs: CostInputs, figures: Mapping[str, Figure], tokens: TokenCoun
 
 
 def _mind_the_cache(inputs: CostInputs, figures: dict[str, Figure]) -> None:
-    """What of the cache follows from other figures."""
+    """Set the cache figures that follow from other figures."""
     if "input_usd_per_mtok" in figures:
         plain = figures["input_usd_per_mtok"].value
         figures.setdefault("cached_input_usd_per_mtok", Figure(plain, "exact", "no discount for cached input"))
     if inputs.cached_input_usd_per_mtok is not None and inputs.cache_write_usd_per_mtok is None:
-        figures.pop("cache_write_usd_per_mtok", None)  # the provider's write price goes with its own discount
+        figures.pop("cache_write_usd_per_mtok", None)  # the listed write price belongs to the listed discount
     if inputs.cache_hit_rate is not None and inputs.cache_min_tokens is None:
-        # Who knows that so many requests hit knows that the prompt is cached.
-        figures["cache_min_tokens"] = Figure(0.0, "given", "a given hit rate is that of this prompt")
+        # A user who knows the hit rate knows that the prompt is cached.
+        figures["cache_min_tokens"] = Figure(0.0, "given", "the given hit rate is for this prompt")
 
 
 def _once(figures: Mapping[str, Figure]) -> Figure:
-    """The one-time cost of its parts, with their ranges."""
+    """Return the one-time cost as the sum of its parts, with its range."""
     generation, hours, price = (figures[name] for name in ONE_TIME_PARTS)
     words = f"generation ${generation.value:,.2f}, {counted(hours.value, 'GPU hour', ',.3g')} at ${price.value:,.2f}"
     low, high = (generation.range[end] + hours.range[end] * price.range[end] for end in (0, 1))
@@ -187,7 +187,7 @@ def _once(figures: Mapping[str, Figure]) -> Figure:
 
 
 def _generation(figures: Mapping[str, Figure], tokens: TokenCount) -> Figure:
-    """What answers for a dataset cost where the model of today is the teacher, with nothing cached."""
+    """Return the cost of a dataset's answers if today's model is the teacher, without caching."""
     if any(name not in figures for name in _PRICES):
         return Figure(0.0, "assumed", "nothing paid")
     prices = _prices(figures, None)
@@ -197,7 +197,7 @@ def _generation(figures: Mapping[str, Figure], tokens: TokenCount) -> Figure:
 
 
 def _latency(measured: Measured, figures: Mapping[str, Figure], tokens: TokenCount) -> Latency:
-    """As measured with this prompt; else the time in which the prompt is read."""
+    """Return the latency measured with this prompt, or else an estimate of the time to read the prompt."""
     if measured.latency is not None:
         return measured.latency
     speed = figures["prefill_tokens_per_s"]
@@ -210,7 +210,7 @@ def _latency(measured: Measured, figures: Mapping[str, Figure], tokens: TokenCou
 
 
 def _prices(figures: Mapping[str, Figure], listed: Prices | None) -> Prices:
-    """The prices as they stand."""
+    """Return the prices in these figures, with their source."""
     origins = [figures[name].origin for name in _PRICES]
     source = "given" if listed is None or "listed" not in origins else listed.source
     written = figures.get("cache_write_usd_per_mtok")

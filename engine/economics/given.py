@@ -1,4 +1,4 @@
-"""The numbers that an estimate is made of: checked, and as terms for the formulas, exact or at their ranges' ends.
+"""The inputs of an estimate: validated, and as terms for the formulas, exact or at the ends of their ranges.
 
 Knows nothing of where they come from.
 """
@@ -16,21 +16,21 @@ from engine.errors import UsageError
 from engine.records.cost import Figure
 
 _SMALLEST, _LARGEST = 1e-9, 1e12  # beyond these, quotients leave the range of floats
-_LEAST_END, _MOST_END = 1e-12, 1e15  # of a range, which may reach a little further
+_LEAST_END, _MOST_END = 1e-12, 1e15  # a range may extend a little further
 _SETTLED_DAYS = 30.0
 _LONGEST_MONTHS = 1_200
 _SHARES = ("cache_hit_rate", "discount_rate")
-_TITLE = "The estimate needs other numbers."
+_TITLE = "The estimate has an invalid number."
 
 
 def today() -> date:
-    """Of which days are counted; UTC, as everything that is stored."""
+    """Return the date from which days are counted, in UTC like all stored times."""
     return datetime.now(UTC).date()
 
 
 @dataclass(frozen=True, slots=True)
 class PromptFacts:
-    """What a project knows of its prompt beside the text: how often it changed, and what changes in it by request."""
+    """What a project knows of its prompt besides the text: how often it changed, and what changes with each request."""
 
     versions: int
     days: float  # since the first
@@ -38,13 +38,13 @@ class PromptFacts:
 
     @property
     def settled(self) -> bool:
-        """Whether versions say how often it changes; younger ones say how a prompt is written."""
+        """Whether the history is long enough to show how often the prompt changes; early versions are drafts."""
         return self.days >= _SETTLED_DAYS
 
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Time to the first token in milliseconds, and what distilling saves of it; the figure says how that is known."""
+    """Time to the first token in milliseconds, and how much of it distilling saves, with that figure's origin."""
 
     prompted_ms: float | None
     distilled_ms: float | None
@@ -53,7 +53,7 @@ class Latency:
 
 @dataclass(frozen=True, slots=True)
 class EstimateInput:
-    """What the caller knows. Prices are in US dollars a million tokens."""
+    """What the caller knows. Prices are in US dollars per million tokens."""
 
     prompt_tokens: TokenCount
     prices: Prices
@@ -61,7 +61,7 @@ class EstimateInput:
     question_tokens: float
     answer_tokens: float
     cache_hit_rate: float  # 0–1: share of requests whose prompt is read from the provider's cache
-    one_time_usd: float  # what is paid once, but for generation and GPU hours where those are given apart
+    one_time_usd: float  # paid once, without generation and GPU hours if those are given separately
     distilled_input_usd_per_mtok: float
     distilled_output_usd_per_mtok: float
     retrainings_per_year: float = 0.0  # each costs the one-time cost again
@@ -70,7 +70,7 @@ class EstimateInput:
     gpu_usd_per_hour: float = 0.0
     cache_min_tokens: float = 0.0  # a shorter prompt is not cached
     horizon_months: float = 12.0
-    discount_rate: float = 0.0  # 0–1, a year
+    discount_rate: float = 0.0  # 0–1, per year
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict)  # low and high by the names of `Terms`
     prompt_facts: PromptFacts | None = None
     latency: Latency | None = None
@@ -79,7 +79,7 @@ class EstimateInput:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """Every input at its low, as it is, and at its high."""
+    """Every input at its low, at its value, and at its high."""
 
     low: Terms[float]
     value: Terms[float]
@@ -87,12 +87,12 @@ class Box:
 
 
 def exact_terms(given: EstimateInput) -> Terms[Fraction]:
-    """The decimals that a person wrote, not their nearest binary floats."""
+    """Return the terms with the decimals that the user wrote, not their nearest binary floats."""
     return _terms(_values(given), lambda value: Fraction(str(value)))
 
 
 def ranges_of(given: EstimateInput) -> dict[str, tuple[float, float]]:
-    """Low and high of the inputs that are not sure, by the names of `Terms`."""
+    """Return low and high of the uncertain inputs, by the names of `Terms`."""
     known = {name: value for name, value in _values(given).items() if value is not None}
     return {
         name: (min(low, known[name]), max(high, known[name]))
@@ -102,7 +102,7 @@ def ranges_of(given: EstimateInput) -> dict[str, tuple[float, float]]:
 
 
 def box(given: EstimateInput) -> Box:
-    """The corners of the inputs' ranges, as floats."""
+    """Return the corners of the inputs' ranges, as floats."""
     values, found = _values(given), ranges_of(given)
 
     def at(index: int) -> Terms[float]:
@@ -112,7 +112,7 @@ def box(given: EstimateInput) -> Box:
 
 
 def check(given: EstimateInput) -> None:
-    """Raises `UsageError` for numbers that mean nothing."""
+    """Raise `UsageError` for invalid numbers."""
     numbers = {
         "requests per day": given.requests_per_day,
         "question tokens": given.question_tokens,
@@ -145,7 +145,7 @@ def check(given: EstimateInput) -> None:
 
 
 def check_number(name: str, value: float) -> None:
-    """Raises `UsageError` for a number that cannot be reckoned with; `name` in words."""
+    """Raise `UsageError` for a number that cannot be used; `name` is its label."""
     if not (math.isfinite(value) and value >= 0):
         raise UsageError(_TITLE, f"{name} is {value}.", "Give 0 or more.")
     if value and not _SMALLEST <= value <= _LARGEST:
@@ -153,10 +153,10 @@ def check_number(name: str, value: float) -> None:
 
 
 def check_range(name: str, low: float, high: float) -> None:
-    """The same for a range; `name` as in `CostInputs`."""
-    between = f"{name.replace('_', ' ')} lies between {low:g} and {high:g}."
+    """Raise `UsageError` for an invalid range; `name` is the one in `CostInputs`."""
+    between = f"{name.replace('_', ' ')} is between {low:g} and {high:g}."
     if not 0 <= low <= high or (name in _SHARES and high > 1):
-        raise UsageError(_TITLE, between, "Give low ≤ high.")
+        raise UsageError(_TITLE, between, "Give 0 ≤ low ≤ high; a share is at most 1.")
     if any(end and not _LEAST_END <= end <= _MOST_END for end in (low, high)):
         raise UsageError(_TITLE, between, f"Give 0, or {_LEAST_END:g} to {_MOST_END:g}.")
 

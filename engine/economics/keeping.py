@@ -1,7 +1,6 @@
-"""What a project's estimate came to, kept for where reckoning it anew would take too long, and renewed by those who
-measure something.
+"""The stored result of a project's estimate, for views where computing it again would take too long.
 
-Knows nothing of who shows it.
+Stages that measure something renew it. Knows nothing of who shows it.
 """
 
 from contextlib import suppress
@@ -19,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def reckon_project(project: "Project", inputs: CostInputs) -> tuple[Costs, str]:
-    """The estimate with what is measured until now, and the SHA-256 of the prompt that it is of.
+    """Return the estimate from everything measured so far, and the SHA-256 of its prompt.
 
-    Raises `NotFoundError` without a prompt, `UsageError` where the model or its prices are not known.
+    Raises `NotFoundError` without a prompt, `UsageError` if the model or its prices are not known.
     """
     prompt = project.prompts.require()
     tokens = count_prompt_tokens(prompt, inputs.model, project.home)
@@ -29,9 +28,9 @@ def reckon_project(project: "Project", inputs: CostInputs) -> tuple[Costs, str]:
 
 
 def renew_outcome(project: "Project") -> None:
-    """Reckon anew what the project remembers of its cost, now that more is measured; nothing where it remembers none.
+    """Compute the project's stored outcome again, now that more is measured; do nothing if none is stored.
 
-    Where it cannot be reckoned any more, nothing is remembered: what does not hold is not shown.
+    If it can no longer be computed, the stored outcome is removed, because an outdated one must not be shown.
     """
     inputs, kept = project.settings.cost_inputs(), project.settings.cost_outcome()
     if kept is None:
@@ -40,6 +39,6 @@ def renew_outcome(project: "Project") -> None:
     with suppress(DistillError):
         costs, sha256 = reckon_project(project, inputs)
         came = outcome(costs.result, sha256)
-    with suppress(StoreError), project.transaction():  # the station that measured is done, whatever becomes of this
-        if project.settings.cost_inputs() == inputs:  # a person may have typed others meanwhile, and knows what came
+    with suppress(StoreError), project.transaction():  # the stage that measured has succeeded, whether or not this does
+        if project.settings.cost_inputs() == inputs:  # if the user changed the inputs meanwhile, that outcome is newer
             project.settings.write_cost(inputs, came)

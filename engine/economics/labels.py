@@ -1,4 +1,4 @@
-"""The inputs' names in words, and their values as people read them. Knows nothing of what is reckoned."""
+"""Labels of the inputs, and their values formatted for people. Knows nothing of what is computed."""
 
 from typing import Literal
 
@@ -20,7 +20,7 @@ LABELS: dict[str, tuple[str, _Unit]] = {
     "one_time_usd": ("one-time cost", "usd"),
     "generation_usd": ("generation", "usd"),
     "gpu_hours": ("GPU hours", "hours"),
-    "gpu_usd_per_hour": ("GPU hour's price", "usd"),
+    "gpu_usd_per_hour": ("price per GPU hour", "usd"),
     "retrainings_per_year": ("retrainings a year", "number"),
     "horizon_months": ("horizon", "months"),
     "discount_rate": ("discount rate", "share"),
@@ -29,12 +29,12 @@ LABELS: dict[str, tuple[str, _Unit]] = {
 
 
 def label(name: str) -> str:
-    """An input's name in words."""
+    """Return the label of an input."""
     return LABELS[name][0]
 
 
 def written(name: str, value: float) -> str:
-    """A value of the input `name`, with its unit."""
+    """Format a value of the input `name`, with its unit."""
     match LABELS[name][1]:
         case "usd":
             return usd(value)
@@ -53,12 +53,12 @@ def written(name: str, value: float) -> str:
 
 
 def usd(value: float) -> str:
-    """An amount in US dollars, to the cent."""
+    """Format an amount in US dollars, to the cent."""
     return f"{'−' if value < 0 else ''}${abs(value):,.2f}"
 
 
 def span(days: float | None) -> str:
-    """A number of days as people say it; empty for None."""
+    """Format a number of days, such as «12 days» or «3 years»; empty for None."""
     if days is None:
         return ""
     if days < 1:
@@ -70,7 +70,7 @@ def span(days: float | None) -> str:
 
 
 def _digits(value: float) -> str:
-    """Four digits that say something."""
+    """Format to four significant digits."""
     if value >= 1_000:
         return f"{value:,.0f}"
     return f"{value:.4g}" if value >= 1e-4 or value == 0 else f"{value:.2g}"

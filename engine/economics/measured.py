@@ -1,6 +1,6 @@
-"""What a project has measured itself of the figures of its estimate; None where it has not.
+"""The figures of the estimate that a project has measured itself; None for the others.
 
-Reads the project's tables; reckons means and rates and nothing else.
+Reads the project's tables; computes means and rates and nothing else.
 """
 
 import math
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Figures by their names in `CostInputs`, the time to the first token, and what is known of the prompt."""
+    """Figures by their names in `CostInputs`, the time to the first token, and facts about the prompt."""
 
     question_tokens: Figure | None = None
     answer_tokens: Figure | None = None
@@ -41,14 +41,14 @@ class Measured:
     prompt_facts: PromptFacts | None = None
 
     def of(self, name: str) -> Figure | None:
-        """The figure of this name, where it was measured."""
+        """Return the figure of this name, if it was measured."""
         found: object = getattr(self, name, None)
         return found if isinstance(found, Figure) else None
 
 
 def measure(project: "Project", evaluation: Evaluation | None = None) -> Measured:
-    """The tokens and times of `evaluation` (else of the last one), what answers and training took, how the prompt
-    changed.
+    """Return the tokens and times of `evaluation` (by default the last one), the cost of answers and training, and how
+    often the prompt changed.
     """
     evaluation = evaluation or project.evaluations.latest()
     unprompted = evaluation.arm("unprompted") if evaluation is not None else None
@@ -77,13 +77,13 @@ def measure(project: "Project", evaluation: Evaluation | None = None) -> Measure
 
 
 def facts_of_prompt(prompt: Prompt, versions: int = 1, days: float = 0.0) -> PromptFacts:
-    """What the prompt's text says about itself, beside its history."""
+    """Return the facts of a prompt: its variables, with the given history."""
     found = (each.name for message in prompt.messages for each in find_variables(message.content))
     return PromptFacts(versions, days, tuple(dict.fromkeys(found)))
 
 
 def facts_of_versions(versions: Sequence[PromptVersion]) -> PromptFacts | None:
-    """Of the current version; None before the first."""
+    """Return the facts of the current version; None if there is no version."""
     current = next((each.prompt for each in versions if each.current), None)
     if current is None:
         return None
@@ -93,7 +93,7 @@ def facts_of_versions(versions: Sequence[PromptVersion]) -> PromptFacts | None:
 
 
 def _changes(facts: PromptFacts | None) -> Figure | None:
-    """A new version wants a new training."""
+    """Return the retrainings per year: each new version needs one."""
     if facts is None or not facts.settled:
         return None
     value = (facts.versions - 1) * DAYS_PER_YEAR / facts.days
@@ -101,7 +101,7 @@ def _changes(facts: PromptFacts | None) -> Figure | None:
 
 
 def _generation(project: "Project", question: Figure | None, answer: Figure | None) -> Figure | None:
-    """What all that was asked has cost; before any answer, what those that are wanted will, where the teacher has a
+    """Return what generation has cost so far; before any answer, an estimate for all questions if the teacher has a
     price.
     """
     spent = project.spending.usd()
@@ -122,26 +122,26 @@ def _generation(project: "Project", question: Figure | None, answer: Figure | No
 
 
 def _training(project: "Project") -> tuple[Figure | None, Figure | None]:
-    """Hours that the last finished run took, of every process its own, and what they cost where no card was used."""
+    """Return the hours of the last finished run, summed over its processes, and their price if no GPU was used."""
     run = next((each for each in reversed(project.runs.all()) if each.state == "done" and each.train_s > 0), None)
     if run is None:
         return None, None
     price = Figure(0.0, "exact", "this machine's processor") if run.device in ("", "cpu") else None
     processes, source = 1, f"run {run.id}"
-    for number in project.runs.trained_by().get(run.id, ()):  # of several jobs the last one's number counts
+    for number in project.runs.trained_by().get(run.id, ()):  # if there were several jobs, the last one counts
         options = options_of_job(project.jobs.get(number))
         if not isinstance(options, TrainOptions):
             continue
         processes, source = options.processes or 1, f"run {run.id}"
         if options.processes is None:
-            source += ", counted for one process: how many a launcher started is not kept"
+            source += ", counted as one process: the number that a launcher started is not recorded"
         elif processes > 1:
             source += f", {processes} processes"
     return Figure(processes * run.train_s / 3_600, "measured", source), price
 
 
 def _first_token(evaluation: Evaluation, sha256: str) -> tuple[Latency | None, Figure | None]:
-    """The times themselves where this prompt was measured; else how fast the student's base read the older one."""
+    """Return the latency if this prompt was measured (else None), and the base's prefill speed."""
     prompted, distilled = evaluation.arm("prompted"), evaluation.arm("distilled")
     if prompted is None or distilled is None or not prompted.ttft_ms_p50 or not distilled.ttft_ms_p50:
         return None, None

@@ -1,6 +1,6 @@
-"""An estimate laid out for the eye: the three ways side by side, their cost after so many days, the verdict.
+"""An estimate prepared for display: the three ways side by side, their cost over time, the verdict.
 
-Adds no figure of its own: everything is the estimate's, times requests or days.
+Adds no new figures: everything is from the estimate, multiplied by requests or days.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _SHORTEST_DAYS = 7.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """One way to answer a request; US dollars. The training is not part of it."""
+    """One way to answer requests, with its cost in US dollars, excluding training."""
 
     name: WayName
     prompt_tokens: int
@@ -37,7 +37,7 @@ class Way:
 
 @dataclass(frozen=True, slots=True)
 class Cumulated:
-    """What each way has cost after each of `days`, in US dollars; the distilled one with its trainings."""
+    """The total cost of each way after each of `days`, in US dollars; for the distilled one, including trainings."""
 
     days: tuple[float, ...]
     prompted: tuple[float, ...]
@@ -46,7 +46,7 @@ class Cumulated:
 
 
 def ways(given: EstimateInput, result: Estimate) -> tuple[Way, Way, Way]:
-    """With the prompt, with the prompt in the provider's cache, and distilled."""
+    """Return the three ways: with the prompt, with the prompt in the provider's cache, and distilled."""
     tokens = result.prompt_tokens.tokens
 
     def way(name: WayName, prompt_tokens: int, usd: float) -> Way:
@@ -61,14 +61,14 @@ def ways(given: EstimateInput, result: Estimate) -> tuple[Way, Way, Way]:
 
 
 def horizon_days(result: Estimate) -> float:
-    """How far to look: well past the later crossing that falls within the year, else the whole first year."""
+    """Return how many days to show: twice the later break-even if it is within half a year, else a whole year."""
     crossings = [days for days in (result.break_even_days.uncached, result.break_even_days.cached) if days is not None]
     within = [days for days in crossings if days <= DAYS_PER_YEAR / 2]
     return max(2 * max(within), _SHORTEST_DAYS) if within and len(within) == len(crossings) else float(DAYS_PER_YEAR)
 
 
 def cumulated(given: EstimateInput, result: Estimate, days: Sequence[float]) -> Cumulated:
-    """The cost of each way over time. A year's retrainings are paid at even distances within it."""
+    """Return the cost of each way over time. A year's retrainings are paid at even intervals."""
     every = DAYS_PER_YEAR / (given.retrainings_per_year + 1)
     requests = [given.requests_per_day * day for day in days]
     trainings = [1 + min(int(day / every), given.retrainings_per_year) for day in days]
@@ -84,13 +84,13 @@ def cumulated(given: EstimateInput, result: Estimate, days: Sequence[float]) -> 
 
 
 def outcome(result: Estimate, prompt_sha256: str) -> CostOutcome:
-    """The estimate in short."""
+    """Return the short form of an estimate, as it is stored."""
     days = result.break_even_days
     return CostOutcome(prompt_sha256, result.verdict, days.uncached if days.cached is None else days.cached)
 
 
 def in_short(found: CostOutcome) -> str:
-    """The verdict in the few cells of a list."""
+    """Return the verdict in a few words, for a list."""
     if found.verdict == "not_worth_it" and found.break_even_days is None:
         return "never pays"
     if found.verdict == "not_worth_it":

@@ -1,6 +1,6 @@
-"""What a provider asks for tokens: from the table that genai-prices ships, never fetched.
+"""Providers' token prices, from the table that ships with genai-prices; nothing is fetched.
 
-Knows nothing of prompts or of what is saved.
+Knows nothing of prompts or of savings.
 """
 
 from dataclasses import dataclass
@@ -14,18 +14,18 @@ from engine.records.example import Usage
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """US dollars a million tokens. `source` says where they come from."""
+    """Prices in US dollars per million tokens. `source` says where they come from."""
 
     input_usd_per_mtok: float
     output_usd_per_mtok: float
-    cached_input_usd_per_mtok: float  # read from the provider's cache; the input price where there is no discount
+    cached_input_usd_per_mtok: float  # read from the provider's cache; the input price if there is no discount
     cache_write_usd_per_mtok: float | None = None  # instead of the input price, for tokens put into the cache
     source: str = "given"
 
 
 @dataclass(frozen=True, slots=True)
 class ListedModel:
-    """A model whose prices are known, by the name that finds them."""
+    """A model whose prices are known, with the name to look them up by."""
 
     name: str
     provider: str
@@ -33,22 +33,22 @@ class ListedModel:
 
 
 def find_prices(model: str, base_url: str = "", input_tokens: int = 0, provider: str = "") -> Prices | None:
-    """Today's prices of `model`, or None where they are not known.
+    """Return today's prices of `model`, or None if they are not known.
 
-    With `base_url` only its own provider's table counts: a local server may carry a famous name. `input_tokens`, of
-    one request, chooses the step where a provider asks more for long inputs. `provider`, as genai-prices calls it,
-    chooses among several that carry the model.
+    With `base_url`, only that provider's table counts: a local server may serve a model under a well-known name.
+    `input_tokens`, per request, selects the tier if a provider charges more for long inputs. `provider`, as named by
+    genai-prices, selects one of several that offer the model.
     """
     return _find(model, base_url, input_tokens, provider.strip())
 
 
 def models_like(text: str, limit: int) -> tuple[ListedModel, ...]:
-    """Models of the list whose name holds `text`: the name itself first, then those that begin with it, the rest after.
+    """Return listed models whose name contains `text`: exact match first, then those that start with it, then others.
 
-    A name that several providers carry is listed once, with the prices that `find_prices` gives it.
+    A name that several providers offer is listed once, with the prices that `find_prices` returns for it.
     """
     wanted = text.strip().casefold()
-    # Backwards by name, because higher numbers are newer.
+    # The names are in reverse order, because higher numbers are newer.
     found = [name for name in _names() if wanted in name.casefold()] if wanted else []
     found.sort(key=lambda name: (name.casefold() != wanted, not name.casefold().startswith(wanted), "/" in name))
     listed: list[ListedModel] = []
@@ -61,7 +61,7 @@ def models_like(text: str, limit: int) -> tuple[ListedModel, ...]:
 
 
 def cost_usd(prices: Prices, usage: Usage) -> float:
-    """What one answer cost: plain, cached and written prompt tokens each at their price, and the answer's."""
+    """Return the cost of one answer: plain, cached and written prompt tokens and answer tokens, each at its price."""
     written_price = prices.cache_write_usd_per_mtok
     plain = usage.prompt_tokens - usage.cached_tokens - usage.written_tokens
     total = (

@@ -1,9 +1,9 @@
-"""Between what the answers lie, when every input lies between its low and its high. Deterministic, and exact.
+"""The range of each result when every input is between its low and its high. Deterministic and exact.
 
-Each answer rises or falls with each input, or does so by the sign of what the input multiplies; so its least and its
-greatest value stand at corners of the inputs' box that are found directly, without sampling. The one jump, the
-provider's minimum length for caching, is a corner too. Inputs are taken to be independent: where they move together,
-the true range is narrower. Knows nothing of where the inputs' ranges come from.
+Each result is monotonic in each input, with a direction that may depend on the sign of what the input multiplies. So
+its minimum and maximum are at corners of the inputs' box, which are found directly, without sampling. The one
+discontinuity, the provider's minimum length for caching, is handled as a corner too. Inputs are assumed to be
+independent; if they move together, the true range is narrower. Knows nothing of where the inputs' ranges come from.
 """
 
 import math
@@ -25,7 +25,7 @@ from engine.economics.formulas import (
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """Between what something lies. Of a break-even, `high` is None where it may never come, `low` where it cannot."""
+    """The bounds of a value. For a break-even, `high` is None if it may never come, and `low` if it cannot come."""
 
     low: float | None
     high: float | None
@@ -33,7 +33,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Ranges:
-    """Of one case, without the provider's cache or with it."""
+    """The ranges of one case: without the provider's cache, or with it."""
 
     request_usd: Range  # with the prompt
     break_even_requests: Range
@@ -44,7 +44,7 @@ class Ranges:
 
 
 def ranges(low: Terms[float], high: Terms[float], *, cached: bool) -> Ranges:
-    """The least and the greatest of each answer, where every input lies between `low` and `high`."""
+    """Return the minimum and maximum of each result for inputs between `low` and `high`."""
     least, most = saved_range(low, high, cached=cached)
     cheapest, dearest = once(low), once(high)
     first, last = break_even(cheapest, most), break_even(dearest, least)
@@ -62,12 +62,12 @@ def ranges(low: Terms[float], high: Terms[float], *, cached: bool) -> Ranges:
 
 
 def distilled_range(low: Terms[float], high: Terms[float]) -> Range:
-    """US dollars a distilled request."""
+    """Return the cost of a distilled request in US dollars."""
     return Range(per_request(low).distilled, per_request(high).distilled)
 
 
 def request_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tuple[float, float]:
-    """US dollars a request with the prompt."""
+    """Return the cost of a request with the prompt in US dollars."""
     prompt = _prompt_range(low, high, cached=cached)
     rest = (
         each.question_tokens * each.input_usd_per_mtok + each.answer_tokens * each.output_usd_per_mtok
@@ -78,9 +78,10 @@ def request_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tup
 
 
 def saved_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tuple[float, float]:
-    """US dollars that a distilled request saves. It rises with the prices of today and falls with those of the student;
+    """Return the savings per distilled request in US dollars.
 
-    with question and answer it rises or falls by which of the two prices is the higher.
+    They rise with today's prices and fall with the student's. With more question or answer tokens they rise or fall,
+    depending on which of the two prices is higher.
     """
     least, most = _prompt_range(low, high, cached=cached)
     for tokens, price, own in (
@@ -95,7 +96,7 @@ def saved_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tuple
 
 
 def _prompt_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tuple[float, float]:
-    """What the prompt's tokens cost a million requests."""
+    """Return what the prompt's tokens cost per million requests."""
     if not cached:
         return low.prompt_tokens * low.input_usd_per_mtok, high.prompt_tokens * high.input_usd_per_mtok
     lengths = {low.prompt_tokens, high.prompt_tokens}
@@ -125,7 +126,7 @@ def _days(requests: int | None, per_day: float) -> float | None:
 
 
 def _worth(low: Terms[float], high: Terms[float], saved: tuple[float, float], months: tuple[float, float]) -> Range:
-    """Savings less costs after `months` (their least and greatest value of today)."""
+    """Return savings less costs after `months` (the minimum and maximum of their present value)."""
     bounds = []
     rates = (low.requests_per_day, high.requests_per_day)
     for of_saved, paying, sign in ((saved[0], high, 1), (saved[1], low, -1)):

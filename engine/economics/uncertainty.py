@@ -1,13 +1,13 @@
-"""How far a figure may be off, by where it comes from: rules of thumb, open to see, and overruled by given ranges.
+"""How far a figure may be off, by its origin: rules of thumb, shown to the user and overridden by given ranges.
 
-A count and a list price are sure as of today; what was measured varies a little, what was reckoned or assumed a lot.
+Counts and list prices are certain as of today; measured figures vary a little, estimated or assumed ones a lot.
 """
 
 from dataclasses import replace
 
 from engine.records.cost import Figure, Origin
 
-USUAL_CACHE_MIN_TOKENS = 1_024.0  # OpenAI's, and that of most of Anthropic's models
+USUAL_CACHE_MIN_TOKENS = 1_024.0  # for OpenAI and most Anthropic models
 # Low and high as shares of the value.
 _SHARES: dict[Origin, tuple[float, float]] = {
     "exact": (1.0, 1.0),
@@ -17,8 +17,8 @@ _SHARES: dict[Origin, tuple[float, float]] = {
     "estimated": (0.5, 2.0),
     "assumed": (0.5, 2.0),
 }
-# Where the name says more than the origin does: a forecast stays one, whoever gave it; answers get rejected, and a
-# second training is needed, more often than not.
+# Where the name says more than the origin does: a forecast stays a forecast even if it was given; usually some answers
+# are rejected and a second training is needed.
 _BY_NAME: dict[tuple[str, Origin], tuple[float, float]] = {
     ("requests_per_day", "given"): (0.5, 1.5),
     ("requests_per_day", "assumed"): (0.1, 10.0),
@@ -32,19 +32,19 @@ _BY_NAME: dict[tuple[str, Origin], tuple[float, float]] = {
     ("gpu_hours", "measured"): (1.0, 2.0),
     ("gpu_hours", "assumed"): (0.25, 4.0),
     ("prefill_tokens_per_s", "assumed"): (0.25, 4.0),
-    ("horizon_months", "assumed"): (1.0, 1.0),  # chosen, and so not uncertain
+    ("horizon_months", "assumed"): (1.0, 1.0),  # a choice, so not uncertain
 }
-# Around which no share says anything: low and high themselves.
+# Absolute low and high, where a share of the value makes no sense.
 _BOUNDS: dict[tuple[str, Origin], tuple[float, float]] = {
     ("cache_hit_rate", "assumed"): (0.5, 1.0),
     ("cache_min_tokens", "assumed"): (0.0, USUAL_CACHE_MIN_TOKENS),
     ("retrainings_per_year", "assumed"): (0.0, 4.0),
 }
-_GIVEN_HIT_RATE = 0.1  # a given hit rate may be off by so much
+_GIVEN_HIT_RATE = 0.1  # a given hit rate may be off by this much
 
 
 def spread(name: str, figure: Figure) -> Figure:
-    """The figure with its low and high, where it has none yet."""
+    """Return the figure with its low and high; unchanged if it already has them."""
     if figure.low is not None or figure.high is not None:
         return figure
     if name == "cache_hit_rate" and figure.origin == "given":

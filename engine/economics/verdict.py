@@ -1,6 +1,7 @@
-"""The verdict on an estimate in words: a headline, the criteria one by one, and the reasons.
+"""The verdict on an estimate as text: a headline, the criteria one by one, and the reasons.
 
-The verdict itself is that of money within the horizon; the criteria say what it rests on, met or not. Adds no figure.
+The verdict itself depends on the savings within the horizon; each criterion says whether one condition for it is met.
+Adds no figures.
 """
 
 from collections.abc import Sequence
@@ -17,7 +18,7 @@ from engine.economics.uncertainty import USUAL_CACHE_MIN_TOKENS
 from engine.records.cost import WorthVerdict
 from engine.wording import counted
 
-SHORT_PROMPT_TOKENS = 200  # up to here there is little to save
+SHORT_PROMPT_TOKENS = 200  # up to this length there is little to save
 _FLIPS_TOLD = 3
 
 CriterionName = Literal["volume", "length", "stability", "sameness", "horizon"]
@@ -25,7 +26,7 @@ CriterionName = Literal["volume", "length", "stability", "sameness", "horizon"]
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """What speaks for distilling, or against it. `met` is None where nobody knows."""
+    """One condition for distilling to pay. `met` is None if that is not known."""
 
     name: CriterionName
     met: bool | None
@@ -34,21 +35,21 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Without the provider's cache, or with it. US dollars; None where it never breaks even."""
+    """The result without the provider's cache, or with it, in US dollars; None if it never breaks even."""
 
-    price: Fraction  # a request with the prompt
-    saved: Fraction  # a request
+    price: Fraction  # per request with the prompt
+    saved: Fraction  # per request
     requests: int | None
     days: float | None
     days_range: Range
     year: Fraction
     worth: Fraction
-    needed: Fraction | None  # requests a day from which it pays within the horizon
+    needed: Fraction | None  # requests per day from which it pays within the horizon
 
 
 @dataclass(frozen=True, slots=True)
 class Findings:
-    """All that the words are made of."""
+    """Everything that the texts are made from."""
 
     given: EstimateInput
     each: PerRequest[Fraction]
@@ -65,12 +66,12 @@ class Findings:
 
     @property
     def horizon(self) -> str:
-        """The horizon in words."""
+        """The horizon as text."""
         return written("horizon_months", self.given.horizon_months)
 
 
 def headline(found: Findings) -> str:
-    """The verdict as one sentence."""
+    """Return the verdict as one sentence."""
     match found.verdict:
         case "worth_it":
             even = "even with the provider's cache " if found.cache_helps else ""
@@ -86,12 +87,12 @@ def headline(found: Findings) -> str:
 
 
 def criteria(found: Findings) -> tuple[Criterion, ...]:
-    """Volume, length, stability, sameness, horizon."""
+    """Return the criteria: volume, length, stability, sameness, horizon."""
     return (_volume(found), _length(found), _stability(found), _sameness(found), _horizon(found))
 
 
 def reasons(found: Findings) -> tuple[str, ...]:
-    """Why the verdict is what it is, and what would change it."""
+    """Return the reasons for the verdict, and what would change it."""
     given, prices = found.given, found.given.prices
     told = [
         _reason("Without the provider's cache", found, found.uncached),
@@ -102,7 +103,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
     elif given.cache_hit_rate > 0 and given.prompt_tokens.tokens < given.cache_min_tokens:
         told.append(
             f"The provider caches prompts of {given.cache_min_tokens:,.0f} tokens or more; this one has "
-            f"{given.prompt_tokens.tokens:,}: it is paid in full each time."
+            f"{given.prompt_tokens.tokens:,}, so it is paid in full each time."
         )
     elif (
         given.cache_hit_rate > 0 and given.prompt_tokens.tokens < USUAL_CACHE_MIN_TOKENS and not given.cache_min_tokens
@@ -118,7 +119,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
     told += [each.words for each in criteria(found) if each.met is False and each.name != "volume"]
     told += _deciding(found)
     if found.verdict != "worth_it" and found.cached.saved > 0:
-        told.append(f"Judged by {found.horizon}: a training should be repaid within them, and before the next one.")
+        told.append(f"Judged over {found.horizon}: a training should be repaid in that time, and before the next one.")
     if not given.prompt_tokens.exact:
         told.append(f"The prompt's tokens are an estimate ({given.prompt_tokens.tokenizer}).")
     return tuple(told)
@@ -127,7 +128,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
 def _volume(found: Findings) -> Criterion:
     asked = found.given.requests_per_day
     if (needed := found.cached.needed) is None:
-        return Criterion("volume", False, f"{counted(asked, 'request', ',g')} a day: no number of them repays it.")
+        return Criterion("volume", False, f"{counted(asked, 'request', ',g')} a day: no number of requests repays it.")
     enough = float(needed)
     pays = f"from {enough:,.0f} it pays within {found.horizon}" if enough else "any number of them pays"
     return Criterion("volume", asked > enough, f"{counted(asked, 'request', ',g')} a day; {pays}.")
@@ -143,25 +144,25 @@ def _length(found: Findings) -> Criterion:
         return Criterion("length", True, f"The prompt has {tokens:,} tokens, {part}.")
     return Criterion(
         "length", False,
-        f"The prompt has {tokens:,} tokens, {part}: up to {SHORT_PROMPT_TOKENS} there is little of it to save.",
+        f"The prompt has {tokens:,} tokens, {part}: up to {SHORT_PROMPT_TOKENS} tokens there is little to save.",
     )  # fmt: skip
 
 
 def _stability(found: Findings) -> Criterion:
     facts, again = found.given.prompt_facts, found.given.retrainings_per_year
-    every = f"a training has to be repaid within {span(DAYS_PER_YEAR / again)}" if again else ""
+    every = f"a training must be repaid within {span(DAYS_PER_YEAR / again)}" if again else ""
     if facts is None or not facts.settled:
         so_far = (
             f": {facts.versions} versions in {span(facts.days)}" if facts is not None and facts.versions > 1 else ""
         )
-        words = f"How often the prompt changes is not known yet{so_far}"
+        words = f"How often the prompt changes is not yet known{so_far}"
         return Criterion("stability", None, f"{words}; {every}." if every else f"{words}.")
     changes = facts.versions - 1
     a_year = changes * DAYS_PER_YEAR / facts.days
     words = f"The prompt changed {counted(changes, 'time')} in {span(facts.days)}"
     days = found.cached.days if found.cached.days is not None else found.uncached.days
     met = changes == 0 or (days is not None and days < DAYS_PER_YEAR / a_year)
-    return Criterion("stability", met, f"{words}{'' if met else ', sooner than a training is repaid'}.")
+    return Criterion("stability", met, f"{words}{'' if met else ', faster than a training is repaid'}.")
 
 
 def _sameness(found: Findings) -> Criterion:
@@ -172,7 +173,7 @@ def _sameness(found: Findings) -> Criterion:
         return Criterion("sameness", True, "Nothing in the prompt changes from request to request.")
     names = ", ".join(facts.variables)
     return Criterion(
-        "sameness", False, f"These change from request to request and cannot be distilled: {names}. Keep them in the "
+        "sameness", False, f"These change from request to request and cannot be distilled: {names}. Move them to the "
         "question.",
     )  # fmt: skip
 
@@ -182,17 +183,17 @@ def _horizon(found: Findings) -> Criterion:
     within = found.given.horizon_months * DAYS_PER_YEAR / MONTHS_PER_YEAR
     if days is None:
         return Criterion("horizon", False, f"It is never repaid, within {found.horizon} or later.")
-    words = f"It is repaid {_after(days)}; what comes within {found.horizon} counts."
+    words = f"It is repaid {_after(days)}; savings within {found.horizon} count."
     return Criterion("horizon", days < within, words)
 
 
 def _deciding(found: Findings) -> list[str]:
-    """The input that moves the savings most, and those that change the verdict, with the place where they do."""
+    """Return the input that changes the savings most, and the inputs that change the verdict, with the values."""
     told = []
     if found.sensitivity:
         first = found.sensitivity[0]
         told.append(
-            f"What decides most is {label(first.name)}: from {written(first.name, first.low)} to "
+            f"What matters most is {label(first.name)}: from {written(first.name, first.low)} to "
             f"{written(first.name, first.high)}, the savings within {found.horizon} go from "
             f"{usd(first.worth_low_usd)} to {usd(first.worth_high_usd)}."
         )
@@ -200,7 +201,7 @@ def _deciding(found: Findings) -> list[str]:
 
 
 def flip_words(each: Influence) -> str:
-    """Where an input changes the verdict; empty where it does not."""
+    """Return the value at which an input changes the verdict, as text; empty if it does not."""
     if each.flips_at is None or each.flips_to is None:
         return ""
     side = "above" if each.flips_at > each.value else "below"
@@ -208,7 +209,7 @@ def flip_words(each: Influence) -> str:
 
 
 def verdict_words(verdict: WorthVerdict) -> str:
-    """The verdict in a few words, as in the published field."""
+    """Return the verdict in a few words, matching the value of its JSON field."""
     return verdict.replace("_", " ")
 
 
@@ -237,9 +238,9 @@ def _after(days: float | None) -> str:
 def _why_not(found: Findings) -> str:
     needed, asked = found.uncached.needed, found.given.requests_per_day
     if needed is None:
-        return "a request costs no less distilled than it does today"
+        return "distilling does not make a request cheaper"
     if asked == 0:
-        return "nobody asks"
+        return "there are no requests"
     paid = " and the retrainings" if found.given.retrainings_per_year else ""
     return (
         f"{asked:,g} request{'' if asked == 1 else 's'} a day; it takes {float(needed):,.0f} to repay it{paid} within "

@@ -91,7 +91,7 @@ def test_no_requests_save_nothing() -> None:
     result = estimate(dataclasses.replace(CASE, requests_per_day=0))
     assert result.break_even_days.uncached is None
     assert result.verdict == "not_worth_it"
-    assert any("Judged by 12 months" in reason for reason in result.reasons)
+    assert any("Judged over 12 months" in reason for reason in result.reasons)
 
 
 def test_reasons_name_what_would_change_the_verdict() -> None:

@@ -75,7 +75,7 @@ def test_a_write_price_goes_with_the_listed_discount_alone() -> None:
 def test_a_number_whose_quotients_leave_the_range_of_floats_is_refused_by_name(name: str, value: float) -> None:
     ranges = (("generation_usd" if name == "one_time_usd" else name, 0.0, value),)
     for inputs in (CostInputs("gpt-5", **{name: value}), CostInputs("gpt-5", ranges=ranges)):
-        with pytest.raises(UsageError, match=r"The estimate needs other numbers.*Give"):
+        with pytest.raises(UsageError, match=r"The estimate has an invalid number.*Give"):
             reckon(inputs, Measured(), TOKENS)
 
 
