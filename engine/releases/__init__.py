@@ -1,1 +1,1 @@
-"""What leaves the machine: the adapter or the merged model, with all that is needed to serve and to trust it."""
+"""What leaves the machine: the adapter or the merged model, with everything needed to serve and verify it."""

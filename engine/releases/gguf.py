@@ -1,4 +1,4 @@
-"""A merged model as one GGUF file for llama.cpp and Ollama: converted, and held against the weights it came from."""
+"""A merged model as one GGUF file for llama.cpp and Ollama: converted, and compared with the weights it came from."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ WEIGHTS = "model.gguf"
 
 @dataclass(frozen=True, slots=True)
 class Converted:
-    """What came of it."""
+    """The result of a conversion."""
 
-    parity: Parity | None  # None: no server of llama.cpp was at hand to ask
-    modelfile: bool  # False: the chat template does more than text around turns can say
+    parity: Parity | None  # None: no llama-server was available to compare with
+    modelfile: bool  # False: the chat template does more than put fixed text around turns
 
 
 def write_gguf(
@@ -37,9 +37,9 @@ def write_gguf(
     gguf_type: GgufType,
     temperature: float,
 ) -> Converted:
-    """Write GGUF and Modelfile of the `merged` folder, which is a whole model, to `folder`.
+    """Convert the whole model in the folder `merged`; write its GGUF file and Modelfile to `folder`.
 
-    Raises `ModelError`, and `JobStopped`.
+    Raises `ModelError` and `JobStopped`.
     """
     weights = folder / WEIGHTS
     context.emit(Note("converting with llama.cpp"))

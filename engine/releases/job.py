@@ -1,6 +1,6 @@
-"""The seventh station, as a job: a run's best adapter leaves, alone, merged into its base, or merged as GGUF.
+"""The seventh station, as a job: exports a run's best adapter alone, merged into its base, or merged as GGUF.
 
-Stopped or killed, it leaves nothing; taken up again, it begins anew.
+A job that is stopped or killed leaves no files behind; a resumed one starts over.
 """
 
 import shutil
@@ -23,15 +23,15 @@ from engine.releases.place import beside, require_free, write_checksums
 from engine.releases.tokenizer import write_generation_config, write_json, write_tokenizer
 from engine.store.words_json import decode, encode
 
-_MADE = "release.json"  # in the job's folder: what it is about to put into its place
-_MERGED = "merged"  # of a release that is GGUF, while it is made
+_MADE = "release.json"  # in the job's folder: the release that is about to be moved into place
+_MERGED = "merged"  # holds the merged weights while a GGUF release is made
 
 
 def check_export(project: Project, options: ExportOptions, llama_cpp: str = "") -> None:
-    """Refuse, before a job starts, what cannot be released; and keep for the job where llama.cpp is: in the folder
-    `llama_cpp`, else where it is looked for.
+    """Check, before a job starts, that the export is possible.
 
-    Raises `UsageError` (the destination), `NotFoundError` (no adapter, no llama.cpp).
+    For GGUF, also note for the job where llama.cpp is: in the folder `llama_cpp`, else where `name_llama_cpp` finds it.
+    Raises `UsageError` (the destination) and `NotFoundError` (no adapter, no llama.cpp).
     """
     require_free(destination_of(project, options), force=options.force)
     adapter_of(project.folder, project.runs.get(options.run_id))
@@ -42,8 +42,8 @@ def check_export(project: Project, options: ExportOptions, llama_cpp: str = "") 
 def export(context: JobContext, options: ExportOptions) -> Release:
     """Write the release and record it in the project.
 
-    A destination that is there and not empty is refused; with `force` it is replaced, but only if it is a release
-    itself. Raises UsageError, NotFoundError (no adapter, no llama.cpp), ModelError (base, tokenizer or conversion),
+    A destination that exists and is not empty is refused; with `force` it is replaced, but only if it is itself a
+    release. Raises UsageError, NotFoundError (no adapter, no llama.cpp), ModelError (base, tokenizer or conversion),
     StoreError (disk), and JobStopped.
     """
     from engine.model.chat_format import ChatFormat
@@ -62,7 +62,7 @@ def export(context: JobContext, options: ExportOptions) -> Release:
     chat = ChatFormat.load(base)
     temperature = project.settings.read().serving_temperature
     converted = None
-    # A copy is made beside any work; whole weights are merged, and asked, on the processor.
+    # Copying an adapter disturbs no other job; whole weights are merged, and compared, on the CPU.
     with (
         nullcontext() if form == "adapter" else context.hold_device("cpu"),
         beside(target, force=options.force) as folder,
@@ -88,12 +88,12 @@ def export(context: JobContext, options: ExportOptions) -> Release:
         recorded = str(target.relative_to(project.folder) if inside else target)
         parity = converted.parity if converted is not None else None
         made = Release(0, form, trained.id, recorded, write_checksums(folder), parity=parity)
-        write_atomically(context.folder / _MADE, encode(made).encode())  # before it is there
+        write_atomically(context.folder / _MADE, encode(made).encode())  # before the folder is moved into place
     return _recorded(project, made)
 
 
 def _copy_adapter(adapter: Path, base_name: str, destination: Path) -> None:
-    """The adapter's weights and configuration, which names the base as a stranger can find it."""
+    """Copy the adapter's weights, and its configuration with the base named as others can find it."""
     shutil.copyfile(adapter / ADAPTER_WEIGHTS, destination / ADAPTER_WEIGHTS)
     configuration = read_json(adapter / ADAPTER_CONFIG)
     configuration["base_model_name_or_path"] = base_name
@@ -101,13 +101,13 @@ def _copy_adapter(adapter: Path, base_name: str, destination: Path) -> None:
 
 
 def destination_of(project: Project, options: ExportOptions) -> Path:
-    """The folder that the release will lie in."""
+    """Return the folder that the release is written to."""
     own = project.releases_folder / f"run-{options.run_id}-{options.form}"
     return Path(options.destination) if options.destination else own
 
 
 def _made_before(context: JobContext, target: Path) -> Release | None:
-    """What this job has put there already, where it was killed before it could say so."""
+    """Return the release that this job wrote already, if it was killed before it could record it."""
     kept = context.folder / _MADE
     if not kept.is_file():
         return None
@@ -116,7 +116,7 @@ def _made_before(context: JobContext, target: Path) -> Release | None:
 
 
 def _recorded(project: Project, made: Release) -> Release:
-    """The release as the project knows it from now on, or did before."""
+    """Return the project's record of the release; add it if there is none."""
     for release in project.releases.all():
         if (release.kind, release.run_id, release.folder, release.sha256) == (
             made.kind, made.run_id, made.folder, made.sha256,

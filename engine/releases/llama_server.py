@@ -1,4 +1,4 @@
-"""llama.cpp's server over one GGUF file, on a socket in a folder that only this user can enter; and what it answers.
+"""llama.cpp's server for one GGUF file, on a socket in a folder that only this user can enter, and its client.
 
 Knows nothing of why it is asked.
 """
@@ -21,7 +21,7 @@ from engine.records.prompt import Message, as_plain
 from engine.redact import without_keys
 
 if TYPE_CHECKING:
-    import httpx2  # whoever only lists releases does not wait for it
+    import httpx2  # imported late, so that listing releases stays fast
 
 _STARTS_WITHIN_S, _ASKS_EVERY_S = 900.0, 0.1
 _ANSWERS_WITHIN_S = 900.0
@@ -31,9 +31,9 @@ _LONGEST_REASON = 300  # characters
 
 @dataclass(frozen=True, slots=True)
 class GreedyAnswer:
-    """A greedy answer: its tokens, and the log-probabilities that are told.
+    """A greedy answer: its tokens, and the log-probabilities that the server reports.
 
-    The server tells none of a token that ends within a character of several bytes.
+    The server reports none for a token that ends inside a multi-byte character.
     """
 
     ids: tuple[int, ...]
@@ -41,26 +41,26 @@ class GreedyAnswer:
 
 
 class LlamaServer:
-    """A server that listens. Every method raises `ModelError` where it gives no usable answer."""
+    """A running server. Every method raises `ModelError` if it gives no usable answer."""
 
     def __init__(self, client: "httpx2.Client") -> None:
         self._client = client
 
     def question_text(self, messages: Sequence[Message]) -> str:
-        """The text that it makes of a conversation by the template, but for a token that it begins every text with."""
+        """The text that the template makes of a conversation, without the token that starts every text."""
         text = self._ask("/apply-template", {"messages": as_plain(messages)}).get("prompt")
         if not isinstance(text, str):
-            raise _useless("/apply-template", "it tells no text")
+            raise _useless("/apply-template", "it returns no text")
         return text
 
     def question_ids(self, messages: Sequence[Message]) -> list[int]:
-        """The ids that it would read for a conversation, by its own template and tokenizer."""
+        """The ids of a conversation, by the server's own template and tokenizer."""
         words = {"content": self.question_text(messages), "add_special": True, "parse_special": True}
         read = self._ask("/tokenize", words)
         return _whole_numbers("/tokenize", read.get("tokens"))
 
     def answer(self, ids: Sequence[int], most_tokens: int) -> GreedyAnswer:
-        """Its greedy answer to `ids`."""
+        """The server's greedy answer to `ids`."""
         asked: dict[str, object] = {
             "prompt": list(ids), "n_predict": most_tokens, "temperature": 0, "n_probs": 1, "cache_prompt": False,
             "return_tokens": True,
@@ -71,7 +71,7 @@ class LlamaServer:
             isinstance(step, dict) and type(step.get("id")) is int and isinstance(step.get("logprob"), int | float)
             for step in steps
         ):
-            raise _useless("/completion", "it tells no log-probabilities")
+            raise _useless("/completion", "it returns no log-probabilities")
         told = tuple((cast("int", step["id"]), float(step["logprob"])) for step in steps)
         return GreedyAnswer(tuple(_whole_numbers("/completion", found.get("tokens"))), told)
 
@@ -90,9 +90,9 @@ class LlamaServer:
 
 @contextmanager
 def llama_server(program: Path, model: Path, context_length: int, words: Sequence[str] = ()) -> Iterator[LlamaServer]:
-    """While inside, the model is served; `words` are more of its command line. Raises `ModelError` where it fails.
+    """Serve the model while inside; `words` are additional arguments. Raises `ModelError` if that fails.
 
-    On the processor: no job holds a GPU for it.
+    Runs on the CPU: no job holds a GPU for it.
     """
     import httpx2
 
@@ -114,9 +114,9 @@ def llama_server(program: Path, model: Path, context_length: int, words: Sequenc
             _await(client, process, path, log)
         except OSError as error:
             raise ModelError(
-                "llama-server cannot be run.",
+                "Cannot run llama-server.",
                 f"{program}: {clean_line(str(error))}.",
-                "Check that it can be started, and that there is room for temporary files.",
+                "Check that it starts on its own, and that there is space for temporary files.",
             ) from error
         yield LlamaServer(client)
 
@@ -140,27 +140,27 @@ def _await(client: "httpx2.Client", process: "subprocess.Popen[bytes]", path: Pa
                 return
         time.sleep(_ASKS_EVERY_S)
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if "error" in line.lower()][:1] or lines[-1:]  # the first is the cause of the others
+    told = [line for line in lines if "error" in line.lower()][:1] or lines[-1:]  # the first error causes the others
     raise ModelError(
-        "llama-server could not load the converted model.",
+        "llama-server cannot load the converted model.",
         f"It says: {clean_line(told[0])[:_LONGEST_REASON] if told else 'nothing'}",
-        "Build llama.cpp anew, from the same state as its converter; or release the run merged.",
+        "Rebuild llama.cpp from the same commit as its converter, or export with --form merged instead.",
     )
 
 
 def _listens(path: Path) -> bool:
-    """Asked by itself: a client whose connection is refused would leave its socket open."""
+    """Whether the server listens. Checked with a plain socket: a client whose connection is refused leaks its own."""
     with socket.socket(socket.AF_UNIX) as own:
         return own.connect_ex(str(path)) == 0
 
 
 def _whole_numbers(path: str, values: object) -> list[int]:
     if not isinstance(values, list) or not all(type(value) is int for value in values):
-        raise _useless(path, "it tells no tokens")
+        raise _useless(path, "it returns no tokens")
     return cast("list[int]", values)
 
 
 def _useless(path: str, reason: str) -> ModelError:
     return ModelError(
-        "llama-server gave no usable answer.", f"{path}: {reason}.", "Build llama.cpp anew, then export again."
+        "llama-server gave no usable answer.", f"{path}: {reason}.", "Update and rebuild llama.cpp, then export again."
     )

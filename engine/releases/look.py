@@ -1,4 +1,4 @@
-"""What lies in a release's folder, and how large an export will be: read from names and sizes, nothing is hashed."""
+"""What is in a release's folder, and how large an export will be. Reads names and sizes; hashes no large file."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -19,19 +19,19 @@ _LONGEST_CARD = 1_000_000  # characters
 
 
 def folder_of(project: Project, release: Release) -> Path:
-    """Where the release was written, in full."""
+    """Return the full path of the folder that the release was written to."""
     return project.folder / release.folder
 
 
 def lies_there(folder: Path, release: Release) -> bool:
-    """Whether the folder still holds this release, and not another that took its place."""
+    """Whether the folder still holds this release, and not another that replaced it."""
     with suppress(OSError):
         return sha256_of(folder / CHECKSUMS) == release.sha256
     return False
 
 
 def released_files(folder: Path) -> tuple[ReleasedFile, ...]:
-    """The files that the release's checksums name, in their order; none where the folder is gone."""
+    """The files that the release's checksums list, in that order; none if the folder is gone."""
     try:
         lines = (folder / CHECKSUMS).read_text(encoding="utf-8").splitlines()
     except (OSError, UnicodeDecodeError):
@@ -45,22 +45,22 @@ def released_files(folder: Path) -> tuple[ReleasedFile, ...]:
 
 
 def card_text(folder: Path) -> str:
-    """The model card as it lies there. Raises `NotFoundError`."""
+    """Read the model card from a release's folder. Raises `NotFoundError`."""
     try:
         return (folder / CARD).read_text(encoding="utf-8", errors="replace")[:_LONGEST_CARD]
     except OSError as error:
         raise NotFoundError(
-            "The model card cannot be read.", f"{folder / CARD}: {error.strerror or error}.", "Export the run again."
+            "Cannot read the model card.", f"{folder / CARD}: {error.strerror or error}.", "Export the run again."
         ) from error
 
 
 def has_adapter(project: Project, run: Run) -> bool:
-    """Whether the run can be exported."""
+    """Whether the run has an adapter, and so can be exported."""
     return holds_adapter(adapter_folder(project.folder, run))
 
 
 def export_bytes(project: Project, run: Run, kind: ReleaseKind) -> int | None:
-    """About how large an export will be: what it copies, merges or converts; None where the base is not here yet."""
+    """Estimate the size of an export from what it copies, merges or converts; None if the base is not here yet."""
     base = folder_here(run.config.base, project.home)
     if base is None:
         return None

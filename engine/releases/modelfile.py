@@ -1,6 +1,6 @@
-"""An Ollama Modelfile for a GGUF file beside it: the student's turns as a Go template, its stops, how it samples. Pure.
+"""An Ollama Modelfile for the GGUF file beside it: turns as a Go template, stop texts and sampling parameters. Pure.
 
-Ollama reads no Jinja, and guesses at a template where none is given (unslothai/unsloth#3899).
+Ollama does not read Jinja, and guesses a template if none is given (unslothai/unsloth#3899).
 """
 
 import json
@@ -12,12 +12,13 @@ MODELFILE = "Modelfile"
 
 
 def modelfile(weights: str, texts: TurnTexts, begin_token: str, stops: Sequence[str], temperature: float) -> str:
-    """The file's text, for the GGUF file `weights` in the same folder.
+    """Return the text of a Modelfile for the GGUF file `weights` in the same folder.
 
-    Ollama fills in filters of its own where the file is silent: those that the evaluation did not use are turned off.
+    Ollama has defaults for sampling filters that a file does not set: those not used in the evaluation are turned off.
     """
     lines = [
-        "# The prompt is inside: send the user's messages alone. ollama create NAME -f Modelfile",
+        "# A system prompt was distilled into this model: send only the user's messages, without a system message.",
+        "# To create the model: ollama create NAME -f Modelfile",
         f"FROM ./{weights}",
         f'TEMPLATE """{go_template(texts, begin_token)}"""',
         f"PARAMETER temperature {temperature:g}",
@@ -31,9 +32,9 @@ def modelfile(weights: str, texts: TurnTexts, begin_token: str, stops: Sequence[
 
 
 def go_template(texts: TurnTexts, begin_token: str = "") -> str:
-    """What writes a conversation in Go's text/template, from `.Messages`: one line, all of a text's own in quotes.
+    """Return a Go text/template that renders `.Messages`: one line, every literal text quoted.
 
-    `begin_token` is left out where it begins the conversation, and not every turn: Ollama puts it there itself.
+    `begin_token` is left out if it starts the conversation rather than every turn: Ollama adds it itself.
     """
     begin = "" if begin_token in texts.to_user else begin_token
     first, to_answer = _quoted(texts.first.removeprefix(begin)), _quoted(texts.to_answer)
@@ -53,5 +54,5 @@ def go_template(texts: TurnTexts, begin_token: str = "") -> str:
 
 
 def _quoted(text: str) -> str:
-    """A text as Go quotes it, which is as JSON does."""
+    """Quote a text as Go does, which is the same as in JSON."""
     return json.dumps(text, ensure_ascii=False)

@@ -1,8 +1,8 @@
-"""The proof that a GGUF file answers like the weights that it was made from: llama.cpp's own server is asked.
+"""The proof that a GGUF file answers like the weights it was made from, by asking llama.cpp's own server.
 
-First what it reads: its template and tokenizer must make of a question the very ids that the student was trained on.
-Then what it answers: the tokens of its greedy answers, scored by the weights (unslothai/unsloth#976 and #3899 are what
-goes wrong without it). Knows nothing of how the file was made.
+First the input: its template and tokenizer must turn a question into exactly the ids that the student was trained on.
+Then the output: the tokens of its greedy answers are scored by the weights. unslothai/unsloth#976 and #3899 show what
+goes wrong without this check. Knows nothing of how the file was made.
 """
 
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from engine.model.chat_format import ChatFormat
 
 QUESTIONS = 8
-_MOST_TOKENS = 128  # of an answer
-# Rounding to 8 bits moves a log-probability of a small model by some hundredths; a wrong tensor, norm or rotation by
-# whole nats.
+_MOST_TOKENS = 128  # per answer
+# Rounding to 8 bits changes a log-probability of a small model by a few hundredths; a wrong tensor, norm or rotation
+# by whole nats.
 _MEAN_DIFFERENCE = 0.5
 _TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes."), Message("user", "¿Y mañana? 🙂\n\n - <b> x"))
 
@@ -32,10 +32,10 @@ _TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes."), Message(
 def check_parity(
     context: JobContext, server: Path, gguf: Path, merged: Path, chat: "ChatFormat", questions: Sequence[Question]
 ) -> Parity:
-    """Ask `server` some of the `questions` with the `gguf` file, and score its answers with the `merged` weights.
+    """Have `server` answer some of the `questions` from the `gguf` file; score its answers with the `merged` weights.
 
-    Raises `ModelError` where it reads a question otherwise, does not end its turn, or answers as another model would;
-    and `JobStopped`.
+    Raises `ModelError` if it reads a question differently, does not end its turn, or answers like another model; and
+    `JobStopped`.
     """
     asked = [question.messages for question in questions[:QUESTIONS]] or [_TURNS[:1]]
     read = [(chat.question_ids(messages), messages) for messages in (*asked, _TURNS)]
@@ -57,9 +57,9 @@ def _check_reading(served: LlamaServer, chat: "ChatFormat", ids: list[int], mess
     found = served.question_ids(messages)
     if found != ids:
         raise ModelError(
-            "llama.cpp reads a question otherwise than the student was trained to.",
-            f"«{clean_line(messages[-1].content)[:80]}» is {_told(chat, ids)} here, and {_told(chat, found)} there.",
-            "A newer llama.cpp may read it right. Else release the run merged, for a server that reads its template.",
+            "llama.cpp does not read questions the way the student was trained to.",
+            f"«{clean_line(messages[-1].content)[:80]}» is {_told(chat, ids)} in training, {_told(chat, found)} there.",
+            "Try a newer llama.cpp, or export with --form merged, for a server that reads the model's own template.",
         )
 
 
@@ -74,13 +74,15 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
     for answer in answers:
         if any(token in chat.stop_ids for token in answer.ids[:-1]):
             raise ModelError(
-                "llama.cpp does not end the answer where the student does.",
-                f"It goes on after «{clean_line(chat.text_of([*chat.stop_ids][:1]))}».",
-                "A newer llama.cpp may know this model's end of a turn. Else release the run merged.",
+                "llama.cpp does not end an answer where the student does.",
+                f"It continues after «{clean_line(chat.text_of([*chat.stop_ids][:1]))}».",
+                "Try a newer llama.cpp, which may know this model's end-of-turn token, or export with --form merged.",
             )
     asked = [(ids, answer) for ids, answer in zip(contexts, answers, strict=True) if answer.ids]
     if not asked:
-        raise ModelError("llama.cpp answers nothing.", "Every greedy answer is empty.", "Release the run merged.")
+        raise ModelError(
+            "llama.cpp gives no answers.", "Every greedy answer is empty.", "Export with --form merged instead."
+        )
     rows = [ScoreRow(ids, answer.ids) for ids, answer in asked]
     scored = score(load_base(merged, device="cpu", dtype="float32"), rows, k=1)
     same, differences = 0, list[float]()
@@ -91,22 +93,22 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
     if not differences:
         raise ModelError(
             "llama-server gave no usable answer.",
-            "Its log-probabilities are not those of the tokens that it answered.",
-            "Build llama.cpp anew, then export again.",
+            "Its log-probabilities do not belong to the tokens of its answers.",
+            "Update and rebuild llama.cpp, then export again.",
         )
     tokens = sum(len(answer.ids) for _, answer in asked)
     found = Parity(len(rows), tokens, same, sum(differences) / len(differences), max(differences))
     if not found.mean_difference <= _MEAN_DIFFERENCE:
         raise ModelError(
-            "The converted model answers otherwise than the student.",
+            "The converted model does not answer like the student.",
             f"The log-probabilities of its tokens differ by {found.mean_difference:.2f} nats on average.",
-            "Use a newer llama.cpp, or more bits. Else release the run merged.",
+            "Try a newer llama.cpp or more bits, or export with --form merged.",
         )
     return found
 
 
 def _placed(chat: "ChatFormat", answer: GreedyAnswer) -> list[tuple[int, float]]:
-    """The log-probabilities with the places of their tokens; none where it is not plain which tokens they are of."""
+    """Pair log-probabilities with the places of their tokens; none if it is unclear which tokens they belong to."""
     ends = range(1, len(answer.ids) + 1)
     whole = [end - 1 for end in ends if chat.ends_whole(answer.ids[:end])]
     if [answer.ids[place] for place in whole] != [token for token, _ in answer.told]:

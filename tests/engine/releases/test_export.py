@@ -149,7 +149,7 @@ def test_nothing_is_overwritten_unasked_and_only_a_release_is_replaced(project: 
     foreign = tmp_path / "documents"
     foreign.mkdir()
     (foreign / "letter.txt").write_text("mine")
-    with pytest.raises(UsageError, match="left alone"):
+    with pytest.raises(UsageError, match="not replaced"):
         release(project, "adapter", foreign, force=True)
     with pytest.raises(UsageError, match="--force"):
         release(project, "adapter", foreign / "letter.txt")
@@ -197,7 +197,7 @@ def test_the_card_of_whole_layers_says_what_was_trained(project: Project, base: 
     run = project.runs.get(1)
     whole = replace(run, config=replace(run.config, adapter="full"))
     card = model_card("adapter", describe_base(str(base), base), whole, None)
-    assert "- Trained: every layer, but" in card
+    assert "- Trained: every layer except" in card
     assert "vllm serve" not in card
     assert "merged" in card
     assert "lora" not in card.lower()
@@ -210,7 +210,7 @@ def test_the_card_of_an_adapter_over_four_bits_loads_it_so(project: Project, bas
     card = model_card("adapter", described, held, None)
     assert 'bnb_4bit_quant_type="nf4"' in card
     assert "vllm serve" not in card
-    assert "over the base in four bits (NF4)" in card
+    assert "on the base in four bits (NF4)" in card
     assert "four bits" not in model_card("adapter", described, run, None)
     assert "vllm serve ." in model_card("merged", described, held, None)
 

@@ -99,7 +99,7 @@ def test_the_release_is_one_file_with_a_modelfile_a_card_and_checksums(project: 
     assert json.loads((folder / "model.gguf").read_text()) == {"type": "q8_0"}
     card = (folder / "README.md").read_text()
     assert "library_name: gguf" in card
-    assert "no llama-server was at hand" in card
+    assert "no llama-server was available" in card
     assert "ollama create my-model -f Modelfile" in card
     assert [path.name for path in project.releases_folder.iterdir()] == [folder.name]
     for path in folder.iterdir():
@@ -132,7 +132,7 @@ def test_tokens_that_are_read_otherwise_make_no_release(
 ) -> None:
     told = honest(project, base, adapter)
     write_server(llama_cpp, {**told, "read": {text: [0, *ids] for text, ids in told["read"].items()}})
-    with pytest.raises(ModelError, match="otherwise than the student was trained") as refused:
+    with pytest.raises(ModelError, match="the way the student was trained") as refused:
         release(project, llama_cpp)
     assert "<|endoftext|>" in str(refused.value)
     assert project.releases.all() == ()
@@ -159,7 +159,7 @@ def test_a_server_that_goes_on_after_the_end_of_a_turn_makes_no_release(
     for row in told["answers"].values():
         row["tokens"].append(70)
     write_server(llama_cpp, told)
-    with pytest.raises(ModelError, match="does not end the answer"):
+    with pytest.raises(ModelError, match="does not end an answer"):
         release(project, llama_cpp)
 
 
@@ -208,7 +208,7 @@ def test_a_server_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
 
 def test_a_server_that_cannot_be_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
-    with pytest.raises(ModelError, match="cannot be run"), llama_server(tmp_path / "x", tmp_path / "m", 64):
+    with pytest.raises(ModelError, match="Cannot run llama-server"), llama_server(tmp_path / "x", tmp_path / "m", 64):
         pass
 
 
@@ -216,7 +216,7 @@ def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Pat
     source = "#!PYTHON\nimport sys\nsys.exit('error: unknown \\x1b[31marchitecture')"
     program = write_program(tmp_path / "llama.cpp", source)
     with (
-        pytest.raises(ModelError, match="could not load") as refused,
+        pytest.raises(ModelError, match="cannot load") as refused,
         llama_server(program, tmp_path / "model.gguf", 64),
     ):
         pass
@@ -260,7 +260,7 @@ def test_llama_cpp_is_looked_for_where_it_is_named_then_in_the_variable_then_on_
     assert (found.converter.parent, found.server) == (named, None)
     built = write_program(named, "#!PYTHON\n")
     assert find_llama_cpp().server == built
-    with pytest.raises(NotFoundError, match="holds no convert_hf_to_gguf"):
+    with pytest.raises(NotFoundError, match=r"There is no convert_hf_to_gguf"):
         name_llama_cpp(str(tmp_path))
 
 
@@ -270,7 +270,7 @@ def test_nothing_in_the_folder_that_a_job_works_in_is_taken_for_llama_cpp(
     write_converter(tmp_path / "llama.cpp")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LLAMA_CPP", "llama.cpp")
-    with pytest.raises(NotFoundError, match="in full"):
+    with pytest.raises(NotFoundError, match="absolute path"):
         find_llama_cpp()
     name_llama_cpp()  # where a person says it, it is made whole before a job starts
     assert find_llama_cpp().converter.parent == tmp_path / "llama.cpp"
@@ -281,7 +281,7 @@ def test_nothing_is_merged_where_llama_cpp_is_not_there(project: Project, monkey
         raise AssertionError("merged for nothing")
 
     monkeypatch.setattr("engine.model.merge.merge", never)
-    with pytest.raises(NotFoundError, match=r"llama\.cpp is not there"):
+    with pytest.raises(NotFoundError, match=r"Cannot find llama\.cpp"):
         release(project)
 
 

@@ -35,7 +35,7 @@ def test_an_export_is_about_as_large_as_was_said_and_all_its_files_are_found(
     written = sum(file.size_bytes or 0 for file in files)
     assert said is not None
     assert 0.7 * written < said < 1.3 * written
-    assert "# A model with its prompt inside" in card_text(folder)
+    assert "# A model with its system prompt distilled in" in card_text(folder)
 
 
 def test_no_size_is_said_where_the_base_is_not_here(project: Project, tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_system_message_that_the_model_does_not_take_is_no_turn() -> None:
 def test_the_file_samples_as_was_measured_and_ends_where_the_student_ends() -> None:
     around = TurnTexts("<u>", "<a>", "<u>", "<=>", None)
     text = modelfile("model.gguf", around, "<s>", ["<end>", '"', "\n"], 0.7)
-    assert text.splitlines()[1] == "FROM ./model.gguf"
+    assert text.splitlines()[2] == "FROM ./model.gguf"
     assert [line for line in text.splitlines() if line.startswith("PARAMETER")] == [
         "PARAMETER temperature 0.7", "PARAMETER top_k 0", "PARAMETER top_p 1", "PARAMETER min_p 0",
         "PARAMETER repeat_penalty 1", 'PARAMETER stop "<end>"',
