@@ -1,4 +1,4 @@
-"""Where a server is and the token that it wants: one small file in its job's folder, readable by its owner alone."""
+"""A server's address and the token it requires, in one small file in its job's folder that only its owner can read."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -19,14 +19,14 @@ class Address:
 
 
 def write_address(job_folder: Path, address: Address) -> Path:
-    """Put it where `read_address` finds it, mode 0600; returns the file. Raises `StoreError`."""
+    """Write the address where `read_address` finds it, mode 0600; return the file. Raises `StoreError`."""
     path = job_folder / ADDRESS_FILE
     write_atomically(path, json.dumps({"version": 1, **asdict(address)}).encode())
     return path
 
 
 def read_address(job_folder: Path) -> Address | None:
-    """The address of the server whose job has this folder; None before it listens and after its end."""
+    """Return the address of the server whose job has this folder; None before it listens and after it ends."""
     try:
         row: object = json.loads((job_folder / ADDRESS_FILE).read_bytes())
     except (OSError, ValueError):
@@ -38,5 +38,5 @@ def read_address(job_folder: Path) -> Address | None:
 
 
 def remove_address(job_folder: Path) -> None:
-    """The server is gone."""
+    """Remove the file: the server is gone."""
     (job_folder / ADDRESS_FILE).unlink(missing_ok=True)

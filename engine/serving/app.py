@@ -1,6 +1,6 @@
-"""The web application: `/v1/models`, `/v1/chat/completions` and `/health`, as the OpenAI protocol has them.
+"""The web application: `/v1/models` and `/v1/chat/completions` as in the OpenAI protocol, and `/health`.
 
-Runs in the web's thread; everything that needs the model goes over the desk. A client that hangs up ends its row.
+Runs in the web thread; everything that needs the model goes through the desk. A client that hangs up ends its answer.
 """
 
 import asyncio
@@ -38,7 +38,7 @@ _Handler = Callable[[Request], Awaitable[Response]]
 
 
 class Web:
-    """The routes of one server. `model_key` tells its loaded base from another."""
+    """The routes of one server. `model_key` distinguishes its loaded base from others."""
 
     def __init__(self, desk: Desk, catalog: Catalog, conversation: Conversation, token: str, model_key: str) -> None:
         self._desk, self._catalog, self._conversation = desk, catalog, conversation
@@ -62,7 +62,7 @@ class Web:
             try:
                 if not self._knows(request):
                     raise Refusal(
-                        "The token is wrong or missing; it lies in the server's server.json.",
+                        "The token is wrong or missing. The server's server.json holds it.",
                         status=401,
                         code="invalid_api_key",
                     )
@@ -81,7 +81,7 @@ class Web:
         return hmac.compare_digest(given.encode(), f"Bearer {self._token}".encode())
 
     async def _health(self, request: Request) -> Response:
-        """Anyone on this machine may ask whether it lives; why it does not answer is for those with the token."""
+        """Tell anyone on this machine whether the server is ready, but the reason only to those with the token."""
         status: dict[str, object] = {"status": self._desk.status}
         if self._knows(request):
             status["detail"] = self._desk.words
@@ -101,7 +101,7 @@ class Web:
         try:
             begun = await _unless_gone(request, ask.piece())
             if not isinstance(begun, Begun):
-                raise TypeError(f"an answer began with {begun!r}")
+                raise TypeError(f"an answer started with {begun!r}")
             reply = self._reply(ask, begun, asked)
             if asked.stream:
                 events = _events(ask, reply, include_usage=asked.include_usage)
@@ -134,7 +134,7 @@ class Web:
 
 
 async def _events(ask: Ask, reply: Reply, *, include_usage: bool) -> AsyncGenerator[str, None]:
-    """The stream of one answer. However it is left, its row ends."""
+    """Stream one answer. Whichever way the stream ends, so does its row."""
     try:
         yield _event(reply.first())
         while True:
@@ -165,7 +165,7 @@ async def _whole(ask: Ask, reply: Reply) -> dict[str, object]:
 
 
 async def _unless_gone(request: Request, work: Coroutine[None, None, Result]) -> Result:
-    """The result of `work`. Raises `ClientDisconnect` when the client hangs up before it is there."""
+    """Return the result of `work`. Raises `ClientDisconnect` if the client hangs up first."""
     working, leaving = asyncio.create_task(work), asyncio.create_task(_hung_up(request))
     try:
         await asyncio.wait((working, leaving), return_when=asyncio.FIRST_COMPLETED)
@@ -195,14 +195,14 @@ def _refused(refusal: Refusal) -> Response:
     headers = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
     if refusal.status == 401:
         headers["www-authenticate"] = "Bearer"
-    # In ASCII: what is told back of a request may hold half a character.
+    # In ASCII, because a quoted part of the request may contain a lone surrogate.
     return Response(json.dumps(error_object(refusal)), refusal.status, headers, "application/json")
 
 
 async def _on_http_error(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
-    words = {404: "There is no such address; the API begins with /v1.", 405: "This address takes another method."}
-    return _refused(Refusal(words.get(status, "The request cannot be carried out."), status=status))
+    words = {404: "There is no such URL; the API is under /v1.", 405: "This URL does not support this method."}
+    return _refused(Refusal(words.get(status, "The request cannot be served."), status=status))
 
 
 async def _body(request: Request) -> bytes:

@@ -1,4 +1,4 @@
-"""Which arms a server has, read from the project whenever it is asked: a run trained a minute ago is there.
+"""Which arms a server has, read from the project at each request: a run trained a minute ago is included.
 
 Knows nothing of requests in flight or of loaded models.
 """
@@ -17,7 +17,7 @@ from engine.serving.requests import Refusal
 
 @dataclass(frozen=True, slots=True)
 class ServedArm:
-    """An arm with what it needs: the adapter's folder and the prompt, where it has them."""
+    """An arm with what it needs: the adapter's folder and the prompt, if it has them."""
 
     choice: ArmChoice
     adapter: Path | None
@@ -27,19 +27,19 @@ class ServedArm:
 class Catalog:
     """The arms of one project over one base, a configuration's `held_base`.
 
-    It opens the project for each question: any one thread may ask.
+    Opens the project for each request, so any thread may ask.
     """
 
     def __init__(self, folder: Path, home: Home, base: str) -> None:
         self._folder, self._home, self._base = folder, home, base
 
     def serving_temperature(self) -> float:
-        """What a request without a temperature gets."""
+        """The temperature of a request that sets none."""
         with self._open() as project:
             return project.settings.read().serving_temperature
 
     def names(self) -> tuple[str, ...]:
-        """Every arm at full strength: the base's, then the runs', the oldest first."""
+        """Every arm at full strength: those of the base, then those of the runs, oldest first."""
         with self._open() as project:
             prompt = project.prompts.current() is not None
             runs = [
@@ -52,14 +52,14 @@ class Catalog:
         return tuple(choice.name for choice in choices)
 
     def find(self, name: str) -> ServedArm:
-        """The arm of this name. Raises `Refusal` (404), which names those there are."""
+        """Return the arm of this name. Raises `Refusal` (404), which lists the arms there are."""
         choice = parse_arm(name)
         if choice is None:
             raise self._unknown(f"There is no arm {name!r}.")
         with self._open() as project:
             current = project.prompts.current() if choice.prompt else None
             if choice.prompt and current is None:
-                raise self._unknown(f"{name!r} needs a prompt, and the project has none.")
+                raise self._unknown(f"{name!r} needs a prompt, but the project has none.")
             prompt = current.prompt if current is not None else None
             if not choice.run_id:
                 return ServedArm(choice, None, prompt)
@@ -68,11 +68,11 @@ class Catalog:
             except NotFoundError as error:
                 raise self._unknown(f"There is no run {choice.run_id}.") from error
             if run.config.held_base != self._base:
-                raise self._unknown(f"Run {run.id} adapts {run.config.held_base}; this server holds {self._base}.")
+                raise self._unknown(f"Run {run.id} adapts {run.config.held_base}; this server serves {self._base}.")
             if run.config.adapter == "dora" and 0 < choice.strength_percent < 100:
-                raise self._unknown(f"Run {run.id} is a DoRA adapter, which answers at no strength between 0 and 100.")
+                raise self._unknown(f"Run {run.id} is a DoRA adapter, which supports only strengths 0 and 100.")
             if run.config.adapter == "full" and 0 < choice.strength_percent < 100:
-                raise self._unknown(f"Run {run.id} is whole layers, which answer at no strength between 0 and 100.")
+                raise self._unknown(f"Run {run.id} trained whole layers, which support only strengths 0 and 100.")
             adapter = adapter_folder(project.folder, run)
             if not holds_adapter(adapter):
                 raise self._unknown(f"Run {run.id} has no adapter yet.")
@@ -83,7 +83,7 @@ class Catalog:
 
     def _unknown(self, why: str) -> Refusal:
         return Refusal(
-            f"{why} There are: {', '.join(self.names())}; a run's strength is asked for as run-1@60.",
+            f"{why} Available: {', '.join(self.names())}; set a run's strength as in run-1@60.",
             status=404,
             code="model_not_found",
             param="model",

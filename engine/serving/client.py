@@ -7,8 +7,8 @@ No model library is imported, so a process that draws may use it. Three steps:
     async with ArmClient(address) as client:
         async for piece in client.stream("prompted", messages):       # str, … , then one Answer
 
-Leaving the loop, or cancelling its task, ends the answer in the server too. A teacher behind an address of its own is
-asked the same way with `RemoteClient` (remote.py).
+Leaving the loop, or cancelling its task, ends the answer on the server too. A teacher at an external endpoint is asked
+in the same way, with `RemoteClient` (remote.py).
 """
 
 import asyncio
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from engine.project import Project
 
-# In this order: the process starts; another job has the device; the model is loaded; questions are answered.
+# In this order: the process starts; another job holds the device; the model is loaded; questions are answered.
 Phase = Literal["starting", "waiting", "loading", "ready", "paused"]
 OnPhase = Callable[[Phase, str], None]  # (phase, a sentence; none once it is ready)
 _STARTING: tuple[Phase, str] = ("starting", "The server is starting.")
@@ -48,7 +48,7 @@ _CONNECT_S = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """The project's server. `new`: it was not there before."""
+    """The project's server. `new`: it was started now."""
 
     job: Job
     new: bool
@@ -56,7 +56,7 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How an answer ended. `provenance` is None where the model is not served here."""
+    """How an answer ended. `provenance` is None if the model is not served here."""
 
     text: str
     finish_reason: str
@@ -69,21 +69,21 @@ class Answer:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """The rate after the first token; None where one token or no time tells none."""
+        """The rate after the first token; None if there was only one token, or no measurable time."""
         later, later_s = self.completion_tokens - 1, self.seconds - self.first_token_s
         return later / later_s if later > 0 and later_s > 0 else None
 
 
 def find_server(project: "Project") -> Job | None:
-    """The newest server job that lives, or None."""
+    """Return the newest running server job, or None."""
     reap(project)
     return next((job for job in reversed(project.jobs.live()) if job.kind == "serve"), None)
 
 
 def ensure_server(project: "Project") -> Started:
-    """The project's server, started where none lives, and woken where it is paused.
+    """Return the project's server; start it if there is none, and resume it if it is paused.
 
-    Raises `JobError` where it cannot be started.
+    Raises `JobError` if it cannot be started.
     """
     job = find_server(project)
     if job is None:
@@ -94,9 +94,9 @@ def ensure_server(project: "Project") -> Started:
 
 
 async def wait_until_ready(project_folder: Path, job: Job, on_phase: OnPhase | None = None) -> Address:
-    """The address of the server, once it answers questions. `on_phase` is told each phase as it begins.
+    """Return the server's address once it answers questions. `on_phase` is called at the start of each phase.
 
-    Raises `JobError` with the job's own words where it ends instead. Waits as long as another job has the device.
+    Raises `JobError` with the job's own reason if it ends instead. Waits as long as another job holds the device.
     """
     folder = project_folder / job.folder
     told: tuple[Phase, str] | None = None
@@ -116,7 +116,7 @@ async def wait_until_ready(project_folder: Path, job: Job, on_phase: OnPhase | N
 
 
 class ArmClient(AbstractAsyncContextManager["ArmClient"]):
-    """Asks the arms of one server. Use it as an async context manager; streams may run side by side."""
+    """Asks the arms of one server. Use it as an async context manager; streams may run concurrently."""
 
     def __init__(self, address: Address) -> None:
         import openai  # takes a second
@@ -126,10 +126,10 @@ class ArmClient(AbstractAsyncContextManager["ArmClient"]):
             base_url=address.base_url,
             max_retries=0,
             timeout=openai.Timeout(None, connect=_CONNECT_S),
-            # Whatever proxy the environment names, loopback is not behind it.
+            # Loopback is never behind a proxy, whatever the environment says.
             http_client=openai.DefaultAioHttpClient(trust_env=False),
         )
-        # The library reads both from the environment.
+        # The library would take both from the environment.
         self._client.organization = self._client.project = None
 
     async def __aexit__(
@@ -138,7 +138,7 @@ class ArmClient(AbstractAsyncContextManager["ArmClient"]):
         await self._client.close()
 
     async def arms(self) -> tuple[str, ...]:
-        """The names of all arms at full strength; a run's strength is asked for as `run-1@60`."""
+        """The names of all arms at full strength; ask for another strength as in `run-1@60`."""
         import openai
 
         try:
@@ -155,10 +155,10 @@ class ArmClient(AbstractAsyncContextManager["ArmClient"]):
         max_tokens: int | None = None,
         seed: int | None = None,
     ) -> AsyncGenerator[str | Answer, None]:
-        """Text as it comes, then one `Answer`. None: as the server has it, which is the project's temperature.
+        """Yield text as it comes, then one `Answer`. None: the server's default, such as the project's temperature.
 
         Raises `NotFoundError` for an unknown arm, `ContextError` and `UsageError` for a conversation that cannot be
-        answered, `TeacherError` where the server does not answer now.
+        answered, and `TeacherError` if the server does not answer now.
         """
         import aiohttp
         import httpx2
@@ -210,7 +210,7 @@ class ArmClient(AbstractAsyncContextManager["ArmClient"]):
                         return
         except (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError) as error:
             raise _explained(error) from error
-        raise TeacherError("The answer was cut off.", f"The server of {arm} ended in its middle.", "Ask again.")
+        raise TeacherError("The answer was cut off.", f"The server of {arm} stopped in the middle.", "Ask again.")
 
 
 def _http() -> "httpx2.AsyncClient":
@@ -220,7 +220,7 @@ def _http() -> "httpx2.AsyncClient":
 
 
 async def _phase(client: "httpx2.AsyncClient", address: Address) -> tuple[Phase, str]:
-    """What the server says of itself; one that does not answer is starting, or about to end."""
+    """Return the phase that the server reports; one that does not answer is starting, or about to end."""
     import httpx2
 
     try:
@@ -239,7 +239,7 @@ async def _phase(client: "httpx2.AsyncClient", address: Address) -> tuple[Phase,
 
 
 def _delta(chunk: dict[str, object]) -> tuple[str, str]:
-    """(text, finish reason) of one event; both may be empty."""
+    """Return (text, finish reason) of one event; both may be empty."""
     choices = cast("list[dict[str, object]]", chunk.get("choices") or [])
     if not choices:
         return "", ""
@@ -248,7 +248,7 @@ def _delta(chunk: dict[str, object]) -> tuple[str, str]:
 
 
 def _explained(error: Exception) -> DistillError:
-    """The server's refusal, or the broken line, as an error of our tree."""
+    """Convert the server's refusal, or a broken connection, to an error of our tree."""
     import openai
 
     if isinstance(error, openai.APIError) and not isinstance(error, openai.APIConnectionError):
@@ -260,15 +260,13 @@ def _explained(error: Exception) -> DistillError:
         if isinstance(error, openai.NotFoundError):
             return NotFoundError("The server has no such arm.", words)
         if isinstance(error, openai.BadRequestError):
-            return UsageError("The server refuses the question.", words)
-        return TeacherError("The server does not answer now.", words, "Ask again.")
-    return TeacherError(
-        "The server cannot be reached.", str(error) or type(error).__name__, "See `distill-tui jobs list`."
-    )
+            return UsageError("The server refused the question.", words)
+        return TeacherError("The server cannot answer right now.", words, "Ask again.")
+    return TeacherError("Cannot reach the server.", str(error) or type(error).__name__, "See `distill-tui jobs list`.")
 
 
 def _last_words(folder: Path) -> str:
-    """Why the job ended, as its log tells."""
+    """Return why the job ended, from its log."""
     follower, words = Follower(folder), ""
     while events := follower.read_new():
         words = next(

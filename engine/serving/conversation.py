@@ -1,8 +1,8 @@
-"""From a request's messages to the ids that an arm reads: the one way of training and evaluation (`chat_format`).
+"""Turns a request's messages into the ids that an arm reads, as in training and evaluation (`chat_format`).
 
-A client's own system message is taken by the arms without the prompt, where it stands before the question as the
-model's template has it: so a served student can still be steered, and the reply says that it was. The arms behind the
-project's prompt refuse it, since two system messages would make an arm that nobody measured. Knows nothing of HTTP.
+Arms without the prompt accept a client's own system message, placed before the question by the model's template: a
+served student can still be steered, and the reply records that it was. Arms with the project's prompt refuse one,
+because two system messages would make an arm that nobody measured. Knows nothing of HTTP.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from engine.records.prompt import Message, Prompt
 from engine.serving.catalog import ServedArm
 from engine.serving.requests import Refusal
 
-LONGEST_UNASKED = 1024  # answer tokens where the client names no limit and the context has the room
+LONGEST_UNASKED = 1024  # answer tokens if the client sets no limit and they fit the context
 
 
 class Conversation:
@@ -24,17 +24,17 @@ class Conversation:
         self._prefixes: dict[tuple[str, bool], tuple[int, ...]] = {}
 
     def ids(self, arm: ServedArm, messages: Sequence[Message]) -> tuple[list[int], tuple[int, ...]]:
-        """All ids before the answer, and the part of them that every question behind this prompt shares.
+        """Return all ids before the answer, and the prefix of them that every question with this prompt shares.
 
-        Raises `Refusal` for a conversation that the arm or the template does not take.
+        Raises `Refusal` for a conversation that the arm or the template does not accept.
         """
         has_system = messages[0].role == "system"
         try:
             if arm.prompt is not None:
                 if has_system:
                     raise Refusal(
-                        f"{arm.choice.name!r} stands behind the project's own prompt and takes no other system "
-                        "message. Ask an arm without the prompt, such as 'unprompted'.",
+                        f"{arm.choice.name!r} uses the project's prompt and accepts no other system message. "
+                        "Ask an arm without the prompt, such as 'unprompted'.",
                         code="system_message_not_supported",
                         param="messages[0]",
                     )
@@ -47,14 +47,15 @@ class Conversation:
             raise Refusal(str(error), param="messages") from error
 
     def room(self, ids: Sequence[int], asked: int | None) -> int:
-        """How many tokens the answer may have. Raises `ContextError` where what is asked for does not fit."""
+        """Return how many tokens the answer may have. Raises `ContextError` if the limit asked for does not fit."""
         left = self._format.context_length - len(ids)
         if asked is None:
             asked = max(1, min(LONGEST_UNASKED, left))
         if asked > left:
             raise ContextError(
                 "The conversation with its answer does not fit the model's context.",
-                f"It takes {len(ids)} tokens, the answer {asked}; the limit is {self._format.context_length}.",
+                f"The conversation takes {len(ids)} tokens and the answer up to {asked}; the limit is "
+                f"{self._format.context_length}.",
                 "Shorten the conversation, or ask for a shorter answer.",
             )
         return asked

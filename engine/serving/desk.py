@@ -1,7 +1,7 @@
-"""The counter between the two threads of a server: requests go in, pieces of answers come back.
+"""The queue between the two threads of a server: requests go in, pieces of answers come back.
 
-The web's thread puts requests on it and waits for pieces; the model's thread takes requests and sends pieces. It says
-whether anything is taken at all, and why not. Knows nothing of HTTP or of models.
+The web thread puts requests on it and waits for pieces; the model thread takes requests and sends pieces. It also says
+whether requests are accepted at all, and if not, why. Knows nothing of HTTP or of models.
 """
 
 import asyncio
@@ -14,24 +14,24 @@ from typing import Literal
 from engine.serving.catalog import ServedArm
 from engine.serving.requests import Refusal
 
-# `starting` until the device was first asked for; `wanted`: it finishes what it has, then gives way to another job.
+# `starting`: the device has not been asked for yet; `wanted`: it finishes what it has, then yields to another job.
 Status = Literal["starting", "waiting", "loading", "ready", "paused", "wanted", "closed"]
 MOST_WAITING = 64
 
 _WORDS: dict[Status, str] = {
     "starting": "The server is starting.",
-    "waiting": "The model is not in memory: another job has the device.",
+    "waiting": "The model is not in memory: another job is using the device.",
     "loading": "The model is being loaded.",
     "ready": "",
     "paused": "The server is paused.",
-    "wanted": "Another job waits for the device: nothing new is begun until that job has ended.",
+    "wanted": "Another job is waiting for the device: no new answers start until it has finished.",
     "closed": "The server is stopping.",
 }
 
 
 @dataclass(frozen=True, slots=True)
 class Begun:
-    """The answer is about to be computed, by exactly this adapter (empty: by none)."""
+    """The answer is about to be computed, by exactly this adapter (empty: none)."""
 
     adapter_sha256: str
 
@@ -45,11 +45,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """The answer is whole."""
+    """The answer is complete."""
 
     finish_reason: Literal["stop", "length"]
     completion_tokens: int
-    first_token_s: float  # since the request was put on the desk, as is the next
+    first_token_s: float  # since the request was put on the desk, as is `seconds`
     seconds: float
 
 
@@ -58,7 +58,7 @@ Piece = Begun | Text | Ended | Refusal
 
 @dataclass(slots=True, eq=False)
 class Ask:
-    """One request that can be carried out, and the way back to who waits for it. Made in the web's thread."""
+    """One valid request, and the way back to whoever waits for its answer. Made in the web thread."""
 
     arm: ServedArm
     ids: list[int]
@@ -69,17 +69,17 @@ class Ask:
     seed: int
     stop: tuple[str, ...]
     put_at: float
-    gone: bool = False  # nobody waits any more
+    gone: bool = False  # nobody is waiting any more
     _pieces: "asyncio.Queue[Piece]" = field(default_factory=asyncio.Queue)
     _loop: asyncio.AbstractEventLoop = field(default_factory=asyncio.get_running_loop)
 
     def send(self, piece: Piece) -> None:
-        """From the model's thread: the next piece. Where the web's thread has ended, it is lost."""
+        """Send the next piece, from the model thread. It is lost if the web thread has ended."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
 
     async def piece(self) -> Begun | Text | Ended:
-        """In the web's thread: the next piece. Raises the `Refusal` that was sent instead."""
+        """Wait, in the web thread, for the next piece. Raises the `Refusal` if one was sent instead."""
         piece = await self._pieces.get()
         if isinstance(piece, Refusal):
             raise piece
@@ -87,7 +87,7 @@ class Ask:
 
 
 class Desk:
-    """Where both threads meet. `why` adds the reason that only the job knows, such as who holds the device."""
+    """Where both threads meet. `why` returns the reason that only the job knows, such as who holds the device."""
 
     def __init__(self, why: Callable[[], str] = lambda: "") -> None:
         self._why = why
@@ -102,11 +102,11 @@ class Desk:
 
     @property
     def words(self) -> str:
-        """The status in a sentence; empty while all is well."""
+        """The status in a sentence; empty while the server is ready."""
         return " ".join(part for part in (_WORDS[self._status], self._reason()) if part)
 
     def put(self, ask: Ask) -> None:
-        """Give a request to the model's thread. Raises `Refusal` where none is taken now."""
+        """Give a request to the model thread. Raises `Refusal` if none is accepted now."""
         with self._lock:
             if self._status != "ready":
                 raise self.refusal()
@@ -119,18 +119,18 @@ class Desk:
             self._arrived.set()
 
     def take(self) -> list[Ask]:
-        """In the model's thread: all that has arrived."""
+        """Take all requests that have arrived, in the model thread."""
         with self._lock:
             self._arrived.clear()
             asks, self._asks = self._asks, []
             return asks
 
     def wait(self, seconds: float) -> None:
-        """In the model's thread: until something arrives, at most so long."""
+        """Wait, in the model thread, until a request arrives, for at most this many seconds."""
         self._arrived.wait(seconds)
 
     def become(self, status: Status) -> None:
-        """From now on this holds; what was put before and is not taken yet is refused, unless it will still be."""
+        """Set the status; requests not yet taken are refused unless the new status still serves them."""
         with self._lock:
             self._status = status
             left = [] if status in ("ready", "wanted") else self._asks
@@ -141,7 +141,7 @@ class Desk:
                     ask.send(refusal)
 
     def refusal(self) -> Refusal:
-        """What a client is told while nothing is taken."""
+        """The refusal sent to clients while no requests are accepted."""
         return Refusal(self.words, status=503, kind="server_error", code=f"server_{self._status}", retry_after_s=2)
 
     def _reason(self) -> str:

@@ -1,8 +1,8 @@
-"""The server, as a job: holds the base and its arms in memory and answers until it is stopped or nobody asks.
+"""The server, as a job: holds the base and its arms in memory, and answers until it is stopped or idle for too long.
 
-The web's thread listens from the first moment to the last; the model comes and goes. Where another job waits for the
-device, the model leaves memory as soon as nobody is being answered, and comes back when that job has ended: two
-processes that compute on the same cores slow each other many times over.
+The web thread listens from start to end; the model is loaded and unloaded. If another job waits for the device, the
+model is unloaded as soon as no answer is in progress, and loaded again when that job has finished: two processes that
+compute on the same cores slow each other down many times over.
 """
 
 import hashlib
@@ -30,13 +30,13 @@ from engine.serving.speaking import Speaker
 from engine.wording import counted
 
 GIVE_WAY_AFTER_S = 2.0  # without a request, while another job waits
-PATIENCE_S = 60.0  # of the job that waits; then nothing new is begun before it has had its turn
+PATIENCE_S = 60.0  # another job waits this long; then no new answer starts until it has had its turn
 _LOOK_EVERY_S = 0.5
 _NAP_S = 0.1
 
 
 def run(context: JobContext, options: ServeOptions) -> None:
-    """Serve the arms over the base that `options` names, until idle. Raises `ModelError`, `JobError`, `JobStopped`."""
+    """Serve the arms of the base that `options` names, until idle. Raises `ModelError`, `JobError` and `JobStopped`."""
     from engine.model.chat_format import ChatFormat
     from engine.model.locate import locate_base
 
@@ -62,14 +62,14 @@ def run(context: JobContext, options: ServeOptions) -> None:
 
 
 def base_of(project: Project, options: ServeOptions) -> TrainingConfig:
-    """Which base, on which device and in which precision: the named run's, else the newest's, else the project's."""
+    """Which base to serve, on which device and in which precision: the named run's, the newest's or the project's."""
     run = project.runs.latest() if options.run_id is None else project.runs.get(options.run_id)
     return run.config if run is not None else TrainingConfig(base=project.settings.read().student_base)
 
 
 @contextmanager
 def _told(context: JobContext, address: Address) -> Iterator[None]:
-    """While inside, clients find the server."""
+    """Let clients find the server while inside."""
     write_address(context.folder, address)
     try:
         yield
@@ -78,7 +78,7 @@ def _told(context: JobContext, address: Address) -> Iterator[None]:
 
 
 def _key_of(config: TrainingConfig, folder: Path) -> str:
-    """Tells this base from another, by its name, its precision and its files, of which none is read."""
+    """Return a key that identifies this base by its name, its precision and the names and sizes of its files."""
     files = sorted((path.name, path.stat().st_size) for path in folder.glob("*.safetensors"))
     held = (config.held_base, config.dtype, config.device, files)
     return hashlib.sha256(repr(held).encode()).hexdigest()
@@ -86,7 +86,7 @@ def _key_of(config: TrainingConfig, folder: Path) -> str:
 
 @dataclass(slots=True, eq=False)
 class _Service:
-    """The model's thread: one stay in memory after another."""
+    """The model thread: loads the model, answers, unloads it, and so on."""
 
     context: JobContext
     desk: Desk
@@ -96,7 +96,7 @@ class _Service:
     base_url: str
 
     def run(self) -> None:
-        """Returns when nobody asked for long enough."""
+        """Return when the server has been idle for long enough."""
         from engine.model.load import device_name, release_memory
 
         device = device_name(self.config.device)
@@ -106,16 +106,16 @@ class _Service:
                 wanted_by = self._stay(ticket)
                 if wanted_by is None:
                     self.context.emit(
-                        Note(f"Nothing was asked for {counted(self.options.idle_minutes, 'minute', 'g')}.")
+                        Note(f"There were no requests for {counted(self.options.idle_minutes, 'minute', 'g')}.")
                     )
                     return
-                # Said before it is so: whoever is refused from here on is told the reason.
+                # Announced first, so that every client refused from here on gets the reason.
                 self.context.emit(StateChanged("waiting", f"{wanted_by} holds {device}"))
                 self.desk.become("waiting")
                 release_memory()
 
     def _stay(self, ticket: Ticket) -> Holder | None:
-        """Load the model and answer, until another job wants the device (which is returned) or nobody asks."""
+        """Load the model and answer until another job wants the device (that job is returned) or the server is idle."""
         from engine.model.load import load_base
 
         self.desk.become("loading")
@@ -157,7 +157,7 @@ class _Service:
                 self.desk.wait(_NAP_S)
 
     def _obey(self, *, busy: bool) -> None:
-        """Raises `JobStopped`. A wish to pause refuses new requests at once, and blocks when none is under way."""
+        """Stop if asked to (raises `JobStopped`). To pause, refuse new requests and block once none is in progress."""
         if not self.context.pause_requested:
             if self.desk.status == "paused":
                 self.desk.become("ready")
@@ -169,7 +169,7 @@ class _Service:
 
 
 class _Queue:
-    """Who waits behind this job for its device; looked at now and then."""
+    """Which job waits behind this one for its device; checked now and then."""
 
     def __init__(self, ticket: Ticket) -> None:
         self._ticket = ticket
@@ -178,7 +178,7 @@ class _Queue:
         self.first: Holder | None = None
 
     def waits_for_s(self, now: float) -> float:
-        """How long `first` has been seen waiting; 0 while nobody is."""
+        """Return how long a job has been seen waiting; 0 if none is."""
         if now - self._looked_at >= _LOOK_EVERY_S:
             self._looked_at = now
             before, self.first = self.first, self._ticket.behind()

@@ -1,10 +1,10 @@
-"""The model names of the local server: which arm they ask for. Standard library only; knows nothing of models.
+"""The model names of the local server and the arms they stand for. Standard library only; knows nothing of models.
 
 unprompted        the base alone
-prompted          the base behind the project's prompt
+prompted          the base with the project's prompt
 run-3             the base with run 3's adapter, without the prompt
 run-3@60          the same at 60 % of the adapter's strength
-run-3@60+prompt   the same behind the prompt
+run-3@60+prompt   the same with the prompt
 """
 
 import re
@@ -19,11 +19,11 @@ class ArmChoice:
 
     run_id: int = 0  # whose adapter; 0: none
     strength_percent: int = 100  # of the adapter
-    prompt: bool = False  # behind the project's prompt
+    prompt: bool = False  # with the project's prompt
 
     @property
     def name(self) -> str:
-        """The one name of this arm: full strength is not written out."""
+        """The canonical name of this arm: full strength is not written out."""
         if not self.run_id:
             return "prompted" if self.prompt else "unprompted"
         strength = "" if self.strength_percent == 100 else f"@{self.strength_percent}"
@@ -34,7 +34,7 @@ UNPROMPTED, PROMPTED = ArmChoice(), ArmChoice(prompt=True)
 
 
 def parse_arm(name: str) -> ArmChoice | None:
-    """The arm of a name, or None where it is none."""
+    """Return the arm of a name, or None if the name is not valid."""
     for choice in (UNPROMPTED, PROMPTED):
         if name == choice.name:
             return choice

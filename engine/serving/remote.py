@@ -1,6 +1,6 @@
-"""A teacher behind an address of its own, asked like an arm of the server: the prompt first, then the conversation.
+"""A teacher at an external endpoint, asked like an arm of the server: the prompt first, then the conversation.
 
-Retries, limits and the judgement of answers are those of `teachers.endpoint`; money is counted at list prices.
+Retries, limits and the checks of answers are those of `teachers.endpoint`; costs are computed from list prices.
 """
 
 import asyncio
@@ -19,12 +19,12 @@ from engine.teachers.endpoint import EndpointTeacher
 from engine.teachers.faults import EndpointFault
 from engine.teachers.keys import check_address, key_for
 
-_LONGEST = 1024  # answer tokens where no limit is named, as the local server has it
+_LONGEST = 1024  # answer tokens if no limit is set, as in the local server
 
 
 @dataclass(frozen=True, slots=True)
 class StartedAnew:
-    """The answer broke off and is asked for again: what came before does not count."""
+    """The answer broke off and is requested again: discard the text so far."""
 
     why: str
 
@@ -35,9 +35,9 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
     def __init__(
         self, spec: TeacherSpec, prompt: Prompt | None, home: Home, on_billed: Callable[[Usage], None]
     ) -> None:
-        """`on_billed` is told what each try is billed for, an answer that is broken off too.
+        """`on_billed` is called with the usage that each attempt is billed for, including an answer that breaks off.
 
-        Raises `UsageError` for a bad address, `EndpointError` where the key is missing.
+        Raises `UsageError` for a bad address and `EndpointError` if the key is missing.
         """
         self._spec, self._prompt = spec, prompt
         key = key_for(check_address(spec.base_url), home)
@@ -51,7 +51,7 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
     async def stream(
         self, messages: Sequence[Message], *, temperature: float, max_tokens: int | None = None
     ) -> AsyncGenerator[str | StartedAnew | Answer, None]:
-        """Text as it comes, then one `Answer`. Raises `EndpointFault` when no try gave a whole one."""
+        """Yield text as it comes, then one `Answer`. Raises `EndpointFault` if no attempt gave a complete one."""
         pieces: asyncio.Queue[str | StartedAnew | None] = asyncio.Queue()
 
         def on_retry(fault: EndpointFault) -> None:

@@ -1,8 +1,8 @@
-"""The objects that the OpenAI protocol answers with, and what this server adds: which arm and adapter made an answer.
+"""The response objects of the OpenAI protocol, and what this server adds: which arm and adapter made an answer.
 
-`distill_tui` names the arm, the run, the hash of the adapter's weights as they were loaded, the strength in percent,
-the hash of the project's prompt where the arm has it, and whether the client put a system message of its own before
-the question. Pure; knows nothing of HTTP.
+`distill_tui` holds the arm, the run, the hash of the adapter's weights as they were loaded, the strength in percent,
+the hash of the project's prompt if the arm has it, and whether the client put its own system message before the
+question. Pure; knows nothing of HTTP.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from engine.serving.requests import Refusal
 
 @dataclass(frozen=True, slots=True)
 class Provenance:
-    """Who made an answer. Empty or 0: none."""
+    """What made an answer. None or 0: not used."""
 
     arm: str
     run: int | None
@@ -41,7 +41,7 @@ class Reply:
     id: str
     created: int
     provenance: Provenance
-    model_key: str  # tells two loaded bases apart
+    model_key: str  # distinguishes loaded bases
 
     def whole(self, text: str, finish_reason: str, counts: Counts) -> dict[str, object]:
         """The answer to a request without a stream."""
@@ -54,19 +54,19 @@ class Reply:
         }
 
     def first(self) -> dict[str, object]:
-        """The first event of a stream: whose turn it is."""
+        """The first event of a stream, with the role."""
         return self._chunk({"role": "assistant", "content": ""}, None)
 
     def more(self, text: str) -> dict[str, object]:
-        """More text."""
+        """An event with more text."""
         return self._chunk({"content": text}, None)
 
     def last(self, finish_reason: str) -> dict[str, object]:
-        """The end of the text."""
+        """The event that ends the text."""
         return {**self._chunk({}, finish_reason), "distill_tui": asdict(self.provenance)}
 
     def usage(self, counts: Counts) -> dict[str, object]:
-        """The event after the end, where usage was asked for."""
+        """The event after the end, if usage was asked for."""
         return {
             **self._head("chat.completion.chunk"),
             "choices": [],
@@ -93,7 +93,7 @@ class Reply:
 
 
 def provenance_of(arm: ServedArm, adapter_sha256: str, *, client_system: bool) -> Provenance:
-    """Who makes the answer, once its adapter is loaded."""
+    """Return what makes the answer, once its adapter is loaded."""
     choice = arm.choice
     return Provenance(
         arm=choice.name,

@@ -1,7 +1,7 @@
 """What a client may ask of the server: the body of a chat completion, checked field by field. No I/O.
 
-Whatever would change an answer and is not carried out here is refused by its name; fields that change nothing, and
-the values that mean «as usual», are taken in silence.
+A field that would change an answer and is not supported here is refused by name; fields that change nothing, and values
+that equal the default, are accepted silently.
 """
 
 import json
@@ -21,7 +21,7 @@ _KNOWN = frozenset(
         "user", "metadata", "store", "safety_identifier", "prompt_cache_key", "service_tier",  # change no answer
     }
 )  # fmt: skip
-# Fields that other servers carry out, with the values under which they do nothing.
+# Fields that other servers support, with the values at which they have no effect.
 _AS_USUAL: dict[str, tuple[object, ...]] = {
     "n": (1,),
     "frequency_penalty": (0,),
@@ -37,7 +37,7 @@ _AS_USUAL: dict[str, tuple[object, ...]] = {
 
 
 class Refusal(Exception):
-    """A request that is not carried out, in the words and the shape of the OpenAI protocol."""
+    """A refused request, as an error of the OpenAI protocol."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Refusal(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A chat completion that can be carried out. None: as the server has it."""
+    """A valid chat completion request. None: the server's default."""
 
     model: str
     messages: tuple[Message, ...]
@@ -70,7 +70,7 @@ class ChatRequest:
 
 
 def parse_request(body: bytes) -> ChatRequest:
-    """The request in a body. Raises `Refusal`, naming the field."""
+    """Parse the body of a request. Raises `Refusal`, which names the field."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError) as error:
@@ -102,7 +102,7 @@ def _refuse_unknown(fields: Mapping[str, object]) -> None:
             raise Refusal(f"The parameter {name!r} is not supported here.", code="unsupported_parameter", param=name)
         if isinstance(value, bool) != isinstance(usual[0], bool) or value not in usual:
             raise Refusal(
-                f"The parameter {name!r} is supported with the value {json.dumps(usual[0])} only.",
+                f"The parameter {name!r} supports only the value {json.dumps(usual[0])}.",
                 code="unsupported_value",
                 param=name,
             )
@@ -111,28 +111,29 @@ def _refuse_unknown(fields: Mapping[str, object]) -> None:
 def _model(fields: Mapping[str, object]) -> str:
     model = fields.get("model")
     if not isinstance(model, str) or not model:
-        raise Refusal("The field 'model' names no arm.", param="model")
+        raise Refusal("The field 'model' must name an arm.", param="model")
     return model
 
 
 def _messages(value: object) -> tuple[Message, ...]:
     if not isinstance(value, list) or not value:
-        raise Refusal("The field 'messages' is no list with at least one message.", param="messages")
+        raise Refusal("The field 'messages' must be a list of at least one message.", param="messages")
     messages = tuple(_message(item, f"messages[{place}]") for place, item in enumerate(value))
     for place, message in enumerate(messages):
         if message.role == "system" and place:
             raise Refusal("Only the first message may be a system message.", param=f"messages[{place}].role")
     if messages[-1].role != "user":
-        raise Refusal("The last message must be the user's.", param="messages")
+        raise Refusal("The last message must have the role 'user'.", param="messages")
     return messages
 
 
 def _message(value: object, where: str) -> Message:
     if not isinstance(value, dict):
-        raise Refusal(f"{where} is no object.", param=where)
+        raise Refusal(f"{where} must be an object.", param=where)
     role = value.get("role")
     if not isinstance(role, str) or role not in _ROLES:
-        raise Refusal(f"{where} has the role {role!r}; known are {', '.join(map(str, _ROLES))}.", param=f"{where}.role")
+        known = ", ".join(map(str, _ROLES))
+        raise Refusal(f"{where} has the unknown role {role!r}; use one of {known}.", param=f"{where}.role")
     for name, field in value.items():
         if name not in ("role", "content") and field not in (None, [], ""):
             raise Refusal(
@@ -148,15 +149,15 @@ def _content(value: object, where: str) -> str:
         parts = []
         for part in value:
             if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-                raise Refusal(f"{where} holds a part that is no text.", code="unsupported_value", param=where)
+                raise Refusal(f"{where} contains a part that is not text.", code="unsupported_value", param=where)
             parts.append(str(part["text"]))
         text = "".join(parts)
     else:
-        raise Refusal(f"{where} is no text.", param=where)
+        raise Refusal(f"{where} must be text.", param=where)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Refusal(f"{where} holds half a character.", param=where) from error
+        raise Refusal(f"{where} contains an invalid character (a lone surrogate).", param=where) from error
     return text
 
 
@@ -165,11 +166,11 @@ def _include_usage(fields: Mapping[str, object], stream: bool) -> bool:
     if options is None:
         return False
     if not stream:
-        raise Refusal("'stream_options' is for streams only.", param="stream_options")
+        raise Refusal("'stream_options' is allowed only with 'stream'.", param="stream_options")
     if not isinstance(options, dict):
-        raise Refusal("'stream_options' is no object.", param="stream_options")
+        raise Refusal("'stream_options' must be an object.", param="stream_options")
     for name in options:
-        if name not in ("include_usage", "include_obfuscation"):  # the second only pads events
+        if name not in ("include_usage", "include_obfuscation"):  # the latter only pads events
             where = f"stream_options.{name}"
             raise Refusal(f"{where} is not supported here.", code="unsupported_parameter", param=where)
     return _truth(options, "include_usage")
@@ -185,14 +186,14 @@ def _max_tokens(fields: Mapping[str, object]) -> int | None:
 def _stop(value: object) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(s, str) and s for s in stops):
-        raise Refusal(f"'stop' is no text, and no list of at most {MOST_STOPS} texts.", param="stop")
+        raise Refusal(f"'stop' must be a text or a list of at most {MOST_STOPS} texts, none empty.", param="stop")
     return tuple(cast("list[str]", stops))
 
 
 def _truth(fields: Mapping[str, object], name: str) -> bool:
     value = fields.get(name)
     if value is not None and not isinstance(value, bool):
-        raise Refusal(f"{name!r} is neither true nor false.", param=name)
+        raise Refusal(f"{name!r} must be true or false.", param=name)
     return bool(value)
 
 
@@ -201,7 +202,7 @@ def _whole(fields: Mapping[str, object], name: str, low: int, high: int) -> int 
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise Refusal(f"{name!r} is no whole number from {low} to {high}.", param=name)
+        raise Refusal(f"{name!r} must be a whole number from {low} to {high}.", param=name)
     return value
 
 
@@ -212,7 +213,7 @@ def _number(
     if value is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-        raise Refusal(f"{name!r} is no number from {low:g} to {high:g}.", param=name)
+        raise Refusal(f"{name!r} must be a number from {low:g} to {high:g}.", param=name)
     if above_low and value == low:
         raise Refusal(f"{name!r} must be above {low:g}.", param=name)
     return float(value)

@@ -1,4 +1,4 @@
-"""Runs the web application on a port of loopback, in a thread of its own, for as long as a block lasts."""
+"""Runs the web application on a loopback port, in a separate thread, for as long as a block lasts."""
 
 import socket
 import threading
@@ -16,19 +16,19 @@ _LAST_ANSWERS_S = 2
 
 
 class Server:
-    """The web's thread. Its port listens from construction on: 0 is one of the system's choice."""
+    """The web thread. Its port listens from construction on; port 0 lets the system choose one."""
 
     def __init__(self, port: int) -> None:
-        """Raises `JobError` where the port cannot be had."""
+        """Open the port. Raises `JobError` if that fails."""
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((HOST, port))
-            listening.listen()  # else another may bind it too, and find out late
+            listening.listen()  # otherwise another server could bind the same port and fail only later
         except OSError as error:
             listening.close()
             raise JobError(
-                "The port cannot be had.", f"{HOST}:{port}: {error.strerror or error}.", "Name another with --port."
+                "Cannot open the port.", f"{HOST}:{port}: {error.strerror or error}.", "Choose another with --port."
             ) from error
         self._listening = listening
         self._uvicorn: uvicorn.Server | None = None
@@ -36,12 +36,12 @@ class Server:
 
     @property
     def base_url(self) -> str:
-        """What a client is given."""
+        """The base URL for clients."""
         port: int = self._listening.getsockname()[1]
         return f"http://{HOST}:{port}/v1"
 
     def start(self, application: Starlette) -> None:
-        """Answer from now on. Raises `JobError` where the thread does not come up."""
+        """Start answering. Raises `JobError` if the thread does not start."""
         config = uvicorn.Config(
             application,
             http="h11",
@@ -59,7 +59,7 @@ class Server:
         deadline = time.monotonic() + _STARTS_WITHIN_S
         while not server.started:
             if not self._thread.is_alive() or time.monotonic() > deadline:
-                raise JobError("The server does not come up.", self.base_url, "See the job's log.txt.")
+                raise JobError("The server did not start.", self.base_url, "See the job's log.txt.")
             time.sleep(0.01)
 
     def __enter__(self) -> "Server":

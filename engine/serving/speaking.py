@@ -1,6 +1,6 @@
-"""The model's side of the desk: gives every request its turn, and turns ids into text as they come.
+"""The model's side of the desk: gives every request its turn, and decodes ids to text as they come.
 
-Lives in the model's thread. Knows nothing of HTTP or of jobs.
+Runs in the model thread. Knows nothing of HTTP or of jobs.
 """
 
 import time
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 
 class Speaker:
-    """Answers over one loaded base. Call `step` as long as it is `busy`."""
+    """Answers with one loaded base and its adapters. Call `step` as long as it is `busy`."""
 
     def __init__(self, local: "LocalModel") -> None:
-        """Take over a bare base; adapters change it in place."""
+        """Take over a base without adapters; loading them changes it in place."""
         from engine.model.adapters import Adapters
         from engine.model.turns import Turns
 
@@ -34,11 +34,11 @@ class Speaker:
 
     @property
     def busy(self) -> bool:
-        """Whether any answer is under way."""
+        """Whether any answer is in progress."""
         return bool(self._answers)
 
     def begin(self, ask: Ask) -> None:
-        """Let an answer begin with the next step; where it cannot, the request is told why."""
+        """Start an answer at the next step; if that is not possible, send the reason to its request."""
         from engine.model.decode import Draw
         from engine.model.turns import Turn, Voice
 
@@ -67,7 +67,7 @@ class Speaker:
         self._answers.append(answer)
 
     def step(self) -> None:
-        """One token for every answer; those that nobody waits for, or that met a stop text, end."""
+        """Decode one token for every answer; end those that nobody waits for or that reached a stop text."""
         for answer in self._answers:
             if answer.ask.gone and answer.turn is not None:
                 self._turns.drop(answer.turn)
@@ -85,19 +85,19 @@ class Speaker:
 
         try:
             self._turns.step()
-        except ModelError as error:  # of memory or of broken weights: these answers are lost, the next may fit again
+        except ModelError as error:  # out of memory, or broken weights: these answers are lost, the next may fit again
             self.fail(refusal_of(error))
             self._turns = Turns(self._local, self._adapters)
 
     def fail(self, refusal: Refusal) -> None:
-        """Tell everyone who still waits, and let all answers go."""
+        """Send the refusal to everyone who still waits, and drop all answers."""
         for answer in self._answers:
             answer.ask.send(refusal)
         self._answers = []
 
 
 class _Answer:
-    """One answer under way, as text."""
+    """One answer in progress, as text."""
 
     def __init__(self, ask: Ask, stream: Callable[[Sequence[int]], str], stops: StopText) -> None:
         self.ask, self.stops = ask, stops
@@ -118,14 +118,14 @@ class _Answer:
 
     def on_finished(self, decoded: "Decoded", whole: str) -> None:
         if not self.stops.found:
-            # An answer may end within a character: then the stream still owes what stands for its broken half.
+            # An answer may end inside a character: its replacement character has not been streamed yet.
             rest = whole[len(self._streamed) :] if whole.startswith(self._streamed) else ""
             self._show(self.stops.feed(rest))
         stopped = self.stops.found or decoded.finish_reason == "stop"
         self.end("stop" if stopped else "length")
 
     def end(self, reason: Literal["stop", "length"]) -> None:
-        """Say that the answer is whole."""
+        """Report that the answer is complete."""
         if not self.stops.found:
             self._show(self.stops.end())
         self.ask.send(Ended(reason, self._tokens, self._first_token_s, time.monotonic() - self.ask.put_at))
@@ -137,7 +137,7 @@ class _Answer:
 
 
 def refusal_of(error: DistillError) -> Refusal:
-    """An error of our tree in the protocol's shape: what does not fit the context is the client's, the rest ours."""
+    """Convert an error of our tree: one about the context length is the client's fault, all others are the server's."""
     if isinstance(error, ContextError):
         return Refusal(str(error), code="context_length_exceeded", param="messages")
     return Refusal(str(error), status=500, kind="server_error")

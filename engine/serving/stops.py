@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 class StopText:
-    """Feed it the pieces of one answer. What might be the beginning of a stop text is held back until it is known."""
+    """Takes the pieces of one answer. Text that might start a stop text is held back until that is decided."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = tuple(stops)
@@ -12,7 +12,7 @@ class StopText:
         self.found = False
 
     def feed(self, piece: str) -> str:
-        """The text that may be shown now; nothing after a stop text, nor the stop text itself."""
+        """Return the text that may be shown now, without a stop text or anything after it."""
         if self.found:
             return ""
         text = self._held + piece
@@ -26,11 +26,11 @@ class StopText:
         return text[: len(text) - held]
 
     def end(self) -> str:
-        """What was held back, when the answer ends without a stop text."""
+        """Return what was held back, when the answer ends without a stop text."""
         held, self._held = self._held, ""
         return held
 
 
 def _overlap(text: str, stop: str) -> int:
-    """How many characters at the end of `text` begin `stop`."""
+    """Return how many characters at the end of `text` are the start of `stop`."""
     return next((n for n in range(min(len(text), len(stop) - 1), 0, -1) if text.endswith(stop[:n])), 0)

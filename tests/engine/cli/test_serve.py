@@ -70,7 +70,7 @@ def test_a_server_is_started_asked_and_stopped(trained: Path, home: Home) -> Non
     assert data["answers"][0]["provenance"]["prompt_sha256"] == PROMPT.sha256
     assert data["answers"][1]["provenance"]["strength"] == 50
     unknown = fail("chat", "Well?", "--arm", "run-9")
-    assert "There are: unprompted, prompted, run-1" in unknown["message"]
+    assert "Available: unprompted, prompted, run-1" in unknown["message"]
 
     succeed("jobs", "stop", told["job"]["id"])
     wait_until(lambda: jobs_of(trained, home) == [("serve", "stopped")])
@@ -118,7 +118,7 @@ def talk_line_by_line(home: Home) -> None:
 def test_following_ends_with_the_server(trained: Path, home: Home) -> None:
     ended = succeed("serve", "--idle-minutes", "0.05")
     assert "Models: unprompted, prompted, run-1, run-1+prompt" in ended.out
-    assert "Nothing was asked for 0.05 minutes." in ended.err
+    assert "There were no requests for 0.05 minutes." in ended.err
     assert jobs_of(trained, home) == [("serve", "done")]
 
 

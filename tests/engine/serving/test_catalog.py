@@ -42,5 +42,5 @@ def test_a_run_over_four_bits_is_of_another_base(private_home: Path, tmp_path: P
         assert "run-1" in plain.names()
         assert "run-2" not in plain.names()
         assert "run-2" in quantized.names()
-        with pytest.raises(Refusal, match="in nf4; this server holds"):
+        with pytest.raises(Refusal, match="in nf4; this server serves"):
             plain.find("run-2")

@@ -71,7 +71,7 @@ def test_what_cannot_be_answered_is_an_error_of_our_tree(served: Served) -> None
         async with ArmClient(address) as client:
             await whole(client, arm, messages, **more)
 
-    with pytest.raises(NotFoundError, match="There are: unprompted"):
+    with pytest.raises(NotFoundError, match="Available: unprompted"):
         asyncio.run(refused(served.address, "run-77"))
     with pytest.raises(ContextError, match="limit is 2048"):
         asyncio.run(refused(served.address, "run-1", max_tokens=2048))
@@ -79,7 +79,7 @@ def test_what_cannot_be_answered_is_an_error_of_our_tree(served: Served) -> None
         asyncio.run(refused(served.address, "prompted", (Message("system", "x"), *QUESTION)))
     with pytest.raises(TeacherError, match="token"):
         asyncio.run(refused(Address(served.address.base_url, "wrong"), "run-1"))
-    with pytest.raises(TeacherError, match="cannot be reached"):
+    with pytest.raises(TeacherError, match="Cannot reach"):
         asyncio.run(refused(Address("http://127.0.0.1:9/v1", "x"), "run-1"))
 
 
@@ -150,8 +150,8 @@ def test_a_server_that_ends_says_why(served: Served) -> None:
     (served.project_folder / job.folder).mkdir(mode=0o700)
     with EventLog(served.project_folder / job.folder) as log:
         log.append(StateChanged("running"))
-        log.append(StateChanged("failed", "The port cannot be had."))
-    with pytest.raises(JobError, match="The port cannot be had"):
+        log.append(StateChanged("failed", "Cannot open the port."))
+    with pytest.raises(JobError, match="Cannot open the port"):
         asyncio.run(wait_until_ready(served.project_folder, job))
 
 

@@ -127,7 +127,7 @@ def test_it_ends_when_nobody_asks(own_folder: Path) -> None:
     assert served.errors == []
     assert not (served.folder / "server.json").exists()
     notes = [e.event.text for e in Follower(served.folder).read_new() if isinstance(e.event, Note)]
-    assert notes == ["Nothing was asked for 0.001 minutes."]
+    assert notes == ["There were no requests for 0.001 minutes."]
 
 
 def test_the_token_is_in_one_private_file_and_nowhere_else(own_folder: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_port_is_taken_as_asked_and_a_taken_one_is_explained(
 
 
 def test_a_port_is_taken_from_the_first_moment() -> None:
-    with Server(0) as first, pytest.raises(JobError, match="cannot be had"):
+    with Server(0) as first, pytest.raises(JobError, match="Cannot open the port"):
         Server(int(first.base_url.rpartition(":")[2].removesuffix("/v1")))
 
 

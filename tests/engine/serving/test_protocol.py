@@ -94,17 +94,17 @@ def test_a_stop_text_ends_the_answer_before_it(client: openai.OpenAI) -> None:
 
 def test_the_clients_own_errors_are_raised(served: Served, client: openai.OpenAI) -> None:
     ask = client.chat.completions.create
-    with pytest.raises(openai.NotFoundError, match="There are: unprompted, prompted, run-1"):
+    with pytest.raises(openai.NotFoundError, match="Available: unprompted, prompted, run-1"):
         ask(model="gpt-5", messages=HELLO)
     with pytest.raises(openai.NotFoundError, match="no run 9"):
         ask(model="run-9", messages=HELLO)
-    with pytest.raises(openai.BadRequestError, match="'n' is supported with the value 1 only") as refused:
+    with pytest.raises(openai.BadRequestError, match="'n' supports only the value 1") as refused:
         ask(model="run-1", messages=HELLO, n=2)
     assert refused.value.param == "n"
     with pytest.raises(openai.BadRequestError, match="limit is 2048") as refused:
         ask(model="run-1", messages=HELLO, max_tokens=2048)
     assert refused.value.code == "context_length_exceeded"
-    with pytest.raises(openai.BadRequestError, match="the answer 1; the limit is 2048"):
+    with pytest.raises(openai.BadRequestError, match="the answer up to 1; the limit is 2048"):
         ask(model="run-1", messages=[{"role": "user", "content": "x" * 3000}])
     with openai.OpenAI(api_key="wrong", base_url=served.address.base_url, max_retries=0) as stranger:
         with pytest.raises(openai.AuthenticationError):

@@ -190,7 +190,7 @@ def test_a_system_message_of_the_client_is_taken_without_the_prompt_and_said_so(
     assert reply.distill_tui["client_system"] is True
     assert client.chat.completions.create(model="run-1", messages=messages, max_tokens=3).choices
     for arm in ("prompted", "run-1+prompt"):
-        with pytest.raises(openai.BadRequestError, match="takes no other system message"):
+        with pytest.raises(openai.BadRequestError, match="accepts no other system message"):
             client.chat.completions.create(model=arm, messages=messages)
 
 
