@@ -1,1 +1,1 @@
-"""The benchmark: prompts of four lengths with checkable rules, run with any base, and the table that comes of it."""
+"""The benchmark: prompts of four lengths with checkable rules, run with any base, and the table of results."""

@@ -1,4 +1,4 @@
-"""One prompt of the benchmark as a project and a job: the same recipe for every base, conducted station by station.
+"""One benchmark prompt as a project and a job: the same recipe for every base, run station by station.
 
 Knows the recipe, and nothing of how a station works.
 """
@@ -15,7 +15,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.options import BenchOptions, GenerateOptions, ProjectSettings
 
-# Answers are drawn and judged at the serving temperature; presets choose the training by data, base and memory.
+# Answers are sampled and evaluated at the serving temperature; the preset chooses training by data, base and memory.
 FULL = Recipe(
     train_questions=None,
     validation_questions=None,
@@ -37,26 +37,26 @@ QUICK = dataclasses.replace(
 
 
 def recipe_of(*, quick: bool) -> Recipe:
-    """What is asked of each stage."""
+    """Return the settings of each stage."""
     return QUICK if quick else FULL
 
 
 def project_name(benchmark: BenchmarkPrompt, settings: ProjectSettings, *, quick: bool) -> str:
-    """One project for each prompt, base and teacher: `bench-desk`, and with what is not the starter behind it."""
+    """Name the project of this prompt, base and teacher: `bench-desk`, plus whatever is not the starter."""
     others = [] if settings.student_base == "starter" else [settings.student_base]
     if settings.other_teacher is not None:
         others.append(settings.teacher.model)
     tails = [re.sub(r"[^A-Za-z0-9._-]", "-", other.rstrip("/").rpartition("/")[2]) for other in others]
-    ending = "-quick" if quick else ""  # a long name is cut before it: results of both kinds never share a project
+    ending = "-quick" if quick else ""  # long names are cut before it, so quick and full results never share a project
     return "-".join(["bench", benchmark.name, *tails])[: 100 - len(ending)] + ending
 
 
 def open_benchmark(
     home: Home, benchmark: BenchmarkPrompt, settings: ProjectSettings, *, quick: bool, fresh: bool
 ) -> Project:
-    """The project of this prompt, base and teacher, made if it is not there, or made again when `fresh`.
+    """Open the project of this prompt, base and teacher; create it if it is not there, or again when `fresh`.
 
-    Raises UsageError where a project of this name was made of other data, or with another base or teacher.
+    Raises UsageError if a project of this name was made from other data, or with another base or teacher.
     """
 
     def fill(project: Project) -> None:
@@ -77,17 +77,17 @@ def open_benchmark(
         name = project.name
         project.close()
         raise UsageError(
-            "These results are of something else.",
-            f"The project {name} was made with {what}.",
+            f"Cannot reuse the project {name}",
+            f"It was made with {what}.",
             "Add --fresh to delete it and start over, or --home DIR to keep both.",
         )
     return project
 
 
 def run(context: JobContext, options: BenchOptions) -> None:
-    """Do what is missing, station by station. Raises what a stage raises; taken up again, it goes on there.
+    """Do what is missing, station by station. Raises what a stage raises; a resumed job continues at that stage.
 
-    Where the teacher keeps the rules too seldom to train on its answers, that is the finding, and no failure.
+    If too few of the teacher's answers pass the rules to train on them, that is a result, not a failure.
     """
     try:
         conduct(context, recipe_of(quick=options.quick))

@@ -1,10 +1,10 @@
-"""Benchmark prompts: a folder of data each, read by the same parsers as a person's own.
+"""Benchmark prompts: one folder of data each, read by the same parsers as the user's own files.
 
     prompt.md         the prompt, as `prompt set` reads it
     rules.yaml        its rules, as `rules import` reads them
-    questions.jsonl   questions with topics, and gold labels where a rule asks for one, as `questions import` reads them
+    questions.jsonl   questions with topics, and gold labels if a rule needs one, as `questions import` reads them
 
-The split is drawn here, by topic and with one seed, so that everybody trains and tests on the same questions.
+The split is drawn here, by topic and with a fixed seed, so that everyone trains and tests on the same questions.
 Knows nothing of projects.
 """
 
@@ -41,31 +41,31 @@ class BenchmarkPrompt:
 
     @property
     def data_sha256(self) -> str:
-        """One hash over all of its files."""
+        """One hash over all its files."""
         return hashlib.sha256("\n".join(f"{digest}  {name}" for name, digest in self.sha256).encode()).hexdigest()
 
 
 def load_benchmark_prompt(name: str) -> BenchmarkPrompt:
-    """The bundled prompt of this name, or the one in the folder at this path (with a slash, or beginning with a dot).
+    """Load the bundled prompt of this name, or one from a folder if `name` has a slash or starts with a dot.
 
-    Raises NotFoundError where there is none, UsageError for a file that is not what it should be.
+    Raises NotFoundError if there is none, and UsageError for an invalid file.
     """
     folder = expand(name) if "/" in name or name.startswith(".") else bundled_folder("bench") / name
     if name not in BUNDLED and folder.parent == bundled_folder("bench"):
         raise NotFoundError(
             f"There is no benchmark prompt {name}.",
-            f"Bundled are {', '.join(BUNDLED)}.",
-            "Name one of these, or a folder of your own: distill-tui bench ./mine",
+            f"The bundled ones are {', '.join(BUNDLED)}.",
+            "Name one of these, or your own folder: distill-tui bench ./mine",
         )
     try:
         missing = [file for file in FILES if not (folder / file).is_file()]
     except OSError as error:
         raise NotFoundError(
-            "This is no benchmark prompt.", f"{error.filename}: {error.strerror}.", "Check the path."
+            "Cannot read the benchmark prompt.", f"{error.filename}: {error.strerror}.", "Check the path."
         ) from error
     if missing:
         raise NotFoundError(
-            "This is no benchmark prompt.",
+            "The folder is not a benchmark prompt.",
             f"{folder} has no {' and no '.join(missing)}.",
             f"A benchmark prompt is a folder with {', '.join(FILES)}.",
         )
@@ -73,7 +73,7 @@ def load_benchmark_prompt(name: str) -> BenchmarkPrompt:
     imported = import_questions(str(questions_file))
     for refusal in imported.refused:
         raise UsageError(
-            f"{questions_file.name} cannot be used", f"Line {refusal.line}: {refusal.reason}.", "Mend the line."
+            f"Cannot use {questions_file.name}", f"Line {refusal.line}: {refusal.reason}.", "Correct the line."
         )
     return BenchmarkPrompt(
         name=folder.resolve().name,

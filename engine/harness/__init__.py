@@ -1,1 +1,1 @@
-"""Public tasks: what a release can do beside its prompt, measured by lm-evaluation-harness in a process of its own."""
+"""Public tasks: what a release can do besides its prompt, measured by lm-evaluation-harness in a separate process."""

@@ -1,6 +1,6 @@
-"""Public tasks, as a job: lm-eval measures the base, then the release, each in a process of its own.
+"""Public tasks, as a job: lm-eval measures the base, then the release, each in a separate process.
 
-What one of them has scored is kept in the job's folder: a job that is taken up again does not measure it twice.
+The scores of each are kept in the job's folder, so a resumed job does not measure it twice.
 """
 
 import json
@@ -22,8 +22,8 @@ from engine.records.options import HarnessOptions
 from engine.releases.look import folder_of
 
 CONFIGURATION = "lm-eval.json"
-_PROGRAM = "measured-by.txt"  # which one measured: compared, and never run
-# A bar is redrawn so often; no data set brings code of its own along.
+_PROGRAM = "measured-by.txt"  # the program that measured: compared, never run
+# Progress bars are redrawn at this interval, and no data set may run its own code.
 _ENVIRONMENT = {"TQDM_MININTERVAL": "0.5", "HF_DATASETS_TRUST_REMOTE_CODE": "0", "PYTHONUNBUFFERED": "1"}
 _UNREACHED = re.compile(
     r"Couldn't reach|Can't reach|ConnectionError|LocalEntryNotFound|OfflineMode|Max retries|resolve host|"
@@ -37,8 +37,8 @@ _ENDS_WITH_ERROR = re.compile(r"^[\w.]*(?:Error|Exception|Exit|Interrupt)\b")
 def run(context: JobContext, options: HarnessOptions) -> None:
     """Measure the release that `options` names, and keep the result in the project.
 
-    Raises NotFoundError (no release, no lm-eval), ModelError (the base), JobError where lm-eval fails, with what it
-    said and what to do, and JobStopped when asked to stop.
+    Raises NotFoundError (no release, no lm-eval), ModelError (the base), JobError if lm-eval fails, with its message
+    and what to do, and JobStopped when asked to stop.
     """
     from engine.model.load import device_name
     from engine.model.locate import locate_base
@@ -73,57 +73,57 @@ def run(context: JobContext, options: HarnessOptions) -> None:
 
 
 def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name: str, told: str) -> ModelResults:
-    """What lm-eval scored, told `told`: now, or before this job was stopped."""
+    """Return what lm-eval scored with the configuration `told`: now, or before this job was stopped."""
     written, measured_by, results = folder / CONFIGURATION, folder / _PROGRAM, folder / "results"
-    # Of another lm-eval, or another version, the difference would not be the adapter's.
+    # With another lm-eval, or another configuration, the difference would not come from the adapter alone.
     before = [path.read_text(encoding="utf-8") for path in (written, measured_by) if path.is_file()]
     if before == [told, json.dumps(program)]:
         kept = find_results(results)
         if kept is not None:
             with suppress(JobError):  # killed while it was written: measured again
                 found = read_results(kept)
-                context.emit(Note(f"The {name} was measured before."))
+                context.emit(Note(f"The {name} has been measured already."))
                 return found
     shutil.rmtree(results, ignore_errors=True)
     written.write_text(told, encoding="utf-8")
     measured_by.write_text(json.dumps(program), encoding="utf-8")
-    context.emit(Note(f"lm-eval measures the {name}."))
+    context.emit(Note(f"lm-eval is measuring the {name}."))
     status, lines = run_child((*program, "run", "--config", str(written)), folder, context, name, _ENVIRONMENT)
     if status:
         raise failure(name, status, lines)
     kept = find_results(results)
     if kept is None:
-        raise JobError(f"lm-eval wrote no results of the {name}.", f"{results} is empty.", "See the end of its log.")
+        raise JobError(
+            f"lm-eval wrote no results for the {name}.", f"{results} is empty.", "See the end of the job's log."
+        )
     return read_results(kept)
 
 
 def failure(name: str, status: int, lines: tuple[str, ...]) -> JobError:
-    """Why lm-eval ended with this `status`, as far as its last lines tell, and what to do."""
+    """Explain, from its last lines, why lm-eval ended with this `status`, and what to do."""
     told = next((line for line in reversed(lines) if _ENDS_WITH_ERROR.match(line)), lines[-1] if lines else "")
-    why = clean_line(told, 300) or "It said nothing."
+    why = clean_line(told, 300) or "It printed nothing."
     title, text = f"lm-eval failed on the {name}.", "\n".join(lines)
     if status < 0:
-        return JobError(
-            title, f"It was ended by signal {-status}. {why}", "Free some memory, or ask with --batch-rows 1."
-        )
+        return JobError(title, f"It was killed by signal {-status}. {why}", "Free some memory, or use --batch-rows 1.")
     if (unknown := _UNKNOWN.search(why)) is not None:
         names = clean_line(unknown["names"], 200)
         return JobError(
-            f"lm-eval knows no task {names}.",
+            f"lm-eval does not know the task {names}.",
             "",
-            f"List its tasks: lm_eval ls tasks; or add --include-path (or set {TASKS_VARIABLE}).",
+            f"List its tasks with lm_eval ls tasks, or add your own with --include-path (or {TASKS_VARIABLE}).",
         )
     if (missing := _MISSING.search(why)) is not None:
         return JobError(
             title,
             f"It needs {missing['module']}, which is not installed.",
-            "Install it beside lm-eval; for IFEval: pip install 'lm-eval[hf,ifeval]'.",
+            "Install it in lm-eval's environment; for IFEval: pip install 'lm-eval[hf,ifeval]'.",
         )
     if _UNREACHED.search(text):
         return JobError(
-            "A task's data set could not be reached.",
+            "Cannot download a task's data set.",
             why,
-            "Try again with a network; or copy a Hugging Face cache that holds it here and set HF_HOME to it; "
-            "or ask tasks with local data: --include-path DIR",
+            "Try again with a network connection, or copy a Hugging Face cache that holds the data set to this machine "
+            "and set HF_HOME to it, or use tasks with local data: --include-path DIR",
         )
     return JobError(title, why, "See the end of the job's log.")

@@ -1,4 +1,4 @@
-"""lm-evaluation-harness as a program of its own: where it is, and what it is asked. Imports nothing of it."""
+"""lm-evaluation-harness as a separate program: where it is, and how it is configured. Imports nothing of it."""
 
 import os
 import shutil
@@ -16,30 +16,30 @@ from engine.records.run import Run
 from engine.releases.look import folder_of, lies_there
 
 PROGRAM = "lm_eval"
-# What is run comes from whoever starts or resumes the job, never from the project, which may be a stranger's.
+# The program to run is named by whoever starts or resumes the job, never by the project, which may be a stranger's.
 VARIABLE = "LM_EVAL"
 TASKS_VARIABLE = "LM_EVAL_TASKS"  # a folder of tasks, which may be code
 
 
 def name_program(named: str = "", tasks: str = "") -> None:
-    """For this process and the jobs that it starts, lm-eval is the `named` program, and has the folder `tasks` too.
+    """Set which lm-eval program, and which additional folder of tasks, this process and the jobs that it starts use.
 
-    Raises `NotFoundError` where there is none, or no such folder.
+    Raises `NotFoundError` if there is no such program or folder.
     """
     if named:
         found = shutil.which(str(expand(named)))
         if found is None:
             raise NotFoundError(
-                "There is no such program.",
-                f"{named} cannot be run.",
-                "Name the lm_eval of an environment that has it.",
+                "Cannot find lm_eval.",
+                f"{named} is not a program that can be run.",
+                "Name the lm_eval program of an environment that has it.",
             )
         os.environ[VARIABLE] = str(Path(found).absolute())
     if tasks:
         folder = expand(tasks).absolute()
         if not folder.is_dir():
             raise NotFoundError(
-                "There is no such folder.", f"{folder} is not there.", "Name the folder of the tasks' YAML."
+                "Cannot find the tasks.", f"There is no folder {folder}.", "Name the folder with the tasks' YAML files."
             )
         os.environ[TASKS_VARIABLE] = str(folder)
     find_program()
@@ -47,13 +47,17 @@ def name_program(named: str = "", tasks: str = "") -> None:
 
 
 def find_program() -> tuple[str, ...]:
-    """The words that start lm-eval: what $LM_EVAL names, else the module beside this one, else the one on the PATH.
+    """Return the command that starts lm-eval: $LM_EVAL, else the installed module, else the program on the PATH.
 
-    Raises `NotFoundError` that says how to install it.
+    Raises `NotFoundError`, which says how to install it.
     """
     if named := _told(VARIABLE):
         if shutil.which(named) is None:
-            raise NotFoundError("There is no such program.", f"{VARIABLE} names {named}.", "Name another lm_eval.")
+            raise NotFoundError(
+                "Cannot find lm_eval.",
+                f"{VARIABLE} names {named}, which is not a program that can be run.",
+                "Name another lm_eval.",
+            )
         return (named,)
     if find_spec(PROGRAM) is not None:
         return sys.executable, "-P", "-m", PROGRAM
@@ -61,81 +65,88 @@ def find_program() -> tuple[str, ...]:
         return (str(Path(found).absolute()),)
     raise NotFoundError(
         "lm-eval is not installed.",
-        "It brings the public tasks and runs them.",
-        "Install it: pip install 'distill-tui[harness]', or uv sync --extra harness; or name one: --lm-eval PATH.",
+        "It provides and runs the public tasks.",
+        "Install it (pip install 'distill-tui[harness]', or uv sync --extra harness), or add --lm-eval PATH.",
     )
 
 
 def _told(variable: str) -> str | None:
-    """What the environment says, in full: a job works in the project's folder, and nothing there is run."""
+    """Return the value of an environment variable, which must be an absolute path.
+
+    A job runs in the project's folder, and nothing there may be executed.
+    """
     told = os.environ.get(variable)
     if told and not Path(told).is_absolute():
-        raise NotFoundError("This path is not whole.", f"{variable} names {told}.", "Write it in full.")
+        raise NotFoundError(
+            f"{variable} is not an absolute path.", f"It is set to {told}.", "Set it to an absolute path."
+        )
     return told
 
 
 def tasks_folder() -> str | None:
-    """The folder of tasks that the environment names, if any. Raises `NotFoundError` where it is not there."""
+    """Return the folder of tasks that the environment names, if any. Raises `NotFoundError` if it is not there."""
     told = _told(TASKS_VARIABLE)
     if told and not Path(told).is_dir():
         raise NotFoundError(
-            "There is no such folder.", f"{TASKS_VARIABLE} names {told}.", "Name that of the tasks' YAML."
+            "Cannot find the tasks.",
+            f"{TASKS_VARIABLE} names {told}, which is not a folder.",
+            "Name the folder with the tasks' YAML files.",
         )
     return told
 
 
 def find_release(project: Project, number: int | None) -> Release:
-    """The release of this number, else the newest that lm-eval can read; its files are there. Raises `NotFoundError`.
+    """Return the release with this number, else the newest that lm-eval can read.
 
-    Raises `UsageError` for GGUF, and for an adapter over a base in four bits: lm-eval would lay it over the base's
-    plain weights, where it answers differently from what was trained.
+    Raises `NotFoundError` if there is none or its files are gone. Raises `UsageError` for GGUF, and for an adapter
+    trained on a base in four bits: lm-eval would load it on the full-precision base, where it answers differently.
     """
     releases = project.releases.all()
     if number is None:
         releases = tuple(each for each in releases if each.kind != "gguf") or releases
     if not releases:
-        raise NotFoundError("Nothing was released yet.", "", "Release a run: distill-tui export")
+        raise NotFoundError("There are no releases yet.", "", "Release a run: distill-tui export")
     release = releases[-1] if number is None else next((each for each in releases if each.id == number), None)
     if release is None:
         raise NotFoundError(
-            "There is no such release.", f"No release has the number {number}; the last one is {releases[-1].id}.", ""
+            f"There is no release {number}.", f"The newest one is {releases[-1].id}.", "Name another with --release."
         )
     if release.kind == "gguf":
         raise UsageError(
-            "This release is GGUF, which is not measured here.",
-            "It was made for llama.cpp, from the same weights as the merged form.",
-            f"Release those and measure them: distill-tui export --run {release.run_id} --form merged",
+            "Cannot measure a GGUF release.",
+            "It is made for llama.cpp, from the same weights as the merged form.",
+            f"Measure the merged form instead: distill-tui export --run {release.run_id} --form merged",
         )
     folder = folder_of(project, release)
     needed = ADAPTER_FILES if release.kind == "adapter" else ("config.json",)
     if not lies_there(folder, release) or not all((folder / name).is_file() for name in needed):
         raise NotFoundError(
-            "The release is gone.", f"{folder} does not hold it any more.", "Release it again: distill-tui export"
+            "The release is gone.", f"{folder} no longer holds it.", "Release the run again: distill-tui export"
         )
     if release.kind == "adapter" and project.runs.get(release.run_id).config.quantize_base == "nf4":
         raise UsageError(
-            "This release is measured over another base.",
-            f"Run {release.run_id} was trained over its base in four bits, which lm-eval reads in full.",
-            f"Release it merged and measure that: distill-tui export --run {release.run_id} --form merged",
+            "Cannot measure an adapter for a base in four bits.",
+            f"Run {release.run_id} was trained on its base in four bits, but lm-eval loads the base in full precision.",
+            f"Measure the merged form instead: distill-tui export --run {release.run_id} --form merged",
         )
     return release
 
 
 def check_tasks(tasks: tuple[str, ...]) -> tuple[str, ...]:
-    """The tasks' names, each once. Raises `UsageError` without one."""
+    """Return the names of the tasks, without duplicates. Raises `UsageError` if there are none."""
     names = tuple(dict.fromkeys(name.strip() for listed in tasks for name in listed.split(",") if name.strip()))
     if not names:
-        raise UsageError("No task is named.", "", "Name some: --tasks ifeval,mmlu_anatomy")
+        raise UsageError("No tasks are named.", "", "Name some, such as --tasks ifeval,mmlu_anatomy")
     return names
 
 
 def configuration(
     options: HarnessOptions, run: Run, base: Path, release: Path | None, tokenizer: Path, device: str, output: Path
 ) -> dict[str, object]:
-    """What lm-eval is told in its configuration file; `release` None: the base alone.
+    """Return the content of lm-eval's configuration file; with `release` None, for the base alone.
 
-    Base and release are read with the release's tokenizer and template, in the precision of the run, so that nothing
-    but the weights tells them apart. A file and no words of a command: there a comma in a path would end it.
+    Base and release are loaded with the release's tokenizer and template, in the precision of the run, so that they
+    differ in nothing but the weights. A file rather than arguments, in which a comma in a path would end it.
     """
     model: dict[str, object] = {"pretrained": str(base), "tokenizer": str(tokenizer), "dtype": run.dtype or "auto"}
     if release is not None:

@@ -1,5 +1,6 @@
-"""The results that lm-eval writes, read with care: another version may have left out or renamed anything. Pure but for
-the reading of the file.
+"""Reads the results that lm-eval writes, defensively: another version may have left out or renamed anything.
+
+Pure except for reading the file.
 """
 
 import json
@@ -18,22 +19,22 @@ Metric = tuple[str, str, str]  # task, metric, filter
 
 @dataclass(frozen=True, slots=True)
 class ModelResults:
-    """What one model scored, with what the tasks say of their metrics."""
+    """The scores of one model, with what the tasks say about their metrics."""
 
     scores: Mapping[Metric, Score]
     higher_is_better: Mapping[tuple[str, str], bool]  # by task and metric
     questions: Mapping[str, int]
-    parts: frozenset[str]  # tasks that a group sums up which has a score of its own
+    parts: frozenset[str]  # subtasks of a group that has its own score
     version: str = ""
 
 
 def find_results(folder: Path) -> Path | None:
-    """The newest file of results under `folder`; None where there is none."""
+    """Return the newest results file under `folder`, or None."""
     return max(folder.rglob("results*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name), default=None)
 
 
 def read_results(path: Path) -> ModelResults:
-    """One file of results. Raises `JobError` where it holds no figure."""
+    """Read a results file. Raises `JobError` if it contains no scores."""
     try:
         if path.stat().st_size > _LARGEST_BYTES:
             raise _unreadable(path, "It is too large.")
@@ -44,7 +45,7 @@ def read_results(path: Path) -> ModelResults:
     rows = {task: _mapping(row) for task, row in _mapping(whole.get("results")).items()}
     scores = {(task, *key): score for task, row in rows.items() for key, score in _scores(row).items()}
     if not scores:
-        raise _unreadable(path, "It holds no figure.")
+        raise _unreadable(path, "It contains no scores.")
     version = whole.get("lm_eval_version")
     return ModelResults(
         scores=scores,
@@ -71,7 +72,7 @@ def read_results(path: Path) -> ModelResults:
 
 
 def side_by_side(base: ModelResults, released: ModelResults) -> tuple[TaskScore, ...]:
-    """Every metric that both have, in the order of the base. Raises `JobError` where they share none."""
+    """Return every metric that both have, in the order of the base. Raises `JobError` if they share none."""
     found = tuple(
         TaskScore(
             task=task,
@@ -87,12 +88,12 @@ def side_by_side(base: ModelResults, released: ModelResults) -> tuple[TaskScore,
         if (task, metric, filter) in released.scores
     )
     if not found:
-        raise JobError("The results of base and release have no metric in common.", "", "See the job's log.")
+        raise JobError("The results of the base and the release have no metric in common.", "", "See the job's log.")
     return found
 
 
 def _scores(row: Mapping[str, object]) -> dict[tuple[str, str], Score]:
-    """`acc,none` is the metric `acc` through the filter `none`; `acc_stderr,none` its standard error."""
+    """Scores by metric and filter: `acc,none` is `acc` through the filter `none`, `acc_stderr,none` the error."""
     found = {}
     for key, value in row.items():
         metric, comma, filter = key.partition(",")
@@ -103,7 +104,7 @@ def _scores(row: Mapping[str, object]) -> dict[tuple[str, str], Score]:
 
 
 def _number(value: object) -> float | None:
-    """A finite number; a standard error that was not reckoned is "N/A"."""
+    """Return a finite number, else None: a standard error that was not computed is "N/A"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     try:
@@ -118,4 +119,4 @@ def _mapping(value: object) -> Mapping[str, object]:
 
 
 def _unreadable(path: Path, why: str) -> JobError:
-    return JobError("The results of lm-eval cannot be read.", f"{path}: {why}", "Try another version of lm-eval.")
+    return JobError("Cannot read the results of lm-eval.", f"{path}: {why}", "Try another version of lm-eval.")

@@ -181,7 +181,7 @@ def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released:
     assert not [child for child in psutil.Process().children() if "lm_eval" in " ".join(child.cmdline())]
     context.flag.up = False
     use_program(tmp_path, f"#!{sys.executable}\nprint({chr(10).join(NO_NETWORK)!r})\nraise SystemExit(1)\n")
-    with pytest.raises(JobError, match=r"data set could not be reached.*google/IFEval.*HF_HOME.*--include-path"):
+    with pytest.raises(JobError, match=r"Cannot download a task.*google/IFEval.*HF_HOME.*--include-path"):
         run(context, options)
     assert not released.harness.standing(1)
     context.close()
@@ -190,12 +190,12 @@ def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released:
 @pytest.mark.parametrize(
     ("status", "lines", "told"),
     [
-        (1, UNKNOWN_TASK, "knows no task nosuch"),
-        (1, NO_NETWORK, "could not be reached"),
+        (1, UNKNOWN_TASK, "does not know the task nosuch"),
+        (1, NO_NETWORK, "Cannot download"),
         (1, NO_MODULE, "needs nltk"),
         (1, ("Traceback", "ValueError: \x1b[31mbad\x1b[0m"), "bad"),
-        (-9, (), "ended by signal 9"),
-        (3, (), "It said nothing"),
+        (-9, (), "killed by signal 9"),
+        (3, (), "It printed nothing"),
     ],
 )
 def test_a_failure_says_what_happened_and_what_to_do(status: int, lines: tuple[str, ...], told: str) -> None:
@@ -213,7 +213,7 @@ def test_what_is_not_there_is_refused_before_a_job(project: Project, monkeypatch
     monkeypatch.setattr("engine.harness.program.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", "")
     assert "distill-tui[harness]" in fail("harness", "--tasks", "ifeval", *name)["next"]
-    with pytest.raises(NotFoundError, match="the last one is 1"):
+    with pytest.raises(NotFoundError, match="The newest one is 1"):
         find_release(project, 7)
     (folder_of(project, find_release(project, 1)) / "adapter_config.json").unlink()
     with pytest.raises(NotFoundError, match="release is gone"):
@@ -263,7 +263,7 @@ def test_nothing_is_run_because_a_project_says_so(
         monkeypatch.setenv(variable, "jobs")  # a job works in the project's folder
         options = HarnessOptions(1, ("ifeval",))
         context = Watched(released, options)
-        with pytest.raises(NotFoundError, match=rf"{variable} names jobs\. Write it in full"):
+        with pytest.raises(NotFoundError, match=rf"{variable} is not an absolute path\. It is set to jobs"):
             run(context, options)
         context.close()
         monkeypatch.setenv(variable, "")
@@ -303,7 +303,7 @@ def test_the_real_program_measures_a_tiny_model_on_local_data(
     for each in (score.base, score.released):
         assert each.stderr == pytest.approx((each.value * (1 - each.value) / 9) ** 0.5)  # of a share of ten
     assert any(isinstance(event, Progress) and "loglikelihood" in event.note for event in context.events)
-    with pytest.raises(JobError, match="knows no task nosuch"):
+    with pytest.raises(JobError, match="does not know the task nosuch"):
         run(context, replace(options, tasks=("nosuch",)))
     assert any(isinstance(event, Note) for event in context.events)
     context.close()
