@@ -1,1 +1,1 @@
-"""The local model: found, loaded, spoken to in one chat format, decoded and scored. Imports nothing by itself."""
+"""The local model: how it is found, loaded, prompted in one chat format, decoded and scored. Imports nothing itself."""

@@ -1,4 +1,4 @@
-"""Where the adapter of a run lies, and which files make one. Standard library only; reads nothing of their content."""
+"""Where a run's adapter is, and which files it consists of. Standard library only; never reads their content."""
 
 from pathlib import Path
 
@@ -11,22 +11,22 @@ ADAPTER_FILES = (ADAPTER_CONFIG, ADAPTER_WEIGHTS)
 
 
 def adapter_folder(project: Path, run: Run) -> Path:
-    """Where the adapter of a run lies in the project's folder, or will lie."""
+    """Return the folder, within the project's folder, where a run's adapter is or will be."""
     return project / run.folder / ADAPTER
 
 
 def adapter_of(project: Path, run: Run) -> Path:
-    """The same, where there is one. Raises NotFoundError otherwise."""
+    """Return the folder of a run's adapter. Raises NotFoundError if it has none."""
     return require_adapter(adapter_folder(project, run), run.id)
 
 
 def require_adapter(folder: Path, run_id: int) -> Path:
-    """`folder`, if it holds an adapter. Raises NotFoundError otherwise."""
+    """Return `folder` if it holds an adapter. Raises NotFoundError otherwise."""
     if not holds_adapter(folder):
         raise NotFoundError(
             f"Run {run_id} has no adapter yet.",
-            "Training keeps the best one from its first validation on.",
-            "Train on: distill-tui train",
+            "Training saves the best one, starting with its first validation.",
+            "Continue training: distill-tui train",
         )
     return folder
 

@@ -1,7 +1,7 @@
-"""Several adapters over one base in memory: one of them, or none, answers at a time, each at any strength.
+"""Several adapters over one base in memory: at most one is active at a time, at any strength.
 
-Every switch sets all that decides the answer, the adapter and its scale in each layer, so that nothing of one request
-is left for the next. Knows nothing of runs or prompts.
+Every switch sets everything that affects the answer, the adapter and its scale in each layer, so that no state carries
+over from one request to the next. Knows nothing of runs or prompts.
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ from engine.model.load import attach, parameter_shapes
 from engine.model.local_model import LocalModel
 from engine.model.whole_layers import WholeLayers
 
-KEPT = 8  # adapters in memory; the one that was used longest ago makes room
-KEPT_WHOLE = 2  # of them those that are whole layers, each nearly as large as the base
+KEPT = 8  # adapters in memory; the least recently used one is evicted
+KEPT_WHOLE = 2  # of these, adapters of whole layers, each nearly as large as the base
 _TRIES = 3
 
 
@@ -25,21 +25,21 @@ class Adapters:
     """The adapters of one loaded base, by the SHA-256 of their weights."""
 
     def __init__(self, local: LocalModel) -> None:
-        """Take over `local`: a bare base, whose layers are changed in place by the first adapter."""
+        """Take over `local`, a base without adapters; the first adapter changes its layers in place."""
         self._local = local
         self._shapes = parameter_shapes(local)
         self._base = WholeLayers(local)
         self._whole: dict[str, dict[str, Tensor]] = {}  # layers by hash
         self._peft: PeftModel | None = None
         self._layers: list[LoraLayer] = []
-        self._used: dict[str, None] = {}  # hashes, the one used longest ago first
-        self._switched: tuple[str, float] | None = None  # None: loading or deleting may have changed it
+        self._used: dict[str, None] = {}  # hashes, least recently used first
+        self._switched: tuple[str, float] | None = None  # None: unknown, as loading or deleting may have changed it
 
     def load(self, folder: Path, in_use: frozenset[str] = frozenset()) -> str:
-        """Have the adapter of a peft folder in memory; returns the hash of exactly the weights that were loaded.
+        """Load the adapter of a peft folder into memory; return the hash of exactly the weights that were loaded.
 
-        A folder that was loaded before is not read again unless its weights are others now. None of `in_use` makes
-        room. Raises `ModelError` where it cannot be loaded, or changes all the while.
+        A folder that was loaded before is read again only if its weights have changed. Adapters `in_use` are never
+        evicted. Raises `ModelError` if it cannot be loaded, or keeps changing.
         """
         for _ in range(_TRIES):
             sha256 = weights_sha256(folder)
@@ -58,32 +58,36 @@ class Adapters:
                 self._used[sha256] = None
                 self._make_room(in_use | {sha256})
                 return sha256
-            self._delete(sha256)  # replaced while it was read: nobody knows what was loaded
-        raise ModelError("The adapter changes while it is read.", str(folder), "Ask again when its training has ended.")
+            self._delete(sha256)  # replaced while it was read: what was loaded is unknown
+        raise ModelError(
+            "Cannot load the adapter.",
+            f"{folder}: it keeps changing while it is read.",
+            "Ask again when its training has finished.",
+        )
 
     def switch(self, sha256: str, strength: float) -> None:
-        """From now on answers are those of the base plus `strength` (0 to 1) times this adapter, which is loaded.
+        """Switch the model to the base plus `strength` (0 to 1) times this adapter, which must be loaded.
 
-        An empty hash, or strength 0, is the base alone. Raises `ModelError` for a DoRA adapter and for whole layers at
-        a strength between.
+        An empty hash, or strength 0, means the base alone. Raises `ModelError` for a DoRA adapter or whole layers at a
+        strength strictly between 0 and 1.
         """
         wanted = (sha256, strength) if sha256 and strength else ("", 0.0)
         if wanted == self._switched:
             return
         if 0 < strength < 1 and any(sha256 in layer.lora_magnitude_vector for layer in self._layers):
-            # Its magnitudes replace the base's: scaling the rest leads to neither of both.
+            # Its magnitudes replace the base's, so scaling the rest does not interpolate between the two.
             raise ModelError(
-                "A DoRA adapter has no strength between none and full.",
-                f"Asked for {strength:.0%}.",
-                "Ask for 0 or 100 %.",
+                "A DoRA adapter supports only strengths 0 and 100 %.",
+                f"The request was for {strength:.0%}.",
+                "Use 0 or 100 %.",
             )
         if 0 < strength < 1 and sha256 in self._whole:
             raise ModelError(
-                "Whole layers have no strength between none and full.",
-                f"Asked for {strength:.0%}.",
-                "Ask for 0 or 100 %.",
+                "An adapter of whole layers supports only strengths 0 and 100 %.",
+                f"The request was for {strength:.0%}.",
+                "Use 0 or 100 %.",
             )
-        self._switched = None  # until every layer is
+        self._switched = None  # until every layer is switched
         self._base.put(self._whole.get(wanted[0], {}))
         active = [sha256] if wanted[0] and wanted[0] not in self._whole else []
         for layer in self._layers:
@@ -101,7 +105,7 @@ class Adapters:
 
     def _delete(self, sha256: str) -> None:
         self._switched = None
-        self.switch("", 0.0)  # peft would let another take the place of one that answers
+        self.switch("", 0.0)  # peft would activate another adapter in place of a deleted active one
         if self._whole.pop(sha256, None) is None and self._peft is not None:
             self._peft.delete_adapter(sha256)
             self._switched = None

@@ -1,8 +1,8 @@
 """The one way in which messages become token ids, for training, evaluation, serving and export alike.
 
-Reads a model folder's own tokenizer and chat template with `tokenizers` and Jinja; no model library is imported. A
-default system prompt that the template slips in is detected, named and taken out of the template itself.
-Knows nothing of models, prompts' versions or losses.
+Reads a model folder's own tokenizer and chat template with `tokenizers` and Jinja; imports no model library. A default
+system prompt that the template inserts is detected, reported and removed from the template itself.
+Knows nothing of models, versions of prompts or losses.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,8 +17,8 @@ from engine.model.folder import ModelFolder, read_model_folder
 from engine.model.turn_texts import TurnTexts
 from engine.records.prompt import Message, Prompt
 
-_NOT_WHOLE = "\ufffd"  # what bytes decode to that are no character, or not yet
-# Questions whose first tokens differ as much as text can, so that what their renderings share is the prompt's alone.
+_NOT_WHOLE = "\ufffd"  # what invalid or incomplete bytes decode to
+# Questions that start as differently as possible, so that their renderings share only what belongs to the prompt.
 _PROBES: tuple[tuple[Message, ...], ...] = (
     (Message("user", "a"),),
     (Message("user", "\n\n- 7"),),
@@ -33,20 +33,20 @@ class ChatFormat:
 
     folder: Path
     template: str  # the Jinja template in use, without any default system block: what a release must carry
-    default_system: str | None  # the text that the folder's own template would slip in
+    default_system: str | None  # the system prompt that the folder's own template would insert
     without_thinking: bool  # that template would let the model think before it answers; here it never does
     stop_ids: frozenset[int]
-    context_length: int  # the most ids that are read, in training, evaluation and serving alike
-    stretched_length: int  # the most that the model itself could read, but not all of them alike
+    context_length: int  # maximum number of ids read, in training, evaluation and serving alike
+    stretched_length: int  # maximum that the model accepts, though it reads long inputs differently
     _chat: ChatTemplate
     _tokenizer: Tokenizer
-    _verbatim: Tokenizer  # reads control tokens in a text as plain text
+    _verbatim: Tokenizer  # treats control tokens in a text as plain text
     _special_ids: frozenset[int]
     _stop_id: int  # ends an assistant turn
 
     @classmethod
     def load(cls, folder: Path) -> "ChatFormat":
-        """Read the tokenizer and template of a model folder. Raises `ModelError` where one is missing or unusable."""
+        """Read the tokenizer and template of a model folder. Raises `ModelError` if one is missing or unusable."""
         files = read_model_folder(folder)
         chat = ChatTemplate.detect(files.chat_template, files.special_tokens)
         tokenizer, verbatim = _tokenizer_of(files), _tokenizer_of(files)
@@ -75,61 +75,61 @@ class ChatFormat:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What differs between the folder's own template or reach and what is used here, a sentence each."""
+        """How the template and context length used here differ from the folder's own, one sentence each."""
         notes = []
         if self.default_system is not None:
-            notes.append(f"The model's template would slip in «{self.default_system}»; it is left out.")
+            notes.append(f"The model's template would insert the system prompt «{self.default_system}»; it is removed.")
         if self.without_thinking:
-            notes.append("The model could think before it answers; its thinking block stays empty, and is not trained.")
+            notes.append("The model can think before it answers; here its thinking block stays empty and untrained.")
         if self.context_length < self.stretched_length:
             notes.append(
-                f"Nothing longer than {self.context_length:,} tokens is read, of the {self.stretched_length:,} that "
-                "the model could: beyond them it reads a prompt otherwise in front of another question."
+                f"The context is limited to {self.context_length:,} tokens, although the model accepts "
+                f"{self.stretched_length:,}: beyond the limit, how it reads a prompt depends on the total length."
             )
         return tuple(notes)
 
     @property
     def begin_token(self) -> str:
-        """The text of the token that begins every text, where the folder names one."""
+        """The text of the begin-of-text token, if the folder names one."""
         return self._chat.begin_token
 
     @property
     def turn_texts(self) -> TurnTexts | None:
-        """What the template writes around messages; None where it does more than that."""
+        """What the template writes around messages; None if it does more than that."""
         return TurnTexts.of(self._chat)
 
     def question_text(self, messages: Sequence[Message]) -> str:
         """The prompt-free text, generation prompt included. Raises `ModelError` for a system message."""
         if any(message.role == "system" for message in messages):
             raise ModelError(
-                "A question carries a system message.",
+                "A question contains a system message.",
                 "The student is trained, evaluated and served without one.",
-                "Move the text into the prompt, or into the question itself.",
+                "Move the text into the prompt or into the question itself.",
             )
         return self._chat.render(messages)
 
     def question_ids(self, messages: Sequence[Message]) -> list[int]:
-        """The prompt-free ids up to where the answer begins."""
+        """The prompt-free ids up to the start of the answer."""
         return self._encode(self.question_text(messages))
 
     def prompted_ids(self, prompt: Prompt, messages: Sequence[Message]) -> list[int]:
-        """The ids of the prompt followed by the question, up to where the answer begins: what the teacher reads."""
+        """The ids of the prompt and the question, up to the start of the answer: what the teacher reads."""
         return self._encode(self._chat.render((*prompt.messages, *messages)))
 
     def prompt_prefix_ids(self, prompt: Prompt, *, single_turn: bool = False) -> list[int]:
-        """The longest prefix that `prompted_ids` of every question share: what is computed once for all of them.
+        """The longest prefix that `prompted_ids` of all questions share: it is computed once for all of them.
 
-        `single_turn`: of every question of one message. Templates that write the system message into the last user's
+        With `single_turn`, of all questions of one message. Templates that put the system message into the last user
         turn (Mistral's) share hardly anything between questions of one message and of several.
         """
         probes = [probe for probe in _PROBES if len(probe) == 1 or not single_turn]
         first, *others = (self.prompted_ids(prompt, probe) for probe in probes)
         shared = first[: min(_common_length(first, other) for other in others)]
-        # A last piece that is no special token may yet become one with a question's first letters.
+        # A last token that is not special might merge with the first letters of a question.
         return shared if not shared or shared[-1] in self._special_ids else shared[:-1]
 
     def prompt_tokens(self, prompt: Prompt) -> int:
-        """What the prompt adds to every request: its messages and all that the template writes around them."""
+        """The tokens that the prompt adds to every request: its messages and what the template writes around them."""
         question = _PROBES[0]
         return len(self.prompted_ids(prompt, question)) - len(self.question_ids(question))
 
@@ -150,11 +150,11 @@ class ChatFormat:
         return not self.text_of(ids).endswith(_NOT_WHOLE)
 
     def text_after(self, ids: Sequence[int], token: int) -> str:
-        """What `token` adds to the text of completion ids: alone, it may lose the space that it begins with."""
+        """What `token` adds to the text of completion ids: decoded alone, it may lose its leading space."""
         return self.decode((*ids, token))[len(self.decode(ids)) :]
 
     def token_spans(self, ids: Sequence[int]) -> list[tuple[int, int]]:
-        """For each completion token, its characters in `decode(ids)`; stop tokens get an empty span at the end.
+        """For each completion token, its (start, end) in `decode(ids)`; stop tokens get an empty span at the end.
 
         Tokens that share one character (a UTF-8 sequence in pieces) all span it.
         """
@@ -163,7 +163,7 @@ class ChatFormat:
         ends = [0]
         for count in range(1, len(kept) + 1):
             part, known = self._tokenizer.decode(kept[:count], skip_special_tokens=False), ends[-1]
-            if part[:known] == text[:known]:  # what was found before is compared at once: answers can be long
+            if part[:known] == text[:known]:  # one comparison for the known part, because answers can be long
                 known += _common_length(part[known:], text[known : len(part)])
             ends.append(known)
         ends[-1] = len(text)
@@ -173,12 +173,12 @@ class ChatFormat:
         return spans + [(len(text), len(text))] * (len(ids) - len(kept))
 
     def text_stream(self) -> Callable[[Sequence[int]], str]:
-        """A function that turns ids as they are produced into whole characters; stop tokens add nothing.
+        """Return a function that turns ids, as they are produced, into whole characters; stop tokens add nothing.
 
-        Any ids will do: tokenizers' own stream ends in an error at bytes that are no text, which models do write.
+        It accepts any ids: the stream of `tokenizers` fails on bytes that are not text, which models do produce.
         """
-        held: list[int] = []  # the ids of the last piece that was told, and of what is not whole yet
-        told = 0  # of them
+        held: list[int] = []  # the ids of the last piece returned, and of characters that are not complete yet
+        told = 0  # how many of them belong to that piece
 
         def step(token: int) -> str:
             nonlocal told
@@ -193,7 +193,7 @@ class ChatFormat:
         return lambda ids: "".join(step(token) for token in ids if token not in self.stop_ids)
 
     def check_length(self, ids: Sequence[int], what: str) -> None:
-        """Raise `ContextError`, naming `what` and the limit, where `ids` do not fit the context."""
+        """Raise `ContextError`, naming `what` and the limit, if `ids` do not fit the context."""
         if len(ids) > self.context_length:
             raise ContextError(
                 f"{what} does not fit the model's context.",
@@ -202,7 +202,7 @@ class ChatFormat:
             )
 
     def _answer_ids(self, answer: str) -> list[int]:
-        """The ids that `answer` has where it stands: a text of its own may begin with a space that nobody wrote."""
+        """The ids of `answer` in its context: tokenised alone, it might start with a space that nobody wrote."""
         lead = self._encode(self._chat.assistant_lead)
         whole = self._encode(self._chat.assistant_lead + answer)
         ids = whole[len(lead) :]
@@ -221,21 +221,21 @@ class ChatFormat:
 
 
 def _ids(tokenizer: Tokenizer, text: str) -> list[int]:
-    """The ids of a text. As a batch of one: other threads go on meanwhile, which a plain `encode` keeps waiting."""
+    """Return the ids of a text. Encoded as a batch of one, because a plain `encode` blocks other threads."""
     return list(tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids)
 
 
 def _tokenizer_of(files: ModelFolder) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(files.tokenizer))
-    except Exception as error:  # the library raises nothing more exact
+    except Exception as error:  # the library raises nothing more specific
         raise ModelError(
-            "The model's tokenizer cannot be read.", f"{files.tokenizer}: {error}.", "Download the model again."
+            "Cannot read the model's tokenizer.", f"{files.tokenizer}: {error}.", "Download the model again."
         ) from error
 
 
 def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder, special: frozenset[int]) -> int:
-    """The token with which the template ends an assistant turn, else the model's own end-of-sequence token."""
+    """Return the token with which the template ends an assistant turn, else the model's end-of-sequence token."""
     for token in _ids(tokenizer, chat.assistant_tail):
         if token in files.stop_ids or token in special:
             return token

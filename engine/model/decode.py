@@ -1,6 +1,6 @@
-"""Decodes answers in batches that stay full: rows leave when they finish and waiting rows take their places.
+"""Decodes answers in batches that stay full: finished rows leave, and waiting rows take their places.
 
-All rows of a batch share one prompt's keys and values. Each row draws from its own seeded numbers, so an answer does
+All rows of a batch share one prompt's keys and values. Each row samples with its own seeded numbers, so an answer does
 not depend on its neighbours. Knows nothing of text, rules or the store.
 """
 
@@ -19,25 +19,25 @@ from engine.model.local_model import LocalModel
 from engine.model.packed import packed_weights
 from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared, rows_that_fit
 
-_COLDEST = 1e-3  # below it the arithmetic overflows; it means the likeliest token
+_COLDEST = 1e-3  # below this temperature the arithmetic overflows; the likeliest token is taken instead
 OnTokens = Callable[[int, list[int]], None]  # (row, new ids)
 
 
 class NoProbabilities(ModelError):
-    """There is nothing to draw from."""
+    """The logits are not finite, so there is nothing to sample from."""
 
     def __init__(self) -> None:
         super().__init__(
-            "The model computes no probabilities.",
-            "Its logits are infinite or no numbers: its weights or its adapter's are broken, or this precision is too "
-            "small for them.",
+            "The model gives no valid probabilities.",
+            "Its logits are infinite or not numbers: the weights of the model or its adapter are broken, or this "
+            "precision is too low for them.",
             "Train again with a lower learning rate, or use float32.",
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """One row's answer: the produced ids (stop token included), and how it went."""
+    """One row's answer: the produced ids (stop token included), why it ended, and timings."""
 
     ids: tuple[int, ...]
     finish_reason: Literal["stop", "length", "cancelled"]
@@ -50,7 +50,7 @@ OnFinished = Callable[[int, Decoded], None]  # (row, answer)
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """How a row's tokens are drawn. Temperature 0 takes the likeliest; `top_p` keeps the likeliest of that mass."""
+    """How a row's tokens are sampled. Temperature 0 takes the likeliest; `top_p` keeps the likeliest of that mass."""
 
     temperature: float
     top_p: float = 1.0
@@ -58,26 +58,26 @@ class Draw:
 
 @dataclass(slots=True, eq=False)
 class Row:
-    """One answer under way. `index` is what the listeners are told."""
+    """One answer in progress. `index` identifies it to the listeners."""
 
     index: int
     own: list[int]  # ids after the prompt
     limit: int
     draw: Draw
-    uniform: Tensor  # one number in [0, 1) a token
+    uniform: Tensor  # one number in [0, 1) per token
     admitted_at: float = 0.0
     first_token_s: float = 0.0
     produced: list[int] = field(default_factory=list)
 
     @classmethod
     def make(cls, index: int, own: list[int], limit: int, draw: Draw, seed: int) -> "Row":
-        """A row that draws from the numbers of its seed, any whole number (modulo 2⁶⁴)."""
+        """Make a row that samples with the numbers of its seed, any whole number (modulo 2⁶⁴)."""
         generator = torch.Generator().manual_seed(seed % 2**64)
         return cls(index, own, limit, draw, torch.rand(limit, generator=generator))
 
     @property
     def slot(self) -> int:
-        """Where the next key goes: after the question and all produced tokens but the last."""
+        """Where the next key goes: after the question and all produced tokens except the last."""
         return len(self.own) + len(self.produced) - 1
 
 
@@ -96,19 +96,19 @@ def decode(
     on_finished: OnFinished | None = None,
     should_stop: Callable[[], bool] | None = None,
 ) -> list[Decoded]:
-    """Answer every row; results in the rows' order.
+    """Answer every row; results are in the order of the rows.
 
-    `rows` are whole ids, the prompt's included: with `prefix`, each must begin with its ids (else `ModelError`).
-    Temperature 0 takes the likeliest token. `seeds`: one a row. At most `batch_rows` rows are decoded together,
-    and no more than memory has room for; of it `sharers` processes take a part each, this one included.
+    `rows` are complete ids, including the prompt: with `prefix`, each must start with its ids (else `ModelError`).
+    Temperature 0 takes the likeliest token. `seeds`: one per row. At most `batch_rows` rows are decoded together, and
+    no more than fit into memory, which is shared equally by `sharers` processes, including this one.
     `on_finished` is called as each row ends; after `should_stop` returns True nothing more is computed and unfinished
-    rows come back as "cancelled", without a call. Raises `ContextError` where a row leaves no room for an answer of
+    rows come back as "cancelled", without a call. Raises `ContextError` if a row leaves no room for an answer of
     `max_new_tokens`.
     """
     if len(seeds) != len(rows):
         raise UsageError("Each row needs one seed.", f"{len(rows)} rows, {len(seeds)} seeds.")
     if max_new_tokens < 1 or batch_rows < 1 or temperature < 0:
-        raise UsageError("Decoding needs at least one token, at least one row, and no negative temperature.")
+        raise UsageError("Decoding needs at least one token, at least one row, and a temperature of 0 or more.")
     cached = prefix if prefix is not None else PromptCache.build(local, ())
     draw = Draw(temperature)
     waiting: deque[Row] = deque()
@@ -123,9 +123,9 @@ def decode(
             on_finished(index, decoded)
 
     longest = max((len(row.own) for row in waiting), default=0) + max_new_tokens
-    # Like rows are admitted together, so that a prefill pads little and reads no question twice.
+    # Similar rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
-    # One row alone multiplies as fast with the weights as they lie. Rows may take of what packing has left.
+    # A single row gains nothing from packed weights. Rows are limited by the memory that packing leaves.
     with packed_weights(local, sharers) if min(batch_rows, len(rows)) > 1 else nullcontext():
         capacity = min(batch_rows, len(rows), rows_that_fit(local, longest, sharers))
         batch = Batch(local, cached, capacity, on_tokens, keep)
@@ -139,7 +139,7 @@ def decode(
 
 
 def cancelled(row: Row) -> Decoded:
-    """What a row has produced so far."""
+    """Return what a row has produced so far, as cancelled."""
     seconds = time.perf_counter() - row.admitted_at if row.admitted_at else 0.0
     return Decoded(tuple(row.produced), "cancelled", row.first_token_s, seconds)
 
@@ -147,7 +147,7 @@ def cancelled(row: Row) -> Decoded:
 class Batch:
     """The rows that are decoded together, packed at the front of the cache.
 
-    Call `admit` and `step` with gradients off and the adapter switched as for every row before.
+    Call `admit` and `step` with gradients off and with the adapter always in the same state.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class Batch:
     def admit(self, waiting: deque[Row]) -> None:
         """Prefill waiting rows into the free places, in one pass padded on the right."""
         free = self.capacity - len(self.rows)
-        # A pass for a single row costs nearly a whole step: places are refilled a few at a time.
+        # A pass for a single row costs nearly a whole step, so places are refilled a few at a time.
         if not waiting or (self.rows and free < min(len(waiting), max(1, self.capacity // 8))):
             return
         new = [waiting.popleft() for _ in range(min(free, len(waiting)))]
@@ -190,7 +190,7 @@ class Batch:
         self._take(new, hidden[source, last])
 
     def step(self) -> None:
-        """One token for every row."""
+        """Decode one token for every row."""
         if not self.rows:
             return
         device = self.local.device
@@ -206,7 +206,7 @@ class Batch:
         self._take(list(self.rows), hidden[:, 0])
 
     def drop(self, row: Row) -> None:
-        """Let a row go that nobody waits for any more."""
+        """Remove a row that nobody waits for any more."""
         place, last = self.rows.index(row), len(self.rows) - 1
         if place != last:
             moved = self.rows[last]
@@ -215,7 +215,7 @@ class Batch:
         self.rows.pop()
 
     def _take(self, rows: list[Row], hidden: Tensor) -> None:
-        """Draw the next token of each of `rows` from its last hidden state (n, H); rows that end leave."""
+        """Sample the next token of each of `rows` from its last hidden state (n, H); rows that end leave."""
         logits = self.local.logits(hidden)
         uniform = torch.stack([row.uniform[len(row.produced)] for row in rows]).to(logits.device)
         tokens = [0] * len(rows)
@@ -241,25 +241,25 @@ class Batch:
 
 
 def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1.0) -> Tensor:
-    """Draw one id a row (n,) from logits (n, V) by inverting the cumulative distribution at `uniform` (n,) in [0, 1).
+    """Sample one id per row (n,) from logits (n, V): invert the cumulative distribution at `uniform` (n,) in [0, 1).
 
-    At temperature 0, or next to it, the likeliest id. Below `top_p` 1 only the likeliest ids are drawn: the fewest
-    whose mass reaches it (nucleus sampling, arXiv 1904.09751). One number a row makes a draw independent of the other
-    rows. Raises `NoProbabilities` for logits that are no numbers.
+    At or near temperature 0, take the likeliest id. With `top_p` below 1, sample only from the fewest likeliest ids
+    whose mass reaches it (nucleus sampling, arXiv 1904.09751). One number per row makes a sample independent of the
+    other rows. Raises `NoProbabilities` for logits that are not finite.
     """
     if temperature < _COLDEST:
         return logits.argmax(dim=-1)
     probabilities = torch.softmax(logits / temperature, dim=-1)
     if top_p < 1:
         ordered, ids = probabilities.sort(dim=-1, descending=True, stable=True)
-        # The likeliest stays, also under a mass that these floats take for none.
+        # The likeliest id always stays, even if `top_p` is too small for these floats.
         beyond = ordered.cumsum(dim=-1) - ordered >= max(top_p, torch.finfo(ordered.dtype).tiny)
         probabilities = probabilities.scatter(-1, ids, ordered.masked_fill(beyond, 0.0))
     cumulative = probabilities.cumsum(dim=-1)
     total = cumulative[:, -1:]
     if not total.isfinite().all():
         raise NoProbabilities
-    # Rounding may leave the total a little off 1: the number is scaled to it and kept below it, so that no draw falls
-    # off the end, or on an id without any mass.
+    # Rounding may leave the total slightly off 1: the number is scaled to it and kept below it, so that no sample falls
+    # past the end or on an id without mass.
     target = (uniform.to(cumulative.dtype)[:, None] * total).minimum(total.nextafter(torch.zeros_like(total)))
     return torch.searchsorted(cumulative, target, right=True)[:, 0]

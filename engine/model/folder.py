@@ -1,6 +1,6 @@
-"""What a model folder says about itself: tokenizer, chat template, special tokens, stop tokens, context length.
+"""What a model folder declares: tokenizer, chat template, special tokens, stop tokens, context length.
 
-JSON and text only; no model library. Knows nothing of weights but their file names.
+JSON and text only; no model library. Knows nothing of weights except their file names.
 """
 
 import json
@@ -25,19 +25,19 @@ class ModelFolder:
     chat_template: str
     special_tokens: dict[str, str]  # by role: bos_token, eos_token, pad_token, unk_token
     stop_ids: frozenset[int]
-    context_length: int  # as far as a text is read alike whatever its length
-    stretched_length: int  # as far as the model reads at all
+    context_length: int  # up to which a text is read in the same way, whatever its length
+    stretched_length: int  # up to which the model reads at all
 
 
 def read_model_folder(folder: Path) -> ModelFolder:
-    """Read them. Raises `ModelError` where the folder is no chat model with a fast tokenizer."""
+    """Read the facts of a folder. Raises `ModelError` if it is not a chat model with a fast tokenizer."""
     config = read_json(folder / "config.json")
     tokenizer = folder / "tokenizer.json"
     if not tokenizer.is_file():
         raise ModelError(
             "The model has no fast tokenizer.",
             f"There is no tokenizer.json in {folder}.",
-            "Choose a model that ships one, or save its tokenizer once with transformers.",
+            "Choose a model that ships one, or save the tokenizer with transformers.",
         )
     tokenizer_config = read_json(folder / "tokenizer_config.json", required=False)
     template = _chat_template(folder, tokenizer_config)
@@ -53,8 +53,8 @@ def read_model_folder(folder: Path) -> ModelFolder:
     if not isinstance(context, int) or context < 1:
         raise ModelError(
             "The model's context length is unknown.",
-            f"config.json in {folder} names no max_position_embeddings.",
-            "Choose another model: nothing may be cut silently.",
+            f"config.json in {folder} does not set max_position_embeddings.",
+            "Choose another model: without it, text could be cut silently.",
         )
     generation = read_json(folder / "generation_config.json", required=False)
     stop_ids = (
@@ -65,11 +65,11 @@ def read_model_folder(folder: Path) -> ModelFolder:
 
 
 def _alike(decoder: dict[str, object]) -> list[int]:
-    """Lengths beyond which what the model makes of a token depends on the length of all that is read with it.
+    """Return the lengths beyond which the model's reading of a token depends on the total length of the input.
 
-    There positions are turned otherwise (longrope, as in Phi's with 128k) or a layer looks at a part alone (Llama 4): a
-    prompt that is read once, for itself, is then not what it is in front of a question. (`dynamic` does so beyond
-    max_position_embeddings, where nothing is read.)
+    Beyond them, positions are rotated differently (longrope, as in Phi with 128k) or a layer sees only a part of the
+    input (Llama 4): a prompt that was read alone then differs from the same prompt before a question. (`dynamic` does
+    so only beyond max_position_embeddings, where nothing is read.)
     """
     found = [decoder.get("attention_chunk_size")]
     scaling = decoder.get("rope_parameters") or decoder.get("rope_scaling")
@@ -84,62 +84,62 @@ def _alike(decoder: dict[str, object]) -> list[int]:
 def check_safetensors(folder: Path) -> None:
     """Raise `ModelError` unless the folder holds safetensors weights and no quantised or code-carrying format.
 
-    Nor an adapter: transformers would put it into the base, whose answers nobody then has without it.
+    An adapter is refused too: transformers would load it into the base, which could then not answer without it.
     """
     if not folder.is_dir():
-        raise ModelError("The model folder is not there.", str(folder), "Check the path, or name a model of the hub.")
+        raise ModelError("Cannot find the model folder.", str(folder), "Check the path, or name a model on the hub.")
     if (folder / ADAPTER_CONFIG).exists():
         raise ModelError(
-            "The model folder holds an adapter.",
+            "The model folder contains an adapter.",
             f"There is an {ADAPTER_CONFIG} in {folder}.",
-            "Name the base model that it was trained over, or merge the two.",
+            "Name the base model that it was trained on, or merge the two.",
         )
     if any(folder.glob("*.safetensors")):
         quantized = read_json(folder / "config.json").get("quantization_config")
         if quantized is not None:
             raise ModelError(
                 "The model's weights are quantised.",
-                f"config.json in {folder} names a quantization_config; adapters are trained on plain weights here.",
+                f"config.json in {folder} has a quantization_config, but adapters are trained on unquantised weights.",
                 "Choose the unquantised variant of the model.",
             )
         return
     unsafe = sorted(path.name for path in folder.iterdir() if path.suffix in _UNSAFE)
-    found = f"It holds {', '.join(unsafe[:3])} instead." if unsafe else "It holds no weights."
+    found = f"It has {', '.join(unsafe[:3])} instead." if unsafe else "It has no weights."
     raise ModelError(
         "The model has no safetensors weights.",
-        f"{folder}: {found} Other formats can carry code, and are never loaded.",
-        "Choose a model that ships .safetensors files, or convert this one in a place that you trust.",
+        f"{folder}: {found} Other formats can carry code and are never loaded.",
+        "Choose a model that ships .safetensors files, or convert this one in an environment that you trust.",
     )
 
 
 def stored_dtype(folder: Path) -> str:
-    """The name of the type that the weights are stored in. Raises `ModelError`."""
+    """Return the name of the dtype that the weights are stored in. Raises `ModelError`."""
     config = read_json(folder / "config.json")
     name = config.get("dtype") or config.get("torch_dtype")
     return name if isinstance(name, str) else "float32"
 
 
 def read_json(path: Path, *, required: bool = True) -> dict[str, object]:
-    """A JSON object from a file; empty where it is missing and not required. Raises `ModelError`."""
+    """Read a JSON object from a file; empty if the file is missing and not required. Raises `ModelError`."""
     try:
         content: object = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if not required:
             return {}
         raise ModelError(
-            "A file of the model is missing.", str(path), "Check the folder, or download it again."
+            "A file of the model is missing.", str(path), "Check the folder, or download the model again."
         ) from None
     except (OSError, ValueError) as error:
         raise _unreadable(path, error) from error
     if not isinstance(content, dict):
         raise ModelError(
-            "A file of the model cannot be read.", f"{path} is no JSON object.", "Download the model again."
+            "Cannot read a file of the model.", f"{path} is not a JSON object.", "Download the model again."
         )
     return cast("dict[str, object]", content)
 
 
 def _unreadable(path: Path, error: Exception) -> ModelError:
-    return ModelError("A file of the model cannot be read.", f"{path}: {error}", "Download the model again.")
+    return ModelError("Cannot read a file of the model.", f"{path}: {error}", "Download the model again.")
 
 
 def _chat_template(folder: Path, tokenizer_config: dict[str, object]) -> str | None:

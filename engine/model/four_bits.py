@@ -1,4 +1,4 @@
-"""What a base in four bits needs of a machine. No model library: asked before a job is started, and when it loads."""
+"""What a base in four bits needs of a machine. No model library: checked before a job starts, and when it loads."""
 
 from importlib.util import find_spec
 
@@ -6,21 +6,21 @@ from engine.errors import ModelError
 
 
 def require_four_bits(device: str, *, on_gpu: bool) -> None:
-    """Raise `ModelError` where `device` is no GPU, or what holds weights in four bits is not installed."""
+    """Raise `ModelError` if `device` is not a GPU or bitsandbytes is not installed."""
     if not on_gpu:
         raise ModelError(
             "A base in four bits needs an NVIDIA GPU.",
-            f"The device is {device}: there it would save little and take many times longer.",
-            "Train with --quantize-base none, on a smaller base, or on a machine with a GPU.",
+            f"The device is {device}, where it would save little and take many times longer.",
+            "Train with --quantize-base none, with a smaller base, or on a machine with a GPU.",
         )
     require_bitsandbytes()
 
 
 def require_bitsandbytes() -> None:
-    """Raise `ModelError` where it is not installed."""
+    """Raise `ModelError` if bitsandbytes is not installed."""
     if find_spec("bitsandbytes") is None:
         raise ModelError(
             "bitsandbytes is not installed.",
-            "It holds the base in four bits.",
+            "A base in four bits needs it.",
             "Install it: pip install 'distill-tui[qlora]', or uv sync --extra qlora.",
         )

@@ -1,4 +1,4 @@
-"""Loads a base model, and adapters over it, for training, decoding and scoring. Safetensors only, never remote code.
+"""Loads a base model and its adapters for training, decoding and scoring. Safetensors only, never remote code.
 
 Knows nothing of prompts or data sets.
 """
@@ -43,10 +43,10 @@ _TUNED: WeakKeyDictionary[PeftModel, Sequence[BaseTunerLayer]] = WeakKeyDictiona
 def load_base(
     folder: Path, *, device: str = "auto", dtype: DtypeName = "auto", quantize: QuantizedBase = "none"
 ) -> LocalModel:
-    """Load the base model of a folder whole, in evaluation mode, without gradients.
+    """Load the complete base model of a folder, in evaluation mode, without gradients.
 
-    `device` "auto" is the first CUDA device, else the CPU; `dtype` "auto" is bfloat16 where the device computes in
-    it natively, else float32. With `quantize` the linear layers are rounded to four bits while they are loaded.
+    `device` "auto" is the first CUDA device, else the CPU; `dtype` "auto" is bfloat16 if the device computes in it
+    natively, else float32. With `quantize` the linear layers are rounded to four bits while they are loaded.
     Raises `ModelError` for weights other than safetensors, custom code, weights that are stored quantised,
     architectures whose logits or attention the shared prompt cache would not reproduce, and four bits without a GPU.
     """
@@ -63,15 +63,15 @@ def read_base(
     quantize: QuantizedBase = "none",
     placed: bool = True,
 ) -> LocalModel:
-    """As `load_base`, but for the check of the architecture.
+    """Load a base like `load_base`, but without checking its architecture.
 
-    Not `placed`, the weights are left in the machine's memory, for whoever puts a part of them on the device.
+    If not `placed`, the weights stay in main memory, for a caller that moves a part of them to the device.
     """
     check_safetensors(folder)
     chat_format = ChatFormat.load(folder)
     place = _device(device)
     kind = _dtype(dtype, place)
-    # Read straight into a GPU's memory: the machine's own may be smaller, and what lies there is copied twice.
+    # Read straight into GPU memory: main memory may be smaller, and going through it would copy the weights twice.
     how: dict[str, object] = {"device_map": {"": place}} if place.type == "cuda" and placed else {}
     if quantize == "nf4":
         require_four_bits(str(place), on_gpu=place.type == "cuda")
@@ -79,7 +79,7 @@ def read_base(
     register_attention()
     if place.type == "cpu":
         _prepare_cpu()
-    elif place.index is not None:  # what libraries do on whatever GPU is the current one, they do there
+    elif place.index is not None:  # for libraries that use the current GPU
         torch.cuda.set_device(place)
     try:
         with quiet_libraries(), within_memory("Choose a smaller model.", f"The weights in {folder}"):
@@ -96,11 +96,11 @@ def read_base(
             model = model.to(place) if placed and not how else model
     except ModelError:
         raise
-    except Exception as error:  # a configuration of wrong types ends in whatever its architecture trips over
+    except Exception as error:  # a malformed configuration can raise anything
         raise ModelError(
-            "The model cannot be loaded.",
+            "Cannot load the model.",
             f"{folder}: {error}",
-            "Choose a model whose architecture transformers knows; code from model folders is never run.",
+            "Choose a model whose architecture transformers supports; code from model folders is never run.",
         ) from error
     _require_all(folder, loaded["missing_keys"])
     model.requires_grad_(False)
@@ -109,32 +109,32 @@ def read_base(
 
 
 def _require_all(folder: Path, missing: Collection[str]) -> None:
-    """What the files lack, transformers makes up of random numbers. Raises `ModelError`."""
+    """Raise `ModelError` if weights are missing: transformers would initialise them at random."""
     if missing:
         first, *others = sorted(missing)
         raise ModelError(
-            "The model's weights are not whole.",
+            "The model's weights are incomplete.",
             f"{folder}: its files lack {first}" + (f" and {len(others)} more." if others else "."),
             "Download the model again, or choose one whose config.json and weights belong together.",
         )
 
 
 def with_adapter(local: LocalModel, adapter_folder: Path) -> LocalModel:
-    """The same model with an adapter from a peft folder, frozen and switched on.
+    """Return the model with an adapter from a peft folder, frozen and active.
 
-    Only safetensors weights are read, and only after the configuration's keys, the rank and every shape were
+    Only safetensors weights are read, and only after the configuration's keys, the rank and every shape have been
     checked. Raises `ModelError`. The given model is changed in place: use the returned one.
     """
     if isinstance(local.model, PeftModel):
-        raise ModelError("The model has an adapter already.", str(local.folder), "Load the base model again first.")
+        raise ModelError("The model already has an adapter.", str(local.folder), "Load the base model again first.")
     check_adapter(adapter_folder, parameter_shapes(local))
     return replace(local, model=attach(local.base, adapter_folder, "default"))
 
 
 def parameter_shapes(local: LocalModel) -> dict[str, tuple[int, ...]]:
-    """What `check_adapter` holds an adapter against; asked for before the first one is attached."""
+    """Return the shapes that `check_adapter` needs; call it before the first adapter is attached."""
     shapes = {name: tuple(parameter.shape) for name, parameter in local.base.named_parameters()}
-    if local.quantized:  # whose layers' own numbers are packed
+    if local.quantized:  # its parameters are packed and have other shapes
         for name, module in local.base.named_modules():
             if isinstance(module, torch.nn.Linear) and f"{name}.weight" in shapes:
                 shapes[f"{name}.weight"] = (module.out_features, module.in_features)
@@ -142,8 +142,8 @@ def parameter_shapes(local: LocalModel) -> dict[str, tuple[int, ...]]:
 
 
 def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) -> PeftModel:
-    """peft's wrapper with one more adapter, frozen, from a folder that was checked. Raises `ModelError`."""
-    # Unasked, peft reads the weights into whatever GPU there is, also for a model that lies elsewhere.
+    """Return peft's wrapper with one more frozen adapter from a checked folder. Raises `ModelError`."""
+    # By default peft reads the weights into any GPU there is, even if the model is elsewhere.
     how = {"is_trainable": False, "local_files_only": True, "torch_device": str(model.device)}
     _TUNED.pop(model, None)  # it may get more layers
     try:
@@ -154,7 +154,7 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
                 model = PeftModel.from_pretrained(model, adapter_folder, name, **how)
     except (OSError, ValueError, KeyError, RuntimeError, TypeError, SafetensorError) as error:
         raise ModelError(
-            "The adapter cannot be loaded.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
+            "Cannot load the adapter.", f"{adapter_folder}: {error}", "Export the adapter again from its run."
         ) from error
     try:
         check_all_used(adapter_folder, get_peft_model_state_dict(model, adapter_name=name, save_embedding_layers=False))
@@ -162,7 +162,7 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
         if len(model.peft_config) > 1:
             model.delete_adapter(name)
         else:
-            model.unload()  # nothing of it may be left in the base
+            model.unload()  # the base must keep nothing of it
         raise
     fuse(model)
     model.eval()
@@ -170,10 +170,10 @@ def attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) 
 
 
 def adapter_off(local: LocalModel) -> AbstractContextManager[None]:
-    """While inside, the base answers alone; nested uses and models without an adapter are fine.
+    """Switch the adapter off while inside; nested uses and models without an adapter are fine.
 
-    What peft's own switch does beside setting each layer's flag, to every matrix of the adapter, changes no answer and
-    takes several hundred times as long. Gradients are the caller's business.
+    peft's own switch also touches every matrix of the adapter, which changes no answer and takes several hundred times
+    as long as setting each layer's flag. Gradients are up to the caller.
     """
     if not isinstance(local.model, PeftModel):
         return nullcontext()
@@ -185,7 +185,7 @@ def adapter_off(local: LocalModel) -> AbstractContextManager[None]:
 def _switched_off(layers: Sequence[BaseTunerLayer]) -> Iterator[None]:
     try:
         for layer in layers:
-            object.__setattr__(layer, "_disable_adapters", True)  # a module's own way of setting is slow
+            object.__setattr__(layer, "_disable_adapters", True)  # a module's own __setattr__ is slow
         yield
     finally:
         for layer in layers:
@@ -193,7 +193,7 @@ def _switched_off(layers: Sequence[BaseTunerLayer]) -> Iterator[None]:
 
 
 def _tuned_layers(model: PeftModel) -> Sequence[BaseTunerLayer]:
-    """The layers that an adapter stands beside, kept until another adapter is attached."""
+    """Return the layers that have an adapter, cached until another adapter is attached."""
     if model not in _TUNED:
         _TUNED[model] = [module for module in model.modules() if isinstance(module, BaseTunerLayer)]
     return _TUNED[model]
@@ -201,18 +201,18 @@ def _tuned_layers(model: PeftModel) -> Sequence[BaseTunerLayer]:
 
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
-    """No progress bars and no advice from transformers on the standard error."""
+    """Suppress progress bars and advice of transformers on standard error while inside."""
     level = transformers_logging.get_verbosity()
     bars = transformers_logging.is_progress_bar_enabled()
     transformers_logging.set_verbosity(logging.ERROR)
     transformers_logging.disable_progress_bar()
     try:
         with warnings.catch_warnings():
-            # A name that transformers 5 calls deprecated; it is the only one that its first releases have.
+            # transformers 5 deprecates this name, but its first releases have no other.
             warnings.filterwarnings("ignore", ".*gradient_checkpointing.*", FutureWarning)
-            # A layer is copied whole whatever its type.
+            # Whole layers are copied whatever their type.
             warnings.filterwarnings("ignore", "Unsupported layer type", UserWarning)
-            # An adapter of which a part is missing is refused.
+            # An incomplete adapter is refused with an error of ours.
             warnings.filterwarnings("ignore", "Found missing adapter keys", UserWarning)
             yield
     finally:
@@ -222,14 +222,14 @@ def quiet_libraries() -> Iterator[None]:
 
 
 def release_memory() -> None:
-    """Give back what models that nobody holds any more have taken, so that another process may have it."""
+    """Release the memory of models that are no longer referenced, so that other processes can use it."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
 
 
 def device_name(name: str) -> str:
-    """The device that `load_base` would use, such as "cpu" or "cuda". Raises `ModelError` where it is not there."""
+    """Return the device that `load_base` would use, such as "cpu" or "cuda". Raises `ModelError` if it is not there."""
     return str(_device(name))
 
 
@@ -244,8 +244,8 @@ def _device(name: str) -> torch.device:
             raise RuntimeError(f"torch sees {seen or 'no'} CUDA device{'s' * (seen > 1)}")
         if device.type not in ("cpu", "cuda") and not torch.get_device_module(device).is_available():
             raise RuntimeError("torch sees no such device")
-    except (RuntimeError, AttributeError) as error:  # of some types torch knows no more than the name
-        raise ModelError("The device is not there.", f"{name}: {error}.", "Use --device cpu, or auto.") from error
+    except (RuntimeError, AttributeError) as error:  # torch knows some device types only by name
+        raise ModelError("The device is not available.", f"{name}: {error}.", "Use --device cpu, or auto.") from error
     return device
 
 
@@ -257,12 +257,12 @@ def _dtype(name: DtypeName, device: torch.device) -> torch.dtype:
 
 
 def _gpu_computes_bfloat16(device: torch.device) -> bool:
-    # torch's own answer is of the current device, and counts those that emulate it.
+    # torch's own check looks at the current device, and includes devices that emulate bfloat16.
     return torch.version.hip is not None or computes_bfloat16(torch.cuda.get_device_capability(device)[0])
 
 
 def _cpu_computes_bfloat16() -> bool:
-    """Elsewhere bfloat16 is emulated, and slower than float32."""
+    """Whether the CPU computes in bfloat16; without support it is emulated, and slower than float32."""
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
     except OSError:
@@ -271,9 +271,9 @@ def _cpu_computes_bfloat16() -> bool:
 
 
 def _prepare_cpu() -> None:
-    # A kernel is kept for each shape of a product, with what it works in: batches of ever other lengths would come to
-    # gigabytes (measured: 1,024 of them 3 GB more than 64, and slower).
+    # oneDNN caches a kernel, with its work space, for each shape of a product: batches of ever new lengths would add up
+    # to gigabytes (measured: a capacity of 1,024 takes 3 GB more than 64, and is slower).
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
     allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Two hyperthreads of one core share its multipliers: more threads than cores make matrix products slower.
+    # Two hyperthreads share one core's multipliers: more threads than cores make matrix products slower.
     torch.set_num_threads(max(1, min(allowed, psutil.cpu_count(logical=False) or allowed)))

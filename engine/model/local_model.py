@@ -1,4 +1,4 @@
-"""A loaded model: what decodes, scores, trains and is served. Knows nothing of how it was loaded."""
+"""A loaded model, for decoding, scoring, training and serving. Knows nothing of how it was loaded."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from engine.model.quantize import is_quantized
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LocalModel:
-    """A loaded model with its chat format. `model` is the bare model, or peft's wrapper where it has an adapter."""
+    """A loaded model with its chat format. `model` is the bare model, or peft's wrapper if it has an adapter."""
 
     model: PreTrainedModel | PeftModel
     format: ChatFormat
@@ -30,7 +30,7 @@ class LocalModel:
 
     @property
     def base(self) -> PreTrainedModel:
-        """The transformers model, with whatever adapter layers are injected into it."""
+        """The transformers model, including any injected adapter layers."""
         return cast("PreTrainedModel", self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model)
 
     @property
@@ -39,7 +39,7 @@ class LocalModel:
         return cast("torch.nn.Module", self.base.get_decoder())
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Final hidden states (..., H) → logits (..., V) in float32, scaled and capped as the architecture demands."""
+        """Final hidden states (..., H) → logits (..., V) in float32, scaled and capped as the architecture requires."""
         head = cast("torch.nn.Module", self.base.get_output_embeddings())
         logits = cast("Tensor", head(hidden)).float()
         config = self.base.config.get_text_config()

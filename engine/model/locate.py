@@ -1,4 +1,4 @@
-"""Finds a base model by name: the starter, a local folder, or a model of the Hugging Face hub.
+"""Finds a base model by name: the starter, a local folder, or a model on the Hugging Face hub.
 
 Only safetensors, JSON and template files are ever downloaded. Knows nothing of how models are loaded.
 """
@@ -25,24 +25,24 @@ from engine.paths import Home, expand, make_private_folder, may_be_of_the_hub
 
 STARTER = "starter"
 _PATTERNS = ["*.safetensors", "*.safetensors.index.json", "*.json", "*.jinja"]
-_NOT_WANTED = ["consolidated*", "original/*", "*/consolidated*"]  # the same weights once more, for other programs
+_NOT_WANTED = ["consolidated*", "original/*", "*/consolidated*"]  # copies of the weights for other programs
 
 
 @dataclass(frozen=True, slots=True)
 class CachedModel:
-    """A model that is on this machine already."""
+    """A model that is already on this machine."""
 
-    name: str  # what `locate_base` takes
+    name: str  # as `locate_base` takes it
     folder: Path
     size_bytes: int
     source: str
 
 
 def locate_base(name: str, home: Home, on_progress: OnProgress | None = None) -> Path:
-    """The folder of a base model, converted or downloaded on first use.
+    """Return the folder of a base model, converted or downloaded on first use.
 
-    `name`: "starter", a local folder, or a hub name such as "Qwen/Qwen2.5-0.5B-Instruct". A folder wins over a hub
-    name. Raises `ModelError` with the reason and the way out: not found, gated, offline, no safetensors.
+    `name` is "starter", a local folder, or a hub name such as "Qwen/Qwen2.5-0.5B-Instruct". A folder takes precedence
+    over a hub name. Raises `ModelError`, with what to do next, if it is not found, gated, offline or not safetensors.
     """
     if name == STARTER:
         return ensure_starter(home, on_progress)
@@ -52,7 +52,7 @@ def locate_base(name: str, home: Home, on_progress: OnProgress | None = None) ->
         return local.resolve()
     if not may_be_of_the_hub(name):
         raise ModelError(
-            "There is no such model.",
+            "Cannot find the model.",
             f"{name} is neither a folder nor the name of a hub model (owner/name).",
             "Check the path, or use `starter`.",
         )
@@ -62,7 +62,7 @@ def locate_base(name: str, home: Home, on_progress: OnProgress | None = None) ->
 
 
 def cached_models(home: Home) -> tuple[CachedModel, ...]:
-    """The models in this program's cache: the converted starter, and what was downloaded from the hub."""
+    """Return the models in this program's cache: the converted starter, and those downloaded from the hub."""
     found = []
     starter = starter_folder(home)
     if starter.is_dir():
@@ -94,7 +94,7 @@ def _from_hub(name: str, home: Home, on_progress: OnProgress | None) -> Path:
     try:
         return Path(_download(name, cache, local_files_only=True))
     except HFValidationError as error:
-        raise ModelError("That is no name of a model.", f"{name}: {error}", "A hub name is owner/name.") from error
+        raise ModelError("The model's name is invalid.", f"{name}: {error}", "A hub name is owner/name.") from error
     except LocalEntryNotFoundError:
         pass
     if on_progress is not None:
@@ -104,21 +104,21 @@ def _from_hub(name: str, home: Home, on_progress: OnProgress | None) -> Path:
     except GatedRepoError as error:
         raise ModelError(
             "The model is gated.",
-            f"{name} is given only to people who accepted its licence.",
+            f"{name} is available only to people who have accepted its licence.",
             f"Accept it at https://huggingface.co/{name}, then set HF_TOKEN to a read token of your account.",
         ) from error
     except RepositoryNotFoundError as error:
         raise ModelError(
-            "The hub has no such model.",
+            "Cannot find the model on the hub.",
             f"{name} does not exist there, or is private.",
-            "Check the spelling; for a private model set HF_TOKEN.",
+            "Check the spelling; for a private model, set HF_TOKEN.",
         ) from error
     except (OfflineModeIsEnabled, LocalEntryNotFoundError, HfHubHTTPError, OSError) as error:
         raise ModelError(
-            "The model cannot be downloaded.",
+            "Cannot download the model.",
             f"{name}: {error}",
-            "Check the network, or use `starter` or a local folder.",
+            "Check the network connection, or use `starter` or a local folder.",
         ) from error
     if on_progress is not None:
-        on_progress(1, 1, f"{name} is here")
+        on_progress(1, 1, f"downloaded {name}")
     return folder

@@ -1,9 +1,9 @@
-"""LoRA's layers as one operation each: the base's product, with the adapter's part added to it in place.
+"""LoRA layers as one operation each: the base's product, with the adapter's part added to it in place.
 
-peft computes the adapter's part in the float32 that its matrices are kept in, and scales, adds and casts an output of
-the layer's whole size each time. Here products are in the base's type, and so is what a pass adds to the gradients, as
-under autocast (arXiv 1710.03740); the matrices, their gradients and the optimizer stay in float32. Knows nothing of who
-trains or answers.
+peft computes the adapter's part in float32, the dtype of its matrices, and each time scales, adds and casts an output
+of the layer's full size. Here products are in the base's dtype, and so is what a pass adds to the gradients, as under
+autocast (arXiv 1710.03740); the matrices, their gradients and the optimizer stay in float32. Knows nothing of training
+or answering.
 """
 
 from typing import cast
@@ -16,30 +16,30 @@ from torch.nn import functional
 
 
 def fuse(model: nn.Module) -> None:
-    """From now on plain LoRA layers over plain linear layers compute so. To be repeated when layers are added."""
+    """Make plain LoRA layers over plain linear layers compute in this way. Repeat after adding layers."""
     for layer in model.modules():
         if type(layer) is Linear and type(layer.base_layer) is nn.Linear:
             layer.__class__ = FusedLinear
 
 
 class FusedLinear(Linear):
-    """peft's layer in all but how it computes. With no adapter, several, DoRA or another type it computes as peft."""
+    """peft's layer, computed faster. With no adapter, several, DoRA or another dtype it computes as peft does."""
 
     def forward(self, x: Tensor, *args: object, **kwargs: object) -> Tensor:
-        """x (..., I) → (..., O), with gradients for x and for both matrices of the adapter that is switched on."""
+        """x (..., I) → (..., O), with gradients for x and for both matrices of the active adapter."""
         base, name = self.base_layer, self._only_adapter()
         if name is None or args or kwargs or x.dtype != base.weight.dtype:
             return cast("Tensor", super().forward(x, *args, **kwargs))
         down, up, scale = self.lora_A[name].weight, self.lora_B[name].weight, self.scaling[name]
         if torch.is_grad_enabled():
             return cast("Tensor", _Adapted.apply(x, base.weight, base.bias, down, up, scale))
-        out: Tensor = base(x)  # by whatever stands for its own forward
+        out: Tensor = base(x)  # through any replacement of its forward
         low = functional.linear(x, down.to(x.dtype)).flatten(0, -2)
         out.flatten(0, -2).addmm_(low, (up * scale).to(x.dtype).t())
         return out
 
     def _only_adapter(self) -> str | None:
-        """The one plain adapter that is switched on; None where that does not say it all."""
+        """The one plain active adapter; None if that does not describe the layer's state completely."""
         names = [name for name in self.active_adapters if name in self.lora_A]
         if self.disable_adapters or self.merged or len(names) != 1:
             return None
@@ -59,7 +59,7 @@ class _Adapted(torch.autograd.Function):
         down, up = down.to(flat.dtype), (up * scale).to(flat.dtype)
         low = flat @ down.t()
         ctx.save_for_backward(flat, weight, low, down, up, torch.tensor(scale))
-        out = functional.linear(x, weight, bias)  # returned itself: models may change it in place, but no view of it
+        out = functional.linear(x, weight, bias)  # returned itself: models may change it in place, but not a view of it
         out.flatten(0, -2).addmm_(low, up.t())
         return out
 

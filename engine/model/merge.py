@@ -1,4 +1,4 @@
-"""Adds an adapter's weights to its base's, for a model that needs no peft. Knows nothing of the rest of a release."""
+"""Adds an adapter's weights to those of its base, for a model that needs no peft. Knows nothing of releases."""
 
 from pathlib import Path
 from typing import cast
@@ -15,11 +15,11 @@ from engine.records.run import QuantizedBase
 
 
 def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase = "none") -> None:
-    """Write base + adapter to `destination` as safetensors with its configuration, no tokenizer.
+    """Write base + adapter to `destination` as safetensors with the configuration, but no tokenizer.
 
-    Added in float32 on the CPU and rounded once to the dtype that the base is stored in, so a float32 base answers as
-    base and adapter do, and a bfloat16 one within a rounding of each weight. An adapter over a base in four bits is
-    added to what those four bits mean. Raises ModelError.
+    Adds in float32 on the CPU and rounds once to the dtype that the base is stored in: a float32 base then answers like
+    base and adapter, a bfloat16 one up to the rounding of each weight. An adapter over a base in four bits is added to
+    the dequantised values. Raises ModelError.
     """
     plain = load_base(base, device="cpu", dtype="float32")
     if quantize == "nf4":
@@ -27,15 +27,15 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
     local = with_adapter(plain, adapter)
     with quiet_libraries():
         try:
-            # Checked: an overflow would otherwise be written as a model that answers nonsense.
+            # safe_merge: an overflow would otherwise be written as a model that answers nonsense.
             merged = cast("PreTrainedModel", cast("PeftModel", local.model).merge_and_unload(safe_merge=True))
         except ValueError as error:
             raise ModelError(
-                "The adapter cannot be merged.", f"{adapter}: {error}", "Release the adapter alone, or train again."
+                "Cannot merge the adapter.", f"{adapter}: {error}", "Export with --form adapter, or train again."
             ) from error
         merged = merged.to(_stored_dtype(base))
         if hasattr(merged.config, "auto_map"):
-            del merged.config.auto_map  # names code, which those who read the release might run
+            del merged.config.auto_map  # names code that users of the release might run
         merged.save_pretrained(destination)
 
 

@@ -1,6 +1,6 @@
-"""The folder of a base that is on this machine already, by the base's name. Downloads nothing, converts nothing.
+"""Finds the folder of a base that is already on this machine by its name. Downloads and converts nothing.
 
-Standard library only: it is asked where a screen is drawn. Knows nothing of what a model's folder must hold.
+Standard library only, because it is used while a screen is drawn. Knows nothing of what a model folder must contain.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ GGUF_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 
 
 def folder_here(base: str, home: Home) -> Path | None:
-    """Where `locate_base` would find the base without any work; None where it would first convert or download it."""
+    """Where `locate_base` would find the base without any work; None if it would first convert or download it."""
     if base == "starter":
         folder = starter_folder(home)
     else:
@@ -22,17 +22,17 @@ def folder_here(base: str, home: Home) -> Path | None:
 
 
 def starter_folder(home: Home) -> Path:
-    """Where the converted starter lies, or will lie once it has been made."""
+    """Where the converted starter is, or will be once it has been made."""
     return home.cache / "models" / f"starter-{GGUF_SHA256[:12]}"
 
 
 def hub_folder(home: Home) -> Path:
-    """Where models of the hub are downloaded to, in the hub's own layout."""
+    """Where models from the hub are downloaded to, in the hub's own layout."""
     return home.cache / "models" / "hub"
 
 
 def _snapshot(repository: Path) -> Path | None:
-    """The files of the commit that the cache calls `main`: the one that is loaded, whatever older ones lie there."""
+    """The files of the commit that the cache calls `main`: the one that is loaded, even if older ones are there."""
     try:
         commit = (repository / "refs" / "main").read_text(encoding="utf-8").strip()
         folder = repository / "snapshots" / commit

@@ -1,4 +1,4 @@
-"""Another adapter beside the one that is loaded, for a while. Knows nothing of runs or prompts."""
+"""A second adapter beside the loaded one, for the duration of a block. Knows nothing of runs or prompts."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
@@ -19,13 +19,13 @@ _OWN = "default"
 def other_adapter(
     local: LocalModel, folder: Path, shapes: Mapping[str, tuple[int, ...]]
 ) -> Iterator[Callable[[], AbstractContextManager[None]]]:
-    """Holds the adapter of a peft folder in memory beside the model's own, and yields what switches to it.
+    """Hold the adapter of a peft folder in memory beside the model's own; yield a function that switches to it.
 
-    While inside of that, the other adapter answers. `shapes` are those of the bare base (`parameter_shapes`). Raises
-    `ModelError` where it cannot be loaded.
+    That function returns a context manager; while inside it, the other adapter is active. `shapes` are those of the
+    bare base (`parameter_shapes`). Raises `ModelError` if the adapter cannot be loaded.
     """
     if not isinstance(local.model, PeftModel):
-        raise ModelError("There is no adapter to put another one beside.", str(local.folder))
+        raise ModelError("The model has no adapter to load another one beside.", str(local.folder))
     check_adapter(folder, shapes)
     name = f"other-{len(local.model.peft_config)}"
     model = attach(local.model, folder, name)

@@ -1,8 +1,8 @@
-"""Weights in the layout of the CPU's own matrix products, for as long as many small products follow one another.
+"""Weights packed into the layout of the CPU's matrix products, while many small products follow one another.
 
-A product of a few rows spends most of its time on bringing a weight into that layout, again at every token: packed
-once, linear layers of SmolLM2-135M take 0.5 to 0.6 of the time at 4 to 16 rows, 0.8 (float32) and 0.9 at 128.
-Knows nothing of who decodes.
+A product of a few rows spends most of its time converting the weight to that layout, again at every token. Packed once,
+the linear layers of SmolLM2-135M take 0.5 to 0.6 of the time at 4 to 16 rows, and at 128 rows 0.8 (float32) and 0.9
+(bfloat16). Knows nothing of decoding.
 """
 
 from collections.abc import Callable, Iterator
@@ -21,11 +21,11 @@ _SHARE = 1 / 3  # of the free memory that the second copy of the weights may tak
 
 @contextmanager
 def packed_weights(local: LocalModel, sharers: int = 1) -> Iterator[None]:
-    """While inside, plain linear layers multiply with packed copies of their weights wherever no gradient is kept.
+    """Have plain linear layers multiply with packed copies of their weights while inside, if no gradient is needed.
 
-    The weights must not change inside. Nothing is packed on other devices than a CPU with oneDNN, in types that it
-    does not compute, where memory is short, or within another such block. `sharers`: processes of this machine that do
-    the same, this one included.
+    The weights must not change inside. Nothing is packed on devices other than a CPU with oneDNN, in dtypes that it
+    does not support, if memory is short, or inside another such block. `sharers`: how many processes on this machine do
+    the same, including this one.
     """
     small = _matrices(local.base)
     layers = [layer for layer in local.base.modules() if _plain(layer) and id(layer) not in small]
@@ -38,7 +38,7 @@ def packed_weights(local: LocalModel, sharers: int = 1) -> Iterator[None]:
         yield
     finally:
         for layer in packed:
-            del layer.forward  # the class's own shows again
+            del layer.forward  # uncovers the class's own
 
 
 def _helps(local: LocalModel, sharers: int) -> bool:
@@ -52,13 +52,13 @@ def _helps(local: LocalModel, sharers: int) -> bool:
 
 
 def _matrices(model: nn.Module) -> set[int]:
-    """The identities of adapters' matrices, which are too small to be worth it."""
+    """The identities of the adapters' matrices, which are too small to be worth packing."""
     adapted = [layer for layer in model.modules() if isinstance(layer, LoraLayer)]
     return {id(matrix) for layer in adapted for matrix in (*layer.lora_A.values(), *layer.lora_B.values())}
 
 
 def _plain(layer: nn.Module) -> bool:
-    """A linear layer of its own class, with weights that lie here whole, not packed yet."""
+    """Whether this is exactly a linear layer, with complete weights here that are not packed yet."""
     return (
         type(layer) is nn.Linear
         and type(layer.weight) is nn.Parameter
@@ -68,9 +68,9 @@ def _plain(layer: nn.Module) -> bool:
 
 
 def _multiply(layer: nn.Linear) -> Callable[[Tensor], Tensor]:
-    """What stands for the layer's `forward`: (..., in) → (..., out)."""
+    """Return a replacement for the layer's `forward`: (..., in) → (..., out)."""
     weight, bias = layer.weight, layer.bias
-    # The operators that torch's compiler uses when weights are frozen; torch has no public name for them.
+    # The operators that torch's compiler uses for frozen weights; torch has no public names for them.
     packed = torch.ops.mkldnn._reorder_linear_weight(weight.detach())  # noqa: SLF001
     multiply = torch.ops.mkldnn._linear_pointwise  # noqa: SLF001
 

@@ -1,4 +1,4 @@
-"""The prompt's keys and values, computed once, held at batch 1, shared by every row that decodes or scores behind it.
+"""The prompt's keys and values: computed once, kept at batch size 1, shared by all rows that decode or score after it.
 
 Knows nothing of text or sampling.
 """
@@ -17,12 +17,12 @@ from engine.model.memory import within_memory
 from engine.model.shared_attention import SharedPrompt
 
 _PROBE = 12  # tokens of the exactness check
-_ROWS_SHARE = 1 / 3  # of the free memory: a cache that grows stands there twice for a moment
+_ROWS_SHARE = 1 / 3  # of the free memory: a growing cache exists twice for a moment
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PromptCache:
-    """Per layer keys and values (Hkv, L, D) of one prompt under one model with one setting of its adapter."""
+    """Per layer keys and values (Hkv, L, D) of one prompt, for one model with one setting of its adapter."""
 
     ids: tuple[int, ...]
     keys: tuple[Tensor, ...]
@@ -30,9 +30,9 @@ class PromptCache:
 
     @classmethod
     def build(cls, local: LocalModel, prefix_ids: Sequence[int]) -> "PromptCache":
-        """One forward pass over the prompt, with the adapter as it is switched now. An empty prefix is allowed.
+        """Run one forward pass over the prompt with the adapter's current setting. An empty prefix is allowed.
 
-        Raises `ModelError` where they do not fit the memory, or the model keeps none.
+        Raises `ModelError` if keys and values do not fit into memory, or the model keeps none.
         """
         layers = local.base.config.get_text_config().num_hidden_layers
         if not prefix_ids:
@@ -40,7 +40,7 @@ class PromptCache:
             return cls((), empty, empty)
         local.format.check_length(prefix_ids, "The prompt")
         cache = DynamicCache()
-        advice = "Choose a shorter prompt, a smaller model, or another device."
+        advice = "Use a shorter prompt, a smaller model or another device."
         with torch.inference_mode(), within_memory(advice, "The prompt's keys and values"):
             local.backbone(
                 input_ids=torch.tensor([list(prefix_ids)], device=local.device), past_key_values=cache, use_cache=True
@@ -62,12 +62,12 @@ class PromptCache:
         return sum(t.numel() * t.element_size() for t in (*self.keys, *self.values))
 
     def own_part(self, row: Sequence[int]) -> list[int]:
-        """The ids of `row` after the prompt. Raises `ModelError` where it does not begin with it, or ends there."""
+        """The ids of `row` after the prompt. Raises `ModelError` unless it starts with the prompt and continues."""
         if tuple(row[: self.length]) != self.ids or len(row) <= self.length:
             raise ModelError(
                 "A row does not continue the cached prompt.",
                 f"Its first {self.length} tokens are not the prompt's, or nothing follows them.",
-                "Make rows and cache from the same prompt with the same chat format.",
+                "Build rows and cache from the same prompt with the same chat format.",
             )
         return list(row[self.length :])
 
@@ -77,10 +77,10 @@ class PromptCache:
 
 
 def rows_that_fit(local: LocalModel, slots: int, sharers: int = 1) -> int:
-    """How many rows of `slots` tokens each can be held behind the prompt in the memory that is free now; at least 1.
+    """Return how many rows of `slots` tokens each, after the prompt, fit into the memory that is free now; at least 1.
 
-    `sharers`: processes that decode on this machine at the same time. Each has its part of the memory, or a card of its
-    own.
+    `sharers`: how many processes decode on this machine at the same time. Each has its share of main memory, or its own
+    GPU.
     """
     config = local.base.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
@@ -91,13 +91,13 @@ def rows_that_fit(local: LocalModel, slots: int, sharers: int = 1) -> int:
 
 def _free_bytes(device: torch.device, sharers: int) -> int:
     if device.type == "cuda":
-        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for what comes next
+        kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for later use
         return int(torch.cuda.mem_get_info(device)[0]) + kept
     return int(psutil.virtual_memory().available) // sharers
 
 
 class OwnLayer(CacheLayerMixin):
-    """One layer's own keys and values, (rows, Hkv, slots, D): pre-allocated, written in place, each row at its slot."""
+    """One layer's own keys and values (rows, Hkv, slots, D): pre-allocated, written in place, each row at its slot."""
 
     is_sliding = False
 
@@ -115,7 +115,7 @@ class OwnLayer(CacheLayerMixin):
     def update(
         self, key_states: Tensor, value_states: Tensor, *_args: object, **_kwargs: object
     ) -> tuple[Tensor, Tensor]:
-        """Store (n, Hkv, T, D): one token of each row in the row's own slot, or the questions of new rows."""
+        """Store (n, Hkv, T, D): one token of each row in that row's slot, or the questions of new rows."""
         if not self.is_initialized:
             self.lazy_initialization(key_states, value_states)
         owner = self.owner
@@ -130,7 +130,7 @@ class OwnLayer(CacheLayerMixin):
         return self.keys[:rows, :, : owner.used], self.values[:rows, :, : owner.used]
 
     def grow(self, slots: int) -> None:
-        """Keep what is stored, with room for `slots` slots."""
+        """Make room for `slots` slots, and keep what is stored."""
         if self.is_initialized:
             used = self.keys.shape[2]
             keys, values = (_slots_like(old, old.shape[0], slots) for old in (self.keys, self.values))
@@ -153,12 +153,12 @@ class OwnLayer(CacheLayerMixin):
 
 
 def _slots_like(states: Tensor, rows: int, slots: int) -> Tensor:
-    # Zeros, not whatever was in memory: a hidden slot is multiplied by 0, and 0 · NaN would spoil the row.
+    # Zeros rather than uninitialised memory: a masked slot is multiplied by 0, and 0 · NaN would corrupt the row.
     return states.new_zeros((rows, states.shape[1], slots, states.shape[3]))
 
 
 class OwnCache(Cache):
-    """The rows' own part behind a shared prompt. Slots are counted from the end of the prompt."""
+    """The rows' own keys and values after a shared prompt. Slots are counted from the end of the prompt."""
 
     def __init__(self, layers: int, rows: int, slots: int) -> None:
         self.rows, self.slots = rows, slots
@@ -170,7 +170,7 @@ class OwnCache(Cache):
         super().__init__(layers=[OwnLayer(self) for _ in range(layers)])
 
     def reserve(self, slots: int) -> None:
-        """Make room for `slots` slots a row; grown in blocks, so that growth is rare."""
+        """Make room for `slots` slots per row; grows in blocks, so that growth is rare."""
         if slots > self.slots:
             self.slots = max(slots, self.slots + 64)
             for layer in self.layers:
@@ -185,8 +185,8 @@ class OwnCache(Cache):
 def forward_shared(
     local: LocalModel, prefix: PromptCache, ids: Tensor, positions: Tensor, cache: Cache | None
 ) -> Tensor:
-    """Hidden states (B, T, H) of own ids (B, T) at absolute positions (B, T), behind the shared prompt."""
-    # Any mask of four dimensions is passed through untouched: none is built that the attention would not read.
+    """Return hidden states (B, T, H) of own ids (B, T) at absolute positions (B, T), after the shared prompt."""
+    # A four-dimensional mask is passed through untouched, so transformers does not build one that nothing reads.
     mask = torch.empty((1, 1, 1, 1), device=ids.device)
     hidden: Tensor = local.backbone(
         input_ids=ids,
@@ -202,8 +202,8 @@ def forward_shared(
 def check_exactness(local: LocalModel) -> None:
     """Compare shared attention and our output head with the model's own forward pass on a few tokens.
 
-    Raises `ModelError` for architectures that they would not reproduce (attention or logits of another kind), and for a
-    device that does not compute at all.
+    Raises `ModelError` for architectures that they do not reproduce (attention or logits of another kind), and for a
+    device that does not work at all.
     """
     vocabulary = local.base.get_input_embeddings().num_embeddings
     ids = torch.arange(1, _PROBE + 1, device=local.device)[None] * 7 % vocabulary
@@ -218,20 +218,20 @@ def check_exactness(local: LocalModel) -> None:
         except (TypeError, ValueError, RuntimeError, AttributeError, IndexError) as error:
             if "CUDA error" in str(error):
                 raise ModelError(
-                    "The GPU does not compute.",
+                    "The GPU does not work.",
                     f"{local.device}: {str(error).splitlines()[0]}.",
-                    "Look at it with `distill-tui doctor`, or use --device cpu.",
+                    "Check it with `distill-tui doctor`, or use --device cpu.",
                 ) from error
             raise _unsupported(local, str(error)) from error
     distance = float((found - expected).norm() / (expected - expected.mean()).norm().clamp_min(1e-6))
     limit = 1e-3 if local.dtype == torch.float32 else 0.1
     if not distance < limit:
-        raise _unsupported(local, f"its logits differ by {distance:.3g} of their spread")
+        raise _unsupported(local, f"the logits differ by {distance:.3g} of their spread")
 
 
 def _unsupported(local: LocalModel, reason: str) -> ModelError:
     return ModelError(
-        "This model's architecture cannot be distilled here.",
-        f"{local.folder}: attention behind a shared prompt does not reproduce it ({reason}).",
+        "The model's architecture is not supported.",
+        f"{local.folder}: attention with a shared prompt does not reproduce its answers ({reason}).",
         "Choose a decoder with standard attention (Llama, Qwen, Mistral, Gemma, Phi, SmolLM families).",
     )

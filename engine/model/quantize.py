@@ -1,7 +1,7 @@
 """A base whose linear layers are held in four bits (NF4 with double quantisation, QLoRA, arXiv 2305.14314).
 
-The numbers are rounded to 16 values a block of 64 once, when the base is loaded, and widened again in each layer while
-it computes; the output head and the tables of tokens stay as they are. Knows nothing of adapters.
+Weights are rounded to 16 values per block of 64 once, when the base is loaded, and dequantised in each layer while it
+computes; the output head and the token embeddings stay unchanged. Knows nothing of adapters.
 """
 
 import torch
@@ -13,7 +13,7 @@ from engine.model.four_bits import require_bitsandbytes
 
 
 def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
-    """What transformers needs to load a base so; layers compute in `dtype`."""
+    """Return the configuration with which transformers loads a base in four bits; layers compute in `dtype`."""
     return BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype=dtype
     )
@@ -21,9 +21,9 @@ def nf4(dtype: torch.dtype) -> BitsAndBytesConfig:
 
 @torch.no_grad()
 def round_to_nf4(model: PreTrainedModel) -> None:
-    """Give a plain base the weights that it has in four bits, as plain numbers, so that an adapter can be merged.
+    """Round the weights of a plain base to their four-bit values, kept as plain numbers, to merge an adapter into them.
 
-    Changed in place, on whatever device it is. Raises `ModelError` without bitsandbytes.
+    Changes the model in place, on its current device. Raises `ModelError` without bitsandbytes.
     """
     require_bitsandbytes()
     import bitsandbytes  # an extra
@@ -31,7 +31,7 @@ def round_to_nf4(model: PreTrainedModel) -> None:
     head = model.get_output_embeddings()
     for module in model.modules():
         if isinstance(module, nn.Linear | Conv1D) and module is not head:
-            # As transformers does, which stores a Conv1D's weights the other way round.
+            # As in transformers, which stores the weights of a Conv1D transposed.
             turned = isinstance(module, Conv1D)
             weight = module.weight.T.contiguous() if turned else module.weight.data
             packed, state = bitsandbytes.functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
@@ -40,5 +40,5 @@ def round_to_nf4(model: PreTrainedModel) -> None:
 
 
 def is_quantized(model: PreTrainedModel) -> bool:
-    """Whether the model was loaded so."""
+    """Whether the model was loaded in four bits."""
     return bool(getattr(model, "is_loaded_in_4bit", False))

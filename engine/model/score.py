@@ -1,7 +1,7 @@
-"""Scores given answers: the teacher's top-k behind the prompt, and the exact divergence between two passes.
+"""Scores given answers: the teacher's top-k with the prompt in context, and the exact divergence between two passes.
 
-Nothing is sampled. The output head is applied at completion positions only, a few hundred at a time. Knows nothing
-of text or of how the numbers are used.
+Nothing is sampled. The output head is applied only at completion positions, a few hundred at a time. Knows nothing of
+text or of how the numbers are used.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,14 +17,14 @@ from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
 
-BATCH_TOKENS = 1024  # own tokens a forward pass, padding included
+BATCH_TOKENS = 1024  # own tokens per forward pass, padding included
 _HEAD_BYTES = 64 << 20  # logits held at once
 _NOTHING = -100.0  # the logarithm of a mass too small to matter; finite, so that 0 · log 0 stays 0
 
 
 @dataclass(frozen=True, slots=True)
 class ScoreRow:
-    """A context (whole ids, the prompt's included) and the completion that follows it."""
+    """A context (all ids, including the prompt's) and the completion that follows it."""
 
     context_ids: Sequence[int]
     completion_ids: Sequence[int]
@@ -32,7 +32,7 @@ class ScoreRow:
 
 @dataclass(frozen=True, slots=True)
 class DivergenceRow:
-    """One completion behind two contexts: with the prompt, and prompt-free."""
+    """One completion after two contexts: with the prompt, and prompt-free."""
 
     prompted_ids: Sequence[int]
     question_ids: Sequence[int]
@@ -58,13 +58,13 @@ def score(
     k: int,
     batch_tokens: int = BATCH_TOKENS,
 ) -> list[TopK]:
-    """The top-k of every row, on the CPU, in the rows' order, with the adapter as it is switched now.
+    """Return the top-k of every row, on the CPU, in the rows' order, with the adapter's current setting.
 
-    With `prefix`, each context must begin with its ids (else `ModelError`). A pass reads `batch_tokens` tokens behind
-    it at most, or one row. Raises `ContextError` where context and completion do not fit.
+    With `prefix`, each context must start with its ids (else `ModelError`). A pass reads at most `batch_tokens` tokens
+    after it, or one row. Raises `ContextError` if context and completion do not fit.
     """
     if k < 1:
-        raise UsageError("At least one log-probability a token is needed.", f"k is {k}.")
+        raise UsageError("At least one log-probability per token is needed.", f"k is {k}.")
     results: dict[int, TopK] = {}
     for part in _hidden_batches(local, rows, prefix, batch_tokens):
         pieces: list[tuple[Tensor, ...]] = []
@@ -75,7 +75,7 @@ def score(
             top = logprobs.topk(min(k, logprobs.shape[1]), dim=-1)
             tail = logprobs.scatter_(1, top.indices, -torch.inf).logsumexp(dim=-1).clamp_min_(_NOTHING)
             pieces.append((top.indices.int(), top.values.half(), tail.half(), own.float()))
-        whole = [torch.cat(column).cpu() for column in zip(*pieces, strict=True)]  # a GPU is waited for once a pass
+        whole = [torch.cat(column).cpu() for column in zip(*pieces, strict=True)]  # waits for a GPU once per pass
         for i, split in zip(part.rows, zip(*(column.split(part.counts) for column in whole), strict=True), strict=True):
             results[i] = TopK(*(column.clone() for column in split))
     return [results[i] for i in range(len(rows))]
@@ -91,12 +91,12 @@ def divergence(
     student_prefix: PromptCache | None = None,
     on_rows: Callable[[int], None] | None = None,
 ) -> list[list[Tensor]]:
-    """KL(prompted, adapter off ‖ prompt-free) at each completion token, for each student: (T,) float32 nats a row.
+    """Return KL(prompted, adapter off ‖ prompt-free) at each completion token: per student and row, (T,) float32 nats.
 
     Exact over the whole vocabulary. `prefix` must have been built with the adapter off. Each of `students` switches the
-    model to that student while inside; `adapter_off` tells how far the unprompted base is from the prompted one. The
-    prompted pass, the dearest, is shared by all students. `student_prefix` is for students behind a prompt of their
-    own, `question_ids` then hold it: it must have been built as they are switched.
+    model to that student while inside; `adapter_off` gives the divergence of the unprompted base. The prompted pass,
+    the most expensive, is shared by all students. `student_prefix` is for students with their own prompt, which
+    `question_ids` must then contain; it must have been built with the students' setting of the adapter.
     """
     results: list[dict[int, Tensor]] = [{} for _ in students]
     prompted = [ScoreRow(row.prompted_ids, row.completion_ids) for row in rows]
@@ -109,7 +109,7 @@ def divergence(
             with switched():
                 hidden.append(hidden_states(local, [free[i] for i in indices], student_prefix))
         pieces: list[list[Tensor]] = [[] for _ in students]
-        # No adapter of ours stands beside the output head; where one does, the head is switched like all layers.
+        # Our adapters leave the output head alone; if one adapts it, the head is switched like all layers.
         adapted = isinstance(local.base.get_output_embeddings(), BaseTunerLayer)
         for teacher_chunk, *student_chunks in _chunks(local, teacher, *hidden):
             with adapter_off(local) if adapted else nullcontext():
@@ -143,17 +143,17 @@ def _hidden_batches(
 
 
 def hidden_states(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCache | None) -> Tensor:
-    """The hidden states from which each completion token is predicted, rows one after another: (N, H).
+    """Return the hidden states from which each completion token is predicted, rows concatenated: (N, H).
 
-    In one pass, with the adapter as it is switched now; `prefix` as in `score`, and no gradient flows through it.
-    Raises `ContextError` where context and completion do not fit.
+    Runs one pass with the adapter's current setting; `prefix` as in `score`, and no gradient flows through it.
+    Raises `ContextError` if context and completion do not fit.
     """
     cached = prefix if prefix is not None else PromptCache.build(local, ())
     own, keep = [], []
     for row in rows:
         local.format.check_length([*row.context_ids, *row.completion_ids], "An example")
         if not row.completion_ids:
-            raise UsageError("An example without an answer cannot be scored.")
+            raise UsageError("Cannot score an example without an answer.")
         context = cached.own_part(row.context_ids)
         own.append([*context, *row.completion_ids[:-1]])
         keep.append((len(context) - 1, len(row.completion_ids)))
@@ -166,7 +166,7 @@ def hidden_states(local: LocalModel, rows: Sequence[ScoreRow], prefix: PromptCac
 
 
 def _batches(lengths: Sequence[int], most: int = BATCH_TOKENS) -> Iterator[list[int]]:
-    """Rows of like length together, at most `most` tokens a pass with padding."""
+    """Group rows of similar length, at most `most` tokens per pass including padding."""
     batch: list[int] = []
     for i in sorted(range(len(lengths)), key=lengths.__getitem__, reverse=True):
         if batch and (len(batch) + 1) * lengths[batch[0]] > most:
@@ -182,7 +182,7 @@ def _own_length(row: ScoreRow, prefix: PromptCache | None) -> int:
 
 
 def _chunks(local: LocalModel, *columns: Tensor) -> Iterator[tuple[Tensor, ...]]:
-    """Tensors of equally many rows in pieces whose logits fit the memory set aside for them."""
+    """Split tensors with equal numbers of rows into pieces whose logits fit the memory reserved for them."""
     vocabulary = local.base.config.get_text_config().vocab_size
     size = max(1, _HEAD_BYTES // (4 * vocabulary))
     return zip(*(column.split(size) for column in columns), strict=True)

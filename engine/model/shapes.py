@@ -1,4 +1,4 @@
-"""The shapes of a base's layers, from the headers of its safetensors files: no weight is read, no library imported."""
+"""The shapes of a base's layers, from the headers of its safetensors files. Reads no weights, imports no library."""
 
 import json
 import math
@@ -11,28 +11,28 @@ from engine.model.on_disk import folder_here
 from engine.paths import Home
 
 _LARGEST_HEADER = 100 << 20
-_TABLES = ("embed", "lm_head", "wte", "wpe")  # of tokens, and the output head
-_TOWERS = ("vision", "visual", "audio", "multi_modal_projector")  # that text never passes through
+_TABLES = ("embed", "lm_head", "wte", "wpe")  # embeddings and the output head
+_TOWERS = ("vision", "visual", "audio", "multi_modal_projector")  # text never passes through these
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """`linear` holds inputs and outputs of every layer that a LoRA adapter goes to."""
+    """The sizes of a base. `linear` has (inputs, outputs) of every layer that a LoRA adapter adapts."""
 
     linear: tuple[tuple[int, int], ...]
     vocabulary: int
-    parameters: int  # all numbers of the model; tied ones once
+    parameters: int  # of the whole model; tied ones are counted once
     size_bytes: int  # of all weight files
-    layers: int = 0  # of the decoder; 0: not known
-    kept: int = 0  # numbers of one token's keys and values in all layers; 0: not known
+    layers: int = 0  # of the decoder; 0: unknown
+    kept: int = 0  # numbers in one token's keys and values of all layers; 0: unknown
 
     def lora_parameters(self, rank: int) -> int:
-        """How many numbers an adapter of this rank has."""
+        """How many parameters an adapter of this rank has."""
         return rank * sum(inputs + outputs for inputs, outputs in self.linear)
 
 
 def find_shapes(base: str, home: Home) -> Shapes | None:
-    """The shapes of a base by its name; None where it is not on this machine or cannot be read. Downloads nothing."""
+    """Find the shapes of a base by name; None if it is not on this machine or cannot be read. Downloads nothing."""
     folder = folder_here(base, home)
     if folder is None:
         return None
@@ -43,8 +43,8 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
 
 
 def read_shapes(folder: Path) -> Shapes:
-    """The shapes of the model in `folder`. Raises `OSError`, `ValueError` where its files are not as they should be."""
-    linear: dict[str, tuple[int, int]] = {}  # outputs and inputs
+    """Read the shapes of the model in `folder`. Raises `OSError` or `ValueError`, among others, for invalid files."""
+    linear: dict[str, tuple[int, int]] = {}  # (outputs, inputs)
     layers: set[str] = set()
     vocabulary = parameters = size = 0
     files = _weight_files(folder)
@@ -68,9 +68,9 @@ def read_shapes(folder: Path) -> Shapes:
 
 
 def _kept(shapes: Mapping[str, tuple[int, int]]) -> int:
-    """How many numbers the keys and values of a token are, from outputs and inputs of the layers by their names.
+    """Return how many numbers one token's keys and values have, from the (outputs, inputs) of the named layers.
 
-    Where one layer makes queries too (Phi), these are as many as the layer behind the attention reads.
+    If one layer also computes the queries (Phi), these are as many as the inputs of the layer after the attention.
     """
 
     def total(kind: str, side: int) -> int:
@@ -80,7 +80,7 @@ def _kept(shapes: Mapping[str, tuple[int, int]]) -> int:
 
 
 def _weight_files(folder: Path) -> list[Path]:
-    """The files that are loaded: some folders hold the same weights once more, for other programs."""
+    """The files that are loaded: some folders contain further copies of the weights, for other programs."""
     index, whole = folder / "model.safetensors.index.json", folder / "model.safetensors"
     if whole.is_file():
         return [whole]

@@ -1,9 +1,9 @@
 """Attention over a prompt that all rows share, computed once for the whole batch.
 
-Rows attend to the prompt's keys and values, held at batch 1, and to their own; the two parts are merged by their
-log-sum-exp (Hydragen, arXiv 2402.05099). Registered with transformers, so that any decoder with a standard attention
-runs through it unchanged; without a shared prompt it is transformers' own SDPA attention, gradients included.
-Knows nothing of models or caches but their tensors.
+Rows attend to the prompt's keys and values, kept at batch size 1, and to their own; the two parts are merged by their
+log-sum-exp (Hydragen, arXiv 2402.05099). Registered with transformers, so that any decoder with standard attention
+uses it unchanged; without a shared prompt it is transformers' own SDPA attention, including gradients.
+Knows nothing of models or caches except their tensors.
 """
 
 import math
@@ -17,16 +17,16 @@ from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
 
 ATTENTION = "distill_shared_prompt"
-_SHORT_TOKENS = 256  # of a row: measured 2.2 times faster at 46, 1.3 at 100, the same at 400
-_LONG_KEYS = 512  # of a prompt: from here on two products in bfloat16 beat the fused kernel
-_QUERIES = 128  # of a key head whose scores a CPU computes at once: more would not stay in its cache
-_MAX_SCORES = 1 << 24  # attention scores held at once where no fused kernel is used (64 MiB in float32)
+_SHORT_TOKENS = 256  # per row: float32 measured 2.2 times faster at 46 tokens, 1.3 at 100, the same at 400
+_LONG_KEYS = 512  # of a prompt: from here on, two products in bfloat16 are faster than the fused kernel
+_QUERIES = 128  # per key head, whose scores a CPU computes at once: more would not fit into its cache
+_MAX_SCORES = 1 << 24  # attention scores held at once without a fused kernel (64 MiB in float32)
 _LN_2 = math.log(2)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SharedPrompt:
-    """What the attention of one forward pass needs beside the rows' own keys and values.
+    """What the attention of one forward pass needs besides the rows' own keys and values.
 
     keys, values: per layer (Hkv, L, D), the prompt's; unread where L is 0.
     positions: (B, T) absolute positions of the queries.
@@ -54,7 +54,7 @@ class SharedPrompt:
 
 
 def register_attention() -> None:
-    """Make the function known to transformers under the name `ATTENTION`. Safe to repeat."""
+    """Register the function with transformers under the name `ATTENTION`. Safe to repeat."""
     AttentionInterface.register(ATTENTION, shared_attention)
     AttentionMaskInterface.register(ATTENTION, sdpa_mask)
 
@@ -73,7 +73,7 @@ def shared_attention(
     """query (B, H, T, D), key and value (B, Hkv, S, D) → (B, T, H, D). With `shared`, `attention_mask` is ignored.
 
     A query at absolute position p sees the whole prompt and own keys at positions up to p; a layer's sliding window
-    (`sliding_window`) narrows both. Raises `ValueError` for attention sinks, which the merge does not know.
+    (`sliding_window`) narrows both. Raises `ValueError` for attention sinks, which the merge does not support.
     """
     scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[3])
     cap = cast("float | None", kwargs.get("softcap"))
@@ -88,7 +88,7 @@ def shared_attention(
         )
         return plain[0].to(query.dtype), None
     if kwargs.get("s_aux") is not None:
-        raise ValueError("attention sinks are not supported behind a shared prompt")
+        raise ValueError("attention sinks are not supported with a shared prompt")
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
     window = cast("int | None", kwargs.get("sliding_window"))
@@ -96,7 +96,7 @@ def shared_attention(
     if window is not None and start + own <= window:
         window = None  # everything is inside it
 
-    # The query heads that read one key head are laid side by side, so that no key is ever repeated.
+    # The query heads that share a key head are put side by side, so that no key is ever repeated.
     grouped = query.reshape(rows, groups, -1, width)
     mask = shared.mask(start, own, window, query.dtype)
     merged, own_lse = _part(grouped, key, value, mask, scale, cap)
@@ -115,8 +115,8 @@ def shared_attention(
             out, lse = out.masked_fill(empty[..., None], 0.0), lse.masked_fill(empty, -torch.inf)
         out = out.view(groups, rows, -1, width).transpose(0, 1)
         lse = lse.view(groups, rows, -1).transpose(0, 1)
-        # Softmax over both parts: each part's share is its exponentiated log-sum-exp over the sum of both. In bfloat16
-        # a share close to 1 would leave the other one a multiple of 0.4 %.
+        # Softmax over both parts: each part's share is its exponentiated log-sum-exp over the sum of both. Computed in
+        # float32: in bfloat16, with one share close to 1, the other would be a multiple of 0.4 %.
         weight = torch.sigmoid(lse - own_lse)[..., None]
         merged = torch.lerp(merged.float(), out.float(), weight).to(query.dtype)
     return merged.reshape(rows, heads, tokens, width).transpose(1, 2), None
@@ -125,14 +125,14 @@ def shared_attention(
 def _part(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float | None
 ) -> tuple[Tensor, Tensor]:
-    """Attention (X, G, N, D) over one part, with the log-sum-exp (X, G, N) of its scores.
+    """Return attention (X, G, N, D) over one part, and the log-sum-exp (X, G, N) of its scores.
 
-    `mask` (X or 1, 1, T, S) repeats over the N / T query heads that are laid side by side.
+    `mask` (X or 1, 1, T, S) repeats over the N / T query heads that are side by side.
     """
     if mask is not None and mask.shape[2] != query.shape[2]:
         mask = mask.repeat(1, 1, query.shape[2] // mask.shape[2], 1) if mask.shape[2] > 1 else mask
     if _fused(query, key, mask, cap):
-        # The fused kernel also tells the log-sum-exp, which torch's public function keeps to itself.
+        # The fused kernel also returns the log-sum-exp, which torch's public function does not.
         out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001
             query, key, value, 0.0, False, attn_mask=mask, scale=scale
         )
@@ -149,12 +149,12 @@ def _part(
 
 
 def _slow_in_bfloat16(query: Tensor) -> bool:
-    """Whether torch's gradients of the attention of short rows take twice as long in bfloat16 as in float32."""
+    """Whether torch's attention gradients, for these short rows, take about twice as long in bfloat16 as in float32."""
     return query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= _SHORT_TOKENS
 
 
 def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float) -> Tensor:
-    """Attention over whole sequences with capped scores, which torch's own does not know; gradients flow."""
+    """Attention over whole sequences with capped scores, which torch's own does not support; gradients flow."""
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
     if mask is None:
@@ -167,10 +167,10 @@ def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scal
 
 
 def _fused(query: Tensor, key: Tensor, mask: Tensor | None, cap: float | None) -> bool:
-    """Whether torch's fused kernel computes this part, and faster than two products with the softmax between them.
+    """Whether torch's fused kernel can compute this part, and faster than two products with a softmax between them.
 
-    It brings the keys into its layout at every call. Behind 2,000 keys the two products take 0.6 to 0.8 of its time for
-    1 to 128 rows that decode in bfloat16, and twice its time on a processor that emulates it.
+    The kernel converts the keys to its layout at every call. With 2,000 keys, the two products take 0.6 to 0.8 of its
+    time for 1 to 128 rows that decode in bfloat16, and twice its time on a CPU that emulates bfloat16.
     """
     if query.device.type != "cpu" or cap is not None:
         return False
@@ -181,9 +181,9 @@ def _fused(query: Tensor, key: Tensor, mask: Tensor | None, cap: float | None) -
 def _unfused(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float | None
 ) -> tuple[Tensor, Tensor]:
-    """What `_part` returns, with gradients. Scores are exponents of 2: its powers take a third of the time of e's."""
+    """Return what `_part` does, with gradients. Scores are exponents of 2, as exp2 takes a third of exp's time."""
     scores = torch.matmul(query, key.transpose(2, 3)).float()
-    # Changed in place, as far as gradients allow: most of the time goes on reading and writing them.
+    # Changed in place as far as gradients allow: most of the time goes into reading and writing them.
     scores = scores.mul_(scale / _LN_2) if cap is None else torch.tanh(scores.mul_(scale / cap)) * (cap / _LN_2)
     if mask is not None:
         scores = scores + mask

@@ -1,6 +1,6 @@
-"""The starter model: SmolLM2-135M-Instruct from an installed package, converted once into a safetensors folder.
+"""The starter model: SmolLM2-135M-Instruct from an installed package, converted once to a safetensors folder.
 
-The package ships the weights as GGUF and is never imported; its file is found, checked by SHA-256 and read by
+The package ships the weights as GGUF and is never imported; its file is located, verified by SHA-256 and read by
 transformers. torch is imported only while converting. Knows nothing of other models.
 """
 
@@ -33,7 +33,7 @@ _STEPS = 4
 
 
 def starter_weights() -> Path | None:
-    """The GGUF file of the installed starter package, or None. Imports nothing of the package."""
+    """Find the GGUF file of the installed starter package, or return None. Imports nothing of the package."""
     spec = importlib.util.find_spec(_PACKAGE)
     for folder in (spec.submodule_search_locations or ()) if spec is not None else ():
         if (weights := Path(folder) / _GGUF_NAME).is_file():
@@ -42,11 +42,11 @@ def starter_weights() -> Path | None:
 
 
 def ensure_starter(home: Home, on_progress: OnProgress | None = None) -> Path:
-    """The converted starter's folder; converts on first use (about half a minute), verifies ever after.
+    """Return the folder of the converted starter; converts on first use (about half a minute), verifies afterwards.
 
-    Written beside its place and renamed, under an exclusive lock, so that two processes never convert twice and a
+    Written to a temporary folder and renamed, under an exclusive lock, so that two processes never convert twice and a
     killed conversion leaves nothing that could be mistaken for a model. A folder that no longer matches its manifest
-    is made again. Raises `ModelError` where the weights are missing or not the expected ones.
+    is made again. Raises `ModelError` if the weights are missing or not the expected ones.
     """
     folder = starter_folder(home)
     make_private_folder(folder.parent)
@@ -55,7 +55,7 @@ def ensure_starter(home: Home, on_progress: OnProgress | None = None) -> Path:
             return folder
         weights = starter_weights()
         if weights is None:
-            raise ModelError("The starter model is not installed.", f"The package {_PACKAGE} is not there.", _INSTALL)
+            raise ModelError("The starter model is not installed.", f"The package {_PACKAGE} is missing.", _INSTALL)
         report = on_progress or _no_report
         report(0, _STEPS, "checking the starter's weights")
         if sha256_of(weights) != GGUF_SHA256:
@@ -87,7 +87,7 @@ def _convert(weights: Path, target: Path, report: OnProgress) -> None:
 
     from engine.model.load import quiet_libraries
 
-    # transformers shows the progress of reading a GGUF file on the standard error, whatever its settings say.
+    # transformers shows the progress of reading a GGUF file on standard error, whatever its settings say.
     with quiet_libraries(), redirect_stderr(io.StringIO()), _parsed_once():
         report(1, _STEPS, "converting the starter's tokenizer")
         AutoTokenizer.from_pretrained(weights.parent, gguf_file=weights.name).save_pretrained(target)
@@ -95,10 +95,10 @@ def _convert(weights: Path, target: Path, report: OnProgress) -> None:
         packed = AutoModelForCausalLM.from_pretrained(weights.parent, gguf_file=weights.name, dtype="float32")
         config = packed.config
         if hasattr(config, "quantization_config"):
-            # The tensors are unpacked already; a configuration that says otherwise could be neither saved nor loaded.
+            # The tensors are already dequantised; a configuration that says otherwise cannot be saved or loaded.
             del config.quantization_config
         config.name_or_path = STARTER_SOURCE
-        with torch.device("meta"):  # no memory and no random numbers for what is replaced at once
+        with torch.device("meta"):  # no memory and no random numbers for weights that are replaced at once
             plain = AutoModelForCausalLM.from_config(config, dtype="float32")
         plain.load_state_dict(packed.state_dict(), assign=True)
         plain.tie_weights()
@@ -108,8 +108,11 @@ def _convert(weights: Path, target: Path, report: OnProgress) -> None:
 
 @contextmanager
 def _parsed_once() -> Iterator[None]:
-    """While inside, a GGUF file is parsed once: transformers opens it for tokenizer, configuration and weights anew,
-    and each time the reader spends seconds on the vocabulary."""
+    """Parse a GGUF file only once while inside.
+
+    transformers opens it separately for tokenizer, configuration and weights, and each time the reader spends seconds
+    on the vocabulary.
+    """
     import gguf
 
     reader = gguf.GGUFReader

@@ -1,4 +1,4 @@
-"""Which layers of a model an adapter goes to: found by their type and place, whatever a family calls them."""
+"""Which layers of a model get an adapter: found by type and position, whatever a model family calls them."""
 
 from torch import nn
 from transformers.pytorch_utils import Conv1D
@@ -9,10 +9,10 @@ ALL_LINEAR = "all-linear"  # peft's word for every linear layer but the output h
 
 
 def lora_targets(local: LocalModel) -> str | list[str]:
-    """peft's `target_modules` for the linear layers of the decoder, fused ones too; never the output head or a table.
+    """Return peft's `target_modules` for all linear layers of the decoder, except the output head and embeddings.
 
-    Names are told one by one only where the model has linear layers beside its decoder: towers that see or hear, which
-    text never passes through. `local` is without an adapter.
+    Names are listed one by one only if the model has linear layers outside its decoder: vision or audio towers, which
+    text never passes through. `local` must not have an adapter.
     """
     head = local.base.get_output_embeddings()
     inside = {id(module) for module in local.backbone.modules()}

@@ -1,6 +1,6 @@
-"""The texts around the turns of a conversation, for servers that read no Jinja: derived from a template, held to it.
+"""The texts around the turns of a conversation, for servers without Jinja: derived from a template, checked against it.
 
-Knows nothing of tokens, nor of any server's own language of templates.
+Knows nothing of tokens or of any server's own template language.
 """
 
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ _LONG = (
 
 @dataclass(frozen=True, slots=True)
 class TurnTexts:
-    """What a template writes around the messages, which alternate and begin with a user's."""
+    """What a template writes around the messages, which alternate and start with a user message."""
 
-    first: str  # before the first user's message
-    to_answer: str  # from a user's message to its answer, where one follows
-    to_user: str  # from an answer to the next user's message
-    lead: str  # after the last user's message: here the answer begins
-    around_system: tuple[str, str] | None  # before it, and to the first user's message; None: it takes none
+    first: str  # before the first user message
+    to_answer: str  # from a user message to its answer, if one follows
+    to_user: str  # from an answer to the next user message
+    lead: str  # after the last user message, where the answer starts
+    around_system: tuple[str, str] | None  # before it, and from it to the first user message; None: no system role
 
     @classmethod
     def of(cls, chat: ChatTemplate) -> "TurnTexts | None":
-        """Those of a template; None where it writes conversations that no fixed texts around turns would give."""
+        """Derive them from a template; None if fixed texts around turns do not reproduce it."""
         try:
             first, _, lead = chat.render(QUESTION).partition(USER)
             to_answer, _, rest = chat.render(_TURNS).partition(USER)[2].partition(ASSISTANT)
@@ -43,7 +43,7 @@ class TurnTexts:
         return found if agrees else None
 
     def render(self, messages: Sequence[Message]) -> str:
-        """The conversation, which ends with a user's message, up to where the answer begins."""
+        """Render the conversation, which ends with a user message, up to the start of the answer."""
         pieces, before = [], self.first
         for message in messages:
             if message.role == "assistant":

@@ -1,7 +1,7 @@
-"""Answers of several arms at once over one model: each arm's rows form a batch, and the batches step in turn.
+"""Answers of several arms at once with one model: each arm's rows form a batch, and the batches step in turn.
 
-So one arm's answer never waits for another's end, and every row gets its next token once a round. Rows that come while
-others decode are admitted between two steps. Knows nothing of text, runs or who asks.
+One arm's answer never waits for another to end, and every row gets one token per round. Rows that arrive while others
+decode are admitted between two steps. Knows nothing of text, runs or who asks.
 """
 
 from collections import deque
@@ -16,25 +16,25 @@ from engine.model.local_model import LocalModel
 from engine.model.memory import within_memory
 from engine.model.prompt_cache import PromptCache
 
-PROMPTS_KEPT = 4  # caches of keys and values; the one used longest ago makes room
+PROMPTS_KEPT = 4  # caches of keys and values; the least recently used one is evicted
 _BATCH_ROWS = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How the model is switched for an answer, and what it has read before. Rows of one voice share a batch."""
+    """The adapter setting for an answer, and the prompt before it. Rows of one voice share a batch."""
 
     adapter: str = ""  # a hash that `Adapters` knows; empty: the base alone
     strength: float = 0.0  # 0 to 1
-    prefix_ids: tuple[int, ...] = ()  # the prompt that all its rows begin with
+    prefix_ids: tuple[int, ...] = ()  # the prompt that all its rows start with
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Turn:
-    """One answer to give, and who listens. Listeners are called in the middle of a step: they call nothing here."""
+    """One answer to give, and its listeners. They are called in the middle of a step and must not call `Turns`."""
 
     voice: Voice
-    ids: Sequence[int]  # whole, the prefix included
+    ids: Sequence[int]  # all of them, including the prefix
     max_new_tokens: int
     draw: Draw
     seed: int
@@ -51,7 +51,7 @@ class _Lane:
 
 
 class Turns:
-    """Give it turns with `add`, and call `step` as long as it is `busy`."""
+    """Answers of several voices. Give it turns with `add`, and call `step` as long as it is `busy`."""
 
     def __init__(self, local: LocalModel, adapters: Adapters, batch_rows: int = _BATCH_ROWS) -> None:
         self._local, self._adapters, self._batch_rows = local, adapters, batch_rows
@@ -62,7 +62,7 @@ class Turns:
 
     @property
     def busy(self) -> bool:
-        """Whether any row is to be decoded."""
+        """Whether any row remains to be decoded."""
         return bool(self._turns)
 
     @property
@@ -72,12 +72,12 @@ class Turns:
 
     @torch.inference_mode()
     def add(self, turn: Turn) -> None:
-        """Let an answer begin with the next step.
+        """Start an answer at the next step.
 
-        Raises `ContextError` where it does not fit with its answer, `ModelError` where memory does not suffice.
+        Raises `ContextError` if it does not fit the context, and `ModelError` if there is not enough memory.
         """
         self._local.format.check_length([*turn.ids, *([0] * turn.max_new_tokens)], "The conversation with its answer")
-        with within_memory("Ask for fewer or shorter ones at once."):
+        with within_memory("Ask for fewer or shorter answers at once."):
             prefix = self._prompt(turn.voice)
         index = self._next_index
         self._next_index += 1
@@ -91,7 +91,7 @@ class Turns:
 
     @torch.inference_mode()
     def drop(self, turn: Turn) -> None:
-        """Nobody listens to this answer any more; one that has ended already is fine."""
+        """Drop an answer that nobody listens to any more; one that has already ended is fine."""
         for index, (each, row) in self._turns.items():
             if each is turn:
                 lane = self._lanes[turn.voice]
@@ -105,12 +105,12 @@ class Turns:
 
     @torch.inference_mode()
     def step(self) -> None:
-        """One token for every row of every voice, one voice after the other; waiting rows are read first.
+        """Decode one token for every row of every voice, one voice after the other; read waiting rows first.
 
-        Raises `ModelError` where memory does not suffice, or the model computes what is no number; then all rows are
-        lost, and this object with them.
+        Raises `ModelError` if there is not enough memory, or the model's logits are not finite; then all rows are lost,
+        and this object must not be used again.
         """
-        with within_memory("Ask for fewer or shorter ones at once."):
+        with within_memory("Ask for fewer or shorter answers at once."):
             for voice, lane in list(self._lanes.items()):
                 self._adapters.switch(voice.adapter, voice.strength)
                 lane.batch.admit(lane.waiting)
@@ -130,7 +130,7 @@ class Turns:
         return found
 
     def _sweep(self) -> None:
-        """A voice without rows gives its memory back; its prompt is kept."""
+        """Release the memory of voices without rows; keep their prompts."""
         for voice, lane in list(self._lanes.items()):
             if not lane.batch.rows and not lane.waiting:
                 del self._lanes[voice]

@@ -221,5 +221,5 @@ def test_a_draw_is_always_an_id_with_some_probability(
 def test_what_is_no_number_draws_no_id_past_the_last(broken: float) -> None:
     logits = torch.tensor([[1.0, broken, 2.0]])
     for top_p in (0.5, 1.0):
-        with pytest.raises(ModelError, match="no probabilities"):
+        with pytest.raises(ModelError, match="no valid probabilities"):
             sample(logits, 0.7, torch.tensor([0.3]), top_p)

@@ -219,7 +219,7 @@ def test_a_broken_adapter_or_an_odd_request_ends_no_server(served: Served, clien
     content = file.read_bytes()
     try:
         save_file({name: tensor * float("nan") for name, tensor in load_file(file).items()}, file)
-        with pytest.raises(openai.InternalServerError, match="no probabilities"):
+        with pytest.raises(openai.InternalServerError, match="no valid probabilities"):
             ask(client, "run-1", temperature=1)
     finally:
         file.write_bytes(content)

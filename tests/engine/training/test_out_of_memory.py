@@ -57,7 +57,7 @@ def test_the_teacher_scores_fewer_rows_at_once_with_the_same_numbers(
 
 def test_a_prompt_that_does_not_fit_is_told_as_that(local: LocalModel) -> None:
     local.backbone.register_forward_pre_hook(lacking)
-    with pytest.raises(ModelError, match=r"The prompt's keys and values do not fit.*Choose a shorter prompt"):
+    with pytest.raises(ModelError, match=r"The prompt's keys and values do not fit.*Use a shorter prompt"):
         PromptCache.build(local, [1, 2, 3])
 
 
