@@ -29,7 +29,7 @@ def within_memory(advice: str, what: str = "The answers") -> Iterator[None]:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        raise ModelError(f"{what} do not fit into the device's memory.", f"{error}", advice) from error
+        raise ModelError(f"{what} do not fit the device's memory.", f"{error}", advice) from error
 
 
 def fewer_at_once(make: Callable[[int], Made], most: int) -> Made:

@@ -170,9 +170,9 @@ def parity_words(parity: Parity | None) -> str:
     if parity is None:
         return "Not compared with the weights it was made from: no llama-server was available."
     return (
-        f"llama-server reads {counted(parity.questions, 'question')} as the student was trained to. Of the "
-        f"{parity.tokens} tokens that it answers, {parity.same_likeliest} are also the likeliest under the weights; "
-        f"log-probabilities differ by {parity.mean_difference:.2g} nats on average, "
+        f"llama-server reads {counted(parity.questions, 'question')} token by token as in training. Of the "
+        f"{parity.tokens} tokens of its greedy answers, {parity.same_likeliest} are also the likeliest under the "
+        f"original weights; log-probabilities differ by {parity.mean_difference:.2g} nats on average, "
         f"{parity.largest_difference:.2g} at most."
     )
 

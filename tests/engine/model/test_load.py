@@ -333,7 +333,7 @@ def test_the_gpu_that_is_named_is_the_current_one(tiny_folder: Path, monkeypatch
             RuntimeError("CUDA error: no kernel image is available for execution on the device\nCompile with x"),
             r"The GPU does not work. cpu: CUDA error: no kernel image .* device\. Check it with",
         ),
-        (torch.OutOfMemoryError("CUDA out of memory."), "do not fit into the device's memory.*Choose a smaller model"),
+        (torch.OutOfMemoryError("CUDA out of memory."), "do not fit the device's memory.*Choose a smaller model"),
         (RuntimeError("shapes"), r"architecture is not supported.*\(shapes\)"),
     ],
 )
