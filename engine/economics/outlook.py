@@ -94,7 +94,7 @@ def in_short(found: CostOutcome) -> str:
     if found.verdict == "not_worth_it" and found.break_even_days is None:
         return "never pays"
     if found.verdict == "not_worth_it":
-        return "not in a year"
+        return "takes too long"  # longer than the horizon, which is not stored
     if found.verdict == "only_without_cache":
         return "pays uncached"
     return f"pays in {span(found.break_even_days)}" if found.break_even_days else "pays at once"

@@ -96,10 +96,10 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
 def _checkpoint(folder: Path, step: int, run_id: int) -> Path:
     kept = sorted(steps_in(folder))
     if step not in kept:
-        steps = ", ".join(map(str, kept)) if kept else "none"
-        raise NotFoundError(
-            f"Run {run_id} has no checkpoint of step {step}.", f"Steps kept: {steps}.", "Use one of these."
-        )
+        title = f"Run {run_id} has no checkpoint of step {step}."
+        if not kept:
+            raise NotFoundError(title, "All its checkpoints were freed.", f"Use its best adapter: run:{run_id}.")
+        raise NotFoundError(title, f"Steps kept: {', '.join(map(str, kept))}.", "Use one of these.")
     if (fault := fault_of(folder / f"step-{step}")) is not None:
         raise NotFoundError(f"Checkpoint {step} of run {run_id} cannot be used.", f"{fault}.", "Use another one.")
     return folder / f"step-{step}"

@@ -24,16 +24,16 @@ _MOST = 8  # slices per dimension, unless all are wanted
 
 def sliced_in_brief(facts: ReportFacts) -> Section | None:
     """The slices with the largest gaps, except those by rule, which have their own section; None without answers."""
-    return _section(facts, [by for by in _CAPTIONS if by != "rule"], _MOST) if _slices(facts) else None
+    found = _slices(facts)
+    return _section(facts, found, [by for by in _CAPTIONS if by != "rule"], _MOST) if found else None
 
 
 def sliced(facts: ReportFacts) -> Section:
     """One block per dimension, with the largest gap between the reference and the student first."""
-    return _section(facts, list(_CAPTIONS), None)
+    return _section(facts, _slices(facts), list(_CAPTIONS), None)
 
 
-def _section(facts: ReportFacts, dimensions: Sequence[str], most: int | None) -> Section:
-    found = _slices(facts)
+def _section(facts: ReportFacts, found: Sequence[Slice], dimensions: Sequence[str], most: int | None) -> Section:
     evaluation = facts.proof.evaluation
     arms = with_roles(evaluation.arms)
     blocks: list[Block] = [

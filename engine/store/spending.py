@@ -81,14 +81,10 @@ class SpendingTable:
         value = self._connection.value("SELECT total(cost_usd) FROM spending")
         return value if isinstance(value, float) else 0.0
 
-    def answer_tokens_of(self, teacher: str) -> float | None:
-        """Return the mean number of tokens of a teacher's answers, or None without any."""
+    def mean_answer_tokens(self, teacher: str | None = None) -> float | None:
+        """Return the mean number of tokens of the answers of a teacher, or of all teachers; None without any."""
         value = self._connection.value(
-            "SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending WHERE teacher = ?", (teacher,)
+            "SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending WHERE ? IS NULL OR teacher = ?",
+            (teacher, teacher),
         )
-        return float(value) if isinstance(value, int | float) else None
-
-    def mean_answer_tokens(self) -> float | None:
-        """Return the mean number of tokens of all answers of all teachers, or None without any."""
-        value = self._connection.value("SELECT total(completion_tokens) / nullif(sum(answers), 0) FROM spending")
         return value if isinstance(value, float) else None

@@ -142,7 +142,7 @@ def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, 
             raise UsageError(
                 title, f"Without a split: {counted(unsplit, 'question')}.", "Run: distill-tui questions split"
             )
-        message = f"None of the {len(every)} questions is in the split {' or '.join(options.splits)}."
+        message = f"None is in {' or '.join(options.splits)}; other splits have {counted(len(every), 'question')}."
         raise UsageError(title, message, "Name another split, or import more: distill-tui questions import FILE")
     splits = dict.fromkeys(options.splits)
     return tuple(question for split in splits for question in project.questions.all(split) if question.id in chosen)

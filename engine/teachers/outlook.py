@@ -122,7 +122,7 @@ def _tokens_a_character(project: "Project") -> float:
 
 
 def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:
-    measured = project.spending.answer_tokens_of(options.teacher.name)
+    measured = project.spending.mean_answer_tokens(options.teacher.name)
     if measured is not None:
         return Figure(min(measured, float(options.max_answer_tokens)), "measured", "this teacher's answers so far")
     assumed, why = ASSUMED["answer_tokens"]

@@ -32,6 +32,7 @@ from engine.training.teacher_cache import TeacherCache
 from engine.training.trainer import Trainer
 from engine.training.validation import Validator
 from engine.training.work import Work, work_of
+from engine.wording import counted
 
 _SMALLER = "Close other programs, or choose a smaller --lora-rank or a smaller base model."
 OnRows = Callable[[int, int, str], None]  # (done, total, of what); may raise to cancel
@@ -88,10 +89,12 @@ def device_of(name: str, place: int, processes: int) -> str:
         return device
     if device == "cuda" and _pinned():
         return "cuda:0"
-    if device != "cuda" or processes > torch.cuda.device_count():
+    gpus = torch.cuda.device_count()
+    if device != "cuda" or processes > gpus:
+        have = f"this machine has {counted(gpus, 'GPU')}" if device == "cuda" else "it is a single one"
         raise TrainingError(
             "Each process needs its own device.",
-            f"The run has {processes} processes on device {device}; this machine has {torch.cuda.device_count()} GPUs.",
+            f"The run has {processes} processes on device {device}; {have}.",
             "Train with fewer processes, and do not name a single device.",
         )
     return f"cuda:{place}"

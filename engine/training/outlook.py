@@ -122,7 +122,8 @@ def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:
         where = f"{measured.device} {measured.dtype}"
         return f"time    ≈ {duration(estimate.seconds)}: measured on the longest rows on {where}{reckoned}"
     if estimate.seconds is None or like is None:
-        return f"time    not known: no run of this base on {config.device} ({config.dtype}) yet"
+        wanted = " ".join(each for each in (config.device, config.dtype) if each != "auto")
+        return f"time    not known: no run of this base{f' on {wanted}' if wanted else ''} yet"
     where = " ".join(part for part in (like.device, like.dtype) if part)
     reckoned = "" if _kinds(like.config) >= _kinds(config) else ", part estimated"
     return f"time    ≈ {duration(estimate.seconds)}: at the pace of run {like.id} on {where}{reckoned}"

@@ -27,7 +27,7 @@ def run(context: JobContext, options: SweepOptions) -> None:
         except JobStopped:
             raise
         except TrainingError as error:
-            context.emit(Note(f"Run {trial.run_id} could not be trained: {error.title}"))
+            context.emit(Note(f"Run {trial.run_id} could not be trained: {error.title} {error.message}"))
         if read_wish(context.folder) == "keep":
             write_wish(context.folder, "run")  # it was meant only for this run
     tried = [Tried(runs.get(trial.run_id), trial.words) for trial in options.trials]

@@ -209,5 +209,5 @@ def test_what_is_missing_is_told_before_there_is_a_job(home: Home) -> None:
     assert fail("generate")["next"] == "Run: distill-tui questions split"
     with find_project("desk", home) as project:
         project.questions.set_splits({question.id: "test" for question in project.questions.all()})
-    assert fail("generate")["message"] == "None of the 1 questions is in the split train or validation."
+    assert fail("generate")["message"] == "None is in train or validation; other splits have 1 question."
     assert jobs() == []

@@ -50,7 +50,7 @@ def test_kept_answers_become_examples_of_the_new_version_with_where_they_came_fr
     assert (now[0].decision.source, now[0].decision.reason) == ("person", "as decided about example 4")
     assert [row.state for row in now[1:]] == ["undecided"] * 3
     assert project.spending.usd() == spent, "nothing is paid for twice"
-    assert project.spending.answer_tokens_of("starter") == 3
+    assert project.spending.mean_answer_tokens("starter") == 3
     assert [row.example.id for row in project.examples.window(0, 9, Selection(NEW.sha256))] == [9, 10, 11, 12]
 
 
