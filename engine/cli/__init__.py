@@ -1,1 +1,1 @@
-"""The command line: one module a command, text or JSON out. Knows nothing of Textual or of model libraries."""
+"""The command line: one module per command, text or JSON out. Knows nothing of Textual or of model libraries."""

@@ -1,4 +1,4 @@
-"""`distill-tui bench`: the benchmark's prompts with any base, each as a project and a job, and one table at the end."""
+"""`distill-tui bench`: runs the benchmark prompts, each as a project with one job, and prints one table of results."""
 
 import click
 
@@ -11,13 +11,15 @@ from engine.records.options import BenchOptions, ProjectSettings
 
 @click.command("bench")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@click.option("--base", default="starter", help="The student's base: `starter`, a local folder, or a hub name.")
-@click.option("--teacher", "teacher_model", default=None, help="The teacher's model name; else the base itself.")
-@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint that serves the teacher.")
-@click.option("--quick", is_flag=True, help="A smaller one: fewer questions and samples, a weaker proof.")
-@click.option("--markdown", is_flag=True, help="Print the table as Markdown, to be put where others see it.")
+@click.option("--base", default="starter", help="Base model of the student: `starter`, a local folder, or a hub name.")
 @click.option(
-    "--fresh", is_flag=True, help="Delete earlier results of these prompts and this base first; their jobs are stopped."
+    "--teacher", "teacher_model", default=None, help="Model name of the teacher; defaults to the base itself."
+)
+@click.option("--base-url", default=None, help="URL of an OpenAI-compatible endpoint that serves the teacher.")
+@click.option("--quick", is_flag=True, help="Use fewer questions and samples: faster, but less certain results.")
+@click.option("--markdown", is_flag=True, help="Print the table as Markdown.")
+@click.option(
+    "--fresh", is_flag=True, help="Stop the jobs of these prompts and this base, delete their results, and start over."
 )
 @command_options
 def command(
@@ -30,10 +32,10 @@ def command(
     markdown: bool,
     fresh: bool,
 ) -> None:
-    """Run the benchmark prompts NAME (triage, desk, handbook, manual, or a folder of your own; else all four).
+    """Run the benchmark prompts NAME: triage, desk, handbook, manual, or your own folder; by default all four.
 
-    Each is a project with one job: it goes on when you quit or the line drops, and the same words show it again. What
-    is done already is not done anew.
+    Each prompt gets a project with one job, which keeps running when you quit or lose the connection. Run the same
+    command again to follow it; finished work is not repeated.
     """
     from engine.benchmark.job import open_benchmark
     from engine.benchmark.prompts import BUNDLED, load_benchmark_prompt
@@ -46,7 +48,7 @@ def command(
 
     base = model_name(base)
     settings = ProjectSettings(student_base=base, teacher=teacher_spec(base, teacher_model, base_url))
-    # All are read before the first is run: a word that is wrong is told at once.
+    # All are read before the first is run, so that a wrong name is reported at once.
     prompts = [load_benchmark_prompt(name) for name in dict.fromkeys(names or BUNDLED)]
     results: list[Result] = []
     failed: JobError | None = None

@@ -1,4 +1,4 @@
-"""`distill-tui chat`: asks the arms, as text. The server is started where none runs, and left running."""
+"""`distill-tui chat`: asks the arms, as text. Starts the server if none is running, and leaves it running."""
 
 import asyncio
 import sys
@@ -27,11 +27,21 @@ TEACHER = "teacher"
     "arms",
     multiple=True,
     metavar="NAME",
-    help="unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher. Repeatable.",
+    help="Arm to ask: unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher. Repeatable.",
 )
-@click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
-@click.option("--max-answer-tokens", type=click.IntRange(1), default=None, help="Longer ones are cut.")
-@click.option("--seed", type=int, default=None, help="The same seed, the same answer; a teacher knows none.")
+@click.option(
+    "--temperature",
+    type=Number(0.0, 2.0),
+    default=None,
+    help="Sampling temperature; defaults to the project's serving temperature.",
+)
+@click.option(
+    "--max-answer-tokens",
+    type=click.IntRange(1),
+    default=None,
+    help="Maximum length of an answer, in tokens; longer answers are cut off.",
+)
+@click.option("--seed", type=int, default=None, help="Random seed for repeatable answers; the teacher ignores it.")
 @command_options
 def command(
     invocation: Invocation,
@@ -41,19 +51,22 @@ def command(
     max_answer_tokens: int | None,
     seed: int | None,
 ) -> None:
-    """Ask the arms QUESTION, or one question after another, and see which rules each answer keeps.
+    """Ask several arms QUESTION, and show which rules each answer passes.
 
-    Without --arm the base behind the prompt and the newest run without it answer.
+    Without QUESTION, questions are read from the terminal, one line each. Without --arm, the prompted base and the
+    newest run without the prompt answer.
     """
     from engine.errors import UsageError
     from engine.serving.names import parse_arm
 
     if question is None and (invocation.json_output or not sys.stdin.isatty()):
-        raise UsageError("There is no question.", "Lines are asked for on a terminal only.", "Give one: chat «…»")
+        raise UsageError("No question was given.", "Without a terminal none can be read.", "Pass one: chat «…»")
     for arm in arms:
-        if arm != TEACHER and parse_arm(arm) is None:  # told before a server is started
+        if arm != TEACHER and parse_arm(arm) is None:  # reported before a server is started
             known = "unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher"
-            raise UsageError(f"There is no arm «{clean_line(arm, 60)}».", f"An arm is {known}.", "Name one of these.")
+            raise UsageError(
+                f"There is no arm «{clean_line(arm, 60)}».", f"The arms are {known}.", "Choose one of these."
+            )
     settings = invocation.project.settings.read()
     asking = _Asking(
         invocation,
@@ -62,7 +75,7 @@ def command(
         max_answer_tokens,
         seed,
     )
-    # Lines are read between two runs of the loop: inside one, Ctrl-C would not reach whoever types.
+    # Lines are read between two runs of the loop: inside one, Ctrl-C would not interrupt the input.
     with asyncio.Runner() as runner:
         try:
             runner.run(asking.reach())
@@ -107,15 +120,15 @@ class _Asking:
         self._remote: RemoteClient | None = None
 
     async def ask(self, question: str) -> list[dict[str, object]]:
-        """Let every arm answer, one after the other; returns the answers as the JSON has them."""
+        """Let every arm answer, one after the other; return the answers as JSON objects."""
         return [await self._ask(arm, question) for arm in self._arms]
 
     async def close(self) -> None:
-        """Let the clients go."""
+        """Close the clients."""
         await self._clients.aclose()
 
     async def reach(self) -> None:
-        """Have a client for every arm; the server is started for local ones only."""
+        """Create a client for every arm; the server is started for local arms only."""
         from engine.serving.client import ArmClient, ensure_server, wait_until_ready
 
         project = self._invocation.project
@@ -130,7 +143,7 @@ class _Asking:
             )
             if started.new:
                 self._invocation.say(
-                    f"The server is job {started.job.id} and goes on: distill-tui jobs stop {started.job.id} ends it."
+                    f"The server keeps running as job {started.job.id}. Stop it: distill-tui jobs stop {started.job.id}"
                 )
             self._local = await self._clients.enter_async_context(ArmClient(address))
 
@@ -143,15 +156,15 @@ class _Asking:
         teacher, current = project.settings.read().teacher, project.prompts.current()
         if teacher.kind != "endpoint":
             raise UsageError(
-                "The project's teacher is no endpoint.",
+                "The project's teacher is not an endpoint.",
                 f"It is the local model {teacher.model}.",
-                "Ask --arm prompted.",
+                "Use --arm prompted instead.",
             )
         prompt = current.prompt if current is not None else None
         return RemoteClient(teacher, prompt, self._invocation.home, Ledger(project, teacher).bill)
 
     async def _ask(self, arm: str, question: str) -> dict[str, object]:
-        """Stream one answer; returns it as the JSON has it."""
+        """Stream one answer; return it as a JSON object."""
         from engine.clean import StreamCleaner
         from engine.records.prompt import Message
         from engine.records.question import Question
@@ -166,7 +179,7 @@ class _Asking:
         async with aclosing(self._stream(arm, messages)) as pieces:
             async for piece in pieces:
                 if text_mode and heading:
-                    click.echo(heading)  # an arm that is refused has none
+                    click.echo(heading)  # not printed for an arm that is refused
                     heading = ""
                 if isinstance(piece, Answer):
                     answer = piece
@@ -176,7 +189,7 @@ class _Asking:
                 elif text_mode:
                     cleaner = StreamCleaner()
                     click.echo()
-                    self._invocation.say(f"{piece.why} Asked again.")
+                    self._invocation.say(f"{piece.why} Asking again.")
         if answer is None:
             raise AssertionError("a stream ends with an answer or an error")
         self._histories[arm] = [*messages, Message("assistant", answer.text)]
@@ -207,7 +220,7 @@ def _figures(answer: "Answer") -> str:
     rate = answer.tokens_per_second
     parts = [
         f"{answer.prompt_tokens} + {answer.completion_tokens} tokens",
-        f"first after {answer.first_token_s:.2f} s",
+        f"first token after {answer.first_token_s:.2f} s",
         *([f"{rate:.1f} tokens/s"] if rate is not None else []),
         *([f"{answer.cost_usd:.5f} USD"] if answer.cost_usd is not None else []),
         *([f"ended by {answer.finish_reason}"] if answer.finish_reason != "stop" else []),

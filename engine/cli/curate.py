@@ -25,14 +25,19 @@ def command() -> None:
 
 
 @command.command("check")
-@click.option("--judge", "ask_judge", is_flag=True, help="First ask the judge about rubrics, which may bill for it.")
+@click.option(
+    "--judge",
+    "ask_judge",
+    is_flag=True,
+    help="First ask the judge about rubric rules; its endpoint may charge for that.",
+)
 @judge_options
 @command_options
 def check(invocation: Invocation, judge_model: str | None, judge_url: str | None, *, ask_judge: bool) -> None:
-    """Run the rules over every answer; those that nobody decided are accepted or rejected by them.
+    """Check every answer against the rules, and accept or reject those that you have not decided yourself.
 
-    A rule that is a rubric says nothing of an answer until the judge was asked. With --judge it is, once for each
-    rubric and answer that keeps all other rules; what it says is kept, and counts from then on.
+    A rubric rule has no result until the judge has been asked. With --judge, it is asked once per rubric for each
+    answer that passes all other rules; its verdicts are stored and count from then on.
     """
     from engine.curation.automatic import check_examples
 
@@ -52,15 +57,13 @@ def check(invocation: Invocation, judge_model: str | None, judge_url: str | None
 
 
 @command.command("list")
-@click.option("--state", type=click.Choice(get_args(ExampleState)), default=None, help="Those in this state.")
-@click.option("--flagged", is_flag=True, help="Those with a flag.")
-@click.option("--topic", default=None, help="Those whose question has this topic.")
-@click.option(
-    "--failing-rule", type=int, default=None, help="Those whose answer, as it was generated, breaks this rule."
-)
-@click.option("--search", default="", show_default=False, help="Words in question or answer.")
-@click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many first.")
-@click.option("--limit", type=click.IntRange(1), default=50, help="Show at most this many.")
+@click.option("--state", type=click.Choice(get_args(ExampleState)), default=None, help="Only examples in this state.")
+@click.option("--flagged", is_flag=True, help="Only examples with a flag.")
+@click.option("--topic", default=None, help="Only examples whose question has this topic.")
+@click.option("--failing-rule", type=int, default=None, help="Only examples whose generated answer breaks this rule.")
+@click.option("--search", default="", show_default=False, help="Only examples with these words in question or answer.")
+@click.option("--offset", type=click.IntRange(0), default=0, help="Number of examples to skip.")
+@click.option("--limit", type=click.IntRange(1), default=50, help="Maximum number of examples to show.")
 @command_options
 def list_(
     invocation: Invocation,
@@ -72,7 +75,7 @@ def list_(
     offset: int,
     limit: int,
 ) -> None:
-    """List the answers to the current prompt with what was decided, the flags, and which rules they break."""
+    """List the answers to the current prompt, with decisions, flags and the rules that they break."""
     from engine.curation.meaning import counts_of_now, meant
 
     project = invocation.project
@@ -85,7 +88,7 @@ def list_(
         f"{counted(counts.total, 'example')}: {counts.words}"
         + (f"; {counts.flagged} flagged" if counts.flagged else "")
         + (f"; {older} to older prompts" if (older := project.examples.count() - counts.total) else "")
-        + (f"; {len(rows)} of {matching} shown, --offset and --limit show others" if len(rows) < matching else "")
+        + (f"; showing {len(rows)} of {matching}, see --offset and --limit" if len(rows) < matching else "")
     )
     question_of = {row.example.key.question_id: project.questions.get(row.example.key.question_id) for row in rows}
     invocation.finish(
@@ -125,14 +128,22 @@ P = ParamSpec("P")
 
 
 def selection_options(function: Callable[P, None]) -> Callable[P, None]:
-    """Give a command the words that say which examples are meant."""
+    """Give a command the arguments and options that select examples."""
     for option in (
-        click.option("--contains", default="", show_default=False, help="Those whose answer contains this text."),
-        click.option("--search", default="", show_default=False, help="Those with these words in question or answer."),
-        click.option("--failing-rule", type=int, default=None, help="Those that break this rule."),
-        click.option("--topic", default=None, help="Those whose question has this topic."),
-        click.option("--flagged", is_flag=True, help="Those with a flag."),
-        click.option("--state", type=click.Choice(get_args(ExampleState)), default=None, help="Those in this state."),
+        click.option(
+            "--contains", default="", show_default=False, help="Only examples whose answer contains this text."
+        ),
+        click.option(
+            "--search", default="", show_default=False, help="Only examples with these words in question or answer."
+        ),
+        click.option(
+            "--failing-rule", type=int, default=None, help="Only examples whose generated answer breaks this rule."
+        ),
+        click.option("--topic", default=None, help="Only examples whose question has this topic."),
+        click.option("--flagged", is_flag=True, help="Only examples with a flag."),
+        click.option(
+            "--state", type=click.Choice(get_args(ExampleState)), default=None, help="Only examples in this state."
+        ),
         click.argument("ids", type=int, nargs=-1),
     ):
         function = option(function)
@@ -140,7 +151,7 @@ def selection_options(function: Callable[P, None]) -> Callable[P, None]:
 
 
 class Words(TypedDict):
-    """What `selection_options` hand to a command."""
+    """The parameters that `selection_options` passes to a command."""
 
     ids: tuple[int, ...]
     state: ExampleState | None
@@ -152,29 +163,31 @@ class Words(TypedDict):
 
 
 @command.command("accept")
-@click.option("--reason", default="", show_default=False, help="Kept in the journal.")
+@click.option("--reason", default="", show_default=False, help="Reason to record in the journal.")
 @selection_options
 @command_options
 def accept_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None:
-    """Accept the examples IDS, or all that the options describe, as one step; edited ones as they were edited.
+    """Accept the examples IDS, or all that match the options, as one step that can be undone.
 
-    Answers that were cut are left out; one that is named by its id refuses the whole step.
+    An edited example is accepted with its edited answer. Answers that were cut off are skipped; if only ids are given
+    and one of their answers was cut off, nothing is accepted.
     """
     from engine.curation.decisions import accept
 
     done = accept(invocation.project, _selection(**words), reason)
     invocation.finish(
-        f"Accepted {done.decided}." + (f" Cut, and left as they are: {done.left_out:,}." if done.left_out else ""),
+        f"Accepted {done.decided}."
+        + (f" Skipped because they were cut off: {done.left_out:,}." if done.left_out else ""),
         {"decided": done.decided, "left_out": done.left_out, "verdict": "accept"},
     )
 
 
 @command.command("reject")
-@click.option("--reason", default="", show_default=False, help="Kept in the journal.")
+@click.option("--reason", default="", show_default=False, help="Reason to record in the journal.")
 @selection_options
 @command_options
 def reject_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None:
-    """Reject the examples IDS, or all that the options describe, as one step."""
+    """Reject the examples IDS, or all that match the options, as one step that can be undone."""
     from engine.curation.decisions import reject
 
     count = reject(invocation.project, _selection(**words), reason)
@@ -182,18 +195,20 @@ def reject_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None
 
 
 @command.command("flag")
-@click.option("--note", default="", show_default=False, help="What you want to remember about them.")
-@click.option("--remove", is_flag=True, help="Take the flags down instead.")
+@click.option("--note", default="", show_default=False, help="Note to store with the flags.")
+@click.option("--remove", is_flag=True, help="Remove flags instead of adding them.")
 @selection_options
 @command_options
 def flag_(invocation: Invocation, note: str, remove: bool, **words: Unpack[Words]) -> None:
-    """Put a flag on the examples IDS, or on all that the options describe, as one step; decisions stay as they are."""
+    """Flag the examples IDS, or all that match the options, as one step that can be undone.
+
+    Decisions do not change."""
     from engine.curation.decisions import flag, unflag
 
     selection = _selection(**words)
     count = unflag(invocation.project, selection) if remove else flag(invocation.project, selection, note)
     invocation.finish(
-        f"{'Took down' if remove else 'Put up'} {count} flag{'' if count == 1 else 's'}.",
+        f"{'Removed' if remove else 'Added'} {count} flag{'' if count == 1 else 's'}.",
         {"decided": count, "verdict": "unflag" if remove else "flag"},
     )
 
@@ -203,19 +218,23 @@ def flag_(invocation: Invocation, note: str, remove: bool, **words: Unpack[Words
 @click.argument("source", required=False, metavar="[FILE|-]")
 @command_options
 def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
-    """Replace the answer of EXAMPLE_ID by FILE's text, or in $EDITOR; the edited answer is accepted."""
+    """Replace the answer of example EXAMPLE_ID with the text of FILE, or edit it in $EDITOR.
+
+    The edited answer is accepted. With - the text is read from standard input."""
     from engine.curation.decisions import edit
     from engine.errors import UsageError
 
     row = invocation.project.examples.get(example_id)
     if source is None and not (sys.stdin.isatty() or os.environ.get("VISUAL") or os.environ.get("EDITOR")):
         raise UsageError(
-            "There is no terminal for an editor.", f"Example {example_id}.", "Give a FILE, or - and a text."
+            "Cannot open an editor.",
+            f"There is no terminal to edit example {example_id} in.",
+            "Pass a FILE, or - for stdin.",
         )
     text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
     if text is None:
-        raise UsageError("Nothing was changed.", "The editor closed without saving.", "The old answer stands.")
-    # Line ends of other systems are no part of what a student is to say.
+        raise UsageError("Nothing was changed.", "The editor was closed without saving.", "The old answer is kept.")
+    # The student must not learn the line ends of other systems.
     results = edit(invocation.project, example_id, text.replace("\r\n", "\n").removesuffix("\n"))
     broken = [result for result in results if not result.passed]
     invocation.finish(
@@ -228,19 +247,19 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
 @command.command("undo")
 @command_options
 def undo(invocation: Invocation) -> None:
-    """Take back the last step of decisions or flags."""
+    """Undo the last step of decisions or flags."""
     step = invocation.project.decisions.undo()
     count = step.decisions if step is not None else 0
-    invocation.finish(f"Took back {counted(count, 'decision')}." if count else "Nothing to undo.", {"undone": count})
+    invocation.finish(f"Undid {counted(count, 'decision')}." if count else "Nothing to undo.", {"undone": count})
 
 
 @command.command("redo")
 @command_options
 def redo(invocation: Invocation) -> None:
-    """Decide again what the last undo took back."""
+    """Redo the step that was undone last."""
     step = invocation.project.decisions.redo()
     count = step.decisions if step is not None else 0
-    invocation.finish(f"Decided {count} again." if count else "Nothing to redo.", {"redone": count})
+    invocation.finish(f"Redid {counted(count, 'decision')}." if count else "Nothing to redo.", {"redone": count})
 
 
 command.add_command(export)
@@ -260,7 +279,9 @@ def _selection(**words: Unpack[Words]) -> Selection:
         contains=words["contains"],
     )
     if selection.empty:
-        raise UsageError("Which examples?", "None is named.", "Give their ids, or an option such as --state.")
+        raise UsageError(
+            "No examples were selected.", "There are no ids or options.", "Pass ids, or an option such as --state."
+        )
     return selection
 
 

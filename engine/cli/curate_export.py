@@ -1,4 +1,4 @@
-"""`distill-tui curate export`: writes the curated answers to a file that other programs, and this one, can read."""
+"""`distill-tui curate export`: writes the curated answers to a file that this and other programs can read."""
 
 from itertools import count
 from pathlib import Path
@@ -14,15 +14,18 @@ _STANDARD_OUTPUT = "-"
 
 
 @click.command("export")
-@click.option("--to", "target", required=True, metavar="FILE|-", help="Write there; - prints the lines.")
-@click.option("--state", type=click.Choice(get_args(ExampleState)), default="accepted", help="Those in this state.")
-@click.option("--split", type=click.Choice(SPLITS), default=None, help="Those whose question is in this split.")
-@click.option("--force", is_flag=True, help="Replace a file that is there.")
+@click.option("--to", "target", required=True, metavar="FILE|-", help="File to write; - is standard output.")
+@click.option(
+    "--state", type=click.Choice(get_args(ExampleState)), default="accepted", help="Only answers in this state."
+)
+@click.option("--split", type=click.Choice(SPLITS), default=None, help="Only answers whose question is in this split.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @command_options
 def export(invocation: Invocation, target: str, state: ExampleState, split: Split | None, *, force: bool) -> None:
-    """Write the answers to the current prompt, without it, as OpenAI chat JSONL; edited ones as they were edited.
+    """Write the answers to the current prompt as OpenAI chat JSONL, without the prompt itself.
 
-    Each line holds the messages and, beside them, the topic, the split, the example's number and the teacher.
+    Each line holds the messages, the topic, the split, the example's id and the teacher. An edited answer is written as
+    edited.
     """
     from engine.curation.chat_file import as_line, chat_rows
     from engine.errors import UsageError
@@ -31,19 +34,19 @@ def export(invocation: Invocation, target: str, state: ExampleState, split: Spli
 
     printed = target == _STANDARD_OUTPUT
     if printed and invocation.json_output:
-        raise UsageError("Two results cannot be printed.", "--to - prints the lines.", "Name a file, or leave --json.")
+        raise UsageError("Cannot combine --to - with --json.", "Both print to standard output.", "Leave one out.")
     path = None if printed else place_to_write(Path(target), force=force)
     leaks: list[int] = []
     rows, written = chat_rows(invocation.project, state, split, leaks.append), count()
     if path is None:
         for row in rows:
-            click.echo(as_line(row, ascii_only=True), nl=False)  # nothing in it that a terminal would obey
+            click.echo(as_line(row, ascii_only=True), nl=False)  # so that it holds no control codes
     else:
-        # Half of a character, which a project of other hands may hold, is JSON too once it is escaped.
+        # A lone surrogate, which a project from elsewhere may hold, is valid JSON once it is escaped.
         lines = (as_line(row).encode(errors="backslashreplace") for row, _ in zip(rows, written, strict=False))
         write_atomically(path, lines)
     if leaks:
-        invocation.say(f"{counted(len(leaks), 'answer')} may repeat the prompt, first example {leaks[0]}.")
+        invocation.say(f"{counted(len(leaks), 'answer')} may repeat the prompt; the first is example {leaks[0]}.")
     if path is not None:
         total = next(written)
         invocation.finish(

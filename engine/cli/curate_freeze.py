@@ -1,4 +1,4 @@
-"""`distill-tui curate freeze`: freezes the accepted answers into a dataset, or says what freezing would do."""
+"""`distill-tui curate freeze`: freezes the accepted answers into a dataset, or shows what freezing would do."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -17,17 +17,20 @@ if TYPE_CHECKING:
 
 @click.command("freeze")
 @click.option(
-    "--allow-leaks", is_flag=True, help="Freeze although answers repeat words of the prompt that you have read."
+    "--allow-leaks", is_flag=True, help="Freeze even though answers repeat passages of the prompt. Read them first."
 )
 @click.option(
     "--with", "others", multiple=True, metavar="NAME-or-PATH",
-    help="Take in the accepted answers of this project too, behind its own prompt: one adapter learns the prompts of "
-    "all. Repeatable.",
+    help="Include the accepted answers of this project too, so that one adapter learns several prompts. "
+    "Repeatable.",
 )  # fmt: skip
-@click.option("--dry-run", is_flag=True, help="Say what would be frozen and what would be refused; freeze nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would be frozen or refused, without freezing it.")
 @command_options
 def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], dry_run: bool) -> None:
-    """Tokenise the accepted answers once, search them for the prompt, and freeze them as the dataset."""
+    """Freeze the accepted answers into the dataset that training uses.
+
+    The answers are tokenised once, and checked for passages of the prompt, which the student must not repeat.
+    """
     from engine.curation.freeze import freeze
     from engine.folders import locate_project
     from engine.model.chat_format import ChatFormat
@@ -49,11 +52,13 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
     train, validation = len(dataset.split("train")), len(dataset.split("validation"))
     lines = [f"Frozen as {dataset.sha256[:12]}: {counted(train, 'row')} to train on, {validation} to validate."]
     if dataset.others:
-        lines.append(f"They teach {1 + len(dataset.others)} prompts: this one, {', '.join(o.name for o in taken)}.")
+        lines.append(
+            f"The dataset covers {1 + len(dataset.others)} prompts: this one, {', '.join(o.name for o in taken)}."
+        )
     if dataset.questions_in_common:
         lines.append(
-            f"{counted(dataset.questions_in_common, 'question')} of them are answered behind several prompts: the "
-            "student, which sees none, will answer like one or the other."
+            f"{counted(dataset.questions_in_common, 'question')} of them are answered under several prompts: the "
+            "student, which sees no prompt, will answer like one or the other."
         )
     invocation.finish(
         "\n".join([*lines, "Next: distill-tui train"]),
@@ -86,7 +91,9 @@ def _preview(invocation: Invocation, others: Sequence["Project"]) -> None:
 
 def _preview_text(found: "FreezePreview") -> str:
     refused = [f"Example {refusal.example_id} ({refusal.kind}): {refusal.words}" for refusal in found.refused]
-    lengths = "" if found.lengths_checked else "\nLengths are checked once the student's tokenizer is here."
+    lengths = (
+        "" if found.lengths_checked else "\nLengths are not checked until the student's tokenizer is on this machine."
+    )
     return (
         f"{counted(found.rows('train'), 'row')} to train on, {found.rows('validation')} to validate. Left out: "
         f"{found.undecided} undecided, {found.rejected} rejected, {found.test} of the test split, "

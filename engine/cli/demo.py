@@ -1,4 +1,4 @@
-"""`distill-tui demo`: every station on the bundled prompt, with the proof at the end."""
+"""`distill-tui demo`: runs every station on the bundled prompt, and shows the results."""
 
 import sys
 from typing import cast
@@ -11,15 +11,18 @@ from engine.cli.main import Face
 
 
 @click.command("demo")
-@click.option("--quick", is_flag=True, help="A smaller one, in minutes: fewer questions, a weaker proof.")
-@click.option("--headless", is_flag=True, help="Print the same as text instead of opening the terminal app.")
-@click.option("--fresh", is_flag=True, help="Delete an earlier demo, whose job is stopped, and start over.")
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option("--quick", is_flag=True, help="Use fewer questions: done in minutes, but with less certain results.")
+@click.option(
+    "--headless", is_flag=True, help="Print progress and results as text instead of opening the terminal app."
+)
+@click.option("--fresh", is_flag=True, help="Stop and delete an earlier demo, and start over.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, detach: bool) -> None:
     """Distil the bundled prompt into the starter model: questions, answers, training, proof, release.
 
-    The work is a job: it goes on when you quit or the line drops. The same words show it again.
+    The demo runs as a job, which keeps running when you quit or lose the connection. Run the same command again to
+    follow it.
     """
     from engine.demo import ensure_demo_job, open_demo
     from engine.evaluation.report import report_json

@@ -1,4 +1,4 @@
-"""`distill-tui doctor`: checks this machine and the project's database, and says what to do about each finding."""
+"""`distill-tui doctor`: checks this machine and the project's database, and says how to fix each problem."""
 
 import dataclasses
 import os
@@ -14,7 +14,7 @@ _MARKS = {"ok": "✓", "warning": "!", "failure": "✗"}
 @click.command("doctor")
 @command_options
 def command(invocation: Invocation) -> None:
-    """Check this machine, and the current project where there is one. Fails when something is broken."""
+    """Check this machine, and the current project if there is one. Fails if something is broken."""
     from engine.doctor import Examined, examine
     from engine.store.health import library
 
@@ -29,9 +29,9 @@ def command(invocation: Invocation) -> None:
     else:
         damage = project.check()
         findings.append(
-            Examined("database", "failure", "; ".join(damage[:3]), "Copy it away, then restore a backup.")
+            Examined("database", "failure", "; ".join(damage[:3]), "Make a copy of the file, then restore a backup.")
             if damage
-            else Examined("database", "ok", f"{project.name} is whole")
+            else Examined("database", "ok", f"{project.name} is intact")
         )
     lines = []
     for finding in findings:
@@ -42,9 +42,9 @@ def command(invocation: Invocation) -> None:
     if not any(finding.level == "failure" for finding in findings):
         invocation.finish("\n".join(lines), rows)
         return
-    broken = DistillError("Something is broken.", "The findings say what.", "Mend it, then run this again.")
+    broken = DistillError("Some checks failed.", "They are marked ✗ above.", "Fix them, then run this command again.")
     rows["error"] = {"title": broken.title, "message": broken.message, "next": broken.next}
     invocation.finish("\n".join(lines), rows)
     if invocation.json_output:
-        click.get_current_context().exit(broken.exit_status)  # its one object is printed
+        click.get_current_context().exit(broken.exit_status)  # its one JSON object is printed already
     raise broken

@@ -1,4 +1,4 @@
-"""`distill-tui estimate`: before anything is spent, whether distilling pays."""
+"""`distill-tui estimate`: whether distilling pays off, before any money is spent."""
 
 import dataclasses
 
@@ -15,35 +15,106 @@ RANGED = tuple(
 
 
 @click.command("estimate")
-@click.option("--prompt", "prompt_source", default=None, metavar="FILE|-", help="Else the project's current prompt.")
-@click.option("--model", default=None, help="The model that answers today, as its provider calls it.")
-@click.option("--provider", default=None, help="Whose prices: openai, anthropic, azure, …; else the first that has it.")
-@click.option("--requests-per-day", type=Number(0.0), default=None)
-@click.option("--question-tokens", type=Number(0.0), default=None)
-@click.option("--answer-tokens", type=Number(0.0), default=None)
-@click.option("--input-usd-per-mtok", type=Number(0.0), default=None, help="Of the model; else as listed.")
-@click.option("--cached-input-usd-per-mtok", type=Number(0.0), default=None, help="Of the model; else as listed.")
-@click.option("--cache-write-usd-per-mtok", type=Number(0.0), default=None, help="Of the model; else as listed.")
-@click.option("--output-usd-per-mtok", type=Number(0.0), default=None, help="Of the model; else as listed.")
-@click.option("--cache-hit-rate", type=Number(0.0, 1.0), default=None, help="Of the provider's prompt cache.")
-@click.option("--cache-min-tokens", type=Number(0.0), default=None, help="Shorter prompts are not cached.")
-@click.option("--one-time-usd", type=Number(0.0), default=None, help="All of it, instead of the next three.")
-@click.option("--generation-usd", type=Number(0.0), default=None, help="Questions and answers.")
-@click.option("--gpu-hours", type=Number(0.0), default=None, help="Of one training.")
-@click.option("--gpu-usd-per-hour", type=Number(0.0), default=None)
-@click.option("--distilled-input-usd-per-mtok", type=Number(0.0), default=None)
-@click.option("--distilled-output-usd-per-mtok", type=Number(0.0), default=None)
-@click.option("--retrainings-per-year", type=Number(0.0), default=None)
-@click.option("--horizon-months", type=Number(1.0), default=None, help="How far savings count; else 12.")
-@click.option("--discount-rate", type=Number(0.0, 1.0), default=None, help="A year: 0.08 is 8 %.")
-@click.option("--prefill-tokens-per-s", type=Number(0.0), default=None, help="How fast the model reads a prompt.")
+@click.option(
+    "--prompt",
+    "prompt_source",
+    default=None,
+    metavar="FILE|-",
+    help="Prompt to distil; defaults to the project's current prompt.",
+)
+@click.option("--model", default=None, help="Model that answers today, by its provider's name for it.")
+@click.option(
+    "--provider",
+    default=None,
+    help="Provider whose prices apply: openai, anthropic, azure, …; defaults to the first that lists the model.",
+)
+@click.option("--requests-per-day", type=Number(0.0), default=None, help="Number of requests per day.")
+@click.option("--question-tokens", type=Number(0.0), default=None, help="Average length of a question, in tokens.")
+@click.option("--answer-tokens", type=Number(0.0), default=None, help="Average length of an answer, in tokens.")
+@click.option(
+    "--input-usd-per-mtok",
+    type=Number(0.0),
+    default=None,
+    help="USD per million input tokens of the model; defaults to the list price.",
+)
+@click.option(
+    "--cached-input-usd-per-mtok",
+    type=Number(0.0),
+    default=None,
+    help="USD per million input tokens read from the prompt cache; defaults to the list price.",
+)
+@click.option(
+    "--cache-write-usd-per-mtok",
+    type=Number(0.0),
+    default=None,
+    help="USD per million input tokens written to the prompt cache; defaults to the list price.",
+)
+@click.option(
+    "--output-usd-per-mtok",
+    type=Number(0.0),
+    default=None,
+    help="USD per million output tokens of the model; defaults to the list price.",
+)
+@click.option(
+    "--cache-hit-rate",
+    type=Number(0.0, 1.0),
+    default=None,
+    help="Share of requests that find the prompt in the provider's cache, from 0 to 1.",
+)
+@click.option(
+    "--cache-min-tokens",
+    type=Number(0.0),
+    default=None,
+    help="Minimum length of a prompt that the provider caches, in tokens.",
+)
+@click.option(
+    "--one-time-usd",
+    type=Number(0.0),
+    default=None,
+    help="Total one-time cost in USD; replaces --generation-usd, --gpu-hours and --gpu-usd-per-hour.",
+)
+@click.option(
+    "--generation-usd", type=Number(0.0), default=None, help="Cost of generating questions and answers, in USD."
+)
+@click.option("--gpu-hours", type=Number(0.0), default=None, help="GPU hours that one training takes.")
+@click.option("--gpu-usd-per-hour", type=Number(0.0), default=None, help="Price of a GPU hour, in USD.")
+@click.option(
+    "--distilled-input-usd-per-mtok",
+    type=Number(0.0),
+    default=None,
+    help="USD per million input tokens of the distilled model.",
+)
+@click.option(
+    "--distilled-output-usd-per-mtok",
+    type=Number(0.0),
+    default=None,
+    help="USD per million output tokens of the distilled model.",
+)
+@click.option(
+    "--retrainings-per-year", type=Number(0.0), default=None, help="How often the student is retrained per year."
+)
+@click.option(
+    "--horizon-months",
+    type=Number(1.0),
+    default=None,
+    help="Number of months over which savings count; defaults to 12.",
+)
+@click.option(
+    "--discount-rate", type=Number(0.0, 1.0), default=None, help="Discount rate per year, such as 0.08 for 8 %."
+)
+@click.option(
+    "--prefill-tokens-per-s",
+    type=Number(0.0),
+    default=None,
+    help="Speed at which the model reads a prompt, in tokens per second.",
+)
 @click.option(
     "--range",
     "ranges",
     type=(click.Choice(RANGED), Number(0.0), Number(0.0)),
     multiple=True,
     metavar="FIGURE LOW HIGH",
-    help="Between what a figure lies, such as `requests-per-day 500 5000`; repeatable.",
+    help="Lowest and highest likely value of a figure, such as `requests-per-day 500 5000`. Repeatable.",
 )
 @command_options
 def command(
@@ -55,11 +126,12 @@ def command(
     ranges: tuple[tuple[str, float, float], ...],
     **numbers: float | None,
 ) -> None:
-    """Tokens and money per request with the prompt, with the provider's cache, and distilled; and the verdict.
+    """Estimate whether distilling pays off: tokens and cost per request with and without the prompt.
 
-    For the project's own prompt, a figure that is not given is the one that the project remembers, has measured, or
-    finds in the list of prices; what is left is assumed. `inputs` in the JSON says which, and how far it may be off.
-    For a FILE nothing is remembered: --model and --requests-per-day have to be given.
+    The estimate compares the prompt, the prompt with the provider's cache, and the distilled model. For the project's
+    own prompt, a figure that is not given is taken from what the project remembers or has measured, or from the price
+    list; the rest is assumed. `inputs` in the JSON output gives the source of each figure, and its uncertainty. With
+    --prompt nothing is remembered, so --model and --requests-per-day are required.
     """
     from engine.economics.document import estimate_json, estimate_text
     from engine.economics.figures import ONE_TIME_PARTS, reckon
@@ -78,7 +150,7 @@ def command(
         prompt = invocation.project.prompts.require()
         inputs, measured = invocation.project.settings.cost_inputs(), measure(invocation.project)
     if (model is not None and model != inputs.model) or (provider is not None and provider != inputs.provider):
-        # the remembered provider and prices are another model's
+        # the remembered provider and prices belong to another model
         inputs = dataclasses.replace(
             inputs,
             provider="",
@@ -88,7 +160,7 @@ def command(
             output_usd_per_mtok=None,
         )
     if any(part in said for part in ONE_TIME_PARTS):
-        inputs = dataclasses.replace(inputs, one_time_usd=None)  # the remembered one would be all of it
+        inputs = dataclasses.replace(inputs, one_time_usd=None)  # the remembered total would override the parts
     inputs = dataclasses.replace(
         inputs,
         model=model or inputs.model,

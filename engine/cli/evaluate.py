@@ -10,40 +10,61 @@ from engine.records.question import SPLITS, Split
 
 
 @click.command("evaluate")
-@click.option("--run", "run_id", type=int, default=None, help="A run's number; else the last one.")
-@click.option("--split", type=click.Choice(SPLITS), default="test", help="Whose questions.")
+@click.option("--run", "run_id", type=int, default=None, help="Number of the run; defaults to the last trained one.")
+@click.option("--split", type=click.Choice(SPLITS), default="test", help="Split whose questions are asked.")
 @click.option(
-    "--samples", type=click.IntRange(1, 64), default=None, help="Answers per question and arm; else 3, or 1 at T = 0."
+    "--samples",
+    type=click.IntRange(1, 64),
+    default=None,
+    help="Answers per question and arm; defaults to 3, or 1 at temperature 0.",
 )
-@click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
-@click.option("--max-answer-tokens", type=click.IntRange(1), default=256, help="Longer ones are cut.")
+@click.option(
+    "--temperature",
+    type=Number(0.0, 2.0),
+    default=None,
+    help="Sampling temperature; defaults to the project's serving temperature.",
+)
+@click.option(
+    "--max-answer-tokens",
+    type=click.IntRange(1),
+    default=256,
+    help="Maximum length of an answer, in tokens; longer answers are cut off.",
+)
 @click.option(
     "--limit",
     type=click.IntRange(1),
     default=None,
-    help="Ask at most this many, evenly from all topics; a wider limit adds to them.",
+    help="Maximum number of questions, spread evenly over the topics; a higher limit later adds to them.",
 )
-@click.option("--seed", type=int, default=0, help="Decides every draw.")
-@click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
+@click.option("--seed", type=int, default=0, help="Random seed.")
+@click.option(
+    "--batch-rows", type=click.IntRange(1, 1024), default=128, help="Answers that a local model decodes together."
+)
 @click.option(
     "--arm",
     "arms",
     multiple=True,
     metavar="ARM",
-    help="Measure one more: run:3, checkpoint:3:120 or prompt_back. Repeatable.",
+    help="Additional arm to measure: run:3, checkpoint:3:120 or prompt_back. Repeatable.",
 )
 @click.option(
     "--regressions/--no-regressions",
     default=True,
-    help="Also ask what must not have changed: general questions, for the prompt, and against its rules.",
+    help="Also test for side effects: general questions, requests for the prompt, and orders to break its rules.",
 )
 @judge_options
-@click.option("--preference", is_flag=True, help="Let the judge also compare the student with the reference.")
 @click.option(
-    "--max-cost", "max_cost_usd", type=Number(0.0), default=None, help="Stop before teacher and judge cost so many USD."
+    "--preference", is_flag=True, help="Also have the judge compare the student's answers with the reference's."
 )
-@click.option("--no-judge", is_flag=True, help="Leave rubrics out this time.")
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option(
+    "--max-cost",
+    "max_cost_usd",
+    type=Number(0.0),
+    default=None,
+    help="Stop before teacher and judge cost more than this many USD.",
+)
+@click.option("--no-judge", is_flag=True, help="Do not measure rubric rules this time.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def command(
     invocation: Invocation,
@@ -67,18 +88,22 @@ def command(
 ) -> None:
     """Measure every rule, with and without the prompt, before and after training.
 
-    Regressions cost one short answer each: 54 general questions, beside the base's own answers (KL, and checks of our
-    own); a dozen requests for the prompt, which the student must not recite; up to 20 held-out questions that end with
-    an order against the rules. They are told in the report and do not decide the verdict. Whether the student bears
-    the prompt being put back: --arm prompt_back.
+    Regressions take one short answer each: 54 general questions, compared with the base's own answers (KL, and built-in
+    checks); a dozen requests for the prompt, which the student must not recite; and up to 20 held-out questions that
+    end with an order to break the rules. The report shows them, but they do not affect the verdict. To test the student
+    with the prompt put back, add --arm prompt_back.
 
-    A judge decides on the rules that are rubrics: one request for each answer and rubric, at temperature 0. Its key is
-    found as a teacher's is (`distill-tui keys`). A reply that cannot be read counts neither way and is told. Take a
-    judge of another family than the teacher: models prefer what is like their own answers. With --preference it also
-    says which is better, the student's answer or the reference's: two requests a question, one for each order, and a
-    tie where the orders disagree; the win rate is told as it is and at equal lengths, with how far the judge agrees
-    with your own votes of `distill-tui chat`. What was answered before --max-cost was reached is kept: evaluate again,
-    with more to spend, and nothing is asked twice.
+    A judge decides on rubric rules, with one request per answer and rubric at temperature 0. Its API key is looked up
+    like a teacher's (see `distill-tui keys`). A reply that cannot be read counts neither as a pass nor as a failure,
+    and is reported. Choose a judge from another model family than the teacher, because models prefer answers that
+    resemble their own.
+
+    With --preference, the judge also says which answer is better, the student's or the reference's: two requests per
+    question, one for each order, and a tie if they disagree. The win rate is reported both as measured and at equal
+    lengths, along with how often the judge agrees with your own votes in the chat.
+
+    When --max-cost is reached, the answers so far are kept. Evaluate again with a higher limit, and nothing is asked
+    twice.
     """
     from engine.errors import NotFoundError, UsageError
     from engine.evaluation.extra_arms import find_arms
@@ -94,7 +119,7 @@ def command(
     judge = chosen_judge(invocation, settings, judge_model, judge_url)
     if preference and (judge is None or no_judge):
         raise UsageError(
-            "Nobody can prefer an answer.", "No judge is set.", "Name one: --judge-model MODEL --judge-url URL"
+            "--preference needs a judge.", "No judge is set.", "Set one: --judge-model MODEL --judge-url URL"
         )
     temperature = settings.serving_temperature if temperature is None else temperature
     options = EvaluateOptions(
@@ -113,7 +138,7 @@ def command(
         preference=preference,
         max_cost_usd=max_cost_usd,
     )
-    find_arms(project, arms, run)  # what is not there is refused before a job starts
+    find_arms(project, arms, run)  # a missing arm is refused before a job starts
     require_prices(options)
     if start_and_follow(invocation, options, detach=detach) is not None:
         invocation.finish(brief_text(project), report_json(project))

@@ -1,4 +1,4 @@
-"""Follows a job in a terminal or a log: progress on standard error, the job's end as the command's end.
+"""Follows a job in a terminal or a log: prints progress to standard error, and ends when the job ends.
 
 Ctrl-C and SIGTERM stop following, never the job. Knows the events of the protocol and nothing of what a stage does.
 """
@@ -40,11 +40,11 @@ _TERMINATED_STATUS = 128 + signal.SIGTERM
 
 
 class _TerminatedError(KeyboardInterrupt):
-    """The process was asked to end by SIGTERM."""
+    """The process received SIGTERM."""
 
 
 def start_and_follow(invocation: Invocation, options: JobOptions, *, detach: bool) -> Job | None:
-    """Start a job. With `detach`, print its id and return None; else follow it and return it when it is done.
+    """Start a job. With `detach`, print its id and return None; otherwise follow it and return it when it is done.
 
     Raises JobError when the job failed or was stopped.
     """
@@ -56,7 +56,7 @@ def start_and_follow(invocation: Invocation, options: JobOptions, *, detach: boo
 
 
 def announce(invocation: Invocation, job: Job) -> None:
-    """Print the id of a job that nobody follows."""
+    """Print the id of a job that is not followed."""
     invocation.finish(
         f"Job {job.id} ({job.kind}) is running. Follow it: distill-tui jobs follow {job.id}",
         {"job": job_json(invocation.project, job)},
@@ -64,7 +64,7 @@ def announce(invocation: Invocation, job: Job) -> None:
 
 
 def watch_server(invocation: Invocation, job: Job) -> None:
-    """As `follow_job`, of a job that answers: one that was asked to stop has ended well."""
+    """Like `follow_job`, for a server job: being stopped counts as a normal end."""
     ended = _followed(invocation, job)
     if ended.state not in ("done", "stopped"):
         invocation.say(clean_text(f"Job {ended.id} ({ended.kind}) is {ended.state}. {ended.note}".strip()))
@@ -78,7 +78,9 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
     """
     ended = _followed(invocation, job)
     if ended.state != "done":
-        told = ended.state == "failed" and "distill-tui " in ended.note  # what failed may know better than to go on
+        told = (
+            ended.state == "failed" and "distill-tui " in ended.note
+        )  # the failure may suggest something better than resuming
         next_step = "" if told else f"distill-tui jobs resume {ended.id}"
         raise JobError(f"Job {ended.id} ({ended.kind}) is {ended.state}.", ended.note, next_step)
     return ended
@@ -95,8 +97,8 @@ def _followed(invocation: Invocation, job: Job) -> Job:
     except KeyboardInterrupt as interrupt:
         lines.end()
         invocation.say(
-            f"Stopped following. Job {job.id} ({job.kind}) goes on: "
-            f"distill-tui jobs follow {job.id}, or distill-tui jobs stop {job.id}"
+            f"Stopped following. Job {job.id} ({job.kind}) keeps running. "
+            f"Follow it: distill-tui jobs follow {job.id}. Stop it: distill-tui jobs stop {job.id}"
         )
         if isinstance(interrupt, _TerminatedError):
             raise click.exceptions.Exit(_TERMINATED_STATUS) from None
@@ -107,7 +109,7 @@ def _followed(invocation: Invocation, job: Job) -> Job:
 
 @contextmanager
 def _sigterm_raised() -> Iterator[None]:
-    """Inside, SIGTERM is an exception as Ctrl-C is; on another thread than the main one it stays what it was."""
+    """Raise an exception on SIGTERM, as Ctrl-C does; outside the main thread nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -123,7 +125,7 @@ def _sigterm_raised() -> Iterator[None]:
 
 
 class ProgressLines:
-    """Turns events into lines: one line redrawn in place on a terminal, a line now and then elsewhere."""
+    """Turns events into lines: one line redrawn in place on a terminal, an occasional line elsewhere."""
 
     def __init__(self, invocation: Invocation) -> None:
         self._invocation = invocation
@@ -133,7 +135,7 @@ class ProgressLines:
         self._measured = ""
 
     def show(self, event: Event) -> None:
-        """Print what this event tells, if anything."""
+        """Print what this event reports, if anything."""
         match event:
             case Progress(done, total, note, seconds_left):
                 left = f"  {duration(seconds_left)} left" if seconds_left is not None else ""

@@ -11,42 +11,67 @@ from engine.wording import counted
 
 
 @click.command("generate")
-@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
-@click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--samples", type=click.IntRange(1, 64), default=1, help="Answers per question.")
-@click.option("--temperature", type=Number(0.0, 2.0), default=None, help="Else the serving temperature.")
+@click.option(
+    "--base-url", default=None, help="URL of an OpenAI-compatible endpoint; defaults to the project's teacher."
+)
+@click.option("--model", default=None, help="Model name of the teacher; defaults to the project's teacher.")
+@click.option("--samples", type=click.IntRange(1, 64), default=1, help="Number of answers per question.")
+@click.option(
+    "--temperature",
+    type=Number(0.0, 2.0),
+    default=None,
+    help="Sampling temperature; defaults to the project's serving temperature.",
+)
 @click.option(
     "--split",
     "splits",
     type=click.Choice(SPLITS),
     multiple=True,
     default=("train", "validation"),
-    help="Whose questions. Repeatable.",
+    help="Split whose questions are asked. Repeatable.",
 )
 @click.option(
-    "--max-answer-tokens", type=click.IntRange(1), default=512, help="Longer ones are cut, and never trained on."
+    "--max-answer-tokens",
+    type=click.IntRange(1),
+    default=512,
+    help="Maximum length of an answer, in tokens; longer answers are cut off and never used for training.",
 )
 @click.option(
     "--limit",
     type=click.IntRange(1),
     default=None,
-    help="Ask at most this many questions, evenly from all topics; a wider limit adds to them.",
+    help="Maximum number of questions, spread evenly over the topics; a higher limit later adds to them.",
 )
-@click.option("--concurrency", type=click.IntRange(1, 1024), default=16, help="Requests in flight at an endpoint.")
-@click.option("--batch-rows", type=click.IntRange(1, 1024), default=128, help="Rows decoded together locally.")
-@click.option("--max-cost", "max_cost_usd", type=Number(0.0), default=None, help="Stop before this many USD.")
-@click.option("--until-accepted", is_flag=True, help="Ask a question again only while no answer passed every rule.")
+@click.option(
+    "--concurrency",
+    type=click.IntRange(1, 1024),
+    default=16,
+    help="Maximum number of simultaneous requests to an endpoint.",
+)
+@click.option(
+    "--batch-rows", type=click.IntRange(1, 1024), default=128, help="Answers that a local teacher decodes together."
+)
+@click.option(
+    "--max-cost",
+    "max_cost_usd",
+    type=Number(0.0),
+    default=None,
+    help="Stop before the job costs more than this many USD.",
+)
+@click.option(
+    "--until-accepted", is_flag=True, help="Stop asking a question once one of its answers passes every rule."
+)
 @click.option(
     "--question",
     "question_ids",
     type=int,
     multiple=True,
     metavar="ID",
-    help="Ask this question again, for --samples more answers; no other is asked. Repeatable.",
+    help="Ask only this question, for --samples more answers. Repeatable.",
 )
-@click.option("--key-env", default=None, metavar="NAME", help="The variable that holds this endpoint's key.")
-@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option("--key-env", default=None, metavar="NAME", help="Environment variable that holds the endpoint's API key.")
+@click.option("--seed", type=int, default=0, help="Random seed of a local teacher.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def command(
     invocation: Invocation,
@@ -66,7 +91,9 @@ def command(
     seed: int,
     detach: bool,
 ) -> None:
-    """Let the teacher answer the questions, with the prompt; stored answers are never asked again."""
+    """Have the teacher answer the questions, with the prompt.
+
+    Answers that are stored already are not asked for again."""
     from engine.curation.meaning import counts_of_now
     from engine.teachers.job import questions_of
 
@@ -90,7 +117,7 @@ def command(
         asks=_asks(invocation, teacher, question_ids, samples),
     )
     invocation.project.prompts.require()
-    questions_of(invocation.project, options)  # what is missing is told before there is a job
+    questions_of(invocation.project, options)  # missing questions are reported before a job starts
     job = start_and_follow(invocation, options, detach=detach)
     if job is None:
         return
@@ -115,7 +142,7 @@ def command(
 
 
 def chosen_teacher(invocation: Invocation, base_url: str | None, model: str | None) -> TeacherSpec:
-    """The teacher that the two options name; without them the project's."""
+    """Return the teacher that the two options name; without them, the project's."""
     settings = invocation.project.settings.read()
     if base_url is None and model is None:
         return settings.teacher

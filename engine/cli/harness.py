@@ -1,4 +1,4 @@
-"""`distill-tui harness`: what a release can do beside its prompt, on public tasks, beside its base."""
+"""`distill-tui harness`: measures a release and its base on public tasks that have nothing to do with the prompt."""
 
 import click
 
@@ -7,19 +7,35 @@ from engine.cli.invocation import Invocation, command_options
 
 
 @click.command("harness")
-@click.option("--release", "number", type=int, default=None, help="A release's number; else the last one.")
+@click.option("--release", "number", type=int, default=None, help="Number of the release; defaults to the last one.")
 @click.option(
-    "--tasks", required=True, multiple=True, metavar="NAMES", help="lm-eval's names, by comma: ifeval,mmlu_anatomy."
+    "--tasks",
+    required=True,
+    multiple=True,
+    metavar="NAMES",
+    help="lm-eval task names, comma-separated: ifeval,mmlu_anatomy.",
 )
-@click.option("--limit", type=click.IntRange(1), default=None, help="At most this many questions per task.")
-@click.option("--few-shot", type=click.IntRange(0, 100), default=None, help="Examples before a question.")
-@click.option("--batch-rows", type=click.IntRange(1, 4096), default=8, help="Rows per forward pass.")
-@click.option("--chat-template/--no-chat-template", default=True, help="Ask as a chat.")
-@click.option("--include-path", default="", show_default=False, metavar="DIR", help="A folder with tasks of your own.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Maximum number of questions per task.")
 @click.option(
-    "--lm-eval", "program", default="", show_default=False, metavar="PATH", help="The lm_eval of another environment."
+    "--few-shot",
+    type=click.IntRange(0, 100),
+    default=None,
+    help="Number of examples before each question; defaults to what the task defines.",
 )
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option("--batch-rows", type=click.IntRange(1, 4096), default=8, help="Number of rows per forward pass.")
+@click.option(
+    "--chat-template/--no-chat-template", default=True, help="Format questions with the model's chat template."
+)
+@click.option("--include-path", default="", show_default=False, metavar="DIR", help="Folder with your own tasks.")
+@click.option(
+    "--lm-eval",
+    "program",
+    default="",
+    show_default=False,
+    metavar="PATH",
+    help="Path of the lm_eval program of another environment.",
+)
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def command(
     invocation: Invocation,
@@ -33,10 +49,11 @@ def command(
     program: str,
     detach: bool,
 ) -> None:
-    """Ask the base, then the release, tasks of lm-evaluation-harness (MIT), which runs in a process of its own.
+    """Run tasks of lm-evaluation-harness on a release and its base, to see what else training has changed.
 
-    It is an extra: pip install 'distill-tui[harness]'. Its tasks bring their data from the Hugging Face hub; tasks of
-    your own (--include-path) may name local files. The report shows what was measured.
+    The harness (MIT licence) runs in a separate process and is an optional extra: pip install 'distill-tui[harness]'.
+    Its tasks load their data from the Hugging Face hub; your own tasks (--include-path) may use local files. The report
+    shows the results.
     """
     from engine.evaluation.harness_json import harness_json
     from engine.harness.program import check_tasks, find_release, name_program
@@ -47,7 +64,7 @@ def command(
 
     project = invocation.project
     release = find_release(project, number)
-    name_program(program, include_path)  # what is not there is refused before a job starts
+    name_program(program, include_path)  # a missing program or folder is refused before a job starts
     options = HarnessOptions(
         release_id=release.id,
         tasks=check_tasks(tasks),

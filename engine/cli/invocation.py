@@ -1,7 +1,7 @@
-"""What every command shares: the three options, the project it works on, and how it speaks.
+"""What every command shares: the three options, the project it works on, and how it prints.
 
-A result goes to standard output, as text or as one JSON object; everything said on the way goes to standard
-error. Foreign text is cleaned here, at the border. Knows nothing of any single command.
+A result goes to standard output, as text or as one JSON object; progress goes to standard error. Foreign text is
+cleaned here, before it is printed. Knows nothing of any single command.
 """
 
 import functools
@@ -24,18 +24,22 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 project_option = click.option(
-    "--project", "-p", "project_name", metavar="NAME-or-PATH", help="The project; else the last used one."
+    "--project",
+    "-p",
+    "project_name",
+    metavar="NAME-or-PATH",
+    help="Name or path of the project; defaults to the last one used.",
 )
 home_option = click.option(
     "--home",
     type=click.Path(path_type=Path, file_okay=False),
     metavar="DIR",
-    help="Where everything lives; else $DISTILL_TUI_HOME, else the XDG folders.",
+    help="Folder for all data, caches and settings; defaults to $DISTILL_TUI_HOME, else the XDG folders.",
 )
 
 
 def tell(text: str = "", *, nl: bool = True) -> None:
-    """Say something on standard error. Where nobody listens any more, the work goes on."""
+    """Print to standard error. If nobody reads it any more, the work continues."""
     with suppress(BrokenPipeError):
         click.echo(text, err=True, nl=nl)
 
@@ -51,7 +55,7 @@ class Invocation:
 
     @property
     def project(self) -> "Project":
-        """The named project, else the last used one. Raises UsageError when there is none."""
+        """The named project, else the last one used. Raises UsageError when there is none."""
         if self._project is None:
             from engine.projects import find_project
 
@@ -59,7 +63,7 @@ class Invocation:
         return self._project
 
     def adopt(self, project: "Project") -> None:
-        """Work on this project from here on, and close it at the end."""
+        """Use this project from now on, and close it at the end."""
         self._project = project
 
     def close(self) -> None:
@@ -70,7 +74,7 @@ class Invocation:
     def finish(self, text: str, data: Mapping[str, object]) -> None:
         """Print the command's result: `data` as one JSON object with `--json`, else `text`."""
         if self.json_output:
-            # In ASCII: what a terminal would obey, and what no encoding can hold, is escaped like everything else.
+            # In ASCII, so that control codes and characters that cannot be encoded are escaped.
             click.echo(json.dumps(data))
         elif text:
             click.echo(clean_text(text))
@@ -80,7 +84,7 @@ class Invocation:
         tell(clean_text(text))
 
     def say_progress(self, done: int, total: int, what: str) -> None:
-        """Tell how far a download or a conversion is: redrawn in place on a terminal, once elsewhere."""
+        """Show how far a download or a conversion is: redrawn in place on a terminal, printed once elsewhere."""
         share = f" {100 * done // total} %" if total else ""
         if self.live:
             tell(f"\r\x1b[K{clean_line(what)}{share}", nl=done >= total)
@@ -89,12 +93,12 @@ class Invocation:
 
     @property
     def live(self) -> bool:
-        """Standard error is a terminal: progress may be redrawn in place."""
+        """Whether standard error is a terminal, so that progress may be redrawn in place."""
         return sys.stderr.isatty()
 
 
 class CommandGroup(click.Group):
-    """A group that lists its commands with the first sentence of each, whole; click's own cuts it off."""
+    """A group that lists its commands with the whole first sentence of each; click would cut it off."""
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands."""
@@ -103,27 +107,27 @@ class CommandGroup(click.Group):
 
 
 class Number(click.FloatRange):
-    """A number within a range. Unlike click's own, neither `nan` nor `inf` is one."""
+    """A number within a range. Unlike click's own type, it rejects `nan` and `inf`."""
 
     name = "number"
 
     def convert(self, value: float, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Raise click.BadParameter for what is no finite number of the range."""
+        """Raise click.BadParameter unless `value` is a finite number within the range."""
         number = super().convert(value, param, ctx)
         if not math.isfinite(number):
-            self.fail(f"{value!r} is no finite number.", param, ctx)
+            self.fail(f"{value!r} is not a finite number.", param, ctx)
         return number
 
 
 def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Callable[P, None]:
-    """Give a command `--json`, `--project` and `--home`, and hand it the `Invocation` they make."""
+    """Give a command `--json`, `--project` and `--home`, and pass it the resulting `Invocation`."""
 
-    @click.option("--json", "json_output", is_flag=True, help="Print one JSON object on standard output.")
+    @click.option("--json", "json_output", is_flag=True, help="Print the result as one JSON object on standard output.")
     @project_option
     @home_option
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        before = click.get_current_context().find_root().params  # both may also stand before the command
+        before = click.get_current_context().find_root().params  # both may also be given before the command
         home = kwargs.pop("home") or before.get("home")
         project_name = kwargs.pop("project_name") or before.get("project_name")
         invocation = Invocation(
@@ -140,5 +144,5 @@ def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Cal
 
 
 def read_text_argument(source: str) -> str:
-    """The text of a file, or of standard input for `-`. Raises `NotFoundError`, `UsageError`."""
+    """Return the text of a file, or of standard input for `-`. Raises `NotFoundError`, `UsageError`."""
     return decode_text(sys.stdin.buffer.read(), source) if source == "-" else read_text(source)

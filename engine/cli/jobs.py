@@ -1,4 +1,4 @@
-"""`distill-tui jobs`: lists, follows, pauses, resumes, stops and keeps the jobs of a project, and tells their logs."""
+"""`distill-tui jobs`: lists and controls the jobs of a project, and shows their logs."""
 
 import click
 
@@ -12,14 +12,14 @@ from engine.wording import duration
 
 @click.group("jobs", cls=CommandGroup)
 def command() -> None:
-    """List, follow, pause, resume and stop jobs; read what one printed; keep what one trained."""
+    """List, follow, pause, resume and stop jobs, show their logs, or end a training early."""
 
 
 @command.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also jobs that have ended.")
+@click.option("--all", "everything", is_flag=True, help="Also list jobs that finished or were stopped.")
 @command_options
 def list_(invocation: Invocation, everything: bool) -> None:
-    """List the jobs that live, and those that were killed."""
+    """List the jobs that are running, waiting or paused, and those that failed or were killed."""
     from engine.jobs.liveness import reap
 
     project = invocation.project
@@ -33,13 +33,13 @@ def list_(invocation: Invocation, everything: bool) -> None:
             f"{duration(worked[job.id]) if worked[job.id] else '–':>11}  {job.note}".rstrip()
             for job in jobs
         )
-        or ("No jobs." if everything else "No job lives or was killed. --all lists those that have ended."),
+        or ("No jobs." if everything else "No unfinished jobs. --all lists the others."),
         {"jobs": [job_json(invocation.project, job) for job in jobs]},
     )
 
 
 def _progress(job: Job) -> str:
-    """How far it is; nothing of a job that counts nothing."""
+    """How far the job is; empty if it counts nothing."""
     return f"{job.done:>6} of {job.total}" if job.total else ""
 
 
@@ -47,42 +47,42 @@ def _progress(job: Job) -> str:
 @click.argument("job_id", type=int)
 @command_options
 def follow(invocation: Invocation, job_id: int) -> None:
-    """Show what job JOB_ID does until it ends. Ctrl-C stops following, not the job."""
+    """Show the progress of job JOB_ID until it ends. Ctrl-C stops following, not the job."""
     job = follow_job(invocation, invocation.project.jobs.get(job_id))
-    invocation.finish(f"Job {job.id} ({job.kind}) is done.", {"job": job_json(invocation.project, job)})
+    invocation.finish(f"Job {job.id} ({job.kind}) is finished.", {"job": job_json(invocation.project, job)})
 
 
 @command.command("log")
 @click.argument("job_id", type=int)
-@click.option("--lines", type=click.IntRange(1), default=50, show_default=True, help="How many of its last lines.")
+@click.option("--lines", type=click.IntRange(1), default=50, show_default=True, help="Number of lines to print.")
 @command_options
 def log(invocation: Invocation, job_id: int, lines: int) -> None:
-    """Print the end of what job JOB_ID printed: what libraries said, and the trace of what failed."""
+    """Print the last lines of the log of job JOB_ID: library output, and tracebacks of failures."""
     from engine.clean import clean_text
     from engine.jobs.printed import end_of_log
 
     job = invocation.project.jobs.get(job_id)
     printed = clean_text("\n".join(end_of_log(invocation.project.folder / job.folder).splitlines()[-lines:]))
-    invocation.finish(printed or "It has printed nothing.", {"job": job_json(invocation.project, job), "log": printed})
+    invocation.finish(printed or "The log is empty.", {"job": job_json(invocation.project, job), "log": printed})
 
 
 @command.command("pause")
 @click.argument("job_id", type=int)
 @command_options
 def pause(invocation: Invocation, job_id: int) -> None:
-    """Let job JOB_ID wait at its next safe point."""
+    """Pause job JOB_ID at its next safe point. Its model stays in memory."""
     from engine.jobs import control
 
     job = control.pause(invocation.project, invocation.project.jobs.get(job_id))
-    invocation.finish(f"Job {job.id} pauses at its next safe point.", {"job": job_json(invocation.project, job)})
+    invocation.finish(f"Job {job.id} will pause at its next safe point.", {"job": job_json(invocation.project, job)})
 
 
 @command.command("resume")
 @click.argument("job_id", type=int)
-@click.option("--key-env", default=None, metavar="NAME", help="The variable that holds the key, as generate takes it.")
+@click.option("--key-env", default=None, metavar="NAME", help="Environment variable that holds the endpoint's API key.")
 @command_options
 def resume(invocation: Invocation, job_id: int, key_env: str | None) -> None:
-    """Let job JOB_ID go on: paused, stopped, failed or killed, from what it has stored."""
+    """Resume job JOB_ID from what it has stored, after it was paused, stopped or killed, or failed."""
     from engine.jobs import control
 
     job = invocation.project.jobs.get(job_id)
@@ -95,36 +95,39 @@ def resume(invocation: Invocation, job_id: int, key_env: str | None) -> None:
 @click.argument("job_id", type=int)
 @command_options
 def keep(invocation: Invocation, job_id: int) -> None:
-    """End the training of job JOB_ID now, as done, with its best checkpoint."""
+    """End the training of job JOB_ID early, and keep its best checkpoint as the result."""
     from engine.jobs import control
 
     job = control.keep(invocation.project, invocation.project.jobs.get(job_id))
     invocation.finish(
-        f"Job {job.id} measures its run once more and keeps the best.", {"job": job_json(invocation.project, job)}
+        f"Job {job.id} will measure its run once more and keep the best checkpoint.",
+        {"job": job_json(invocation.project, job)},
     )
 
 
 @command.command("stop")
 @click.argument("job_id", type=int)
 @click.option(
-    "--kill", is_flag=True, help="Wait 30 s for it, then end the process; what was in flight may be paid twice."
+    "--kill",
+    is_flag=True,
+    help="Kill the process if it has not stopped within 30 s; requests in flight may be paid for twice.",
 )
 @command_options
 def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
-    """End job JOB_ID at its next safe point; what it made is kept."""
+    """Stop job JOB_ID at its next safe point. Its results so far are kept, and it can be resumed."""
     from engine.jobs import control
 
     if kill:
-        invocation.say("It may reach its next safe point within 30 s; else its process is ended.")
+        invocation.say("Waiting up to 30 s for its next safe point before the process is killed.")
     job = control.stop(invocation.project, invocation.project.jobs.get(job_id), force=kill)
     ended = f"Job {job.id} is {job.state}. {job.note}".rstrip()
     invocation.finish(
-        ended if kill else f"Job {job.id} ends at its next safe point.", {"job": job_json(invocation.project, job)}
+        ended if kill else f"Job {job.id} will stop at its next safe point.", {"job": job_json(invocation.project, job)}
     )
 
 
 def _bind(job: Job, variable: str) -> None:
-    """Named anew by whoever resumes: a project may come from a stranger, and no variable is read because it says so."""
+    """Bind the key variable that the user names again: a project may come from a stranger, and must not choose it."""
     from engine.records.options import GenerateOptions
     from engine.store.jobs import options_of_job
     from engine.teachers.keys import bind_variable
@@ -132,5 +135,7 @@ def _bind(job: Job, variable: str) -> None:
     options = options_of_job(job)
     teacher = options.teacher if isinstance(options, GenerateOptions) else None
     if teacher is None or teacher.kind != "endpoint":
-        raise UsageError(f"Job {job.id} takes no --key-env.", "Only answers of an endpoint do.", "Leave it out.")
+        raise UsageError(
+            f"Job {job.id} does not take --key-env.", "It does not generate from an endpoint.", "Leave it out."
+        )
     bind_variable(teacher.base_url, variable)

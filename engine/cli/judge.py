@@ -1,4 +1,4 @@
-"""Who judges by rubrics: the two options that name the judge, where it is kept, and how examples are put to it."""
+"""The judge of rubric rules: the two options that name it, how it is stored, and how it is asked about examples."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,9 +17,14 @@ F = TypeVar("F", bound=Callable[..., object])
 
 def judge_options(function: F) -> F:
     """Give a command `--judge-model` and `--judge-url`."""
-    url = click.option("--judge-url", default=None, metavar="URL", help="Its OpenAI-compatible endpoint; kept too.")
+    url = click.option(
+        "--judge-url",
+        default=None,
+        metavar="URL",
+        help="URL of the judge's OpenAI-compatible endpoint; stored in the project.",
+    )
     model = click.option(
-        "--judge-model", default=None, metavar="MODEL", help="Who decides on rubrics; kept for the next time."
+        "--judge-model", default=None, metavar="MODEL", help="Model that judges rubric rules; stored in the project."
     )
     return model(url(function))
 
@@ -27,9 +32,10 @@ def judge_options(function: F) -> F:
 def chosen_judge(
     invocation: Invocation, settings: ProjectSettings, model: str | None, base_url: str | None
 ) -> TeacherSpec | None:
-    """The project's judge, or the one that is named now, which is kept; says where it is the teacher's like.
+    """Return the project's judge, or the one named by the options, which is then stored.
 
-    Raises UsageError for an address without a model or an unsafe one.
+    Warns about rubrics without a judge, and about a judge from the teacher's model family. Raises UsageError if the
+    model or the address is missing, or the address is unsafe.
     """
     from engine.errors import UsageError
     from engine.rules.judge import are_kin
@@ -41,42 +47,42 @@ def chosen_judge(
         name = model or (judge.model if judge is not None else "")
         if not address or not name:
             raise UsageError(
-                "The judge is not whole.",
-                "It is a model at an address.",
-                "Name both: --judge-model MODEL --judge-url https://host/v1",
+                "The judge is incomplete.",
+                "It needs a model and an address.",
+                "Pass both: --judge-model MODEL --judge-url https://host/v1",
             )
         judge = TeacherSpec("endpoint", name, check_address(address))
         invocation.project.settings.write(replace(settings, judge=judge))
     rubrics = [rule.id for rule in invocation.project.rules.all() if rule.needs_judge]
     if rubrics and judge is None:
         numbers = ", ".join(map(str, rubrics))
-        invocation.say(f"Not measured, for want of a judge: rule {numbers}. Name one: --judge-model, --judge-url.")
+        invocation.say(f"Without a judge, rule {numbers} cannot be measured. Set one: --judge-model, --judge-url.")
     if rubrics and judge is not None and are_kin(judge.model, settings.teacher.model):
         invocation.say(
-            f"The judge {judge.model} is of the teacher's family ({settings.teacher.model}): it may prefer its like."
+            f"The judge {judge.model} is from the teacher's model family ({settings.teacher.model}), and may favour it."
         )
     return judge
 
 
 def ask_about_examples(invocation: Invocation, model: str | None, base_url: str | None) -> "JudgedExamples":
-    """Let the judge, the project's or the one named now, decide on examples; says what gave no verdict.
+    """Have the judge, the project's or the one named by the options, decide on examples; warn about missing verdicts.
 
-    Raises UsageError without a judge, and as `judge_examples`.
+    Raises UsageError without a judge, and whatever `judge_examples` raises.
     """
     from engine.curation.judging import judge_examples
     from engine.errors import UsageError
 
     judge = chosen_judge(invocation, invocation.project.settings.read(), model, base_url)
     if judge is None:
-        raise UsageError("No judge is set.", "", "Name one: --judge-model MODEL --judge-url URL")
+        raise UsageError("No judge is set.", "", "Set one: --judge-model MODEL --judge-url URL")
     judged = judge_examples(
         invocation.project,
         judge,
-        lambda done, total: invocation.say_progress(done, total, "The judge decides"),
+        lambda done, total: invocation.say_progress(done, total, "Asking the judge"),
         lambda why: invocation.say(f"Waiting: {why}."),
     )
     if judged.missing:
         invocation.say(
-            f"{judged.missing} of {judged.asked} replies are no verdict ({judged.fault}). Ask again with --judge."
+            f"{judged.missing} of {judged.asked} requests gave no verdict ({judged.fault}). Try again with --judge."
         )
     return judged

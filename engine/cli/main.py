@@ -1,8 +1,8 @@
-"""The command group: finds the module of the command that was asked for, and turns errors into exit statuses.
+"""The command group: finds the module of the requested command, and turns errors into exit statuses.
 
-Imports click and nothing else of weight, so that help and `--version` answer at once; each command's module is
-imported only when it runs. Exit status: 0 done, 2 the caller's words are wrong, 1 it failed, 130 interrupted, 143
-terminated while it followed a job.
+Imports nothing heavier than click, so that help and `--version` answer at once; each command's module is imported
+only when it runs. Exit status: 0 done, 1 failed, 2 invalid arguments, 130 interrupted, 143 terminated while following
+a job.
 """
 
 import importlib
@@ -21,47 +21,47 @@ from engine.cli.invocation import home_option, project_option
 from engine.errors import DistillError
 from engine.paths import Home
 
-# In the order of the work. The sentences stand here so that the list of commands needs no module.
+# In the order of the work. The sentences are here so that listing the commands imports none of their modules.
 COMMANDS: dict[str, str] = {
-    "demo": "Distil the bundled prompt into the starter model, end to end, with the proof.",
-    "bench": "Distil the bundled benchmark prompts with any base, and print a table that others can reproduce.",
-    "new": "Make a project.",
-    "prompt": "Set, show, check, compare and try the prompt.",
+    "demo": "Distil the bundled prompt into the starter model, end to end, and show the results.",
+    "bench": "Distil the bundled benchmark prompts with any base, and print a reproducible table of results.",
+    "new": "Create a project.",
+    "prompt": "Set, show, check, compare and try out the prompt.",
     "rules": "List, propose, add, import, remove and test the prompt's rules.",
     "questions": "Import, synthesize, deduplicate, split, list and improve questions.",
-    "generate": "Let the teacher, who sees the prompt, answer the questions.",
+    "generate": "Have the teacher answer the questions, with the prompt.",
     "curate": "Review answers, and freeze the accepted ones into a dataset.",
     "train": "Train an adapter on the frozen dataset, without the prompt.",
-    "runs": "List runs, free the checkpoints of those that are done, and delete runs.",
+    "runs": "List runs, free the checkpoints of finished runs, and delete runs.",
     "evaluate": "Measure every rule on held-out questions, with and without the prompt.",
-    "update": "Bring everything up to a changed prompt or changed rules, redoing only what they touch.",
-    "report": "Show what the last evaluation proved.",
-    "serve": "Answer as every arm, over an OpenAI-compatible API on this machine.",
-    "chat": "Ask the arms, side by side.",
-    "export": "Release the adapter, or the merged model, with its card and checksums.",
-    "harness": "Ask the release and its base public tasks of lm-evaluation-harness, side by side.",
-    "estimate": "Say before anything is spent whether distilling pays.",
-    "status": "Show where every station of the project stands.",
-    "jobs": "List, follow, pause, resume and stop jobs; read what one printed; keep what one trained.",
+    "update": "Bring the project up to date after a change of prompt or rules, redoing only what is affected.",
+    "report": "Show the results of the latest evaluation.",
+    "serve": "Serve every arm over an OpenAI-compatible API on this machine.",
+    "chat": "Ask several arms the same question and compare their answers.",
+    "export": "Release the adapter, the merged model or a GGUF file, with a model card and checksums.",
+    "harness": "Compare a release with its base on public tasks of lm-evaluation-harness.",
+    "estimate": "Estimate whether distilling pays off, before any money is spent.",
+    "status": "Show the state of every station of the project.",
+    "jobs": "List, follow, pause, resume and stop jobs, show their logs, or end a training early.",
     "projects": "List, duplicate, archive, restore and delete projects.",
-    "keys": "Keep an endpoint's key in a file that only you can read.",
+    "keys": "Save an endpoint's API key in a file that only you can read.",
     "models": "List and download models.",
-    "paths": "Print where everything lives.",
+    "paths": "Print where all files are kept.",
     "doctor": "Check this machine and the project's database.",
 }
 
-Face = Callable[[Path | None, Home], int]  # project folder (none: the last used one), home → exit status
+Face = Callable[[Path | None, Home], int]  # project folder (None: the last one used), home → exit status
 
 
 class CommandTable(click.Group):
-    """A group whose commands are imported when they are used."""
+    """A group that imports a command only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands in the order of the work."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import the module that carries this command."""
+        """Import the module that defines this command."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"engine.cli.{cmd_name}")
@@ -84,7 +84,7 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_
 def group(ctx: click.Context, project_name: str | None, home: Path | None) -> None:
     """Distil a long system prompt into the weights of a local model.
 
-    Without a command, the terminal app opens. Every command takes --json, --project and --home.
+    Without a command, the terminal app opens. Every command accepts --json, --project and --home.
     """
     if ctx.invoked_subcommand is not None:
         return
@@ -102,9 +102,9 @@ def group(ctx: click.Context, project_name: str | None, home: Path | None) -> No
 
 
 def run(words: Sequence[str], face: Face | None = None) -> int:
-    """Carry out the command in `words` and return its exit status. Errors of our tree print three sentences.
+    """Run the command in `words` and return its exit status. A `DistillError` prints its three sentences.
 
-    `face` opens a project on the screen; commands that have something to watch use it where there is a terminal.
+    `face` opens a project in the terminal app; commands with something to watch use it when there is a terminal.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal is UTF-8
@@ -114,7 +114,7 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
         _print_error(words, "The command was not understood.", error.format_message(), _help_hint(error))
         return 2
     except click.ClickException as error:
-        _print_error(words, "The command could not be carried out.", error.format_message(), "")
+        _print_error(words, "The command failed.", error.format_message(), "")
         return 1
     except DistillError as error:
         _print_error(words, error.title, error.message, error.next)
@@ -123,13 +123,16 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
         click.echo("Interrupted.", err=True)
         return 130
     except BrokenPipeError:
-        # The reader (head, less) has seen enough; Python would complain again while flushing at exit.
+        # The reader (head, less) has closed the pipe; Python would complain again while flushing at exit.
         sys.stdout = None
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         _print_error(
-            words, "The system refused.", f"{where}{error.strerror or error}.", "Check the path and its permissions."
+            words,
+            "The operating system reported an error.",
+            f"{where}{error.strerror or error}.",
+            "Check the path and its permissions.",
         )
         return 1
     return status if isinstance(status, int) else 0
@@ -137,7 +140,7 @@ def run(words: Sequence[str], face: Face | None = None) -> int:
 
 def _print_error(words: Sequence[str], title: str, message: str, next_step: str) -> None:
     if "--json" in words:
-        # Where standard output takes nothing, as on a full disk, the exit status tells it all the same.
+        # If standard output cannot be written, as on a full disk, the exit status still reports the error.
         with suppress(OSError):
             click.echo(json.dumps({"error": {"title": title, "message": message, "next": next_step}}))
     else:

@@ -1,4 +1,4 @@
-"""`distill-tui models`: the models in the cache, and how more of them get there."""
+"""`distill-tui models`: lists the models in the cache and downloads more."""
 
 import click
 
@@ -13,13 +13,13 @@ def command() -> None:
 @command.command("list")
 @command_options
 def list_(invocation: Invocation) -> None:
-    """List the models that need no network."""
+    """List the models that can be used without network access."""
     from engine.model.locate import cached_models
 
     models = cached_models(invocation.home)
     invocation.finish(
         "\n".join(f"{model.name:<40} {model.size_bytes / 1e6:>9,.0f} MB  {model.folder}" for model in models)
-        or "No models yet. The starter is prepared by: distill-tui models fetch starter",
+        or "No models yet. Prepare the starter: distill-tui models fetch starter",
         {"models": [{"name": m.name, "folder": str(m.folder), "size_bytes": m.size_bytes} for m in models]},
     )
 
@@ -28,7 +28,7 @@ def list_(invocation: Invocation) -> None:
 @click.argument("name")
 @command_options
 def fetch(invocation: Invocation, name: str) -> None:
-    """Bring the model NAME (`starter`, or a hub name) into the cache: safetensors only, never remote code."""
+    """Download the model NAME (`starter` or a hub name) into the cache. Safetensors only, never remote code."""
     from engine.model.locate import locate_base
 
     folder = locate_base(name, invocation.home, invocation.say_progress)

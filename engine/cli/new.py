@@ -1,4 +1,4 @@
-"""`distill-tui new`: makes a project."""
+"""`distill-tui new`: creates a project."""
 
 import dataclasses
 
@@ -11,15 +11,22 @@ from engine.records.options import ProjectSettings, TeacherSpec
 
 @click.command("new")
 @click.argument("name")
-@click.option("--base", default="starter", help="The student's base: `starter`, a local folder, or a hub name.")
-@click.option("--teacher", "teacher_model", default=None, help="The teacher's model name; else the student's base.")
-@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint that serves the teacher.")
-@click.option("--temperature", type=Number(0.0, 2.0), default=0.7, help="The serving temperature.")
+@click.option("--base", default="starter", help="Base model of the student: `starter`, a local folder, or a hub name.")
+@click.option(
+    "--teacher", "teacher_model", default=None, help="Model name of the teacher; defaults to the student's base."
+)
+@click.option("--base-url", default=None, help="URL of an OpenAI-compatible endpoint that serves the teacher.")
+@click.option(
+    "--temperature",
+    type=Number(0.0, 2.0),
+    default=0.7,
+    help="Sampling temperature at which the student will be served.",
+)
 @command_options
 def command(
     invocation: Invocation, name: str, base: str, teacher_model: str | None, base_url: str | None, temperature: float
 ) -> None:
-    """Make a project called NAME (or at the path NAME) and make it the current one."""
+    """Create a project called NAME, or at the path NAME, and make it the current one."""
     from engine.folders import remember
     from engine.project import Project, check_name
 
@@ -35,16 +42,16 @@ def command(
     invocation.adopt(project)
     remember(project.folder, invocation.home)
     invocation.finish(
-        f"Made {project.name} in {project.folder}\nNext: distill-tui prompt set FILE",
+        f"Created {project.name} in {project.folder}\nNext: distill-tui prompt set FILE",
         {"project": project.name, "folder": str(project.folder), "settings": dataclasses.asdict(settings)},
     )
 
 
 def teacher_spec(base: str, model: str | None, base_url: str | None, model_option: str = "--teacher") -> TeacherSpec:
-    """The teacher that the words describe.
+    """Return the teacher that the options describe.
 
-    Raises UsageError for an endpoint without a model name (`model_option` is where it belongs), an unsafe address, or a
-    local model that can be none.
+    Raises UsageError for an endpoint without a model name (to be given as `model_option`), an unsafe address, or a name
+    that cannot be a local model.
     """
     from engine.errors import UsageError
     from engine.teachers.keys import check_address
@@ -53,5 +60,5 @@ def teacher_spec(base: str, model: str | None, base_url: str | None, model_optio
         return TeacherSpec(kind="local", model=base if model is None else model_name(model))
     address = check_address(base_url)
     if model is None:
-        raise UsageError("The endpoint's model is missing.", f"{address} serves several.", f"Add {model_option} MODEL.")
+        raise UsageError("The model name is missing.", f"{address} may serve several.", f"Add {model_option} MODEL.")
     return TeacherSpec(kind="endpoint", model=model, base_url=address)

@@ -1,4 +1,4 @@
-"""`distill-tui paths`: where everything lives."""
+"""`distill-tui paths`: where all files are kept."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`distill-tui projects`: lists projects; duplicates, archives, restores one, or deletes it for good."""
+"""`distill-tui projects`: lists, duplicates, archives, restores and deletes projects."""
 
 import dataclasses
 import sys
@@ -19,20 +19,20 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also archived ones.")
+@click.option("--all", "everything", is_flag=True, help="Also list archived projects.")
 @command_options
 def list_(invocation: Invocation, everything: bool) -> None:
-    """List the projects of this home: those with running jobs first, then the last changed."""
+    """List the projects: those with running jobs first, then the most recently changed."""
     from engine.projects import list_projects
 
     listed = list_projects(invocation.home)
-    # A running job is never out of sight.
+    # A project with a running job is always shown.
     shown = [project for project in listed if everything or project.jobs or not project.archived]
     lines = [_line(project) for project in shown]
     if hidden := len(listed) - len(shown):
-        lines.append(f"{hidden} archived; --all lists them")
+        lines.append(f"{hidden} archived; list them with --all")
     invocation.finish(
-        "\n".join(lines) or "No projects yet. Make one: distill-tui new NAME",
+        "\n".join(lines) or "No projects yet. Create one: distill-tui new NAME",
         {"projects": [_json(project) for project in shown]},
     )
 
@@ -42,11 +42,13 @@ def list_(invocation: Invocation, everything: bool) -> None:
 @click.argument("new_name")
 @click.option(
     "--with", "kept", type=click.Choice(["examples", "runs"]), default=None,
-    help="Also the examples with their decisions; or those, and the datasets, runs and evaluations.",
+    help="Also copy the examples with their decisions; with `runs` the datasets, runs and evaluations too.",
 )  # fmt: skip
 @command_options
 def duplicate(invocation: Invocation, name: str, new_name: str, kept: str | None) -> None:
-    """Make the project NEW_NAME with the prompt, rules, questions and settings of NAME. Jobs may run meanwhile."""
+    """Create the project NEW_NAME with the prompt, rules, questions and settings of the project NAME.
+
+    Jobs of the project NAME may keep running meanwhile."""
     from engine.folders import locate_project, remember
     from engine.project import Project
     from engine.projects import duplicate
@@ -56,7 +58,7 @@ def duplicate(invocation: Invocation, name: str, new_name: str, kept: str | None
     folder = duplicate(source, new_name, cast("Kept", kept or "questions"))
     remember(folder, invocation.home)
     invocation.finish(
-        f"Made {folder.name} in {folder}\nNext: distill-tui status", {"project": folder.name, "folder": str(folder)}
+        f"Created {folder.name} in {folder}\nNext: distill-tui status", {"project": folder.name, "folder": str(folder)}
     )
 
 
@@ -64,14 +66,14 @@ def duplicate(invocation: Invocation, name: str, new_name: str, kept: str | None
 @click.argument("name")
 @command_options
 def archive(invocation: Invocation, name: str) -> None:
-    """Keep the project NAME out of the list. Nothing is lost; `restore` brings it back."""
+    """Hide the project NAME from the list. Nothing is lost; `restore` brings it back."""
     from engine.folders import locate_project
     from engine.projects import archive
 
     folder = locate_project(name, invocation.home)
     archive(folder, invocation.home)
     invocation.finish(
-        f"Archived {folder.name}. Back: distill-tui projects restore {folder.name}", {"archived": str(folder)}
+        f"Archived {folder.name}. To undo: distill-tui projects restore {folder.name}", {"archived": str(folder)}
     )
 
 
@@ -90,11 +92,11 @@ def restore(invocation: Invocation, name: str) -> None:
 
 @command.command("delete")
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--force", is_flag=True, help="Also while jobs of it are running; they are stopped.")
+@click.option("--yes", is_flag=True, help="Delete without asking for confirmation.")
+@click.option("--force", is_flag=True, help="Delete even while jobs are running; they are stopped first.")
 @command_options
 def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
-    """Delete the project NAME with everything in it. This cannot be undone."""
+    """Delete the project NAME and everything in it. This cannot be undone."""
     from engine.folders import locate_project
     from engine.projects import delete
 
@@ -104,7 +106,7 @@ def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        raise UsageError("Nothing was deleted.", "There is nobody to say whether it should be.", "Add --yes.") from None
+        raise UsageError("Nothing was deleted.", "There is no terminal to ask on.", "Add --yes.") from None
     if not sure:
         invocation.finish("Nothing was deleted.", {"deleted": None})
         return
@@ -118,7 +120,7 @@ def _line(project: "ProjectSummary") -> str:
         f"● {job.kind} {100 * job.done // job.total} %" if job.total else f"● {job.kind} {job.state}"
         for job in project.jobs
     )
-    due = f"! look at the prompt, since {project.due}" if project.due else ""
+    due = f"! prompt check due since {project.due}" if project.due else ""
     last = project.trouble or running or ("archived" if project.archived else due)
     return f"{project.name:<28} {stands:<34} {project.changed_at}  {last}".rstrip()
 

@@ -1,4 +1,4 @@
-"""`distill-tui prompt`: the first station. Sets, shows, checks, compares and tries what is distilled."""
+"""`distill-tui prompt`: the first station. Sets, shows, checks, compares and tries out the prompt."""
 
 import dataclasses
 from typing import TYPE_CHECKING
@@ -14,17 +14,17 @@ if TYPE_CHECKING:
 
     from engine.project import Project
 
-REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut is no JSON, and told
+REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut off is not JSON, and reported
 
 
 @click.group("prompt", cls=CommandGroup)
 def command() -> None:
-    """Set, show, check, compare and try the prompt."""
+    """Set, show, check, compare and try out the prompt."""
 
 
 @command.command("set")
 @click.argument("source", metavar="FILE|-")
-@click.option("--note", default="", show_default=False, help="Why this version, in a few words.")
+@click.option("--note", default="", show_default=False, help="Short note on this version.")
 @command_options
 def set_(invocation: Invocation, source: str, note: str) -> None:
     """Make FILE (Markdown, YAML or OpenAI chat JSON; - is standard input) the current prompt."""
@@ -47,10 +47,10 @@ def set_(invocation: Invocation, source: str, note: str) -> None:
 
 
 @command.command("show")
-@click.option("--version", "number", type=int, default=None, help="A version's number; else the current one.")
+@click.option("--version", "number", type=int, default=None, help="Number of the version; defaults to the current one.")
 @command_options
 def show(invocation: Invocation, number: int | None) -> None:
-    """Print the prompt as Markdown, with its token counts on standard error."""
+    """Print the prompt as Markdown, and its token counts to standard error."""
     from engine.prompts.documents import prompt_to_markdown
 
     table = invocation.project.prompts
@@ -68,16 +68,18 @@ def show(invocation: Invocation, number: int | None) -> None:
 
 
 @command.command("versions")
-@click.option("--diff", nargs=2, type=int, default=None, metavar="A B", help="Show what changed from A to B.")
+@click.option(
+    "--diff", nargs=2, type=int, default=None, metavar="A B", help="Show the changes from version A to version B."
+)
 @command_options
 def versions(invocation: Invocation, diff: tuple[int, int] | None) -> None:
-    """List the versions of the prompt, or show the difference between two."""
+    """List the versions of the prompt, or show the changes between two of them."""
     table = invocation.project.prompts
     if diff is not None:
         from engine.prompts.documents import diff_prompts
 
         text = diff_prompts(table.by_version(diff[0]).prompt, table.by_version(diff[1]).prompt)
-        invocation.finish(text or "The two versions are equal.", {"from": diff[0], "to": diff[1], "diff": text})
+        invocation.finish(text or "The two versions are identical.", {"from": diff[0], "to": diff[1], "diff": text})
         return
     rows = table.versions()
     invocation.finish(
@@ -106,7 +108,9 @@ def versions(invocation: Invocation, diff: tuple[int, int] | None) -> None:
 @click.argument("day", required=False, metavar="[YYYY-MM-DD|off]")
 @command_options
 def remind(invocation: Invocation, day: str | None) -> None:
-    """Set the DAY on which the prompt is to be looked at again, or take it back; `status` and the projects tell it."""
+    """Set a reminder to check the prompt again on a given day, or remove it with `off`.
+
+    Without a day, show the reminder. `status` shows it too, and so does the list of projects once it is due."""
     from datetime import date
 
     from engine.errors import UsageError
@@ -117,19 +121,23 @@ def remind(invocation: Invocation, day: str | None) -> None:
         try:
             settings.write_reminder("" if day == "off" else date.fromisoformat(day).isoformat())
         except ValueError:
-            raise UsageError("This is no day.", f"{day!r} is not YYYY-MM-DD.", "Write 2027-03-01, or off.") from None
+            raise UsageError(
+                "Invalid date.", f"{day!r} is not YYYY-MM-DD.", "Pass a date like 2027-03-01, or off."
+            ) from None
     kept = settings.remind_on()
-    said = f"The prompt is to be looked at again on {kept}." if kept else "There is no reminder."
+    said = f"Reminder to check the prompt: {kept}." if kept else "No reminder is set."
     invocation.finish(said, {"reminder": reminder_json(invocation.project)})
 
 
 @command.command("try")
 @click.argument("questions", nargs=-1)
-@click.option("--count", type=click.IntRange(1, 20), default=3, help="Stored questions to ask when none is given.")
-@click.option("--stream", is_flag=True, help="With --json: one object a line, each answer as it comes.")
+@click.option(
+    "--count", type=click.IntRange(1, 20), default=3, help="Number of stored questions to ask if none is given."
+)
+@click.option("--stream", is_flag=True, help="With --json, print each answer at once, as one object per line.")
 @command_options
 def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stream: bool) -> None:
-    """Let the teacher answer QUESTIONS, or a few stored ones, with the prompt; nothing is stored."""
+    """Have the teacher answer QUESTIONS, or a few stored ones, with the prompt. The answers are not stored."""
     from engine.errors import UsageError
     from engine.records.question import Question
     from engine.rules.checks import check_answer
@@ -141,7 +149,7 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
     asked = [Question((Message("user", text),)) for text in questions] or list(project.questions.window(0, count))
     if not asked:
         raise UsageError(
-            "There is no question to try.", "The project has none.", "Give one: distill-tui prompt try «…»"
+            "There are no questions to try.", "The project has none.", "Pass one: distill-tui prompt try «…»"
         )
     rules = project.rules.all()
     spec = project.settings.read().teacher
@@ -164,14 +172,16 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
 
 
 @command.command("check")
-@click.option("--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may bill for it.")
+@click.option(
+    "--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may charge for it."
+)
 @command_options
 def check(invocation: Invocation, *, ask_teacher: bool) -> None:
-    """Look for what is wrong with the prompt, before it is paid for.
+    """Look for problems in the prompt, before you pay for answers.
 
-    Demands that are vague, contradictory, untestable or said twice; example turns that break rules; what changes with
-    each request and cannot be distilled; a length that does not pay or does not fit. Lines are those of `distill-tui
-    prompt show`. What the program finds by itself is little and sure.
+    Reports demands that are vague, contradictory, untestable or repeated; example turns that break rules; content that
+    changes with each request and cannot be distilled; and a length that does not pay off or does not fit. Line numbers
+    are those of `distill-tui prompt show`. Without --teacher, only clear cases are reported.
     """
     from engine.prompts.findings import check_prompt, findings_text
 
@@ -186,7 +196,10 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
 
 
 def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], str]":
-    """The project's endpoint, asked for one long and steady answer. Raises UsageError where its teacher is local."""
+    """Return a function that asks the project's endpoint for one long answer at temperature 0.
+
+    Raises UsageError if the project's teacher is local.
+    """
     from engine.errors import UsageError
     from engine.teachers.ask import ask
     from engine.teachers.ledger import Ledger
@@ -195,21 +208,23 @@ def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], 
     if teacher.kind != "endpoint":
         raise UsageError(
             "There is no teacher to ask.",
-            f"The project's teacher is the local {teacher.name}: too small a model to judge a prompt.",
-            "Leave --teacher out, or make a project with --teacher MODEL --base-url URL.",
+            f"The project's teacher is local ({teacher.name}), and too small to review a prompt.",
+            "Leave out --teacher, or create a project with --teacher MODEL --base-url URL.",
         )
     billed = Ledger(invocation.project, teacher).bill
     return ask(teacher, invocation.home, temperature=0.0, max_tokens=REVIEW_TOKENS, on_billed=billed)
 
 
 def say_left_out(invocation: Invocation, left_out: int) -> None:
-    """Tell how much of what the teacher said was of no use."""
+    """Report how many of the teacher's findings were left out."""
     if left_out:
-        invocation.say(f"{left_out} of what the teacher named quote no words of the prompt, or cannot be checked.")
+        invocation.say(
+            f"Left out {left_out} of the teacher's findings: they quote nothing from the prompt, or cannot be checked."
+        )
 
 
 def _next(project: "Project") -> str:
-    """The commands that a new version of the prompt asks for, by what the project has."""
+    """Return the commands to run after a new version of the prompt, given what the project has."""
     if project.datasets.latest() is not None:
         return "distill-tui update --plan, then distill-tui update"
     if not project.questions.count():

@@ -10,7 +10,7 @@ from engine.records.prompt import as_plain
 from engine.records.question import SPLITS, Question, Split
 from engine.wording import counted
 
-_SHOWN_FIRST = 20  # of what would be stored
+_SHOWN_FIRST = 20  # of the questions that would be stored
 
 
 @click.group("questions", cls=CommandGroup)
@@ -20,11 +20,11 @@ def command() -> None:
 
 @command.command("import")
 @click.argument("source", metavar="FILE|FOLDER|HUB-NAME|-")
-@click.option("--text-column", default=None, help="The column that holds the question.")
-@click.option("--topic-column", default=None, help="The column that holds its topic.")
-@click.option("--label-column", default=None, help="The column that holds its gold label.")
-@click.option("--limit", type=click.IntRange(1), default=None, help="Read at most this many.")
-@click.option("--dry-run", is_flag=True, help="Only tell what would be stored.")
+@click.option("--text-column", default=None, help="Column that holds the question.")
+@click.option("--topic-column", default=None, help="Column that holds the question's topic.")
+@click.option("--label-column", default=None, help="Column that holds the question's gold label.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Maximum number of questions to read.")
+@click.option("--dry-run", is_flag=True, help="Show what would be stored, without storing it.")
 @command_options
 def import_(
     invocation: Invocation,
@@ -36,7 +36,7 @@ def import_(
     *,
     dry_run: bool,
 ) -> None:
-    """Import questions: text, JSONL, CSV, Parquet, a datasets folder or hub name, or OpenAI chat JSONL."""
+    """Import questions from text, JSONL, CSV, Parquet, OpenAI chat JSONL, or a datasets folder or hub name."""
     from engine.errors import UsageError
     from engine.questions.importers import import_questions
     from engine.questions.rows import NAME_COLUMN
@@ -66,13 +66,13 @@ def import_(
     if result.refused and not result.questions:
         first = result.refused[0]
         raise UsageError(
-            f"No question was taken from {source}",
+            f"No questions were imported from {source}",
             f"{counted(len(result.refused), 'line')} refused; line {first.line}: {first.reason}.",
-            f"Mend the file. Or: {name_column[0].lower()}{name_column[1:]}.",
+            f"Fix the file, or {name_column[0].lower()}{name_column[1:]}.",
         )
     invocation.finish(
         f"{'Would add' if dry_run else 'Added'} {counted(added.added, 'question')}; "
-        f"{added.duplicates} were there already, {len(result.refused)} refused."
+        f"{added.duplicates} existed already, {len(result.refused)} refused."
         + ("" if dry_run else "\nNext: distill-tui questions dedupe, then distill-tui questions split"),
         {
             "added": added.added,
@@ -85,12 +85,14 @@ def import_(
 
 
 @command.command("synthesize")
-@click.option("--topics", type=click.IntRange(1, 200), default=20, help="Topics to ask the teacher for.")
-@click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Questions per topic.")
-@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
-@click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option("--topics", type=click.IntRange(1, 200), default=20, help="Number of topics to ask the teacher for.")
+@click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Number of questions per topic.")
+@click.option(
+    "--base-url", default=None, help="URL of an OpenAI-compatible endpoint; defaults to the project's teacher."
+)
+@click.option("--model", default=None, help="Model name of the teacher; defaults to the project's teacher.")
+@click.option("--seed", type=int, default=0, help="Random seed of a local teacher.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def synthesize(
     invocation: Invocation,
@@ -102,7 +104,7 @@ def synthesize(
     *,
     detach: bool,
 ) -> None:
-    """Let the teacher write topics over the prompt, and questions for each."""
+    """Have the teacher write topics that fit the prompt, and questions on each topic."""
     from engine.cli.following import start_and_follow
     from engine.cli.generate import chosen_teacher
     from engine.records.options import SynthesizeOptions
@@ -123,13 +125,23 @@ def synthesize(
 
 @command.command("improve")
 @click.option(
-    "--limit", type=click.IntRange(1, 200), default=20, help="At most this many failed questions, the worst first."
+    "--limit",
+    type=click.IntRange(1, 200),
+    default=20,
+    help="Maximum number of failed questions to use, the worst first.",
 )
-@click.option("--per-question", type=click.IntRange(1, 50), default=5, help="Training questions for each.")
-@click.option("--base-url", default=None, help="An OpenAI-compatible endpoint; else the project's teacher.")
-@click.option("--model", default=None, help="The teacher's model; else the project's teacher.")
-@click.option("--seed", type=int, default=0, help="Decides every draw of a local teacher.")
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option(
+    "--per-question",
+    type=click.IntRange(1, 50),
+    default=5,
+    help="Number of training questions to write for each failed question.",
+)
+@click.option(
+    "--base-url", default=None, help="URL of an OpenAI-compatible endpoint; defaults to the project's teacher."
+)
+@click.option("--model", default=None, help="Model name of the teacher; defaults to the project's teacher.")
+@click.option("--seed", type=int, default=0, help="Random seed of a local teacher.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def improve(
     invocation: Invocation,
@@ -141,7 +153,7 @@ def improve(
     *,
     detach: bool,
 ) -> None:
-    """Let the teacher write training questions like the validation questions that the student fails."""
+    """Have the teacher write training questions like the validation questions that the student fails."""
     from engine.cli.following import start_and_follow
     from engine.cli.generate import chosen_teacher
     from engine.evaluation.improve import failed_validation
@@ -151,7 +163,7 @@ def improve(
     invocation.project.prompts.require()
     failed = failed_validation(invocation.project, limit)
     if not failed:
-        invocation.finish("No validation question failed: there is nothing to improve on.", {"failed": [], "added": 0})
+        invocation.finish("No validation question failed, so there is nothing to improve.", {"failed": [], "added": 0})
         return
     before = invocation.project.questions.count()
     teacher = chosen_teacher(invocation, base_url, model)
@@ -167,11 +179,16 @@ def improve(
 
 
 @command.command("dedupe")
-@click.option("--threshold", type=Number(0.1, 1.0), default=0.7, help="Jaccard similarity of word 3-shingles.")
-@click.option("--dry-run", is_flag=True, help="Only list what would be removed.")
+@click.option(
+    "--threshold",
+    type=Number(0.1, 1.0),
+    default=0.7,
+    help="Minimum similarity of duplicates: Jaccard index of word 3-shingles.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, without removing it.")
 @command_options
 def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
-    """Remove near-duplicates with their answers; of each group the first stays. --dry-run tells how many that are."""
+    """Remove near-duplicate questions and their answers, keeping the first of each group."""
     from engine.questions.duplicates import find_duplicates
 
     table = invocation.project.questions
@@ -196,21 +213,25 @@ def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
 
 
 @command.command("split")
-@click.option("--seed", type=int, default=0, help="Decides every draw.")
-@click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1, help="Its share.")
-@click.option("--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1, help="Its share.")
-@click.option("--dry-run", is_flag=True, help="Only tell where each topic would go.")
+@click.option("--seed", type=int, default=0, help="Random seed.")
+@click.option("--test", "test_fraction", type=Number(0.01, 0.9), default=0.1, help="Share of the test split.")
+@click.option(
+    "--validation", "validation_fraction", type=Number(0.01, 0.9), default=0.1, help="Share of the validation split."
+)
+@click.option("--dry-run", is_flag=True, help="Show the resulting splits, without storing them.")
 @command_options
 def split(
     invocation: Invocation, seed: int, test_fraction: float, validation_fraction: float, *, dry_run: bool
 ) -> None:
-    """Draw train, validation and test by whole topics; questions that have a split keep it."""
+    """Assign whole topics to the train, validation and test splits. Questions that have a split keep it."""
     from engine.errors import UsageError
     from engine.questions.split import split_by_topic
 
     train_fraction = 1.0 - test_fraction - validation_fraction
     if train_fraction <= 0:
-        raise UsageError("Nothing would be left to train on.", "The fractions add up to 1 or more.", "Lower them.")
+        raise UsageError(
+            "Nothing would be left to train on.", "The shares add up to 1 or more.", "Lower --test or --validation."
+        )
     table = invocation.project.questions
     questions = table.all()
     drawn = split_by_topic(questions, seed, (train_fraction, validation_fraction, test_fraction))
@@ -232,12 +253,12 @@ def split(
 
 
 @command.command("list")
-@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None, help="Only those of this split.")
-@click.option("--topic", default=None, help="Only those of this topic.")
-@click.option("--limit", type=click.IntRange(1), default=None, help="Show at most this many.")
+@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None, help="Only questions of this split.")
+@click.option("--topic", default=None, help="Only questions on this topic.")
+@click.option("--limit", type=click.IntRange(1), default=None, help="Maximum number of questions to show.")
 @command_options
 def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
-    """List questions with topic and split, and how many there are of each."""
+    """List questions with their topics and splits, and count them by split."""
     questions = invocation.project.questions.all(split=split_name, topic=topic)
     shown = questions[:limit] if limit else questions
     by_split = collections.Counter(question.split or "unsplit" for question in questions)
@@ -266,7 +287,7 @@ def list_(invocation: Invocation, split_name: Split | None, topic: str | None, l
 
 
 def _first(question: Question) -> dict[str, object]:
-    """One of the questions that would be stored."""
+    """Return one of the questions that would be stored, as a JSON object."""
     return {
         "topic": question.topic,
         "label": question.label,

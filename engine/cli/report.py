@@ -1,4 +1,4 @@
-"""`distill-tui report`: what the last evaluation proved, as text, JSON, Markdown or one HTML page."""
+"""`distill-tui report`: the results of the latest evaluation, as text, JSON, Markdown or one HTML page."""
 
 import shutil
 import sys
@@ -13,19 +13,21 @@ _STANDARD_OUTPUT = "-"
 
 
 @click.command("report")
-@click.option("--run", "run_id", type=int, default=None, help="A run's number; else the one evaluated last.")
-@click.option("--compare", type=int, default=None, metavar="RUN", help="Put this run beside it.")
-@click.option("--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write one HTML page.")
+@click.option("--run", "run_id", type=int, default=None, help="Number of the run; defaults to the one evaluated last.")
+@click.option("--compare", type=int, default=None, metavar="RUN", help="Number of a second run to compare with.")
+@click.option(
+    "--html", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write the report to one HTML page."
+)
 @click.option(
     "--markdown",
     is_flag=False,
     flag_value=_STANDARD_OUTPUT,
     default=None,
     metavar="[FILE]",
-    help="Write Markdown; without FILE, print it.",
+    help="Write the report as Markdown; without FILE, print it.",
 )
-@click.option("--force", is_flag=True, help="Replace files that are there.")
-@click.option("--slices", is_flag=True, help="Tell every slice, by rule too; else those with the largest gaps.")
+@click.option("--force", is_flag=True, help="Overwrite existing files.")
+@click.option("--slices", is_flag=True, help="Show every slice, by rule too, not only those with the largest gaps.")
 @command_options
 def command(
     invocation: Invocation,
@@ -37,10 +39,10 @@ def command(
     force: bool,
     slices: bool,
 ) -> None:
-    """Show the verdict, the arms rule by rule, the cost, the training and where it all comes from.
+    """Show the results of an evaluation: verdict, arms rule by rule, cost, training and provenance.
 
-    The HTML page holds everything: it loads nothing, so it can be sent and opened anywhere. Text, Markdown and HTML
-    tell the same in the same order; --json prints the object that others read, without answers and curves.
+    The HTML page is self-contained, so it can be sent and opened anywhere. Text, Markdown and HTML show the same things
+    in the same order; --json prints an object for other programs, without answers and curves.
     """
     from engine.evaluation.report import proof_json, report_json
     from engine.paths import place_to_write
@@ -52,7 +54,7 @@ def command(
     from engine.reports.sliced import SLICES, sliced, slices_json
     from engine.reports.text import to_text
 
-    places: list[tuple[Path, Form]] = []  # before anything is read: a name that cannot be written is told at once
+    places: list[tuple[Path, Form]] = []  # before anything is read: a bad file name is reported at once
     if html is not None:
         places.append((place_to_write(html, force=force), "html"))
     if markdown is not None and markdown != _STANDARD_OUTPUT:
@@ -73,11 +75,11 @@ def command(
     if files:
         data["files"] = [str(path) for path in files]
     shown = to_markdown(document) if markdown == _STANDARD_OUTPUT else "" if files else to_text(document, _width())
-    invocation.finish("\n".join((*filter(None, (shown,)), *(f"Written: {path}" for path in files))), data)
+    invocation.finish("\n".join((*filter(None, (shown,)), *(f"Wrote {path}" for path in files))), data)
 
 
 def _width() -> int:
-    """As wide as the terminal, within what can be read; 80 cells elsewhere."""
+    """Return the terminal's width within readable limits, or 80 cells without a terminal."""
     if not sys.stdout.isatty():
         return 80
     return min(max(shutil.get_terminal_size().columns, 60), 110)

@@ -29,7 +29,7 @@ def list_(invocation: Invocation) -> None:
 @click.argument("check", nargs=-1, required=True, metavar="CHECK...")
 @command_options
 def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
-    """Add a rule: its TEXT, then its check as FIELD=VALUE words.
+    """Add a rule: its TEXT, followed by its check as FIELD=VALUE arguments.
 
     \b
     distill-tui rules add "Starts with a score" kind=pattern pattern='^SCORE: [1-9]'
@@ -50,13 +50,13 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
             raise UsageError(
                 "The check was not understood.", f"{word!r} is not FIELD=VALUE.", "Write kind=contains text=…"
             )
-        # Numbers, lists and truth values are read as YAML; patterns and texts stay as they were typed.
+        # Numbers, lists and booleans are read as YAML; patterns and texts are taken literally.
         try:
             fields[name] = value if name in ("pattern", "text", "code", "kind", "schema") else yaml.safe_load(value)
         except (yaml.YAMLError, ValueError, RecursionError):
             raise UsageError(
                 "The check was not understood.",
-                f"{word!r} is no YAML after its =.",
+                f"{word!r} is not valid YAML after the =.",
                 "Write texts='[one, two]' or max=40",
             ) from None
     document = yaml.safe_dump({"rules": [{"text": text, "check": fields}]}, allow_unicode=True)
@@ -65,10 +65,10 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
 
 @command.command("import")
 @click.argument("source", metavar="FILE|-")
-@click.option("--replace", is_flag=True, help="Replace all present rules instead of adding.")
+@click.option("--replace", is_flag=True, help="Replace all existing rules instead of adding to them.")
 @command_options
 def import_(invocation: Invocation, source: str, replace: bool) -> None:
-    """Import rules from a YAML file. Those that are there already are not added again.
+    """Import rules from a YAML file. Rules that exist already are not added again.
 
     \b
     rules:
@@ -91,21 +91,23 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
     wanted = {(rule.text, rule.check): rule for rule in rules}
     table.add([rule for what, rule in wanted.items() if what not in there])
     if repeated := sum(what in there for what in wanted):
-        invocation.say(f"There already: {repeated} of {counted(len(wanted), 'rule')}.")
+        invocation.say(f"{repeated} of {counted(len(wanted), 'rule')} existed already.")
     _show(invocation, [rule for rule in table.all() if (rule.text, rule.check) in wanted])
 
 
 @command.command("propose")
 @click.argument("numbers", nargs=-1, type=click.IntRange(1), metavar="[NUMBER]...")
-@click.option("--add", "to_add", is_flag=True, help="Add the proposals of these NUMBERs, or all that have a check.")
-@click.option("--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may bill for it.")
+@click.option("--add", "to_add", is_flag=True, help="Add the proposals with these NUMBERs, or all that have a check.")
+@click.option(
+    "--teacher", "ask_teacher", is_flag=True, help="Also ask the project's endpoint, which may charge for it."
+)
 @command_options
 def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, ask_teacher: bool) -> None:
-    """Propose rules from the prompt's own sentences and lists, for you to confirm with --add.
+    """Propose rules from the prompt's own sentences and lists, which you confirm with --add.
 
-    Each comes with its line in `distill-tui prompt show` and a check, or as a rubric where no check measures it. A
-    rubric is added only by its NUMBER: a judge decides on it, in `distill-tui evaluate`. What an endpoint proposes
-    with --teacher differs from call to call: look before you add.
+    Each proposal is shown with its line in `distill-tui prompt show` and a check, or as a rubric if no check can
+    measure it. A rubric is added only by its NUMBER; a judge decides on it in `distill-tui evaluate`. The proposals of
+    an endpoint (--teacher) differ from call to call, so look at them before you add them.
     """
     from engine.errors import NotFoundError
     from engine.prompts.proposals import known_marked, propose_rules, rules_of
@@ -139,19 +141,21 @@ def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, a
 
 
 def proposals_text(shown: Sequence[tuple[int, Proposal]], added: Sequence[Rule], *, to_add: bool) -> str:
-    """The proposals with their lines and checks, and what became of them."""
+    """Return the proposals with their lines and checks, and which of them were added."""
     if not shown:
-        return "No demand was found. Write them as sentences or lists, in English, or ask a teacher: --teacher"
+        return "No demands were found. Write them as English sentences or lists, or ask a teacher: --teacher"
     lines: list[str] = []
     for number, proposal in shown:
         check = f"[{check_words(proposal.check)}]" if proposal.check else "[rubric: no check measures it]"
-        known = f"  is rule {proposal.rule} already" if proposal.rule else ""
-        said_by = "  (the teacher's)" if proposal.source == "teacher" else ""
+        known = f"  already rule {proposal.rule}" if proposal.rule else ""
+        said_by = "  (from the teacher)" if proposal.source == "teacher" else ""
         lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{said_by}")
     if to_add:
         what = f"Added rules {', '.join(str(rule.id) for rule in added)}." if added else "Nothing was added."
         return "\n".join([*lines, "", what])
-    return "\n".join([*lines, "", "Add some, or all that have a check: distill-tui rules propose --add"])
+    return "\n".join(
+        [*lines, "", "Add all that have a check, or the NUMBERs you name: distill-tui rules propose --add"]
+    )
 
 
 @command.command("remove")
@@ -165,10 +169,10 @@ def remove(invocation: Invocation, number: int) -> None:
 
 @command.command("test")
 @click.argument("answer", required=False, metavar="[ANSWER|-]")
-@click.option("--label", default=None, help="The question's gold label, for label rules.")
+@click.option("--label", default=None, help="Gold label of the question, for label rules.")
 @command_options
 def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
-    """Check a pasted ANSWER (or standard input) against every rule, but rubrics: those are left to a judge."""
+    """Check ANSWER, or standard input, against every rule except rubrics, which need a judge."""
     from engine.records.prompt import Message
     from engine.records.question import Question
     from engine.rules.checks import check_answer
@@ -200,7 +204,7 @@ def _show(invocation: Invocation, rules: Sequence[Rule]) -> None:
 
 
 def check_words(check: Check) -> str:
-    """A check in a few words."""
+    """Return a check in a few words."""
     match check.kind:
         case "length":
             return f"{check.min or 0} to {check.max if check.max is not None else 'any'} {check.unit}"

@@ -1,6 +1,4 @@
-"""`distill-tui runs`: lists what was trained and what it holds on the disk; frees what is needed no more, or deletes
-a run.
-"""
+"""`distill-tui runs`: lists runs and the disk space that they use, frees their checkpoints, or deletes a run."""
 
 import click
 
@@ -10,13 +8,13 @@ from engine.wording import counted, duration, rate_of, size
 
 @click.group("runs", cls=CommandGroup)
 def command() -> None:
-    """List runs, free the checkpoints of those that are done, and delete runs."""
+    """List runs, free the checkpoints of finished runs, and delete runs."""
 
 
 @command.command("list")
 @command_options
 def list_(invocation: Invocation) -> None:
-    """List the runs with the best step of each, and what its folder holds."""
+    """List the runs with the best step of each, and the disk space that it uses."""
     from engine.training.freeing import held_mb
 
     project = invocation.project
@@ -50,21 +48,19 @@ def list_(invocation: Invocation) -> None:
             }
         )
     left = project.runs.half_deleted()
-    lines += [f"{id:>4}  deleted, but for its files. Remove them: distill-tui runs delete {id}" for id in left]
-    invocation.finish(
-        "\n".join(lines) or "No run was made yet. Next: distill-tui train", {"runs": rows, "half_deleted": left}
-    )
+    lines += [f"{id:>4}  deleted, but its files remain. Remove them: distill-tui runs delete {id}" for id in left]
+    invocation.finish("\n".join(lines) or "No runs yet. Next: distill-tui train", {"runs": rows, "half_deleted": left})
 
 
 @command.command("free")
 @click.argument("ids", type=int, nargs=-1)
-@click.option("--done", is_flag=True, help="Of every run that is done.")
+@click.option("--done", is_flag=True, help="Free the checkpoints of every finished run.")
 @command_options
 def free(invocation: Invocation, ids: tuple[int, ...], *, done: bool) -> None:
-    """Remove the checkpoints of the runs IDS for good; their adapters, curves and evaluations stay.
+    """Delete the checkpoints of the runs IDS, keeping their adapters, curves and evaluations.
 
-    Without its checkpoints a run cannot be evaluated at another step than its best. One that is not done goes on from
-    them, and keeps them.
+    Without its checkpoints, a run can only be evaluated at its best step. An unfinished run needs them to resume, and
+    cannot be freed.
     """
     from engine.errors import UsageError
     from engine.releases.look import has_adapter
@@ -72,24 +68,28 @@ def free(invocation: Invocation, ids: tuple[int, ...], *, done: bool) -> None:
 
     project = invocation.project
     if bool(ids) == done:
-        raise UsageError("Which runs?", "Give their numbers, or --done.", "See `distill-tui runs list`.")
+        raise UsageError("Which runs?", "Pass either their numbers or --done.", "See `distill-tui runs list`.")
     runs = [*map(project.runs.get, dict.fromkeys(ids))]
-    if done:  # one whose adapter is gone keeps all it has
+    if done:  # a run whose adapter is gone keeps its checkpoints
         runs = [run for run in project.runs.all() if run.state == "done" and has_adapter(project, run)]
     freed = free_checkpoints(project, runs)
     invocation.finish(
-        f"Freed {size(freed)} of {counted(len(runs), 'run')}.", {"runs": [run.id for run in runs], "freed_mb": freed}
+        f"Freed {size(freed)} from {counted(len(runs), 'run')}.", {"runs": [run.id for run in runs], "freed_mb": freed}
     )
 
 
 @command.command("delete")
 @click.argument("run_id", metavar="ID", type=int)
-@click.option("--force", is_flag=True, help="Also where it was released, or another run or a job needs it to go on.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Delete the run even if it was released, or another run or a job needs it to continue.",
+)
 @command_options
 def delete(invocation: Invocation, run_id: int, *, force: bool) -> None:
-    """Delete run ID for good: adapter, checkpoints, curve, evaluations with all their answers, and the votes on it.
+    """Delete run ID: its adapter, checkpoints, curve, evaluations with all their answers, and votes.
 
-    What was released of it stays where it is. Never while a job is at work on it.
+    Its releases stay where they are. A run that a job is using cannot be deleted, even with --force.
     """
     from engine.training.deleting import delete_run
 
@@ -97,8 +97,8 @@ def delete(invocation: Invocation, run_id: int, *, force: bool) -> None:
     counts = f"{counted(deleted.evaluations, 'evaluation')}, {counted(deleted.votes, 'vote')}"
     lines = [
         f"Deleted run {deleted.id}, {counts}; {size(deleted.freed_mb)} freed.",
-        *(f"What was released stays in {folder}" for folder in deleted.releases),
-        *([f"A link led to its files, which stay in {deleted.elsewhere}"] if deleted.elsewhere else []),
+        *(f"Its release is kept in {folder}" for folder in deleted.releases),
+        *([f"Its folder was a link; the files are kept in {deleted.elsewhere}"] if deleted.elsewhere else []),
     ]
     invocation.finish(
         "\n".join(lines),

@@ -1,4 +1,4 @@
-"""`distill-tui serve`: starts the job that answers as every arm, and tells where it is."""
+"""`distill-tui serve`: starts the job that serves every arm, and prints its address."""
 
 import asyncio
 
@@ -13,21 +13,28 @@ _DEFAULT = ServeOptions()
 
 
 @click.command("serve")
-@click.option("--port", type=click.IntRange(0, 65535), default=_DEFAULT.port, help="On loopback; else any free one.")
-@click.option("--run", "run_id", type=int, default=None, help="Serve the base of this run; else of the newest.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=_DEFAULT.port,
+    help="Port on the loopback interface; 0 picks a free one.",
+)
+@click.option(
+    "--run", "run_id", type=int, default=None, help="Number of the run whose base is served; defaults to the newest."
+)
 @click.option(
     "--idle-minutes",
     type=Number(0.05),
     default=_DEFAULT.idle_minutes,
-    help="Then it ends by itself.",
+    help="Minutes without a request after which the server stops.",
 )
-@click.option("--detach", is_flag=True, help="Return as soon as it answers; it goes on.")
+@click.option("--detach", is_flag=True, help="Return as soon as the server is ready; it keeps running.")
 @command_options
 def command(invocation: Invocation, port: int, run_id: int | None, idle_minutes: float, detach: bool) -> None:
-    """Answer as every arm over an OpenAI-compatible API on this machine, from one base in memory.
+    """Serve every arm over an OpenAI-compatible API on this machine, from one base in memory.
 
     The arms are model names: unprompted, prompted, run-1, run-1@60 (its adapter at 60 % strength), run-1+prompt.
-    Ctrl-C stops following; the server goes on until it is stopped or nobody asked for a while.
+    Ctrl-C stops following; the server keeps running until it is stopped or has been idle for --idle-minutes.
     """
     from engine.errors import JobError
     from engine.serving.address import ADDRESS_FILE
@@ -37,7 +44,7 @@ def command(invocation: Invocation, port: int, run_id: int | None, idle_minutes:
     there = find_server(project)
     if there is not None:
         raise JobError(
-            "The project is being served already.",
+            "The project is already being served.",
             f"Job {there.id}: {there.note or there.state}.",
             f"Stop it first: distill-tui jobs stop {there.id}",
         )
@@ -53,7 +60,10 @@ def command(invocation: Invocation, port: int, run_id: int | None, idle_minutes:
     try:
         base_url, arms = asyncio.run(reach())
     except KeyboardInterrupt:
-        invocation.say(f"Job {job.id} goes on: distill-tui jobs follow {job.id}, or distill-tui jobs stop {job.id}")
+        invocation.say(
+            f"Job {job.id} keeps running. "
+            f"Follow it: distill-tui jobs follow {job.id}. Stop it: distill-tui jobs stop {job.id}"
+        )
         raise click.Abort from None
     token_file = project.folder / job.folder / ADDRESS_FILE
     invocation.finish(

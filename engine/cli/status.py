@@ -1,4 +1,4 @@
-"""`distill-tui status`: where every station of the project stands."""
+"""`distill-tui status`: the state of every station of the project."""
 
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,12 @@ _MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stal
 @click.command("status")
 @command_options
 def command(invocation: Invocation) -> None:
-    """Show the stations with state and count, and the jobs that live."""
+    """Show the state of every station, the unfinished jobs, and what endpoints have cost so far."""
     from engine.stations import read_stations
     from engine.status import is_due, status_json
 
     project = invocation.project
-    data = status_json(project)  # first: it marks the jobs that were killed
+    data = status_json(project)  # first, because it marks the jobs that were killed
     lines = [project.name]
     for number, station in enumerate(read_stations(project), start=1):
         lines.append(
@@ -33,14 +33,14 @@ def command(invocation: Invocation) -> None:
         for job in project.jobs.live()
     ]
     if day := project.settings.remind_on():
-        due = "is due: distill-tui prompt check, then distill-tui prompt remind DATE" if is_due(day) else "is to come"
-        lines.append(f"  the look at the prompt of {day} {due}")
+        due = ", due now: distill-tui prompt check, then distill-tui prompt remind DATE" if is_due(day) else ""
+        lines.append(f"  reminder to check the prompt on {day}{due}")
     lines += [_spent_text(spent) for spent in project.spending.all() if spent.cost_usd or spent.other_requests]
     invocation.finish("\n".join(lines), data)
 
 
 def _spent_text(spent: "Spent") -> str:
-    """What an endpoint was asked and paid, of one that costs nothing too."""
+    """What an endpoint was asked and what it cost, including endpoints that are free."""
     sent = spent.prompt_tokens + spent.other_prompt_tokens
     written = spent.completion_tokens + spent.other_completion_tokens
     estimated = f", of {counted(spent.other_counted_here, 'request')} estimated" if spent.other_counted_here else ""

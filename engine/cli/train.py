@@ -1,4 +1,4 @@
-"""`distill-tui train`: the fifth station. Makes a run of the newest dataset and starts the job that trains it."""
+"""`distill-tui train`: the fifth station. Creates a run on the newest dataset and starts the job that trains it."""
 
 import dataclasses
 from pathlib import Path
@@ -34,28 +34,39 @@ _WITH_A_RUN = {
 
 @click.group("train", cls=CommandGroup, invoke_without_command=True)
 @preset_option()
-@click.option("--show", is_flag=True, help="Print what is chosen, why, and what it will take; train nothing.")
 @click.option(
-    "--calibrate", is_flag=True, help="First measure a few steps of the longest rows, and estimate from them."
+    "--show", is_flag=True, help="Print the chosen configuration, its reasons and an estimate, without training."
+)
+@click.option(
+    "--calibrate", is_flag=True, help="First measure a few steps of the longest rows, and base the estimate on them."
 )
 @training_options
 @click.option(
-    "--run", "run_id", type=click.IntRange(1), help="Go on with this run where it ended, perhaps for other --epochs."
+    "--run",
+    "run_id",
+    type=click.IntRange(1),
+    help="Continue the run with this number, optionally with other --epochs.",
 )
-@click.option("--processes", type=click.IntRange(1), default=1, help="That share every step, on each machine.")
-@click.option("--shard", is_flag=True, help="Each of these holds a part of the base's layers, not all (FSDP).")
-@click.option("--nodes", type=click.IntRange(1), default=1, help="Machines, with --print-launch.")
 @click.option(
-    "--print-launch", type=click.Choice(get_args(Launcher)), help="Print what carries out the run there; start nothing."
+    "--processes", type=click.IntRange(1), default=1, help="Number of processes per machine that share every step."
+)
+@click.option(
+    "--shard", is_flag=True, help="Split the base's layers among the processes instead of copying them to each (FSDP)."
+)
+@click.option("--nodes", type=click.IntRange(1), default=1, help="Number of machines; needs --print-launch.")
+@click.option(
+    "--print-launch",
+    type=click.Choice(get_args(Launcher)),
+    help="Print the command or script that starts the run this way, without starting it.",
 )
 @click.option(
     "--mirror",
     "mirrors",
     type=click.Choice(get_args(MirrorName)),
     multiple=True,
-    help="Tell the metrics there too, on this machine; repeatable.",
+    help="Also log metrics to this tool, on this machine. Repeatable.",
 )
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def command(
     invocation: Invocation,
@@ -71,7 +82,11 @@ def command(
     mirrors: tuple[MirrorName, ...],
     detach: bool,
 ) -> None:
-    """Train an adapter on the newest dataset: question → answer, without the prompt."""
+    """Train an adapter on the newest dataset: question → answer, without the prompt.
+
+    Options that are not given are chosen by --preset; --show prints the reason for each value. The run is trained in a
+    job, which keeps running when you stop following it.
+    """
     from engine.model.four_bits import require_four_bits
     from engine.training.facts import read_basis
     from engine.training.mirrors import require_libraries
@@ -82,24 +97,24 @@ def command(
 
     if click.get_current_context().invoked_subcommand is not None:
         if before := said():
-            raise click.UsageError(f"Give --{min(before).replace('_', '-')} behind the command that it is for.")
+            raise click.UsageError(f"Put --{min(before).replace('_', '-')} after the subcommand.")
         return
     if run_id is not None and (more := said().keys() - _WITH_A_RUN):
-        raise click.UsageError(f"--run has its configuration: without --{min(more).replace('_', '-')}.")
+        raise click.UsageError(f"A run keeps its configuration: leave out --{min(more).replace('_', '-')}, or --run.")
     if nodes > 1 and print_launch is None:
-        raise click.UsageError("Several machines need --print-launch.")
+        raise click.UsageError("More than one node needs --print-launch.")
     if shard and calibrate:
-        raise click.UsageError("--calibrate measures one process with the whole base: without --shard.")
+        raise click.UsageError("--calibrate measures one process with the whole base: leave out --shard.")
     require_libraries(mirrors)
     project = invocation.project
     if run_id is None:
         basis = dataclasses.replace(read_basis(project), shards=processes * nodes if shard else 1)
         if print_launch is not None:
-            basis = dataclasses.replace(basis, free=None)  # what counts is the memory of another machine
+            basis = dataclasses.replace(basis, free=None)  # the memory of another machine counts
         config, given = as_it_begins(project, dataclasses.replace(asked, base=basis.dataset.base), said())
         if shard:
             require_shardable(config, processes * nodes)
-        # Who asked for no preset is warned: what is held now may be free before the job has its turn.
+        # Without an explicit preset this only warns: memory in use now may be free by the time the job has its turn.
         named, must_fit = preset_of(preset), "preset" in said()
         choice = None if named is None else choose(named, basis.facts(config), config, given)
         config = attainable(config, basis.facts(config), given) if choice is None else choice.config
@@ -167,7 +182,7 @@ command.add_command(sweep)
 
 
 def _worst_tokens(folder: Path, step: int) -> list[dict[str, object]]:
-    """Where student and teacher differed most at this step, as the job's log tells it."""
+    """Return the tokens at which student and teacher differed most at this step, from the job's log."""
     from engine.jobs.follow import read_all
 
     events = [stamped.event for stamped in read_all(folder)]

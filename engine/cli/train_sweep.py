@@ -1,4 +1,4 @@
-"""`distill-tui train sweep`: short runs of a few configurations as one job, and which of them to train in full."""
+"""`distill-tui train sweep`: trains a few configurations briefly, as one job, and says which to train in full."""
 
 import dataclasses
 import itertools
@@ -26,12 +26,16 @@ from engine.status import job_json
 @click.command("sweep")
 @preset_option(multiple=True)
 @click.option(
-    "--try", "tries", multiple=True, metavar="OPTION=A,B", help="Try each value: learning-rate=1e-4,5e-4. Repeatable."
+    "--try",
+    "tries",
+    multiple=True,
+    metavar="OPTION=A,B",
+    help="Values of an option to try: learning-rate=1e-4,5e-4. Repeatable.",
 )
-@click.option("--steps", type=click.IntRange(1), help="Of each run at most.")
-@click.option("--minutes", type=Number(0.0, min_open=True), help="Of training for all runs together.")
+@click.option("--steps", type=click.IntRange(1), help="Maximum number of steps per run.")
+@click.option("--minutes", type=Number(0.0, min_open=True), help="Total training time for all runs, in minutes.")
 @training_options
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def sweep(
     invocation: Invocation,
@@ -42,9 +46,10 @@ def sweep(
     asked: TrainingConfig,
     detach: bool,
 ) -> None:
-    """Train every combination of what is to be tried for a while, and compare them on validation.
+    """Train every combination of presets and --try values briefly, and compare them on validation.
 
-    With --steps each run's learning rate falls to 0 at its last step; with --minutes it ends where it stands.
+    With --steps, each run's learning rate falls to 0 at its last step. With --minutes, each run ends when its share of
+    the time is used up.
     """
     from engine.training.facts import read_basis
     from engine.training.presets import attainable, choose

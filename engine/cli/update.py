@@ -1,4 +1,4 @@
-"""`distill-tui update`: after the prompt or a rule changed, redoes what the change touches, as one job."""
+"""`distill-tui update`: after a change of the prompt or a rule, redoes what it affects, as one job."""
 
 import click
 
@@ -9,20 +9,29 @@ from engine.wording import duration
 
 
 @click.command("update")
-@click.option("--plan", "plan_only", is_flag=True, help="Print the plan and do nothing.")
-@click.option("--by-rules", is_flag=True, help="Changed passages touch nothing: the rules alone decide what is kept.")
-@click.option("--epochs", type=Number(0.0, min_open=True), default=None, help="Else a quarter of the earlier run's.")
-@click.option("--from-scratch", is_flag=True, help="Train from the base, not from the earlier run's adapter.")
-@click.option("--detach", is_flag=True, help="Start the job, say its number, and return.")
+@click.option("--plan", "plan_only", is_flag=True, help="Print the plan without carrying it out.")
+@click.option(
+    "--by-rules",
+    is_flag=True,
+    help="Let the rules alone decide which answers are kept, whatever else changed in the prompt.",
+)
+@click.option(
+    "--epochs",
+    type=Number(0.0, min_open=True),
+    default=None,
+    help="Training epochs; defaults to a quarter of the earlier run's.",
+)
+@click.option("--from-scratch", is_flag=True, help="Train from the base instead of the earlier run's adapter.")
+@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 @command_options
 def command(
     invocation: Invocation, *, plan_only: bool, by_rules: bool, epochs: float | None, from_scratch: bool, detach: bool
 ) -> None:
-    """Compare the newest dataset with the prompt and rules as they are now, say what that touches, and redo only that.
+    """Bring the project up to date after a change of prompt or rules, redoing only what is affected.
 
-    Answers that keep the rules of now and that no change touches become examples of the new version; the others are
-    asked for anew. Training starts from the earlier run's adapter. The same words follow an update that is at work, and
-    go on where one was stopped.
+    Answers that pass the current rules and that no change affects are carried over to the new version; the teacher is
+    asked for the others again. Training starts from the earlier run's adapter, and the evaluation compares both
+    students. Run the same command again to follow a running update, or to continue one that was stopped.
     """
     from engine.errors import UsageError
     from engine.evaluation.report import proof_json
@@ -51,12 +60,12 @@ def command(
     measured = (each for each in reversed(project.runs.all()) if project.evaluations.latest(each.id) is not None)
     run = next((each for each in measured if each.dataset_sha256 == newest), None)
     if run is None:
-        raise UsageError("The run is gone.", "It was deleted while the update ended.", "Run the update once more.")
+        raise UsageError("The run is gone.", "It was deleted while the update was finishing.", "Run the update again.")
     earlier = earlier_run(project, run)
     facts = read_report(project, run.id, None if earlier is None else earlier.id)
     seconds = sum(work.seconds for work in project.jobs.work(job.id).values())
     if plan.changed:
-        invocation.say(f"Brought up to date in {duration(seconds)}; what it rests on had taken {duration(before_s)}.")
+        invocation.say(f"Updated in {duration(seconds)}; the work that it builds on had taken {duration(before_s)}.")
     data = {
         "plan": plan_json(plan),
         "run": run.id,

@@ -57,7 +57,7 @@ def test_the_list_tells_state_and_broken_rules(finished: Path) -> None:
     assert "5 ✗" in text.out
     assert "rule 3" in text.out
     assert text.err == (
-        "40 examples: 32 accepted, 8 rejected, 0 undecided; 5 of 40 shown, --offset and --limit show others\n"
+        "40 examples: 32 accepted, 8 rejected, 0 undecided; showing 5 of 40, see --offset and --limit\n"
     )
     assert succeed("curate", "list").err == "40 examples: 32 accepted, 8 rejected, 0 undecided\n"
 
@@ -105,7 +105,7 @@ def test_decisions_are_undone_and_redone_as_steps(finished: Path) -> None:
     assert get("curate", "undo") == {"undone": 0}
     assert succeed("curate", "undo").out == "Nothing to undo.\n"
     assert counts() == (0, 0, 40)
-    assert succeed("curate", "redo").out == "Decided 40 again.\n"
+    assert succeed("curate", "redo").out == "Redid 40 decisions.\n"
     succeed("curate", "reject", "1")
     assert get("curate", "redo") == {"redone": 0}, "what was undone before another decision is gone"
 
@@ -177,7 +177,7 @@ def test_a_flag_is_put_up_listed_taken_down_and_undone(finished: Path) -> None:
 def test_cut_answers_among_many_are_left_out_and_counted(cut: int) -> None:
     succeed("curate", "reject", "1")
     text = succeed("curate", "accept", "--search", "about cards").out
-    assert "Cut, and left as they are: 1." in text
+    assert "Skipped because they were cut off: 1." in text
     assert state_of(cut) == "undecided"
     assert state_of(1) == "accepted"
 
@@ -208,7 +208,7 @@ def test_an_edited_answer_is_accepted_and_told_what_it_breaks(
 @pytest.mark.parametrize("words", [(), ("--search", ""), ("--search", " "), ("--contains", "")], ids=str)
 def test_nothing_said_means_no_example_and_never_all(words: tuple[str, ...], finished: Path) -> None:
     before = counts()
-    assert fail("curate", "reject", *words)["title"] == "Which examples?"
+    assert fail("curate", "reject", *words)["title"] == "No examples were selected."
     assert counts() == before
 
 

@@ -112,7 +112,7 @@ def test_the_lines_are_printed_where_that_is_asked(finished: Path) -> None:
     assert len(lines) == 32
     assert json.loads(lines[0])["messages"][-1]["content"] == "\x9b2J «»"
     refused = call("curate", "export", "--to", "-", "--json")
-    assert (refused.status, refused.data["error"]["title"]) == (2, "Two results cannot be printed.")
+    assert (refused.status, refused.data["error"]["title"]) == (2, "Cannot combine --to - with --json.")
 
 
 def test_answers_that_repeat_the_prompt_are_told(finished: Path, tmp_path: Path) -> None:

@@ -208,7 +208,7 @@ def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:
     for verb in ("pause", "stop", "resume"):
         assert "done" in str(fail("jobs", verb, "1", status=1))
     assert get("jobs", "list") == {"jobs": []}
-    assert succeed("jobs", "list").out == "No job lives or was killed. --all lists those that have ended.\n"
+    assert succeed("jobs", "list").out == "No unfinished jobs. --all lists the others.\n"
     assert "done" in succeed("jobs", "list", "--all").out
 
 

@@ -101,7 +101,7 @@ def test_what_is_broken_fails_with_all_findings_in_the_one_object(monkeypatch: p
     text, data = call("doctor"), call("doctor", "--json")
     assert (text.status, data.status) == (1, 1)
     assert "✗ torch" in text.out
-    assert "Something is broken." in text.err
+    assert "Some checks failed." in text.err
     assert [row["subject"] for row in data.data["findings"]][:2] == ["python", "torch"]
     assert set(data.data["error"]) == {"title", "message", "next"}
 

@@ -48,7 +48,7 @@ def test_an_archived_project_is_out_of_the_list_until_it_is_restored(begun: Path
     assert get("projects", "archive", "meridian-desk") == {"archived": str(begun)}
     assert listed() == ["other"]
     assert sorted(listed("--all")) == ["meridian-desk", "other"]
-    assert "1 archived; --all lists them" in succeed("projects", "list").out
+    assert "1 archived; list them with --all" in succeed("projects", "list").out
     assert get("projects", "restore", "meridian-desk") == {"restored": str(begun)}
     assert sorted(listed()) == ["meridian-desk", "other"]
 

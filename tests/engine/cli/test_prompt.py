@@ -73,7 +73,7 @@ def test_versions_are_kept_compared_and_come_back() -> None:
         "+Be brief and kind.",
     ]
     assert "+Be brief and kind." in succeed("prompt", "versions", "--diff", "1", "2").out
-    assert succeed("prompt", "versions", "--diff", "2", "2").out == "The two versions are equal.\n"
+    assert succeed("prompt", "versions", "--diff", "2", "2").out == "The two versions are identical.\n"
     assert succeed("prompt", "show", "--version", "1").out == "Be brief.\n"
     assert get("prompt", "set", "-", input="Be brief.")["version"] == 1
     assert [row["current"] for row in versions()] == [True, False]
@@ -175,17 +175,17 @@ def test_an_endpoint_adds_what_it_finds_to_what_the_program_finds() -> None:
 def test_a_reminder_is_told_by_status_and_the_projects_once_its_day_has_come() -> None:
     assert get("prompt", "remind") == {"reminder": {"date": None, "due": False}}
     assert get("prompt", "remind", "9999-01-01") == {"reminder": {"date": "9999-01-01", "due": False}}
-    assert "9999-01-01 is to come" in succeed("status").out
+    assert "check the prompt on 9999-01-01" in succeed("status").out
     (listed,) = get("projects", "list")["projects"]
     assert listed["due"] is None
     succeed("prompt", "remind", "2020-02-29")
     assert get("status")["reminder"] == {"date": "2020-02-29", "due": True}
-    assert "2020-02-29 is due" in succeed("status").out
-    assert "look at the prompt, since 2020-02-29" in succeed("projects", "list").out
+    assert "2020-02-29, due now" in succeed("status").out
+    assert "prompt check due since 2020-02-29" in succeed("projects", "list").out
     assert "2020-02-30" in fail("prompt", "remind", "2020-02-30")["message"]
     assert get("status")["reminder"]["date"] == "2020-02-29"
-    assert "no reminder" in succeed("prompt", "remind", "off").out
-    assert "look at the prompt" not in succeed("projects", "list").out
+    assert "No reminder" in succeed("prompt", "remind", "off").out
+    assert "prompt check" not in succeed("projects", "list").out
 
 
 def new_project() -> str:

@@ -84,7 +84,7 @@ def test_a_file_is_added_or_takes_the_place_of_all(tmp_path: Path, *, from_file:
     words = ("rules", "import", tmp_path / "rules.yaml" if from_file else "-")
     assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [1, 2]
     assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [1, 2], "none is added twice"
-    assert "There already: 2 of 2 rules." in succeed(*words, input=TWO).err
+    assert "2 of 2 rules existed already." in succeed(*words, input=TWO).err
     succeed("rules", "remove", 1)
     assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [2, 3]
     assert [rule["id"] for rule in get(*words, "--replace", input=TWO)["rules"]] == [1, 2]

@@ -169,7 +169,7 @@ def test_what_would_go_on_with_it_is_asked_about_first(finished: Path, folder: P
     assert str(released) in error["message"]
     assert error["next"] == "To delete it anyway: distill-tui runs delete 1 --force"
     assert folder.is_dir()
-    assert f"What was released stays in {released}" in succeed("runs", "delete", "1", "--force").out
+    assert f"Its release is kept in {released}" in succeed("runs", "delete", "1", "--force").out
     assert (released / "adapter_model.safetensors").is_file()
     with Project.open(finished) as project:
         assert project.jobs.get(job).note == "Run 1 was deleted."
@@ -262,7 +262,7 @@ def test_killed_before_its_files_are_removed_it_is_deleted_and_the_rest_is_told_
         with pytest.raises(Killed):
             call("runs", "delete", "1")
     assert folder.is_dir()
-    assert "1  deleted, but for its files" in succeed("runs", "list").out
+    assert "1  deleted, but its files remain" in succeed("runs", "list").out
     assert get("runs", "list") == {"runs": [], "half_deleted": [1]}
     assert {station["name"]: station["count"] for station in get("status")["stations"]}["run"] == 0
     succeed("projects", "duplicate", "meridian-desk", "copy", "--with", "runs")

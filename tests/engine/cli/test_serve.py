@@ -52,12 +52,12 @@ def test_a_server_is_started_asked_and_stopped(trained: Path, home: Home) -> Non
     token = json.loads(file.read_text())["token"]
 
     again = fail("serve", "--detach", status=1)
-    assert "served already" in again["title"]
+    assert "already being served" in again["title"]
 
     text = succeed("chat", "Is it open?", "--arm", "prompted", "--arm", "run-1@50", "--seed", "3",
                    "--max-answer-tokens", "12")  # fmt: skip
     assert [line for line in text.out.splitlines() if line.startswith("── ")] == ["── prompted", "── run-1@50"]
-    assert text.out.count("first after") == 2
+    assert text.out.count("first token after") == 2
     assert text.out.count("2 ✓") + text.out.count("2 ✗") == 2
     data = get("chat", "Is it open?", "--arm", "prompted", "--arm", "run-1@50", "--seed", "3",
                "--max-answer-tokens", "12")  # fmt: skip
@@ -83,10 +83,10 @@ def test_chat_starts_the_server_and_leaves_it_running(trained: Path, home: Home)
     asked = call("chat", "Is it open?", "--max-answer-tokens", "5", "--json")
     assert asked.status == 0, asked
     assert [answer["arm"] for answer in asked.data["answers"]] == ["prompted", "run-1"]
-    assert "The server is job 1 and goes on: distill-tui jobs stop 1 ends it." in asked.err
+    assert "The server keeps running as job 1. Stop it: distill-tui jobs stop 1" in asked.err
     assert jobs_of(trained, home) == [("serve", "running")]
     again: Call = succeed("chat", "Is it open?", "--arm", "run-1", "--max-answer-tokens", "5")
-    assert "The server is job" not in again.err
+    assert "The server keeps running" not in again.err
     talk_line_by_line(home)
     assert jobs_of(trained, home) == [("serve", "running")]
 

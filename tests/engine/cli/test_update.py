@@ -42,7 +42,7 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
         assert "18 answers carried over." in done.err
         assert "Run 2 starts from run 1's adapter and trains for 1 epoch." in done.err
         assert (done.data["run"], done.data["initial_run"], done.data["earlier_run"]) == (2, 1, 1)
-        assert "Brought up to date in" in done.err
+        assert "Updated in" in done.err
         assert done.data["update_s"] > 0 < done.data["before_s"]
         sampling, arms = done.data["report"]["sampling"], done.data["report"]["arms"]
         assert (sampling["max_answer_tokens"], sampling["limit"], sampling["samples"]) == (7, 4, 2)

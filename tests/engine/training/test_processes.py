@@ -168,9 +168,9 @@ def test_texts_for_clusters_are_whole_and_name_the_run(project: Project, model_f
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("--nodes", "2"), "Several machines need --print-launch."),
-        (("--shard", "--processes", "2", "--calibrate"), "without --shard"),
-        (("--run", "1", "--learning-rate", "0.1"), "without --learning-rate"),
+        (("--nodes", "2"), "More than one node needs --print-launch."),
+        (("--shard", "--processes", "2", "--calibrate"), "leave out --shard"),
+        (("--run", "1", "--learning-rate", "0.1"), "leave out --learning-rate"),
     ],
 )
 def test_words_that_would_be_passed_over_are_refused(project: Project, words: tuple[str, ...], told: str) -> None:
