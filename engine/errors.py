@@ -1,21 +1,21 @@
 """The one tree of errors: what happened, to what, and what to do next.
 
 Standard library only. A user never sees a traceback for any of these; the command line and the panes print the
-three sentences. Anything outside this tree is a defect of the program and is logged whole.
+three sentences. Anything outside this tree is a bug in the program and is logged with its traceback.
 
     DistillError
-    ├── UsageError          the caller's words are wrong (exit status 2)
-    │   └── NotFoundError   something named is not there
+    ├── UsageError          the caller's input is wrong (exit status 2)
+    │   └── NotFoundError   something that was named does not exist
     ├── StoreError          the project's database cannot be read or written
-    │   ├── DamagedError    its file does not hold together any more
+    │   ├── DamagedError    its file is corrupt
     │   └── SchemaError     it was written by a newer program, or its migration failed
     ├── ModelError          a model cannot be found, loaded or trusted
     │   └── ContextError    prompt + question + answer exceed the context; nothing is cut silently
     ├── TeacherError        an endpoint or a local teacher gave no acceptable answer
-    │   ├── EndpointError   the endpoint refused in a way that no retry mends
+    │   ├── EndpointError   the endpoint refused, and retrying does not help
     │   └── BudgetError     the budget is spent
     ├── DatasetError        a dataset cannot be frozen or read
-    ├── TrainingError       a run cannot go on
+    ├── TrainingError       a run cannot continue
     └── JobError            a job cannot be started, reached or controlled
         └── JobStopped      the job was asked to stop; not a failure
 """
@@ -38,13 +38,13 @@ class DistillError(Exception):
 
 
 class UsageError(DistillError):
-    """The caller's words are wrong; nothing was changed."""
+    """The caller's input is wrong; nothing was changed."""
 
     exit_status = 2
 
 
 class NotFoundError(UsageError):
-    """Something that was named is not there."""
+    """Something that was named does not exist."""
 
 
 class StoreError(DistillError):
@@ -52,7 +52,7 @@ class StoreError(DistillError):
 
 
 class DamagedError(StoreError):
-    """The database is no database any more, or does not hold together."""
+    """The database file is corrupt, or not a database."""
 
 
 class SchemaError(StoreError):
@@ -72,7 +72,7 @@ class TeacherError(DistillError):
 
 
 class EndpointError(TeacherError):
-    """The endpoint refused in a way that no retry mends (key, quota, context, address)."""
+    """The endpoint refused, and retrying does not help (key, quota, context, address)."""
 
 
 class BudgetError(TeacherError):
@@ -84,7 +84,7 @@ class DatasetError(DistillError):
 
 
 class TrainingError(DistillError):
-    """A run cannot go on."""
+    """A run cannot continue."""
 
 
 class JobError(DistillError):

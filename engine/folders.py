@@ -1,6 +1,6 @@
-"""The folders of a home that are projects: which there are, and which one is meant. Opens none of them.
+"""The project folders of a home: which ones exist, and which one is meant. Opens none of them.
 
-Whoever only wants to know where to begin imports neither the store nor what a project is made of.
+Finding a project therefore imports neither the store nor anything else that a project is made of.
 """
 
 import re
@@ -18,28 +18,28 @@ _LAST_PROJECT = "last_project"
 
 
 def project_folders(home: Home) -> Iterator[Path]:
-    """The folder of every project of this home, by name. Raises `StoreError` where they cannot be listed."""
+    """Yield the folder of every project of this home, by name. Raises `StoreError` if they cannot be listed."""
     try:
         paths = sorted(home.projects.iterdir()) if home.projects.is_dir() else []
     except OSError as error:
         raise StoreError(
             "The projects cannot be listed.",
             f"{error.filename}: {error.strerror or error}.",
-            "Check the permissions, or choose another place with --home.",
+            "Check the permissions, or choose another folder with --home.",
         ) from error
-    # A name that begins with a dot is a copy that is being made, or was when its maker was killed.
+    # A name that starts with a dot is a copy in progress, or one that was interrupted.
     yield from (path for path in paths if path.name[0] != "." and _may_be_project(path))
 
 
 def is_archived(folder: Path) -> bool:
-    """Whether the project is kept out of the list."""
+    """Whether the project is hidden from the list."""
     with suppress(OSError):
         return (folder / ARCHIVED).exists()
     return False
 
 
 def changed_at_s(folder: Path) -> float:
-    """When the database or its log was written last; the log goes away whenever the last connection closes."""
+    """Return when the database or its log was last written; the log disappears when the last connection closes."""
     newest = 0.0
     for name in (DATABASE, f"{DATABASE}-wal"):
         with suppress(OSError):
@@ -48,7 +48,7 @@ def changed_at_s(folder: Path) -> float:
 
 
 def locate_project(name_or_path: str, home: Home) -> Path:
-    """The folder of the project of this name, or at this path. Raises `NotFoundError`, with names that are near."""
+    """Return the folder of the project with this name or path. Raises `NotFoundError`, which suggests similar names."""
     path = expand(name_or_path)
     try:
         if NAME.fullmatch(name_or_path) and (home.projects / name_or_path / DATABASE).is_file():
@@ -65,12 +65,12 @@ def locate_project(name_or_path: str, home: Home) -> Path:
     raise NotFoundError(
         "There is no such project.",
         f"{name_or_path!r} is neither a project in {home.projects} nor a folder with a {DATABASE}.",
-        f"Did you mean {' or '.join(near)}?" if near else "Make one with `distill-tui new`.",
+        f"Did you mean {' or '.join(near)}?" if near else "Create one with `distill-tui new`.",
     )
 
 
 def remember(folder: Path, home: Home) -> None:
-    """Make the project in `folder` the one that is meant when none is named."""
+    """Make the project in `folder` the one that is used when none is named."""
     path = make_private_folder(home.state) / _LAST_PROJECT
     text = f"{folder}\n".encode("utf-8", "surrogateescape")
     if not path.is_file() or path.read_bytes() != text:
@@ -78,7 +78,7 @@ def remember(folder: Path, home: Home) -> None:
 
 
 def last_used(home: Home) -> Path | None:
-    """The folder of the project that was used last; None where it is gone or archived."""
+    """Return the folder of the project that was used last; None if it is gone or archived."""
     try:
         text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
@@ -90,7 +90,7 @@ def last_used(home: Home) -> Path | None:
 
 
 def unnamed_project(home: Home) -> Path:
-    """The folder of the project that is meant when none is named. Raises `UsageError` where several could be."""
+    """Return the folder of the project to use when none is named. Raises `UsageError` if that is not clear."""
     last = last_used(home)
     if last is not None:
         return last
@@ -103,7 +103,9 @@ def unnamed_project(home: Home) -> Path:
             "Which project?", f"All {len(every)} are archived.", "Name one with --project, or restore one."
         )
     if not folders:
-        raise UsageError("There is no project yet.", f"{home.projects} holds none.", "Make one with `distill-tui new`.")
+        raise UsageError(
+            "There is no project yet.", f"{home.projects} contains none.", "Create one with `distill-tui new`."
+        )
     names = ", ".join(folder.name for folder in folders)
     raise UsageError("Which project?", f"There are several: {names}.", "Name one with --project.")
 
@@ -112,4 +114,4 @@ def _may_be_project(folder: Path) -> bool:
     try:
         return (folder / DATABASE).is_file()
     except OSError:
-        return True  # nobody may look into it: listed with that trouble
+        return True  # not accessible: listed, with the reason

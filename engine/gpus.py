@@ -1,6 +1,6 @@
-"""The NVIDIA GPUs that this process may use, named as CUDA names them, by the driver's word. No model library.
+"""The NVIDIA GPUs that this process may use, named as CUDA names them, from the driver. No model library.
 
-CUDA counts only what `CUDA_VISIBLE_DEVICES` lists, in its order; the driver counts all, by their place on the bus.
+CUDA counts only what `CUDA_VISIBLE_DEVICES` lists, in that order; the driver counts all, by their place on the bus.
 """
 
 import os
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
 _ORDER = "CUDA_DEVICE_ORDER"
-_PART = "MIG-"  # of a card: a device of its own, which is not among the cards
+_PART = "MIG-"  # a part of a card: a separate device, which is not among the cards
 
 
 @dataclass(frozen=True, slots=True)
 class Gpu:
-    """What the driver tells of one."""
+    """What the driver reports about one GPU."""
 
     free_mb: float  # 1e6 bytes
     computes_bfloat16: bool = True
@@ -30,17 +30,17 @@ class Gpu:
 
 
 def computes_bfloat16(generation: int) -> bool:
-    """By the first number of its compute capability: Ampere (8) was the first that does, older ones emulate it."""
+    """Whether a GPU computes bfloat16, by its major compute capability: older ones than Ampere (8) emulate it."""
     return generation >= 8
 
 
 def count_as_the_driver() -> None:
-    """Have CUDA, which this process has not begun to use, count the GPUs in the order that `nvidia-smi` does."""
+    """Make CUDA count the GPUs in the order of `nvidia-smi`. Call this before the process uses CUDA."""
     os.environ.setdefault(_ORDER, "PCI_BUS_ID")
 
 
 def visible_handles() -> "list[c_void_p]":
-    """What the driver's library asks each of them by, in CUDA's order. Raises `pynvml.NVMLError`."""
+    """Return the driver library's handles of the visible GPUs, in CUDA's order. Raises `pynvml.NVMLError`."""
     import pynvml
 
     pynvml.nvmlInit()
@@ -55,16 +55,16 @@ def visible_handles() -> "list[c_void_p]":
             named = every[int(entry) : int(entry) + 1]
         elif entry.startswith(_PART):
             named = [pynvml.nvmlDeviceGetHandleByUUID(entry)]
-        else:  # the beginning of a name is enough
+        else:  # the beginning of a UUID is enough
             named = [handle for uuid, handle in by_uuid.items() if entry and uuid.startswith(entry)]
         if len(named) != 1:
-            break  # as CUDA does: what follows an entry that names no card is not seen
+            break  # like CUDA: entries after one that names no card are ignored
         found += named
     return found
 
 
 def visible_gpus() -> tuple[Gpu, ...]:
-    """`cuda:0` first; none where there is none, no driver tells, or torch cannot use them."""
+    """Return the visible GPUs, `cuda:0` first; empty if there are none, no driver answers, or torch cannot use them."""
     import pynvml
 
     found = []
@@ -80,9 +80,9 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
 
 def unusable() -> str:
-    """Why torch cannot use the GPUs that it would see; empty where it can, and where there are none.
+    """Return why torch cannot use the visible GPUs; empty if it can, or if there are none.
 
-    Torch itself warns in a log at most, and works on the processor. Drivers know every CUDA of their own first number.
+    Torch itself at most logs a warning, and uses the processor. A driver supports every CUDA of its own major version.
     """
     import pynvml
 
@@ -96,15 +96,15 @@ def unusable() -> str:
         return f"its driver does not answer ({error})"
     wanted = _cuda_of_torch()
     if not wanted:
-        return "the torch that is installed was built without CUDA"
+        return "the installed torch was built without CUDA"
     if known // 1_000 < int(wanted.partition(".")[0]):
-        return f"its driver knows CUDA {known // 1_000}.{known % 1_000 // 10}, and this torch wants {wanted}"
+        return f"its driver supports CUDA {known // 1_000}.{known % 1_000 // 10}, but this torch needs {wanted}"
     return ""
 
 
 @lru_cache
 def _cuda_of_torch() -> str:
-    """The CUDA that the installed torch was built for; empty for none. Read from its files: torch takes seconds."""
+    """Return the CUDA that torch was built for, or "". Read from its files, because importing torch takes seconds."""
     found = find_spec("torch")
     if found is None or found.origin is None:
         return ""
@@ -114,7 +114,7 @@ def _cuda_of_torch() -> str:
 
 
 def held_mb(device: str, pids: Collection[int]) -> dict[int, float]:
-    """What these processes hold on `cuda:0`, say; a driver that does not say how much leaves one out."""
+    """Return how many MB each process holds on `device`; those that the driver does not report are left out."""
     import pynvml
 
     try:
@@ -126,9 +126,9 @@ def held_mb(device: str, pids: Collection[int]) -> dict[int, float]:
 
 
 def card_of(device: str) -> str:
-    """One name for one card, whichever of them a process may see: `cuda:1` of the cards 4 and 6 is `cuda:6`.
+    """Return one name for one card, whichever cards a process may see: `cuda:1` of the cards 4 and 6 is `cuda:6`.
 
-    What is no GPU, or cannot be told, keeps its name; `cuda` is the first one.
+    A device that is not a GPU, or cannot be resolved, keeps its name; `cuda` is the first GPU.
     """
     index, entries = _index(device), _entries()
     if index is None:

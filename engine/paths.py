@@ -1,6 +1,6 @@
-"""Where everything lives on disk, and how files are put there. Standard library only.
+"""Where files are kept on disk, and how they are written. Standard library only.
 
-One root folder where `--home` or DISTILL_TUI_HOME names it, otherwise the four folders of the XDG convention.
+One root folder if `--home` or DISTILL_TUI_HOME names it, otherwise the four folders of the XDG convention.
 Knows nothing of what is inside a project.
 """
 
@@ -23,10 +23,10 @@ class Home:
     """The folders that outlive a project. Nothing is created by naming them; `make_private_folder` does that."""
 
     projects: Path
-    cache: Path  # models, the converted starter, tokenizers: everything here can be made again
+    cache: Path  # models, the converted starter, tokenizers: everything here can be recreated
     config: Path  # the user's settings and key file
     state: Path  # device locks and queues, the last used project
-    root: Path | None = None  # what `--home` would have to say; None: the XDG folders
+    root: Path | None = None  # the value for `--home`; None: the XDG folders
 
     @classmethod
     def locate(cls, override: Path | None = None) -> "Home":
@@ -49,36 +49,36 @@ class Home:
 
     @property
     def themes(self) -> Path:
-        """The user's own themes, a file each."""
+        """The user's own themes, one file each."""
         return self.config / "themes"
 
 
 def expand(path: Path | str) -> Path:
-    """`path` with a leading `~` or `~user` made whole. Raises `UsageError` where this machine knows no such user."""
+    """Return `path` with a leading `~` or `~user` expanded. Raises `UsageError` if there is no such user."""
     try:
         return Path(path).expanduser()
     except RuntimeError:
-        raise UsageError("There is no such user.", f"{path} begins with one.", "Write the path in full.") from None
+        raise UsageError("There is no such user.", f"{path} starts with one.", "Write the path in full.") from None
 
 
 def model_name(name: str) -> str:
-    """The name of a base model as it is remembered: that of a folder whole, because jobs run in the project's.
+    """Return the name of a base model as it is stored: a folder in full, because jobs run in the project's folder.
 
-    "starter" and a hub's "owner/name" stay as they are; a folder wins over a hub's name. Raises `UsageError` for what
-    is none of these. Whether the hub has such a model is seen when it is first needed.
+    "starter" and a hub's "owner/name" stay unchanged; a folder wins over a hub name. Raises `UsageError` for anything
+    else. Whether the hub has such a model is checked when it is first needed.
     """
     if name == "starter":
         return name
     folder = expand(name)
     if folder.is_dir():
         if not (folder / "config.json").is_file():
-            raise UsageError("This folder holds no model.", f"There is no config.json in {name}.", "Check the path.")
+            raise UsageError("The folder holds no model.", f"There is no config.json in {name}.", "Check the path.")
         return str(folder.resolve())
     if not may_be_of_the_hub(name):
         raise UsageError(
             "There is no such model.",
             f"{name} is neither a folder nor a hub's owner/name.",
-            "Check the path, or take the starter.",
+            "Check the path, or use `starter`.",
         )
     return name
 
@@ -89,9 +89,9 @@ def may_be_of_the_hub(name: str) -> bool:
 
 
 def make_private_folder(path: Path) -> Path:
-    """Create `path` and its missing parents with mode 0700 and return it; folders that exist keep their mode.
+    """Create `path` and its missing parents with mode 0700 and return it; existing folders keep their mode.
 
-    Raises `StoreError` where the folder cannot be made.
+    Raises `StoreError` if the folder cannot be created.
     """
     try:
         for folder in (*reversed(path.parents), path):
@@ -99,34 +99,33 @@ def make_private_folder(path: Path) -> Path:
                 folder.mkdir(mode=PRIVATE_FOLDER_MODE, exist_ok=True)
     except OSError as error:
         raise StoreError(
-            "A folder cannot be made.",
+            "Cannot create a folder.",
             f"{path}: {error.strerror or error}.",
-            "Check the permissions and the free space, or choose another place with --home.",
+            "Check the permissions and the free space, or choose another folder with --home.",
         ) from error
     return path
 
 
 def place_to_write(path: Path, *, force: bool) -> Path:
-    """Where a person's file is written: `path` in full, and where a link leads.
+    """Return where to write a file for the user: `path` in full, with links resolved.
 
-    Raises `UsageError` where there is no such folder, where what is there is no file but a folder or a device, and,
-    without `force`, where it is a file.
+    Raises `UsageError` if there is no such folder, if `path` is a folder or a device, and, without `force`, if it is an
+    existing file.
     """
     whole = expand(path).resolve()
     if not whole.parent.is_dir():
-        raise UsageError("There is no such folder.", f"{whole.parent} is not there.", "Make it first, or name another.")
+        raise UsageError("There is no such folder.", f"{whole.parent} does not exist.", "Create it, or name another.")
     if whole.exists() and not whole.is_file():
-        raise UsageError("This is no file.", f"{whole} is something else.", "Name a file.")
+        raise UsageError("This is not a file.", f"{whole} is a folder, a device or a pipe.", "Name a file.")
     if whole.exists() and not force:
-        raise UsageError("The file is there already.", f"{whole} would be lost.", "Name another, or add --force.")
+        raise UsageError("The file already exists.", f"{whole} would be overwritten.", "Name another, or add --force.")
     return whole
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
-    """Replace `path` by `data`, whole or piece by piece: written beside it with mode 0600, synced, renamed, the folder
-    synced.
+    """Replace `path` with `data`, whole or in pieces: write beside it with mode 0600, sync, rename, sync the folder.
 
-    A reader sees the old bytes or the new ones, whatever is killed in between. Raises `StoreError`.
+    A reader sees the old bytes or the new ones, whenever the process is killed. Raises `StoreError`.
     """
     beside: str | None = None
     try:
@@ -140,7 +139,7 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
         sync_folder(path.parent)
     except OSError as error:
         raise StoreError(
-            "A file cannot be written.",
+            "Cannot write a file.",
             f"{path}: {error.strerror or error}.",
             "Check the permissions and the free space, then try again.",
         ) from error
@@ -150,7 +149,7 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes]) -> None:
 
 
 def sha256_of(path: Path) -> str:
-    """The SHA-256 of a file's content, in hexadecimal digits. Raises `OSError`."""
+    """Return the SHA-256 of a file's content as hexadecimal digits. Raises `OSError`."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

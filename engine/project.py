@@ -1,4 +1,4 @@
-"""A project: one folder with a database and large files beside it. The one front door to everything in it."""
+"""A project: one folder with a database and large files beside it. The only way in to everything in it."""
 
 import shutil
 from contextlib import AbstractContextManager
@@ -32,8 +32,8 @@ from engine.store.spending import SpendingTable
 from engine.store.votes import VoteTable
 
 REPORT = "report.html"  # what the evaluation pane writes
-DRAFT = "draft.md"  # a prompt that a person has begun to write and not saved
-# All that a project puts into its folder beside the database; deleting it touches nothing else.
+DRAFT = "draft.md"  # a prompt that the user has started to write and not saved
+# Everything that a project puts into its folder besides the database; deleting it touches nothing else.
 _CONTENTS = ("runs", "jobs", "caches", "releases", ARCHIVED, REPORT, DRAFT)
 
 
@@ -66,10 +66,10 @@ class Project:
     def create(
         cls, folder: Path, settings: ProjectSettings | None = None, home: Home | None = None, *, again: bool = False
     ) -> "Project":
-        """Make a project in a folder that is not there yet, or empty.
+        """Create a project in a folder that does not exist yet or is empty.
 
-        `again`: in the place of one that was deleted, beside what else a person keeps there.
-        Raises `UsageError` where something is there, `StoreError` where it cannot be made.
+        `again`: replace a project that was deleted, next to other files that the user keeps there.
+        Raises `UsageError` if something is there, `StoreError` if it cannot be created.
         """
         home = home or Home.locate()
         folder = expand(folder).absolute()
@@ -89,9 +89,9 @@ class Project:
 
     @classmethod
     def open(cls, folder: Path, home: Home | None = None, timeout_s: float = BUSY_TIMEOUT_S) -> "Project":
-        """Open the project in `folder`; its schema is brought up to date. Waits `timeout_s` for other writers.
+        """Open the project in `folder`, and bring its schema up to date. Wait `timeout_s` for other writers.
 
-        Raises `NotFoundError` where there is none, `SchemaError` for a newer one, `StoreError` for a damaged one.
+        Raises `NotFoundError` if there is none, `SchemaError` for a newer one, `StoreError` for a damaged one.
         """
         folder = expand(folder).absolute()
         connection = Connection(folder / DATABASE, timeout_s)
@@ -109,41 +109,41 @@ class Project:
 
     @cached_property
     def caches(self) -> Path:
-        """For what can be computed again; made when first asked for, like the one below."""
+        """The folder for what can be computed again; created on first use."""
         return make_private_folder(self.folder / "caches")
 
     @cached_property
     def releases_folder(self) -> Path:
-        """What was exported into the project itself."""
+        """The folder for exports into the project itself; created on first use."""
         return make_private_folder(self.folder / "releases")
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Everything written inside is kept whole or not at all. Keep it short: other writers wait meanwhile."""
+        """Keep everything written inside, or nothing of it. Keep it short: other writers wait meanwhile."""
         return self._connection.transaction()
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Everything read inside is of one moment. Nothing may be written inside."""
+        """Read everything inside as of one moment. Nothing may be written inside."""
         return self._connection.snapshot()
 
     @property
     def version(self) -> tuple[int, int]:
-        """Another value whenever anybody has written to the project since it was asked before."""
+        """A value that changes whenever anybody writes to the project."""
         return self._connection.version
 
     def check(self) -> tuple[str, ...]:
-        """What is wrong with the database, in SQLite's words; empty when all is well."""
+        """What is wrong with the database, in SQLite's words; empty if all is well."""
         return self._connection.check()
 
     def write_copy(self, folder: Path, kept: Kept) -> None:
-        """Put a database with what `kept` names into `folder`: as it stands at one moment, whatever jobs write.
+        """Write a database with what `kept` names into `folder`, as of one moment, whatever jobs write meanwhile.
 
-        Jobs and releases stay behind. Raises `StoreError`.
+        Jobs and releases are not copied. Raises `StoreError`.
         """
         write_copy(self._connection, folder / DATABASE, kept)
 
     def start_job(self, options: JobOptions) -> Job:
-        """Start the job that carries out `options`, in a process of its own. Raises `JobError` where it cannot."""
-        # The launcher is only needed where a job starts; jobs themselves come in through this module.
+        """Start the job that carries out `options`, in its own process. Raises `JobError` if that fails."""
+        # The launcher is only needed when a job starts; jobs themselves import this module.
         from engine.jobs.launch import launch
 
         job = self.jobs.add(options)
@@ -154,18 +154,18 @@ class Project:
             raise
 
     def delete(self) -> None:
-        """Close and really delete the project: its database and log, backups, runs, jobs, caches and releases.
+        """Close the project and delete its files: database and log, backups, runs, jobs, caches and releases.
 
-        Files that are not the project's stay, and then so does the folder. Raises `JobError` while a job is at work,
-        which `engine.jobs.control.stop_all` ends; `StoreError` where something cannot be removed.
+        Files that are not the project's are kept, and then so is the folder. Raises `JobError` while a job is running,
+        which `engine.jobs.control.stop_all` stops, and `StoreError` if something cannot be removed.
         """
         from engine.jobs.liveness import reap
 
         reap(self)
         if at_work := self.jobs.live():
             raise JobError(
-                "A job is at work.",
-                f"Job {at_work[0].id} ({at_work[0].kind}) of {self.name} would lose its project.",
+                f"Cannot delete {self.name}.",
+                f"Job {at_work[0].id} ({at_work[0].kind}) is using it.",
                 f"Stop it first: `distill-tui jobs stop {at_work[0].id}`.",
             )
         self.close()
@@ -185,47 +185,45 @@ class Project:
 
 
 def check_name(name: str) -> None:
-    """Raise `UsageError` unless `name` can be a project's: letters, digits, `.`, `_`, `-`, not beginning with a dot."""
+    """Raise `UsageError` unless `name` can be a project's: letters, digits, `.`, `_`, `-`, not starting with a dot."""
     if NAME.fullmatch(name) is None:
         raise UsageError(
-            "This cannot be a project's name.",
-            f"{name!r} is not 1 to 100 letters A to Z, digits, dots, dashes, underscores, or begins with a dot.",
+            "Invalid project name.",
+            f"{name!r} is not 1 to 100 letters A to Z, digits, dots, dashes or underscores, or starts with a dot.",
             "Choose another name, such as `support-desk`.",
         )
 
 
 def check_free(folder: Path) -> None:
-    """Raise `UsageError` unless a project can be made at `folder`: nothing is there, or an empty folder."""
+    """Raise `UsageError` unless a project can be created at `folder`: it must be empty or not exist."""
     try:
         taken = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
     except OSError as error:
         raise UsageError(
-            "No project can be made there.", f"{error.filename}: {error.strerror}.", "Choose another name or folder."
+            "Cannot create a project there.", f"{error.filename}: {error.strerror}.", "Choose another name or folder."
         ) from error
     if taken:
-        raise UsageError(
-            "The place is taken.", f"{folder} is there already and not empty.", "Choose another name or folder."
-        )
+        raise UsageError("The folder is taken.", f"{folder} exists and is not empty.", "Choose another name or folder.")
 
 
 def remove_project(folder: Path) -> None:
-    """Remove what is a project's in `folder`, as `Project.delete` does, whatever is at work. Raises `StoreError`."""
+    """Remove a project's files in `folder`, as `Project.delete` does, even if jobs are running. Raises `StoreError`."""
     try:
         for name in _CONTENTS:
             _remove(folder / name)
-        # The database goes last, so that a deletion that was cut short can be repeated.
+        # The database goes last, so that an interrupted deletion can be repeated.
         for path in sorted(folder.glob("project-schema-*.backup.db*")):
             path.unlink()
         _remove_database(folder)
         if not any(folder.iterdir()):
-            # What a person has linked to is the person's, and stays, as empty as it was.
+            # The target of a link belongs to the user, and is kept.
             if folder.is_symlink():
                 folder.unlink()
             else:
                 folder.rmdir()
     except OSError as error:
         raise StoreError(
-            "The project could not be deleted whole.",
+            "The project could not be deleted completely.",
             f"{error.filename or folder}: {error.strerror or error}.",
             "Check the permissions, then delete it again.",
         ) from error

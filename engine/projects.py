@@ -1,4 +1,4 @@
-"""The projects of a home: where each stands, and what is done to a whole one.
+"""The projects of a home: how far each one is, and what can be done to a whole project.
 
 Speaks no SQL, and knows nothing of what a station does.
 """
@@ -40,7 +40,7 @@ from engine.store.schema import STEPS
 
 @dataclass(frozen=True, slots=True)
 class JobAtWork:
-    """A job of a listed project that has its process, or is about to get it."""
+    """A job of a listed project that has a process, or is about to get one."""
 
     id: int
     kind: JobKind
@@ -58,31 +58,31 @@ class ProjectSummary:
     folder: Path
     changed_at: str  # ISO 8601, UTC
     archived: bool = False
-    station: StationName | None = None  # the furthest that has anything
+    station: StationName | None = None  # the furthest station that has anything
     note: str = ""  # what it has
     jobs: tuple[JobAtWork, ...] = ()
     trouble: str = ""
-    due: str = ""  # the day, YYYY-MM-DD, on which the prompt was to be looked at again, where it has come
+    due: str = ""  # the day, YYYY-MM-DD, of a reminder to check the prompt, once it has come
 
 
 def list_projects(home: Home) -> tuple[ProjectSummary, ...]:
-    """The projects of this home: those with a job at work first, then the last changed; archived ones too.
+    """Return the projects of this home, those with running jobs first, then the last changed; archived ones too.
 
-    Nothing is migrated and nothing marked. One that cannot be read is listed with its trouble.
+    Nothing is migrated or marked. A project that cannot be read is listed with its trouble.
     """
     return in_order(look(folder, home) for folder in project_folders(home))
 
 
 def in_order(summaries: Iterable[ProjectSummary]) -> tuple[ProjectSummary, ...]:
-    """The order of the list: what runs, by name; then all else, the last changed first."""
-    # Jobs write all the time: by their time, two running projects would change places while they are looked at.
+    """Return the summaries in the order of the list: running projects by name, then the others by last change."""
+    # Jobs write all the time: sorted by time, two running projects would keep changing places.
     by_name = sorted(summaries, key=lambda project: project.name)
     by_time = sorted(by_name, key=lambda project: "" if project.jobs else project.changed_at, reverse=True)
     return tuple(sorted(by_time, key=lambda project: not project.jobs))
 
 
 def look(folder: Path, home: Home) -> ProjectSummary:
-    """Where one project stands, by a glance that changes nothing."""
+    """Return the summary of one project, without changing anything."""
     changed_at = datetime.fromtimestamp(changed_at_s(folder), UTC).isoformat(timespec="seconds")
     archived = is_archived(folder)
     try:
@@ -95,7 +95,7 @@ def look(folder: Path, home: Home) -> ProjectSummary:
                     day = project.settings.remind_on()
                     jobs = tuple(_at_work(folder, job) for job in project.jobs.live() if is_at_work(job))
             except StoreError:
-                # What an older program wrote is brought up to date when it is opened, and may not be readable before.
+                # A project of an older program is migrated when it is opened, and may not be readable before.
                 if not older:
                     raise
                 station, note, jobs, day = None, "", (), ""
@@ -106,10 +106,10 @@ def look(folder: Path, home: Home) -> ProjectSummary:
 
 
 def find_project(name_or_path: str | None, home: Home) -> Project:
-    """Open the project of this name, or in this folder; None: the last used, else the only one.
+    """Open the project with this name or in this folder; for None the last used, else the only one.
 
-    What was found is remembered as the last used. Raises `NotFoundError` for an unknown one, `UsageError` where nothing
-    is named and several could be meant.
+    It is remembered as the last used. Raises `NotFoundError` for an unknown one, `UsageError` if none is named
+    and it is not clear which is meant.
     """
     folder = locate_project(name_or_path, home) if name_or_path is not None else unnamed_project(home)
     project = Project.open(folder, home)
@@ -118,15 +118,15 @@ def find_project(name_or_path: str | None, home: Home) -> Project:
 
 
 def archive(folder: Path, home: Home) -> None:
-    """Keep the project out of the list and out of what is meant unnamed; nothing in it changes.
+    """Hide the project from the list, and never use it as the default; nothing in it changes.
 
-    Works on one that cannot be read too. Raises `JobError` while a job is at work.
+    Also works if the project cannot be read. Raises `JobError` while a job is running.
     """
     if jobs := look(folder, home).jobs:
         raise JobError(
-            "A job is at work.",
-            f"Job {jobs[0].id} ({jobs[0].kind}) of {folder.name} would be lost from sight.",
-            f"Wait for its end, or stop it: `distill-tui jobs stop {jobs[0].id} --project {folder.name}`.",
+            f"Cannot archive {folder.name}.",
+            f"Job {jobs[0].id} ({jobs[0].kind}) is {jobs[0].state}.",
+            f"Wait until it ends, or stop it: `distill-tui jobs stop {jobs[0].id} --project {folder.name}`.",
         )
     write_atomically(folder / ARCHIVED, b"")
 
@@ -144,9 +144,9 @@ def restore(folder: Path) -> None:
 
 
 def delete(folder: Path, home: Home, *, force: bool = False) -> None:
-    """Really delete the project in `folder` as `Project.delete` does, a damaged one of this home too.
+    """Delete the project in `folder` as `Project.delete` does, even a damaged one of this home.
 
-    With `force` its jobs are stopped first.
+    With `force`, stop its jobs first.
     """
     try:
         with Project.open(folder, home) as project:
@@ -154,7 +154,7 @@ def delete(folder: Path, home: Home, *, force: bool = False) -> None:
                 stop_all(project)
             project.delete()
     except DamagedError:
-        # Elsewhere any program's file may have the name, and what lies beside it is not ours to remove.
+        # Elsewhere the file may belong to another program, and the files beside it are not ours to remove.
         if folder.resolve().parent != home.projects.resolve():
             raise
         if force:
@@ -164,10 +164,11 @@ def delete(folder: Path, home: Home, *, force: bool = False) -> None:
 
 
 def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
-    """Make a project called `name` with the prompt, rules and questions of `source`, and what else `kept` names.
+    """Create a project called `name` with the prompt, rules and questions of `source`, and what else `kept` names.
 
-    The copy is of one moment, whatever jobs write meanwhile. It is made beside and then renamed: killed in the middle,
-    it leaves no project. Raises `UsageError` for a name that is taken or none, `StoreError` where it cannot be made.
+    The copy is of one moment, whatever jobs write meanwhile. It is written to a hidden folder and then renamed, so an
+    interruption leaves no project. Raises `UsageError` for an invalid name or one that is taken, `StoreError` if it
+    cannot be created.
     """
     home = source.home
     folder = home.projects / name
@@ -176,7 +177,7 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
     lock = FileLock.take(make_private_folder(home.state) / "duplicate.lock")
     if lock is None:
         raise StoreError(
-            "Another project is being duplicated.", f"{name} would have to wait.", "Try again in a moment."
+            "Another project is being duplicated.", f"{name} has to wait for it.", "Try again in a moment."
         )
     part = home.projects / f".{name}.part"
     try:
@@ -191,33 +192,33 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
         part.rename(folder)
         sync_folder(home.projects)
     except (OSError, shutil.Error) as error:
-        check_free(folder)  # the place may have been taken meanwhile
+        check_free(folder)  # the name may have been taken meanwhile
         raise StoreError(
             "The project could not be duplicated.",
             f"{error}.",
             "Check the permissions and the free space, then try again; nothing was changed.",
         ) from error
     finally:
-        shutil.rmtree(part, ignore_errors=True)  # where it is still there, it is half a copy, and may be large
+        shutil.rmtree(part, ignore_errors=True)  # if it is still there, it is half a copy, and may be large
         lock.release()
     return folder
 
 
 def _refuse_while_locked(folder: Path) -> None:
-    """What a store that cannot be read does not tell: a job holds its lock as long as it lives. Raises `JobError`."""
+    """Raise `JobError` while a job is running, by the locks that jobs hold, because the store cannot be read."""
     for path in sorted(folder.glob(f"jobs/*/{LOCK_FILE}")):
         lock = FileLock.take(path)
         if lock is None:
             raise JobError(
-                "A job is at work.",
-                f"Job {path.parent.name} of {folder.name} would lose its project.",
-                f"Wait for its end, or: `distill-tui projects delete {folder.name} --force`.",
+                f"Cannot delete {folder.name}.",
+                f"Job {path.parent.name} is using it.",
+                f"Wait until it ends, or: `distill-tui projects delete {folder.name} --force`.",
             )
         lock.release()
 
 
 def _standing(project: Project) -> tuple[StationName | None, str]:
-    """The furthest station that has anything, and a few words on it; from the end, so that little is read."""
+    """Return the furthest station that has anything, with a short note; looks from the end, so that little is read."""
     if releases := project.releases.all():
         return "release", f"{releases[-1].kind} of run {releases[-1].run_id}"
     if evaluation := project.evaluations.latest():

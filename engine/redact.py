@@ -1,7 +1,7 @@
-"""Takes secrets out of text before it is written anywhere: job logs, events, error messages.
+"""Removes secrets from text before it is written anywhere: job logs, events, error messages.
 
-By value: what environment variables that hold keys contain, and what was registered. By pattern: the shapes of common
-keys, `Bearer …` and whatever stands before the host of an address. Standard library only; knows nothing of where keys
+By value: the content of environment variables that hold keys, and what was registered. By pattern: the shapes of common
+keys, `Bearer …`, and whatever comes before the host of an address. Standard library only; knows nothing of where keys
 are kept.
 """
 
@@ -26,16 +26,16 @@ _registered: set[str] = set()
 
 
 def register_secret(value: str) -> None:
-    """From now on `redact` masks this value in this process. Values under eight characters are not masked."""
+    """Make `redact` mask this value in this process from now on. Values under eight characters are not masked."""
     _registered.add(value)
 
 
 def redact(text: str) -> str:
-    """`text` with every known secret and everything shaped like one replaced by `‹redacted›`."""
+    """Return `text` with every known secret, and everything shaped like one, replaced by `‹redacted›`."""
     if len(text) < _SHORTEST_SECRET:
         return text
     for secret in _longest_first({*_registered, *_environment()}):
-        # Server errors quote requests: the value then stands in its JSON form.
+        # Server errors quote requests, where the value is in its JSON form.
         for form in {secret, json.dumps(secret)[1:-1]}:
             if form in text:
                 text = text.replace(form, MASK)
@@ -43,7 +43,7 @@ def redact(text: str) -> str:
 
 
 def _environment() -> Iterable[str]:
-    # Looked at anew each time: a program may set its key after this module was imported.
+    # Read every time: a program may set its key after this module was imported.
     return (os.environ[name] for name in os.environ if _holds_a_key(name))
 
 
@@ -53,10 +53,10 @@ def _holds_a_key(variable: str) -> bool:
 
 
 def without_keys(environment: Mapping[str, str]) -> dict[str, str]:
-    """An environment for a program that is not ours: without keys, but for the one of the hub that it reads from."""
+    """Return an environment for a foreign program: without keys, except that of the hub, from which it reads."""
     return {name: value for name, value in environment.items() if name == "HF_TOKEN" or not _holds_a_key(name)}
 
 
 def _longest_first(secrets: set[str]) -> list[str]:
-    # One key may be the beginning of another: the longer must go first, or its end would stay.
+    # One key may be the beginning of another: the longer must go first, or its end would remain.
     return sorted((secret for secret in secrets if len(secret) >= _SHORTEST_SECRET), key=len, reverse=True)

@@ -1,5 +1,5 @@
-"""Words in any script: where one writes no spaces between them, a character stands for a word. And their stems, of
-English ones; knows no other grammar.
+"""Words in any script: in a script without spaces, each character counts as a word. Also stems of English words; knows
+no other grammar.
 """
 
 import re
@@ -15,6 +15,6 @@ _SHORTEST_STEM = 4
 
 
 def stem(word: str) -> str:
-    """A word without its ending, where enough of it is left: what its forms have in common, most often."""
+    """Return a word without its ending, if enough of it is left: usually what its forms have in common."""
     ending = next((end for end in _ENDINGS if word.endswith(end) and len(word) - len(end) >= _SHORTEST_STEM), "")
     return word.removesuffix(ending)

@@ -4,6 +4,6 @@ import hashlib
 
 
 def answer_seed(seed: int, question_id: int, sample: int) -> int:
-    """A seed for one answer, from 0 to 2⁶³ − 1, that depends on nothing but its three arguments."""
+    """Return a seed for one answer, from 0 to 2⁶³ − 1, that depends only on the three arguments."""
     digest = hashlib.sha256(f"{seed} {question_id} {sample}".encode()).digest()
     return int.from_bytes(digest[:8]) >> 1

@@ -1,7 +1,7 @@
-"""Where each station stands: one pure judgement over the facts of a project. Speaks no SQL.
+"""The state of each station: a pure function of the facts of a project. Speaks no SQL.
 
-A thing is stale when it was made from an older prompt, question set or dataset than the current one, or from
-something that is stale itself.
+Something is stale if it was made from an older prompt, question set or dataset than the current one, or from
+something that is itself stale.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _LEARNT_FROM: tuple[Split, ...] = ("train", "validation")
 
 @dataclass(frozen=True, slots=True)
 class StationFacts:
-    """Everything that the judgement rests on. Hashes are empty, and numbers 0, where there is nothing."""
+    """Everything that the states depend on. Hashes are empty, and numbers 0, if there is nothing."""
 
     prompt_sha256: str = ""
     prompt_version: int = 0
@@ -39,7 +39,7 @@ class StationFacts:
     dataset: DatasetSummary | None = None  # the latest, as are all below
     dataset_accepted_sha256: str = ""
     runs: int = 0
-    run_id: int = 0  # of the latest that has an adapter, else of the latest: one that was given up ages nothing
+    run_id: int = 0  # of the latest with an adapter, else of the latest: an abandoned run makes nothing stale
     run_dataset_sha256: str = ""
     run_made: bool = False  # it has an adapter
     run_note: str = ""  # of the latest, whatever became of it
@@ -52,17 +52,19 @@ class StationFacts:
     releases: int = 0
     release_run_id: int = 0
     release_note: str = ""
-    live: Mapping[StationName, str] = field(default_factory=dict)  # notes of jobs at work, by station
-    trouble: Mapping[StationName, str] = field(default_factory=dict)  # where its newest maker failed or was lost
+    live: Mapping[StationName, str] = field(default_factory=dict)  # notes of live jobs, by station
+    trouble: Mapping[StationName, str] = field(
+        default_factory=dict
+    )  # notes of the newest jobs that failed or were lost
 
 
 def read_stations(project: Project) -> tuple[Station, ...]:
-    """Where each of the seven stations stands."""
+    """Return the state of each of the seven stations."""
     return judge(read_facts(project))
 
 
 def read_facts(project: Project) -> StationFacts:
-    """Ask the tables, all at one moment."""
+    """Read the facts from the tables, all as of one moment."""
     with project.snapshot():
         prompt = project.prompts.current()
         sha256 = prompt.prompt.sha256 if prompt else ""
@@ -74,7 +76,7 @@ def read_facts(project: Project) -> StationFacts:
         live = {
             job.stage: job.note or (f"{job.done} of {job.total}" if job.total else job.state)
             for job in project.jobs.live()
-            if job.kind != "serve"  # a server answers beside whatever is done
+            if job.kind != "serve"  # a server runs beside whatever else is done
         }
         makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}
         trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
@@ -110,14 +112,14 @@ def read_facts(project: Project) -> StationFacts:
 
 
 def why_stale(project: Project, evaluation: Evaluation) -> str:
-    """Why this evaluation, the latest or another, says nothing of the project as it is now; empty where it does."""
+    """Return why this evaluation, the latest or another, does not apply to the project as it is now, or ""."""
     facts = _with(read_facts(project), evaluation, project.rules.sha256())
-    at_rest = replace(facts, live={}, trouble={}, run_failed=False)  # what is being made changes nothing that was
+    at_rest = replace(facts, live={}, trouble={}, run_failed=False)  # jobs in progress do not change what is there
     return _age_of_evaluation(at_rest, _run(at_rest, _dataset(at_rest, _examples(at_rest))))
 
 
 def _with(facts: StationFacts, evaluation: Evaluation, rules_sha256: str) -> StationFacts:
-    """The facts, where this is the evaluation that is judged."""
+    """Return the facts with this evaluation as the one to judge."""
     return replace(
         facts,
         evaluation_run_id=evaluation.run_id,
@@ -131,7 +133,7 @@ def _run_note(run: Run) -> str:
 
 
 def judge(facts: StationFacts) -> tuple[Station, ...]:
-    """The seven stations in their order. Pure: the same facts, the same stations."""
+    """Return the seven stations in order. Pure: the same facts give the same stations."""
     examples = _examples(facts)
     dataset = _dataset(facts, examples)
     run = _run(facts, dataset)
@@ -208,7 +210,7 @@ def _evaluation(facts: StationFacts, run: Station) -> Station:
 
 
 def _age_of_evaluation(facts: StationFacts, run: Station) -> str:
-    """Why it is stale; empty where it is not."""
+    """Return why it is stale; empty if it is not."""
     if facts.evaluation_run_id != facts.run_id:
         return "of an older run"
     if facts.evaluation_prompt_sha256 != facts.prompt_sha256:
@@ -230,7 +232,7 @@ def _release(facts: StationFacts, run: Station) -> Station:
 def _station(
     facts: StationFacts, name: StationName, count: int, note: str = "", *, possible: bool = False, stale: str = ""
 ) -> Station:
-    """A job at work or in trouble speaks first, then what is there, then what could be made."""
+    """Return the station: a running or failed job comes first, then what is there, then what could be made."""
     if name in facts.live:
         return Station(name, "running", count, facts.live[name])
     if name in facts.trouble:

@@ -1,4 +1,4 @@
-"""The status JSON: a project's stations and jobs as others read them. Speaks no SQL."""
+"""The status JSON: a project's stations and jobs, for other programs. Speaks no SQL."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 def status_json(project: "Project") -> dict[str, object]:
-    """What `status --json` prints. Jobs whose process is gone are marked so first."""
-    from engine.stations import read_stations  # the commands that only tell of a job wait for no store
+    """Return what `status --json` prints. Jobs whose process is gone are marked as lost first."""
+    from engine.stations import read_stations  # commands that only report a job need not wait for the store
 
     reap(project)
     return {
@@ -31,18 +31,18 @@ def status_json(project: "Project") -> dict[str, object]:
 
 
 def reminder_json(project: "Project") -> dict[str, object]:
-    """The day on which the prompt is to be looked at again (null: none was set), and whether it has come."""
+    """Return the day of the reminder to check the prompt (null: none is set), and whether it has come."""
     day = project.settings.remind_on()
     return {"date": day or None, "due": is_due(day)}
 
 
 def is_due(day: str) -> bool:
-    """Whether a day, as YYYY-MM-DD by this machine's calendar, has come; never where there is none."""
+    """Whether a day, as YYYY-MM-DD in local time, has come; False if it is empty."""
     return bool(day) and day <= datetime.now().astimezone().date().isoformat()
 
 
 def job_json(project: "Project", job: Job) -> dict[str, object]:
-    """One job as the status JSON names its fields."""
+    """Return one job with the fields of the status JSON."""
     age = heartbeat_age_s(project.folder / job.folder) if job.state in LIVE_STATES else None
     work = project.jobs.work(job.id).values()
     return {

@@ -1,17 +1,17 @@
-"""YAML that a person writes, read so that nothing of it gets lost. Knows nothing of what it says."""
+"""Reads YAML that people write, so that nothing in it is lost silently. Knows nothing of what it says."""
 
 import yaml
 
-# Aliases within aliases make a few hundred characters say more than any memory holds.
+# With nested aliases, a few hundred characters can expand to more than any memory holds.
 MOST_VALUES = 200_000
 
 
 def read_yaml(text: str) -> object:
-    """What the one document says, as plain Python values.
+    """Return the one document as plain Python values.
 
-    Raises yaml.YAMLError, also for a name that a mapping holds twice, of which the library would keep the last one
-    without a word, and for more than `MOST_VALUES` values, each counted as often as it is named; ValueError and
-    RecursionError as the library does.
+    Raises yaml.YAMLError, also for a name that a mapping holds twice, of which the library would silently keep the last
+    one, and for more than `MOST_VALUES` values, each counted as often as it is referenced; ValueError and
+    RecursionError like the library.
     """
     loader = yaml.SafeLoader(text)
     try:
@@ -21,19 +21,19 @@ def read_yaml(text: str) -> object:
         _mend(root)
         return loader.construct_document(root)
     except (LookupError, AttributeError) as error:  # `!!bool maybe`, `!!timestamp soon`, `!!int ""`
-        raise yaml.YAMLError("a value is not what its tag or its form says") from error
+        raise yaml.YAMLError("a value does not match its tag or its form") from error
     finally:
         loader.dispose()
 
 
 def _mend(root: yaml.Node) -> None:
-    """Refuse names that are there twice; make one character of each two halves, as JSON writes those beyond U+FFFF."""
+    """Refuse duplicate names; join surrogate pairs, as JSON writes characters beyond U+FFFF."""
     left, values = [root], 0
     while left:
         node = left.pop()
         values += 1
         if values > MOST_VALUES:
-            raise yaml.YAMLError(f"it holds more than {MOST_VALUES:,} values, with those that aliases repeat")
+            raise yaml.YAMLError(f"it holds more than {MOST_VALUES:,} values, counting what aliases repeat")
         if isinstance(node, yaml.MappingNode):
             names: set[tuple[str, str]] = set()
             for name, value in node.value:
@@ -49,5 +49,5 @@ def _mend(root: yaml.Node) -> None:
                 node.value = node.value.encode("utf-16-le", "surrogatepass").decode("utf-16-le")
             except UnicodeDecodeError:
                 raise yaml.MarkedYAMLError(
-                    problem="half of a surrogate pair stands alone", problem_mark=node.start_mark
+                    problem="half of a surrogate pair is missing", problem_mark=node.start_mark
                 ) from None

@@ -1,23 +1,23 @@
-"""Numbers and long texts in sentences, the same on the command line and on the screen. Standard library only."""
+"""Numbers and long texts in sentences, the same for the command line and the app. Standard library only."""
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
 
 
 def counted(number: float, thing: str, form: str = ",") -> str:
-    """A number, written in the `form`, with its noun: `1 rule`, `1,200 questions`, `2.5 epochs`."""
+    """Return a number, written in the `form`, with its noun: `1 rule`, `1,200 questions`, `2.5 epochs`."""
     written = format(number, form)
     return f"{written} {thing}" + ("" if written == "1" else "s")
 
 
 def kind_of_value(value: object) -> str:
-    """What a value of somebody's file is, in their words."""
+    """Return what kind of value was found in the user's file, in plain words."""
     if value is None:
         return "nothing"
     return _KINDS.get(type(value), "something else")
 
 
 def duration(seconds: float) -> str:
-    """A time left or taken, in two units at most."""
+    """Return a time left or taken, in at most two units."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
@@ -31,20 +31,20 @@ def duration(seconds: float) -> str:
 
 
 def rate(share: float | None) -> str:
-    """A share in whole per cent; a dash where nothing was counted."""
+    """Return a share in whole per cent; a dash if nothing was counted."""
     return "–" if share is None else f"{share:.0%}"
 
 
 def rate_of(share: float | None, count: int) -> str:
-    """A share of so many sampled answers: of few it says little, and that has to be read beside it."""
+    """Return a share with the number of sampled answers that it is based on: a share of few says little."""
     return "–" if share is None else f"{share:.0%} of {count:,}"
 
 
 def shortened(text: str, limit: int) -> str:
-    """At most so many characters of a text that is told; where it was cut, it ends in `…`."""
+    """Return at most `limit` characters of a text; if it was cut, it ends in `…`."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def size(megabytes: float) -> str:
-    """An amount of memory or disk; of 1e6 bytes."""
+    """Return an amount of memory or disk space, given in units of 1e6 bytes."""
     return f"{megabytes / 1000:.1f} GB" if megabytes >= 1000 else f"{megabytes:.0f} MB"

@@ -227,9 +227,9 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
     row = invocation.project.examples.get(example_id)
     if source is None and not (sys.stdin.isatty() or os.environ.get("VISUAL") or os.environ.get("EDITOR")):
         raise UsageError(
-            "Cannot open an editor.",
-            f"There is no terminal to edit example {example_id} in.",
-            "Pass a FILE, or - for stdin.",
+            "Cannot open an editor without a terminal.",
+            f"Example {example_id} was not changed.",
+            "Pass a FILE, or - to read the text from standard input.",
         )
     text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
     if text is None:

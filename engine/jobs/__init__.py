@@ -1,1 +1,1 @@
-"""The process boundary: long work in its own session, spoken with through files. Knows nothing of models."""
+"""The process boundary: long work runs in its own session and communicates through files. Knows nothing of models."""

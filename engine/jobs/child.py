@@ -1,7 +1,7 @@
-"""One child process of a job: its output goes into the job's log, its bars to whoever watches; it ends with the job.
+"""One child process of a job: its output goes to the job's log, and its progress bars become progress events.
 
-It stays in the job's process group, and does not outlive the job's process, however that ends (Linux). Knows nothing
-of what the child does.
+It stays in the job's process group and, on Linux, never outlives the job's process. Knows nothing of what the child
+does.
 """
 
 import os
@@ -23,7 +23,7 @@ from engine.jobs.protocol import Progress
 from engine.redact import without_keys
 
 _POLL_S = 0.1
-# Becomes the program that it is told, which ends with whoever started it, even by SIGKILL.
+# Replaces itself with the given program, which ends with its parent process even if that is killed by SIGKILL.
 _BECOME = """import ctypes, os, sys
 try:
     ctypes.CDLL(None).prctl(1, 15)
@@ -39,20 +39,20 @@ _THOUSANDS = {"k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
 
 
 def as_child(command: Sequence[str]) -> list[str]:
-    """How `command`, which names its program in full, is started so that it does not outlive this process."""
+    """Return the command that runs `command`, whose program is a full path, and ends it together with this process."""
     return [sys.executable, "-I", "-c", _BECOME, *command]
 
 
 def run_child(
     command: Sequence[str], folder: Path, context: JobContext, name: str, environment: Mapping[str, str]
 ) -> tuple[int, tuple[str, ...]]:
-    """Run `command`, which names its program in full, in `folder` to its end; its exit status and its last lines.
+    """Run `command`, whose program is a full path, in `folder`; return its exit status and last lines of output.
 
-    `name` stands before what its bars tell. Paused with the job; raises `JobStopped` when the job is stopped, after the
-    child has ended, and `JobError` where it cannot be started.
+    `name` is put before the names of its progress bars. The child is paused with the job. Raises `JobStopped` when the
+    job is stopped, after the child has ended, and `JobError` if it cannot be started.
     """
     if not os.access(command[0], os.X_OK):
-        raise JobError("A program could not be started.", f"{command[0]} cannot be run.", "Name another, or mend it.")
+        raise JobError("A program could not be started.", f"{command[0]} is not executable.", "Fix it, or use another.")
     try:
         child = subprocess.Popen(
             as_child(command),
@@ -75,7 +75,7 @@ def run_child(
             if context.pause_requested and not context.stop_requested:
                 child.send_signal(signal.SIGSTOP)
                 try:
-                    context.checkpoint()  # as long as the job is paused
+                    context.checkpoint()  # blocks while the job is paused
                 finally:
                     child.send_signal(signal.SIGCONT)
             context.checkpoint()
@@ -87,22 +87,22 @@ def run_child(
 
 
 def bar_of(line: str) -> tuple[str, int, int] | None:
-    """What a line of tqdm tells: its name, how much is done, of how much. None for any other line."""
+    """Return the name, the count done and the total of a tqdm progress line; None for any other line."""
     found = _BAR.match(line)
     return None if found is None else (found["name"].strip(), _whole(found["done"]), _whole(found["total"]))
 
 
 def _whole(count: str) -> int:
-    """A count as tqdm writes it."""
+    """Return a count that tqdm wrote as a number."""
     unit = _THOUSANDS.get(count[-1], 1.0)
     try:
         return round(float(count.rstrip("kMGT")) * unit)
-    except ValueError:  # dots that are none of a number
+    except ValueError:  # dots that are not part of a number
         return 0
 
 
 def _read(output: TextIO, lines: deque[str], context: JobContext, name: str) -> None:
-    """Take in the child's output; a bar, which is drawn over itself with a carriage return, comes as lines."""
+    """Read the child's output; a progress bar, which redraws itself with carriage returns, arrives as lines."""
     with output:
         while piece := output.readline(_LONGEST_LINE):
             line = piece.rstrip("\n")

@@ -1,4 +1,4 @@
-"""What a stage sees of the job that it runs in: its project, its log, the person's wishes, the device's queue."""
+"""What a stage sees of the job that it runs in: its project, its log, the user's requests, the device queue."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,15 +27,16 @@ _POLL_S = 0.1
 
 
 class StopFlag:
-    """Set by a signal handler, read by the context. A plain attribute, because a handler must take no lock."""
+    """Set by a signal handler, read by the context. A plain attribute, because a handler must not take a lock."""
 
     def __init__(self) -> None:
         self.up = False
 
 
 class JobContext:
-    """The job's side of the process boundary. All of it belongs to one thread, but `emit` of anything that is not a
-    `StateChanged`, which may be called from any.
+    """The job's side of the process boundary.
+
+    It belongs to one thread, but `emit` may be called from any thread for events other than `StateChanged`.
     """
 
     def __init__(self, project: "Project", job: Job, stop: StopFlag | None = None) -> None:
@@ -57,8 +58,8 @@ class JobContext:
         """Append `event` to the job's log; `StateChanged`, `StageStarted` and, about twice a second, `Progress`
         go to the store first.
 
-        An event that a full disk refuses is lost, and a `Note` says how many as soon as there is room: a stage whose
-        facts are stored does not die of its log.
+        If the disk is full, the event is lost, and a `Note` says how many were as soon as there is room: a stage whose
+        facts are stored must not fail because of its log.
         """
         if isinstance(event, StateChanged):
             self._write_state(event)
@@ -71,11 +72,13 @@ class JobContext:
         self._append(event)
 
     def checkpoint(self) -> None:
-        """To be called at every batch or step: blocks while the job is paused, raises `JobStopped` to end it."""
+        """Block while the job is paused, and raise `JobStopped` to end it. Call this at every batch or step."""
         self._write_progress()
         if self.stop_requested:
             raise JobStopped(
-                "The job was stopped.", "It was asked to.", f"Go on with `distill-tui jobs resume {self.job.id}`."
+                "The job was stopped.",
+                "A stop was requested.",
+                f"Resume it with `distill-tui jobs resume {self.job.id}`.",
             )
         if self.pause_requested:
             self._wait_while_paused()
@@ -92,22 +95,23 @@ class JobContext:
 
     @property
     def keep_requested(self) -> bool:
-        """Whether a training should end well now, with the best that it has; no checkpoint raises for it."""
+        """Whether training should finish now with its best checkpoint; `checkpoint` does not raise for this."""
         return self._current_wish() == "keep"
 
     @property
     def work(self) -> Work:
-        """What this job has done at its present station, over all its processes."""
+        """What this job has done at its current station, across all its processes."""
         return self._stopwatch.read()
 
     def keep_work(self, answers: int = 0, cost_usd: float = 0.0) -> None:
-        """Keep the time of the present station, that `answers` more are stored, and what they cost: in the transaction
-        that stores them.
+        """Store the time at the current station, and add `answers` and their cost.
+
+        Call this in the transaction that stores the answers.
         """
         self._stopwatch.keep(answers, cost_usd)
 
     def keep_timing(self, stage: str) -> None:
-        """Keep as the time of `stage` how long all jobs of the project have worked where this one stands."""
+        """Store as the time of `stage` how long all jobs of the project have worked at this job's station."""
         self.keep_work()
         self.project.settings.keep_timing(stage, self.project.jobs.worked_s(self._stopwatch.station))
 
@@ -118,29 +122,29 @@ class JobContext:
 
     @contextmanager
     def hold_device(self, device: str) -> Iterator[Ticket]:
-        """Wait until `device` (`cpu`, `cuda:0`) is this job's, and hold it for the `with` block.
+        """Wait until `device` (`cpu`, `cuda:0`) is free for this job, and hold it for the `with` block.
 
-        While it waits the job is `waiting`, with a note that names the holder; it can be stopped, and paused, which
-        gives its place away. A job that is paused inside the block keeps the device: its model still lies there.
+        Meanwhile the job is `waiting`, with a note that names the holder. It can be stopped, or paused, which gives up
+        its place. A job that is paused inside the block keeps the device, because its model is still loaded there.
         """
         if device == "cpu" and (why := unusable()):
-            self.emit(Note(f"The GPU of this machine is not used: {why}. `distill-tui doctor` says what to do."))
+            self.emit(Note(f"The GPU of this machine is not used: {why}. See `distill-tui doctor`."))
         with self._hold(self.project.home.state, device, f"holds {device}") as ticket:
             yield ticket
 
     @contextmanager
     def take_turn(self, queue: str, what: str, meets: Callable[[int], bool] = lambda _: True) -> Iterator[None]:
-        """Wait until no job of this project that came before is in this `queue`, and keep later ones waiting for the
-        `with` block: nothing is asked, and paid for, twice at the same time. What is left to ask is found out inside.
+        """Wait until no earlier job of this project is in `queue`, and keep later ones waiting for the `with` block.
 
-        While it waits the job is `waiting` as for a device; `what` says what the other does: "asks the judge". Of a
-        job's number `meets` says whether it has to be waited for.
+        So two jobs never ask, and pay for, the same thing at once; work out what is left to ask inside the block. While
+        it waits the job is `waiting`, as for a device. `what` says what the other job does, such as "asks the judge";
+        `meets` says for a job's number whether that job has to be waited for.
         """
         with self._hold(self.project.folder / "jobs", queue, what, lambda holder: meets(holder.job_id)):
             yield
 
     def close(self) -> None:
-        """Write what is left of the progress; the context is not used after it."""
+        """Write pending progress and close the log; the context must not be used afterwards."""
         self._write_progress(now=True)
         self._log.close()
 
@@ -170,7 +174,7 @@ class JobContext:
 
     def _wait_while_paused(self) -> None:
         state, note = self._state, self._note
-        self._change_state("paused", f"It is paused; `distill-tui jobs resume {self.job.id}` lets it go on.")
+        self._change_state("paused", f"Resume it with `distill-tui jobs resume {self.job.id}`.")
         while self.pause_requested and not self._stop.up:
             time.sleep(_POLL_S)
         if self.stop_requested:
@@ -210,7 +214,7 @@ class JobContext:
                     self.job.id, done=progress.done, total=progress.total, note=redact(progress.note)
                 )
         except StoreError:
-            # The row is only a summary of the log: a locked database must not end the work. The next one tries again.
+            # The row only summarises the log: a locked database must not end the work. The next call tries again.
             return
         if self._progress is progress:
             self._progress = None

@@ -1,6 +1,6 @@
-"""What a person can do to a job: pause, resume, stop, keep. Wishes go through its control file, force by signals.
+"""What the user can do to a job: pause, resume, stop, keep. Requests go through its control file, force by signals.
 
-Knows nothing of what a job does, nor why its end is wanted.
+Knows nothing of what a job does, or why it should end.
 """
 
 import os
@@ -27,25 +27,25 @@ _DIES_WITHIN_S = 5.0
 
 
 def pause(project: "Project", job: Job) -> Job:
-    """Ask a live job to pause at its next checkpoint; its memory stays.
+    """Ask a live job to pause at its next checkpoint; its model stays in memory.
 
-    Raises `JobError` where it is not live, or was asked to stop.
+    Raises `JobError` if it is not live, or was asked to stop.
     """
     return _wish(project, job, "pause")
 
 
 def resume(project: "Project", job: Job) -> Job:
-    """Let a paused job go on; start a stopped, failed or lost one again where its facts end.
+    """Continue a paused job; restart a stopped, failed or lost one from what it has stored.
 
-    The same row, options and log are used. Raises `JobError` for a job that is done or just about to stop.
+    The same row, options and log are used. Raises `JobError` for a job that is done or about to stop.
     """
     job = _settled(project, job)
     folder = make_private_folder(project.folder / job.folder)
     if job.state == "done":
-        raise JobError(f"Job {job.id} is done.", "There is nothing left to do.", "Start a new one.")
+        raise JobError(f"Cannot resume job {job.id}.", "It has finished.", "Start a new one.")
     if job.state in LIVE_STATES:
         if read_wish(folder) == "stop":
-            raise JobError(f"Job {job.id} is about to stop.", "Its next checkpoint ends it.", "Try again soon.")
+            raise JobError(f"Cannot resume job {job.id} yet.", "It is about to stop.", "Try again soon.")
         write_wish(folder, "run")
         return job
     write_wish(folder, "run")
@@ -54,16 +54,16 @@ def resume(project: "Project", job: Job) -> Job:
 
 
 def keep(project: "Project", job: Job) -> Job:
-    """Ask a job that trains to end its run now, as done, with its best checkpoint; what follows in the job goes on.
+    """Ask a training job to finish its run now with its best checkpoint; later stages of the job still run.
 
-    Raises `JobError` where it is not live or was asked to stop, or where it trains nothing at this moment.
+    Raises `JobError` if it is not live, was asked to stop, or is not training at the moment.
     """
     job = _now(project, job)
     if job.state in LIVE_STATES and (job.stage != "run" or job.state == "waiting"):
         raise JobError(
-            f"Job {job.id} trains nothing yet.",
-            f"It is {job.state}, at the {job.stage}.",
-            f"End it with `distill-tui jobs stop {job.id}`.",
+            f"Job {job.id} is not training now.",
+            f"It is {job.state} at the {job.stage} station.",
+            f"Stop it with `distill-tui jobs stop {job.id}`.",
         )
     return _wish(project, job, "keep")
 
@@ -71,9 +71,9 @@ def keep(project: "Project", job: Job) -> Job:
 def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 30.0) -> Job:
     """Ask a live job to stop at its next checkpoint, and return at once.
 
-    `force` waits: `grace_s` for the checkpoint, then sends SIGTERM, and after five more seconds SIGKILL to the job's
-    whole process group; the job is then `stopped`. What was not stored by then is lost. Raises `JobError` where the
-    job is not live, or outlives even that.
+    With `force`, wait `grace_s` for the checkpoint, then send SIGTERM, and five seconds later SIGKILL, to the job's
+    whole process group; the job is then `stopped`. Anything not stored by then is lost. Raises `JobError` if the job is
+    not live, or survives even that.
     """
     job = _wish(project, job, "stop")
     if not force or _ended(project, job, grace_s):
@@ -88,31 +88,31 @@ def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 
 
 
 def stop_all(project: "Project") -> None:
-    """Stop every live job by force, and return when none has its process: before what they write to is removed.
+    """Stop every live job by force, and return when their processes have ended, so that their files can be removed.
 
-    Nobody will go on with them, so none is given longer than a signal takes. Raises `JobError` where one outlives it.
+    Nobody will resume them, so there is no grace period. Raises `JobError` if one survives.
     """
     reap(project)
     for job in project.jobs.live():
         try:
             stop(project, job, force=True, grace_s=0.0)
         except JobError:
-            if project.jobs.get(job.id).state in LIVE_STATES:  # else it came to its own end in this moment
+            if project.jobs.get(job.id).state in LIVE_STATES:  # otherwise it has just ended by itself
                 raise
-        # One that wrote its end has its process for a moment more, which writes to the job's folder.
+        # A job that has written its end has a process for a moment longer, which writes to the job's folder.
         job = project.jobs.get(job.id)
         _kill(job.id, ProcessIdentity(job.pid, job.pid_started_at, job.boot_id), _DIES_WITHIN_S)
 
 
 def kill_all(folder: Path) -> None:
-    """As `stop_all`, where the store of the project in `folder` cannot be read: by what the jobs' locks tell."""
+    """Like `stop_all`, for a project in `folder` whose store cannot be read: finds the processes by the jobs' locks."""
     for path in sorted(folder.glob(f"jobs/*/{LOCK_FILE}")):
         if (holder := read_holder(path)) is not None:
             _kill(path.parent.name, holder, 0.0)
 
 
 def _kill(job: int | str, process: ProcessIdentity, grace_s: float) -> None:
-    """Return when the process has ended; after `grace_s` it is made to. Raises `JobError` where even that is vain."""
+    """Return when the process has ended; kill it after `grace_s`. Raises `JobError` if it survives that."""
     patient_until = time.monotonic() + grace_s
     while is_running(process):
         now = time.monotonic()
@@ -124,11 +124,11 @@ def _kill(job: int | str, process: ProcessIdentity, grace_s: float) -> None:
 
 
 def _endless(job: int | str, pid: int) -> JobError:
-    return JobError(f"Job {job} does not end.", f"The system has not ended its process {pid} yet.", "Try again soon.")
+    return JobError(f"Job {job} does not end.", f"Its process {pid} is still there after SIGKILL.", "Try again soon.")
 
 
 def _signal(pid: int, sent: signal.Signals) -> None:
-    # A worker leads its own process group: its helpers go with it.
+    # A worker leads its own process group, so its helpers end with it.
     with suppress(ProcessLookupError):
         os.killpg(pid, sent)
 
@@ -139,27 +139,27 @@ def _wish(project: "Project", job: Job, wish: Wish) -> Job:
         raise JobError(
             f"Job {job.id} is not running.",
             f"It is {job.state}.",
-            "" if job.state == "done" else f"Go on with `distill-tui jobs resume {job.id}`.",
+            "" if job.state == "done" else f"Resume it with `distill-tui jobs resume {job.id}`.",
         )
     folder = make_private_folder(project.folder / job.folder)
-    if wish != "stop" and read_wish(folder) == "stop":  # this wish would take the place of that one
+    if wish != "stop" and read_wish(folder) == "stop":  # this request would replace that one
         raise JobError(
-            f"Job {job.id} is ending already.",
+            f"Job {job.id} is already stopping.",
             "It was asked to stop.",
-            f"When it has ended, go on with `distill-tui jobs resume {job.id}`.",
+            f"When it has stopped, resume it with `distill-tui jobs resume {job.id}`.",
         )
     write_wish(folder, wish)
     return job
 
 
 def _now(project: "Project", job: Job) -> Job:
-    """The job as it stands, with the dead told from the living."""
+    """Return the job as it is now, after marking jobs whose process is gone."""
     reap(project)
     return project.jobs.get(job.id)
 
 
 def _settled(project: "Project", job: Job) -> Job:
-    """As `_now`, once a process that was just killed has let go of its lock: until then nobody may call it lost."""
+    """Like `_now`, but wait until a process that was just killed has released its lock, and can be marked lost."""
     deadline = time.monotonic() + _DIES_WITHIN_S
     job = _now(project, job)
     while job.state in LIVE_STATES and job.pid and not is_alive(job) and time.monotonic() < deadline:
@@ -183,8 +183,8 @@ def _mark_killed(project: "Project", job: Job) -> Job:
     job = project.jobs.get(job.id)
     if job.state in LIVE_STATES and is_alive(job):
         raise _endless(job.id, job.pid)
-    # A follower may have found it dead first and called it lost; here it is known why it died.
+    # A follower may have found it dead first and marked it lost; here the reason is known.
     if job.state not in (*LIVE_STATES, "lost"):
         return job
-    note = f"Stopped by force. Go on with `distill-tui jobs resume {job.id}`."
+    note = f"Stopped by force. Resume it with `distill-tui jobs resume {job.id}`."
     return write_end(project, job, "stopped", note)

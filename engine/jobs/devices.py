@@ -1,8 +1,8 @@
-"""The queue before a device: one job at a time holds it, first come, first served. Knows nothing of what a device is:
-whatever jobs must do one after another has such a queue.
+"""The queue for a device: one job at a time holds it, first come, first served. Knows nothing of what a device is:
+anything that jobs must do one after another can have such a queue.
 
 Each job in the queue has a numbered ticket, a file that it keeps locked. The lowest ticket that is still locked holds
-the device; the tickets of the dead are unlocked by the kernel and swept away by whoever looks next.
+the device; when a process dies, the kernel unlocks its ticket, and whoever looks next deletes it.
 """
 
 import json
@@ -28,10 +28,10 @@ _POLL_S = 0.1
 class Holder:
     """Who holds a device, or waits for it."""
 
-    job_id: int  # 0: a command that is no job
+    job_id: int  # 0: a command that is not a job
     kind: str
     project: str
-    pid: int = field(default=0, compare=False)  # of the process that keeps the ticket locked; 0: not told
+    pid: int = field(default=0, compare=False)  # of the process that keeps the ticket locked; 0: unknown
 
     def __str__(self) -> str:
         return f"{f'job {self.job_id}' if self.job_id else 'a command'} ({self.kind}) of {self.project}"
@@ -39,14 +39,14 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class Ahead:
-    """What stands between a ticket and its device: who holds it, and how many more wait before this one."""
+    """What is ahead of a ticket: who holds the device, and how many others wait before this one."""
 
     holder: Holder
     others: int
 
 
 class Ticket:
-    """A place in the queue, from the moment that it is drawn until `give_back` or the end of this process."""
+    """A place in the queue, from when it is drawn until `give_back` or the end of this process."""
 
     def __init__(self, folder: Path, path: Path, lock: FileLock) -> None:
         self._folder = folder
@@ -55,7 +55,7 @@ class Ticket:
 
     @classmethod
     def draw(cls, state_folder: Path, device: str, holder: Holder) -> "Ticket":
-        """A ticket at the end of `device`'s queue on this machine. Raises `JobError` or `StoreError`."""
+        """Return a ticket at the end of `device`'s queue on this machine. Raises `JobError` or `StoreError`."""
         folder = make_private_folder(_folder_of(state_folder, device))
         with _Queue(folder):
             numbers = [int(path.stem) for path in _tickets(folder)]
@@ -67,20 +67,20 @@ class Ticket:
         return cls(folder, path, lock)
 
     def ahead(self, stands_in_the_way: Callable[[Holder], bool] = lambda _: True) -> Ahead | None:
-        """Who stands before this ticket, of those in its way; `None`: the device is this ticket's."""
+        """Return who is ahead of this ticket, counting only those in its way; None when its turn has come."""
         with _Queue(self._folder):
             live = [holder for path in _tickets(self._folder) if path < self._path and (holder := _sweep(path))]
         before = [holder for holder in live if stands_in_the_way(holder)]
         return Ahead(before[0], len(before) - 1) if before else None
 
     def behind(self) -> Holder | None:
-        """Who waits for the device next after this ticket, or `None`."""
+        """Return who is next in the queue after this ticket, or None."""
         with _Queue(self._folder):
             after = (holder for path in _tickets(self._folder) if path > self._path and (holder := _sweep(path)))
             return next(after, None)
 
     def give_back(self) -> None:
-        """Leave the queue, or free the device for the next; a second time changes nothing."""
+        """Leave the queue, or free the device for the next job. Calling this twice is harmless."""
         if self._lock is None:
             return
         with _Queue(self._folder):
@@ -90,7 +90,7 @@ class Ticket:
 
 
 def held_by(state_folder: Path, device: str) -> Holder | None:
-    """Who holds `device` now, or None. Its process lives: the ticket is locked by it. Raises `JobError`."""
+    """Return who holds `device` now, or None. The holder is alive, because it locks its ticket. Raises `JobError`."""
     folder = _folder_of(state_folder, device)
     if not folder.is_dir():
         return None
@@ -100,7 +100,7 @@ def held_by(state_folder: Path, device: str) -> Holder | None:
 
 @contextmanager
 def command_turn(state_folder: Path, device: str, holder: Holder, on_wait: Callable[[Ahead], None]) -> Iterator[None]:
-    """Hold `device` for the `with` block, where no job is there to tell what it waits for: `on_wait` is told instead.
+    """Hold `device` for the `with` block of a command that is not a job; `on_wait` is called with what it waits for.
 
     Raises `JobError` or `StoreError`.
     """
@@ -117,7 +117,7 @@ def command_turn(state_folder: Path, device: str, holder: Holder, on_wait: Calla
 
 
 class _Queue:
-    """While held, no ticket is drawn, given back or swept away."""
+    """While held, no ticket is drawn, given back or deleted."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / _QUEUE_LOCK
@@ -132,8 +132,8 @@ class _Queue:
 
 
 def _folder_of(state_folder: Path, device: str) -> Path:
-    # Two names of one device must lead to one queue, also where processes see other parts of the machine's GPUs. A home
-    # folder may be shared by several machines, whose devices have the same names.
+    # Two names of one device must lead to one queue, even if processes see different GPUs of the machine. A home folder
+    # may be shared by several machines, whose devices have the same names.
     name = re.sub(r"[^A-Za-z0-9.-]", "-", card_of(device))
     return state_folder / "devices" / (platform.node() or "localhost") / name
 
@@ -143,7 +143,7 @@ def _tickets(folder: Path) -> list[Path]:
 
 
 def _sweep(path: Path) -> Holder | None:
-    """The live holder of the ticket at `path`; a dead one's ticket is deleted."""
+    """Return the live holder of the ticket at `path`; delete the ticket if its holder is dead."""
     lock = FileLock.take(path)
     if lock is None:
         return _holder(path)

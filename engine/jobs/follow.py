@@ -14,15 +14,15 @@ from engine.records.job import LIVE_STATES
 if TYPE_CHECKING:
     from engine.project import Project
 
-# A process that draws calls `read_new` between two frames: what this many bytes cost to decode stays under 50 ms.
+# A user interface calls `read_new` between two frames: decoding this many bytes takes less than 50 ms.
 MAX_BYTES_A_READ = 64 * 1024
 _LIVENESS_EVERY_S = 1.0
-# The last state is in the store before it is in the log: how long to wait for the line.
+# The last state is written to the store before the log: how long to wait for its line.
 _LAST_LINE_WITHIN_S = 2.0
 
 
 class Follower:
-    """Reads the events in `folder` from the beginning, a bounded piece a call."""
+    """Reads the events in `folder` from the beginning, a bounded piece per call."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / EVENTS_FILE
@@ -32,9 +32,9 @@ class Follower:
         self._at = 0.0
 
     def read_new(self, max_bytes: int = MAX_BYTES_A_READ) -> list[StampedEvent]:
-        """The whole events among at most `max_bytes` new bytes; empty where there is nothing new, or no log yet.
+        """Return the complete events among at most `max_bytes` new bytes; empty if nothing is new, or no log exists.
 
-        More may be waiting: call again until it is empty. Half a last line waits for its rest.
+        More may be waiting: call again until the result is empty. Half a last line is kept for the next call.
         """
         try:
             with self._path.open("rb") as file:
@@ -64,27 +64,27 @@ class Follower:
 
     @property
     def behind(self) -> bool:
-        """Whether the last call took as much as it might, so that newer events may be waiting."""
+        """Whether the last call read as much as it was allowed to, so that newer events may be waiting."""
         return self._behind
 
 
 def read_all(folder: Path) -> Iterator[StampedEvent]:
-    """Every event that the log in `folder` holds now."""
+    """Yield every event that the log in `folder` holds now."""
     follower, read_to = Follower(folder), -1
-    while follower.offset > read_to:  # a piece of the log may hold no whole event
+    while follower.offset > read_to:  # a piece of the log may hold no complete event
         read_to = follower.offset
         yield from follower.read_new()
 
 
 def latest_progress(folder: Path) -> Progress | None:
-    """The newest `Progress` in the last piece of the log in `folder`, or None; for a glance that follows nothing."""
+    """Return the newest `Progress` in the last piece of the log in `folder`, or None, without following the log."""
     try:
         with (folder / EVENTS_FILE).open("rb") as file:
             file.seek(max(file.seek(0, os.SEEK_END) - MAX_BYTES_A_READ, 0))
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return None
-    # Most lines are an answer's words: only the few that can be meant are decoded.
+    # Most lines hold answer text: only the few that may be `Progress` are decoded.
     for line in reversed(lines):
         if b'"type":"Progress"' in line and isinstance(event := decode_event(line).event, Progress):
             return event
@@ -92,9 +92,9 @@ def latest_progress(folder: Path) -> Progress | None:
 
 
 def follow(project: "Project", job_id: int, poll_s: float = 0.1) -> Iterator[StampedEvent]:
-    """Every event of the job from its first on, as they are written, until the job is not live.
+    """Yield every event of the job from the first, as they are written, until the job is no longer live.
 
-    A job whose process died without saying so is marked `lost` on the way. Raises `NotFoundError` for an unknown job.
+    A job whose process died without reporting it is marked `lost`. Raises `NotFoundError` for an unknown job.
     """
     follower = Follower(project.folder / project.jobs.get(job_id).folder)
     last_state = ""

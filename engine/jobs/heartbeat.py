@@ -1,7 +1,7 @@
 """A sign of life once a second, from a thread, so that a job inside a long library call does not look dead.
 
-It counts on the monotonic clock, which all processes of one boot share: neither setting the clock nor putting the
-machine to sleep makes a job look silent.
+It uses the monotonic clock, which all processes of one boot share: neither setting the clock nor putting the machine
+to sleep makes a job look silent.
 """
 
 import os
@@ -40,13 +40,13 @@ class Heartbeat:
 
     def _beat(self) -> None:
         # One write of one length: a reader sees the old beat or the new one. A full disk may refuse it; the next one
-        # comes in a second, and a job does not end for want of a beat.
+        # comes in a second, and a missing beat must not end the job.
         with suppress(OSError):
             os.pwrite(self._file, f"{time.monotonic():020.3f} {self._boot_id}\n".encode(), 0)
 
 
 def heartbeat_age_s(folder: Path) -> float | None:
-    """Seconds since the job in `folder` last beat; `None` where it never did since the machine was started."""
+    """Return the seconds since the last heartbeat in `folder`; None if there was none since the machine booted."""
     try:
         beat, boot = (folder / HEARTBEAT_FILE).read_text().split()
         return max(0.0, time.monotonic() - float(beat)) if boot == boot_id() else None

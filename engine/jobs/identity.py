@@ -11,7 +11,7 @@ _SAME_START_WITHIN_S = 0.005
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
-    """One process for as long as the machine is up. `started_at` is only ever compared with itself.
+    """One process for as long as the machine is up. `started_at` is only compared with other values of itself.
 
     On Linux it counts from the boot, so that setting the clock changes nothing; elsewhere from the epoch.
     """
@@ -22,7 +22,7 @@ class ProcessIdentity:
 
 
 def own_identity() -> ProcessIdentity:
-    """This process."""
+    """Return the identity of this process."""
     started_at = _started_at(os.getpid())
     if started_at is None:
         raise RuntimeError("the kernel does not know this process")
@@ -30,7 +30,7 @@ def own_identity() -> ProcessIdentity:
 
 
 def is_running(identity: ProcessIdentity) -> bool:
-    """Whether that very process still runs; a zombie does not, and neither does a later owner of the same pid."""
+    """Whether exactly that process is still running: not a zombie, and not a later process with the same pid."""
     if identity.pid <= 0 or identity.boot_id != boot_id():
         return False
     started_at = _started_at(identity.pid)
@@ -38,10 +38,10 @@ def is_running(identity: ProcessIdentity) -> bool:
 
 
 def boot_id() -> str:
-    """Changes with each boot."""
+    """Return an id that changes with each boot."""
     if _HAS_PROC:
         return _BOOT_ID.read_text().strip()
-    import psutil  # drawn in only where there is no /proc
+    import psutil  # needed only where there is no /proc
 
     return str(int(psutil.boot_time()))
 
@@ -63,7 +63,7 @@ def _started_at_linux(pid: int) -> float | None:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
         return None
-    # The command's name stands in brackets and may hold anything; the fields are counted after its last bracket.
+    # The command's name is in brackets and may contain anything; the fields are counted after its last bracket.
     state, *numbers = stat[stat.rindex(b")") + 2 :].split()
     if state in (b"Z", b"X"):
         return None

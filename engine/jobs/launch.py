@@ -1,4 +1,4 @@
-"""Starts the process that carries out a job: in a session of its own, with the terminal out of its reach."""
+"""Starts the process that carries out a job, in its own session and detached from the terminal."""
 
 import os
 import subprocess
@@ -25,18 +25,18 @@ _SHOWN_OF_LOG_BYTES = 2000
 
 
 def launch(project: Path, job: Job, home: Home) -> Job:
-    """Start the worker of `job`, and return the job with its process once the worker has written itself into the store.
+    """Start the worker of `job`, and return the job with its process once the worker is registered in the store.
 
-    The worker is nobody's child: it survives this process and its terminal, and leaves no zombie. What it prints goes
-    to `log.txt` in the job's folder. Takes about as long as an interpreter needs to start and open the project.
-    Raises `JobError` where it cannot be started or another process carries out this job already.
+    The worker is not a child of this process: it survives this process and its terminal, and leaves no zombie. Its
+    output goes to `log.txt` in the job's folder. Takes about as long as an interpreter needs to start and open the
+    project. Raises `JobError` if it cannot be started or another process is carrying out this job.
     """
     folder = make_private_folder(project / job.folder)
     survival = plan_survival()
     if survival.note:
         with EventLog(folder) as events:
             events.append(Note(survival.note))
-    # -P keeps Python from importing whatever lies in the project's folder.
+    # -P keeps Python from importing files in the project's folder.
     worker = [sys.executable, "-P", "-m", WORKER_MODULE, str(project.absolute()), str(job.id)]
     if home.root is not None:
         worker += ["--home", str(home.root)]
@@ -47,12 +47,12 @@ def launch(project: Path, job: Job, home: Home) -> Job:
     finally:
         os.close(log)
     if status == ALREADY_RUNNING_STATUS:
-        raise JobError(f"Job {job.id} is running already.", "Another process carries it out.", "Follow it instead.")
+        raise JobError(f"Job {job.id} is already running.", "Another process is at it.", "Follow it instead.")
     if status != 0:
         raise JobError(f"Job {job.id} could not be started.", _new_in_log(folder / LOG_FILE, before), "")
     holder = read_holder(folder / LOCK_FILE)
     if holder is None:
-        raise JobError(f"Job {job.id} could not be started.", "Its process did not say which it is.", "Start it again.")
+        raise JobError(f"Job {job.id} could not be started.", "Its process did not write its id.", "Start it again.")
     return replace(
         job,
         state="waiting",
@@ -64,7 +64,7 @@ def launch(project: Path, job: Job, home: Home) -> Job:
 
 
 def _start(command: list[str], project: Path, log: int) -> int:
-    """Run the first of the worker's two processes, which ends as soon as the second has begun its work."""
+    """Run the first of the worker's two processes, which ends as soon as the second has started its work."""
     try:
         return subprocess.run(
             command,
@@ -78,13 +78,13 @@ def _start(command: list[str], project: Path, log: int) -> int:
         ).returncode
     except OSError as error:
         raise JobError(
-            "A job's process could not be started.", f"{error.filename or command[0]}: {error.strerror}.", ""
+            "The job's process could not be started.", f"{error.filename or command[0]}: {error.strerror}.", ""
         ) from error
     except subprocess.TimeoutExpired as error:
         raise JobError(
-            "A job's process did not begin in time.",
-            f"It was given {_STARTS_WITHIN_S:.0f} seconds; the machine may be overloaded.",
-            "See `distill-tui jobs list` whether it begins after all.",
+            "The job's process did not start in time.",
+            f"It did not start within {_STARTS_WITHIN_S:.0f} seconds; the machine may be overloaded.",
+            "Check with `distill-tui jobs list` whether it has started since.",
         ) from error
 
 
@@ -93,11 +93,11 @@ def _new_in_log(path: Path, offset: int) -> str:
     with suppress(OSError), path.open("rb") as file:
         file.seek(offset)
         text = file.read()[-_SHOWN_OF_LOG_BYTES:].decode(errors="replace").strip()
-    return redact(text) or "Its process ended without a word."
+    return redact(text) or "Its process ended without any output."
 
 
 def read_holder(lock: Path) -> ProcessIdentity | None:
-    """The process that holds a job's lock, or did last; None where nothing readable says so."""
+    """Return the process that holds a job's lock, or held it last; None if that cannot be read."""
     try:
         pid, started_at, boot = lock.read_text().split()
         return ProcessIdentity(int(pid), float(started_at), boot)

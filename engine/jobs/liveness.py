@@ -1,7 +1,7 @@
-"""Which jobs still have their process; those that lost it are marked so.
+"""Which jobs still have their process; those that lost it are marked as lost.
 
-Two proofs: the process itself (pid, start time, boot) and the job's lock, which its worker holds from its first moment
-to its last and which the kernel releases when it dies.
+Two proofs: the process itself (pid, start time, boot) and the job's lock, which its worker holds for all its life and
+which the kernel releases when it dies.
 """
 
 from contextlib import AbstractContextManager
@@ -23,35 +23,35 @@ if TYPE_CHECKING:
 
 LOCK_FILE = "lock"
 _AT_WORK = ("running", "paused")  # of a job, and of the run that it trains
-# Between the row of a new job and its worker's lock lies the start of an interpreter.
+# An interpreter has to start between the row of a new job and its worker's lock.
 _STARTS_WITHIN_S = 90.0
 
 
 class HasJobs(Protocol):
-    """What is needed of a project here. A project starts its jobs through this room, which therefore knows none."""
+    """What this module needs of a project. It cannot import `Project`, which starts its jobs through this room."""
 
     jobs: "JobTable"
     runs: "RunTable"
     folder: Path
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Everything within is written, or nothing."""
+        """Write everything inside, or nothing."""
 
 
 def is_alive(job: Job) -> bool:
-    """Whether the very process that carries out `job` still runs."""
+    """Whether exactly the process that carries out `job` is still running."""
     return is_running(ProcessIdentity(job.pid, job.pid_started_at, job.boot_id))
 
 
 def is_at_work(job: Job) -> bool:
-    """Whether `job` has a process, or may be about to get one. Reads nothing but the kernel, and marks nothing."""
+    """Whether `job` has a process, or may be about to get one. Asks only the kernel, and marks nothing."""
     return is_alive(job) or _may_be_starting(job)
 
 
 def reap(project: HasJobs) -> tuple[Job, ...]:
     """Mark every live job whose process is gone as `lost`, and return those.
 
-    Safe beside workers that start or end at this moment and beside other readers that do the same.
+    Safe while workers start or end, and while other readers do the same.
     """
     return tuple(lost for job in project.jobs.live() if (lost := _reap(project, job)) is not None)
 
@@ -64,18 +64,20 @@ def _reap(project: HasJobs, job: Job) -> Job | None:
     if lock is None:
         return None
     try:
-        # Under the lock no worker can begin; what was read before it may be old.
+        # Under the lock no worker can start; what was read before may be stale.
         job = project.jobs.get(job.id)
         if job.state not in LIVE_STATES:
             return None
-        note = f"Its process was killed or the machine was restarted. Go on with `distill-tui jobs resume {job.id}`."
+        note = (
+            f"Its process was killed or the machine was restarted. Resume it with `distill-tui jobs resume {job.id}`."
+        )
         return write_end(project, job, "lost", note)
     finally:
         lock.release()
 
 
 def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], note: str) -> Job:
-    """Write of a job whose process is gone what it could not write itself: its end, and that of the run it trained."""
+    """Write what a job whose process is gone could not write itself: its end, and the end of the run it trained."""
     with project.transaction():
         project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
         for run_id, its_jobs in project.runs.trained_by().items():

@@ -18,9 +18,9 @@ class FileLock:
 
     @classmethod
     def take(cls, path: Path, *, wait: bool = False) -> "FileLock | None":
-        """The lock on `path` (created where absent), or `None` while another holds it; `wait` blocks until it is free.
+        """Return the lock on `path` (created if missing), or None while it is held; `wait` blocks until it is free.
 
-        Raises `JobError` where the file cannot be made or its file system has no locks.
+        Raises `JobError` if the file cannot be created or its file system has no locks.
         """
         try:
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
@@ -34,26 +34,26 @@ class FileLock:
                 raise
         except OSError as error:
             raise JobError(
-                "A lock cannot be taken.",
+                "Cannot take a file lock.",
                 f"{path}: {error.strerror or error}.",
-                "Put the project and DISTILL_TUI_HOME on a file system that is writable and has file locks.",
+                "Put the project and DISTILL_TUI_HOME on a writable file system that supports file locks.",
             ) from error
         _held.add(file)
         return cls(file)
 
     def write(self, text: str) -> None:
-        """Replace the locked file's content: who holds it, for those who wait."""
+        """Replace the locked file's content, which says who holds the lock."""
         os.ftruncate(self._file, 0)
         os.pwrite(self._file, text.encode(), 0)
 
     def release(self) -> None:
-        """Give the lock back. Its file stays."""
+        """Release the lock. Its file stays."""
         _held.discard(self._file)
         os.close(self._file)
 
 
 def _close_in_child() -> None:
-    # A forked child shares its parent's locks: one that outlives the parent would keep them taken.
+    # A forked child shares its parent's locks: one that outlives the parent would keep holding them.
     for file in _held:
         os.close(file)
     _held.clear()

@@ -1,6 +1,6 @@
-"""The event log: one JSON object a line of a job's `events.jsonl`, appended whole. Knows nothing of who reads it.
+"""The event log: one JSON object per line of a job's `events.jsonl`, appended whole. Knows nothing of who reads it.
 
-A line: `{"v": 1, "at": seconds since the epoch, "type": "Progress", …fields}`. Unknown fields are ignored and absent
+A line: `{"v": 1, "at": seconds since the epoch, "type": "Progress", …fields}`. Unknown fields are ignored and missing
 ones take their defaults, so that logs of other versions stay readable; a line that cannot be read becomes a `Note`.
 """
 
@@ -26,7 +26,7 @@ _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event
 class EventLog:
     """The writing end of a job's event log. `append` may be called from any thread.
 
-    Raises `OSError` where the file cannot be opened or written; an event is then lost, the log stays readable.
+    Raises `OSError` if the file cannot be opened or written; the event is then lost, but the log stays readable.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -37,7 +37,7 @@ class EventLog:
     def append(self, event: Event, at: float | None = None) -> None:
         """Write `event`, stamped with `at` (now unless given), in one system call; secrets are masked."""
         line = encode_event(event, time.time() if at is None else at) + b"\n"
-        # A writer that was killed, or a disk that was full, may have left half a line: the next must not glue to it.
+        # A writer that was killed, or a disk that was full, may have left half a line: the next must not join it.
         whole = b"\n" + line if self._unfinished else line
         self._unfinished = True
         written = os.write(self._file, whole)
@@ -58,13 +58,13 @@ class EventLog:
 
 
 def encode_event(event: Event, at: float) -> bytes:
-    """`event` as one line without its newline; ASCII only, so that any text, lone surrogates too, survives."""
+    """Return `event` as one line without its newline; ASCII only, so that any text survives, even lone surrogates."""
     row = {"v": PROTOCOL_VERSION, "at": round(at, 3), "type": type(event).__name__, **_plain(event)}
     return json.dumps(row, separators=(",", ":")).encode()
 
 
 def _plain(word: Event | WorstToken) -> dict[str, object]:
-    """The fields of a dataclass as JSON knows them, secrets masked."""
+    """Return the fields of a dataclass as JSON values, with secrets masked."""
     row: dict[str, object] = {}
     for field in fields(word):
         value: object = getattr(word, field.name)
@@ -75,7 +75,7 @@ def _plain(word: Event | WorstToken) -> dict[str, object]:
 
 
 def decode_event(line: bytes, previous_at: float = 0.0) -> StampedEvent:
-    """The event in `line`, or a `Note` that says why this version cannot read it (stamped `previous_at` if need be)."""
+    """Return the event in `line`, or a `Note` on why this version cannot read it (stamped `previous_at` if needed)."""
     try:
         parsed: object = json.loads(line)
     except ValueError:

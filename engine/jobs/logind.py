@@ -10,17 +10,17 @@ _ANSWERS_WITHIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """Words to put before a command so that it outlives the session, and what the person should know of it."""
+    """A prefix for a command so that it outlives the session, and what the user should know about it."""
 
     prefix: tuple[str, ...] = ()
     note: str = ""
 
 
 def plan_survival() -> Survival:
-    """How a process started now outlives its login session; plain where nothing threatens it.
+    """Return how a process started now can outlive its login session; empty if it does so anyway.
 
-    Only systemd's `KillUserProcesses=yes` ends processes of a session of their own. Costs one call of `loginctl`
-    (about 10 ms) where that exists, nothing elsewhere.
+    Only systemd's `KillUserProcesses=yes` ends processes in their own session. Costs one call of `loginctl` (about
+    10 ms) if that is installed, otherwise nothing.
     """
     if os.getuid() == 0 or shutil.which("loginctl") is None:
         return Survival()
@@ -30,18 +30,18 @@ def plan_survival() -> Survival:
     if shutil.which("systemd-run") is None or _ask(*scope, "--", "true") is None:
         return Survival(
             note="This machine ends your processes when you log out (KillUserProcesses=yes) and `systemd-run --user` "
-            "does not work here: stay logged in until the job is done."
+            "does not work here. Stay logged in until the job has finished."
         )
     if _ask("loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value") == "yes":
         return Survival((*scope, "--"))
     return Survival(
         (*scope, "--"),
-        "The job outlives this terminal, but not your last logout: `loginctl enable-linger` changes that.",
+        "The job outlives this terminal, but not your last logout. To change that, run `loginctl enable-linger`.",
     )
 
 
 def _ask(*command: str) -> str | None:
-    """What the command prints; `None` where it fails or does not answer."""
+    """Return what the command prints; None if it fails or does not answer."""
     try:
         answer = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=_ANSWERS_WITHIN_S, check=True

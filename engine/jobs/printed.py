@@ -10,7 +10,7 @@ END_BYTES = 100_000
 
 
 def end_of_log(folder: Path) -> str:
-    """The last lines in a job's `folder`, whole, `END_BYTES` at most; nothing where it has printed nothing."""
+    """Return the last complete lines in a job's `folder`, at most `END_BYTES`; empty if it printed nothing."""
     with suppress(OSError), (folder / LOG_FILE).open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(size - END_BYTES, 0))

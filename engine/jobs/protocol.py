@@ -1,6 +1,6 @@
 """What crosses the process boundary: versioned events that go up, controls that come down.
 
-Standard library only. Events are one JSON object a line of `events.jsonl`; a control is one small file.
+Standard library only. Events are one JSON object per line of `events.jsonl`; a control is one small file.
 Knows nothing of who writes or reads them.
 """
 
@@ -12,7 +12,7 @@ from engine.records.run import WorstToken
 from engine.records.station import StationName
 
 PROTOCOL_VERSION = 1
-Wish = Literal["run", "pause", "stop", "keep"]  # keep: end a training well, with the best that it has
+Wish = Literal["run", "pause", "stop", "keep"]  # keep: finish training now with its best checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Progress:
 
 @dataclass(frozen=True, slots=True)
 class AnswerStarted:
-    """A model began to answer. `stream` names this answer in the deltas that follow."""
+    """A model started to answer. `stream` names this answer in the deltas that follow."""
 
     stream: str
     arm: str  # "teacher", or an arm's name
@@ -44,7 +44,7 @@ class AnswerStarted:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """More text of an answer; raw, hostile, not yet cleaned. Writers coalesce: at most about 10 a second a stream."""
+    """More text of an answer; raw, hostile, not yet cleaned. Writers coalesce: about 10 per second per stream."""
 
     stream: str
     text: str
@@ -52,9 +52,9 @@ class AnswerDelta:
 
 @dataclass(frozen=True, slots=True)
 class AnswerEnded:
-    """An answer is whole and stored (`passed`: it keeps every rule), or failed with a reason.
+    """An answer is complete and stored (`passed`: it passes every rule), or failed, with the reason in `note`.
 
-    `fault` names the kind of failure; `again`: the same is asked anew, as another stream.
+    `fault` names the kind of failure; `again`: the same is asked again, as another stream.
     """
 
     stream: str
@@ -67,7 +67,7 @@ class AnswerEnded:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the answers of this job have cost at list prices, and the tokens since its process began."""
+    """What the answers of this job have cost at list prices, and the tokens since its process started."""
 
     usd: float
     limit_usd: float | None
@@ -78,7 +78,7 @@ class Spent:
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """Measured values at one training step, by name: loss, validation_kl, all_rules, rule_1, learning_rate,
-    gradient_norm, tokens_per_second, rss_mb, gpu_peak_mb. `measure`: what people are told that `validation_kl` is."""
+    gradient_norm, tokens_per_second, rss_mb, gpu_peak_mb. `measure`: the name by which `validation_kl` is shown."""
 
     step: int
     epoch: float
@@ -88,7 +88,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class SampleAnswer:
-    """What the student answers at this step to a watched question, so that a person sees the prompt sink in."""
+    """What the student answers to a watched question at this step, so that the user can see the prompt sink in."""
 
     step: int
     question: str
@@ -106,14 +106,14 @@ class WorstTokens:
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A job that conducts several stages begins this one."""
+    """A job that conducts several stages starts this one."""
 
     station: StationName
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A sentence for the person: a retry, a pause of the server, a checkpoint."""
+    """A sentence for the user: a retry, a pause of the server, a checkpoint."""
 
     text: str
 

@@ -1,4 +1,4 @@
-"""Which function carries out which kind of job. Named, not imported: a stage brings its libraries only when it runs."""
+"""Which function carries out which kind of job. Named, not imported: a stage loads its libraries only when it runs."""
 
 import importlib
 from typing import Protocol, cast
@@ -29,6 +29,6 @@ class Stage(Protocol):
 
 
 def find_stage(kind: JobKind) -> Stage:
-    """The stage for `kind`, imported now."""
+    """Import and return the stage for `kind`."""
     module, function = STAGES[kind].split(":")
     return cast(Stage, getattr(importlib.import_module(module), function))

@@ -1,6 +1,6 @@
-"""What the logs of a run's jobs tell of it: metrics of every step, watched answers, the tokens that differ most.
+"""What the logs of a run's jobs say about it: metrics of every step, watched answers, the tokens that differ most.
 
-A log is a convenience and may be gone: what has to be known is in the store. Knows nothing of who shows it.
+A log is a convenience and may be gone: everything essential is in the store. Knows nothing of who shows it.
 """
 
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
-    """The metrics, watched answers and differing tokens of a run, as its jobs told them one after the other."""
+    """Return the metrics, watched answers and differing tokens of a run, in the order in which its jobs wrote them."""
     events: list[StampedEvent] = []
     for number in project.runs.trained_by().get(run_id, ()):
         told = read_all(project.folder / project.jobs.get(number).folder)

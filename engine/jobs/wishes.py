@@ -1,4 +1,4 @@
-"""The control file: what a person wishes of a running job, read by its worker. One small file, replaced atomically."""
+"""The control file: what the user wants from a running job, read by its worker. One small file, replaced atomically."""
 
 import json
 from pathlib import Path
@@ -11,12 +11,12 @@ CONTROL_FILE = "control.json"
 
 
 def write_wish(folder: Path, wish: Wish) -> None:
-    """Tell the job in `folder` what a person wishes. Raises `StoreError` where the file cannot be written."""
+    """Write what the user wants from the job in `folder`. Raises `StoreError` if the file cannot be written."""
     write_atomically(folder / CONTROL_FILE, json.dumps({"version": PROTOCOL_VERSION, "wish": wish}).encode())
 
 
 def read_wish(folder: Path) -> Wish:
-    """The wish that stands; `run` where there is none, or none that this version understands."""
+    """Return the current request; `run` if there is none, or none that this version understands."""
     try:
         row: object = json.loads((folder / CONTROL_FILE).read_bytes())
     except (OSError, ValueError):

@@ -1,10 +1,10 @@
 """The process that carries out one job: `python -P -m engine.jobs.worker PROJECT JOB [--home HOME]`.
 
-Two processes, as daemons have been made for decades: the first leads a new session and ends as soon as the second has
-written itself into the store, so that whoever launched it knows that it runs, and has no child to wait for. The second
-has a process group of its own, no terminal that it could take, no standard input, and prints into the job's log only.
+Two processes, as is usual for daemons: the first leads a new session and ends as soon as the second has registered
+itself in the store, so that its launcher knows that it is running, and has no child to wait for. The second has its own
+process group, cannot acquire a terminal, has no standard input, and prints only to the job's log.
 
-SIGTERM and SIGINT ask for a stop, SIGHUP means nothing. Every end is written to the store first, then to the event log.
+SIGTERM and SIGINT request a stop, SIGHUP is ignored. Every end is written to the store first, then to the event log.
 """
 
 import argparse
@@ -43,7 +43,7 @@ _LOCK_WITHIN_S = 3.0
 
 
 def main() -> int:
-    """Become the job's process. Returns the exit status of whichever of the two processes returns."""
+    """Become the job's process. Return the exit status of whichever of the two processes gets here."""
     parser = argparse.ArgumentParser(prog="engine.jobs.worker", description="Carries out one job of a project.")
     parser.add_argument("project", type=Path)
     parser.add_argument("job", type=int)
@@ -68,9 +68,9 @@ def main() -> int:
 
 
 def carry_out(folder: Path, job_id: int, home: Home, on_begun: Callable[[], None] = lambda: None) -> int:
-    """Carry out the job in this process, and return its exit status; `on_begun` is called once the store knows of it.
+    """Carry out the job in this process, and return its exit status; call `on_begun` once the store knows of it.
 
-    Raises `DistillError` where it cannot be begun.
+    Raises `DistillError` if the job cannot be started.
     """
     stop = _obey_signals()
     with Project.open(folder, home) as project:
@@ -93,7 +93,7 @@ def carry_out(folder: Path, job_id: int, home: Home, on_begun: Callable[[], None
         )
         heartbeat = Heartbeat(job_folder)
         context = JobContext(project, project.jobs.get(job_id), stop)
-        _say(f"process {me.pid} begins job {job_id} ({job.kind})")
+        _say(f"process {me.pid} starts job {job_id} ({job.kind})")
         on_begun()
         try:
             status = _run_stage(context)
@@ -105,17 +105,17 @@ def carry_out(folder: Path, job_id: int, home: Home, on_begun: Callable[[], None
 
 
 def _give_way() -> None:
-    """Let whoever works at the machine go first."""
+    """Lower the priority, so that whoever works at the machine goes first."""
     os.nice(NICENESS)
     _give_way_as_session()
 
 
 def _give_way_as_session() -> None:
-    # Linux weighs sessions against each other where it groups by them, and niceness only within one: sched(7).
+    # With autogrouping, Linux weighs sessions against each other, and niceness only within one: see sched(7).
     for _ in range(_SESSION_TRIES):
         try:
             _SESSION_NICENESS.write_text(str(NICENESS))
-        except BlockingIOError:  # of all who are not root, the kernel hears one in a tenth of a second
+        except BlockingIOError:  # without root, the kernel accepts one such write per 0.1 s
             time.sleep(_SESSION_EVERY_S)
         except OSError:
             return
@@ -142,7 +142,7 @@ def _run_stage(context: JobContext) -> int:
     except BaseException as defect:  # noqa: BLE001 - the last place that can say why
         _say(traceback.format_exc())
         why = f"{type(defect).__name__}: {defect}"
-        note = f"The program failed: {why}. The whole trace is in {context.folder / 'log.txt'}."
+        note = f"Internal error: {why}. The traceback is in {context.folder / 'log.txt'}."
         return _end(context, StateChanged("failed", note), 1)
     return _end(context, StateChanged("done"), 0)
 
@@ -154,8 +154,8 @@ def _end(context: JobContext, last: StateChanged, status: int) -> int:
 
 
 def _lock(project: Project, job_id: int, folder: Path) -> FileLock | None:
-    # A reader that looks for dead jobs takes the lock for a moment, and a worker that has ended its job gives it back
-    # a moment later: only a live job's live process is a reason to give up at once.
+    # A reader that looks for dead jobs takes the lock for a moment, and a worker that has ended its job releases it a
+    # moment later: only the live process of a live job is a reason to fail at once.
     deadline = time.monotonic() + _LOCK_WITHIN_S
     while (lock := FileLock.take(folder / LOCK_FILE)) is None:
         job = project.jobs.get(job_id)
@@ -183,7 +183,7 @@ def _say(text: str) -> None:
 
 
 class _RedactedLog(io.TextIOBase):
-    """Standard output and standard error of a worker: whole lines, with secrets masked, into the job's log."""
+    """Standard output and standard error of a worker: whole lines, with secrets masked, written to the job's log."""
 
     encoding = "utf-8"  # libraries ask
 

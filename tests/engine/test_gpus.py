@@ -103,10 +103,10 @@ def test_one_card_has_one_queue_whoever_sees_it_as_what(monkeypatch: pytest.Monk
 @pytest.mark.parametrize(
     ("known", "wanted", "why"),
     [
-        (12_040, "13.2", "its driver knows CUDA 12.4, and this torch wants 13.2"),
+        (12_040, "13.2", "its driver supports CUDA 12.4, but this torch needs 13.2"),
         (13_000, "13.2", ""),
         (13_020, "12.6", ""),
-        (13_000, "", "the torch that is installed was built without CUDA"),
+        (13_000, "", "the installed torch was built without CUDA"),
     ],
 )
 def test_gpus_that_torch_cannot_use_are_none_and_the_reason_is_told(

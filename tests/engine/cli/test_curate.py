@@ -99,8 +99,8 @@ def test_decisions_are_undone_and_redone_as_steps(finished: Path) -> None:
     assert counts() == (30, 10, 0)
     assert get("curate", "redo") == {"redone": 10}
     assert succeed("curate", "redo").out == "Nothing to redo.\n"
-    assert succeed("curate", "undo").out == "Took back 10 decisions.\n"
-    assert succeed("curate", "undo").out == "Took back 2 decisions.\n"
+    assert succeed("curate", "undo").out == "Undid 10 decisions.\n"
+    assert succeed("curate", "undo").out == "Undid 2 decisions.\n"
     assert get("curate", "undo") == {"undone": 40}
     assert get("curate", "undo") == {"undone": 0}
     assert succeed("curate", "undo").out == "Nothing to undo.\n"
@@ -160,7 +160,7 @@ def test_nothing_is_decided_by_a_slip_of_the_hand(verdict: str, words: tuple[str
 
 def test_a_flag_is_put_up_listed_taken_down_and_undone(finished: Path) -> None:
     assert get("curate", "flag", "5", "7", "--note", "ask Ana") == {"decided": 2, "verdict": "flag"}
-    assert succeed("curate", "flag", "1").out == "Put up 1 flag.\n"
+    assert succeed("curate", "flag", "1").out == "Added 1 flag.\n"
     assert [(row["id"], row["flag"]) for row in listed("--flagged")] == [(1, ""), (5, "ask Ana"), (7, "ask Ana")]
     text = succeed("curate", "list", "--flagged")
     assert "✗ ⚑ ask Ana: Question" in text.out
@@ -260,7 +260,7 @@ def test_an_editor_that_saves_nothing_changes_nothing(
 def test_no_editor_is_opened_where_there_is_no_terminal(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("VISUAL", "EDITOR"):
         monkeypatch.delenv(name, raising=False)
-    assert "no terminal" in fail("curate", "edit", "1")["title"]
+    assert "without a terminal" in fail("curate", "edit", "1")["title"]
 
 
 def test_an_editor_that_is_not_there_is_a_failure(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -101,7 +101,7 @@ def test_state_and_split_choose_and_none_leaves_the_old_file(finished: Path, tmp
 def test_nothing_but_a_file_in_a_folder_is_written(finished: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
-        assert "is something else" in fail("curate", "export", "--to", place, "--force")["message"]
+        assert "is a folder, a device or a pipe" in fail("curate", "export", "--to", place, "--force")["message"]
     assert "no such folder" in fail("curate", "export", "--to", tmp_path / "none" / "a.jsonl")["title"]
     assert "--to" in fail("curate", "export")["message"]
 

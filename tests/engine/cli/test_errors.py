@@ -90,7 +90,7 @@ def test_a_name_that_no_project_can_have_is_refused(name: str, home: Home) -> No
     if name == ".hidden":  # a path
         name = f"{home.root}/.hidden"
     error = fail("new", name)
-    assert error["title"] == "This cannot be a project's name."
+    assert error["title"] == "Invalid project name."
     assert not home.projects.exists()
 
 

@@ -142,8 +142,8 @@ def test_a_follower_that_is_terminated_says_how_to_follow_again(desk: Project) -
 def test_only_a_training_can_be_asked_to_keep_what_it_has(desk: Project) -> None:
     half_way(desk)
     error = fail("jobs", "keep", "1", status=1)
-    assert error["title"] == "Job 1 trains nothing yet."
-    assert error["next"] == "End it with `distill-tui jobs stop 1`."
+    assert error["title"] == "Job 1 is not training now."
+    assert error["next"] == "Stop it with `distill-tui jobs stop 1`."
     desk.jobs.update(1, stage="run")
     assert_shape(get("jobs", "keep", "1")["job"], JOB)
     assert "keeps the best" in succeed("jobs", "keep", "1").out

@@ -147,7 +147,7 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
     page.write_text("mine", encoding="utf-8")
     other = tmp_path / "other.md"
     refused = fail("report", "--html", str(page), "--markdown", str(other))
-    assert (refused["title"], refused["next"]) == ("The file is there already.", "Name another, or add --force.")
+    assert (refused["title"], refused["next"]) == ("The file already exists.", "Name another, or add --force.")
     assert page.read_text(encoding="utf-8") == "mine"
     assert "already" in fail("report", "--html", str(tmp_path / "new.html"), "--markdown", str(words))["title"]
     assert not (tmp_path / "new.html").exists(), "both or none"
@@ -162,7 +162,7 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for device in (pipe, Path("/dev/null")):
-        assert "is something else" in fail("report", "--markdown", str(device))["message"]
+        assert "is a folder, a device or a pipe" in fail("report", "--markdown", str(device))["message"]
         assert not device.is_file()
     assert "no such folder" in fail("report", "--html", str(tmp_path / "none" / "report.html"))["title"]
 

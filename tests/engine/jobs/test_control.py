@@ -330,7 +330,7 @@ def test_only_a_job_that_trains_can_be_asked_to_keep_what_it_has(project: Projec
     me = own_identity()
     job = project.jobs.add(TrainOptions(1))
     project.jobs.update(job.id, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
-    with pytest.raises(JobError, match="trains nothing yet"):
+    with pytest.raises(JobError, match="is not training now"):
         control.keep(project, job)  # it waits
     project.jobs.update(job.id, state="running", stage="examples")
     with pytest.raises(JobError, match="at the examples"):

@@ -59,11 +59,11 @@ def test_a_scope_without_linger_is_used_and_said(programs: Path) -> None:
 
 def test_a_scope_that_does_not_work_is_said(programs: Path) -> None:
     _loginctl(programs, "yes", "yes")
-    assert "stay logged in" in plan_survival().note
+    assert "Stay logged in" in plan_survival().note
     _program(programs, "systemd-run", "exit 1")
     plan = plan_survival()
     assert plan.prefix == ()
-    assert "stay logged in" in plan.note
+    assert "Stay logged in" in plan.note
 
 
 def test_root_is_spared(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

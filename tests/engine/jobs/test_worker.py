@@ -115,7 +115,7 @@ def test_no_child_and_no_zombie_is_left(project: Project) -> None:
 
 def test_the_same_job_is_not_carried_out_twice(project: Project) -> None:
     job = project.start_job(options("steps", 100_000))
-    with pytest.raises(JobError, match="running already"):
+    with pytest.raises(JobError, match="already running"):
         launching.launch(project.folder, job, project.home)
     assert is_alive(project.jobs.get(job.id))
 

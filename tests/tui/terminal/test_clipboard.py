@@ -39,7 +39,7 @@ class FakeTerminal:
 
     def save_copy(self, text: str) -> Path:
         if self.full:
-            raise StoreError("A file cannot be written.", "No space left on device.")
+            raise StoreError("Cannot write a file.", "No space left on device.")
         self.saved = text
         return Path("/state/copied.txt")
 
@@ -168,4 +168,4 @@ async def test_what_was_copied_can_be_pasted_and_saved(home: Home) -> None:
         home.state.joinpath("copied.txt").unlink()
         home.state.joinpath("copied.txt").mkdir()
         save.callback()
-        await told(pilot, "A file cannot be written.")
+        await told(pilot, "Cannot write a file.")
