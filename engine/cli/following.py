@@ -81,8 +81,9 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
         told = (
             ended.state == "failed" and "distill-tui " in ended.note
         )  # the failure may suggest something better than resuming
-        next_step = "" if told else f"distill-tui jobs resume {ended.id}"
-        raise JobError(f"Job {ended.id} ({ended.kind}) is {ended.state}.", ended.note, next_step)
+        next_step = "" if told else f"Resume it: distill-tui jobs resume {ended.id}"
+        what = "failed" if ended.state == "failed" else f"is {ended.state}"
+        raise JobError(f"Job {ended.id} ({ended.kind}) {what}.", ended.note, next_step)
     return ended
 
 

@@ -52,7 +52,9 @@ def run_child(
     job is stopped, after the child has ended, and `JobError` if it cannot be started.
     """
     if not os.access(command[0], os.X_OK):
-        raise JobError("A program could not be started.", f"{command[0]} is not executable.", "Fix it, or use another.")
+        raise JobError(
+            "A program could not be started.", f"{command[0]} is missing or not executable.", "Check its path."
+        )
     try:
         child = subprocess.Popen(
             as_child(command),

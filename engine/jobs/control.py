@@ -42,7 +42,7 @@ def resume(project: "Project", job: Job) -> Job:
     job = _settled(project, job)
     folder = make_private_folder(project.folder / job.folder)
     if job.state == "done":
-        raise JobError(f"Cannot resume job {job.id}.", "It has finished.", "Start a new one.")
+        raise JobError(f"Cannot resume job {job.id}.", "It is done.", "Start a new one.")
     if job.state in LIVE_STATES:
         if read_wish(folder) == "stop":
             raise JobError(f"Cannot resume job {job.id} yet.", "It is about to stop.", "Try again soon.")

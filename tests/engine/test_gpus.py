@@ -151,7 +151,7 @@ def test_a_job_on_the_processor_says_why_the_gpu_is_not_used(monkeypatch: pytest
             pass
         context.close()
         log = (project.folder / "jobs" / str(job.id) / "events.jsonl").read_text()
-    assert log.count("The GPU of this machine is not used: its driver knows CUDA 12.4") == 1
+    assert log.count("The GPU of this machine is not used: its driver supports CUDA 12.4") == 1
 
 
 def test_without_a_driver_there_is_none_and_names_stay_what_they_say(monkeypatch: pytest.MonkeyPatch) -> None:

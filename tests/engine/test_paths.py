@@ -40,7 +40,7 @@ def test_new_folders_are_private_and_old_ones_keep_their_mode(tmp_path: Path) ->
 
 def test_a_folder_in_the_place_of_a_file_is_explained(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StoreError, match="cannot be made"):
+    with pytest.raises(StoreError, match="Cannot create a folder"):
         make_private_folder(tmp_path / "file" / "inside")
 
 
@@ -55,7 +55,7 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
 
 def test_a_failed_replacement_leaves_nothing_beside(tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
-    with pytest.raises(StoreError, match="cannot be written"):
+    with pytest.raises(StoreError, match="Cannot write a file"):
         write_atomically(tmp_path / "taken", b"new")
     assert [path.name for path in tmp_path.iterdir() if path.name.startswith(".")] == []
 

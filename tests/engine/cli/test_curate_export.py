@@ -119,4 +119,4 @@ def test_answers_that_repeat_the_prompt_are_told(finished: Path, tmp_path: Path)
     get("curate", "edit", "3", "-", input=f"I was told: {seeds.PROMPT.system}")
     exported = succeed("curate", "export", "--to", tmp_path / "answers.jsonl", "--json")
     assert exported.data["leaks"] == [3]
-    assert exported.err == "1 answer may repeat the prompt, first example 3.\n"
+    assert exported.err == "1 answer may repeat the prompt; the first is example 3.\n"

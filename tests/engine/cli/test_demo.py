@@ -48,7 +48,7 @@ def test_detached_it_prints_its_job(quick_demo: Path) -> None:
 def test_before_it_begins_a_demo_says_whether_it_would_pay(home: Home) -> None:
     with open_demo(home, quick=True, fresh=True) as project:
         said = verdict_before(project)
-        assert said.startswith("Before: Worth it: even with the provider's cache it is repaid")
+        assert said.startswith("Estimate: Worth it: even with the provider's cache it is repaid")
         assert "1,000 requests a day" in said
         project.settings.write_cost(CostInputs("no such model", requests_per_day=2.0), None)
         assert "no such model" in verdict_before(project)

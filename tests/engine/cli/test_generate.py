@@ -108,7 +108,7 @@ def test_a_detached_generation_returns_at_once_and_is_followed_later(server: Hos
     wait_until(lambda: bool(opened))
     opened[0]()
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
-    assert succeed("jobs", "follow", "1").out == "Job 1 (generate) is done.\n"
+    assert succeed("jobs", "follow", "1").out == "Job 1 (generate) is finished.\n"
     assert get("curate", "list")["total"] == 6
     assert "distill-tui jobs follow 2" in succeed("generate", "--detach").out
     succeed("jobs", "follow", "2")
@@ -117,8 +117,8 @@ def test_a_detached_generation_returns_at_once_and_is_followed_later(server: Hos
 def test_an_endpoint_that_refuses_is_a_failure_that_can_be_resumed(server: HostileServer) -> None:
     server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
     told = fail("generate", status=1)
-    assert told["title"] == "Job 2 (generate) is failed."
-    assert told["next"] == "distill-tui jobs resume 2"
+    assert told["title"] == "Job 2 (generate) failed."
+    assert told["next"] == "Resume it: distill-tui jobs resume 2"
     assert "401" in told["message"] or "key" in told["message"]
     assert {job["state"] for job in jobs()} == {"failed"}
     assert get("status")["stations"][2]["state"] == "failed"

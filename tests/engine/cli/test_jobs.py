@@ -74,7 +74,7 @@ def test_a_failed_job_that_says_what_to_do_is_not_to_be_resumed(desk: Project, n
     desk.jobs.update(1, state="failed", note=note, ended_at="2026-01-01T00:00:00.000+00:00")
     error = fail("jobs", "follow", "1", status=1)
     assert error["message"] == note
-    assert error["next"] == ("" if "distill-tui" in note else "distill-tui jobs resume 1")
+    assert error["next"] == ("" if "distill-tui" in note else "Resume it: distill-tui jobs resume 1")
 
 
 def test_a_job_is_paused_resumed_and_followed_to_its_end(desk: Project) -> None:
@@ -103,11 +103,11 @@ def test_a_stopped_job_fails_its_follower_and_goes_on_where_it_was(desk: Project
     wait_for(desk, "stopped")
     error = fail("jobs", "follow", "1", status=1)
     assert error["title"] == "Job 1 (generate) is stopped."
-    assert error["next"] == "distill-tui jobs resume 1"
+    assert error["next"] == "Resume it: distill-tui jobs resume 1"
     assert get("jobs", "list") == {"jobs": []}, "only what lives, or was killed"
     (row,) = get("jobs", "list", "--all")["jobs"]
     assert (row["state"], row["worked_s"] > 0) == ("stopped", True)
-    assert f" {duration(row['worked_s'])}  Go on" in succeed("jobs", "list", "--all").out
+    assert f" {duration(row['worked_s'])}  Resume it" in succeed("jobs", "list", "--all").out
     open_gate(desk)
     assert "distill-tui jobs follow 1" in succeed("jobs", "resume", "1").out
     succeed("jobs", "follow", "1")
@@ -119,7 +119,7 @@ def test_a_job_that_was_asked_to_stop_is_not_paused(desk: Project) -> None:
     wait_until(lambda: facts(desk) == 1)
     succeed("jobs", "stop", "1")
     error = fail("jobs", "pause", "1", status=1)
-    assert error["title"] == "Job 1 is ending already."
+    assert error["title"] == "Job 1 is already stopping."
     assert "distill-tui jobs resume 1" in error["next"]
 
 
@@ -133,7 +133,7 @@ def test_a_follower_that_is_terminated_says_how_to_follow_again(desk: Project) -
         follower.send_signal(signal.SIGTERM)
         out, told = follower.communicate(timeout=60)
     assert (follower.returncode, out) == (143, "")
-    assert "Stopped following. Job 1 (generate) goes on: distill-tui jobs follow 1" in told
+    assert "Stopped following. Job 1 (generate) keeps running. Follow it: distill-tui jobs follow 1" in told
     assert is_alive(desk.jobs.get(1))
     open_gate(desk)
     succeed("jobs", "follow", "1")
@@ -183,7 +183,7 @@ def test_a_killed_job_is_lost_in_the_list_and_resumes(desk: Project) -> None:
 
 def test_a_job_that_fails_tells_its_three_sentences_without_a_secret(desk: Project) -> None:
     error = fail("generate", "--model", "refused", *ENDPOINT, status=1)
-    assert error["title"] == "Job 2 (generate) is failed."
+    assert error["title"] == "Job 2 (generate) failed."
     assert "The teacher refused." in error["message"]
     assert "sk-abcdef" not in str(error)
     assert [row["state"] for row in get("jobs", "list")["jobs"]] == ["failed", "failed"]
@@ -200,7 +200,7 @@ def test_what_a_job_printed_is_told_from_its_end(desk: Project, monkeypatch: pyt
     (desk.folder / "jobs/1/log.txt").write_text("\x1b[31mred\n")
     assert succeed("jobs", "log", "1").out == "␛[31mred\n"
     (desk.folder / "jobs/1/log.txt").unlink()
-    assert "nothing" in succeed("jobs", "log", "1").out
+    assert "empty" in succeed("jobs", "log", "1").out
 
 
 def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:

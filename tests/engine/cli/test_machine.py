@@ -66,7 +66,7 @@ def test_the_doctor_looks_at_the_machine_and_at_the_current_project(begun: Path)
     assert all(set(row) >= {"subject", "level", "found", "next"} for row in data["findings"])
     assert {row["level"] for row in data["findings"]} <= {"ok", "warning"}
     by_subject = {row["subject"]: row for row in data["findings"]}
-    assert by_subject["database"]["found"] == "meridian-desk is whole"
+    assert by_subject["database"]["found"] == "meridian-desk is intact"
     text = succeed("doctor").out
     assert all(f"{row['subject']} " in text for row in data["findings"])
 
@@ -241,4 +241,4 @@ def test_the_doctor_says_what_of_the_settings_cannot_be_read(home: Home) -> None
     assert "settings.toml" in told[0]["found"]
     assert "line 1" in told[0]["found"]
     assert "mine.yaml" in told[1]["found"]
-    assert "no UTF-8" in told[2]["found"]
+    assert "not UTF-8" in told[2]["found"]

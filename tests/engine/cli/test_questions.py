@@ -52,7 +52,7 @@ def test_every_format_gives_the_same_questions(name: str, text: str, topics: boo
     assert [row["topic"] for row in rows] == ([row["category"] for row in ROWS] if topics else [""] * 6)
     assert {row["split"] for row in rows} == {None}
     assert get(*words, input=text) == {"added": 0, "duplicates": 6, "refused": [], "notes": [], "at": ""}
-    assert "Added 0 questions; 6 were there already" in succeed(*words, input=text).out
+    assert "Added 0 questions; 6 existed already" in succeed(*words, input=text).out
 
 
 def test_columns_are_named_and_the_limit_is_kept(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_dry_run_tells_what_an_import_would_store_and_stores_nothing(tmp_path:
     told = get(*words)
     assert (told["added"], told["duplicates"], len(told["first"])) == (31, 2, 20)
     assert told["first"][0] == {"text": "Where is it?", "topic": "", "label": None, "turns": 1}
-    assert "Would add 31 questions; 2 were there already" in succeed(*words).out
+    assert "Would add 31 questions; 2 existed already" in succeed(*words).out
     assert len(questions()) == 1
 
 

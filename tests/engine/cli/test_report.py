@@ -139,7 +139,7 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
     evaluated(home)
     page, words = tmp_path / "report.html", tmp_path / "report.md"
     said = succeed("report", "--html", str(page), "--markdown", str(words)).out
-    assert said.split() == ["Written:", str(page), "Written:", str(words)]
+    assert said.split() == ["Wrote", str(page), "Wrote", str(words)]
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert words.read_text(encoding="utf-8").startswith("# meridian-desk")
     assert page.stat().st_mode & 0o777 == 0o600

@@ -182,7 +182,7 @@ def test_rules_are_proposed_from_the_prompt_and_added_by_number_or_all() -> None
     assert get("rules", "propose", "--add", "3")["added"] == [1]
     assert get("rules", "propose", "--add")["added"] == [2]
     assert [rule["check"]["kind"] for rule in rules()] == ["ends_with", "length"]
-    assert "is rule 1 already" in succeed("rules", "propose").out
+    assert "already rule 1" in succeed("rules", "propose").out
     assert "Nothing was added" in succeed("rules", "propose", "--add").out
     assert get("rules", "propose", "--add", "2")["added"] == [3]  # a rubric only where it is named
     assert rules()[2]["check"]["kind"] == "rubric"

@@ -40,6 +40,6 @@ def test_a_line_without_an_end_is_kept_in_pieces(project: Project, tmp_path: Pat
 
 def test_a_program_that_cannot_be_run_is_named(project: Project, tmp_path: Path) -> None:
     context = JobContext(project, project.jobs.add(ExportOptions(1)))
-    with pytest.raises(JobError, match="gone cannot be run"):
+    with pytest.raises(JobError, match="gone is missing"):
         run_child((str(tmp_path / "gone"),), tmp_path, context, "base", {})
     context.close()

@@ -109,7 +109,7 @@ def test_no_other_wish_takes_the_place_of_a_stop(project: Project, wish: Callabl
     wait_until(lambda: bool(_facts(project, job)))
     project.jobs.update(job.id, stage="run")
     control.stop(project, job)
-    with pytest.raises(JobError, match="ending already"):
+    with pytest.raises(JobError, match="already stopping"):
         wish(project, job)
     assert read_wish(project.folder / job.folder) == "stop"
     assert control.stop(project, job).state == "running", "asked once more it still ends"
@@ -176,7 +176,7 @@ def test_only_live_jobs_are_controlled(project: Project) -> None:
     for act in (control.pause, control.stop):
         with pytest.raises(JobError, match="It is done"):
             act(project, job)
-    with pytest.raises(JobError, match="is done"):
+    with pytest.raises(JobError, match="It is done"):
         control.resume(project, job)
 
 

@@ -97,7 +97,7 @@ def test_a_defect_leaves_its_trace_in_the_log_alone_and_no_secret_anywhere(
     last = _events(project, job)[-1]
     assert isinstance(last, StateChanged)
     assert last.state == "failed"
-    assert last.note.startswith(f"The program failed: ZeroDivisionError: with {MASK}.")
+    assert last.note.startswith(f"Internal error: ZeroDivisionError: with {MASK}.")
     log = (project.folder / job.folder / "log.txt").read_text()
     assert f"printed {MASK}" in log
     assert "from a library" in log
