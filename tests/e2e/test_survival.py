@@ -185,7 +185,7 @@ def test_ctrl_c_stops_following_and_not_the_job(project: Project, home: Home) ->
     terminal = in_terminal(home, "generate", "--samples", "2", "--max-answer-tokens", "24", "--batch-rows", "4")
     until(lambda: bool(project.jobs.all()) and project.examples.counts().total > 0)
     terminal.sendintr()
-    terminal.expect_exact("goes on")
+    terminal.expect_exact("keeps running")
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 130

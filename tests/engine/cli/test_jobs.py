@@ -146,7 +146,7 @@ def test_only_a_training_can_be_asked_to_keep_what_it_has(desk: Project) -> None
     assert error["next"] == "Stop it with `distill-tui jobs stop 1`."
     desk.jobs.update(1, stage="run")
     assert_shape(get("jobs", "keep", "1")["job"], JOB)
-    assert "keeps the best" in succeed("jobs", "keep", "1").out
+    assert "keep the best checkpoint" in succeed("jobs", "keep", "1").out
     open_gate(desk)
     wait_for(desk, "done")
 

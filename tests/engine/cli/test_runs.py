@@ -41,7 +41,7 @@ def test_a_finished_run_gives_back_its_checkpoints_and_keeps_its_adapter(finishe
     assert not checkpoints.exists()
     assert {path.name for path in (checkpoints.parent / "adapter").iterdir()} == set(ADAPTER_FILES)
     assert get("report")["verdict"] == "pass"
-    assert succeed("runs", "free", "--done").out == "Freed 0 MB of 1 run.\n"
+    assert succeed("runs", "free", "--done").out == "Freed 0 MB from 1 run.\n"
 
 
 def test_a_run_that_goes_on_from_its_checkpoints_keeps_them(finished: Path, checkpoints: Path) -> None:

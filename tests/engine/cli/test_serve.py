@@ -147,9 +147,9 @@ def test_a_server_that_cannot_start_says_why(trained: Path, home: Home) -> None:
 
 def test_words_that_are_wrong_start_nothing(trained: Path, home: Home) -> None:
     assert "no such run" in fail("serve", "--run", "9")["title"]
-    assert "no question" in fail("chat")["title"]
+    assert "No question" in fail("chat")["title"]
     assert "no arm «best»" in fail("chat", "Hello?", "--arm", "best")["title"]
-    assert "no endpoint" in fail("chat", "Hello?", "--arm", "teacher")["title"]
+    assert "not an endpoint" in fail("chat", "Hello?", "--arm", "teacher")["title"]
     fail("serve", "--port", "70000")
     fail("serve", "--idle-minutes", "0")
     assert jobs_of(trained, home) == []

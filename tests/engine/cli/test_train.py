@@ -153,7 +153,7 @@ def test_a_sweep_makes_a_run_of_every_combination_and_says_how_to_train_it(
         (("--try", "seed=1,2"), "budget"),
         (("--steps", "3"), "nothing to compare"),
         (("--steps", "3", "--try", "seed=1"), "nothing to compare"),
-        (("--steps", "3", "--try", "speed=1,2"), "'speed' is no option"),
+        (("--steps", "3", "--try", "speed=1,2"), "'speed' is not an option"),
         (("--steps", "3", "--try", "lora-rank=1,x"), "'x' is not a valid integer"),
     ],
 )
@@ -174,7 +174,7 @@ def test_a_run_goes_on_for_other_epochs(quiet: Path) -> None:
     assert run is not None
     succeed("train", "--run", str(run.id), "--epochs", "5")
     assert newest(quiet) == replace(run.config, epochs=5.0)
-    assert "without --seed" in fail("train", "--run", str(run.id), "--seed", "5", status=2)["message"]
+    assert "leave out --seed" in fail("train", "--run", str(run.id), "--seed", "5", status=2)["message"]
 
 
 def test_without_an_answer_of_the_bases_own_no_run_claims_its_distributions(quiet: Path) -> None:
