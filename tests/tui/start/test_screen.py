@@ -270,7 +270,7 @@ async def test_an_endpoint_needs_a_model_and_an_address_each_told_under_its_fiel
 @pytest.mark.parametrize(
     ("field", "value", "words"),
     [("prompt", "nothing.md", "does not exist"), ("prompt", "tools.json", "tool"), ("prompt", "bytes.md", "UTF-8"),
-     ("prompt", "large.md", "larger than"), ("prompt", ".", "no file"), ("student", "./none", "neither a folder"),
+     ("prompt", "large.md", "larger than"), ("prompt", ".", "not a file"), ("student", "./none", "neither a folder"),
      ("student", "models", "no config.json"), ("student", "gpt-5", "neither a folder")],
 )  # fmt: skip
 async def test_what_the_disk_says_against_it_comes_back_under_its_field_with_nothing_lost(
