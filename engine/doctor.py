@@ -1,7 +1,7 @@
 """Checks this machine for what would go wrong, and says what to do about it.
 
 Knows common pitfalls, not how any stage works. Imports no model library: versions are read from the
-packages' metadata. Never prints a key, only whether there is one.
+packages' metadata.
 """
 
 import os

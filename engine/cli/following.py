@@ -67,7 +67,7 @@ def watch_server(invocation: Invocation, job: Job) -> None:
     """Like `follow_job`, for a server job: being stopped counts as a normal end."""
     ended = _followed(invocation, job)
     if ended.state not in ("done", "stopped"):
-        invocation.say(clean_text(f"Job {ended.id} ({ended.kind}) is {ended.state}. {ended.note}".strip()))
+        invocation.say(clean_text(f"{_ended(ended)} {ended.note}".strip()))
         raise click.exceptions.Exit(1)
 
 
@@ -78,13 +78,16 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
     """
     ended = _followed(invocation, job)
     if ended.state != "done":
-        told = (
-            ended.state == "failed" and "distill-tui " in ended.note
-        )  # the failure may suggest something better than resuming
-        next_step = "" if told else f"Resume it: distill-tui jobs resume {ended.id}"
-        what = "failed" if ended.state == "failed" else f"is {ended.state}"
-        raise JobError(f"Job {ended.id} ({ended.kind}) {what}.", ended.note, next_step)
+        # The failure itself may suggest something better than resuming.
+        advised = ended.state == "failed" and "distill-tui " in ended.note
+        next_step = "" if advised else f"Resume it: distill-tui jobs resume {ended.id}"
+        raise JobError(_ended(ended), ended.note, next_step)
     return ended
+
+
+def _ended(job: Job) -> str:
+    what = {"failed": "failed", "lost": "was killed"}.get(job.state, f"is {job.state}")
+    return f"Job {job.id} ({job.kind}) {what}."
 
 
 def _followed(invocation: Invocation, job: Job) -> Job:

@@ -17,6 +17,7 @@ from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job, JobState, Work
 from engine.redact import redact
 from engine.store.clock import now_text
+from engine.wording import counted
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -222,7 +223,7 @@ class JobContext:
     def _append(self, event: Event) -> None:
         try:
             if self._unwritten_events:
-                self._log.append(Note(f"{self._unwritten_events} events could not be written to the log."))
+                self._log.append(Note(f"{counted(self._unwritten_events, 'event')} could not be written to the log."))
                 self._unwritten_events = 0
             self._log.append(event)
         except OSError:

@@ -127,7 +127,7 @@ def _skypilot(launch: Launch) -> str:
     )
     there = Path("~") / "distill"
     lines = [
-        "# sky launch -c distill run.yaml. Quit distill-tui first: the cluster works on a copy of the project until",
+        "# sky launch -c distill run.yaml. Quit the app first: the cluster works on a copy of the project until",
         "# you copy it back.",
         "# Launch this again to resume the run from its newest checkpoint. Afterwards, before sky down:",
         f"#   rsync -a distill:{there}/ {shlex.quote(str(launch.project.absolute()))}/",
