@@ -311,13 +311,13 @@ def jobs_of(folder: Path, home: Home) -> int:
 async def test_without_a_dataset_the_keys_say_what_comes_first(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "the dataset comes first")
+        await opened(pilot, app, "freeze a dataset first")
         await pilot.press("t", "b", "v")
         await pilot.pause()
         assert not isinstance(app.screen, FormScreen)
         said = [notification.message for notification in app._notifications]
         assert said[0].startswith("There is no dataset to train on.")
-        assert said[1] == "Nothing trains now."
+        assert said[1] == "No training is running."
 
 
 async def test_a_training_is_paused_and_ended_with_its_best(home: Home) -> None:
@@ -331,7 +331,7 @@ async def test_a_training_is_paused_and_ended_with_its_best(home: Home) -> None:
         await pilot.press("p")
         await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
         await pilot.press("b")
-        await until(pilot, lambda: any("b once more does it" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("Press b again to confirm" in note.message for note in app._notifications))
         assert read_wish(folder / job.folder) == "pause"
         await pilot.press("b")
         await until(pilot, lambda: read_wish(folder / job.folder) == "keep")
@@ -429,7 +429,7 @@ async def test_a_run_is_deleted_from_the_table_once_that_is_meant(home: Home) ->
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app, "watching")
         await pilot.press("D")
-        await until(pilot, lambda: any("= lists them all" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("Press = to list them all" in note.message for note in app._notifications))
         await pilot.press("equals_sign", "j", "D")
         await form_of(pilot)
         await pilot.press("enter")
@@ -470,10 +470,10 @@ async def test_a_run_that_ended_badly_says_why_and_what_can_be_done(home: Home) 
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app, "✗ The machine ran out of memory.")
-        assert "r takes it up again" in text(app)
+        assert "r resumes it" in text(app)
         with Project.open(folder, home) as project:
             project.runs.update(run_id, state="stopped", step=100, best_step=72)
-        await until(pilot, lambda: "■ stopped at step 100; r goes on; 6 evaluates its best checkpoint" in text(app))
+        await until(pilot, lambda: "■ stopped at step 100; r resumes it; 6 evaluates its best checkpoint" in text(app))
 
 
 async def test_hostile_words_stay_words(home: Home) -> None:

@@ -1,6 +1,6 @@
-"""The charts of a run: what is learnt, what is obeyed, what is minimised, with other runs laid over it.
+"""The charts of a run: validation KL, rules kept and training loss, with other runs overlaid.
 
-Pure: curves, and how a person looks at them, to lines of `Content`.
+Pure: turns curves and the user's view settings into lines of `Content`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,26 +14,26 @@ from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span, th
 from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, share_of, shorten
 
 AXIS = 8  # cells left of a chart: its label and its edge
-_NARROW = 72  # below it the training loss finds no room
-# How the line of each overlay is broken, so that it is told from the others without colour.
+_NARROW = 72  # cells; below this there is no room for the training loss
+# The dash pattern of each overlay's line, so that it can be told from the others without colour.
 _BREAKS = ((3, 3), (1, 2), (6, 2))
 _KEYS = ("╌╌", "┄┄", "╍╍")
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """One run's curves, with what the table under the charts says of it."""
+    """One run's curves, and what the table under the charts says about it."""
 
     name: str
     curves: dict[str, Curve]
-    asked: Mapping[float, int]  # by step: how many sampled answers a share is of
-    letter: str = ""  # empty for the run that the page is about
-    measure: str = "validation KL"  # what its validation measures
+    asked: Mapping[float, int]  # step → number of sampled answers behind each share
+    letter: str = ""  # empty for the run that the page shows
+    measure: str = "validation KL"  # what the validation measures
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a person looks at the charts."""
+    """How the user views the charts."""
 
     log: bool = False
     smoothing: float = 0.0
@@ -44,9 +44,9 @@ class Look:
 class _Quantity:
     label: str
     name: str
-    share: bool = False  # from 0 to 1: its axis is always the whole of it
-    short: str = ""  # where there is little room
-    cell: int = 14  # cells of a value, with the step that it is of
+    share: bool = False  # a rate from 0 to 1; the axis always covers that whole range
+    short: str = ""  # label for when there is little room
+    cell: int = 14  # width of a value with its step, in cells
 
 
 _QUANTITIES = (
@@ -57,9 +57,9 @@ _QUANTITIES = (
 
 
 def charts(runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int) -> list[Content]:
-    """Three charts side by side, two where there is no room: `rows` lines each, under their name and over their steps.
+    """Return three charts side by side, or two if there is no room: a name, `rows` lines and the step axis each.
 
-    `runs[0]` is what the page is about; the others are laid over it.
+    `runs[0]` is the run that the page shows; the others are overlaid.
     """
     shown = _named(runs) if width >= _NARROW else _named(runs)[:2]
     gap = 2
@@ -70,7 +70,7 @@ def charts(runs: Sequence[Drawn], look: Look, steps: int, width: int, rows: int)
 
 
 def values(runs: Sequence[Drawn], look: Look, width: int) -> list[Content]:
-    """The values at the cursor, or at the end, a line a run: the charts' key and their figures in one."""
+    """Return one line per run with its values at the cursor, or at the end; also serves as the charts' legend."""
     where = "at the end" if look.cursor is None else f"at step {look.cursor}"
     quantities = _named(runs)
     label = width - sum(quantity.cell for quantity in quantities)
@@ -100,7 +100,7 @@ def _block(quantity: _Quantity, runs: Sequence[Drawn], look: Look, steps: int, w
     x_range = 0.0, float(steps)
 
     def line(index: int, values: Sequence[float] | None = None) -> Line:
-        """One run's, of which as many points are left as dots can show: thousands are drawn five times a second."""
+        """One run's line, thinned to the points that dots can show: thousands would be drawn five times a second."""
         on, off = _BREAKS[index - 1] if index else (1, 0)
         curve = runs[index].curves[quantity.name]
         xs, ys = thinned(curve.steps, curve.values if values is None else values, columns=columns, x_range=x_range)
@@ -113,7 +113,7 @@ def _block(quantity: _Quantity, runs: Sequence[Drawn], look: Look, steps: int, w
     if smoothed:
         measured = [run.curves[quantity.name].values for run in runs]
         lines = [line(index, smooth(ys, look.smoothing)) for index, ys in enumerate(measured)]
-        lines.append(raw)  # the measured points, behind everything
+        lines.append(raw)  # the measured points, behind everything else
     drawn = plot(lines, columns=columns, rows=rows, x_range=x_range, y_range=y_range, log=log, marker=look.cursor)
     known = bool(raw.ys)
     marks = {0: _level(y_range[1], quantity), rows - 1: _level(y_range[0], quantity)} if known else {}
@@ -131,7 +131,7 @@ def _block(quantity: _Quantity, runs: Sequence[Drawn], look: Look, steps: int, w
 
 
 def _painted(row: Sequence[Cell], runs: int) -> list[tuple[str, str]]:
-    """The cells of one row in their colours, neighbours of one colour together."""
+    """The cells of one row with their colours; neighbours of one colour are joined."""
     parts: list[tuple[str, str]] = []
     for cell in row:
         style = DIM if cell.owner in (MARKER, NOBODY) or cell.owner >= runs else _style(cell.owner)
@@ -143,7 +143,7 @@ def _painted(row: Sequence[Cell], runs: int) -> list[tuple[str, str]]:
 
 
 def _steps(columns: int, steps: int, cursor: int | None) -> Content:
-    """The ends of the x axis under it, and the cursor's step where there is room between them."""
+    """The labels under the x axis: both ends, and the cursor's step if there is room between them."""
     first, last = "0", f"{steps:,}"
     line = first + right(last, columns - len(first))
     if cursor is not None:
@@ -162,7 +162,7 @@ def _style(index: int) -> str:
 
 
 def _figure(quantity: _Quantity, run: Drawn, cursor: int | None) -> Content:
-    """A value, with the step that it was measured at where that is not the cursor's."""
+    """A value, with the step at which it was measured if that is not the cursor's."""
     found = value_at(run.curves[quantity.name], cursor)
     if found is None:
         return Content.styled(right("–", quantity.cell), DIM)
@@ -173,7 +173,7 @@ def _figure(quantity: _Quantity, run: Drawn, cursor: int | None) -> Content:
 
 
 def _value(quantity: _Quantity, run: Drawn, step: float, value: float) -> str:
-    """A value as people read it; a share with how many answers it is of."""
+    """A value for display; a share comes with the number of answers behind it."""
     if not quantity.share:
         return f"{value:.3f}"
     return share_of(value, run.asked[step])

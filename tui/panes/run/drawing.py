@@ -1,4 +1,4 @@
-"""The run pane: the curves of a training, and answers that change as the prompt sinks in. Pure."""
+"""The run pane: the curves of a training run, and sampled answers as they change step by step. Pure."""
 
 from collections.abc import Sequence
 
@@ -58,12 +58,12 @@ def draw(view: View, state: RunState) -> list[Content]:
 
 
 def _asked(run: Run | None) -> dict[float, int]:
-    """By step: how many answers were sampled."""
+    """How many answers were sampled at each step."""
     return {point.step: point.asked for point in run.curve} if run is not None else {}
 
 
 def _empty(view: View) -> list[Content]:
-    """What a run is, and the key that brings one."""
+    """What a run is, and the key that starts one."""
     lines = [
         *title("Run", "none yet", "", view.width),
         Content("An adapter is trained on question → answer, without the prompt."),
@@ -73,8 +73,8 @@ def _empty(view: View) -> list[Content]:
         return [
             *lines,
             *ways_on(
-                ("workspace.dataset", "the dataset comes first: freeze what is accepted", "distill-tui curate freeze"),
-                ("run.train", "trains on it then", "distill-tui train"),
+                ("workspace.dataset", "shows the dataset pane: freeze a dataset first", "distill-tui curate freeze"),
+                ("run.train", "then trains on it", "distill-tui train"),
             ),
         ]
     words = f"trains on the {view.facts.dataset.train:,} rows of the dataset"
@@ -84,14 +84,14 @@ def _empty(view: View) -> list[Content]:
 def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:
     count = len(state.rows)
     laid = ", ".join(f"{LETTERS[index]} run {number}" for index, number in enumerate(state.overlays))
-    lines = title("Runs", f"{count} in all", f"over the curves: {laid}" if laid else "", view.width)
+    lines = title("Runs", f"{count} in all", f"overlaid: {laid}" if laid else "", view.width)
     lines += table(state, run.id if run else 0, view.width, view.height - 4)
     return [
         *lines,
         Content(""),
         Content.assemble(
             (key_of("run.choose"), ACCENT),
-            (" lay over the curves, or take off   ", DIM),
+            (" overlay, or remove the overlay   ", DIM),
             (key_of("run.compare"), ACCENT),
             (" back to the curves", DIM),
         ),
@@ -123,17 +123,17 @@ def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str
     ]
     told = [part for part in parts if part]
     while len("   ".join(told)) + len(figure) > view.width - 12 and len(told) > 1:
-        told.pop()  # the least of them comes last
+        told.pop()  # the least important one is last
     return figure, "   ".join(told)
 
 
 def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> list[Content]:
-    """What has to be said beside the figures: what it does, why it ended, what comes next."""
+    """What the figures do not show: what the run is doing, why it ended, what comes next."""
     if live is not None:
         if is_ending(view, live):
             return [Content.styled(shorten(ending_words(), width), WARN)]
         if live.state == "paused":
-            return [Content.assemble(("‖ paused", ACCENT), (f"   {key_of('run.pause')} goes on", DIM))]
+            return [Content.assemble(("‖ paused", ACCENT), (f"   {key_of('run.pause')} resumes", DIM))]
         if is_pausing(view, live):
             return [Content.styled(shorten(pausing_words(), width), WARN)]
         note = live.progress.note if live.progress is not None and not live.step else ""
@@ -145,13 +145,11 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
         lines = wrap(f"✗ {run.reason}", width)[:4]
         return [
             *(Content.styled(line, BAD) for line in lines),
-            Content.styled(
-                f"{key_of('workspace.resume')} takes it up again   {key_of('run.train')} trains another", DIM
-            ),
+            Content.styled(f"{key_of('workspace.resume')} resumes it   {key_of('run.train')} trains another", DIM),
         ]
     if run.state == "stopped":
         rest = f"; {key_of('workspace.evaluation')} evaluates its best checkpoint" if run.best_step else ""
-        words = f"■ stopped at step {run.step:,}; {key_of('workspace.resume')} goes on{rest}"
+        words = f"■ stopped at step {run.step:,}; {key_of('workspace.resume')} resumes it{rest}"
         return [Content.styled(shorten(words, width), DIM)]
     return [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
 
@@ -163,7 +161,7 @@ def _short(run: Run, width: int) -> str:
 
 
 def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Content]:
-    """What the student answers to a watched question, step after step; the one at the cursor in full."""
+    """The student's answers to the watched question, step by step; the one at the cursor in full."""
     if watched is None:
         return []
     where = f"{watched.place} of {watched.total}  " if watched.total > 1 else ""
@@ -194,9 +192,9 @@ def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Co
 
 
 def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], cursor: int | None, width: int) -> list[Content]:
-    """Each rule's pass rate at the first, the best and the newest evaluation, and at the one before the cursor.
+    """Each rule's pass rate at the first, the best and the newest evaluation, and at the last one before the cursor.
 
-    Over them stands how many sampled answers they are of.
+    The heading shows how many sampled answers the rates are based on.
     """
     curve = [point for point in curve if point.rule_rates]
     if not curve:

@@ -1,4 +1,4 @@
-"""The run pane as a widget: passes keys into the state, asks the store, and shows what `drawing` draws."""
+"""The run pane as a widget: passes keys to the state, queries the store, and shows what `drawing` draws."""
 
 from functools import partial
 from typing import ClassVar
@@ -53,13 +53,13 @@ class RunPane(Pane):
         return draw(view, self.state)
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Take in what is known now; what only this pane shows is read when it has changed."""
+        """Show new facts; read what only this pane shows if it has changed."""
         super().show(facts, job)
         self._read()
 
     @property
     def choices(self) -> Listing | None:
-        """The runs of the table; the curves are a page."""
+        """The runs in the table; the curves have no rows to choose from."""
         state = self.state
         if not state.comparing:
             return None
@@ -71,25 +71,25 @@ class RunPane(Pane):
         )
 
     def open(self, number: int) -> None:
-        """Show the run of this number."""
+        """Show the run with this number."""
         self.state.open(number)
         self._read_traces()
         self.scroll_home(animate=False)
         self.redraw()
 
     def on_runs_read(self, message: RunsRead) -> None:
-        """Take in the runs."""
+        """Take the runs."""
         self.state.take(message.rows)
         self._read_traces()
         self.redraw()
 
     def on_trace_read(self, message: TraceRead[JobView]) -> None:
-        """Take in what a run's logs tell."""
+        """Take what a run's logs report."""
         self.state.traces[message.run.id] = message.view
         self.redraw()
 
     def on_basis_read(self, message: BasisRead) -> None:
-        """Ask for the configuration of a new run."""
+        """Open the form for the configuration of a new run."""
         basis = message.basis
         stations = self.view.facts.stations if self.view is not None else ()
         aged = next((each.note for each in stations if each.name == "dataset" and each.state == "stale"), "")
@@ -105,40 +105,41 @@ class RunPane(Pane):
         open_late(form, partial(self._train, basis), self, "workspace.run", "run.train")
 
     def on_run_added(self, message: RunAdded) -> None:
-        """Start the job that trains it."""
+        """Start the job that trains the new run."""
         self.store.start(TrainOptions(message.run.id))
 
     def on_run_deleted(self, message: RunDeleted) -> None:
-        """Say so; the table is read anew when the store has told of it."""
+        """Confirm it; the table is read again when the store reports the change."""
         self.app.notify(message.said)
         self.store.read()
 
     def action_train(self) -> None:
-        """Read what a training rests on; the form opens when it is there."""
+        """Read what the training form needs; the form opens when that has arrived."""
         view = self.view
         if view is not None and view.facts.dataset is None:
-            self.app.notify(f"There is no dataset to train on. {key_of('workspace.dataset')} shows how to freeze one.")
+            there = key_of("workspace.dataset")
+            self.app.notify(f"There is no dataset to train on. Go to Dataset ({there}) to freeze one.")
             return
         self.store.ask(basis_of_training, self)
 
     def action_keep(self) -> None:
-        """End the training well."""
+        """End the training as done and keep its best checkpoint."""
         job = self.view.job if self.view is not None else None
         if job is None or not job.live or job.station != "run":
-            self.app.notify("Nothing trains now.")
+            self.app.notify("No training is running.")
             return
-        if self.view is not None and is_ending(self.view, job):  # a second wish would take the place of the first
-            self.app.notify(f"Job {job.job_id} is ending already.")
+        if self.view is not None and is_ending(self.view, job):  # a second request would replace the first
+            self.app.notify(f"Job {job.job_id} is already ending.")
             return
         if not self.state.confirmed(job.job_id):
-            once_more = f"{key_of('run.keep')} once more does it"
-            self.app.notify(f"End the training now, with its best checkpoint? {once_more}.", severity="warning")
+            again = f"Press {key_of('run.keep')} again to confirm."
+            self.app.notify(f"End the training now and keep its best checkpoint? {again}", severity="warning")
             return
         self.store.wish("keep", job.job_id)
-        self.app.notify(f"Job {job.job_id} measures its run once more, then keeps the best.")
+        self.app.notify(f"Job {job.job_id} evaluates its run once more, then keeps the best checkpoint.")
 
     async def action_pause(self) -> None:
-        """Pause the job, or let it go on: the workspace does it."""
+        """Pause or resume the job, through the workspace."""
         await self.screen.run_action("pause")
 
     def action_compare(self) -> None:
@@ -148,29 +149,29 @@ class RunPane(Pane):
         self.redraw()
 
     def action_overlay(self) -> None:
-        """Lay the next earlier run over the curves."""
+        """Overlay the next earlier run on the curves."""
         if len(self.state.rows) < 2:
-            self.app.notify("There is no earlier run to lay over this one.")
+            self.app.notify("There is no other run to overlay.")
             return
         self.state.turn_overlay(self._shown_run)
         self._overlaid()
 
     def action_choose(self) -> None:
-        """Lay the run under the table's cursor over the curves, or take it off."""
+        """Overlay the run under the table's cursor on the curves, or remove the overlay."""
         if not self.state.comparing:
             return
         if not self.state.choose(self._shown_run):
-            self.app.notify("That run is on the page already, or three lie over it.")
+            self.app.notify("That run is already shown, or three runs are overlaid.")
         self._overlaid()
 
     def action_delete(self) -> None:
-        """Ask whether the run under the table's cursor shall go."""
+        """Ask whether to delete the run under the table's cursor."""
         if not self.state.comparing or not self._shown_run:
-            self.app.notify(f"Which run? {key_of('run.compare')} lists them all.")
+            self.app.notify(f"Which run? Press {key_of('run.compare')} to list them all.")
             return
         row = self.state.table[self.state.row]
-        number, evaluated = row.run.id, ", its evaluations with all their answers" if row.evaluation else ""
-        words = f"With it go its adapter, its checkpoints, its curve{evaluated} and the votes on it, for good."
+        number, evaluated = row.run.id, ", evaluations with all their answers," if row.evaluation else ""
+        words = f"Its adapter, checkpoints, curve{evaluated} and votes will be deleted permanently."
 
         def answered(values: dict[str, str] | None) -> None:
             if is_sure(values):
@@ -179,12 +180,12 @@ class RunPane(Pane):
         self.app.push_screen(sure_form(f"Delete run {number}?", words, "delete it"), answered)
 
     def action_log(self) -> None:
-        """Turn the axis."""
+        """Switch between a linear and a logarithmic axis."""
         self.state.log = not self.state.log
         self.redraw()
 
     def action_smooth(self) -> None:
-        """Smooth the training loss more, or not at all."""
+        """Smooth the training loss more; after the strongest smoothing, not at all."""
         self.state.turn_smoothing()
         self.redraw()
 
@@ -197,22 +198,22 @@ class RunPane(Pane):
         self._move_cursor(-1)
 
     def action_next_question(self) -> None:
-        """Watch another question."""
+        """Watch the next question."""
         self.state.question += 1
         self.redraw()
 
     def action_previous_question(self) -> None:
-        """Watch another question."""
+        """Watch the previous question."""
         self.state.question -= 1
         self.redraw()
 
     def action_differing(self) -> None:
-        """Show where student and teacher differ most, or the watched answers."""
+        """Switch between the tokens where student and teacher differ most and the watched answers."""
         self.state.differing = not self.state.differing
         self.redraw()
 
     def action_back(self) -> None:
-        """Leave the table, else take the cursor away, else show the newest run."""
+        """Leave the table, else remove the cursor, else show the newest run."""
         if self.state.comparing:
             self.action_compare()
             return

@@ -1,4 +1,4 @@
-"""What a person says of a new training: presets with their reasons, own values, what it will take. Pure; no widget."""
+"""The settings of a new training: presets with their reasons, typed values, the estimate. Pure; no widget."""
 
 import re
 from collections.abc import Mapping
@@ -16,16 +16,16 @@ OBJECTIVES = {"mix": "KL + cross-entropy", "forward_kl": "forward KL", "cross_en
 DTYPES = ("auto", "float32", "bfloat16")
 _PRESETS: tuple[Preset, ...] = get_args(Preset)
 _DEFAULT = TrainingConfig(base="")
-_WHY_PRESET = "by data, base and memory; what you type wins, empty is as chosen"
-# Fields that a preset chooses, or the last run had: empty, they are that.
+_WHY_PRESET = "chosen by data, base and memory; what you type overrides it"
+# Fields that, while empty, take the value of the preset or of the last run.
 _TYPED = {
     "lora_rank": ("rank", whole(1, 1024)),
     "learning_rate": ("learning rate", number(1e-7, 1.0)),
     "epochs": ("epochs", number(0.01, 1000.0)),
-    "batch_rows": ("rows a step", whole(1, 4096)),
+    "batch_rows": ("batch size", whole(1, 4096)),
     "evaluations": ("evaluations", whole(1, 100)),
     "on_policy_steps": ("on-policy steps", whole(0, 100_000)),
-    "on_policy_batch_rows": ("  questions a step", whole(1, 4096)),
+    "on_policy_batch_rows": ("  questions per step", whole(1, 4096)),
     "on_policy_learning_rate": ("  learning rate", number(1e-7, 1.0)),
     "general_fraction": ("general share", number(0.0, 0.5)),
     "prompt_back_weight": ("prompt-back weight", number(0.0, 100.0)),
@@ -34,7 +34,7 @@ _SECOND_STAGE = ("on_policy_batch_rows", "on_policy_learning_rate")
 
 
 def fields(basis: Basis) -> tuple[Field, ...]:
-    """What is asked for."""
+    """The fields of the form."""
     first = first_values(basis)
     last = (_as_last(basis),) if basis.runs else ()
     return (
@@ -47,13 +47,13 @@ def fields(basis: Basis) -> tuple[Field, ...]:
 
 
 def configuration_words(run: Run) -> str:
-    """What a run was trained with, in one line; device and numbers are foreign text."""
+    """A run's configuration in one line; device and dtype are foreign text."""
     config = run.config
     parts = [
         OBJECTIVES[config.objective],
         config.adapter_words,
         f"rate {config.learning_rate:g}",
-        f"{config.batch_rows} rows a step",
+        f"batch {config.batch_rows}",
         f"{config.last_epochs:g} epochs",
         f"{run.device} {run.dtype}".strip(),
     ]
@@ -61,16 +61,16 @@ def configuration_words(run: Run) -> str:
 
 
 def first_values(basis: Basis) -> TrainingConfig:
-    """What a training is like without a preset: the newest run's configuration, on the newest dataset."""
+    """The configuration without a preset: that of the newest run, on the newest dataset."""
     config = basis.runs[-1].config if basis.runs else _DEFAULT
     config = attainable(config, basis.facts(config))
     return replace(config, base=basis.dataset.base, epochs=config.last_epochs, replanned=())
 
 
 def choice_of(values: Mapping[str, str], basis: Basis) -> Choice | None:
-    """What the preset chooses where nothing was typed; None without a preset.
+    """What the preset chooses for the fields left empty; None without a preset.
 
-    Raises `ValueError` where a value is no number.
+    Raises `ValueError` if a value is not a number.
     """
     preset = values["preset"]
     if preset not in _PRESETS:
@@ -83,13 +83,13 @@ def choice_of(values: Mapping[str, str], basis: Basis) -> Choice | None:
 
 
 def config_of(values: Mapping[str, str], basis: Basis) -> TrainingConfig:
-    """The configuration that these values name. Raises `ValueError` where one is no number."""
+    """The configuration that these values describe. Raises `ValueError` if one is not a number."""
     choice = choice_of(values, basis)
     return choice.config if choice is not None else _asked(values, basis)
 
 
 def guide(values: Mapping[str, str], basis: Basis) -> dict[str, Told]:
-    """What stands for each empty field, and why."""
+    """The value that each empty field takes, and why."""
     try:
         typed = {name: "" if _TYPED[name][1](values[name]) else values[name] for name in _TYPED}
         choice = choice_of({**values, **typed}, basis)
@@ -103,7 +103,7 @@ def guide(values: Mapping[str, str], basis: Basis) -> dict[str, Told]:
         value = getattr(config, name)
         told[name] = Told(
             instead=f"{value:g}" if isinstance(value, float) else str(value),
-            why=reason.why if reason is not None else "as you said" if values[name] and name in _TYPED else "",
+            why=reason.why if reason is not None else "as you typed" if values[name] and name in _TYPED else "",
             basis=reason.basis if reason is not None else "",
             shown=name not in _SECOND_STAGE or config.on_policy_steps > 0,
         )
@@ -111,7 +111,7 @@ def guide(values: Mapping[str, str], basis: Basis) -> dict[str, Told]:
 
 
 def outlook(values: Mapping[str, str], basis: Basis) -> str:
-    """What a training with these values will take, a line a quantity; empty while a value is none."""
+    """The estimate for a training with these values, one line per quantity; empty while a value is invalid."""
     try:
         return outlook_text(config_of(values, basis), basis)
     except (ValueError, ZeroDivisionError, OverflowError):
@@ -119,18 +119,18 @@ def outlook(values: Mapping[str, str], basis: Basis) -> str:
 
 
 def trouble(values: Mapping[str, str], basis: Basis) -> str:
-    """Why these values cannot be trained with, or nothing."""
+    """Why these values cannot be trained with, or an empty string."""
     choice = choice_of(values, basis)
-    return "" if choice is None or choice.fits else "It does not fit the memory that is free: see the estimate."
+    return "" if choice is None or choice.fits else "This does not fit into the free memory: see the estimate."
 
 
 def device(value: str) -> str:
-    """A check: a device as torch calls it."""
+    """Check for a device name as torch spells it."""
     return "" if re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", value) else "auto, cpu, cuda, cuda:1 …"
 
 
 def _objectives(basis: Basis) -> tuple[str, ...]:
-    """What the dataset can be trained by."""
+    """The objectives that the dataset supports."""
     return tuple(OBJECTIVES.values()) if basis.scored_train else (OBJECTIVES["cross_entropy"],)
 
 

@@ -1,4 +1,4 @@
-"""What the run pane knows: the runs as read, their traces, and how a person looks at them.
+"""What the run pane knows: the runs as read, their traces, and the user's view of them.
 
 Pure Python, free of Textual and of I/O. Text in here is raw.
 """
@@ -22,7 +22,7 @@ _QUANTITIES = ("validation_kl", "all_rules", "loss")
 
 @dataclass(frozen=True, slots=True)
 class Watched:
-    """One question that was asked again and again, and what was answered to it."""
+    """One question that was asked repeatedly, and the answers to it."""
 
     place: int  # from 1
     total: int
@@ -34,42 +34,42 @@ class Watched:
 class RunState:
     """The pane's whole state."""
 
-    rows: tuple[RunRow, ...] = ()  # the oldest first
+    rows: tuple[RunRow, ...] = ()  # oldest first
     traces: dict[int, JobView] = field(default_factory=dict)  # by run
-    traced: dict[int, tuple[str, int]] = field(default_factory=dict)  # state and step that a trace was asked for
-    chosen: int | None = None  # a run's number; None: the one that trains, else the newest
+    traced: dict[int, tuple[str, int]] = field(default_factory=dict)  # state and step for which a trace was requested
+    chosen: int | None = None  # a run's number; None: the one being trained, else the newest
     overlays: tuple[int, ...] = ()
     log: bool = False
     smoothing: float = 0.0
     cursor: int | None = None  # a step
     question: int = 0
-    differing: bool = False  # the worst validation tokens stand where the watched answers do
+    differing: bool = False  # show the worst validation tokens in place of the watched answers
     comparing: bool = False
-    row: int = 0  # in the table, the newest run first
-    seen: object = None  # what the rows were read for
-    _unconfirmed: int = 0  # the job that is to end once a person says so again
+    row: int = 0  # in the table, newest run first
+    seen: object = None  # the facts for which the rows were last read
+    _unconfirmed: int = 0  # the job to end once the user confirms
 
     def stale(self, facts: Facts) -> bool:
-        """Whether the runs have to be read anew; to be called once for what is known."""
+        """Whether the runs have to be read again; call once per set of facts."""
         run, job = facts.run, facts.newest_job
         key = (
             (run.id, run.state, run.step, run.best_step) if run else None,
             facts.evaluation.id if facts.evaluation else 0,
             len(facts.jobs),
-            [station.count for station in facts.stations if station.name == "run"],  # an older one may be deleted
-            job.done if job and job.kind == "train" else 0,  # it may go on with an older run
+            [station.count for station in facts.stations if station.name == "run"],  # an older run may be deleted
+            job.done if job and job.kind == "train" else 0,  # it may continue an older run
         )
         stale, self.seen = key != self.seen, key
         return stale
 
     def confirmed(self, job_id: int) -> bool:
-        """Whether this job may be ended well now: when that is meant twice, for nothing takes it back."""
+        """Whether the user has confirmed ending this job: on the second call, because it cannot be undone."""
         sure = job_id == self._unconfirmed
         self._unconfirmed = 0 if sure else job_id
         return sure
 
     def take(self, rows: tuple[RunRow, ...]) -> None:
-        """Take in the runs."""
+        """Take the runs."""
         self.rows = rows
         known = {row.run.id for row in rows}
         self.overlays = tuple(number for number in self.overlays if number in known)
@@ -77,7 +77,7 @@ class RunState:
         self.row = within(self.row, len(rows))
 
     def shown(self, facts: Facts) -> Run | None:
-        """The run that a person chose, else the one that trains now, else the newest."""
+        """The run that the user chose, else the one being trained, else the newest."""
         if self.chosen is not None and (chosen := self.found(self.chosen)) is not None:
             return chosen.run
         training = [row.run for row in self.rows if row.run.state in ("running", "paused")]
@@ -87,15 +87,15 @@ class RunState:
         return newest
 
     def open(self, run_id: int) -> None:
-        """Show this run's curves, with nothing over them."""
+        """Show this run's curves without overlays."""
         self.chosen, self.overlays, self.cursor, self.comparing = run_id, (), None, False
 
     def found(self, run_id: int) -> RunRow | None:
-        """A run by its number, where it was read."""
+        """The run with this number; None if it was not read."""
         return next((row for row in self.rows if row.run.id == run_id), None)
 
     def missing_traces(self, facts: Facts, job: JobView | None) -> tuple[int, ...]:
-        """Runs on the page whose logs have to be read; to be called once for what is known."""
+        """The runs on the page whose logs have to be read; call once per set of facts."""
         run = self.shown(facts)
         wanted = [*((run.id,) if run else ()), *self.overlays]
         missing = []
@@ -110,16 +110,16 @@ class RunState:
         return tuple(missing)
 
     def trace(self, run: Run, job: JobView | None) -> JobView | None:
-        """All that was told of a run: by the job that is watched, else by its logs."""
+        """Everything reported about a run: by the watched job, else by its logs."""
         row = self.found(run.id)
-        if row is None:  # nothing is read yet: the watched job is of the newest run, if of any
+        if row is None:  # not read yet: if the watched job has a run, it is the newest
             return job if job is not None and job.station == "run" else None
         return self._live(row, job) or self.traces.get(run.id)
 
     def curves(self, run: Run | None, trace: JobView | None) -> dict[str, Curve]:
-        """Each quantity's points: every step's where they were told, else those of the run's evaluations.
+        """Each quantity's points: those of every step if they were reported, else those of the run's evaluations.
 
-        Shares of sampled answers are always the run's own: they are kept with how many answers they are of.
+        Shares of sampled answers always come from the run, which stores how many answers they are based on.
         """
         curves = {name: Curve() for name in _QUANTITIES}
         for point in run.curve if run else ():
@@ -134,7 +134,7 @@ class RunState:
         return curves
 
     def watched(self, trace: JobView | None) -> Watched | None:
-        """The question that is watched, and its answers; None where none was told."""
+        """The watched question and its answers; None if none was reported."""
         if trace is None or not trace.samples:
             return None
         questions = list(trace.samples)
@@ -142,9 +142,9 @@ class RunState:
         return Watched(index + 1, len(questions), questions[index], trace.samples[questions[index]])
 
     def move_cursor(self, by: int, run: Run, trace: JobView | None) -> None:
-        """Move the cursor by so many strides over what was measured; it begins at the end that it comes from.
+        """Move the cursor by this many strides over the measured steps; it starts at the end that it comes from.
 
-        It stops at every evaluation on its way: only there everything was measured.
+        It stops at every evaluation on the way: only there was everything measured.
         """
         curves = self.curves(run, trace)
         newest = int(max((curve.steps[-1] for curve in curves.values() if curve.steps), default=0))
@@ -158,11 +158,11 @@ class RunState:
         self.cursor = min(between, key=lambda step: abs(step - (self.cursor or 0)), default=goal)
 
     def turn_smoothing(self) -> None:
-        """Smooth more; after the most, not at all."""
+        """Smooth more; after the strongest smoothing, not at all."""
         self.smoothing = SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + 1) % len(SMOOTHINGS)]
 
     def turn_overlay(self, shown: int) -> None:
-        """Lay the next earlier run over the shown one alone; after the earliest, none."""
+        """Overlay only the next earlier run on the shown one; after the earliest, none."""
         others = [row.run.id for row in reversed(self.rows) if row.run.id != shown]
         if not others:
             return
@@ -170,9 +170,9 @@ class RunState:
         self.overlays = (others[place],) if place < len(others) else ()
 
     def choose(self, shown: int) -> bool:
-        """Lay the run under the cursor over the shown one, or take it off.
+        """Overlay the run under the cursor on the shown one, or remove the overlay.
 
-        False where it is the shown one itself, or no more fit.
+        Returns False if it is the shown one itself, or if no more fit.
         """
         number = self.table[self.row].run.id if self.table else shown
         if number in self.overlays:
@@ -185,7 +185,7 @@ class RunState:
 
     @property
     def table(self) -> tuple[RunRow, ...]:
-        """The runs as the table lists them: the newest first."""
+        """The runs as the table lists them: newest first."""
         return self.rows[::-1]
 
     def move_row(self, by: int) -> None:
@@ -193,22 +193,22 @@ class RunState:
         self.row = within(self.row + by, len(self.rows))
 
     def letter(self, run_id: int) -> str:
-        """By which letter an overlaid run is known; empty for one that is not."""
+        """The letter of an overlaid run; empty for any other."""
         return LETTERS[self.overlays.index(run_id)] if run_id in self.overlays else ""
 
     @staticmethod
     def _live(row: RunRow, job: JobView | None) -> JobView | None:
-        # A job that conducts is at work elsewhere before it trains: then what is stored of its runs is shown.
+        # A job over all stations does other work before it trains; until then, show what is stored of its runs.
         trains = job is not None and job.job_id in row.jobs and (job.curves or (job.live and job.station == "run"))
         return job if trains else None
 
 
 def value_at(curve: Curve, step: float | None) -> tuple[float, float] | None:
-    """The newest measured step at or before `step` (None: of all) with its value."""
+    """The newest measured step at or before `step` (None: of all steps), with its value."""
     place = len(curve.steps) if step is None else bisect_right(curve.steps, step)
     return (curve.steps[place - 1], curve.values[place - 1]) if place else None
 
 
 def sample_at(samples: Sequence[SampleAnswer | WorstTokens], step: float | None) -> int:
-    """Which sample is the newest at or before `step` (None: of all); the first where all came later."""
+    """The index of the newest sample at or before `step` (None: of all); 0 if all came later."""
     return max((index for index, sample in enumerate(samples) if step is None or sample.step <= step), default=0)

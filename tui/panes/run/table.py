@@ -1,4 +1,4 @@
-"""All runs side by side: what differs in their configurations first, then what came of it. Pure."""
+"""All runs side by side: first what differs in their configurations, then their results. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -37,7 +37,7 @@ STATES = {
     "done": ("✓", GOOD),
     "failed": ("✗", BAD),
 }
-_MOMENT = 18  # cells of a time with its distance
+_MOMENT = 18  # width of a timestamp with its gap, in cells
 _RESULTS = (("best KL", 10), ("rules kept", 14), ("time", 13), ("verdict", 13))
 
 
@@ -53,7 +53,7 @@ _SETTINGS = (
     _Setting("rate", lambda row: f"{row.run.config.learning_rate:g}", 8),
     _Setting("epochs", lambda row: f"{row.run.config.last_epochs:g}", 8),
     _Setting("rows", lambda row: f"{row.rows:,}", 7),
-    _Setting("a step", lambda row: str(row.run.config.batch_rows), 8),
+    _Setting("batch", lambda row: str(row.run.config.batch_rows), 8),
     _Setting("objective", lambda row: OBJECTIVES[row.run.config.objective], 20),
     _Setting("CE weight", lambda row: f"{row.run.config.cross_entropy_weight:g}", 11),
     _Setting("top k", lambda row: str(row.run.config.top_k), 7),
@@ -66,12 +66,12 @@ _SETTINGS = (
 
 
 def best(run: Run) -> CurvePoint | None:
-    """The point of the curve whose checkpoint is kept."""
+    """The point of the curve whose checkpoint was kept."""
     return next((point for point in run.curve if point.best), None)
 
 
 def table(state: RunState, shown: int, width: int, height: int) -> list[Content]:
-    """The runs around the cursor, and what differs in the one under it, in at most `height` lines."""
+    """The runs around the cursor, and how the one under it differs, in at most `height` lines."""
     rows = state.table
     differing = [setting for setting in _SETTINGS if len({setting.value(row) for row in rows}) > 1]
     room = width - 12 - sum(cells for _, cells in _RESULTS)
@@ -127,7 +127,7 @@ def _kept(point: CurvePoint | None) -> str:
 def _detail(
     row: RunRow, rows: Sequence[RunRow], differing: Sequence[_Setting], shown: int, width: int
 ) -> list[Content]:
-    """What is to be said of the run under the cursor, beside the one that the page is about."""
+    """How the run under the cursor compares with the one that the page shows."""
     run = row.run
     mine = next((other for other in rows if other.run.id == shown), None)
     parts = [

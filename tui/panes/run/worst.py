@@ -1,4 +1,4 @@
-"""The validation tokens at which student and teacher differ most, a line a token. Pure."""
+"""The validation tokens at which student and teacher differ most, one line per token. Pure."""
 
 from textual.content import Content
 
@@ -10,7 +10,7 @@ from tui.widgets.lines import ACCENT, DIM, spread
 
 
 def worst_tokens(told: WorstTokens, width: int) -> list[Content]:
-    """Each token behind the answer up to it, with what the teacher and the student find likeliest there."""
+    """Each token after the answer up to it, with the likeliest token of the teacher and of the student there."""
     columns = TokenColumns(width)
     return [
         spread(
