@@ -127,18 +127,18 @@ def test_an_outlook_says_how_many_answers_and_how_long() -> None:
     words = outlook(VALUES, BASIS)
     assert words.splitlines()[:3] == [
         "240 answers: 3 arms × 40 test questions × 2",
-        "and 172 to see what else changed",
-        "the job counts 506: 94 are read again for divergence",
+        "and 172 to check what else changed",
+        "the job counts 506: 94 are re-read for divergence",
     ]
-    assert "time  ≈ 3 min 53 s: as fast an answer as for run 1" in words
+    assert "time  ≈ 3 min 53 s, at the speed measured for run 1" in words
     alone = outlook({**VALUES, "regressions": "no"}, BASIS)
-    assert alone.splitlines()[:2] == [words.splitlines()[0], "the job counts 280: 40 are read again for divergence"]
-    assert "time  ≈ 2 min 00 s: as fast an answer as for run 1" in alone
+    assert alone.splitlines()[:2] == [words.splitlines()[0], "the job counts 280: 40 are re-read for divergence"]
+    assert "time  ≈ 2 min 00 s, at the speed measured for run 1" in alone
     judged = dataclasses.replace(BASIS, settings=ProjectSettings(judge=TEACHER), rubrics=2)
-    assert "the job counts 986: 94 are read again for divergence, 480 are verdicts" in outlook(VALUES, judged)
-    assert "decide nothing" not in words
-    assert "fewer than 35 questions decide nothing" in outlook({**VALUES, "limit": "10"}, BASIS)
-    assert "not known" in outlook(VALUES, dataclasses.replace(BASIS, evaluations=()))
+    assert "the job counts 986: 94 are re-read for divergence, 480 are verdicts" in outlook(VALUES, judged)
+    assert "cannot decide anything" not in words
+    assert "fewer than 35 questions cannot decide anything" in outlook({**VALUES, "limit": "10"}, BASIS)
+    assert "time  unknown" in outlook(VALUES, dataclasses.replace(BASIS, evaluations=()))
     for name, typed in (("limit", "x"), ("samples", "9" * 4000), ("limit", "9" * 5000), ("temperature", "nan")):
         assert outlook({**VALUES, name: typed}, BASIS) == ""
 
@@ -150,7 +150,7 @@ def test_a_teacher_that_is_another_model_is_an_arm_and_an_empty_split_is_refused
     )
     assert "4 arms" in outlook(VALUES, basis)
     assert nothing_to_ask(VALUES, BASIS) == ""
-    assert nothing_to_ask({**VALUES, "split": "validation"}, BASIS).startswith("There is no validation question.")
+    assert nothing_to_ask({**VALUES, "split": "validation"}, BASIS).startswith("There are no validation questions.")
 
 
 @pytest.mark.parametrize("alone", [False, True], ids=["with-probes", "alone"])
@@ -166,11 +166,11 @@ async def test_an_evaluation_is_started_by_keys(
         await pilot.press("e")
         await form_of(pilot)
         assert "3 arms × 8 test questions × 3" in said(app)
-        assert "and 148 to see what else changed" in said(app)
+        assert "and 148 to check what else changed" in said(app)
         await pilot.press("right", "down", "down", "backspace", "1", "down", "down", "down", "down", "right")
         await until(pilot, lambda: "what else changed" not in said(app))
         await pilot.press("left")
-        await until(pilot, lambda: "148 to see what else changed" in said(app))
+        await until(pilot, lambda: "148 to check what else changed" in said(app))
         await pilot.press(*(("right",) if alone else ()), "enter")
         await until(pilot, lambda: last_job(folder, home).kind == "evaluate")
         assert options_of_job(last_job(folder, home)) == EvaluateOptions(run_id=2, samples=1, regressions=not alone)
@@ -189,12 +189,12 @@ def last_job(folder: Path, home: Home) -> Job:
 async def test_without_a_run_the_keys_say_what_comes_first(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "the run comes first")
+        await opened(pilot, app, "train a run first")
         await pilot.press("e", "equals_sign", "enter")
         await until(pilot, lambda: len(app._notifications) == 2)
         assert {note.message for note in app._notifications} == {
-            "There is no trained run yet. 5 trains one.",
-            "Nothing was evaluated yet.",
+            "There is no trained run yet. Go to Run (5) to train one.",
+            "There is no evaluation yet.",
         }
 
 
@@ -236,7 +236,7 @@ async def test_after_the_last_answer_it_says_what_it_does(home: Home, size: tupl
         for note in ("distilled answers (general probes)", "divergence from the base", "verdicts of the judge"):
             workspace(app).post_message(JobTold(job.job_id, [StampedEvent(0.0, Progress(30, 44, note))]))
             await until(pilot, lambda note=note: f"● now: {note}" in text(app))
-        for state, words in (("paused", "‖ paused   r goes on"), ("waiting", "○ waits   for the judge")):
+        for state, words in (("paused", "‖ paused   r resumes it"), ("waiting", "○ waiting   for the judge")):
             event = StampedEvent(0.0, StateChanged(state, "for the judge"))
             workspace(app).post_message(JobTold(job.job_id, [event]))
             await until(pilot, lambda words=words: words in text(app) and "now:" not in text(app))
@@ -251,7 +251,7 @@ async def test_after_the_last_answer_it_says_what_it_does(home: Home, size: tupl
 async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[int, int]) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await opened(pilot, app, "2 of 8 questions where the student fails")
         assert "98 % of the prompt's gain is recovered" in " ".join(text(app).split())
         await pilot.press("j")
         assert "▌✗ 3   rule 2" in text(app)
@@ -262,7 +262,7 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
         assert "Question 8 about fraud" in page
         assert page.count("26 tok") == 3
         assert page.count("✗ 2: 5 of at most 3") == 2
-        assert "✓ keeps every rule" in page
+        assert "✓ passes every rule" in page
         side_by_side = any("unprompted" in line and "distilled" in line for line in page.splitlines())
         assert side_by_side == (size[0] >= 100)
         await pilot.press("right_square_bracket", "right_square_bracket")
@@ -279,7 +279,7 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
 async def test_the_footer_tells_what_holds_in_what_is_shown_over_the_table(home: Home, size: tuple[int, int]) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await opened(pilot, app, "2 of 8 questions where the student fails")
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await until(pilot, lambda: footer(app).startswith("e evaluate   enter answers   = history"))
         await pilot.press("enter")
@@ -299,7 +299,7 @@ async def test_the_footer_tells_what_holds_in_what_is_shown_over_the_table(home:
 async def test_questions_are_read_one_after_the_other_and_a_long_page_scrolls(home: Home) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await opened(pilot, app, "2 of 8 questions where the student fails")
         await pilot.press("enter", "j")
         assert "question 2 of 8" in text(app)
         await pilot.press("k")
@@ -316,13 +316,13 @@ async def test_questions_are_read_one_after_the_other_and_a_long_page_scrolls(ho
 async def test_q_goes_one_level_back_and_leaves_from_the_table_alone(home: Home, way: str) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await opened(pilot, app, "2 of 8 questions where the student fails")
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await pilot.press(way)
         await until(pilot, lambda: "q quit" not in footer(app))
         await pilot.press("q")
         await until(pilot, lambda: "q quit" in footer(app))
-        assert "2 of 8 questions where the student breaks" in text(app)
+        assert "2 of 8 questions where the student fails" in text(app)
         assert app.return_value is None
         await pilot.press("q")
         await until(pilot, lambda: app.return_value == 0)
@@ -334,11 +334,11 @@ async def test_the_worst_tokens_take_the_place_of_the_questions_and_give_it_back
 ) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "2 of 8 questions where the student breaks")
+        await opened(pilot, app, "2 of 8 questions where the student fails")
         await pilot.press("d")
         page = text(app)
         assert "differs most from the prompted model" in page
-        assert "where the student breaks" not in page
+        assert "where the student fails" not in page
         assert "required by rule 1; student's answer fails rules 1, 2" in page
         assert page.count("‹end›") == 4
         await pilot.press("enter")
@@ -353,7 +353,7 @@ async def test_an_evaluation_without_its_tokens_says_so(home: Home) -> None:
         await opened(pilot, app, "all rules together")
         await pilot.press("d")
         await until(pilot, lambda: len(app._notifications) == 1)
-        assert {note.message for note in app._notifications} == {"The tokens of this evaluation were not kept."}
+        assert {note.message for note in app._notifications} == {"The tokens of this evaluation were not stored."}
 
 
 async def test_an_evaluation_that_is_opened_begins_with_its_title(home: Home) -> None:
@@ -434,9 +434,9 @@ async def test_the_report_of_the_shown_run_is_written_and_its_place_said(home: H
 async def test_without_an_evaluation_there_is_no_report(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "the run comes first")
+        await opened(pilot, app, "train a run first")
         await pilot.press("h")
-        await until(pilot, lambda: {note.message for note in app._notifications} == {"Nothing was evaluated yet."})
+        await until(pilot, lambda: {note.message for note in app._notifications} == {"There is no evaluation yet."})
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -449,10 +449,10 @@ async def test_what_failed_on_validation_becomes_a_wish_for_training_questions(
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app, "all rules together")
         await pilot.press("i")
-        await until(pilot, lambda: any("e measures them" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("e to start one" in note.message for note in app._notifications))
         with Project.open(folder, home) as project:
             failed = add_failed_validation(project)
-        await until(pilot, lambda: "i asks for training questions like them" in text(app))
+        await until(pilot, lambda: "i writes training questions like them" in text(app))
         await pilot.press("i")
         form = await form_of(pilot)
         await until(pilot, lambda: "2 requests for up to 10 questions." in str(form.query_one("#aside", Static).visual))
@@ -472,7 +472,7 @@ async def test_where_no_validation_question_failed_nothing_is_written(home: Home
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app, "all rules together")
         await pilot.press("i")
-        await until(pilot, lambda: any("nothing to improve on" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("nothing to improve" in note.message for note in app._notifications))
 
 
 def add_failed_validation(project: Project, broken: tuple[tuple[int, ...], ...] = ((2,), (2, 3))) -> tuple[int, ...]:

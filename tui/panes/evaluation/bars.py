@@ -4,7 +4,7 @@ from engine.records.evaluation import Interval, Rate
 
 
 def interval_bar(rate: Rate | Interval, width: int) -> str:
-    """`··├──●──┤··` in exactly `width` cells that stand for 0 to 100 %; what lies outside is drawn at the edge."""
+    """Return `··├──●──┤··` in exactly `width` cells for 0 to 100 %; values outside are drawn at the edge."""
     value = rate.rate if isinstance(rate, Rate) else rate.value
     low, middle, high = (round(max(0.0, min(share, 1.0)) * (width - 1)) for share in (rate.low, value, rate.high))
     cells = ["·"] * width

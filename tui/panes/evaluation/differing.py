@@ -1,4 +1,4 @@
-"""The held-out tokens at which the student is farthest from the prompted model, with the rules at stake. Pure."""
+"""The held-out tokens at which the student is farthest from the prompted model, with the rules affected. Pure."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,13 +12,13 @@ from tui.widgets.lines import ACCENT, DIM, spread
 
 
 def tokens_of(evaluation: Evaluation) -> tuple[HeldOutToken, ...]:
-    """The worst tokens of the student; none in evaluations made before they were kept."""
+    """The worst tokens of the student; empty for evaluations made before these were stored."""
     student = evaluation.arm("distilled")
     return student.kl_to_prompted.worst_tokens if student is not None and student.kl_to_prompted is not None else ()
 
 
 def held_out_tokens(tokens: Sequence[HeldOutToken], width: int) -> list[Content]:
-    """Each token behind the prompted answer up to it, and under it the rules that have to do with it."""
+    """Each token after the prompted answer up to it, and below it the rules that it concerns."""
     columns = TokenColumns(width)
     return [
         spread(

@@ -28,7 +28,7 @@ _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 _LEAST_LISTED = 5
 _WIDE_FROM = 85  # cells, for three arms' counts in words
-_NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # of an arm's column: a rate alone, and with its bounds
+_NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # width of an arm's column: the rate alone, and with its bounds
 
 
 Over = Literal["answers", "history", "differences"]
@@ -36,7 +36,7 @@ Over = Literal["answers", "history", "differences"]
 
 @dataclass(frozen=True, slots=True)
 class PageDrawn:
-    """The lines, whether a list is among them, and what is shown over the table, where something is."""
+    """The lines, whether they contain a list, and what is shown in place of the table, if anything."""
 
     lines: list[Content]
     listed: bool = False
@@ -57,20 +57,20 @@ def draw(view: View, state: EvaluationState) -> PageDrawn:
     lines = _table(evaluation, state, view.width)
     if state.differing and (tokens := tokens_of(evaluation)):
         told = held_out_tokens(tokens, view.width)
-        # Where both do not fit, the tokens are what was asked for.
+        # If there is no room for both, keep the tokens: they are what the user asked for.
         over = [*lines, Content("")] if len(lines) + 1 + len(told) <= view.height else _head(evaluation, view.width)
         return PageDrawn([*over, *told], over="differences")
     return _with_questions(lines, state, evaluation, view)
 
 
 def measuring(view: View, state: EvaluationState) -> JobView | None:
-    """The evaluation that is under way, unless a person looks at an older one."""
+    """The running evaluation, unless the user is looking at an older one."""
     job = working(view, "evaluation")
     return job if job is not None and job.live and state.chosen is None else None
 
 
 def _empty(view: View) -> list[Content]:
-    """What an evaluation is, and the key that brings one."""
+    """What an evaluation is, and the key that starts one."""
     lines = [
         *title("Evaluation", "none yet", "", view.width),
         Content("Every rule is measured on held-out questions, arm by arm."),
@@ -82,15 +82,16 @@ def _empty(view: View) -> list[Content]:
     return [
         *lines,
         *ways_on(
-            ("workspace.run", "the run comes first: train one", "distill-tui train"),
-            ("evaluation.evaluate", "measures it then", "distill-tui evaluate"),
+            ("workspace.run", "shows the run pane: train a run first", "distill-tui train"),
+            ("evaluation.evaluate", "then evaluates it", "distill-tui evaluate"),
         ),
     ]
 
 
 def _measuring(view: View, job: JobView) -> list[Content]:
-    """The answers as they come, how many of each arm keep every rule so far, and what it does now: most of the time
-    after the last answer goes into what nobody sees being written.
+    """The answers as they arrive, how many of each arm pass every rule so far, and the current step.
+
+    Most of the time after the last answer goes into work that produces no visible output.
     """
     lines = title("Evaluation", "measuring", pace(job, ending=is_ending(view, job)), view.width)
     of = " of " if view.width >= _WIDE_FROM else "/"
@@ -99,8 +100,8 @@ def _measuring(view: View, job: JobView) -> list[Content]:
         for arm, ended in job.ended_by_arm.items()
     ]
     lines[1:] = [
-        heading(shorten("the same held-out questions to every arm; the student never sees the prompt", view.width)),
-        *_told_together("every rule kept:  ", counts, view.width),
+        heading(shorten("the same held-out questions for every arm; the student never sees the prompt", view.width)),
+        *_told_together("all rules passed:  ", counts, view.width),
         _now(view, job),
         Content(""),
     ]
@@ -108,18 +109,18 @@ def _measuring(view: View, job: JobView) -> list[Content]:
 
 
 def _now(view: View, job: JobView) -> Content:
-    """What it does at this moment, or why nothing."""
+    """What the job is doing now, or why it is doing nothing."""
     if rest := rests(view, job):
         return Content.styled(shorten(rest, view.width), WARN)
     note = job.progress.note if job.progress is not None else ""
     writes = next((f"{stream.arm} answers" for stream in job.streams.values() if stream.state == "writing"), "")
-    if " answers" in note and not note.startswith(writes):  # it tells of what has ended, and another arm has begun
+    if " answers" in note and not note.startswith(writes):  # the note is about what has ended; another arm has started
         note = writes
-    return Content.assemble(("● ", ACCENT), (shorten(f"now: {note or 'prepares'}", view.width - 2), DIM))
+    return Content.assemble(("● ", ACCENT), (shorten(f"now: {note or 'preparing'}", view.width - 2), DIM))
 
 
 def _told_together(head: str, counts: Sequence[Content], width: int) -> list[Content]:
-    """The counts after what they count; a blank line as long as there are none."""
+    """The counts after their heading; a blank line while there are none."""
     if not counts:
         return [Content("")]
     return flow([Content.assemble((head, DIM), counts[0]), *counts[1:]], "    ", width)
@@ -138,7 +139,7 @@ def _head(evaluation: Evaluation, width: int) -> list[Content]:
 
 
 def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[Content]:
-    """The verdict, then the arms as columns, rule by rule; what they took, and what would decide, comes after that."""
+    """The verdict, then the arms as columns, rule by rule, then their costs and what would decide open questions."""
     lines = _head(evaluation, width)
     arms = evaluation.arms
     cell = max(_NARROWEST_CELL, min((width - max(24, width // 3)) // max(len(arms), 1), 26))
@@ -165,7 +166,7 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
 def _rate(rate: Rate, width: int, arm: ArmName, state: EvaluationState) -> Content:
     """A rate with its interval, as a bar or in figures."""
     style = ACCENT if arm == "distilled" else ""
-    if not rate.total:  # a judge decided on no answer of this arm
+    if not rate.total:  # the judge decided none of this arm's answers
         return Content.styled(right("–", width), DIM)
     room = width - 8
     if width < _WITH_BOUNDS:
@@ -187,8 +188,8 @@ def _measures(arms: Sequence[tuple[ArmName, ArmScore]], label: int, cell: int) -
         ("  on free tokens", [_divergence(name, score, base, _FREE_TOKENS, cell) for name, score in arms]),
         ("prompt tokens", [f"{score.prompt_tokens_mean:.0f}" for _, score in arms]),
         ("answer tokens", [f"{score.completion_tokens_mean:.0f}" for _, score in arms]),
-        ("first token after", [f"{score.ttft_ms_p50:.0f} ms" if score.ttft_ms_p50 else "–" for _, score in arms]),
-        ("tokens a second", [_known(score.tokens_per_second_p50) for _, score in arms]),
+        ("time to first token", [f"{score.ttft_ms_p50:.0f} ms" if score.ttft_ms_p50 else "–" for _, score in arms]),
+        ("tokens per second", [_known(score.tokens_per_second_p50) for _, score in arms]),
     ]
     return [
         Content(f"   {fit(name, label - 3)}" + "".join(right(text, cell) for text in values)) for name, values in rows
@@ -202,7 +203,7 @@ def _known(value: float | None) -> str:
 def _divergence(
     arm: ArmName, score: ArmScore, base: Divergence | None, part: Callable[[Divergence], float], cell: int
 ) -> str:
-    """An arm's KL; for the student also how much of the unprompted model's is gone, where there is room."""
+    """An arm's KL; for the student also the change from the unprompted model's, if there is room."""
     if score.kl_to_prompted is None:
         return "–"
     value = part(score.kl_to_prompted)
@@ -214,17 +215,17 @@ def _divergence(
 
 
 def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Evaluation, view: View) -> PageDrawn:
-    """The page with the questions under it, the worst first: a window around the cursor."""
+    """The page with the questions under it, worst first: a window around the cursor."""
     lapses = state.answers.lapses if state.answers.evaluation_id == evaluation.id else ()
     if not lapses:
         return PageDrawn(lines)
     behind = sum(lapse.broken > 0 for lapse in lapses)
     who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
-    text = f"{behind:,} of {len(lapses):,} questions where the student breaks what {who} keeps"
+    text = f"{behind:,} of {len(lapses):,} questions where the student fails rules that {who} passes"
     lines += [Content(""), heading(fit(text, view.width))]
     if behind and evaluation.split == "validation":
         lines.append(
-            Content.assemble((key_of("evaluation.improve"), ACCENT), (" asks for training questions like them", DIM))
+            Content.assemble((key_of("evaluation.improve"), ACCENT), (" writes training questions like them", DIM))
         )
     for index in window(state.row, max(view.height - len(lines), _LEAST_LISTED), len(lapses)):
         lapse = lapses[index]
@@ -245,7 +246,7 @@ def _question_line(lapse: Lapse, question: str, width: int, *, here: bool) -> Co
 
 
 def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> PageDrawn:
-    """All evaluations, the newest first; as many as there is room for, around the cursor."""
+    """All evaluations, newest first; as many as there is room for, around the cursor."""
     lines = title("Evaluations", f"{len(state.evaluations)} in all", "", view.width)
     wide = view.width >= 84
     columns = (("verdict", 13), ("recovered", 17), ("all rules", 11), ("KL", 8), ("asked", 11))

@@ -1,4 +1,4 @@
-"""How the student differs from its reference: a mark a rule, one line that tells the marks, what would decide. Pure."""
+"""How the student differs from its reference: one mark per rule, a legend, and what would decide. Pure."""
 
 from textual.content import Content
 
@@ -15,12 +15,12 @@ _MARKS: dict[Outcome, tuple[str, str]] = {
 
 
 def mark_of(paired: Paired | None) -> tuple[str, str]:
-    """One cell with its style; empty for what is kept, or was not compared."""
+    """One cell with its style; empty if the rule is kept or was not compared."""
     return _MARKS[paired.outcome] if paired is not None else _MARKS["kept"]
 
 
 def marks_told(found: Comparison, width: int) -> list[Content]:
-    """What the marks mean that stand above, on one line; nothing where all is kept."""
+    """The legend of the marks used above, on one line; empty if every rule is kept."""
     outcomes = {paired.outcome for _, paired in _named(found)}
     parts = [
         f"{_MARKS[outcome][0]} {words}"
@@ -35,7 +35,7 @@ def marks_told(found: Comparison, width: int) -> list[Content]:
 
 
 def deciding(found: Comparison, width: int) -> list[Content]:
-    """How many more questions would decide what is undecided, the fewest first; nothing where no number would."""
+    """How many more questions would decide each undecided rule, fewest first; empty if no number would."""
     needed = sorted(
         (paired.more_questions, name)
         for name, paired in _named(found)
@@ -54,7 +54,7 @@ def _named(found: Comparison) -> list[tuple[str, Paired]]:
 
 
 def arm_title(name: str) -> str:
-    """An arm's name as a column has room for: an extra one's in short."""
+    """An arm's name, shortened for a column if it is an extra arm."""
     kind, _, rest = name.partition(":")
     if kind == "run":
         return f"run {rest}"

@@ -1,4 +1,4 @@
-"""The evaluation pane as a widget: passes keys into the state, asks the store, and shows what `drawing` draws."""
+"""The evaluation pane as a widget: passes keys to the state, queries the store, and shows what `drawing` draws."""
 
 from functools import partial
 from typing import ClassVar
@@ -58,8 +58,8 @@ class EvaluationPane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = EvaluationState()
-        self._listed = False  # whether a list is on
-        self._over: Over | None = None  # what is shown over the table
+        self._listed = False  # whether a list is shown
+        self._over: Over | None = None  # what is shown in place of the table
         self._reports = ReportWriter(store, self)
         self._writing = Writing(store, self)
 
@@ -71,23 +71,23 @@ class EvaluationPane(Pane):
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """The keys of what is shown over the table come first."""
+        """The keys of what is shown in place of the table come first."""
         return [(self._over, self), *super().carriers] if self._over is not None else super().carriers
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Only what is shown can be left, and only answers that are read are copied."""
+        """Only the view that is shown can be left, and copying needs answers on the screen."""
         if action == "copy":
             return self._over == "answers"
         return not action.startswith("leave_") or action == f"leave_{self._over}"
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Take in what is known now; what only this pane shows is read when it has changed."""
+        """Show new facts; read what only this pane shows if it has changed."""
         super().show(facts, job)
         self._read()
 
     @property
     def choices(self) -> Listing | None:
-        """The evaluations, or the questions of the one that is shown."""
+        """The evaluations, or the questions of the one shown."""
         state = self.state
         if not self._listed:
             return None
@@ -105,27 +105,27 @@ class EvaluationPane(Pane):
         )
 
     def open(self, number: int) -> None:
-        """Show the evaluation of this number."""
+        """Show the evaluation with this number."""
         self.state.open_evaluation(number)
         self._read()
         self._from_top()
 
     def on_evaluations_read(self, message: EvaluationsRead) -> None:
-        """Take in the history."""
+        """Take the history."""
         self.state.evaluations = message.evaluations
-        self._read()  # the one that was chosen may be known only now
+        self._read()  # the chosen one may have arrived only now
         self.redraw()
 
     def on_answers_read(self, message: AnswersRead) -> None:
-        """Take in the answers of the shown evaluation."""
+        """Take the answers of the shown evaluation."""
         self.state.take(message.answers)
         self.redraw()
 
     def on_evaluation_basis_read(self, message: EvaluationBasisRead) -> None:
-        """Ask what is to be measured."""
+        """Open the form for a new evaluation."""
         basis = message.basis
         if not basis.runs:
-            self.app.notify(f"There is no trained run yet. {key_of('workspace.run')} trains one.")
+            self.app.notify(f"There is no trained run yet. Go to Run ({key_of('workspace.run')}) to train one.")
             return
         form = FormScreen(
             "Evaluate",
@@ -137,19 +137,20 @@ class EvaluationPane(Pane):
         open_late(form, partial(self._evaluate, basis), self, "workspace.evaluation", "evaluation.evaluate")
 
     def on_failed_read(self, message: FailedRead) -> None:
-        """Ask how many training questions shall be written, where some validation question failed."""
+        """Ask how many training questions to write, if any validation question failed."""
         view, failed = self.view, message.failed
         if view is None:
             return
         if failed is None:
             self.app.notify(
-                f"Nothing was evaluated on validation questions yet: {key_of('evaluation.evaluate')} measures them.",
+                "There is no evaluation on validation questions yet. "
+                f"Press {key_of('evaluation.evaluate')} to start one.",
             )
         elif not failed:
-            self.app.notify("No validation question failed: there is nothing to improve on.")
+            self.app.notify("No validation question failed, so there is nothing to improve.")
         else:
             self._writing.ask(
-                "Train on more like what failed",
+                "Write questions like those that failed",
                 improvement_fields(failed),
                 view.facts.settings.teacher,
                 partial(improvement, failed),
@@ -157,26 +158,26 @@ class EvaluationPane(Pane):
             )
 
     def on_outlook_read(self, message: OutlookRead) -> None:
-        """Tell what writing will take."""
+        """Show the estimate for writing questions."""
         self._writing.take(message)
 
     def on_ready(self, message: Ready) -> None:
-        """Start."""
+        """Start the job."""
         self.store.start(message.options)
 
     def on_command_ended(self, message: CommandEnded) -> None:
-        """Say where the report lies, or why there is none."""
+        """Say where the report was written, or why it was not."""
         if message.error is not None:
             self.app.notify(str(message.error), severity="error")
         elif message.answer is not None and isinstance(files := message.answer.get("files"), list):
-            self.app.notify(f"Written: {clean_line(str(files[0]))}", timeout=10)
+            self.app.notify(f"Report written to {clean_line(str(files[0]))}", timeout=10)
 
     def action_evaluate(self) -> None:
-        """Read what an evaluation rests on; the form opens when it is there."""
+        """Read what the evaluation form needs; the form opens when that has arrived."""
         self.store.ask(basis_of_evaluation, self)
 
     def action_open(self) -> None:
-        """Read the answers under the cursor, or show the evaluation under it."""
+        """Show the answers under the cursor, or the evaluation under it."""
         if self.state.face == "history":
             self.state.choose()
             self._read()
@@ -189,28 +190,28 @@ class EvaluationPane(Pane):
             if view is None or measuring(view, self.state) is not None or self.state.shown(view.facts) is None:
                 return
             if not self.state.open():
-                self.app.notify("The answers of this evaluation were not kept.")
+                self.app.notify("The answers of this evaluation were not stored.")
                 return
         self._turned()
 
     def action_history(self) -> None:
         """List all evaluations, or go back."""
         if not self.state.evaluations:
-            self.app.notify("Nothing was evaluated yet.")
+            self.app.notify("There is no evaluation yet.")
             return
         self.state.turn_history()
         self._turned()
 
     def action_figures(self) -> None:
-        """Intervals as figures, or as bars."""
+        """Show the intervals as figures, or as bars."""
         self.state.figures = not self.state.figures
         self.redraw()
 
     def action_differing(self) -> None:
-        """Show where the student is farthest from the prompted model, or the questions."""
+        """Switch between the tokens where the student is farthest from the prompted model and the questions."""
         shown = self._shown_evaluation
         if shown is None or not tokens_of(shown):
-            self.app.notify("The tokens of this evaluation were not kept.")
+            self.app.notify("The tokens of this evaluation were not stored.")
             return
         self.state.differing = not self.state.differing
         self._turned()
@@ -219,35 +220,35 @@ class EvaluationPane(Pane):
         """Write the report of the run whose evaluation is shown."""
         shown = self._shown_evaluation
         if shown is None:
-            self.app.notify("Nothing was evaluated yet.")
+            self.app.notify("There is no evaluation yet.")
         else:
             self._reports.write(shown.run_id)
-            self.app.notify(f"The report of run {shown.run_id} is being written.", timeout=3)
+            self.app.notify(f"Writing the report of run {shown.run_id} …", timeout=3)
 
     def action_improve(self) -> None:
-        """Look up what failed; the form opens when it is there."""
+        """Look up the failed questions; the form opens when they have arrived."""
         if self.view is not None and self.view.facts.prompt is None:
             self.app.notify(
-                f"The teacher writes for a prompt: {key_of('workspace.prompt')} shows where it is written.",
+                f"The teacher needs a prompt first. Go to Prompt ({key_of('workspace.prompt')}) to write one.",
             )
         else:
             self.store.ask(read_failed, self)
 
     def action_copy(self) -> None:
-        """Copy what is read: the question, and each arm's answer under its name."""
+        """Copy what is shown: the question, and each arm's answer under its name."""
         if (shown := self._shown_evaluation) is not None:
             self.app.copy_to_clipboard(self.state.read_text([name for name, _ in shown.arms]))
 
     def action_next_answer(self) -> None:
-        """The next sample, or question."""
+        """Show the next sample, or the next question."""
         self._turn_answer(1)
 
     def action_previous_answer(self) -> None:
-        """The sample before, or question."""
+        """Show the previous sample, or the previous question."""
         self._turn_answer(-1)
 
     def action_back(self) -> None:
-        """One step out."""
+        """Go back one level."""
         self.state.back()
         self._read()
         self._turned()
@@ -255,14 +256,14 @@ class EvaluationPane(Pane):
     action_leave_answers = action_leave_history = action_leave_differences = action_back
 
     def action_line_down(self) -> None:
-        """Where answers are read, those of the next question."""
+        """While answers are shown, show those of the next question."""
         if self._over == "answers":
             self._turn_question(1)
         else:
             super().action_line_down()
 
     def action_line_up(self) -> None:
-        """Where answers are read, those of the question before."""
+        """While answers are shown, show those of the previous question."""
         if self._over == "answers":
             self._turn_question(-1)
         else:
@@ -290,7 +291,7 @@ class EvaluationPane(Pane):
         self.scroll_home(animate=False)
 
     def _turned(self) -> None:
-        """Another face begins at its top, if its cursor is seen there."""
+        """Start another view at its top, unless its cursor is further down."""
         self._from_top()
         self.see_cursor()
 

@@ -1,4 +1,4 @@
-"""One question and what every arm answered to it: side by side where there is room, else one under the other. Pure."""
+"""One question and every arm's answer to it: side by side if there is room, else one below the other. Pure."""
 
 from textual.content import Content
 
@@ -10,12 +10,12 @@ from tui.panes.parts import broken_rule, marked_answer, title
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, shorten, spread, wrap
 
-_NARROWEST = 26  # cells of a column that can be read
+_NARROWEST = 26  # cells of the narrowest readable column
 _GAP = 3
 
 
 def reading(view: View, state: EvaluationState, evaluation: Evaluation) -> list[Content]:
-    """The answers to the question under the cursor, in the sample that is read."""
+    """The answers to the question under the cursor, in the current sample."""
     width, lapse = view.width, state.lapse
     if lapse is None:
         return []
@@ -25,7 +25,7 @@ def reading(view: View, state: EvaluationState, evaluation: Evaluation) -> list[
     sample = f"sample {samples.index(state.sample) + 1} of {len(samples)}" if state.sample in samples else ""
     lines = title("Answers", place, "   ".join(part for part in (sample, f"run {evaluation.run_id}") if part), width)
     if len(question.messages) > 1:
-        lines.append(Content.styled(f"after {len(question.messages) - 1} messages of the conversation", DIM))
+        lines.append(Content.styled(f"after {len(question.messages) - 1} earlier messages", DIM))
     lines += [Content.styled(line, STRONG) for line in wrap(question.text, width)[:6]]
     lines.append(Content.styled(shorten(f"topic {question.topic}", width), DIM) if question.topic else Content(""))
     lines.append(Content(""))
@@ -52,7 +52,7 @@ def reading(view: View, state: EvaluationState, evaluation: Evaluation) -> list[
 
 
 def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], width: int) -> list[Content]:
-    """One arm's answer under its name, the failing words marked, and the rules that it breaks."""
+    """One arm's answer under its name, with the failing words marked, and the rules that it fails."""
     broken = [check for check in answer.checks if not check.passed]
     found = ("✗ " + str(len(broken)), BAD) if broken else ("✓", GOOD)
     reference = " (reference)" if answer.arm == evaluation.reference and width >= _NARROWEST + 8 else ""
@@ -79,7 +79,7 @@ def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], 
             for first, line in zip((True, False, False), wrap(words, width - 2), strict=False)
         ]
     if not broken:
-        lines.append(Content.assemble(("✓ ", GOOD), (shorten("keeps every rule", width - 2), DIM)))
+        lines.append(Content.assemble(("✓ ", GOOD), (shorten("passes every rule", width - 2), DIM)))
     return lines
 
 

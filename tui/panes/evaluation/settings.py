@@ -1,4 +1,4 @@
-"""What a person says of a new evaluation, and what it will take, in words. Pure; knows no widget."""
+"""The settings of a new evaluation and its estimate, in words. Pure; knows no widget."""
 
 from collections.abc import Mapping, Sequence
 from typing import cast
@@ -25,22 +25,22 @@ _SAMPLES, _TEMPERATURE, _LIMIT = whole(1, 64), number(0.0, 2.0), or_empty(whole(
 
 
 def fields(basis: EvaluationBasis) -> tuple[Field, ...]:
-    """What is asked about a new evaluation; `basis` has a run at least."""
+    """The fields of the form for a new evaluation; `basis` must have at least one run."""
     runs = tuple(str(run.id) for run in basis.runs[:_RUNS_OFFERED])
     temperature = basis.settings.serving_temperature
     return (
         Field("run", "run", runs[0], choices=runs),
         Field("split", "questions", _SPLITS[0], choices=_SPLITS),
-        Field("samples", "samples a question", str(usual_samples(temperature)), check=_SAMPLES),
+        Field("samples", "samples per question", str(usual_samples(temperature)), check=_SAMPLES),
         Field("temperature", "temperature", f"{temperature:g}", check=_TEMPERATURE),
-        Field("limit", "at most", "", hint="all questions", check=_LIMIT),
+        Field("limit", "maximum questions", "", hint="all questions", check=_LIMIT),
         Field("arms", "more arms", "", hint="run:3  checkpoint:3:120  prompt_back", check=arms_named),
         Field("regressions", "what else changed", _YES, choices=(_YES, _NO)),
     )
 
 
 def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOptions:
-    """The evaluation that these values name. Raises `ValueError` where a value is no number."""
+    """The evaluation that these values describe. Raises `ValueError` if a value is not a number."""
     return EvaluateOptions(
         run_id=int(values["run"]),
         split=cast(Split, values["split"]),
@@ -55,7 +55,7 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
 
 
 def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
-    """What an evaluation with these values will take, a line a quantity; empty while a value is none."""
+    """The estimate for an evaluation with these values, one line per quantity; empty while a value is invalid."""
     if _SAMPLES(values["samples"]) or _TEMPERATURE(values["temperature"]) or _LIMIT(values["limit"]):
         return ""
     options = options_of(values, basis)
@@ -63,41 +63,41 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
     estimate = estimate_evaluation(options, asked, basis.evaluations, rubrics=basis.rubrics)
     lines = _answers(options, estimate)
     if estimate.seconds is None or estimate.like is None:
-        lines.append("time  not known: nothing was evaluated yet")
+        lines.append("time  unknown: there is no earlier evaluation")
     else:
-        lines.append(f"time  ≈ {duration(estimate.seconds)}: as fast an answer as for run {estimate.like.run_id}")
+        lines.append(f"time  ≈ {duration(estimate.seconds)}, at the speed measured for run {estimate.like.run_id}")
     if options.teacher is not None:
-        lines.append("the teacher is another model than the base: an arm of its own")
+        lines.append("the teacher is not the base model, so it is a separate arm")
     if options.judge is not None:
-        lines.append(f"rubrics are decided by {clean_line(options.judge.name)}, which may cost money")
+        lines.append(f"{clean_line(options.judge.name)} judges the rubrics, which may cost money")
     if 0 < estimate.questions < MIN_QUESTIONS:
-        lines.append(f"fewer than {MIN_QUESTIONS} questions decide nothing")
+        lines.append(f"fewer than {MIN_QUESTIONS} questions cannot decide anything")
     return "\n".join(lines)
 
 
 def _answers(options: EvaluateOptions, estimate: EvaluationEstimate) -> list[str]:
-    """How many answers are asked for, and what the job counts beside them: a person sees its figures afterwards."""
+    """How many answers are requested, and what else the job counts: its figures are what the user sees later."""
     units = estimate.units
     asked = f"{estimate.questions:,} {options.split} questions × {options.samples}"
     lines = [f"{units.answers:,} answers: {estimate.arms} arms × {asked}"]
     if units.probes:
-        lines.append(f"and {units.probes:,} to see what else changed")
+        lines.append(f"and {units.probes:,} to check what else changed")
     verdicts = f", {units.verdicts:,} are verdicts" if units.verdicts else ""
-    lines.append(f"the job counts {units.total:,}: {units.readings:,} are read again for divergence{verdicts}")
+    lines.append(f"the job counts {units.total:,}: {units.readings:,} are re-read for divergence{verdicts}")
     return lines
 
 
 def improvement_fields(failed: Sequence[int]) -> tuple[Field, ...]:
-    """How many of the failed questions are to be improved on, and how many training questions each of them gets."""
+    """How many of the failed questions to improve on, and how many training questions to write for each."""
     most = len(failed)
     return (
-        Field("failed", f"of {counted(most, 'failed question')}, the worst", str(min(most, 20)), check=whole(1, most)),
+        Field("failed", f"worst of {counted(most, 'failed question')}", str(min(most, 20)), check=whole(1, most)),
         Field("per_question", "questions for each", "5", check=whole(1, 50)),
     )
 
 
 def improvement(failed: Sequence[int], values: Values) -> SynthesizeOptions | None:
-    """What the form says; None while a field is wrong."""
+    """The options that the form describes; None while a field is wrong."""
     teacher = teacher_of(values)
     if teacher is None or any(field.check(values[field.id]) for field in improvement_fields(failed)):
         return None
@@ -106,7 +106,7 @@ def improvement(failed: Sequence[int], values: Values) -> SynthesizeOptions | No
 
 
 def arms_named(text: str) -> str:
-    """What is wrong with the names of extra arms."""
+    """What is wrong with the names of extra arms, or an empty string."""
     try:
         check_arms(text.split())
     except UsageError as error:
@@ -115,7 +115,7 @@ def arms_named(text: str) -> str:
 
 
 def nothing_to_ask(values: Mapping[str, str], basis: EvaluationBasis) -> str:
-    """What is wrong with the values together."""
+    """What is wrong with the values together, or an empty string."""
     split = cast(Split, values["split"])
-    where = key_of("workspace.questions")
-    return "" if basis.questions.get(split) else f"There is no {split} question. {where} shows how to add some."
+    missing = f"There are no {split} questions. Go to Questions ({key_of('workspace.questions')}) to add some."
+    return "" if basis.questions.get(split) else missing

@@ -1,4 +1,4 @@
-"""What the evaluation pane knows: the evaluations as read, the answers behind the shown one, and where a person looks.
+"""What the evaluation pane knows: the evaluations as read, the answers of the shown one, and the user's view.
 
 Pure Python, free of Textual and of I/O. Text in here is raw.
 """
@@ -20,31 +20,31 @@ Face = Literal["table", "answers", "history"]
 class EvaluationState:
     """The pane's whole state."""
 
-    evaluations: tuple[Evaluation, ...] = ()  # the oldest first
+    evaluations: tuple[Evaluation, ...] = ()  # oldest first
     answers: EvaluationAnswers = field(default_factory=EvaluationAnswers)
     face: Face = "table"
     chosen: int | None = None  # an evaluation's number; None: the newest
-    row: int = 0  # of the questions, the worst first
+    row: int = 0  # in the questions, worst first
     sample: int = 0
-    history_row: int = 0  # of the evaluations, the newest first
+    history_row: int = 0  # in the evaluations, newest first
     figures: bool = False
-    differing: bool = False  # the worst held-out tokens stand where the questions do
-    read_for: int | None = None  # the newest evaluation when all were read
-    asked_for: int | None = None  # whose answers were asked for
+    differing: bool = False  # show the worst held-out tokens in place of the questions
+    read_for: int | None = None  # the newest evaluation when all were last read
+    asked_for: int | None = None  # the evaluation whose answers were requested
 
     def stale(self, facts: Facts) -> bool:
-        """Whether the evaluations have to be read anew; to be called once for each view."""
+        """Whether the evaluations have to be read again; call once per view."""
         newest = facts.evaluation.id if facts.evaluation else 0
         stale, self.read_for = newest != self.read_for, newest
         return stale
 
     def shown(self, facts: Facts) -> Evaluation | None:
-        """The evaluation that a person chose, else the newest."""
+        """The evaluation that the user chose, else the newest."""
         chosen = next((each for each in self.evaluations if each.id == self.chosen), None)
         return chosen or facts.evaluation
 
     def answers_wanted(self, facts: Facts) -> Evaluation | None:
-        """The evaluation whose answers have to be read; to be called once for each view."""
+        """The evaluation whose answers have to be read; call once per view."""
         shown = self.shown(facts)
         if shown is None or shown.id == self.asked_for:
             return None
@@ -52,7 +52,7 @@ class EvaluationState:
         return shown
 
     def take(self, answers: EvaluationAnswers) -> None:
-        """Take in the answers of the shown evaluation; those of another one come too late."""
+        """Take the answers of the shown evaluation; ignore those of another one, which come too late."""
         if answers.evaluation_id == self.asked_for:
             self.answers, self.row, self.sample = answers, 0, 0
             if self.face == "answers" and not answers.lapses:
@@ -65,11 +65,11 @@ class EvaluationState:
 
     @property
     def listed(self) -> tuple[Evaluation, ...]:
-        """The evaluations as the history lists them: the newest first."""
+        """The evaluations as the history lists them: newest first."""
         return self.evaluations[::-1]
 
     def move(self, by: int) -> None:
-        """Move the cursor of the list that is on; where answers are read, read those of the question it comes to."""
+        """Move the cursor of the current list; while answers are shown, show those of the new question."""
         if self.face == "history":
             self.history_row = within(self.history_row + by, len(self.evaluations))
         else:
@@ -78,7 +78,7 @@ class EvaluationState:
                 self.open()
 
     def open(self) -> bool:
-        """Read the answers to the question under the cursor, its worst sample first; False where there is none."""
+        """Show the answers to the question under the cursor, worst sample first; return False if there is none."""
         if self.lapse is None:
             return False
         self.face, self.sample = "answers", self.lapse.worst_sample
@@ -104,7 +104,7 @@ class EvaluationState:
         self.history_row = places[0] if places else 0
 
     def back(self) -> None:
-        """One step out: of a face, else of an older evaluation."""
+        """Go back one level: from a view to the table, else from an older evaluation to the newest."""
         if self.face != "table":
             self.face = "table"
         elif self.differing:
@@ -120,7 +120,7 @@ class EvaluationState:
         return tuple(sorted(sample for question, sample in self.answers.answers if question == lapse.question_id))
 
     def turn_answer(self, by: int) -> None:
-        """The next sample, or the one before; past the ends those of the neighbouring question."""
+        """Go to the next or previous sample; past the ends, to the neighbouring question."""
         samples = self.samples()
         if not samples:
             return
@@ -133,7 +133,7 @@ class EvaluationState:
             self.sample = samples[0] if by > 0 else samples[-1]
 
     def side_by_side(self, arms: Sequence[str]) -> tuple[ArmAnswer, ...]:
-        """The answers to the sample that is read, in the order of the arms."""
+        """The answers in the current sample, in the order of the arms."""
         lapse = self.lapse
         found = self.answers.answers.get((lapse.question_id, self.sample), ()) if lapse is not None else ()
         return tuple(
@@ -141,7 +141,7 @@ class EvaluationState:
         )
 
     def read_text(self, arms: Sequence[str]) -> str:
-        """What is read, as text: the question, and each arm's answer under its name."""
+        """What is shown, as text: the question, and each arm's answer under its name."""
         if self.lapse is None:
             return ""
         question = self.answers.questions[self.lapse.question_id].text
