@@ -26,7 +26,7 @@ GONE = StoreError("The project cannot be read.", "The disk is gone.", "Put it ba
     ("kind", "pane", "keys", "told", "again", "words"),
     [
         (QuestionsPane, QuestionsPane, "2", "2 reads again", "2", "Question 1 about"),
-        (ReleasePane, ReleasePane, "7", "7 reads again", "7", "what left"),
+        (ReleasePane, ReleasePane, "7", "7 reads again", "7", "exported, newest first"),
         (VersionsFace, PromptPane, "1 v", "esc v reads again", "escape v", "Versions   1"),
         (ProposalsFace, PromptPane, "1 P", "esc P reads again", "escape P", "Proposed rules"),
         (OwnAnswerFace, PromptPane, "1 R t x", "", "y", "Starts with a risk score"),

@@ -232,7 +232,7 @@ async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: 
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "what left" in text(app))
+        await until(pilot, lambda: "exported, newest first" in text(app))
         await pilot.press("y", "enter")
         await until(pilot, lambda: "distilled into these weights" in text(app))
         await pilot.press("escape", "j")
@@ -264,11 +264,11 @@ async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) ->
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "5   trains one" in text(app))
+        await until(pilot, lambda: "5   shows the run pane" in text(app))
         await pilot.press("e", "enter", "y", "escape")
         await until(pilot, lambda: len(app._notifications) == 2)
         said = {note.message for note in app._notifications}
-        assert said == {"No run has an adapter yet: 5 trains one.", "Nothing has left yet."}
+        assert said == {"No run has an adapter yet. Go to Run (5) to train one.", "There is no release yet."}
 
 
 async def test_the_real_job_exports(home: Home, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Releases as lines: what can leave and with which verdict, what left, where it lies and how to check it. Pure."""
+"""Releases as lines: what can be exported, with its verdict; what was, where it is and how to check it. Pure."""
 
 from textual.content import Content
 
@@ -34,7 +34,7 @@ _NAME, _SIZE = 14, 10  # cells of these columns
 
 
 def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
-    """The lines of this pane. `now`: in seconds since the epoch."""
+    """The lines of this pane. `now` is in seconds since the epoch."""
     if state.card is not None:
         return _card(state, view.width)
     width = view.width
@@ -52,12 +52,12 @@ def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
 
 
 def leaves(job: JobView) -> bool:
-    """Whether the job makes a release, or measures one."""
+    """Whether the job makes or measures a release."""
     return job.live and job.station == "release" and job.kind != "serve"
 
 
 def size(count: int | None) -> str:
-    """A number of bytes as people read it."""
+    """A number of bytes for display."""
     if count is None:
         return "–"
     for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
@@ -67,7 +67,7 @@ def size(count: int | None) -> str:
 
 
 def _work(view: View, job: JobView, now: float) -> list[Content]:
-    """What the job does, for how long; or why it rests."""
+    """What the job is doing and for how long; or why it is not working."""
     if words := rests(view, job):
         return [Content.styled(shorten(words, view.width), WARN), Content("")]
     said = percent(job.share) if job.share is not None else ""
@@ -81,13 +81,13 @@ def _work(view: View, job: JobView, now: float) -> list[Content]:
 
 
 def _beside(view: View, station: Station) -> list[Content]:
-    """What a job does here, or how it failed, while another is watched."""
+    """What a job is doing here, or how it failed, while another job is watched."""
     watched = view.facts.newest_job
     if watched is not None and watched.stage == "release":
         return []
     if station.state == "running":
         return [
-            Content.styled(shorten(f"● at work beside another job   {station.note}", view.width), ACCENT),
+            Content.styled(shorten(f"● running beside another job   {station.note}", view.width), ACCENT),
             Content(""),
         ]
     if station.state != "failed":
@@ -111,15 +111,15 @@ def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
 def _runs(state: ReleaseState, width: int, *, working: bool) -> list[Content]:
     if not state.runs:
         return [
-            Content("No run has an adapter yet: that is what leaves, alone or merged."),
+            Content("No run has an adapter to export yet."),
             Content(""),
             *ways_on(
-                ("workspace.run", "trains one", "distill-tui train"),
-                ("release.export", "exports it then", "distill-tui export"),
+                ("workspace.run", "shows the run pane: train a run first", "distill-tui train"),
+                ("release.export", "then exports it", "distill-tui export"),
             ),
         ]
     columns = (("step", 6), ("evaluated", 14), ("recovered", 11), *((f"≈ {kind}", _SIZE) for kind in KINDS))
-    lines = [heading(fit("what can leave", _NAME) + "".join(right(name, cells) for name, cells in columns))]
+    lines = [heading(fit("to export", _NAME) + "".join(right(name, cells) for name, cells in columns))]
     lines[0] = lines[0].truncate(width, ellipsis=True)
     lines += [_run(run).truncate(width, ellipsis=True) for run in state.runs[:_RUNS_SHOWN]]
     if len(state.runs) > _RUNS_SHOWN:
@@ -129,7 +129,7 @@ def _runs(state: ReleaseState, width: int, *, working: bool) -> list[Content]:
     if not state.releases and not working:
         lines += [
             Content(""),
-            *ways_on(("release.export", "exports one, with tokenizer, model card and checksums", "distill-tui export")),
+            *ways_on(("release.export", "exports one with tokenizer, model card and checksums", "distill-tui export")),
         ]
     return [*lines, Content("")]
 
@@ -150,7 +150,7 @@ def _run(run: Exportable) -> Content:
 def _releases(state: ReleaseState, width: int) -> list[Content]:
     if not state.releases:
         return []
-    lines = [heading("what left, the newest first")]
+    lines = [heading("exported, newest first")]
     shown = window(state.cursor, _RELEASES_SHOWN, len(state.releases))
     for index in shown:
         here, released = index == state.cursor, state.releases[index]
@@ -187,7 +187,7 @@ def _released(released: Released, width: int) -> list[Content]:
         words = f"{same} as the weights, {parity.mean_difference:.2g} nats apart"
         lines.append(Content.styled(shorten(f"  ✓ llama-server: {words}", width), DIM))
     if released.files:
-        lines.append(Content.styled(shorten("  check: cd there, then sha256sum -c SHA256SUMS", width), DIM))
+        lines.append(Content.styled(shorten("  to verify: sha256sum -c SHA256SUMS in that folder", width), DIM))
     return [*lines, Content("")]
 
 

@@ -1,4 +1,4 @@
-"""The release pane as a widget: asks for an export, shows what its job does and what lies where."""
+"""The release pane as a widget: asks for an export, shows the progress of its job and the releases."""
 
 from time import time
 from typing import ClassVar
@@ -23,17 +23,17 @@ from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
 _TICK_S = 1.0
-_KEEP, _REPLACE = "leave it alone", "replace an older release"
+_KEEP, _REPLACE = "keep it", "replace an older release"
 _GGUF = (
-    "The converter in that folder is run: name none that you do not trust.\n"
-    "Where llama-server is built there or installed, it is asked a few questions; a file that reads or answers "
-    "otherwise than the student does is not released.\n"
-    "auto stores a number in 16 bits, q8_0 in 8."
+    "The converter in that folder will be run: only name a folder that you trust.\n"
+    "If llama-server is built there or installed, it is asked a few questions; a file that tokenises or answers "
+    "differently from the student is not released.\n"
+    "auto stores each number in 16 bits, q8_0 in 8."
 )
 
 
 class ReleasePane(Pane):
-    """What leaves the machine, and what left it."""
+    """What can be exported, and what was."""
 
     place: ClassVar[PaneName] = "release"
     BINDINGS: ClassVar[list[BindingType]] = bindings("release")
@@ -42,10 +42,10 @@ class ReleasePane(Pane):
         super().__init__(store)
         self.state = ReleaseState()
         self._service = ReleaseService(store, self)
-        self._clock: Timer | None = None  # while something leaves, and may tell nothing for minutes
+        self._clock: Timer | None = None  # runs during an export, which may report nothing for minutes
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Read anew where a run, an evaluation or a release has changed."""
+        """Read again if a run, an evaluation or a release has changed."""
         evaluation = facts.evaluation.id if facts.evaluation is not None else 0
         run = (facts.run.id, facts.run.state, facts.run.best_step) if facts.run is not None else ()
         seen = (run, evaluation, facts.releases, facts.dataset)
@@ -66,7 +66,7 @@ class ReleasePane(Pane):
 
     @property
     def choices(self) -> Listing | None:
-        """The releases; the model card and what can leave are pages."""
+        """The releases; the model card and the runs to export have no rows to choose from."""
         state = self.state
         if state.card is not None or not state.releases:
             return None
@@ -77,12 +77,12 @@ class ReleasePane(Pane):
         )
 
     def on_release_read(self, message: ReleaseRead) -> None:
-        """Take in runs and releases."""
+        """Take the runs and releases."""
         self.state.take(message.page)
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say why nothing is told, where nothing was read yet."""
+        """Say why nothing is shown, if nothing was read yet."""
         self.state.failure = message.error
         self.redraw()
 
@@ -93,31 +93,31 @@ class ReleasePane(Pane):
         self.redraw()
 
     def on_export_ready(self, message: ExportReady) -> None:
-        """Start."""
+        """Start the job."""
         self.store.start(message.options)
 
     def action_export(self) -> None:
-        """Ask what is to leave, and where to."""
+        """Ask what to export, and where to."""
         if self.state.runs:
             self._ask({})
         else:
-            self.notify(f"No run has an adapter yet: {key_of('workspace.run')} trains one.")
+            self.notify(f"No run has an adapter yet. Go to Run ({key_of('workspace.run')}) to train one.")
 
     def action_card(self) -> None:
-        """Read the model card of the release under the cursor; once more closes it."""
+        """Show the model card of the release under the cursor, or close it."""
         if self.state.card is not None:
             self.action_back()
         elif (released := self.state.under_cursor) is not None:
             self._service.read_card(released.release.id)
         else:
-            self.notify("Nothing has left yet.")
+            self.notify("There is no release yet.")
 
     def action_copy(self) -> None:
         """Copy the path of the release under the cursor."""
         if (released := self.state.under_cursor) is not None:
             self.app.copy_to_clipboard(released.folder)
         else:
-            self.notify("Nothing has left yet.")
+            self.notify("There is no release yet.")
 
     def action_back(self) -> None:
         """Close the model card."""
@@ -134,8 +134,8 @@ class ReleasePane(Pane):
         fields = [
             Field("form", "form", values.get("form", ""), choices=KINDS),
             Field("run", "run", values.get("run", ""), choices=tuple(str(run.run_id) for run in self.state.runs)),
-            Field("to", "to", values.get("to", ""), hint="the project's own releases", path=True),
-            Field("taken", "if it is taken", values.get("taken", ""), choices=(_KEEP, _REPLACE)),
+            Field("to", "to", values.get("to", ""), hint="the project's releases folder", path=True),
+            Field("taken", "if it exists", values.get("taken", ""), choices=(_KEEP, _REPLACE)),
         ]
         self.app.push_screen(FormScreen("Export a run", fields, go="export", aside=self._meaning), self._asked)
 
@@ -146,7 +146,7 @@ class ReleasePane(Pane):
             self._export(values, {})
 
     def _ask_of_gguf(self, values: dict[str, str]) -> None:
-        """Ask what only llama.cpp needs; whoever leaves is back at the first questions."""
+        """Ask what only llama.cpp needs; leaving this form goes back to the first one."""
 
         def asked(gguf: dict[str, str] | None) -> None:
             if gguf is None:
@@ -154,7 +154,7 @@ class ReleasePane(Pane):
             else:
                 self._export(values, gguf)
 
-        hint = "its folder; else $LLAMA_CPP, else the PATH"
+        hint = "its folder; default: $LLAMA_CPP, then PATH"
         fields = [
             Field("llama-cpp", "llama.cpp", hint=hint, path=True),
             Field("gguf-type", "numbers", choices=GGUF_TYPES),
@@ -167,12 +167,12 @@ class ReleasePane(Pane):
         kind = next(kind for kind in KINDS if kind == values["form"])
         if run is None:
             return ""
-        verdicts = {"pass": "passed", "fail": "failed", "undecided": "ended undecided"}
-        verdict = f"Not evaluated: {key_of('workspace.evaluation')} measures it."
+        verdicts = {"pass": "passed", "fail": "failed", "undecided": "was undecided"}
+        verdict = f"Not evaluated: see Evaluation ({key_of('workspace.evaluation')})."
         if run.verdict is not None:
             verdict = f"Its evaluation {verdicts[run.verdict]}."
         count = run.bytes[kind]
-        weight = f"About {size(count)}" if count is not None else "The base is fetched first"
+        weight = f"About {size(count)}" if count is not None else "The base is downloaded first"
         stale = "" if run.newest_dataset else " Trained on an older dataset."
         where = clean_line(values["to"] or run.folders[kind])
         return f"Run {run.run_id}, step {run.best_step:,}. {verdict}{stale}\n{weight}, to {where}"

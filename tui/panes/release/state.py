@@ -1,4 +1,4 @@
-"""What the release pane knows: what can leave, what did, which of these is pointed at, the card that is read.
+"""What the release pane knows: the runs to export, the releases, the cursor, the model card being shown.
 
 Pure Python, free of Textual and of I/O.
 """
@@ -12,10 +12,10 @@ from tui.widgets.rows import within
 
 @dataclass(slots=True)
 class ReleaseState:
-    """The releases as they were read; what a job does to them is told by its view."""
+    """The releases as they were read; the progress of a job comes from its view."""
 
     page: ReleasePage | None = None
-    cursor: int = 0  # in the releases, the newest first
+    cursor: int = 0  # in the releases, newest first
     card: str | None = None
     failure: DistillError | None = None  # why they could not be read
 
@@ -29,11 +29,11 @@ class ReleaseState:
 
     @property
     def under_cursor(self) -> Released | None:
-        """The release that is pointed at."""
+        """The release under the cursor."""
         return self.releases[self.cursor] if self.cursor < len(self.releases) else None
 
     def take(self, page: ReleasePage) -> None:
-        """Take in what was read. A release that is new is pointed at."""
+        """Take what was read; move the cursor to a new release."""
         newer = len(page.releases) > len(self.releases)
         self.page, self.failure = page, None
         self.cursor = 0 if newer else within(self.cursor, len(page.releases))
@@ -43,5 +43,5 @@ class ReleaseState:
         self.cursor = within(self.cursor + steps, len(self.releases))
 
     def run(self, run_id: str) -> Exportable | None:
-        """The run of this number, as a form writes it."""
+        """The run with this number, given as text from a form."""
         return next((run for run in self.runs if str(run.run_id) == run_id), None)
