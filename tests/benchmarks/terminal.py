@@ -209,7 +209,7 @@ def talking(scratch: Path, folder: Path, settings: Mapping[str, str]) -> list[fl
         session.press("1")  # it opens where the round before left it
         session.listen(1.0)
         session.press("9")
-        session.until("feel whether")
+        session.until("see whether")
         session.press("\r")
         session.until("enter")
         session.press("What should I do now?")

@@ -40,7 +40,7 @@ async def test_either_answer_of_the_talk(home: Home, copied: list[str]) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_chat(pilot)
         await pilot.press("y")
-        await until(pilot, lambda: any("Nothing was asked yet" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("There is no question yet" in note.message for note in app._notifications))
         converse(app, "done")
         assert chat(app).state.turn is not None
         await pilot.press("y", "Y")

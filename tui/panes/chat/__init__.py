@@ -1,1 +1,1 @@
-"""The chat pane: two arms side by side, blind if wanted, and votes."""
+"""The chat pane: two arms side by side, optionally blind, and votes."""

@@ -1,4 +1,4 @@
-"""The chat as lines: the talk so far in two columns, the newest turn with its figures and rules."""
+"""The chat as lines: the talk so far in two columns, the newest turn with its figures and rule checks."""
 
 from textual.content import Content
 
@@ -14,7 +14,7 @@ from tui.widgets.ways import ways_on
 
 NARROWEST_SIDE_BY_SIDE = 56
 _GAP = " │ "
-_BROKEN_LINES = 3  # of one broken rule, in words
+_BROKEN_LINES = 3  # of text for one broken rule
 _LETTERS: dict[Place, str] = {"left": "A", "right": "B"}
 _SAID: dict[VoteChoice, str] = {
     "left": "A was better",
@@ -38,10 +38,10 @@ def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int)
 
 
 def room_to_grow(rows: int, height: int) -> int:
-    """How many blank rows to leave under so many while they grow in a page of this height.
+    """How many blank rows to leave below this many rows while they grow in a page of this height.
 
-    A page that is full moves with every line that comes, and each time the whole of it goes over the line. So it moves
-    by a quarter of its height at once, which is also easier to read than text that never stands still.
+    A full page would scroll with every new line, and each time the whole page would be sent to the terminal. So it
+    scrolls by a quarter of its height at once, which is also easier to read.
     """
     return -(rows - height) % max(height // 4, 1) if rows > height else 0
 
@@ -58,7 +58,7 @@ def _standing(state: ChatState, score: Standing) -> str:
     if not score.votes:
         return "no votes yet"
     if state.hidden:
-        return f"{score.votes} votes"  # which arm leads would give them away
+        return f"{score.votes} votes"  # which arm leads would reveal them
     counts = f"{score.first} : {score.second}, {score.ties} ties, {score.both_bad} both bad"
     if (rate := score.win_rate) is None:
         return counts
@@ -68,16 +68,16 @@ def _standing(state: ChatState, score: Standing) -> str:
 def _nothing(state: ChatState) -> list[Content]:
     if not state.arms[0]:
         return [
-            Content("There is nothing to talk to before a prompt is set."),
+            Content("The chat needs a prompt first."),
             Content(""),
-            *ways_on(("workspace.prompt", "shows where one is written", "distill-tui prompt set FILE")),
+            *ways_on(("workspace.prompt", "shows the prompt pane: write one there", "distill-tui prompt set FILE")),
         ]
     return [
-        Content("Ask both at once, and feel whether the prompt is still needed."),
+        Content("Ask both arms at once, and see whether the prompt is still needed."),
         Content(""),
         *ways_on(
             ("chat.ask", "types a question", ""),
-            ("chat.blind", "hides which is which, and shuffles the sides", ""),
+            ("chat.blind", "hides which arm is which, and shuffles the sides", ""),
             ("chat.arms", "compares other arms", ""),
         ),
     ]
@@ -95,7 +95,7 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
     ]  # fmt: skip
     lines.append(Content(""))
     if turn.voted is not None:
-        lines.append(Content.styled(f"You said: {_SAID[turn.voted]}." if turn.kept else "Keeping your vote …", DIM))
+        lines.append(Content.styled(f"You said: {_SAID[turn.voted]}." if turn.kept else "Storing your vote …", DIM))
     elif newest and turn.comparable and not state.votable:
         lines += [Content.styled(line, DIM) for line in wrap(no_vote(turn), width)]
     elif newest and turn.comparable:
@@ -106,12 +106,12 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
 
 
 def no_vote(turn: Turn) -> str:
-    """Why a vote on this turn is refused, where it is."""
+    """Why a vote on this turn is refused."""
     if turn.voted is not None:
-        return f"You have said that; {key_of('chat.unvote')} takes it back."
+        return f"You have already voted. Press {key_of('chat.unvote')} to take your vote back."
     if not turn.comparable:
-        return "There are no two whole answers to compare."
-    return "The arms are revealed: a vote on this turn would not be blind."
+        return "There are not two complete answers to compare."
+    return "The arms are revealed, so a vote on this turn would not be blind."
 
 
 def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, hidden: bool) -> list[Content]:
@@ -122,7 +122,7 @@ def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, h
         came = [*body, Content("")] if reply.text else []
         return [head, *came, *_marked("✗", reply.error, BAD, width)]
     lines = [head, *(body if reply.text else [Content.styled("…", DIM)])]
-    # Token counts and times tell the arms apart: they come with the names.
+    # Token counts and times would reveal the arms, so they are shown only with the names.
     if reply.done and not hidden:
         lines += [Content(""), *(Content.styled(line, DIM) for line in wrap(_figures(reply), width))]
     if reply.checks or (reply.text and not reply.done and rules):
@@ -132,7 +132,7 @@ def _reply(place: Place, reply: Reply, rules: tuple[Rule, ...], width: int, *, h
 
 
 def _marked(mark: str, text: str, style: str, width: int) -> list[Content]:
-    """Words that are no answer, under a mark that says so without colour."""
+    """Text that is not an answer, after a mark that says so without colour."""
     lines = wrap(text, width - 2)
     return [Content.styled(f"{mark if place == 0 else ' '} {line}", style) for place, line in enumerate(lines)]
 
@@ -145,15 +145,15 @@ def _figures(reply: Reply) -> str:
         parts.append(f"{reply.tokens_per_second:.{1 if reply.tokens_per_second < 9.95 else 0}f} tok/s")
     if reply.cost_usd is not None:
         parts.append(dollars(reply.cost_usd))
-    # A line breaks between figures, never between a figure and its unit.
+    # Lines break between figures, never between a figure and its unit.
     return "  ".join(part.replace(" ", "\N{NO-BREAK SPACE}") for part in parts)
 
 
 def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int, *, ended: bool) -> list[Content]:
-    """All rules on one line, those pending that only the end can tell; under it, in words, those that are broken."""
+    """All rules on one line, pending those that need the whole answer; below it, the text of those that fail."""
     texts = {rule.id: rule.text for rule in rules}
     found = {check.rule_id: ("✓", GOOD) if check.passed else ("✗", BAD) for check in checks}
-    # Once checked, the rules as they were then; a rule that came later was not asked about.
+    # After the check, only the rules of that time: a rule that was added later was not checked.
     numbers = [rule.id for rule in rules if not ended or rule.id in found]
     numbers += [number for number in found if number not in numbers]
     marks = [Content.assemble((f"{n} ", DIM), found.get(n, ("○", DIM))) for n in numbers]
@@ -167,7 +167,7 @@ def _rules(checks: tuple[CheckResult, ...], rules: tuple[Rule, ...], width: int,
 
 
 def _columns(left: list[Content], right: list[Content], side: int) -> list[Content]:
-    """Two blocks beside each other, with a thin rule between them."""
+    """Two blocks side by side, with a thin rule between them."""
     rows = max(len(left), len(right))
     padded = (block + [Content("")] * (rows - len(block)) for block in (left, right))
     return [

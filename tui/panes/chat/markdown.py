@@ -1,4 +1,4 @@
-"""An answer's Markdown as lines: headings, lists, emphasis and code, with every link shown as its address.
+"""An answer's Markdown as lines: headings, lists, emphasis and code; every link is shown as its address.
 
 The text is cleaned first, and nothing in it becomes a live link or a colour. Knows no widget.
 """
@@ -14,9 +14,9 @@ from textual.content import Content
 from engine.clean import clean_text
 
 
-@lru_cache(maxsize=256)  # a talk is drawn five times a second while its newest turn grows
+@lru_cache(maxsize=256)  # a talk is drawn five times per second while its newest turn grows
 def markdown_lines(text: str, width: int) -> tuple[Content, ...]:
-    """`text` as lines of at most `width` cells."""
+    """Return `text` as lines of at most `width` cells."""
     console = Console(file=StringIO(), width=max(width, 10), color_system=None, legacy_windows=False)
     document = Markdown(clean_text(text), hyperlinks=False, code_theme="bw")
     lines = console.render_lines(document, console.options.update(width=max(width, 10)), pad=False)

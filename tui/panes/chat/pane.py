@@ -1,4 +1,4 @@
-"""The chat pane as a widget: passes questions to the service, answers into the state, votes to the store."""
+"""The chat pane as a widget: passes questions to the service, answers to the state, votes to the store."""
 
 from dataclasses import replace
 from functools import partialmethod
@@ -31,17 +31,17 @@ from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
 from tui.widgets.placed import ArmsChosen
 
-# Five times a second, as the other panes are drawn; as rarely as Textual draws where a person has a slow line.
+# Five times per second, like the other panes; less often if the user has set a slow terminal.
 DRAW_EVERY_S = max(0.2, 1 / MAX_FPS)
-_TYPED = ("ask", "rewrite")  # they go to the field
+_TYPED = ("ask", "rewrite")  # these move to the question field
 _VOTES = frozenset(f"chat.{vote.id}" for vote in VOTES)
 
 
 class ChatPane(Pane):
-    """Two arms side by side; what a person thinks of them is kept as votes."""
+    """Two arms side by side; the user's opinion of them is stored as votes."""
 
     place: ClassVar[PaneName] = "chat"
-    # The field must have the focus before the next key of a fast typist arrives: here letters are votes and leaps.
+    # The field must have the focus before a fast typist's next key arrives: outside it, letters are commands.
     BINDINGS: ClassVar[list[BindingType]] = [
         replace(binding, priority=True) if isinstance(binding, Binding) and binding.action in _TYPED else binding
         for binding in bindings("chat")
@@ -56,36 +56,36 @@ class ChatPane(Pane):
         self._field = QuestionField()
         self._ticket = 0
         self._arms: tuple[str, ...] = ()
-        self._kept: Talk | None = None  # what is stored; None: what is, was not read yet
-        self._begun = False  # a talk, here or when it was kept
+        self._kept: Talk | None = None  # the stored talk; None: not read yet
+        self._begun = False  # whether a talk has turns, here or as stored
         self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """The talk, and the field under it."""
+        """Yield the talk, and the question field under it."""
         yield Page(classes="lines")
         yield self._field
 
     def on_unmount(self) -> None:
-        """The server stays; the talk is over."""
+        """End the talk; the server stays."""
         self._service.close()
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """While a question is typed, the field's keys come first."""
+        """The places whose keys hold; while a question is typed, the field's keys come first."""
         field = self._field
         return [(field.place, field), (self.place, self)] if field.has_focus else [(self.place, self)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """The keys that go to the field are its own once it has the focus."""
+        """While the field has the focus, the keys that lead to it belong to its text."""
         return action not in _TYPED or not self._field.has_focus
 
     @property
     def vain(self) -> frozenset[str]:
-        """Votes, as long as there is none to be given."""
+        """The votes, while none can be given."""
         return frozenset() if self.state.votable else _VOTES
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Read the arms again where a prompt or a run has come."""
+        """Read the arms again if the prompt, the rules or the newest run has changed."""
         run = facts.run
         read = (facts.prompt_version, run.id if run else 0, run.best_step if run else 0, facts.rules)
         if read != self._seen:
@@ -94,12 +94,12 @@ class ChatPane(Pane):
         super().show(facts, job)
 
     def draw(self, view: View) -> list[Content]:
-        """The talk; while it grows, with room for what comes."""
+        """The talk; while it grows, with room for more lines."""
         lines = draw(self.state, self.standing, view.facts.rules, view.width)
         return [*lines, *[Content("")] * room_to_grow(len(lines), view.height)] if self.state.streaming else lines
 
     def redraw(self) -> None:
-        """Draw the talk; stay at its end where the person is there."""
+        """Draw the talk; stay at its end if the user is there."""
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
@@ -108,12 +108,12 @@ class ChatPane(Pane):
         self._keep_talk()
 
     def _redraw_soon(self) -> None:
-        """Draw what has come, once for all that comes until then: each time a line is added, the page goes over it."""
+        """Schedule one drawing for everything that arrives until then: each added line sends the whole page."""
         if self._waiting is None:
             self._waiting = self.set_timer(DRAW_EVERY_S, self.redraw)
 
     def on_arms_read(self, message: ArmsRead) -> None:
-        """Take in which arms there are: compare the newest run with the prompted model, as long as nobody chose."""
+        """Take the arms; until the user chooses, compare the newest run with the prompted model."""
         self._arms = message.arms
         if self._kept is None:
             said = message.said
@@ -121,7 +121,7 @@ class ChatPane(Pane):
                 self.state.take_up(message.talk)
                 self._compared()
             elif message.talk is not None and message.talk.turns:
-                said = f"The last talk was with {' and '.join(message.talk.arms)}: it is kept until another one begins."
+                said = f"The last talk, with {' and '.join(message.talk.arms)}, is kept until you start a new one."
             if said:
                 self._say(clean_line(said))
             self._kept = self.state.talk
@@ -131,7 +131,7 @@ class ChatPane(Pane):
         self.redraw()
 
     def on_votes_read(self, message: VotesRead) -> None:
-        """Take in how the votes stand, and that one is stored, or was taken back."""
+        """Take the vote counts, and note which vote was stored or taken back."""
         self.standing = message.standing
         for vote, kept in ((message.kept, True), (message.taken, False)):
             if vote is not None:
@@ -141,19 +141,19 @@ class ChatPane(Pane):
         self.redraw()
 
     def on_server_told(self, message: ServerTold) -> None:
-        """Say what the server is doing."""
+        """Show what the server is doing."""
         self.state.note = message.words
         self.redraw()
 
     def on_reply_grew(self, message: ReplyGrew) -> None:
-        """Take in more text of the turn that is on."""
+        """Take more text of the current turn."""
         if message.ticket == self._ticket and (turn := self.state.turn) is not None:
             reply = turn.replies[turn.side_of(message.arm)]
             reply.text, reply.checks = message.text, message.checks
             self._redraw_soon()
 
     def on_reply_ended(self, message: ReplyEnded) -> None:
-        """Take in how an answer ended."""
+        """Take the end of an answer."""
         turn = self.state.turn
         if message.ticket != self._ticket or turn is None:
             return
@@ -164,19 +164,19 @@ class ChatPane(Pane):
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Nothing that was not stored is told as such; the workspace says why."""
+        """Drop votes that were not stored; the workspace says why."""
         self.state.forget_unkept()
         self.redraw()
 
     def on_kept(self, message: Kept) -> None:
-        """Say that the question was kept."""
+        """Confirm that the question was kept."""
         self._say(message.said)
 
     def on_question_field_sent(self, message: QuestionField.Sent) -> None:
-        """Put the question to both arms; the votes' keys hold at once."""
+        """Ask both arms; the keys for voting work at once."""
         message.stop()
         if not self.state.arms[0]:
-            self._say("There is nothing to talk to before a prompt is set.")
+            self._say("The chat needs a prompt first.")
             return
         if self.state.streaming:
             self._service.halt()
@@ -185,7 +185,7 @@ class ChatPane(Pane):
         self.focus()
 
     def on_question_field_left(self, message: QuestionField.Left) -> None:
-        """Back to the talk."""
+        """Go back to the talk."""
         message.stop()
         self.focus()
 
@@ -200,17 +200,17 @@ class ChatPane(Pane):
             self.scroll_page_up(animate=False)
 
     def action_ask(self) -> None:
-        """Type a question."""
+        """Move to the question field."""
         self.screen.set_focus(self._field)
 
     def action_blind(self) -> None:
-        """Hide which arm is which from the next question on, or stop it."""
+        """Turn blind mode on or off, from the next question on."""
         self.state.blind = not self.state.blind
-        self._say("Blind from the next question on." if self.state.blind else "Sides have names again.")
+        self._say("Blind from the next question on." if self.state.blind else "The arms are named again.")
         self.redraw()
 
     def action_arms(self) -> None:
-        """Compare other arms."""
+        """Ask which arms to compare."""
         names = zip(("first", "second"), self.state.arms, strict=True)
         fields = [Field(name, name.capitalize(), arm, choices=self._arms) for name, arm in names]
 
@@ -221,7 +221,7 @@ class ChatPane(Pane):
         if self._arms:
             self.app.push_screen(FormScreen("Compare which arms?", fields, go="compare"), chosen)
         else:
-            self._say("There is nothing to compare before a prompt is set.")
+            self._say("The chat needs a prompt first.")
 
     def action_unvote(self) -> None:
         """Take the last vote back."""
@@ -236,13 +236,13 @@ class ChatPane(Pane):
             self.redraw()
 
     def action_again(self) -> None:
-        """The same question again."""
+        """Ask the same question again."""
         self._halt()
         if self._asked() is not None and self.state.again() is not None:
             self._send()
 
     def action_rewrite(self) -> None:
-        """Change the last question and send it again."""
+        """Put the last question back into the field, to be edited and sent again."""
         self._halt()
         field = self._field
         if question := self.state.take_back():
@@ -252,23 +252,23 @@ class ChatPane(Pane):
         self.redraw()
 
     def action_keep(self) -> None:
-        """Make the question one to train on."""
+        """Add the question to the training questions."""
         if (turn := self._asked()) is not None:
             self._service.keep(turn.question)
 
     def action_begin(self) -> None:
-        """Begin a talk; the last one can be brought back."""
+        """Start a new talk; the last one can be restored."""
         self._halt()
         if self._asked() is not None:
             self.state.begin()
-            self._say(f"A new talk. {key_of('chat.restore')} brings the last one back.")
+            self._say(f"New talk. Press {key_of('chat.restore')} to restore the last one.")
         self.redraw()
 
     def action_restore(self) -> None:
-        """Bring back the talk as it was."""
+        """Restore the talk as it was before turns were last dropped."""
         before = self.state.compared
         if not self.state.restore():
-            self._say("No turn was dropped.")
+            self._say("There is no earlier talk to restore.")
             return
         self._halt()
         if self.state.compared != before:
@@ -280,7 +280,7 @@ class ChatPane(Pane):
         self._service.halt()
 
     def _halt(self) -> None:
-        """Stop what is being answered; nothing that still comes of it belongs to what is shown from now on."""
+        """Stop the current answers; ignore whatever still arrives for them."""
         self._service.halt()
         self._ticket += 1
         self.state.note = ""
@@ -296,14 +296,14 @@ class ChatPane(Pane):
         self._service.read_votes(self.state.compared)
 
     def _keep_talk(self) -> None:
-        """Store the talk where it has changed; words that still come are stored when they have."""
-        self._begun = self._begun or bool(self.state.turns)  # until then what is kept may be another talk
+        """Store the talk if it has changed; an unfinished answer is stored when it is complete."""
+        self._begun = self._begun or bool(self.state.turns)  # until then, the stored talk may be another one
         if self._begun and self._kept is not None and (talk := self.state.talk) != self._kept:
             self._kept = talk
             self._service.keep_talk(talk)
 
     def _send(self) -> None:
-        """Put the newest turn to its arms."""
+        """Send the newest turn to its arms."""
         turn = self.state.turn
         if turn is None or (view := self.view) is None:
             return
@@ -333,9 +333,9 @@ class ChatPane(Pane):
     action_copy, action_copy_right = partialmethod(_copy, "left"), partialmethod(_copy, "right")
 
     def _asked(self) -> Turn | None:
-        """The newest turn; where there is none, the person is told what brings one."""
+        """The newest turn; if there is none, tell the user how to ask."""
         if self.state.turn is None:
-            self._say(f"Nothing was asked yet: {key_of('chat.ask')} types a question.")
+            self._say(f"There is no question yet. Press {key_of('chat.ask')} to type one.")
         return self.state.turn
 
     def _say(self, words: str) -> None:
@@ -344,7 +344,7 @@ class ChatPane(Pane):
     def _turn_dial(self, steps: int) -> None:
         strength = self.state.turn_dial(steps)
         self._service.read_votes(self.state.compared)
-        self.app.notify(f"Adapters answer at {strength} % from the next question on.", timeout=2)
+        self.app.notify(f"Adapter strength: {strength} % from the next question on.", timeout=2)
         self.redraw()
 
     action_weaker, action_stronger = partialmethod(_turn_dial, -1), partialmethod(_turn_dial, 1)

@@ -1,4 +1,4 @@
-"""The field in which a question is typed: enter sends, ctrl+j or alt+enter begins a new line. Knows no arm."""
+"""The question field: enter sends, ctrl+j or alt+enter starts a new line. Knows nothing of arms."""
 
 from dataclasses import dataclass
 from typing import ClassVar
@@ -16,7 +16,7 @@ from tui.widgets.order import do_in_order
 
 
 class QuestionField(TextArea):
-    """A few lines of text that grow with what is typed."""
+    """A text field that grows with what is typed, up to a few lines."""
 
     place: ClassVar[Place] = "asking"
     DEFAULT_CSS = """
@@ -27,16 +27,16 @@ class QuestionField(TextArea):
 
     @dataclass
     class Sent(Message):
-        """A question is to be put to the arms."""
+        """The user sent a question."""
 
         text: str
 
     class Left(Message):
-        """The person has left the field."""
+        """The user left the field."""
 
     @dataclass
     class Scrolled(Message):
-        """The talk is to be scrolled by pages, or, at 0, to be followed again."""
+        """The user scrolled the talk by pages; 0 means follow its end again."""
 
         pages: int
 
@@ -47,21 +47,21 @@ class QuestionField(TextArea):
         await do_in_order(self, event)
 
     def get_line(self, line_index: int) -> Text:
-        """One line, with a sign for each code in what was pasted."""
+        """One line, with a visible sign for each control code in pasted text."""
         return Text(veil_text(self.document.get_line(line_index)), end="", no_wrap=True)
 
     def action_send(self) -> None:
-        """Send what was typed, if anything was."""
+        """Send what was typed, unless it is empty."""
         if text := self.text.strip():
             self.clear()
             self.post_message(self.Sent(text))
 
     def action_newline(self) -> None:
-        """Begin a new line."""
+        """Insert a new line."""
         self.insert("\n")
 
     def action_leave(self) -> None:
-        """Back to the talk; what was typed stays."""
+        """Go back to the talk; what was typed stays."""
         self.post_message(self.Left())
 
     def action_scroll_up(self) -> None:
@@ -73,7 +73,7 @@ class QuestionField(TextArea):
         self.post_message(self.Scrolled(1))
 
     def action_end(self) -> None:
-        """Go to the end of the line; from there, follow the answers again."""
+        """Go to the end of the line; if already there, follow the answers again."""
         if self.selection.is_empty and self.cursor_location == self.get_cursor_line_end_location():
             self.action_follow()
         else:

@@ -1,4 +1,4 @@
-"""What the chat knows: two arms, the turns so far, what streams in, and which side a vote means.
+"""What the chat knows: two arms, the turns so far, the streaming text, and which side a vote is for.
 
 Pure Python, free of Textual and of I/O. Text in here is raw, as models wrote it.
 """
@@ -21,15 +21,15 @@ PLACES: tuple[Place, Place] = ("left", "right")
 FULL_STRENGTH = 100
 STRENGTH_STEP = 10
 STOPPED = "Stopped."
-_KEPT = 20  # talks that can be brought back
-_SAID = [each.name for each in fields(TalkReply)]  # what a reply holds beside whether it has ended
+_KEPT = 20  # talks that can be restored
+_SAID = [each.name for each in fields(TalkReply)]  # a reply's fields, apart from whether it has ended
 
 
 @dataclass(slots=True)
 class Reply:
-    """One arm's answer to one question, while it streams and after."""
+    """One arm's answer to one question, during and after streaming."""
 
-    arm: str  # the model's name as the server knows it
+    arm: str  # the model's name on the server
     text: str = ""
     done: bool = False
     error: str = ""
@@ -37,23 +37,23 @@ class Reply:
     completion_tokens: int = 0
     first_token_s: float | None = None
     tokens_per_second: float | None = None
-    cost_usd: float | None = None  # None: nobody charges for it
+    cost_usd: float | None = None  # None: it costs nothing
     checks: tuple[CheckResult, ...] = ()
 
     @classmethod
     def of(cls, kept: TalkReply) -> "Reply":
-        """As it was kept."""
+        """Return a stored reply."""
         return cls(done=True, **{name: getattr(kept, name) for name in _SAID})
 
     @property
     def kept(self) -> TalkReply:
-        """As it is kept: of one that still comes, nothing but that it was stopped."""
+        """The reply to be stored; one that is still streaming is stored only as stopped."""
         if not self.done:
             return TalkReply(self.arm, error=STOPPED)
         return TalkReply(**{name: getattr(self, name) for name in _SAID})
 
     def end(self, answer: "Answer | None", error: str, checks: tuple[CheckResult, ...]) -> None:
-        """It has come to its end; without an answer, for this reason."""
+        """Mark the reply as ended; without an answer, `error` is the reason."""
         self.done, self.error, self.checks = True, error, checks
         if answer is not None:
             self.text, self.cost_usd = answer.text, answer.cost_usd
@@ -63,7 +63,7 @@ class Reply:
 
 @dataclass(slots=True)
 class Turn:
-    """One question and the two replies to it; `voted` is what a person thought of them, `kept` once it is stored."""
+    """One question and the two replies to it; `voted` is the user's vote on them, `kept` whether it is stored."""
 
     question: str
     replies: dict[Place, Reply]
@@ -73,23 +73,23 @@ class Turn:
     kept: bool = False
 
     def side_of(self, arm: int) -> Place:
-        """Where the first (0) or the second (1) of the compared arms stands."""
+        """The side of the first (0) or the second (1) of the compared arms."""
         return "right" if (arm == 1) != self.swapped else "left"
 
     @property
     def whole(self) -> bool:
-        """Both arms have come to an end."""
+        """Whether both replies have ended."""
         return all(reply.done for reply in self.replies.values())
 
     @property
     def comparable(self) -> bool:
-        """Both arms have answered whole."""
+        """Whether both arms have answered completely."""
         return self.whole and not any(reply.error for reply in self.replies.values())
 
 
 @dataclass(slots=True)
 class ChatState:
-    """The pane's whole state. `arms` are in the order that the person chose; a blind turn may show them swapped."""
+    """The pane's whole state. `arms` are in the order that the user chose; a blind turn may show them swapped."""
 
     arms: tuple[str, str] = ("", "")
     turns: list[Turn] = field(default_factory=list)
@@ -98,7 +98,7 @@ class ChatState:
     strength: int = FULL_STRENGTH
     note: str = ""  # what the server is doing, or why it cannot
     random: Random = field(default_factory=Random)
-    _past: list[tuple[tuple[str, str], list[Turn], bool]] = field(default_factory=list)  # what was dropped, and how
+    _past: list[tuple[tuple[str, str], list[Turn], bool]] = field(default_factory=list)  # arms, turns, revealed
 
     @property
     def turn(self) -> Turn | None:
@@ -107,26 +107,26 @@ class ChatState:
 
     @property
     def hidden(self) -> bool:
-        """Whether the arms' names and whatever would give them away are kept back now."""
+        """Whether the arms' names, and whatever would reveal them, are hidden now."""
         return self.turn is not None and self.turn.blind and not self.revealed and self.turn.voted is None
 
     @property
     def votable(self) -> bool:
-        """Whether the newest turn can be voted on: not twice, and not where a blind one was revealed."""
+        """Whether the newest turn can be voted on: not twice, and not if it is a blind one that was revealed."""
         turn = self.turn
         return turn is not None and turn.comparable and turn.voted is None and not (turn.blind and self.revealed)
 
     @property
     def streaming(self) -> bool:
-        """Whether an answer is still coming."""
+        """Whether an answer is still streaming."""
         return self.turn is not None and not self.turn.whole
 
     def named(self, arm: str) -> str:
-        """The name under which the server knows this arm at the dial's strength; only adapters have a strength."""
+        """The server's name for this arm at the current strength; only adapters have a strength."""
         return f"{arm}@{self.strength}" if arm.startswith("run-") and self.strength != FULL_STRENGTH else arm
 
     def ask(self, question: str) -> Turn:
-        """Begin a turn; in blind mode its sides are shuffled. What still streamed has been stopped."""
+        """Start a turn; in blind mode its sides are shuffled. Replies still streaming count as stopped."""
         self._stop()
         turn = Turn(question, {}, self.blind, swapped=self.blind and self.random.random() < 0.5)
         turn.replies = {turn.side_of(arm): Reply(self.named(name)) for arm, name in enumerate(self.arms)}
@@ -135,7 +135,7 @@ class ChatState:
         return turn
 
     def again(self) -> Turn | None:
-        """Begin the newest turn anew, with the same question and sides; None where there is none."""
+        """Restart the newest turn with the same question and sides; None if there is none."""
         if self.turn is None:
             return None
         self._keep()
@@ -145,26 +145,26 @@ class ChatState:
         return self.turns[-1]
 
     def take_back(self) -> str:
-        """Forget the newest turn and return its question, to be edited and sent again."""
+        """Remove the newest turn and return its question, to be edited and sent again."""
         self._keep()
         return self.turns.pop().question if self.turns else ""
 
     def restore(self) -> bool:
-        """The talk as it was before turns were dropped last, with its arms; whether there is any."""
+        """Restore the talk, with its arms, as it was before turns were last dropped; return whether there was one."""
         if not self._past:
             return False
         self.arms, self.turns, self.revealed = self._past.pop()
         return True
 
     def begin(self) -> None:
-        """Begin a talk; the next question is the first."""
+        """Start a new talk; the next question is its first."""
         self._keep()
         self.turns.clear()
         self.revealed = False
 
     @property
     def talk(self) -> Talk:
-        """What is on, as it is kept; a vote that is not stored is none."""
+        """The current talk, to be stored; a vote that is not stored yet is left out."""
         turns = (
             TalkTurn(
                 turn.question,
@@ -179,7 +179,7 @@ class ChatState:
         return Talk(self.arms, tuple(turns), self.blind, self.revealed, self.strength)
 
     def take_up(self, talk: Talk) -> None:
-        """Go on with a talk that was kept."""
+        """Continue a stored talk."""
         self.arms, self.blind, self.revealed, self.strength = talk.arms, talk.blind, talk.revealed, talk.strength
         self.turns = [
             Turn(
@@ -194,9 +194,9 @@ class ChatState:
         ]
 
     def history(self, arm: int) -> tuple[Message, ...]:
-        """What the first (0) or second (1) arm was asked and has answered, the newest question last.
+        """What the first (0) or second (1) arm was asked and has answered, newest question last.
 
-        What it did not answer whole it was not asked: half an answer, or none, would be taken up in the next one.
+        Turns without a complete answer are left out: a partial or missing answer would carry over into the next one.
         """
         messages: list[Message] = []
         for turn in self.turns:
@@ -208,12 +208,12 @@ class ChatState:
         return tuple(messages)
 
     def turn_dial(self, steps: int) -> int:
-        """Change the adapter's strength, from 0 to 100 %."""
+        """Change the adapter's strength by so many steps, between 0 and 100 %; return the new strength."""
         self.strength = max(0, min(self.strength + steps * STRENGTH_STEP, FULL_STRENGTH))
         return self.strength
 
     def vote(self, choice: VoteChoice) -> Vote | None:
-        """Note what the person thought of the newest turn; None where there is no vote on it."""
+        """Record the user's vote on the newest turn; None if it cannot be voted on."""
         turn = self.turn
         if turn is None or not self.votable:
             return None
@@ -222,7 +222,7 @@ class ChatState:
         return Vote(self.history(0), left.arm, right.arm, left.text, right.text, choice, turn.blind)
 
     def settle(self, vote: Vote, *, kept: bool) -> None:
-        """The vote is stored now, or it is not any more: then its turn can be judged anew."""
+        """Mark the vote as stored, or as taken back: then its turn can be voted on again."""
         for turn in reversed(self.turns):
             answers = turn.replies["left"].text, turn.replies["right"].text
             if turn.voted is not None and answers == (vote.left_answer, vote.right_answer):
@@ -230,22 +230,22 @@ class ChatState:
                 return
 
     def forget_unkept(self) -> None:
-        """The store failed: a vote that it did not tell of is none."""
+        """Drop the votes that were not stored, after the store failed."""
         for turn in self.turns:
             turn.voted = turn.voted if turn.kept else None
 
     @property
     def compared(self) -> tuple[str, str]:
-        """The two arms as votes name them: at the dial's strength."""
+        """The two arms as votes name them: at the current strength."""
         return self.named(self.arms[0]), self.named(self.arms[1])
 
     def choose(self, arms: Sequence[str]) -> None:
-        """Compare these two from now on; the talk begins anew, for its answers were others'."""
+        """Compare these two from now on; this starts a new talk, because the answers were from other arms."""
         self.begin()
         self.arms = (arms[0], arms[1])
 
     def _keep(self) -> None:
-        """Remember the talk as it is; what still streams has been stopped, and no word of it will come."""
+        """Remember the current talk, to be restored; replies still streaming count as stopped."""
         if self.turn is None:
             return
         self._stop()
