@@ -1,7 +1,7 @@
-"""The panes: one package a face of the workspace, each with its drawing, its state where it has one, and its widget.
+"""The panes of the workspace: one package each, with its drawing, its widget and, if it has any, its state.
 
-Every pane opens with a title line that says what it is and its one number; every pane says what comes next where
-it is empty. A pane is imported when it is first shown: the first sight of a project waits for that pane alone.
+Every pane starts with a title line that says what it is and its one number; an empty pane says what to do next.
+A pane is imported when it is first shown, so that opening a project waits only for that pane.
 """
 
 from importlib import import_module
@@ -14,5 +14,5 @@ if TYPE_CHECKING:
 
 
 def pane_class(name: PaneName) -> "type[Pane]":
-    """The widget of the pane `name`: class `<Name>Pane` of the module `tui.panes.<name>.pane`."""
+    """Return the widget of the pane `name`: class `<Name>Pane` of the module `tui.panes.<name>.pane`."""
     return cast("type[Pane]", getattr(import_module(f"tui.panes.{name}.pane"), f"{name.capitalize()}Pane"))

@@ -1,6 +1,6 @@
-"""One job as its event log tells it: streams, curves, samples, pace.
+"""One job as its event log describes it: streams, curves, samples, pace.
 
-Pure Python, free of Textual and of I/O: a service hands in events, panes read. All text in here is raw, as models
+Pure Python, free of Textual and of I/O: a service passes in events, panes read. All text in here is raw, as models
 wrote it; it is cleaned when it is drawn.
 """
 
@@ -28,7 +28,7 @@ from tui.services.facts import Stream
 
 STREAMS_KEPT = 400
 NOTES_KEPT = 5
-PACE_NEEDS_S = 3.0  # rows of one batch end together: over less, a pace means nothing
+PACE_NEEDS_S = 3.0  # rows of one batch end together, so a pace over less time means nothing
 _PACE_OVER_S = 30.0
 
 
@@ -40,7 +40,7 @@ class Curve:
     values: list[float] = field(default_factory=list)
 
     def add(self, step: float, value: float) -> None:
-        """Append a point; a step that was measured before (a resumed run) replaces what came after it."""
+        """Append a point; a step measured before (in a resumed run) replaces that point and all after it."""
         while self.steps and self.steps[-1] >= step:
             self.steps.pop()
             self.values.pop()
@@ -53,7 +53,7 @@ class Curve:
 
 
 class JobView:
-    """One job as its event log tells it. `apply` is the only way in; everything else reads."""
+    """One job as its event log describes it. Only `apply` and `tick` change it; everything else reads."""
 
     def __init__(self, job_id: int, kind: JobKind) -> None:
         self.job_id = job_id
@@ -61,31 +61,31 @@ class JobView:
         self.station: StationName = OPTIONS_OF_KIND[kind].station
         self.state: JobState = "waiting"
         self.state_note = ""
-        self.since = 0.0  # when it came into this state, in seconds since the epoch
+        self.since = 0.0  # when it entered this state, in seconds since the epoch
         self.progress: Progress | None = None
-        self._since_told = 0.0  # seconds, since the progress was told
+        self._since_told = 0.0  # seconds since the last progress event
         self.streams: OrderedDict[str, Stream] = OrderedDict()
         self.curves: dict[str, Curve] = {}
         self.epoch = 0.0
         self.samples: OrderedDict[str, list[SampleAnswer]] = OrderedDict()
         self.worst: list[WorstTokens] = []  # by step
         self.notes: list[str] = []
-        self.rules_kept = 0  # answers of this stage that keep every rule
+        self.rules_kept = 0  # answers of this stage that pass every rule
         self.rules_broken = 0
         self.kept_by_arm: dict[str, int] = {}
         self.ended_by_arm: dict[str, int] = {}
-        self.asked_again: Counter[str] = Counter()  # failures that were tried anew, by kind
-        self.unanswered: dict[tuple[int, int], str] = {}  # (question id, attempt) that nobody answered → kind
+        self.asked_again: Counter[str] = Counter()  # failures that were retried, by kind
+        self.unanswered: dict[tuple[int, int], str] = {}  # (question id, attempt) without an answer → kind of failure
         self.spent: Spent | None = None
-        self._written: list[tuple[float, int]] = []  # (when, tokens of answers by then)
-        self.answers_ended: list[float] = []  # when, in seconds since the epoch: the throughput's memory
+        self._written: list[tuple[float, int]] = []  # (time, answer tokens so far)
+        self.answers_ended: list[float] = []  # times in seconds since the epoch, for the throughput
 
     def apply(self, stamped: StampedEvent) -> None:
-        """Take in one event."""
+        """Apply one event."""
         match stamped.event:
             case StateChanged(state, note):
                 self.state, self.state_note, self.since = state, note, stamped.at
-                if state == "running":  # anew, or again: what came before the break tells no pace
+                if state == "running":  # for the first time or again: earlier answers say nothing about the pace now
                     self.answers_ended.clear()
                     self._written.clear()
             case StageStarted(station):
@@ -97,7 +97,7 @@ class JobView:
                 self.streams.clear()
                 self.answers_ended.clear()
                 self.asked_again.clear()
-                if station == "examples":  # what stays without an answer is to be asked for after an update, too
+                if station == "examples":  # kept by other stages: they can be asked for again after an update
                     self.unanswered.clear()
                 self.spent = None
                 self._written.clear()
@@ -119,7 +119,7 @@ class JobView:
                 self.ended_by_arm[stream.arm] = self.ended_by_arm.get(stream.arm, 0) + 1
                 self.kept_by_arm[stream.arm] = self.kept_by_arm.get(stream.arm, 0) + passed
                 self.rules_kept += passed
-                self.rules_broken += bool(answer) and not passed  # one that broke off has no words to judge
+                self.rules_broken += bool(answer) and not passed  # an answer that broke off has no text to check
                 if fault and self.station == "examples":
                     self.unanswered[_ask_of(name)] = fault
                 elif self.unanswered and self.station == "examples":
@@ -129,7 +129,7 @@ class JobView:
             case Spent(completion_tokens=tokens):
                 self.spent = stamped.event
                 if self._written and tokens < self._written[-1][1]:
-                    self._written.clear()  # the job was taken up again by another process
+                    self._written.clear()  # another process resumed the job
                 recent = [point for point in self._written if stamped.at - point[0] <= _PACE_OVER_S]
                 self._written = [*recent, (stamped.at, tokens)]
             case Metrics(step, epoch, values):
@@ -145,13 +145,13 @@ class JobView:
                 self.notes = [*self.notes[-(NOTES_KEPT - 1) :], text]
 
     def tick(self, seconds: float) -> None:
-        """So much time has passed, whether or not the job told anything."""
+        """Note that this much time has passed, whether or not the job reported anything."""
         if self.state == "running":
             self._since_told += seconds
 
     @property
     def seconds_left(self) -> float | None:
-        """As the job told it last, less the time since; None where it did not, or where it takes longer than that."""
+        """The job's last estimate minus the time since; None if there is none, or if it has been exceeded."""
         left = self.progress.seconds_left if self.progress is not None else None
         return None if left is None or left < self._since_told else left - self._since_told
 
@@ -161,7 +161,7 @@ class JobView:
 
     @property
     def answers_per_minute(self) -> float | None:
-        """How fast answers have been ending lately; None before a few seconds tell it."""
+        """The recent rate of finished answers; None until a few seconds have been measured."""
         times = self.answers_ended
         if len(times) < 2 or times[-1] - times[0] < PACE_NEEDS_S:
             return None
@@ -169,7 +169,7 @@ class JobView:
 
     @property
     def tokens_per_second(self) -> float | None:
-        """How many tokens whole answers had lately; None before two were counted."""
+        """The recent rate of tokens in finished answers; None until two counts have arrived."""
         if len(self._written) < 2 or self._written[-1][0] <= self._written[0][0]:
             return None
         (begun, before), (ended, after) = self._written[0], self._written[-1]
@@ -177,13 +177,13 @@ class JobView:
 
     @property
     def step(self) -> int:
-        """The newest training step that a metric told of."""
+        """The newest training step with a reported metric."""
         loss = self.curves.get("loss")
         return int(loss.steps[-1]) if loss and loss.steps else 0
 
     @property
     def share(self) -> float | None:
-        """How much of the work at this station is done; None where that is not told, and while a training prepares."""
+        """The share of this station's work that is done; None if not reported, and while a training prepares."""
         told = self.progress if self.live else None
         if told is None or not told.total or self.prepares:
             return None
@@ -191,7 +191,7 @@ class JobView:
 
     @property
     def prepares(self) -> bool:
-        """Whether a training is before its first step: what it counts by then are no steps."""
+        """Whether a training is still before its first step: until then its progress does not count steps."""
         return self.station == "run" and self.kind != "calibrate" and not self.step
 
     def _drop_oldest(self) -> None:
@@ -200,6 +200,6 @@ class JobView:
 
 
 def _ask_of(stream: str) -> tuple[int, int]:
-    """The question and the attempt that a stream of a generation is named by; none for other names."""
+    """The question id and attempt in the name of a generation's stream; (0, 0) for other names."""
     parts = stream.split(".")
     return (int(parts[0]), int(parts[1])) if len(parts) >= 2 and parts[0].isdigit() and parts[1].isdigit() else (0, 0)

@@ -1,7 +1,7 @@
-"""The widget under every pane: one scrolling page of lines that are drawn for its size.
+"""The base class of every pane: one scrolling page of lines, drawn for its size.
 
-A pane draws itself anew when it is shown a view and when its own state changes. It knows the store's service, and
-nothing of the workspace around it: what it wants of it, it posts as a message.
+A pane redraws when it is given new facts and when its own state changes. It knows the store's service, and nothing of
+the workspace around it: requests to the workspace are posted as messages.
 """
 
 from typing import ClassVar
@@ -22,7 +22,7 @@ from tui.widgets.shares import Shares
 
 
 class Pane(Scroller):
-    """One face of the workspace. Subclasses say their `place`, draw their lines and carry its actions."""
+    """One pane of the workspace. Subclasses name their `place`, draw their lines and carry its actions."""
 
     place: ClassVar[PaneName]
     DEFAULT_CSS = "Pane { width: 1fr; height: 1fr; padding: 1 0 0 2; }"
@@ -31,18 +31,18 @@ class Pane(Scroller):
     def __init__(self, store: StoreService) -> None:
         super().__init__(id=f"pane-{self.place}")
         self.store = store
-        self.shares = Shares()  # where dividers stand; the workspace's own, once it shows the pane
-        self._shown: View | None = None  # what is known, without room
-        self._seen: tuple[object, ...] = ()  # of the facts, when the pane read last what is its own
-        self._unread = False  # the store failed since
-        self._keys_told: tuple[object, ...] = ()  # which keys were told last
+        self.shares = Shares()  # divider positions; the workspace's own object once it shows the pane
+        self._shown: View | None = None  # the latest facts, without a size
+        self._seen: tuple[object, ...] = ()  # the facts for which the pane last read its own data
+        self._unread = False  # whether the store has failed since
+        self._keys_told: tuple[object, ...] = ()  # what last determined the keys shown
 
     def move_divider(self, steps: int) -> bool:
-        """Move the pane's divider so many steps, 0 puts it back; False where the pane is not divided."""
+        """Move the pane's divider by so many steps; 0 resets it. Returns False if the pane is not divided."""
         return False
 
     def open(self, number: int) -> None:
-        """Show what has this number, in a pane that is about one of several."""
+        """Show the item with this number, in a pane that shows one of several."""
         raise NotImplementedError
 
     def draw(self, view: View) -> list[Content]:
@@ -51,49 +51,49 @@ class Pane(Scroller):
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """Where a key that is pressed now is looked for within the pane, the nearest place first."""
+        """The places in which a key pressed now is looked up within the pane, nearest first."""
         return [(self.place, self)]
 
     @property
     def vain(self) -> frozenset[str]:
-        """The actions, by place and id, that nothing on the page is there for now."""
+        """The actions, by place and id, that would do nothing now."""
         return frozenset()
 
     @property
     def view(self) -> View | None:
-        """What is known, and the room that there is; None before anything was shown."""
-        if self._shown is None or not self.size.width:  # one without room is drawn as soon as it has some
+        """The latest facts and the available size; None before anything was shown."""
+        if self._shown is None or not self.size.width:  # a pane without a size is drawn as soon as it has one
             return None
         width = self.line_width
         return View(self._shown.facts, self._shown.job, width, max(self.size.height - 1, 8))
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Take in what is known now, and draw it."""
+        """Take new facts and draw them."""
         self._shown = View(facts, job)
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """The workspace says why; what could not be read can be asked for again."""
+        """Note that reading failed, so that it can be repeated; the workspace says why."""
         self._unread = True
 
     def read_again(self) -> None:
-        """Read what could not be read: a person who is here already pressed the pane's own key."""
+        """Read again what could not be read: the user pressed the pane's own key while on it."""
         if self._unread and self._shown is not None:
             self._unread, self._seen = False, ()
             self.show(self._shown.facts, self._shown.job)
 
     def redraw(self) -> None:
-        """Draw the page anew, where anything has been shown. One that is hidden, or is being left, draws nothing."""
+        """Redraw the page if it has been shown anything. A hidden or unmounted pane draws nothing."""
         if self.is_mounted and self.display and (view := self.view) is not None:
             self.query_one(".lines", Page).show(self.draw(view), fill=view.height)
             self._tell_keys()
 
     def on_resize(self) -> None:
-        """A page is drawn for its size."""
+        """Redraw for the new size."""
         self.redraw()
 
     def _tell_keys(self) -> None:
-        """Where something else is shown than before, other keys may hold."""
+        """Announce a change of keys if other places are shown than before."""
         told = (*(place for place, _ in self.carriers), self.vain)
         if told != self._keys_told:
             self._keys_told = told

@@ -1,4 +1,4 @@
-"""What several panes share: title line, heading, a broken rule in words, live answers as a wall of short lines."""
+"""What several panes share: title line, heading, a broken rule in words, live answers as a list of short lines."""
 
 from collections.abc import Sequence
 
@@ -23,7 +23,7 @@ STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": (
 
 
 def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
-    """The pane's first two lines: what this is, its one number, and the detail at the right edge; foreign or not."""
+    """The pane's first two lines: its name, its one number, and the detail at the right edge; may be foreign text."""
     left = Content.assemble((name, STRONG), "   ", (clean_line(figure), ACCENT))
     return [spread(left, Content.styled(clean_line(rest), DIM), width), Content("")]
 
@@ -39,20 +39,20 @@ def failure(error: DistillError, width: int) -> list[Content]:
 
 
 def unread(what: str, error: DistillError | None, width: int, *keys: str) -> list[Content]:
-    """That something is being read; else why it could not be, and the keys that read it again."""
+    """Say that something is being read, or why it could not be, with the keys that read it again."""
     if error is None:
         return [Content.styled(f"Reading {what} …", DIM)]
     return [*failure(error, width), Content.assemble((key_of(*keys), ACCENT), (" reads again", DIM))]
 
 
 def broken_rule(check: CheckResult, text: str) -> str:
-    """A broken rule in words: its number, what was found, and only then what it demands: the end may be cut."""
-    # A colon, for what was found may begin with a number too.
+    """A broken rule in words: its number, what was found, then the rule's text, which may be cut off."""
+    # A colon, because what was found may start with a number too.
     return f"{check.rule_id}: {' · '.join(part for part in (check.note, text) if part)}"
 
 
 def marked_answer(answer: str, checks: Sequence[CheckResult]) -> Content:
-    """An answer, with the words that break a rule marked where cleaning moved none of them."""
+    """An answer with the words that break a rule marked, unless cleaning has moved the positions."""
     clean = clean_text(answer)
     content = Content(clean)
     for span in (span for check in checks if clean == answer for span in check.failing):
@@ -61,71 +61,71 @@ def marked_answer(answer: str, checks: Sequence[CheckResult]) -> Content:
 
 
 def heading(text: str) -> Content:
-    """A quiet word above a block."""
+    """A dim heading above a block."""
     return Content.styled(text, DIM)
 
 
 def paused_words() -> str:
-    """That a job rests, and the keys that end that; they hold everywhere in a project."""
-    return f"‖ paused   {key_of('workspace.resume')} goes on, {key_of('workspace.stop')} ends it"
+    """Say that a job is paused, with the keys that resume or stop it; they hold everywhere in a project."""
+    return f"‖ paused   {key_of('workspace.resume')} resumes it, {key_of('workspace.stop')} stops it"
 
 
 def ending_words() -> str:
-    """That a job was asked to stop, and which key undoes that once it has."""
-    return f"■ ending   at its next safe point; then {key_of('workspace.resume')} takes it up again"
+    """Say that a job was asked to stop, with the key that resumes it afterwards."""
+    return f"■ ending   at its next safe point; then {key_of('workspace.resume')} resumes it"
 
 
 def pausing_words() -> str:
-    """That a job was asked to pause, and which key undoes that once it has."""
-    return f"‖ pausing   at its next safe point; then {key_of('workspace.resume')} goes on"
+    """Say that a job was asked to pause, with the key that resumes it afterwards."""
+    return f"‖ pausing   at its next safe point; then {key_of('workspace.resume')} resumes it"
 
 
 def rests(view: View, job: JobView) -> str:
-    """Why a live job does not work, or will not for long; nothing while it works."""
+    """Why a live job is not working, or soon will not be; empty while it works."""
     if is_ending(view, job):
         return ending_words()
     if job.state == "paused":
         return paused_words()
     if is_pausing(view, job):
         return pausing_words()
-    return f"○ waits   {job.state_note}" if job.state == "waiting" else ""
+    return f"○ waiting   {job.state_note}" if job.state == "waiting" else ""
 
 
 def is_ending(view: View, job: JobView) -> bool:
-    """Whether it was asked to stop, and has not yet."""
+    """Whether the job was asked to stop but has not stopped yet."""
     return job.live and job.job_id in view.facts.ending
 
 
 def is_pausing(view: View, job: JobView) -> bool:
-    """Whether it was asked to pause, and does not yet."""
+    """Whether the job was asked to pause but has not paused yet."""
     return job.live and job.state != "paused" and job.job_id in view.facts.pausing
 
 
 def working(view: View, station: str) -> JobView | None:
-    """The job, when it is this station's work that it does."""
+    """The job, if it is working on this station."""
     job = view.job
     return job if job is not None and job.station == station and (job.live or job.streams) else None
 
 
 def pace(job: JobView, *, ending: bool = False) -> str:
-    """Done of total, time left, answers a minute: whatever is known. `ending`: it will not come to its end."""
+    """Done of total, answers per minute, time left: whatever is known. `ending`: it will stop before its end."""
     parts: list[str] = []
     if job.progress is not None and job.progress.total:
         parts.append(f"{job.progress.done:,} of {job.progress.total:,}")
     if job.live and job.answers_per_minute is not None:
-        parts.append(f"{job.answers_per_minute:.0f} a minute")
+        parts.append(f"{job.answers_per_minute:.0f} per minute")
     if job.live and not ending and job.seconds_left is not None:
         parts.append(f"{duration(job.seconds_left)} left")
     return "   ".join(parts)
 
 
 def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: bool = False) -> list[Content]:
-    """The newest answers: the one being read in full on top, the others as one line each.
+    """The newest answers: the current one in full on top, the others as one line each.
 
     Args:
         streams: oldest first.
-        width: cells.
-        height: lines; at least four are used.
+        width: in cells.
+        height: in lines; at least four are used.
         arms: whether each line says which arm answers.
     """
     if not streams:
@@ -155,7 +155,7 @@ def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: boo
 
 
 def focused_answer(stream: Stream, width: int, height: int, *, arms: bool = False) -> list[Content]:
-    """One answer as text under its question: always `height` lines, the end of it while it is being written."""
+    """One answer as text under its question, always `height` lines; while it is being written, its end."""
     mark, style = STREAM_MARKS[stream.state]
     note = f"{stream.arm}  {stream.note}".strip() if arms else stream.note
     head = spread(
@@ -170,7 +170,7 @@ def focused_answer(stream: Stream, width: int, height: int, *, arms: bool = Fals
 
 
 def _tail(stream: Stream, width: int) -> str:
-    """The end of an answer that is being written, the beginning of one that is whole."""
+    """The end of an answer that is being written, or the start of a complete one."""
     text = " ".join(stream.text.split())
     if stream.state == "writing" and len(text) > width:
         return "…" + shorten(text[-(width - 1) :], width - 1)

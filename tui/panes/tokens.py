@@ -1,4 +1,4 @@
-"""Tokens at which two models differ, each behind the answer up to it, in lines of one width. Pure."""
+"""Tokens at which two models differ, each after the answer up to it, in lines of one width. Pure."""
 
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ _GAP = 2
 
 @dataclass(frozen=True, slots=True)
 class Differing:
-    """One token as it is drawn: `place` names its answer, `left` and `right` are what each model finds likeliest."""
+    """One token for display: `place` names its answer; `left` and `right` are the likeliest token of each model."""
 
     kl: float
     place: str
@@ -27,18 +27,18 @@ class Differing:
 
 @dataclass(frozen=True, slots=True)
 class TokenColumns:
-    """The columns for a width: their heading, and a line for each token."""
+    """The columns for a width: their heading, and one line per token."""
 
     width: int
 
     def heading(self, place: str, left: str, right_name: str) -> Content:
-        """The names over the columns."""
+        """The headings of the columns."""
         head = right("nats", _NATS) + right(place, _PLACE) + "  " + fit("the answer, up to the token", self._text)
         head += "  " + fit(left, self._word) + "  " + fit(right_name, self._word)
         return Content.styled(shorten(head, self.width), DIM)
 
     def line(self, token: Differing) -> Content:
-        """One token."""
+        """The line of one token."""
         shown = shorten(token_word(token.token), self._text)
         before = _end_of(token.before, self._text - cell_len(shown))
         return Content.assemble(
@@ -55,7 +55,7 @@ class TokenColumns:
         )
 
     def under(self, text: str) -> Content:
-        """Words that belong to the token above, where its answer stands."""
+        """Text about the token above, aligned with its answer."""
         indent = _NATS + _PLACE + _GAP
         return Content.styled(" " * indent + shorten(text, self.width - indent), DIM)
 
@@ -69,7 +69,7 @@ class TokenColumns:
 
 
 def _end_of(text: str, width: int) -> str:
-    """Foreign text on one line that keeps its end where it is too long; a space stands after it."""
+    """Foreign text on one line, followed by a space; if it is too long, its start is cut."""
     line = f"{' '.join(clean_line(text).split())} ".lstrip()
     while cell_len(line) > max(width, 0):
         line = f"…{line[2:]}" if len(line) > 2 else ""

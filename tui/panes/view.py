@@ -1,4 +1,4 @@
-"""What a pane is given to draw: the project's facts, the job that is watched, and the room in cells. Pure."""
+"""What a pane is given to draw: the project's facts, the watched job, and the size in cells. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from tui.services.facts import Facts
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """State on its way down; a pane changes nothing of it."""
+    """State passed down to a pane, which never changes it."""
 
     facts: Facts
     job: JobView | None

@@ -1,6 +1,6 @@
-"""How a pane has a teacher write questions: the form, what it will take while it is filled in, and the start.
+"""How a pane lets a teacher write questions: the form, the estimate while it is filled in, and the start.
 
-The pane hands on the messages of `GenerationService`; it says itself what is asked beside the teacher.
+The pane passes on the messages of `GenerationService`; it chooses the fields besides those of the teacher.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ OptionsOf = Callable[[Values], SynthesizeOptions | None]
 
 
 class Writing:
-    """Asks one teacher after another; a form at a time."""
+    """Opens one form at a time, each of which starts a teacher."""
 
     def __init__(self, store: StoreService, pane: Pane) -> None:
         self._pane = pane
         self._service = GenerationService(store, pane)
         self._form: FormScreen | None = None
-        self._told: dict[SynthesizeOptions, SynthesisOutlook | str] = {}  # while the form is open
+        self._told: dict[SynthesizeOptions, SynthesisOutlook | str] = {}  # estimates, while the form is open
 
     @property
     def asking(self) -> bool:
@@ -34,9 +34,9 @@ class Writing:
     def ask(
         self, title: str, fields: Sequence[Field], teacher: TeacherSpec, options_of: OptionsOf, action: str
     ) -> None:
-        """Open the form: `fields`, then those of the teacher. `options_of` is None while a field is wrong.
+        """Open the form: `fields`, then those of the teacher. `options_of` returns None while a field is wrong.
 
-        `action` asks for it. It ends in `Ready`, once all that is needed is there.
+        `action` is the action that opens the form. It ends in `Ready`, once everything needed is there.
         """
 
         def aside(values: Values) -> str:
@@ -45,7 +45,7 @@ class Writing:
                 return found
             lines = [
                 f"{found.requests:,} requests for up to {found.questions:,} questions.",
-                f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} answered.",
+                f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} received.",
                 money_words(found.money),
                 key_words(found.key, values),
             ]
@@ -69,7 +69,7 @@ class Writing:
             self._told.clear()
 
     def take(self, message: OutlookRead) -> None:
-        """Tell what writing will take, where the form still asks."""
+        """Show the estimate, if the form is still open."""
         if isinstance(message.options, SynthesizeOptions):
             error = clean_text(f"! {message.error}") if message.error is not None else ""
             told = message.outlook if isinstance(message.outlook, SynthesisOutlook) else error
@@ -79,8 +79,8 @@ class Writing:
 
     def _outlook(self, options: SynthesizeOptions | None) -> SynthesisOutlook | str:
         if options is None:
-            return "What it will take is told when all fields are right."
+            return "The estimate appears once all fields are valid."
         if options not in self._told:
-            self._told[options] = "Reckoning what it will take …"
+            self._told[options] = "Estimating …"
             self._service.look_ahead(options)
         return self._told[options]

@@ -125,7 +125,7 @@ async def test_a_generation_is_asked_for_by_a_form_and_its_answers_arrive(home: 
             await pilot.press("right")
             fill(form, model="peer", address=server.url, limit="3", samples="2", at_once="4")
             await outlined(pilot, app, "3 questions, 6 answers")
-            assert "Nothing is paid: a server on this machine." in aside(app)
+            assert "No cost: a server on this machine." in aside(app)
             assert "none is needed on this machine" in aside(app)
             await pilot.press("enter")
             await until(pilot, lambda: "○ 6 undecided" in text(app))
@@ -147,7 +147,7 @@ async def test_what_is_wrong_is_told_under_its_field_and_nothing_starts(home: Ho
         fill(form, samples="99", temperature="hot", budget="much")
         await outlined(pilot, app, "when all fields are right")
         await pilot.press("enter")
-        for name, words in (("samples", "1 to 64"), ("temperature", "0 to 2"), ("budget", "A number from 0.")):
+        for name, words in (("samples", "1 to 64"), ("temperature", "0 to 2"), ("budget", "A number, 0 or more.")):
             assert words in str(form.query_one(f"#error-{name}").visual)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
@@ -168,7 +168,7 @@ async def test_a_missing_key_is_told_and_a_typed_one_is_kept_outside_of_the_proj
         form = await outlined(pilot, app, "40 questions")
         await pilot.press("right")
         fill(form, model="gpt-4o-mini", address="https://api.openai.com/v1", budget="2")
-        await outlined(pilot, app, "! Type the key, or set DISTILL_TUI_API_KEY_API_OPENAI_COM and start anew.")
+        await outlined(pilot, app, "! Type the key, or set DISTILL_TUI_API_KEY_API_OPENAI_COM and restart.")
         assert "at list prices" in aside(app)
         await pilot.press("enter")
         assert "This endpoint needs a key." in str(form.query_one("#error--together").visual)
@@ -399,7 +399,7 @@ def test_spending_is_told_against_the_budget_with_what_all_will_cost() -> None:
 
 
 def test_a_paused_job_says_which_key_goes_on() -> None:
-    assert "‖ paused   r goes on, x ends it" in lines(told(Progress(1, 2), state="paused"))
+    assert "‖ paused   r resumes it, x stops it" in lines(told(Progress(1, 2), state="paused"))
 
 
 def test_an_answer_that_broke_off_with_its_job_is_not_shown_as_being_written() -> None:
