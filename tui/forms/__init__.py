@@ -1,1 +1,1 @@
-"""The short form over whatever is on the screen, and what several forms ask alike."""
+"""The short form shown over the screen, and the fields that several forms share."""

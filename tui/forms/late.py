@@ -1,4 +1,4 @@
-"""A form that cannot open at once: what it asks about is found out first, and by then the person may be elsewhere."""
+"""A form that opens late: its contents are looked up first, and by then the user may be elsewhere."""
 
 from collections.abc import Callable
 
@@ -12,15 +12,16 @@ from tui.keys import key_of
 def open_late(
     form: FormScreen, answered: Callable[[dict[str, str] | None], None], asking: Widget, *action: str
 ) -> bool:
-    """Open the form where the `asking` pane or screen is still looked at, and no words are typed there.
+    """Open the form if the `asking` pane or screen is still shown and no text is being typed there.
 
-    Else the person is told the key of the `action` that asks again; not where that form is open already, for a key
-    that is pressed twice opens one. Returns whether the form is open now.
+    Otherwise the user is shown the key of the `action` that asks again, unless that form is already open: a key
+    pressed twice opens one form. Returns whether this form was opened.
     """
     on = asking.app.screen
     if on is asking.screen and asking.display and not isinstance(on.focused, Input | TextArea):
         asking.app.push_screen(form, answered)
         return True
     if not (isinstance(on, FormScreen) and on.heading == form.heading):
-        asking.app.notify(f"It could not be asked while you are elsewhere; {key_of(*action)} asks.", title=form.heading)
+        again = f"Press {key_of(*action)} to open it."
+        asking.app.notify(f"The form did not open because you were elsewhere. {again}", title=form.heading)
     return False

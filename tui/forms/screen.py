@@ -1,6 +1,6 @@
-"""A short form over what is on the screen: a line a field, its error under it, and words that follow what is typed.
+"""A short form over the screen: one line per field, its error below it, and text that follows what is typed.
 
-Knows nothing of what is asked for. What was typed is lost only when a person leaves with escape.
+Knows nothing of what is asked for. What was typed is lost only when the user leaves with escape.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ Values = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One line of a form. `choices` are turned by ← and →; without them the field is typed."""
+    """One line of a form. ← and → switch between `choices`; without them the field is typed."""
 
     id: str
     label: str
@@ -37,45 +37,45 @@ class Field:
     hint: str = ""
     choices: tuple[str, ...] = ()
     secret: bool = False
-    path: bool = False  # what lies there completes it
-    live: bool = False  # what is wrong is told while it is typed, not only when a person wants to go on
-    check: Callable[[str], str] = field(default=lambda _value: "")  # what is wrong with it, or nothing
+    path: bool = False  # completed from the files at that path
+    live: bool = False  # errors are shown while typing, not only when the form is submitted
+    check: Callable[[str], str] = field(default=lambda _value: "")  # returns what is wrong, or an empty string
 
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What is told beside a field: what stands for it while it is empty, why, and where that comes from."""
+    """The note beside a field: the value it takes while empty, why, and what that is based on."""
 
     instead: str = ""
     why: str = ""
     basis: str = ""
-    shown: bool = True  # False: the field means nothing now
+    shown: bool = True  # False: the field has no effect now
 
 
 _MOVES = ("next_field", "field_before")
-_TOGETHER = "-together"  # what is wrong with no field alone
+_TOGETHER = "-together"  # errors that belong to no single field
 Guide = Callable[[Values], Mapping[str, Told]]
 
 
 class _Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
-    """The lines of a form, which scroll by the form's own keys."""
+    """The lines of a form, scrolled by the form's own keys."""
 
 
 class _Entry(Entry):
-    """A field that is typed."""
+    """A field for typing."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What enter means is the form's to say: a person may have given it another meaning."""
+        """Leave enter to the form: the user may have bound it to something else."""
         return action != "submit"
 
 
 class FormScreen(OverScreen[dict[str, str] | None]):
-    """Asks for some fields; ends in their values, or None where the person left."""
+    """Asks for some fields; returns their values, or None if the user left."""
 
     place: ClassVar[Place] = "form"
     CSS_PATH = "form.tcss"
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-tall")]  # noqa: RUF012 - declared by Screen
-    # Another field must have the keys before the next one of a fast typist arrives, who would else type into this one.
+    # The next field must have the focus before a fast typist's next key arrives, or it would go into this one.
     BINDINGS: ClassVar[list[BindingType]] = [
         replace(binding, priority=True) if isinstance(binding, Binding) and binding.action in _MOVES else binding
         for binding in bindings("form")
@@ -92,11 +92,11 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         errors: Values | None = None,
         guide: Guide | None = None,
     ) -> None:
-        """`aside` says what the values mean, anew at each change; `whole` says what is wrong with them together.
+        """`aside` describes what the values mean, at each change; `whole` says what is wrong with them together.
 
-        `guide` says what stands for each field while it is empty, and why, also anew at each change.
+        `guide` gives the value that each field takes while empty, and why, also at each change.
 
-        `errors`, by field, is what was found wrong when these values were tried before; it stands until they change.
+        `errors`, by field, is what was wrong when these values were last tried; shown until the value changes.
         """
         super().__init__()
         self._refused = {
@@ -107,7 +107,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         self._told: Mapping[str, Told] = {}
 
     def compose(self) -> ComposeResult:
-        """The title, a line a field, the words beside, the keys."""
+        """Yield the title, one line per field, the text below, the keys."""
         with _Fields(id="form", classes="guided" if self._guide is not None else None):
             yield Static(Content.styled(clean_line(self._title), STRONG), id="form-title")
             for item in self._fields:
@@ -131,34 +131,34 @@ class FormScreen(OverScreen[dict[str, str] | None]):
             yield Static(self._keys(), id="form-keys")
 
     def on_mount(self) -> None:
-        """Say what the first values mean, and what was wrong with them before."""
+        """Describe the initial values, and show what was wrong with them before."""
         self.tell()
         for item, (_, error) in self._refused.items():
             self._say(item, error)
             self.query_one(f"#field-{item}").focus()
 
     def on_descendant_focus(self) -> None:
-        """The field that has the keys is told by its name, and its reason stands in full."""
+        """Highlight the label of the focused field, and show its reason in full."""
         for row in self.query(".field"):
             row.set_class(self.focused is not None and self.focused.parent is row, "-here")
         self._tell_why()
 
     def on_input_changed(self) -> None:
-        """Words follow what is typed."""
+        """Update the text for what is typed."""
         self.tell()
 
     def on_choice_changed(self) -> None:
-        """Words follow what is chosen."""
+        """Update the text for what is chosen."""
         self.tell()
 
     @property
     def heading(self) -> str:
-        """What it asks."""
+        """The title of the form."""
         return self._title
 
     @property
     def values(self) -> dict[str, str]:
-        """What stands in the fields now, without blanks around it."""
+        """The current value of each field, without surrounding blanks."""
         found: dict[str, str] = {}
         for item in self._fields:
             widget = self.query_one(f"#field-{item.id}")
@@ -166,7 +166,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         return found
 
     def action_submit(self) -> None:
-        """End with the values where all are right; else say what is wrong under the field, and go there."""
+        """Return the values if all are valid; else show what is wrong below the field, and focus it."""
         values, wrong = self.values, ""
         for item in self._fields:
             error = item.check(values[item.id])
@@ -185,16 +185,16 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         self.focus_next()
 
     def action_field_before(self) -> None:
-        """Go to the field before."""
+        """Go to the previous field."""
         self.focus_previous()
 
     def action_next_choice(self) -> None:
-        """Choose the next word, where the field offers several."""
+        """Choose the next option, if the field offers several."""
         if isinstance(self.focused, Choice):
             self.focused.turn(1)
 
     def action_choice_before(self) -> None:
-        """Choose the word before."""
+        """Choose the previous option."""
         if isinstance(self.focused, Choice):
             self.focused.turn(-1)
 
@@ -207,17 +207,17 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         self.query_one(_Fields).scroll_page_up(animate=False)
 
     def action_leave(self) -> None:
-        """Leave; nothing is done."""
+        """Leave without doing anything."""
         self.dismiss(None)
 
     def tell(self) -> None:
-        """Say anew what the values mean; also to be called where what is known of them has changed."""
+        """Describe the values again; also call this when what is known about them has changed."""
         values = self.values
         self._say(_TOGETHER, "")
         for item in self._fields:
             shown, value = self.query_one(f"#error-{item.id}", Words), values[item.id]
             error = item.check(value)
-            # An error goes away as soon as it is mended; most come only when a person wants to go on.
+            # An error disappears as soon as it is fixed; most appear only when the form is submitted.
             if shown.display and not error and value != self._refused.get(item.id, ("\n", ""))[0]:
                 self._say(item.id, "")
             elif item.live and value and error:

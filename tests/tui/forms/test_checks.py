@@ -16,7 +16,7 @@ def test_a_whole_number_fits_its_bounds(value: int) -> None:
 @pytest.mark.parametrize("text", ["", " ", "1.0", "1e3", "+1", "٣", "²", "1_000", "9" * 5000])
 def test_nothing_else_is_a_whole_number(text: str) -> None:
     assert whole(0, 10**9)(text) == "A whole number from 0 to 1,000,000,000."
-    assert whole(1)(text) == "A whole number from 1."
+    assert whole(1)(text) == "A whole number, 1 or more."
 
 
 @pytest.mark.parametrize(("text", "fits"), [("0", True), ("2", True), (".5", True), ("2.1", False), ("-0.1", False),

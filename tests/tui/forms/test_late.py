@@ -40,9 +40,9 @@ def forms(app: DistillApp) -> int:
 @pytest.mark.parametrize(
     ("kind", "ask", "keys"),
     [
-        (RunPane, RunPane.action_train, "5 t asks"),
-        (ExamplesPane, ExamplesPane.action_generate, "3 enter asks"),
-        (EvaluationPane, EvaluationPane.action_evaluate, "6 e asks"),
+        (RunPane, RunPane.action_train, "Press 5 t to open it"),
+        (ExamplesPane, ExamplesPane.action_generate, "Press 3 enter to open it"),
+        (EvaluationPane, EvaluationPane.action_evaluate, "Press 6 e to open it"),
     ],
 )
 async def test_a_form_does_not_open_over_another_pane(
@@ -64,12 +64,12 @@ async def test_neither_over_help_nor_over_words_that_are_typed(home: Home) -> No
         await reach(pilot, 5, RunPane, lambda: bool(pane_of(app, RunPane).view))
         await pilot.press("slash", "s")
         pane_of(app, RunPane).action_train()
-        await told(pilot, "5 t asks")
+        await told(pilot, "Press 5 t to open it")
         await pilot.press("t", "escape", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         app.clear_notifications()
         pane_of(app, RunPane).action_train()
-        await told(pilot, "5 t asks")
+        await told(pilot, "Press 5 t to open it")
         assert not forms(app)
 
 
@@ -82,16 +82,16 @@ async def test_a_plan_and_what_questions_ask_wait_for_their_keys(home: Home) -> 
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         workspace(app).action_update()
         workspace(app).on_command_ended(CommandEnded(PLAN, {"text": "From 1 to 2"}, None))
-        await told(pilot, "B asks")
+        await told(pilot, "Press B to open it")
         wrong = UsageError("A file", "has no questions", "Choose another.")
         questions._looked_with = {"path": "a", "validation": "1", "test": "1", "seed": "0"}
-        for name, keys in ((LOOK, "2 i asks"), (DRAW, "2 S asks")):
+        for name, keys in ((LOOK, "Press 2 i to open it"), (DRAW, "Press 2 S to open it")):
             app.clear_notifications()
             questions.post_message(CommandEnded(name, None, wrong))
             await told(pilot, keys)
             await told(pilot, "has no questions")
         questions.post_message(AnswersStand((1,), 1))
-        await told(pilot, "2 D asks")
+        await told(pilot, "Press 2 D to open it")
         assert not forms(app)
 
 
