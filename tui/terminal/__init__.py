@@ -1,1 +1,1 @@
-"""What the terminal itself can do: its abilities, clipboard, bell and title, and the loan of it to an editor."""
+"""What the terminal itself can do: its abilities, clipboard, bell and title, and handing it to an editor."""

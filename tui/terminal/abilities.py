@@ -1,4 +1,4 @@
-"""What this terminal can do, as far as the environment tells. Pure; asks no terminal."""
+"""What this terminal can do, judged by environment variables. Pure; does not query the terminal."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,24 +10,24 @@ Multiplexer = Literal["", "tmux", "screen"]
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """A modern terminal, unless said otherwise."""
+    """A terminal's abilities; the defaults describe a modern one."""
 
     colours: Colours = "true"
-    unicode: bool = True  # it has more than ASCII, in its encoding and in its font
-    clipboard: bool = True  # it may take text for the clipboard (OSC 52); whether it does, no terminal tells
+    unicode: bool = True  # whether encoding and font go beyond ASCII
+    clipboard: bool = True  # whether it may accept OSC 52; no terminal reports whether it does
     ssh: bool = False
     multiplexer: Multiplexer = ""
 
     @property
     def theme(self) -> str:
-        """The theme that suits it: where there are 16 colours or none, the terminal's own."""
+        """The theme that suits it: with 16 colours or none, one that uses the terminal's own."""
         return "dusk" if self.colours in ("256", "true") else "terminal-dark"
 
 
 def abilities_in(environment: Mapping[str, str]) -> Abilities:
-    """Read them off the environment's variables."""
+    """Derive the abilities from environment variables."""
     term = environment.get("TERM", "").lower()
-    console = term in ("", "dumb", "unknown", "linux")  # no more than the machine's own console
+    console = term in ("", "dumb", "unknown", "linux")  # at best the machine's own console
     return Abilities(
         colours=_colours(environment, term),
         unicode=not console and _speaks_utf8(environment),
@@ -46,14 +46,14 @@ def _colours(environment: Mapping[str, str], term: str) -> Colours:
 
 
 def _speaks_utf8(environment: Mapping[str, str]) -> bool:
-    """The first of these that says anything holds. Where none does, nothing is known, and nearly all do."""
+    """Whether the first variable set names UTF-8. With none set, assume it: nearly all terminals use it."""
     locale = next((environment[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environment.get(name)), "utf-8")
     return "utf8" in locale.lower().replace("-", "")
 
 
 def _multiplexer(environment: Mapping[str, str], term: str) -> Multiplexer:
-    # Over SSH the variables of the multiplexer stay behind, the name of the terminal comes along. `screen` is the name
-    # that older versions of tmux give too, so that it alone says nothing.
+    # SSH drops the multiplexer's variables and passes TERM on. Older versions of tmux also use the name `screen`, so
+    # that name alone proves nothing.
     if environment.get("TMUX") or term.startswith("tmux"):
         return "tmux"
     return "screen" if environment.get("STY") else ""

@@ -1,7 +1,7 @@
-"""Copies text to the clipboard of the machine where the person sits, through the terminal, over SSH and multiplexers.
+"""Copies text to the clipboard of the user's own machine, through the terminal, over SSH and multiplexers.
 
-No terminal tells whether it took the text; so what is said is the way that was used, and where there is none, or the
-text is too long for it, the text is saved to a file instead.
+No terminal reports whether it took the text, so the message says which way was used. If there is none, or the text is
+too long for it, the text is saved to a file instead.
 """
 
 from base64 import b64encode
@@ -12,14 +12,14 @@ from engine.clean import clean_text
 from engine.errors import StoreError
 from tui.terminal.abilities import Abilities, Multiplexer
 
-# xterm takes no longer sequence, and others took its limit over.
+# xterm accepts no longer sequence, and other terminals have adopted its limit.
 LONGEST_BYTES = 74_994
-# GNU screen takes no longer string; the rest is for the sequence around it.
+# GNU screen's limit on a string, less room for the sequence around it.
 _SCREEN_CHUNK = 700
 
 
 class Terminal(Protocol):
-    """What is needed of the app."""
+    """What this module needs from the app."""
 
     @property
     def abilities(self) -> Abilities:
@@ -27,25 +27,25 @@ class Terminal(Protocol):
         ...
 
     def send(self, sequence: str) -> None:
-        """Send it to the terminal as it is."""
+        """Send the sequence to the terminal unchanged."""
         ...
 
     def tell_tmux(self, text: str) -> bool:
-        """Put the text into the buffer of the tmux around; whether it took it."""
+        """Put the text into the buffer of the surrounding tmux; return whether that worked."""
         ...
 
     def save_copy(self, text: str) -> Path:
-        """Keep the text in a file. Raises `StoreError`."""
+        """Save the text to a file. Raises `StoreError`."""
         ...
 
 
 def copy(terminal: Terminal, text: str) -> str:
-    """Copy foreign text, cleaned, and return a sentence that says which way was used."""
+    """Clean and copy foreign text; return a sentence that says which way was used."""
     clean = clean_text(text)
     size = len(clean.encode())
     able = terminal.abilities
     if able.clipboard and size <= LONGEST_BYTES:
-        terminal.send("".join(sequences(clean, able.multiplexer)))  # at once: nothing is drawn between them
+        terminal.send("".join(sequences(clean, able.multiplexer)))  # in one write, so that nothing is drawn in between
         through = f" and {able.multiplexer}" if able.multiplexer else ""
         if able.multiplexer == "tmux" and terminal.tell_tmux(clean):
             through += ", and kept in its buffer"
@@ -59,11 +59,11 @@ def copy(terminal: Terminal, text: str) -> str:
 
 
 def sequences(text: str, multiplexer: Multiplexer) -> list[str]:
-    """What has to be sent, in this order."""
+    """The sequences to send, in this order."""
     plain = f"\x1b]52;c;{b64encode(text.encode()).decode()}\x07"
     if multiplexer == "tmux":
-        # Told plainly, tmux sets its own buffer and the terminal's clipboard where `set-clipboard` is on; passed
-        # through, it reaches the terminal where `allow-passthrough` is. Either may be off.
+        # The plain sequence makes tmux set its buffer and the terminal's clipboard if `set-clipboard` is on; the
+        # wrapped one reaches the terminal if `allow-passthrough` is on. Either may be off.
         return [plain, f"\x1bPtmux;{plain.replace(chr(27), chr(27) * 2)}\x1b\\"]
     if multiplexer == "screen":
         chunks = [plain[start : start + _SCREEN_CHUNK] for start in range(0, len(plain), _SCREEN_CHUNK)]

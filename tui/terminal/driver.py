@@ -1,7 +1,7 @@
-"""The terminal's keys for Textual: no byte ends the program, and nothing in a paste is a key.
+"""Terminal input for Textual: no byte ends the program, and nothing in a paste acts as a key.
 
-Textual's own driver ends the app at the first byte that is no UTF-8, and lets an escape inside a paste end it: the rest
-would be typed. Knows nothing of panes.
+Textual's own driver ends the app at the first byte that is not UTF-8, and lets an escape inside a paste end the paste,
+so that the rest would act as keys. Knows nothing of panes.
 """
 
 import os
@@ -15,21 +15,21 @@ from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 
 _BYTES_AT_ONCE = 4096
-_LOOK_AGAIN_S = 0.1  # whether a key that may begin a sequence stands alone
-_SHOWN = "␛"  # what stands for an escape everywhere else
+_LOOK_AGAIN_S = 0.1  # to decide whether a key that may start a sequence stands alone
+_SHOWN = "␛"  # the sign shown for an escape everywhere in the app
 
 
 class TypedText:
-    """The text of what a terminal sends, piece by piece: broken bytes become U+FFFD, escapes inside a paste a sign."""
+    """Decodes terminal input piece by piece: broken bytes become U+FFFD, escapes inside a paste a visible sign."""
 
     def __init__(self) -> None:
         self._decoder = getincrementaldecoder("utf-8")(errors="replace")
         self._pasting = False
-        self._before = ""  # the end of what was given, outside a paste: its start may have come in two pieces
-        self._held = ""  # what was not given yet, inside a paste: it may be the beginning of its end
+        self._before = ""  # the last text outside a paste: the start of a paste may arrive in two pieces
+        self._held = ""  # text held back inside a paste: it may be the first part of its end
 
     def feed(self, data: bytes, *, final: bool = False) -> str:
-        """The text of these bytes; the end of one that may go on is given with the next."""
+        """Return the text of these bytes; an incomplete end is returned with the next ones."""
         text, given = self._held + self._decoder.decode(data, final), ""
         self._held = ""
         while text:
@@ -49,7 +49,7 @@ class TypedText:
 
 
 def _without_beginning(text: str) -> tuple[str, str]:
-    """`text` and what at its end may be the beginning of a paste's end."""
+    """Split `text` from a suffix that may be the first part of a paste's end."""
     for size in range(len(BRACKETED_PASTE_END) - 1, 0, -1):
         if text.endswith(BRACKETED_PASTE_END[:size]):
             return text[:-size], text[-size:]
@@ -57,12 +57,12 @@ def _without_beginning(text: str) -> tuple[str, str]:
 
 
 def reading_all(chosen: type[Driver]) -> type[Driver]:
-    """The driver that reads so, in the place of Textual's own; any other stays."""
+    """Return our driver in place of Textual's Linux driver; any other driver is returned unchanged."""
     return TerminalDriver if chosen is LinuxDriver else chosen
 
 
 class TerminalDriver(LinuxDriver):
-    """Textual's driver with another way of reading."""
+    """Textual's driver with our way of reading input."""
 
     def run_input_thread(self) -> None:
         """Read until the app ends."""
@@ -73,7 +73,7 @@ class TerminalDriver(LinuxDriver):
                 if text := typed.feed(data, final=not data):
                     for message in parser.feed(text):
                         self.process_message(message)
-                if not data:  # the line is gone, and so will the app be
+                if not data:  # the terminal is gone, and the app will end
                     break
             for message in parser.tick():
                 self.process_message(message)

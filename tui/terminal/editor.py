@@ -1,4 +1,4 @@
-"""Lends the terminal to a person's own editor, and takes it back, whatever the editor did."""
+"""Hands the terminal to the user's own editor, and takes it back, whatever the editor did."""
 
 from textual.app import App, SuspendNotSupported
 
@@ -8,19 +8,19 @@ from tui.services.editor import edit_text
 
 
 def edit(app: App[int], text: str, instead: str) -> str | None:
-    """The text as it was saved; None where the old one stands: a toast says why, where the person did not choose it.
+    """Return the saved text; None if nothing was saved. Unless the user chose that, a toast says why.
 
-    `instead`: what can be done where the terminal cannot be lent.
+    `instead`: what the user can do if the terminal cannot be handed over.
     """
     saved, failed = None, None
     try:
         with app.suspend():
             try:
                 saved = edit_text(text)
-            except UsageError as error:  # what leaves this block leaves the terminal with the editor: Textual's way
+            except UsageError as error:  # an exception that leaves this block would leave the terminal suspended
                 failed = error
     except SuspendNotSupported:
-        app.notify(f"This terminal cannot be lent to an editor; {instead}.", severity="warning")
+        app.notify(f"This terminal cannot be handed to an editor; {instead}.", severity="warning")
     if failed is not None:
         said = clean_text(f"{failed.message}\n{failed.next}")
         app.notify(said, title=failed.title, severity="error")

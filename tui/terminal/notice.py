@@ -1,6 +1,6 @@
-"""Tells a person who looks elsewhere that long work has ended: which work that was, and what the terminal is sent.
+"""Notifies a user who is looking elsewhere that long work has ended: which work, and what to send to the terminal.
 
-Pure. A terminal that never tells whether it is looked at counts as looked at.
+Pure. A terminal that never reports its focus counts as focused.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -13,7 +13,7 @@ from engine.records.job import LIVE_STATES, Job
 from tui.settings import Bell
 
 BELL = "\x07"
-# The title that stood there is kept by the terminal, and comes back when the person does.
+# The terminal saves its earlier title, which is restored when the user comes back.
 KEEP_TITLE = "\x1b[22;2t"
 BRING_TITLE_BACK = "\x1b[23;2t"
 _ENDS = {
@@ -23,18 +23,18 @@ _ENDS = {
     "lost": "was killed",
 }
 _TITLE_CELLS = 80
-LONG_COMMANDS = ("freeze", "import")  # what else ends is looked at while it works
+LONG_COMMANDS = ("freeze", "import")  # other commands are short enough to watch
 
 
 class Endings:
-    """Notices which jobs end from one reading to the next; those that had ended before are old news."""
+    """Detects which jobs ended between two readings; those that had ended before are ignored."""
 
     def __init__(self) -> None:
         self._live: set[int] = set()
-        self.at_work: tuple[str, ...] = ()  # what the live ones do, by the last reading
+        self.at_work: tuple[str, ...] = ()  # the kinds of the live jobs, by the last reading
 
     def read(self, jobs: Iterable[Job], ending: Collection[int] = ()) -> list[Job]:
-        """The jobs that ended since the last reading. `ending`: those that were asked to, and go on no longer."""
+        """Return the jobs that ended since the last reading. `ending`: those asked to stop, which do not continue."""
         now = list(jobs)
         ended = [job for job in now if job.id in self._live and job.state not in LIVE_STATES]
         live = [job for job in now if job.state in LIVE_STATES]
@@ -44,28 +44,28 @@ class Endings:
 
 
 def words(project: str, job: Job) -> str:
-    """What is said of a job that ended."""
+    """The message about a job that ended."""
     return f"{project}: {job.kind} {_ENDS[job.state]}"
 
 
 def command_words(project: str, name: str, *, failed: bool) -> str:
-    """What is said of a command that ended."""
+    """The message about a command that ended."""
     return f"{project}: {name} {_ENDS['failed' if failed else 'done']}"
 
 
 def parting(folder: Path | None, at_work: Sequence[str]) -> Text:
-    """What is said to a person who leaves the project in `folder`; nothing where nothing is at work."""
+    """The message to a user who quits with the project in `folder` open; empty if no job is running."""
     if folder is None or not at_work:
         return Text()
-    go = "goes" if len(at_work) == 1 else "go"
-    return Text(f"{clean_line(folder.name)}: {' and '.join(at_work)} {go} on; distill-tui shows it again.")
+    are = "is" if len(at_work) == 1 else "are"
+    return Text(f"{clean_line(folder.name)}: {' and '.join(at_work)} {are} still running. Run distill-tui to return.")
 
 
 def rings(bell: Bell, *, looked_at: bool) -> bool:
-    """Whether this setting rings now."""
+    """Whether the bell rings with this setting."""
     return bell == "always" or (bell == "blur" and not looked_at)
 
 
 def title(text: str) -> str:
-    """What sets the title of the terminal's window; the text is foreign."""
+    """The sequence that sets the title of the terminal's window to this foreign text."""
     return f"\x1b]2;{clean_line(text, _TITLE_CELLS)}\x07"

@@ -416,7 +416,7 @@ class TestEditor:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("e")
-            await until(pilot, lambda: "cannot be lent to an editor" in said(app))
+            await until(pilot, lambda: "cannot be handed to an editor" in said(app))
 
 
 class TestFiles:

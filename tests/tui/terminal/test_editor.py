@@ -96,4 +96,4 @@ async def test_a_terminal_that_cannot_be_lent_says_what_can_be_done(
     app = DistillApp(home, None)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         assert edit(app, "old", "e edits here") is None
-        await told(pilot, "cannot be lent to an editor; e edits here.")
+        await told(pilot, "cannot be handed to an editor; e edits here.")

@@ -117,5 +117,7 @@ def test_who_leaves_is_told_what_goes_on() -> None:
     folder = Path("projects") / "desk\x1b[m"
     assert not parting(folder, ())
     assert not parting(None, ("train",))
-    assert parting(folder, ("train",)).plain == "desk␛[m: train goes on; distill-tui shows it again."
-    assert parting(folder, ("train", "serve")).plain.endswith("train and serve go on; distill-tui shows it again.")
+    assert parting(folder, ("train",)).plain == "desk␛[m: train is still running. Run distill-tui to return."
+    assert parting(folder, ("train", "serve")).plain.endswith(
+        "train and serve are still running. Run distill-tui to return."
+    )
