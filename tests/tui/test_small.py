@@ -21,13 +21,13 @@ async def test_a_small_window_says_its_size(home: Home, columns: int, rows: int,
     async with app.run_test(size=(LEAST_COLUMNS, LEAST_ROWS), notifications=True) as pilot:
         await until(pilot, lambda: "meridian-desk" in screen_text(app))
         await pilot.press(*keys)
-        assert "is the least" not in screen_text(app)
+        assert "must be at least" not in screen_text(app)
         await pilot.resize_terminal(columns, rows)
         await until(pilot, lambda: f"{columns}x{rows}" in "".join(screen_text(app).split()))
         assert "meridian-desk" not in screen_text(app)
         await pilot.resize_terminal(120, 40)
         await until(pilot, lambda: "? help" in screen_text(app))
-        assert "is the least" not in screen_text(app)
+        assert "must be at least" not in screen_text(app)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +66,8 @@ async def test_what_is_not_seen_is_not_decided(home: Home) -> None:
         await until(pilot, lambda: "32 ✓  8 ✗" in screen_text(app))
         seen = screen_text(app)
         await pilot.resize_terminal(60, 18)
-        await until(pilot, lambda: "is the least" in screen_text(app))
-        assert "^q leaves" in screen_text(app)
+        await until(pilot, lambda: "must be at least" in screen_text(app))
+        assert "^q quits" in screen_text(app)
         await pilot.press("x", "j", "a", "e", "escape", "slash", "z")
         app.post_message(Paste("pasted"))
         await pilot.resize_terminal(80, 24)
@@ -82,7 +82,7 @@ async def test_a_talk_is_at_its_beginning_when_the_window_grows_again(home: Home
         await pilot.press("9")
         await until(pilot, lambda: "no votes yet" in screen_text(app))
         await pilot.resize_terminal(80, 12)
-        await until(pilot, lambda: "is the least" in screen_text(app))
+        await until(pilot, lambda: "must be at least" in screen_text(app))
         await pilot.resize_terminal(80, 24)
         await until(pilot, lambda: "compares other arms" in screen_text(app))
         assert "no votes yet" in screen_text(app)

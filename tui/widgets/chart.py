@@ -1,4 +1,4 @@
-"""Line charts in braille dots: two columns and four rows of dots a cell. Pure; knows neither colour nor widget."""
+"""Line charts in braille dots: two columns and four rows of dots per cell. Pure; knows no colour and no widget."""
 
 import math
 from bisect import bisect_right
@@ -9,24 +9,24 @@ from itertools import pairwise
 _BASE = 0x2800
 # The bit of each dot in a cell, by column and by row from the top.
 _BITS = ((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80))
-_NOTHING = 1e-300  # a tenth of anything above is above 0 too
-NOBODY, MARKER = -1, -2  # whose a cell is, where no line's
+_NOTHING = 1e-300  # a tenth of any larger value is still above 0
+NOBODY, MARKER = -1, -2  # the owner of a cell that belongs to no line
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """Points joined by straight lines. `on` and `off`: how many dots are drawn and left out in turn."""
+    """Points joined by straight lines. `on`, `off`: how many dots are alternately drawn and left out."""
 
     xs: Sequence[float]
     ys: Sequence[float]
     on: int = 1
     off: int = 0
-    letter: str = ""  # stands at its last point
+    letter: str = ""  # drawn at the last point
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One character, and the index of the line that it belongs to; `NOBODY`, or `MARKER` for the marked place."""
+    """One character, and the index of the line that it belongs to, or `NOBODY`, or `MARKER`."""
 
     text: str
     owner: int
@@ -42,11 +42,11 @@ def plot(
     log: bool = False,
     marker: float | None = None,
 ) -> list[list[Cell]]:
-    """Draw the lines over each other, as `rows` lists of `columns` cells, the top row first.
+    """Draw the lines over each other, as `rows` lists of `columns` cells, top row first.
 
-    The first line is the uppermost; letters stand above all. Points outside the ranges are moved to the edge. A single
-    point is one dot; no point draws nothing. `log`: the y axis is logarithmic, and `y_range` begins above 0.
-    `marker`: a thin upright line at this x, behind all others.
+    The first line is on top, and letters are above all lines. Points outside the ranges are moved to the edge. A single
+    point is one dot; without points nothing is drawn. `log`: the y axis is logarithmic, and `y_range` starts above 0.
+    `marker`: a thin vertical line at this x, behind all others.
     """
     bits = [[0] * columns for _ in range(rows)]
     owners = [[NOBODY] * columns for _ in range(rows)]
@@ -64,7 +64,7 @@ def plot(
         for number, (x, y) in enumerate(_joined(dots)):
             if number % (line.on + line.off) < line.on:
                 row, column = y // 4, x // 2
-                # Where two lines share a cell, only the upper one is there: its shape stays readable.
+                # If two lines share a cell, only the upper one is drawn, so that its shape stays readable.
                 kept = bits[row][column] if owners[row][column] == index else 0
                 bits[row][column] = kept | _BITS[x % 2][y % 4]
                 owners[row][column] = index
@@ -87,8 +87,9 @@ def plot(
 def thinned(
     xs: Sequence[float], ys: Sequence[float], *, columns: int, x_range: tuple[float, float]
 ) -> tuple[list[float], list[float]]:
-    """Of points from left to right those that decide which dots are drawn: in each column of dots the first, the
-    lowest, the highest and the last. The rest lies between these.
+    """Reduce points, sorted by x, to those that decide which dots are drawn.
+
+    These are the first, lowest, highest and last in each column of dots; all others are between them.
     """
     (low, high), top = x_range, 2 * columns - 1
     few = 4 * (top + 1)
@@ -106,9 +107,9 @@ def thinned(
 
 
 def smooth(values: Sequence[float], weight: float) -> list[float]:
-    """The exponential mean of what came so far, each older value counting `weight` times the next one's.
+    """Return the exponential moving average; each older value counts `weight` times the next one's weight.
 
-    The start is not drawn towards 0: the weights of what there is always sum to 1. A weight of 0 changes nothing.
+    The start is not biased towards 0: the weights of the values so far always sum to 1. A weight of 0 changes nothing.
     """
     smoothed: list[float] = []
     total = share = 0.0
@@ -120,7 +121,7 @@ def smooth(values: Sequence[float], weight: float) -> list[float]:
 
 
 def span(values: Sequence[float], *, log: bool) -> tuple[float, float]:
-    """The range of a y axis: from 0, or for a logarithmic one from the least value above 0, to the greatest."""
+    """Return the range of a y axis: from 0, or on a log axis from the smallest value above 0, to the largest."""
     above = [value for value in values if value > _NOTHING]
     high = max(above, default=1.0)
     if not log:
@@ -130,7 +131,7 @@ def span(values: Sequence[float], *, log: bool) -> tuple[float, float]:
 
 
 def _joined(dots: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Every dot along the straight lines from one point to the next, each once."""
+    """Every dot along the straight lines between neighbouring points, each once."""
     path = list(dots[:1])
     for start, end in pairwise(dots):
         length = max(abs(end[0] - start[0]), abs(end[1] - start[1]))
@@ -145,7 +146,7 @@ def _joined(dots: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
 
 
 def _level(value: float, log: bool) -> float:
-    """Where a value stands on its axis; on a logarithmic one everything that is not above 0 is at the bottom."""
+    """A value's position on its axis; on a logarithmic one everything not above 0 is at the bottom."""
     if not log:
         return value
     return math.log10(value) if value > 0 else -math.inf

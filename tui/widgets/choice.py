@@ -1,4 +1,4 @@
-"""One of a few words, which the form around it turns. Knows nothing of what the words mean, and no key."""
+"""A choice among a few options, switched by the form around it. Knows no key, and not what the options mean."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from tui.widgets.lines import ACCENT, DIM, STRONG
 
 
 class Choice(Widget, can_focus=True):
-    """Shows all words on one line, the chosen one strong."""
+    """Shows all options on one line, the chosen one in bold."""
 
     class Changed(Message):
-        """Another word was chosen."""
+        """Another option was chosen."""
 
     DEFAULT_CSS = "Choice { height: 1; width: 1fr; } Choice:focus { background: $panel; }"
     index: reactive[int] = reactive(0)
@@ -28,11 +28,11 @@ class Choice(Widget, can_focus=True):
 
     @property
     def value(self) -> str:
-        """The chosen word."""
+        """The chosen option."""
         return self._words[self.index]
 
     def render(self) -> RenderResult:
-        """The words; the chosen one is told by its mark too. Where not all fit, it stands alone with its number."""
+        """Draw the options; a mark shows the chosen one. If not all fit, draw only that one, with its number."""
         words = list(map(clean_line, self._words))
         if sum(cell_width(word) + 5 for word in words) > self.size.width:
             of_all = f"   {self.index + 1} of {len(words)}"
@@ -44,6 +44,6 @@ class Choice(Widget, can_focus=True):
         return Content.assemble(*parts)
 
     def turn(self, steps: int) -> None:
-        """Choose another word."""
+        """Choose another option."""
         self.index = (self.index + steps) % len(self._words)
         self.post_message(self.Changed())

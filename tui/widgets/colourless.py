@@ -1,4 +1,4 @@
-"""Takes the colours out of a line: what stood on a ground of its own colour is reversed, for it meant something."""
+"""Removes the colours of a line: text on its own background colour is reversed, because that colour had a meaning."""
 
 from functools import lru_cache
 
@@ -10,14 +10,14 @@ from textual.filter import LineFilter
 _NO_COLOURS = Style.parse("default on default")
 _REVERSED = Style(reverse=True)
 _DIM = Style(dim=True)
-_RULE = 8  # bright black, in which the themes of the terminal's own colours draw thin rules
+_RULE = 8  # bright black, in which themes that use the terminal's colours draw thin rules
 
 
 class ColourlessFilter(LineFilter):
-    """To be used with a theme of the terminal's own colours, where a page has no ground but the terminal's."""
+    """For use with a theme of the terminal's own colours, in which pages have only the terminal's background."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same line; bold, dim, underlined and reversed text stay so."""
+        """Return the line without colours; bold, dim, underlined and reversed text stay so."""
         return [
             Segment(text, None if style is None else _colourless(style), control) for text, style, control in segments
         ]

@@ -12,15 +12,15 @@ from tui.actions import Action
 from tui.widgets.lines import ACCENT, DIM
 
 _GAP = 3
-_STAY = ("help", "quit")  # the help tells all others
+_STAY = ("help", "quit")  # the help lists all others
 
 
 class KeysChanged(Message):
-    """Other keys hold now than those that the footer tells."""
+    """The keys in the footer may no longer be those that hold."""
 
 
 class Footer(Widget):
-    """One line of keys. Where not all fit, the last before help and quit are left out whole."""
+    """One line of keys. If not all fit, the last ones before help and quit are left out."""
 
     DEFAULT_CSS = "Footer { dock: bottom; height: 1; padding: 0 1; }"
 
@@ -29,17 +29,17 @@ class Footer(Widget):
         self._actions = actions
 
     def show(self, actions: tuple[Action, ...]) -> None:
-        """Tell other keys."""
+        """Show these actions instead."""
         if actions != self._actions:
             self._actions = actions
             self.refresh()
 
     def render(self) -> RenderResult:
-        """The keys in the accent, their words quiet."""
+        """Draw the keys in the accent colour and their labels dim."""
         return _line(self._told)
 
     def on_click(self, event: Click) -> None:
-        """A click on a key presses it."""
+        """Press the key that was clicked."""
         place = event.get_content_offset(self)
         start = 0
         for action in self._told if place is not None else ():
@@ -50,7 +50,7 @@ class Footer(Widget):
 
     @property
     def _told(self) -> list[Action]:
-        """Those that have room."""
+        """The actions that fit."""
         told = list(self._actions)
         while len(told) > 1 and _line(told).cell_length - _GAP > self.size.width:
             told.remove(next((action for action in reversed(told) if action.id not in _STAY), told[-1]))

@@ -1,7 +1,7 @@
-"""Every glyph beyond ASCII that the app draws itself, and what stands for it where a terminal has no more than ASCII.
+"""Every glyph beyond ASCII that the app draws itself, and its replacement on a terminal with ASCII only.
 
-The filter sees each line after it was drawn, so that no widget needs to know. Foreign text goes through it as well:
-of that, only these same glyphs change. A replacement has as many cells as its glyph.
+The filter sees each line after it was drawn, so that no widget needs to know. Foreign text passes through it too: in
+that, only these same glyphs change. A replacement has as many cells as its glyph.
 """
 
 import unicodedata
@@ -18,10 +18,10 @@ _MARKS = {
     "≈": "~", "≤": "<", "≥": ">", "≠": "!", "∞": "8", "Δ": "d", "µ": "u", "°": "o",
     "«": '"', "»": '"', "“": '"', "”": '"', "„": '"', "‘": "'", "’": "'", "‹": "<", "›": ">",
     "\u00a0": " ", "\u2009": " ", "\u202f": " ", "\ufffd": "?",
-    "🔎": "/ ", "🖼": "#",  # the palette's and Markdown's, drawn by Textual
+    "🔎": "/ ", "🖼": "#",  # in the palette and in Markdown, drawn by Textual
 }  # fmt: skip
 
-# Lines of several kinds stay of several kinds.
+# Different kinds of lines stay different.
 _LINES = {"┄": ".", "┈": ".", "╌": "-", "╍": "=", "━": "=", "═": "=", "┤": "|", "├": "|"}
 
 _BRAILLE = 0x2800
@@ -29,7 +29,7 @@ _UPPER_DOTS, _MIDDLE_DOTS, _LOWER_DOTS = 0x1B, 0x36, 0xE4  # the dots of rows 1 
 
 
 def _drawn(code: int) -> str:
-    """A character that stands for one of the box drawings or block elements."""
+    """Return the replacement for a box drawing or block element."""
     name = unicodedata.name(chr(code))
     if "DIAGONAL" in name:
         return "X" if "CROSS" in name else "/" if "UPPER RIGHT" in name else "\\"
@@ -47,7 +47,7 @@ def _drawn(code: int) -> str:
 
 
 def _dots(dots: int) -> str:
-    """A sign about as high and as heavy as the dots of a braille cell."""
+    """Return a sign about as high and as dense as the dots of a braille cell."""
     if not dots:
         return " "
     rows = ((_MIDDLE_DOTS, "-"), (_UPPER_DOTS, "'"), (_LOWER_DOTS, "."))
@@ -65,7 +65,7 @@ _TABLE = str.maketrans(ASCII)
 
 
 def as_ascii(text: str) -> str:
-    """`text` with every glyph of the table replaced."""
+    """Return `text` with every glyph of the table replaced."""
     return text if text.isascii() else text.translate(_TABLE)
 
 
@@ -73,5 +73,5 @@ class AsciiFilter(LineFilter):
     """Draws the replacements."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same line in as many cells."""
+        """Return the line with replacements, in the same number of cells."""
         return [Segment(as_ascii(text), style, control) for text, style, control in segments]

@@ -1,4 +1,4 @@
-"""What a widget of automatic height needs so that it has the height of its newest content. Knows no content."""
+"""Gives a widget of automatic height the height of its newest content. Knows no content."""
 
 from typing import Self
 
@@ -10,16 +10,16 @@ from textual.widgets import Static
 class Growing(Widget):
     """Counts every change of its size.
 
-    Textual (8.2.8) counts only the first of several between two idle moments of a widget. Where the screen is laid out
-    in between, the height that it finds then stands in its cache for the later content too, and nothing asks again.
+    Textual (8.2.8) counts only the first of several changes between two idle moments of a widget. If the screen is laid
+    out in between, the height found then stays in its cache for the later content, and is never measured again.
     """
 
     def refresh(self, *regions: Region, repaint: bool = True, layout: bool = False, recompose: bool = False) -> Self:
-        """As every widget's; one that changes the size makes what was measured before void."""
+        """Refresh the widget; a change of layout invalidates the measured size."""
         if layout:
             self._layout_updates += 1
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
 
 class Words(Static, Growing):
-    """Words that may change several times before the screen is laid out."""
+    """Text that may change several times before the screen is laid out."""

@@ -1,6 +1,6 @@
-"""What stands between Textual's own widgets and the terminal: fields, toasts and lists draw what they are given.
+"""Guards the terminal against what Textual's own fields, toasts and lists draw: they draw whatever they are given.
 
-Foreign text is cleaned where it becomes lines (`tui.widgets.lines`). Knows no widget.
+Other foreign text is cleaned where it becomes lines (`tui.widgets.lines`). Knows no widget.
 """
 
 from rich.cells import cell_len, set_cell_size
@@ -14,18 +14,18 @@ from engine.clean import veil_text, without_codes
 
 
 class Veil(Highlighter):
-    """Shows a sign for each code in a field of one line; the field's value stays as it is."""
+    """Shows a sign for each control code in a one-line field; the field's value is unchanged."""
 
     def highlight(self, text: Text) -> None:
-        """Veil it in place."""
+        """Replace the codes in `text` in place."""
         text.plain = veil_text(text.plain.replace("\n", "␤").replace("\t", " "))
 
 
 class CodeFilter(LineFilter):
-    """Leaves out of each drawn line whatever a terminal would obey or hide. What stands beside it does not move."""
+    """Removes from each drawn line whatever a terminal would obey or hide. The rest of the line does not move."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same line in as many cells."""
+        """Return the line without codes, in the same number of cells."""
         return [Segment(_bare(text), style, control) for text, style, control in segments]
 
 

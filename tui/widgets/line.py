@@ -1,4 +1,4 @@
-"""A line in which words are typed, such as those that are looked for. Knows nothing of what they are for."""
+"""A one-line text field, such as a search field. Knows nothing of what the text is for."""
 
 from typing import ClassVar
 
@@ -15,9 +15,9 @@ from tui.widgets.order import do_in_order
 
 
 class Entry(Input):
-    """A field of one line, which takes all that is pasted: of Textual's own (8.2.8), only the first line comes.
+    """A one-line field that takes all of a paste: Textual's own (8.2.8) takes only the first line.
 
-    Its size is its place's: what is typed lays nothing out, as Textual's own does with the whole screen.
+    Its size does not depend on its text: in Textual's own, typing lays out the whole screen again.
     """
 
     virtual_size = Reactive(Size(0, 0))
@@ -26,25 +26,25 @@ class Entry(Input):
         await do_in_order(self, event)
 
     def _on_paste(self, event: Paste) -> None:
-        event.text = " ".join(event.text.splitlines())  # the field takes it in after this
+        event.text = " ".join(event.text.splitlines())  # the field inserts it after this
 
 
 class Line(Entry):
-    """A place of the action table; ends in `Input.Submitted` or in `Left`."""
+    """A field that is a place of the action table; ends in `Input.Submitted` or in `Left`."""
 
     place: ClassVar[Place] = "words"
     BINDINGS: ClassVar[list[BindingType]] = bindings("words")
 
     class Left(Message):
-        """A person wants to leave the words."""
+        """The user wants to leave the field."""
 
     def __init__(self, placeholder: str = "", *, id: str | None = None) -> None:
         super().__init__(placeholder=placeholder, id=id, compact=True, highlighter=Veil())
 
     async def action_take(self) -> None:
-        """Go on with the words."""
+        """Submit the text."""
         await self.action_submit()
 
     def action_leave(self) -> None:
-        """Leave them."""
+        """Leave the field."""
         self.post_message(self.Left())

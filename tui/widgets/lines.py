@@ -1,4 +1,4 @@
-"""Lines of an exact width in terminal cells: the alphabet in which panes are written.
+"""Lines of an exact width in terminal cells: the building blocks of all panes.
 
 The one place where foreign text becomes `Content`: it is cleaned, never parsed as markup. Knows no widget.
 """
@@ -13,14 +13,14 @@ from engine.records.job import JobState
 from engine.records.station import StationState
 from engine.wording import duration as duration
 
-DIM = "dim"  # an attribute and no colour: it holds where the terminal lends its own colours, or has none
+DIM = "dim"  # an attribute, not a colour: it works with the terminal's own colours, and without any
 ACCENT = "$text-accent"
 GOOD = "$text-success"
 BAD = "$text-error"
 WARN = "$text-warning"
 STRONG = "bold"
 
-# State is told by the mark alone; colour only repeats it.
+# The mark alone shows the state; colour only repeats it.
 MARKS: dict[StationState, tuple[str, str]] = {
     "empty": ("–", DIM),
     "ready": ("○", ""),
@@ -38,11 +38,11 @@ JOB_MARKS: dict[JobState, tuple[str, str]] = {
     "failed": ("✗", BAD),
     "lost": ("✗", BAD),
 }
-ENDING = ("■", WARN)  # in the place of the mark of work, once a job was asked to stop
+ENDING = ("■", WARN)  # replaces the mark of a running job once it was asked to stop
 
 
 def fit(text: str, width: int) -> str:
-    """Foreign text on one line of exactly `width` cells, cut with … or padded."""
+    """Return foreign text on one line of exactly `width` cells, cut with … or padded."""
     line = clean_line(text)
     if cell_len(line) > width:
         line = set_cell_size(line, max(width - 1, 0)).rstrip() + "…" if width > 0 else ""
@@ -50,17 +50,17 @@ def fit(text: str, width: int) -> str:
 
 
 def shorten(text: str, width: int) -> str:
-    """As `fit`, without the padding."""
+    """Like `fit`, without the padding."""
     return fit(text, width).rstrip()
 
 
 def right(text: str, width: int) -> str:
-    """Text flush right in `width` cells."""
+    """Return text right-aligned in `width` cells."""
     return " " * max(width - cell_len(text), 0) + text
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Foreign text broken at spaces into lines of at most `width` cells; its own line breaks stay."""
+    """Break foreign text at spaces into lines of at most `width` cells; its own line breaks stay."""
     lines: list[str] = []
     for paragraph in clean_text(text).replace("\t", "    ").split("\n"):
         line = ""
@@ -71,14 +71,14 @@ def wrap(text: str, width: int) -> list[str]:
                 continue
             if line:
                 lines.append(line)
-            *full, line = chop_cells(word, max(width, 1)) or [word]  # of signs without a width it makes none
+            *full, line = chop_cells(word, max(width, 1)) or [word]  # no chunks if the text has no width
             lines.extend(full)
         lines.append(line)
     return lines
 
 
 def spread(left: Content, rest: Content, width: int) -> Content:
-    """`left` at the left edge and `rest` at the right one; `rest` is dropped where both do not fit."""
+    """Put `left` at the left edge and `rest` at the right edge; drop `rest` if both do not fit."""
     gap = width - left.cell_length - rest.cell_length
     if gap < 2:
         return left.truncate(width, ellipsis=True)
@@ -86,7 +86,7 @@ def spread(left: Content, rest: Content, width: int) -> Content:
 
 
 def flow(parts: Sequence[Content], gap: str, width: int) -> list[Content]:
-    """Pieces one after the other on lines of `width` cells; a line ends between two of them, and never within one."""
+    """Lay out pieces on lines of `width` cells; lines break between pieces, never within one."""
     lines: list[Content] = []
     for part in parts:
         if lines and lines[-1].cell_length + cell_len(gap) + part.cell_length <= width:
@@ -97,29 +97,29 @@ def flow(parts: Sequence[Content], gap: str, width: int) -> list[Content]:
 
 
 def dollars(value: float, of: float | None = None) -> str:
-    """US dollars in as many digits as say something; `of`: the largest amount of a column, which chooses for all."""
+    """Format US dollars with as many digits as are useful; `of`: the column's largest amount, which decides for all."""
     largest = value if of is None else of
     if largest >= 1e15:
         return f"${value:.1e}"
     for size, unit, word in ((1e12, 1e12, "T"), (1e9, 1e9, "B"), (1e7, 1e6, "M")):
         if largest >= size:
             return f"${value / unit:,.1f} {word}"
-    small = 0.001 if of is None else 0.01  # below the largest of a column there are others to be told apart
+    small = 0.001 if of is None else 0.01  # a column has smaller amounts, which must stay distinct
     digits = 0 if largest >= 10_000 else 2 if largest >= 0.1 or largest == 0 else 4 if largest >= small else 6
     smallest = 10.0**-digits
     return f"< ${smallest:,.{digits}f}" if 0 < value < smallest / 2 else f"${value:,.{digits}f}"
 
 
 def percent(rate: float) -> str:
-    """A rate from 0 to 1, as people read it."""
+    """Format a rate from 0 to 1 as a percentage."""
     return f"{100 * rate:.0f} %"
 
 
 def share_of(rate: float, count: int) -> str:
-    """A rate of so many sampled answers: of few it says little, and that has to be seen beside it."""
+    """Format a rate with the number of sampled answers behind it: a rate of few answers means little."""
     return f"{percent(rate)} of {count:,}"
 
 
 def moment(iso: str) -> str:
-    """A stored time to the minute, as people read it; always UTC."""
+    """Format a stored time to the minute, always in UTC."""
     return clean_line(iso[:16].replace("T", " "), 16)

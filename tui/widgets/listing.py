@@ -1,7 +1,7 @@
-"""Rows that can be gone to: by the same keys everywhere, by a search, by a letter of the jump mode, by a click.
+"""Rows that the cursor can move to: by the same keys everywhere, by search, by a letter of jump mode, by click.
 
-Whatever has a cursor over rows tells them as a `Listing`; the lines that draw a row carry its number, unseen. Knows
-neither the search nor the jump.
+Whatever has a cursor over rows describes them as a `Listing`; the lines that draw a row carry its number as metadata.
+Knows neither the search nor the jump mode.
 """
 
 import re
@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.style import Style
 from textual.widget import Widget
 
-ROW = "row"  # under which a drawn line tells the number of its row
+ROW = "row"  # metadata key for the row number of a drawn line
 PAST_ANY_END = 1 << 40  # rows
 
 
@@ -21,31 +21,31 @@ class Listing:
     """The rows of one list as they are now."""
 
     at: int
-    move: Callable[[int], object]  # the cursor, so many rows, at most to the ends
-    texts: Callable[[], Sequence[str]] = tuple  # raw, one a row, for a search; none where the list has one of its own
-    open: Callable[[], object] | None = None  # what a click does on the row where the cursor stands
+    move: Callable[[int], object]  # moves the cursor by so many rows, at most to the ends
+    texts: Callable[[], Sequence[str]] = tuple  # raw, one per row, for search; none if the list has its own search
+    open: Callable[[], object] | None = None  # what a click on the cursor's row does
 
 
 class Listed(Widget):
-    """A widget or a screen whose rows can be gone to. Carries the actions of `MOVES`."""
+    """A widget or screen with a cursor over rows. Carries the actions of `MOVES`."""
 
     @property
     def choices(self) -> Listing | None:
-        """The rows that have a cursor over them; None while there are none."""
+        """The rows under a cursor; None while there are none."""
         raise NotImplementedError
 
     @property
     def listing(self) -> Listing | None:
-        """What is looked through."""
+        """The rows that a search looks through."""
         return self.choices
 
     @property
     def rows_a_page(self) -> int:
-        """How far a page down goes."""
+        """The number of rows that page down moves."""
         return max(self.size.height // 2, 5)
 
     def move_cursor(self, rows: int) -> bool:
-        """Move the cursor so many rows, at most to the ends. Returns whether it moved."""
+        """Move the cursor by so many rows, at most to the ends. Returns whether it moved."""
         if (before := self.choices) is None:
             return False
         before.move(rows)
@@ -55,7 +55,7 @@ class Listed(Widget):
         return moved
 
     def see_cursor(self) -> None:
-        """Bring the row under the cursor into sight. Lists that are drawn for their room have it there."""
+        """Scroll the cursor's row into view. Lists drawn to fit already show it."""
 
     def go(self, row: int) -> None:
         """Put the cursor on this row."""
@@ -63,42 +63,42 @@ class Listed(Widget):
             self.move_cursor(row - listing.at)
 
     def action_line_down(self) -> None:
-        """The next row."""
+        """Go to the next row."""
         self.move_cursor(1)
 
     def action_line_up(self) -> None:
-        """The row before."""
+        """Go to the previous row."""
         self.move_cursor(-1)
 
     def action_page_down(self) -> None:
-        """A page of rows on."""
+        """Go down a page of rows."""
         self.move_cursor(self.rows_a_page)
 
     def action_page_up(self) -> None:
-        """A page of rows back."""
+        """Go up a page of rows."""
         self.move_cursor(-self.rows_a_page)
 
     def action_first(self) -> None:
-        """The first row."""
+        """Go to the first row."""
         self.move_cursor(-PAST_ANY_END)
 
     def action_last(self) -> None:
-        """The last row."""
+        """Go to the last row."""
         self.move_cursor(PAST_ANY_END)
 
 
 def numbered(line: Content, row: int) -> Content:
-    """The same line, with the number of the row that it draws."""
+    """Return the line with the number of the row that it draws."""
     return line.stylize(Style.from_meta({ROW: row}))
 
 
 def holder(widget: Widget) -> Listed | None:
-    """Whose rows the lines of this widget are: its own, or those of the nearest around it."""
+    """Return the owner of this widget's rows: itself, or the nearest `Listed` around it."""
     return next((node for node in widget.ancestors_with_self if isinstance(node, Listed)), None)
 
 
 def go_to(widget: Widget, row: int) -> None:
-    """Give the keys to whoever has the rows of this widget, and go to that one."""
+    """Focus the owner of this widget's rows, and go to this row."""
     owner = holder(widget)
     if owner is None:
         return
@@ -108,17 +108,17 @@ def go_to(widget: Widget, row: int) -> None:
 
 
 def places(text: str, words: str) -> list[tuple[int, int]]:
-    """Where `words` stand in `text`, whatever their case, as spans of characters; nothing for no words."""
+    """Return the spans of `words` in `text`, ignoring case; none if `words` is empty."""
     return [found.span() for found in re.finditer(re.escape(words), text, re.IGNORECASE)] if words else []
 
 
 def matching(texts: Sequence[str], words: str) -> list[int]:
-    """The rows that hold `words`, in their order."""
+    """Return the rows that contain `words`, in order."""
     return [row for row, text in enumerate(texts) if places(text, words)]
 
 
 def from_here(rows: Sequence[int], at: int, step: int) -> int | None:
-    """The first of `rows` at or after `at`, the last at or before it for a negative step; past the ends the others."""
+    """Return the first of `rows` at or after `at`, or the last at or before it for a negative step; wraps around."""
     if not rows:
         return None
     if step > 0:

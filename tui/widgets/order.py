@@ -1,7 +1,7 @@
-"""Keeps the keys of a field in the order in which they come. Knows nothing of what they do.
+"""Handles the keys of a field in the order in which they arrive. Knows nothing of what they do.
 
-Textual (8.2.8) puts a letter into the field at once, and looks for what any other key does only when it has gone up
-through all that is around: of a burst, as a slow line brings it, what was typed last came first.
+Textual (8.2.8) inserts a letter at once, but looks up any other key only after it has bubbled through the widgets
+around the field: in a burst, as over a slow line, a later letter would be handled before an earlier key.
 """
 
 from textual.events import Key
@@ -9,7 +9,7 @@ from textual.widget import Widget
 
 
 async def do_in_order(field: Widget, event: Key) -> None:
-    """To be the first that a field does with a key: what its own keys do, a person's own among them, is done here."""
+    """Run what the field's own bindings do for this key, the user's own included. To be called first on each key."""
     if event.is_printable:
         return
     bound = field.screen.active_bindings.get(event.key)

@@ -1,4 +1,4 @@
-"""Lines on the screen, of which only those that changed are drawn again: little goes over a slow line.
+"""Lines on the screen, of which only the changed ones are redrawn, to send little over a slow connection.
 
 Knows nothing of what the lines say.
 """
@@ -18,7 +18,7 @@ _ROWS_A_NOTCH = 3
 
 
 class Page(Growing):
-    """As many rows as it was given lines, at least as many as `fill`; a line that is too long takes several rows."""
+    """Shows one row per line, at least `fill` rows; a line that is too long takes several rows."""
 
     DEFAULT_CSS = "Page { width: 1fr; height: auto; }"
 
@@ -36,16 +36,16 @@ class Page(Growing):
 
     @property
     def rows(self) -> tuple[str, ...]:
-        """The text of each row, as the lines are broken now."""
+        """The text of each row, as the lines are wrapped now."""
         return tuple(row.plain for row in self._rows)
 
     def rows_of(self, row: int) -> range:
-        """Where the lines stand that draw this row of a list; empty where none does."""
+        """Return the lines that draw this row of a list; empty if none does."""
         drawn = [y for y, line in enumerate(self._rows) if any(_number(span.style) == row for span in line.spans)]
         return range(drawn[0], drawn[-1] + 1) if drawn else range(0)
 
     def mark(self, words: str) -> None:
-        """Reverse these words wherever they stand; no words, and none are."""
+        """Reverse these words wherever they occur; an empty string marks nothing."""
         if words != self._words:
             self._words = words
             self.show(self._lines, self._fill)
@@ -64,11 +64,11 @@ class Page(Growing):
             self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def on_resize(self) -> None:
-        """Long lines break at the width that there is."""
+        """Wrap long lines at the new width."""
         self.show(self._lines, self._fill)
 
     def on_click(self, event: Click) -> None:
-        """A click on a row of a list goes there; on the one where the cursor stands, it does what opens it."""
+        """Go to the clicked row of a list; a click on the cursor's row opens it."""
         row, owner = event.style.meta.get(ROW), holder(self)
         if not isinstance(row, int) or owner is None or (listing := owner.listing) is None:
             return
@@ -79,11 +79,11 @@ class Page(Growing):
             go_to(self, row)
 
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
-        """The wheel moves the cursor of a list that is longer than its page; pages themselves scroll."""
+        """Move the cursor of a list that is drawn to fit; pages that scroll do so themselves."""
         self._wheel(event, _ROWS_A_NOTCH)
 
     def on_mouse_scroll_up(self, event: MouseScrollUp) -> None:
-        """And back."""
+        """Move the cursor up, in the same way."""
         self._wheel(event, -_ROWS_A_NOTCH)
 
     def _wheel(self, event: MouseEvent, rows: int) -> None:
@@ -94,11 +94,11 @@ class Page(Growing):
         owner.move_cursor(rows)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One row for each row of the broken lines."""
+        """Return the number of rows of the wrapped lines."""
         return len(self._broken(width))
 
     def render(self) -> RenderResult:
-        """All rows; only the changed ones are asked for."""
+        """Draw all rows; Textual asks only for the changed ones."""
         return Content("\n").join(self._rows)
 
     def _broken(self, width: int) -> tuple[Content, ...]:

@@ -1,6 +1,6 @@
-"""What a screen with keys of its own tells the app: where a key is looked for, and who carries the actions there.
+"""Screens with their own keys: where a key is looked up, and which node carries the actions there.
 
-A window that is too small for any page says so in its place.
+In a window that is too small for any page, a message replaces the page.
 """
 
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ LEAST_COLUMNS, LEAST_ROWS = 60, 20
 
 
 class TooSmall(Static):
-    """Covers the whole screen with a word on its size."""
+    """Covers the whole screen with a message about its size."""
 
     DEFAULT_CSS = """
     TooSmall {
@@ -38,10 +38,10 @@ class TooSmall(Static):
 
 
 def over_bindings(only: str = "") -> list[BindingType]:
-    """What holds everywhere, or `only` this of it, on a screen that lies over another: Textual looks no further.
+    """Return the bindings that hold everywhere, or `only` this one, for a modal screen: Textual looks no further there.
 
-    Keys that are letters stay away: what is typed there would be lost. A person's own keys are named apart, so that of
-    them too only such hold that are none.
+    Keys that are letters are left out, because they may be typed there. The bindings have their own names, so that
+    letters can be left out of the user's own keys too.
     """
     return [
         Binding(OVER[f"over.{action.id}"], f"app.{action.id}", action.label, show=False, id=f"over.{action.id}")
@@ -51,10 +51,10 @@ def over_bindings(only: str = "") -> list[BindingType]:
 
 
 class LeftOnce(Screen[Result]):
-    """A screen that can be left once. Keys that come faster than it goes would take what lies under it away as well."""
+    """A screen that can be dismissed only once: keys that arrive while it closes would also dismiss the one below."""
 
     def dismiss(self, result: Result | None = None) -> AwaitComplete:
-        """As every screen's, as long as it is the one that is on."""
+        """Dismiss the screen, if it is the active one."""
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
@@ -67,26 +67,26 @@ class PlacedScreen(LeftOnce[Result]):
     """
     place: ClassVar[Place]
 
-    # Textual calls these handlers beside those that a screen has of its own.
+    # Textual calls these handlers in addition to those of a subclass.
     def on_mount(self) -> None:
-        """Lay the word over whatever the screen is made of."""
+        """Mount the message about the size over the screen's own widgets."""
         self.mount(TooSmall())
         self._say_size()
 
     @property
     def is_unseen(self) -> bool:
-        """Whether the window is too small for what is here."""
+        """Whether the window is too small for this screen."""
         columns, rows = self.app.size
         return columns < LEAST_COLUMNS or rows < LEAST_ROWS
 
     @property
     def is_seen(self) -> bool:
-        """Whether no other screen hides the whole of it. Textual's (8.2.8) own `is_current` is true under any one."""
+        """Whether no other screen hides all of it. Textual's (8.2.8) own `is_current` is true under any screen."""
         stack = self.app.screen_stack
         return self in stack and all(isinstance(over, ModalScreen) for over in stack[stack.index(self) + 1 :])
 
     def on_resize(self) -> None:
-        """Show the word as long as the window is too small."""
+        """Show the message while the window is too small."""
         self._say_size()
 
     def _say_size(self) -> None:
@@ -94,55 +94,55 @@ class PlacedScreen(LeftOnce[Result]):
         self.set_class(self.is_unseen, "-unseen")
         for word in self.query(TooSmall):
             word.display = self.is_unseen
-            least = f"{LEAST_COLUMNS}x{LEAST_ROWS} is the least."
-            said = f"This window is {columns}x{rows}.\n{least}\n{key_while_typing('everywhere.quit')} leaves."
+            least = f"It must be at least {LEAST_COLUMNS}x{LEAST_ROWS}."
+            said = f"This window is {columns}x{rows}.\n{least}\n{key_while_typing('everywhere.quit')} quits."
             word.update(Content(said))
 
     def say_error(self, error: DistillError) -> None:
-        """Say beside the page what went wrong, and what to do next."""
+        """Show in a toast what went wrong, and what to do next."""
         words = clean_text(f"{error.message}\n{error.next}".strip())
         self.notify(words, title=clean_text(error.title), severity="error")
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """The places whose keys hold now, the nearest first, and who carries the actions there."""
+        """The places whose keys hold now, nearest first, and the nodes that carry the actions there."""
         return [(self.place, self)]
 
 
 class OverScreen(PlacedScreen[Result], ModalScreen[Result]):
-    """A place that lies over another, which is still seen around it. What holds everywhere holds here too."""
+    """A modal screen over another, which stays visible around it. What holds everywhere holds here too."""
 
     BINDINGS: ClassVar[list[BindingType]] = over_bindings()
 
 
 @dataclass
 class ShowProject(Message):
-    """A person wants to see this project."""
+    """The user wants to see this project."""
 
     folder: Path
 
 
 class ShowProjects(Message):
-    """A person wants to see the list of projects."""
+    """The user wants to see the list of projects."""
 
 
 @dataclass
 class ShowPane(Message):
-    """A person wants to see this pane, or one asks for another."""
+    """The user, or another pane, wants this pane to be shown."""
 
     pane: PaneName
 
 
 @dataclass
 class ArmsChosen(Message):
-    """Two arms are compared in the chat from now on."""
+    """The chat compares these two arms from now on."""
 
     arms: tuple[str, str]
 
 
 @dataclass
 class Arranged(Message):
-    """A person chose a pane, none in particular, or the shape of the page; it is to be so the next time."""
+    """The user changed the shown pane or the layout, to be restored the next time. An empty `pane`: no choice."""
 
     folder: Path
     pane: str
@@ -152,7 +152,7 @@ class Arranged(Message):
 
 @dataclass
 class Reached(Message):
-    """A pane that was gone to has read what it shows."""
+    """A pane that was switched to has read what it shows."""
 
     pane: PaneName
     action: str

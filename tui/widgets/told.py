@@ -1,4 +1,4 @@
-"""What was told for a while and is still seen: the same words once, and few at a time, for they lie over the page."""
+"""The toasts on the screen: no duplicates, and only a few at a time, because they cover the page."""
 
 from textual.notifications import Notification, Notifications
 
@@ -6,10 +6,10 @@ MOST = 3
 
 
 class Told(Notifications):
-    """As Textual's own. Where too many would stand there the oldest goes, but none that tells of something wrong."""
+    """Textual's notifications, limited in number: the oldest are dropped, except warnings and errors."""
 
     def add(self, notification: Notification) -> "Told":
-        """Add one in the place of what said the same."""
+        """Add a notification, replacing any with the same text."""
         said = notification.title, notification.message
         for older in list(self):
             if (older.title, older.message) == said:

@@ -1,4 +1,4 @@
-"""The ways on from where there is nothing yet: a key, what it does, and the command that does the same. Pure."""
+"""The next steps on an empty page: a key, what it does, and the command that does the same. Pure."""
 
 from rich.cells import cell_len
 from textual.content import Content
@@ -8,11 +8,11 @@ from tui.widgets.lines import ACCENT, DIM, fit
 
 
 def ways_on(*steps: tuple[str, str, str]) -> list[Content]:
-    """One way a line, and its command under it.
+    """Return one line per step, with its command below it.
 
     Args:
-        steps: an action's name (or those of several that are pressed one after the other, by spaces), words, and a
-            command or nothing.
+        steps: the name of an action (or of several to be pressed in turn, separated by spaces), what it does, and a
+            command or an empty string.
     """
     keys = [key_of(*names.split()) for names, _, _ in steps]
     column = max(map(cell_len, keys)) + 3
