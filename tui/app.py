@@ -1,4 +1,4 @@
-"""The app: settings, themes, the terminal, global keys, and which screen is on. Knows nothing of what screens show."""
+"""The app: settings, themes, the terminal, global keys, the current screen. Knows nothing of what screens show."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from tui.services.program import CommandEnded
     from tui.services.store import FactsRead
 
-# Dim text is as much of its colour as this; a terminal's own colours it dims itself.
+# Dim text keeps this share of its colour; the terminal itself dims its own colours.
 _DIM = DimFilter(0.58)
 _CODELESS = CodeFilter()
 _COLOURLESS = ColourlessFilter()
@@ -50,7 +50,7 @@ class DistillApp(TypedApp):
     """`distill-tui` in a terminal."""
 
     TITLE = "distill-tui"
-    # Where the terminal's own colours are used nothing is seen through anything.
+    # The terminal's own colours cannot be blended, so nothing is translucent.
     CSS = """
     ModalScreen:ansi { background: transparent; }
     Input:focus:ansi { background: $background; }
@@ -65,12 +65,12 @@ class DistillApp(TypedApp):
         abilities: Abilities | None = None,
         errors: Sequence[UsageError] = (),
     ) -> None:
-        """`errors`: what was wrong with the settings."""
+        """`errors`: what is wrong with the settings file."""
         self.settings = settings or Settings()
         self.abilities = abilities or Abilities()
-        # Textual's own way without colours is shades of grey, and those are colours to a terminal.
+        # Without colours, Textual uses shades of grey, which are colours to a terminal.
         super().__init__(ansi_color=True if self.abilities.colours == "none" else None)
-        self.animation_level = "none"  # the line may be slow, and stillness is the look
+        self.animation_level = "none"  # the connection may be slow, and the design is still
         self._notifications = Told()
         self.no_color = self.abilities.colours == "none"
         self._home = home
@@ -79,10 +79,10 @@ class DistillApp(TypedApp):
         self._memory = Memory(home, partial(self.call_later, self._tell))
         self._themes: ThemeService | None = None
         self._endings = notice.Endings()
-        self._titled = False  # the terminal's window has a title of ours
+        self._titled = False  # whether we have set the title of the terminal's window
 
     def on_mount(self) -> None:
-        """Put on the theme, and open where the person left."""
+        """Apply the keys and the theme, and open the last project."""
         own, errors = own_keys(self.settings.keys)
         self.set_keymap(own | over_others(own))
         hold(own)
@@ -97,14 +97,14 @@ class DistillApp(TypedApp):
             self.show_project(folder)
 
     def on_unmount(self) -> None:
-        """Leave the terminal as it was."""
+        """Restore the terminal's title and stop the services."""
         self._bring_title_back()
         if self._themes is not None:
             self._themes.close()
         self._memory.close()
 
     def show_project(self, folder: Path) -> None:
-        """Show the workspace of a project, in place of what is on."""
+        """Show the workspace of a project, in place of the current screen."""
         from tui.screens.workspace.screen import WorkspaceScreen
 
         self._folder, self._endings = folder, notice.Endings()
@@ -112,18 +112,18 @@ class DistillApp(TypedApp):
 
     @property
     def left(self) -> tuple[Path, ...]:
-        """The folders of other projects that the person had open, whether or not they are still there."""
+        """The folders of other projects that the user had open, whether or not they still exist."""
         return tuple(folder for folder in map(Path, self._memory.remembered.panes) if folder != self._folder)
 
     def show_projects(self) -> None:
-        """Show the list of projects, in place of what is on."""
+        """Show the list of projects, in place of the current screen."""
         from tui.screens.start.screen import StartScreen
 
         self._show(StartScreen(self._home))
 
     def _show(self, screen: Screen[None]) -> None:
-        """Only what is looked at is there: a project that is left reads and draws no more."""
-        while len(self.screen_stack) > 2:  # what lies over the project goes with it
+        """Replace the current screen, so that a project that is left no longer reads or draws."""
+        while len(self.screen_stack) > 2:  # screens over the project close with it
             self.pop_screen()
         if len(self.screen_stack) > 1:
             self.switch_screen(screen)
@@ -131,11 +131,11 @@ class DistillApp(TypedApp):
             self.push_screen(screen)
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        """What each line goes through after it was drawn."""
+        """The filters that each line passes through after it was drawn."""
         dim = () if self.native_ansi_color else (_DIM,)
         wanted = self.settings.ascii
         ascii_only = not self.abilities.unicode if wanted is None else wanted
-        # Before Textual's own, which leaves nothing to be told by.
+        # Before Textual's own filter, which removes the colours that ours looks at.
         colourless = (_COLOURLESS,) if self.no_color else ()
         return [_CODELESS, *dim, *colourless, *super().get_line_filters(), *((_ASCII,) if ascii_only else ())]
 
@@ -148,33 +148,33 @@ class DistillApp(TypedApp):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Tell something for a while. What is told may be foreign, wherever it comes from: it is no markup here."""
+        """Show a toast. The text may be foreign, so it is cleaned and never parsed as markup."""
         super().notify(clean_text(message), title=clean_line(title), severity=severity, timeout=timeout, markup=False)
 
     def copy_to_clipboard(self, text: str) -> None:
-        """Copy text, wherever the person sits, and say how. The fields of the app can paste it in any case."""
+        """Copy text to the user's own clipboard, and say how. The app's own fields can always paste it."""
         self._clipboard = text
         self._tell_when_done(lambda: copy(self, text))
 
     def send(self, sequence: str) -> None:
-        """Send something to the terminal that draws nothing."""
+        """Send a sequence to the terminal that draws nothing."""
         if self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
 
     def tell_tmux(self, text: str) -> bool:
-        """Put text into the buffer of the tmux that the program runs in."""
+        """Put text into the buffer of the tmux that the program runs in; return whether that worked."""
         return load_buffer(text)
 
     def save_copy(self, text: str) -> Path:
-        """Keep what no clipboard takes. Raises `StoreError`."""
+        """Save text that no clipboard takes to a file. Raises `StoreError`."""
         return save_copy(self._home, text)
 
     def action_save_copied(self) -> None:
-        """Keep what was copied last in a file: no terminal tells whether its clipboard took it."""
+        """Save the last copied text to a file: no terminal reports whether its clipboard took it."""
         self._tell_when_done(lambda: f"Saved to {self.save_copy(clean_text(self.clipboard))}.")
 
     def on_themes_read(self, message: ThemesRead) -> None:
-        """Offer new themes, and put on the one that is worn when its file has changed."""
+        """Register the themes, and apply the current one again if its file has changed."""
         for theme in message.themes:
             changed = self.available_themes.get(theme.name) != theme
             self.register_theme(theme)
@@ -184,30 +184,30 @@ class DistillApp(TypedApp):
             self._tell(error)
 
     def on_facts_read(self, message: "FactsRead") -> None:
-        """Tell a person who looks elsewhere that work has ended."""
+        """Notify a user who is looking elsewhere that a job has ended."""
         for job in self._endings.read(message.facts.jobs, message.facts.ending):
             self._ring(notice.words(message.facts.project, job))
 
     def on_command_ended(self, message: "CommandEnded") -> None:
-        """And that a command has, which may have taken as long."""
+        """Do the same for a command that may have taken long."""
         if message.name in notice.LONG_COMMANDS and self._folder is not None:
             self._ring(notice.command_words(self._folder.name, message.name, failed=message.error is not None))
 
     def on_app_focus(self) -> None:
-        """The person is back."""
+        """Restore the window title: the user is back."""
         self._bring_title_back()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
-        """On a slow line no cursor blinks."""
+        """Stop the cursor from blinking on a slow connection."""
         if self.settings.slow and hasattr(event.widget, "cursor_blink"):
             event.widget.cursor_blink = False
 
     def on_arranged(self, message: Arranged) -> None:
-        """Remember how the workspace is arranged."""
+        """Remember the layout of the workspace."""
         self._memory.arrange(message.folder, message.pane, message.rail_width, maximised=message.maximised)
 
     def on_divider_moved(self, message: DividerMoved) -> None:
-        """And how a page is divided."""
+        """Remember where the divider is."""
         self._memory.share(message.name, message.share)
 
     def on_show_project(self, message: ShowProject) -> None:
@@ -217,29 +217,29 @@ class DistillApp(TypedApp):
         self.show_projects()
 
     async def action_quit(self) -> None:
-        """Leave; jobs are processes of their own and go on, which is told where the program was called."""
+        """Quit. Jobs are separate processes and keep running, which a message in the shell says."""
         self.exit(0, message=notice.parting(self._folder, self._endings.at_work))
 
     def action_help_quit(self) -> None:
-        """On ctrl+c, which copies: say which key leaves, in a field too."""
+        """On ctrl+c, which copies: say which key quits, in a field too."""
         key = next(action.shown for action in footer_actions("words") if action.id == "quit")
-        self.notify(f"{key} leaves; running jobs go on.")
+        self.notify(f"Press {key} to quit. Running jobs continue.")
 
     def action_help(self) -> None:
-        """Show every key of the screen that is on."""
+        """Show every key of the current screen."""
         from tui.screens.help.screen import HelpScreen
 
         if isinstance(self.screen, PlacedScreen):
             self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers)))
 
     def action_command_palette(self) -> None:
-        """Offer whatever can be done here, by name."""
+        """Open the command palette."""
         from tui.palette import open_palette
 
         open_palette(self)
 
     def action_jump(self) -> None:
-        """Go to what letters name."""
+        """Open jump mode, which labels targets with letters."""
         from tui.screens.jump.screen import JumpScreen, Target, targets_on
 
         def go(chosen: Target | None) -> None:
@@ -250,18 +250,18 @@ class DistillApp(TypedApp):
             self.push_screen(JumpScreen(targets), go)
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
-        """What the palette offers."""
+        """The commands that the palette offers."""
         from tui.palette import commands
 
         carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
         yield from commands(self, [*carriers, ("everywhere", self)])
         if self.clipboard:
-            yield SystemCommand("Save copied text", "Write what was copied last to a file.", self.action_save_copied)
+            yield SystemCommand("Save copied text", "Save the last copied text to a file.", self.action_save_copied)
         if not self.no_color:
-            yield SystemCommand("Theme", "Choose other colours.", self.action_change_theme)
+            yield SystemCommand("Theme", "Choose another colour theme.", self.action_change_theme)
 
     def _dress(self) -> None:
-        """Put on the chosen theme, or the one that suits the terminal. Themes that are no files are not offered."""
+        """Apply the chosen theme, or the one that suits the terminal. Themes that are not files are not offered."""
         suits = self.abilities.theme
         chosen = suits if self.no_color else self._memory.remembered.theme_over(self.settings) or suits
         for name in dict.fromkeys((chosen, suits)):
@@ -293,7 +293,7 @@ class DistillApp(TypedApp):
             self.send(notice.BRING_TITLE_BACK)
 
     def _tell_when_done(self, work: Callable[[], str]) -> None:
-        """Tell what `work` says, which may wait for a disk or another program, and must not hold up the drawing."""
+        """Show the text that `work` returns; it may wait for a disk or another program, so it runs on a thread."""
         self._memory.do(work, partial(self.call_later, self.notify))
 
     def _tell(self, error: DistillError) -> None:

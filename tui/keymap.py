@@ -1,6 +1,6 @@
-"""A person's own keys, held against the table of actions: what is known, what can be pressed, and what would clash.
+"""The user's own keys, checked against the table of actions: unknown actions, unknown keys, clashes.
 
-Pure. An entry that cannot hold is named and left out, so that no action loses its key by a slip.
+Pure. An invalid entry is reported and left out, so that no action loses its key by mistake.
 """
 
 from collections.abc import Mapping
@@ -12,17 +12,17 @@ from tui.actions import ACTIONS, BOUND, OVER, OVER_PANES, Place, typeless
 from tui.settings import did_you_mean
 
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
-# The places that are screens of their own; every other one is somewhere in the workspace.
+# The places that are separate screens; every other one is in the workspace.
 _SCREENS: tuple[Place, ...] = ("curate", "narrow", "start", "form", "help")
 _NAMES = {key.value for key in Keys}
 
 
 def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageError, ...]]:
-    """The entries that can hold, in Textual's names of keys, and an error for each that cannot.
+    """Return the valid entries, in Textual's key names, and an error for each invalid one.
 
-    Of two entries that clash the later is left out; one that clashes with an action's own key is left out itself. What
-    holds everywhere and was given letters alone keeps those of its keys beside them that are none, and are free: else
-    it could not be reached where text is typed.
+    Of two entries that clash, the later is left out; one that clashes with an action's default key is left out itself.
+    A global action that was given only letters also keeps those of its default keys that are not letters and are free:
+    otherwise it could not be reached while text is typed.
     """
     kept: dict[str, str] = {}
     errors: list[UsageError] = []
@@ -31,19 +31,19 @@ def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageErro
         strange = [key for key in pressed if not _can_be_pressed(key)]
         if name not in BOUND:
             near = did_you_mean(
-                name, BOUND, otherwise=f"A name is its place, a dot and its action: {next(iter(BOUND))}."
+                name, BOUND, otherwise=f"A name is a place, a dot and an action, such as {next(iter(BOUND))}."
             )
-            errors.append(UsageError("There is no such action.", f"keys: {name}.", near))
+            errors.append(UsageError("Unknown action in the settings.", f"keys: {name}.", near))
         elif strange or not pressed:
             said = f"keys: {name} = {', '.join(strange) or 'nothing'}."
-            errors.append(UsageError("There is no such key.", said, "Its own key holds."))
+            errors.append(UsageError("Unknown key in the settings.", said, "The default key is used."))
         else:
             kept[name] = ",".join(pressed)
     while (clash := _first_clash({**BOUND, **kept}, kept)) is not None:
         out, other, key = clash
         del kept[out]
-        said = f"keys: {key} would be both {out} and {other}."
-        errors.append(UsageError("Two actions have one key.", said, f"{out} keeps its own key."))
+        said = f"keys: {key} is used for both {out} and {other}."
+        errors.append(UsageError("Two actions share a key.", said, f"{out} keeps its default key."))
     taken = {key for keys in kept.values() for key in keys.split(",")}
     for name, keys in kept.items():
         if _place(name) == "everywhere" and not typeless(keys):
@@ -52,9 +52,9 @@ def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageErro
 
 
 def over_others(own: Mapping[str, str]) -> dict[str, str]:
-    """What becomes of these entries on a screen that lies over another, by the names of its bindings: `over.quit`.
+    """Return these entries for modal screens, under the names of their bindings, such as `over.quit`.
 
-    A letter or a sign of a person's own is only what it types there, and never loses what was typed.
+    The user's own keys that type a character are left out: there they only type, and typed text is never lost.
     """
     return {
         name: ",".join(key for key in keys.split(",") if key in typeless(keys) or key in OVER[name].split(","))
@@ -64,7 +64,7 @@ def over_others(own: Mapping[str, str]) -> dict[str, str]:
 
 
 def normalised(key: str) -> str:
-    """A key as Textual names it: `?` is `question_mark`."""
+    """Return a key's name in Textual: `?` is `question_mark`."""
     *modifiers, last = key.strip().split("+") if len(key.strip()) > 1 else [key.strip()]
     return "+".join([*modifiers, _character_to_key(last) if len(last) == 1 else last])
 
@@ -76,7 +76,7 @@ def _can_be_pressed(key: str) -> bool:
 
 
 def _first_clash(table: Mapping[str, str], kept: Mapping[str, str]) -> tuple[str, str, str] | None:
-    """The last entry that shares a key with another binding that is looked for at the same moment, and that key."""
+    """The last entry that shares a key with a binding active at the same time, that binding, and the key."""
     for name in reversed(list(kept)):
         for other, keys in table.items():
             shared = set(keys.split(",")) & set(kept[name].split(",")) - _shadowed(name, other)
@@ -86,7 +86,7 @@ def _first_clash(table: Mapping[str, str], kept: Mapping[str, str]) -> tuple[str
 
 
 def _shadowed(one: str, other: str) -> set[str]:
-    """The keys that both have by the table itself: what lies nearer takes them there, as it always does."""
+    """The keys that both have by default: there the nearer place takes them, as always."""
     return set(BOUND[one].split(",")) & set(BOUND[other].split(","))
 
 
@@ -95,7 +95,7 @@ def _place(name: str) -> str:
 
 
 def _meet(one: str, other: str) -> bool:
-    """Whether a key that is pressed can be looked for in both places."""
+    """Whether one key press can be looked up in both places."""
     return any({one, other} <= set(_chain(place)) for place in ACTIONS)
 
 

@@ -1,7 +1,7 @@
-"""What a key is called wherever words tell it: a person's own key where the action has one, else that of the table.
+"""The names of keys in texts: the user's own key if the action has one, else the default.
 
-One person sits at the terminal that this process draws, so whose keys hold is said once, by the app, before anything
-is drawn. Knows no page.
+This process draws one terminal for one user, so the app sets the user's keys once, before anything is drawn. Knows no
+page.
 """
 
 import re
@@ -19,53 +19,54 @@ _own: dict[str, str] = {}
 
 
 def hold(own: Mapping[str, str]) -> None:
-    """From now on these are the person's own keys: place and action, and the keys in Textual's names, by comma."""
+    """Set the user's own keys: `place.action` → keys in Textual's names, separated by commas."""
     _own.clear()
     _own.update(own)
 
 
 def key_of(*names: str) -> str:
-    """The key of an action, or of several one after the other, as people read it: `key_of("run.train")` is `t`.
+    """Return the readable key of an action, or of several in turn: `key_of("run.train")` is `t`.
 
-    Raises `KeyError` where there is no such action.
+    Raises `KeyError` if there is no such action.
     """
     return " ".join(as_read(_own[name].partition(",")[0]) if name in _own else _SHOWN[name] for name in names)
 
 
 def keys_of(name: str, taken: Collection[str] = ()) -> str:
-    """Every key of an action that is not `taken`, as people read them; all of them where all are.
+    """Return every readable key of an action that is not `taken`; all of them if all are taken.
 
-    Raises `KeyError` where there is no such action.
+    Raises `KeyError` if there is no such action.
     """
     keys = _keys(name)
     return as_read(",".join([key for key in keys if key not in taken] or keys))
 
 
 def keys_taken(*places: Place) -> frozenset[str]:
-    """The keys of these places, as Textual names them: whatever lies farther away does not get them."""
+    """Return the keys of these places, in Textual's names; places farther away do not receive them."""
     return frozenset(key for place in places for action in ACTIONS[place] for key in _keys(f"{place}.{action.id}"))
 
 
 def key_while_typing(name: str) -> str:
-    """The last key of an action that types nothing, as people read it; any where a person left it none."""
+    """Return the last readable key of an action that types no character; any key if the user left it none."""
     keys = _own.get(name, BOUND[name])
     return as_read((typeless(keys) or keys.split(","))[-1])
 
 
 def told(sentence: str) -> str:
-    """A sentence of the table, with each `{place.action}` in it told as its key."""
+    """Replace each `{place.action}` in a sentence of the table by its key."""
     return _NAMED.sub(lambda found: key_of(found[1]), sentence)
 
 
 def footer_actions(
     *places: Place, vain: Collection[str] = (), labels: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Action, ...]:
-    """What the footer shows, each with the key that holds: the actions of these places, the nearest first, then those
-    that hold everywhere. What is `vain` now, by place and id, is left out, and so is what would be told by a key that
-    a nearer place takes. `labels`: what actions, by place and id, do now, where the table's word says another.
+    """Return the footer's actions with their current keys: those of these places, nearest first, then global ones.
 
-    Where text is typed, a letter is a letter: there only the field's own keys hold, and of what holds everywhere those
-    that are no letters. Where something waits for an answer, nothing else is told.
+    Left out are actions that are `vain` now, by place and id, and those whose key a nearer place takes. `labels`:
+    labels that replace the table's for now, by place and id.
+
+    While text is typed, letters only type: the field's own keys are shown, and of the global ones those that are not
+    letters. While something waits for an answer, only its own keys and the global ones are shown.
     """
     typed = bool(places) and places[0] in TYPED
     alone = typed or (bool(places) and places[0] in WAITING)

@@ -1,6 +1,6 @@
-"""The program's entry: without words the terminal app opens, any word goes to the command line.
+"""The program's entry point: without arguments it opens the terminal app, otherwise it runs the command line.
 
-Imports neither Textual nor any command before it knows which of the two is wanted.
+Imports neither Textual nor any command before it knows which of the two is needed.
 """
 
 import gc
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from tui.app import DistillApp
     from tui.settings import Settings
 
-# Textual draws at most so often; it reads the variable when it is imported, and never again.
+# Textual's maximum frame rate; it reads the variable only when it is imported.
 _FLUSHES_VARIABLE = "TEXTUAL_FPS"
 _SLOW_FLUSHES_A_SECOND = "2"
-# A drawn pane makes thousands of objects, which live for one drawing. What survives is looked through while it is
-# little (a look at what ten collections left took longer than a frame), and all of it as seldom as else.
+# Drawing a pane makes thousands of short-lived objects. The middle generation is collected while it is small (after ten
+# young collections, collecting it took longer than a frame), the oldest about as rarely as by default.
 _COLLECTIONS = (10_000, 3, 30)
 
 
@@ -35,9 +35,9 @@ def main() -> None:
 
 
 def open_app(folder: Path | None, home: Home) -> int:
-    """Open the app on a project, or on the last used one (the list of projects where there is none)."""
+    """Open the app on a project, or on the last used one, or on the list of projects if there is none."""
     if not sys.stdout.isatty():
-        sys.stderr.write("The app needs a terminal. Without one: distill-tui --help lists the commands.\n")
+        sys.stderr.write("The app needs a terminal. Run distill-tui --help for commands that work without one.\n")
         return 2
     settings, errors = prepare(home)
     from tui.app import DistillApp
@@ -47,10 +47,10 @@ def open_app(folder: Path | None, home: Home) -> int:
 
 
 def prepare(home: Home) -> "tuple[Settings, tuple[UsageError, ...]]":
-    """A person's settings and what is wrong with them. To be called before Textual is imported."""
+    """Return the user's settings and what is wrong with them. Call this before Textual is imported."""
     from tui.services.settings import read_settings
 
-    gc.disable()  # of all that is imported nothing is garbage
+    gc.disable()  # nothing that is imported is garbage
     settings, errors = read_settings(home)
     if settings.slow:
         os.environ[_FLUSHES_VARIABLE] = _SLOW_FLUSHES_A_SECOND
@@ -58,9 +58,9 @@ def prepare(home: Home) -> "tuple[Settings, tuple[UsageError, ...]]":
 
 
 def run_app(app: "DistillApp") -> int:
-    """Run the app; its exit status. What was imported stays, and garbage is never looked for in it again.
+    """Run the app and return its exit status. The garbage collector no longer scans what was imported so far.
 
-    Looking through all modules takes longer than a frame, and a person at the keys feels it.
+    Scanning all modules takes longer than a frame, which the user would notice.
     """
     gc.freeze()
     gc.set_threshold(*_COLLECTIONS)

@@ -1,6 +1,6 @@
-"""What the palette offers: every action that can be done where the person is, and every pane with its own.
+"""The contents of the command palette: every action available now, and every pane with its actions.
 
-Knows the action table and who carries it; knows nothing of what the actions do.
+Knows the action table and the nodes that carry the actions; knows nothing of what the actions do.
 """
 
 from collections.abc import Iterator
@@ -18,17 +18,17 @@ from tui.actions import ACTIONS, PANES, Action, PaneName, Place
 from tui.keys import key_of, keys_of, told
 from tui.widgets.placed import LeftOnce, over_bindings
 
-# Moving through a list by palette is of no use to anybody, nor is opening the palette.
+# Moving through a list and opening the palette make no sense from the palette.
 _BY_KEY_ONLY = {"line_down", "line_up", "page_down", "page_up", "first", "last", "command_palette"}
 
 
 class Palette(CommandPalette, LeftOnce[None]):
-    """Textual's own (8.2.8), where keys may come faster than it finds anything, or goes."""
+    """Textual's palette (8.2.8), made safe for keys that arrive before it finds anything or while it closes."""
 
     BINDINGS: ClassVar[list[BindingType]] = over_bindings("quit")
 
     def _action_command_list(self, action: str) -> None:
-        if self.query_one(CommandList).option_count:  # else a page up or down in it ends the program
+        if self.query_one(CommandList).option_count:  # on an empty list, page up or down would crash the app
             super()._action_command_list(action)
 
     def _gather_commands(self, search_value: str) -> Worker[None]:
@@ -38,19 +38,19 @@ class Palette(CommandPalette, LeftOnce[None]):
         try:
             await unwrap(super()._gather_commands)(self, search_value)
         except Exception:
-            # When the app is left, list and styles go, or never come, before the work ends that looks for them.
+            # When the app quits, the list and its styles may be gone before this work, which needs them, ends.
             if self.is_attached and not self._pruning:
                 raise
 
 
 def open_palette(app: App[int]) -> None:
-    """Show it over whatever is on."""
+    """Show the palette over the current screen."""
     if not isinstance(app.screen, Palette):
         app.push_screen(Palette(id="--command-palette"))
 
 
 def commands(app: App[int], carriers: list[tuple[Place, DOMNode]]) -> Iterator[SystemCommand]:
-    """The actions of these places, the nearest place first, each with its keys; then the other panes and theirs."""
+    """Yield the actions of these places, nearest first, each with its keys; then the other panes and their actions."""
     for place, carrier in carriers:
         for action in ACTIONS[place]:
             if action.id not in _BY_KEY_ONLY:
@@ -69,7 +69,7 @@ def commands(app: App[int], carriers: list[tuple[Place, DOMNode]]) -> Iterator[S
 
 
 def _elsewhere(app: App[int], pane: PaneName, carrier: DOMNode) -> Iterator[SystemCommand]:
-    """What another pane can do: it is shown, and does it there."""
+    """Yield the actions of another pane, which is shown first."""
     for action in ACTIONS[pane]:
         if action.id not in _BY_KEY_ONLY:
             keys = keys_of(f"{pane}.{action.id}")

@@ -1,6 +1,7 @@
-"""What a person may set, and what the program remembers of its own accord. Pure; knows no file and no terminal.
+"""What the user can set, and what the program remembers by itself. Pure; knows no file and no terminal.
 
-A field that is unknown or of the wrong kind is named, and its default stands: a slip never keeps the program shut.
+A field that is unknown or of the wrong type is reported, and its default is used: a mistake never keeps the program
+from starting.
 """
 
 import json
@@ -15,21 +16,21 @@ from engine.errors import UsageError
 Bell = Literal["off", "blur", "always"]
 BELLS: tuple[Bell, ...] = get_args(Bell)
 _FIELDS = ("theme", "mouse", "bell", "slow", "ascii", "keys")
-_UNREAD = "The settings cannot be read."
-_UNKNOWN = "A setting is not known."
-_WRONG = "A setting does not fit."
+_UNREAD = "Cannot read the settings."
+_UNKNOWN = "Unknown setting."
+_WRONG = "Invalid setting."
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """`settings.toml`, field by field."""
 
-    theme: str = ""  # nothing: the one that suits the terminal
+    theme: str = ""  # empty: the one that suits the terminal
     mouse: bool = True
-    bell: Bell = "blur"  # when long work ends: never, while the terminal is not looked at, or each time
-    slow: bool = False  # two flushes a second at most, for a slow line
-    ascii: bool | None = None  # None: as the terminal can
-    keys: Mapping[str, str] = field(default_factory=dict)  # binding id → keys, by comma
+    bell: Bell = "blur"  # when long work ends: never, while the terminal is unfocused, or always
+    slow: bool = False  # at most two frames per second, for a slow connection
+    ascii: bool | None = None  # None: as the terminal supports
+    keys: Mapping[str, str] = field(default_factory=dict)  # binding id → keys, separated by commas
 
 
 _DEFAULTS = Settings()
@@ -37,27 +38,27 @@ _DEFAULTS = Settings()
 
 @dataclass(frozen=True, slots=True)
 class Remembered:
-    """What was chosen in the program itself. Other than the settings it is written by the program, and by no person."""
+    """What was chosen in the program itself. Unlike the settings, it is written by the program, not by the user."""
 
     theme: str = ""
-    instead_of: str = ""  # the theme of the settings when another was chosen; once they change, they hold again
-    rail_width: int = 0  # cells; 0: its own width
-    maximised: bool = False  # the pane has the whole screen
-    shares: Mapping[str, int] = field(default_factory=dict)  # divider → per cent of the part before it
-    panes: Mapping[str, str] = field(default_factory=dict)  # project folder → the pane that was looked at last
+    instead_of: str = ""  # the theme in the settings when another was chosen; a change there takes effect again
+    rail_width: int = 0  # in cells; 0: the default width
+    maximised: bool = False  # whether the pane fills the whole screen
+    shares: Mapping[str, int] = field(default_factory=dict)  # divider → share of the part before it, in per cent
+    panes: Mapping[str, str] = field(default_factory=dict)  # project folder → the pane shown last
 
     def theme_over(self, settings: Settings) -> str:
-        """The theme that holds; nothing where neither names one."""
+        """The theme in effect; empty if neither names one."""
         return self.theme if self.theme and self.instead_of == settings.theme else settings.theme
 
 
 def parse_settings(text: str, source: str) -> tuple[Settings, tuple[UsageError, ...]]:
-    """The settings in a TOML text, and what is wrong with it. `source` is how the file is named to a person."""
+    """Return the settings in a TOML text, and what is wrong with it. `source` names the file in errors."""
     try:
         document = cast("dict[str, object]", tomllib.loads(text))
-    except (ValueError, RecursionError) as error:  # a number of too many digits is no error of the format's own
-        # The reader's own words end in the line and the column.
-        wrong = UsageError(_UNREAD, f"{source}: {error}.", "Mend the file; until then the defaults hold.")
+    except (ValueError, RecursionError) as error:  # a number with too many digits raises a plain ValueError
+        # The parser's message ends with the line and column.
+        wrong = UsageError(_UNREAD, f"{source}: {error}.", "Fix the file; until then the defaults are used.")
         return _DEFAULTS, (wrong,)
     errors = [
         UsageError(_UNKNOWN, f"{source}: {name}.", did_you_mean(name, _FIELDS))
@@ -69,7 +70,7 @@ def parse_settings(text: str, source: str) -> tuple[Settings, tuple[UsageError, 
         value = document.get(name)
         if value is None or isinstance(value, bool):
             return value
-        errors.append(UsageError(_WRONG, f"{source}: {name} is true or false.", "Its default holds."))
+        errors.append(UsageError(_WRONG, f"{source}: {name} must be true or false.", "The default is used."))
         return None
 
     def words(name: str, allowed: tuple[str, ...] = ()) -> str:
@@ -78,7 +79,7 @@ def parse_settings(text: str, source: str) -> tuple[Settings, tuple[UsageError, 
             return value
         if value is not None:
             kinds = f"one of {', '.join(allowed)}" if allowed else "a name in quotes"
-            errors.append(UsageError(_WRONG, f"{source}: {name} is {kinds}.", "Its default holds."))
+            errors.append(UsageError(_WRONG, f"{source}: {name} must be {kinds}.", "The default is used."))
         return ""
 
     mouse = truth("mouse")
@@ -94,13 +95,13 @@ def parse_settings(text: str, source: str) -> tuple[Settings, tuple[UsageError, 
 
 
 def did_you_mean(word: str, known: Collection[str], otherwise: str = "") -> str:
-    """A sentence that offers the nearest known word; where none is near, `otherwise` or all of them."""
+    """Return a sentence that suggests the nearest known word; if none is near, `otherwise` or a list of all."""
     near = get_close_matches(word, known, n=1)
-    return f"Did you mean {near[0]}?" if near else otherwise or f"There are: {', '.join(known)}."
+    return f"Did you mean {near[0]}?" if near else otherwise or f"Known names: {', '.join(known)}."
 
 
 def parse_remembered(text: str) -> Remembered:
-    """What was remembered. The file is the program's own: what cannot be read there is forgotten."""
+    """Parse what was remembered. The file is the program's own, so whatever cannot be read is dropped."""
     try:
         document = cast("object", json.loads(text))
     except (ValueError, RecursionError):
@@ -122,7 +123,7 @@ def parse_remembered(text: str) -> Remembered:
 
 
 def remembered_text(remembered: Remembered) -> str:
-    """What `parse_remembered` reads."""
+    """Return the text that `parse_remembered` reads."""
     fields = {
         "theme": remembered.theme,
         "instead_of": remembered.instead_of,
@@ -131,7 +132,7 @@ def remembered_text(remembered: Remembered) -> str:
         "shares": dict(remembered.shares),
         "panes": dict(remembered.panes),
     }
-    return json.dumps(fields, indent=1)  # escaped: a folder's name need not be UTF-8
+    return json.dumps(fields, indent=1)  # escaped, because a folder's name may not be UTF-8
 
 
 def _text(value: object) -> str:
@@ -139,9 +140,9 @@ def _text(value: object) -> str:
 
 
 def _keys(table: object, source: str, errors: list[UsageError]) -> dict[str, str]:
-    """`workspace.pause = "P"` is a table in a table in TOML, `"workspace.pause" = "P"` is not; both are meant."""
+    """Read the keys: `workspace.pause = "P"` is a nested table in TOML, `"workspace.pause" = "P"` is not."""
     if not isinstance(table, dict):
-        errors.append(UsageError(_WRONG, f"{source}: keys is a table.", 'Write [keys], then place.action = "key".'))
+        errors.append(UsageError(_WRONG, f"{source}: keys must be a table.", 'Use [keys], then place.action = "key".'))
         return {}
     found: dict[str, str] = {}
     for name, value in cast("dict[str, object]", table).items():
@@ -151,5 +152,5 @@ def _keys(table: object, source: str, errors: list[UsageError]) -> dict[str, str
             if isinstance(keys, str):
                 found[full] = keys
             else:
-                errors.append(UsageError(_WRONG, f"{source}: {full} is keys in quotes.", 'As in "p" or "p,f5".'))
+                errors.append(UsageError(_WRONG, f"{source}: {full} must be keys in quotes.", 'Such as "p" or "p,f5".'))
     return found

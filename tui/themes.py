@@ -1,6 +1,6 @@
-"""Themes as files: turns the text of a `themes/*.yaml` into Textual's own theme. Every theme is such a file.
+"""Themes as files: turns the text of a `themes/*.yaml` file into a Textual theme. Every theme is such a file.
 
-Pure. A theme is named by its file. With `ansi: true` its colours are the terminal's own sixteen, by Textual's names.
+Pure. A theme is named after its file. With `ansi: true` its colours are the terminal's own sixteen, by Textual's names.
 """
 
 import re
@@ -19,19 +19,19 @@ _COLOURS = (
 )  # fmt: skip
 _NEEDED = ("primary", "foreground", "background")
 _FLAGS = ("dark", "ansi")
-# Textual's style sheets name these, and its generator leaves them out of themes of the terminal's own colours.
+# Textual's style sheets use these, but its generator leaves them out of themes with the terminal's own colours.
 _ANSI_VARIABLES = {"ansi-background": "ansi_default", "ansi-foreground": "ansi_default"}
 _ONE_STYLE = r"(?:not )?(?:bold|b|dim|italic|i|underline|u|reverse|r|strike|s)"
 _STYLE = re.compile(rf"none|{_ONE_STYLE}(?: {_ONE_STYLE})*")
 _FILLED_IN = re.compile(r"initial|auto(?: \d{1,2}(?:\.\d+)?%| 100%)?")
-_UNREAD = "A theme cannot be read."
+_UNREAD = "Cannot read a theme."
 
 
 def parse_theme(text: str, source: str) -> Theme:
-    """A theme from YAML. Raises UsageError with the file, and the line where there is one."""
+    """Parse a theme from YAML. Raises `UsageError` with the file and, if known, the line."""
     node = _node(text, source)
     if not isinstance(node, yaml.MappingNode):
-        raise UsageError(_UNREAD, f"{source} holds no fields.", "Write one field a line.")
+        raise UsageError(_UNREAD, f"{source} has no fields.", "Write one field per line.")
     fields: dict[str, str] = {}
     variables: dict[str, str] = {}
     for key, value in _pairs(node, source):
@@ -43,13 +43,13 @@ def parse_theme(text: str, source: str) -> Theme:
         elif key.value not in (*_COLOURS, *_FLAGS) or not isinstance(value, yaml.ScalarNode):
             raise UsageError(
                 _UNREAD,
-                f"{source}, line {line}: unknown: {key.value}.",
-                f"Fields: {', '.join((*_FLAGS, *_COLOURS))}, variables.",
+                f"{source}, line {line}: unknown field {key.value}.",
+                f"Known fields: {', '.join((*_FLAGS, *_COLOURS))}, variables.",
             )
         else:
             fields[key.value] = _checked(key.value, value, f"{source}, line {line}")
     if missing := [name for name in _NEEDED if name not in fields]:
-        raise UsageError(_UNREAD, f"{source}, missing: {', '.join(missing)}.", "Every theme has these.")
+        raise UsageError(_UNREAD, f"{source}: missing {', '.join(missing)}.", "Every theme needs these fields.")
     ansi = fields.get("ansi") == "true"
     theme = Theme(
         name=source.removesuffix(".yaml"),
@@ -65,14 +65,14 @@ def parse_theme(text: str, source: str) -> Theme:
 
 
 def _node(text: str, source: str) -> yaml.Node | None:
-    """The document as YAML's own nodes, which know their lines."""
+    """Parse the document into YAML nodes, which know their lines."""
     try:
         return yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(_UNREAD, f"{source}, line {line}: {error.problem}.", "Mend the file.") from None
+        raise UsageError(_UNREAD, f"{source}, line {line}: {error.problem}.", "Fix the file.") from None
     except (yaml.YAMLError, RecursionError) as error:
-        raise UsageError(_UNREAD, f"{source}: {error}.", "Mend the file.") from None
+        raise UsageError(_UNREAD, f"{source}: {error}.", "Fix the file.") from None
 
 
 def _pairs(node: yaml.MappingNode, source: str) -> list[tuple[yaml.ScalarNode, yaml.Node]]:
@@ -80,22 +80,22 @@ def _pairs(node: yaml.MappingNode, source: str) -> list[tuple[yaml.ScalarNode, y
     for key, value in cast("list[tuple[yaml.Node, yaml.Node]]", node.value):
         where = f"{source}, line {key.start_mark.line + 1}"
         if not isinstance(key, yaml.ScalarNode):
-            raise UsageError(_UNREAD, f"{where}: this is no name of a field.", "Write one field a line.")
+            raise UsageError(_UNREAD, f"{where}: this is not a field name.", "Write one field per line.")
         if any(key.value == known.value for known, _ in pairs):
-            raise UsageError(_UNREAD, f"{where}: {key.value} is there twice.", "Keep one of the two.")
+            raise UsageError(_UNREAD, f"{where}: duplicate field {key.value}.", "Remove one of the two.")
         pairs.append((key, value))
     return pairs
 
 
 def _checked_variable(name: str, said: str, where: str) -> str:
-    """A variable of Textual's style sheets: one that is not known would do nothing, a wrong one would end the app."""
+    """Check a variable of Textual's style sheets: unknown ones would do nothing, invalid ones would crash the app."""
     known = _generated()
     if name not in known:
-        raise UsageError(_UNREAD, f"{where}: unknown variable: {name}.", did_you_mean(name, known, "Leave it out."))
+        raise UsageError(_UNREAD, f"{where}: unknown variable {name}.", did_you_mean(name, known, "Remove it."))
     if name.endswith("-style") or "-style-" in name:
         fits = _STYLE.fullmatch(said) is not None
     elif said in ("initial", "auto") or said.startswith("auto "):
-        # They mean something to a colour of text, and where Textual itself says them; a border of them ends the app.
+        # Valid for text colours, and for variables where Textual itself uses them; in a border they crash the app.
         word = said.partition(" ")[0]
         fits = _FILLED_IN.fullmatch(said) is not None and (
             known[name].partition(" ")[0] == word or (word == "auto" and name.endswith("-foreground"))
@@ -103,13 +103,13 @@ def _checked_variable(name: str, said: str, where: str) -> str:
     else:
         fits = said == "transparent" or _is_colour(said)
     if not fits:
-        raise UsageError(_UNREAD, f"{where}: {said} does not fit {name}.", f"Textual's own is {known[name]}.")
+        raise UsageError(_UNREAD, f"{where}: invalid value for {name}: {said}.", f"Textual's default is {known[name]}.")
     return said
 
 
 @cache
 def _generated() -> dict[str, str]:
-    """The variables that a theme may set, each with a value that fits."""
+    """The variables that a theme may set, each with a valid value."""
     plain, ansi = (Theme("any", "ansi_blue", ansi=ansi).to_color_system().generate() for ansi in (False, True))
     return {**ansi, **plain}
 
@@ -123,12 +123,12 @@ def _is_colour(said: str) -> bool:
 
 
 def _checked(name: str, value: yaml.ScalarNode, where: str) -> str:
-    """The field's value, where it is one."""
+    """Return the field's value if it is valid."""
     said = str(value.value)
     if name in _FLAGS:
         if said not in ("true", "false"):
-            raise UsageError(_UNREAD, f"{where}: {name} is true or false.", "Mend the file.")
+            raise UsageError(_UNREAD, f"{where}: {name} must be true or false.", "Fix the file.")
         return said
     if not _is_colour(said):
-        raise UsageError(_UNREAD, f"{where}: {said} is no colour.", 'Write one as "#aabbcc".')
+        raise UsageError(_UNREAD, f"{where}: {said} is not a colour.", 'Use the form "#aabbcc".')
     return said

@@ -57,7 +57,7 @@ EVALUATION = [
     ("6", f"{_X}Starts wi", ""), ("v", "90–94", ""), ("=", "Evaluations   4 in all", ""), ("j", "▌      2", ""),
     (ENTER, "1 Starts with", ""), (ESC, f"1 {_X}Starts wi", ""), ("d", "d questions", ""), ("d", "▌✗ 5", ""),
     (ENTER, f"{_X}I'm sorry", ""), ("]", "sample 3 of 3", ""), (ESC, "▌✗ 5", ""), ("e", "more arms", ""),
-    (ESC, "▌✗ 5", "more arms"), ("i", "Nothing was evaluated on validation", ""), ("h", "Written:", ""),
+    (ESC, "▌✗ 5", "more arms"), ("i", "There is no evaluation on validation", ""), ("h", "Report written to", ""),
 ]  # fmt: skip
 RELEASE = [
     ("7", f"{_X}file", ""), (ENTER, f"# {_X}card", ""), ("G", f"{_X}end", ""), (ESC, f"{_X}file", ""),

@@ -93,7 +93,7 @@ async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple
             assert "ending" not in whole(app)
             await pilot.press("x")
             await until(pilot, lambda: read_wish(folder / job.folder) == "stop")
-            await until(pilot, lambda: "■ ending   at its next safe point; then r takes it up again" in pane_text(app))
+            await until(pilot, lambda: "■ ending   at its next safe point; then r resumes it" in pane_text(app))
             assert "■ demo   ending" in app.screen.query_one(Header).plain
             beside = app.screen.query_one(Rail if size[0] >= 100 else Spine).plain
             assert ("■    ending" if size[0] >= 100 else "■run") in beside
@@ -123,7 +123,7 @@ async def test_that_a_job_is_pausing_is_told_until_it_does_and_then_the_key_that
             job = project.jobs.all()[0]
             await pilot.press("p")
             await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
-            await until(pilot, lambda: "‖ pausing   at its next safe point; then r goes on" in pane_text(app))
+            await until(pilot, lambda: "‖ pausing   at its next safe point; then r resumes it" in pane_text(app))
             assert "‖ demo   pausing" in app.screen.query_one(Header).plain
             assert "p pauses" not in app.screen.query_one(Rail).plain
             await pilot.press("L")
@@ -304,7 +304,9 @@ async def test_ctrl_c_says_which_key_leaves(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
         await pilot.press("ctrl+c")
-        await until(pilot, lambda: [each.message for each in app._notifications] == ["^q leaves; running jobs go on."])
+        await until(
+            pilot, lambda: [each.message for each in app._notifications] == ["Press ^q to quit. Running jobs continue."]
+        )
         await pilot.press("ctrl+q")
     assert app.return_code == 0
 

@@ -29,15 +29,15 @@ def test_two_actions_can_change_their_keys() -> None:
     ("wanted", "said"),
     [
         ({"workspace.pauze": "P"}, "keys: workspace.pauze. Did you mean workspace.pause?"),
-        ({"nonsense": "P"}, "keys: nonsense. A name is its place, a dot and its action:"),
+        ({"nonsense": "P"}, "keys: nonsense. A name is a place, a dot and an action, such as"),
         ({"workspace.pause": "crtl+x"}, "keys: workspace.pause = crtl+x."),
         ({"workspace.pause": "ctrl+nokey"}, "keys: workspace.pause = ctrl+nokey."),
         ({"workspace.pause": " , "}, "keys: workspace.pause = nothing."),
-        ({"everywhere.jump": "q"}, "keys: q would be both everywhere.jump and everywhere.quit."),
-        ({"workspace.pause": "5"}, "keys: 5 would be both workspace.pause and workspace.run."),
-        ({"run.first": "o"}, "keys: o would be both run.first and workspace.projects."),
-        ({"answers.next_answer": "e"}, "keys: e would be both answers.next_answer and evaluation.evaluate."),
-        ({"curate.accept": "q"}, "keys: q would be both curate.accept and everywhere.quit."),
+        ({"everywhere.jump": "q"}, "keys: q is used for both everywhere.jump and everywhere.quit."),
+        ({"workspace.pause": "5"}, "keys: 5 is used for both workspace.pause and workspace.run."),
+        ({"run.first": "o"}, "keys: o is used for both run.first and workspace.projects."),
+        ({"answers.next_answer": "e"}, "keys: e is used for both answers.next_answer and evaluation.evaluate."),
+        ({"curate.accept": "q"}, "keys: q is used for both curate.accept and everywhere.quit."),
     ],
 )
 def test_an_entry_that_cannot_hold_is_named_and_left_out(wanted: dict[str, str], said: str) -> None:

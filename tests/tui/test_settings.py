@@ -46,12 +46,12 @@ def test_nothing_set_is_every_default() -> None:
     ("text", "message", "next"),
     [
         ('thme = "paper"', "s.toml: thme.", "Did you mean theme?"),
-        ("quite_else = 1", "s.toml: quite_else.", "There are: theme, mouse, bell, slow, ascii, keys."),
-        ('mouse = "no"', "s.toml: mouse is true or false.", "Its default holds."),
-        ("theme = 3", "s.toml: theme is a name in quotes.", "Its default holds."),
-        ('bell = "loud"', "s.toml: bell is one of off, blur, always.", "Its default holds."),
-        ("keys = 3", "s.toml: keys is a table.", 'Write [keys], then place.action = "key".'),
-        ("[keys]\nstart.open = 3", "s.toml: start.open is keys in quotes.", 'As in "p" or "p,f5".'),
+        ("quite_else = 1", "s.toml: quite_else.", "Known names: theme, mouse, bell, slow, ascii, keys."),
+        ('mouse = "no"', "s.toml: mouse must be true or false.", "The default is used."),
+        ("theme = 3", "s.toml: theme must be a name in quotes.", "The default is used."),
+        ('bell = "loud"', "s.toml: bell must be one of off, blur, always.", "The default is used."),
+        ("keys = 3", "s.toml: keys must be a table.", 'Use [keys], then place.action = "key".'),
+        ("[keys]\nstart.open = 3", "s.toml: start.open must be keys in quotes.", 'Such as "p" or "p,f5".'),
         ("keys = 3\nslow", "s.toml: Expected '=' after a key in a key/value pair (at end of document).", ""),
         ("mouse = true\nbell = off\n", "s.toml: Invalid value (at line 2, column 8).", ""),
     ],
@@ -73,7 +73,7 @@ def test_no_text_stops_the_program(text: str) -> None:
 def test_what_no_reader_takes_is_named(text: str) -> None:
     settings, errors = parse_settings(text, "s.toml")
     assert settings == Settings()
-    assert [error.title for error in errors] == ["The settings cannot be read."]
+    assert [error.title for error in errors] == ["Cannot read the settings."]
 
 
 def test_a_byte_order_mark_before_the_settings_is_no_setting(home: Home) -> None:
@@ -183,7 +183,7 @@ async def test_a_persons_own_keys_hold_and_a_slip_is_told(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
         await told(pilot, "Did you mean workspace.stop?")
-        await told(pilot, "s.toml: thme is keys in quotes.")
+        await told(pilot, "s.toml: thme must be keys in quotes.")
         await pilot.press("1", "f9")
         await until(pilot, lambda: shown(app) == "questions")
         await pilot.press("J")

@@ -127,24 +127,24 @@ def test_every_colour_that_a_widget_uses_is_held_against_its_ground() -> None:
         ("- a\n", "no fields"),
         ("", "no fields"),
         ("a: \x00", "bad.yaml: "),
-        (SOUND + "colour: red\n", "line 4: unknown: colour"),
-        (SOUND + "accent:\n  - 1\n", "line 4: unknown: accent"),
-        (SOUND + 'accent: "#12"\n', "line 4: #12 is no colour"),
-        (SOUND + "dark: 3\n", "line 4: dark is true or false"),
-        (SOUND + "variables:\n  bordr: red\n", "line 5: unknown variable: bordr"),
-        (SOUND + "variables:\n  border: reddish\n", "line 5: reddish does not fit border"),
-        (SOUND + "variables:\n  link-style: loud\n", "line 5: loud does not fit link-style"),
-        (SOUND + 'primary: "#445566"\n', "line 4: primary is there twice"),
-        (SOUND + "variables:\n  border: red\n  border: blue\n", "line 6: border is there twice"),
-        (SOUND + "? [accent]\n: red\n", "line 4: this is no name of a field"),
+        (SOUND + "colour: red\n", "line 4: unknown field colour"),
+        (SOUND + "accent:\n  - 1\n", "line 4: unknown field accent"),
+        (SOUND + 'accent: "#12"\n', "line 4: #12 is not a colour"),
+        (SOUND + "dark: 3\n", "line 4: dark must be true or false"),
+        (SOUND + "variables:\n  bordr: red\n", "line 5: unknown variable bordr"),
+        (SOUND + "variables:\n  border: reddish\n", "line 5: invalid value for border: reddish."),
+        (SOUND + "variables:\n  link-style: loud\n", "line 5: invalid value for link-style: loud."),
+        (SOUND + 'primary: "#445566"\n', "line 4: duplicate field primary"),
+        (SOUND + "variables:\n  border: red\n  border: blue\n", "line 6: duplicate field border"),
+        (SOUND + "? [accent]\n: red\n", "line 4: this is not a field name"),
         pytest.param("[" * 2_000, "bad.yaml: maximum recursion depth", id="deep"),
-        (SOUND + "variables:\n  border: auto 50%\n", "line 5: auto 50% does not fit border"),
-        (SOUND + "variables:\n  border: initial\n", "line 5: initial does not fit border"),
-        (SOUND + "variables:\n  text: auto bogus\n", "line 5: auto bogus does not fit text"),
-        (SOUND + "variables:\n  link-style: not\n", "line 5: not does not fit link-style"),
-        (SOUND + "variables:\n  link-style: none bold\n", "line 5: none bold does not fit link-style"),
-        (SOUND + "variables:\n  link-style: ''\n", "does not fit link-style"),
-        ('primary: "#112233"\n', "missing: foreground, background"),
+        (SOUND + "variables:\n  border: auto 50%\n", "line 5: invalid value for border: auto 50%."),
+        (SOUND + "variables:\n  border: initial\n", "line 5: invalid value for border: initial."),
+        (SOUND + "variables:\n  text: auto bogus\n", "line 5: invalid value for text: auto bogus."),
+        (SOUND + "variables:\n  link-style: not\n", "line 5: invalid value for link-style: not."),
+        (SOUND + "variables:\n  link-style: none bold\n", "line 5: invalid value for link-style: none bold."),
+        (SOUND + "variables:\n  link-style: ''\n", "invalid value for link-style: ."),
+        ('primary: "#112233"\n', "missing foreground, background"),
     ],
 )
 def test_a_bad_theme_is_named(text: str, said: str) -> None:
@@ -202,7 +202,7 @@ async def test_a_changed_file_is_put_on_and_a_bad_one_leaves_the_old(home: Home)
         path.write_text(SOUND.replace("#000000", "#202020"))
         await until(pilot, lambda: ground(pilot) == "#202020")
         path.write_text(SOUND + "acent: red\n")
-        await told(pilot, "mine.yaml, line 4: unknown: acent")
+        await told(pilot, "mine.yaml, line 4: unknown field acent")
         assert ground(pilot) == "#202020"
 
 
