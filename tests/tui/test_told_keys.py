@@ -104,7 +104,7 @@ TOLD: dict[tuple[str, PaneName], dict[str, str]] = {
     ("new", "run"): {"workspace.dataset": "shows the dataset pane", "run.train": "then trains on it"},
     ("new", "evaluation"): {"workspace.run": "shows the run pane", "evaluation.evaluate": "then evaluates it"},
     ("new", "release"): {"workspace.run": "shows the run pane", "release.export": "then exports it"},
-    ("new", "chat"): {"chat.blind": "hides which is which"},
+    ("new", "chat"): {"chat.blind": "hides which arm is which"},
     ("paused", "examples"): {"workspace.resume": "resumes it,", "workspace.stop": "stops it"},
     ("failed", "examples"): {"workspace.resume": "takes it up again", "workspace.dataset": "the dataset is next"},
     ("done", "release"): {"release.copy": "copies it"},

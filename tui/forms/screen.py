@@ -86,7 +86,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         title: str,
         fields: Sequence[Field],
         *,
-        go: str = "go on",
+        go: str = "continue",
         aside: Callable[[Values], str] = lambda _values: "",
         whole: Callable[[Values], str] = lambda _values: "",
         errors: Values | None = None,

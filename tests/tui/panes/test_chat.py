@@ -382,7 +382,7 @@ async def test_where_no_turn_was_dropped_nothing_is_stopped(home: Home, monkeypa
         monkeypatch.setattr(chat(app)._service, "halt", pytest.fail)
         converse(app, "streaming")
         await pilot.press("B")
-        await until(pilot, lambda: any("There is no earlier talk" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("There is no earlier chat" in note.message for note in app._notifications))
         monkeypatch.undo()
 
 

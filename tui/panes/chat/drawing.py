@@ -70,7 +70,7 @@ def _nothing(state: ChatState) -> list[Content]:
         return [
             Content("The chat needs a prompt first."),
             Content(""),
-            *ways_on(("workspace.prompt", "shows the prompt pane: write one there", "distill-tui prompt set FILE")),
+            *ways_on(("workspace.prompt", "shows where to write one", "distill-tui prompt set FILE")),
         ]
     return [
         Content("Ask both arms at once, and see whether the prompt is still needed."),
@@ -108,7 +108,7 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
 def no_vote(turn: Turn) -> str:
     """Why a vote on this turn is refused."""
     if turn.voted is not None:
-        return f"You have already voted. Press {key_of('chat.unvote')} to take your vote back."
+        return f"You have already voted. Press {key_of('chat.unvote')} to undo your vote."
     if not turn.comparable:
         return "There are not two complete answers to compare."
     return "The arms are revealed, so a vote on this turn would not be blind."

@@ -121,7 +121,7 @@ class ChatPane(Pane):
                 self.state.take_up(message.talk)
                 self._compared()
             elif message.talk is not None and message.talk.turns:
-                said = f"The last talk, with {' and '.join(message.talk.arms)}, is kept until you start a new one."
+                said = f"The last chat, with {' and '.join(message.talk.arms)}, is kept until you start a new one."
             if said:
                 self._say(clean_line(said))
             self._kept = self.state.talk
@@ -261,14 +261,14 @@ class ChatPane(Pane):
         self._halt()
         if self._asked() is not None:
             self.state.begin()
-            self._say(f"New talk. Press {key_of('chat.restore')} to restore the last one.")
+            self._say(f"New chat. Press {key_of('chat.restore')} to restore the last one.")
         self.redraw()
 
     def action_restore(self) -> None:
         """Restore the talk as it was before turns were last dropped."""
         before = self.state.compared
         if not self.state.restore():
-            self._say("There is no earlier talk to restore.")
+            self._say("There is no earlier chat to restore.")
             return
         self._halt()
         if self.state.compared != before:

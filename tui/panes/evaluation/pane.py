@@ -229,7 +229,7 @@ class EvaluationPane(Pane):
         """Look up the failed questions; the form opens when they have arrived."""
         if self.view is not None and self.view.facts.prompt is None:
             self.app.notify(
-                f"The teacher needs a prompt first. Go to Prompt ({key_of('workspace.prompt')}) to write one.",
+                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where to write it.",
             )
         else:
             self.store.ask(read_failed, self)

@@ -129,7 +129,7 @@ class RunPane(Pane):
             self.app.notify("No training is running.")
             return
         if self.view is not None and is_ending(self.view, job):  # a second request would replace the first
-            self.app.notify(f"Job {job.job_id} is already ending.")
+            self.app.notify(f"Job {job.job_id} is already stopping.")
             return
         if not self.state.confirmed(job.job_id):
             again = f"Press {key_of('run.keep')} again to confirm."
