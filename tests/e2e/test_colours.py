@@ -90,7 +90,7 @@ def test_without_colours_everything_is_still_said(home: Home) -> None:
     """Where the person is, what is done and what failed: by mark; the row under the cursor is reversed."""
     make_stage(home, "failed")
     terminal = Terminal(home, 120, 40, NO_COLOR="1")
-    terminal.until("takes it up again")
+    terminal.until("resumes it")
     terminal.until("✗ generate failed")
     terminal.until("▌")
     terminal.press("\x10")
@@ -98,7 +98,7 @@ def test_without_colours_everything_is_still_said(home: Home) -> None:
     terminal.press("\x1b[B")
     terminal.until_row("Show the", lambda cell: cell.reverse and cell.data.isalpha())
     terminal.press("\x1b")
-    terminal.until("takes it up again", gone="Search for commands")
+    terminal.until("resumes it", gone="Search for commands")
     assert terminal.leave() == 0
 
 

@@ -125,17 +125,17 @@ async def test_that_a_job_is_pausing_is_told_until_it_does_and_then_the_key_that
             await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
             await until(pilot, lambda: "‖ pausing   at its next safe point; then r resumes it" in pane_text(app))
             assert "‖ demo   pausing" in app.screen.query_one(Header).plain
-            assert "p pauses" not in app.screen.query_one(Rail).plain
+            assert "p pause" not in app.screen.query_one(Rail).plain
             await pilot.press("L")
             await until(pilot, lambda: "pausing" in whole(app))
             assert "p pause" in footer(app)
             project.jobs.update(job.id, state="paused")
-            await until(pilot, lambda: "p go on" in footer(app))
+            await until(pilot, lambda: "p resume" in footer(app))
             await pilot.press("escape")
             with EventLog(folder / job.folder) as log:
                 log.append(StateChanged("paused"))
         await until(pilot, lambda: "‖ demo   paused" in whole(app) and "pausing" not in whole(app))
-        await until(pilot, lambda: "p go on" in footer(app))
+        await until(pilot, lambda: "p resume" in footer(app))
 
 
 def whole(app: DistillApp) -> str:
@@ -213,13 +213,13 @@ async def test_how_far_a_job_was_once_is_not_shown_while_its_log_is_read(
 async def test_a_failure_takes_one_line_of_any_pane_but_its_own(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_stage(home, "failed"))
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: shown(app) == "examples" and "takes it up again" in pane_text(app))
+        await until(pilot, lambda: shown(app) == "examples" and "resumes it" in pane_text(app))
         trouble = app.screen.query_one(Trouble)
         whole = trouble.plain
         assert whole.count("\n") >= 1
         for pane in ("prompt", "chat"):
             await pilot.press(PANE_KEYS[pane])
-            await until(pilot, lambda: trouble.plain.endswith("takes it up again, 3 shows why"))
+            await until(pilot, lambda: trouble.plain.endswith("resumes it, 3 shows why"))
             assert "\n" not in trouble.plain
         await pilot.press("3")
         await until(pilot, lambda: trouble.plain == whole)
@@ -231,7 +231,7 @@ async def test_a_failed_job_says_why_and_what_to_do(home: Home, monkeypatch: pyt
     app = open_app(home, make_stage(home, "failed"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: "The endpoint refused the key." in pane_text(app))
-        assert "r takes it up again" in pane_text(app)
+        assert "r resumes it" in pane_text(app)
         await pilot.press("r")
         await until(pilot, lambda: taken_up == [1])
 
@@ -260,7 +260,7 @@ async def test_the_start_screen_lists_projects_and_comes_back(home: Home) -> Non
 async def test_without_a_project_the_start_screen_offers_the_demo(home: Home) -> None:
     app = open_app(home, None)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await until(pilot, lambda: "No project yet." in app.screen.query_one("#listed", Page).plain)
+        await until(pilot, lambda: "No projects yet." in app.screen.query_one("#listed", Page).plain)
 
 
 async def test_help_opens_over_the_screen_and_closes(home: Home) -> None:
@@ -358,10 +358,10 @@ async def test_a_job_that_was_taken_up_again_is_running_before_its_log_says_so(h
     folder = make_stage(home, "failed")
     app = open_app(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await until(pilot, lambda: "r takes it up again" in pane_text(app))
+        await until(pilot, lambda: "r resumes it" in pane_text(app))
         with Project.open(folder, home) as project:
             project.jobs.update(project.jobs.all()[0].id, state="running")
-        await until(pilot, lambda: "r takes it up again" not in pane_text(app))
+        await until(pilot, lambda: "r resumes it" not in pane_text(app))
         assert app.screen.state.job.live
 
 

@@ -106,7 +106,7 @@ TOLD: dict[tuple[str, PaneName], dict[str, str]] = {
     ("new", "release"): {"workspace.run": "shows the run pane", "release.export": "then exports it"},
     ("new", "chat"): {"chat.blind": "hides which arm is which"},
     ("paused", "examples"): {"workspace.resume": "resumes it,", "workspace.stop": "stops it"},
-    ("failed", "examples"): {"workspace.resume": "takes it up again", "workspace.dataset": "the dataset is next"},
+    ("failed", "examples"): {"workspace.resume": "resumes it", "workspace.dataset": "the dataset is next"},
     ("done", "release"): {"release.copy": "copies it"},
 }
 # What is next, by stage: at which station, and what is done there.

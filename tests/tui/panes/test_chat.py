@@ -82,7 +82,7 @@ async def test_a_blind_question_is_answered_by_both_arms_voted_on_and_kept(serve
         await until(pilot, lambda: chat(app).standing.votes == 1)
         assert "run-1" in pane_text(app).partition("> why")[2]
         await pilot.press("t")
-        await until(pilot, lambda: any("Added to the training questions" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("Added to the training" in note.message for note in app._notifications))
     with Project.open(served, home) as project:
         (vote,) = project.votes.between("prompted", "run-1")
         assert (vote.choice, vote.blind, vote.messages[-1].content) == ("left", True, "why")
@@ -411,7 +411,7 @@ async def test_no_near_twin_of_a_held_question_is_made_one_to_train_on(home: Hom
         await until(pilot, lambda: any(f"Question {held.id} (test)" in note.message for note in app._notifications))
         chat(app).state.ask("Where do penguins sleep in the long winter of the south?")
         await pilot.press("t")
-        await until(pilot, lambda: any("Added to the training questions" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("Added to the training" in note.message for note in app._notifications))
     with Project.open(folder, home) as project:
         assert project.questions.split_counts() == {**before, "train": before["train"] + 1}
 
@@ -518,4 +518,5 @@ async def test_a_server_that_the_system_does_not_start_ends_the_turn_and_says_wh
         await pilot.press("enter", *"why", "enter")
         await until(pilot, lambda: turn_is_whole(app))
         assert "No space left on device" in pane_text(app)
-        await until(pilot, lambda: [note.title for note in app._notifications] == ["The operating system reported an error."])
+        said = "The operating system reported an error."
+        await until(pilot, lambda: [note.title for note in app._notifications] == [said])

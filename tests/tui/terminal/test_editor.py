@@ -54,8 +54,8 @@ def test_an_editor_whose_quotes_never_close_is_told(monkeypatch: pytest.MonkeyPa
     ("script", "text", "said"),
     [
         (f'printf new > "$1"; {LATER}; exit 1', "old", "Editing failed"),
-        (f"printf '\\377' > \"$1\"; {LATER}", "old", "no UTF-8"),
-        ("true", "a lone \ud800 surrogate", "no UTF-8"),
+        (f"printf '\\377' > \"$1\"; {LATER}", "old", "not UTF-8"),
+        ("true", "a lone \ud800 surrogate", "not UTF-8"),
     ],
 )  # fmt: skip
 def test_an_editor_that_fails_leaves_the_old(
