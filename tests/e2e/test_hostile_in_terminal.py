@@ -76,8 +76,8 @@ OVER = [
     ("?", "Go to that pane.", ""), ("q", "prompted against", "Go to that pane."), (PALETTE, "Search for commands", ""),
     (ESC, "prompted against", "Search for commands"), (JUMP, " a  Prompt", ""), ("a", f"{_X}You answer", ""),
     ("o", "2 projects", ""), ("D", f"Duplicate {_X}", ""), (ESC, "2 projects", "Duplicate"),
-    ("x", f"Delete {_X}", ""), (ESC, "2 projects", "Delete"), ("/", "a part of the name", ""),
-    (ESC, "2 projects", "a part of the name"),
+    ("x", f"Delete {_X}", ""), (ESC, "2 projects", "Delete"), ("/", "part of the name", ""),
+    (ESC, "2 projects", "part of the name"),
 ]  # fmt: skip
 
 
