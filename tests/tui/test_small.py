@@ -34,7 +34,7 @@ async def test_a_small_window_says_its_size(home: Home, columns: int, rows: int,
     ("stage", "told"),
     [
         ("generating", "● generate   examples 12 %   2 min 14 s left"),
-        ("failed", "✗ generate   failed   next: r takes it up again"),
+        ("failed", "✗ generate   failed   next: r resume"),
         ("done", "idle"),
     ],
 )
