@@ -158,5 +158,5 @@ async def test_no_sentence_of_the_help_goes_on_under_its_key(home: Home, width: 
 
 
 def test_help_names_only_the_key_that_leaves_where_a_nearer_place_takes_the_other() -> None:
-    assert "q ^q          Leave; running jobs go on." in help_text("evaluation", "workspace").plain
-    assert "\n^q            Leave; running jobs go on." in help_text("answers", "evaluation", "workspace").plain
+    assert "q ^q          Quit; running jobs continue." in help_text("evaluation", "workspace").plain
+    assert "\n^q            Quit; running jobs continue." in help_text("answers", "evaluation", "workspace").plain

@@ -166,6 +166,6 @@ async def press(pilot: Pilot[int], name: str) -> None:
 
 def test_a_sentence_of_the_table_is_told_with_the_keys_that_hold() -> None:
     sentence = next(action.help for action in ACTIONS["rules"] if action.id == "remove")
-    assert told(sentence) == "Remove the rule; u takes it back."
+    assert told(sentence) == "Remove the rule; u restores it."
     assert key_of("prompt.rules", "rules.add") == "R n"
     assert key_of("run.later") == "→"

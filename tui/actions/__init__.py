@@ -1,7 +1,7 @@
 """The one table of actions: it feeds the bindings, the footer, the help screen and the palette.
 
-Pure data, one module a place. What an action does is the method `action_<id>` of the widget, screen or app that carries
-the place. A person's own keys name an action `place.id`.
+Pure data, one module per place. The behaviour of an action is the method `action_<id>` of the widget, screen or app
+that carries the place. The user's own key settings name an action as `place.id`.
 """
 
 from textual.binding import Binding, BindingType
@@ -78,29 +78,29 @@ PANE_KEYS: dict[PaneName, str] = {
     "chat": "9",
 }
 PANES: tuple[PaneName, ...] = tuple(PANE_KEYS)
-# Every binding's id, which is how a person's own keys name it, with its keys as Textual names them.
+# Every binding id, as used in the user's own key settings, with its keys as Textual names them.
 BOUND: dict[str, str] = {
     **{f"{place}.{action.id}": action.keys for place, actions in ACTIONS.items() for action in actions},
     **{f"workspace.{pane}": key for pane, key in PANE_KEYS.items()},
 }
-# The same for what holds everywhere, on a screen that lies over another: there no letter leaves the app.
+# The actions of everywhere on a screen that covers another one: there no single letter quits the app.
 OVER: dict[str, str] = {
     f"over.{action.id}": ",".join(key for key in action.keys.split(",") if len(key) > 1)
     for action in everywhere.ACTIONS
 }
 FOOTER_KEYS = 6
-# What a pane shows over its own page: there these keys are looked for before the pane's.
+# What a pane may show over its own page: these keys take precedence over the pane's.
 OVER_PANES: dict[PaneName, tuple[Place, ...]] = {
     "evaluation": ("answers", "history", "differences"),
     "questions": ("preview", "twins"),
 }
-# Where something waits for a yes or a no, other keys are not told.
+# Places that wait for a yes or no: no other keys are shown.
 WAITING: tuple[Place, ...] = ("preview",)
 TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
 
 
 def bindings(place: Place) -> list[BindingType]:
-    """The bindings of a place. Textual's own footer is not used, so none is shown by it."""
+    """Return the bindings of a place, hidden from Textual's own footer, which is not used."""
     made: list[BindingType] = [
         Binding(action.keys, action.id, action.label, show=False, id=f"{place}.{action.id}", priority=place == "found")
         for action in ACTIONS[place]
@@ -113,5 +113,5 @@ def bindings(place: Place) -> list[BindingType]:
 
 
 def typeless(keys: str) -> list[str]:
-    """Those of Textual's names of keys, by comma, that type nothing where text is typed."""
+    """Return the keys of a comma-separated list that insert no character in a text field."""
     return [key for key in keys.split(",") if not (key_to_character(key) or "\n").isprintable()]

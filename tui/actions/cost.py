@@ -1,14 +1,21 @@
-"""What a person can do with the figures of the cost: go to them, take a change back, and while they are typed."""
+"""Actions on the figures of the cost pane: edit them, undo a change, and move between the fields."""
 
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("edit", "e,enter", "change figures", "Type other figures; the estimate follows each key.", footer=True),
-    Action("undo", "u", "undo", "Take back the last change of a figure.", footer=True),
+    Action("edit", "e,enter", "edit figures", "Edit the figures; the estimate updates as you type.", footer=True),
+    Action("undo", "u", "undo", "Undo the last change to a figure.", footer=True),
 )
 FIGURES = (
-    Action("next", "tab", "take", "Take what is typed, or the chosen model; go on.", footer=True, shown="enter"),
-    Action("figure_down", "down", "next", "The next model of the list, or the next figure."),
-    Action("figure_up", "up,shift+tab", "before", "The model before, or the figure before."),
-    Action("back", "escape", "leave", "Leave the figures, and give up what is typed in this one.", footer=True),
+    Action(
+        "next",
+        "tab",
+        "accept",
+        "Accept the figure, or the selected model, and go to the next field.",
+        footer=True,
+        shown="enter",
+    ),
+    Action("figure_down", "down", "next", "Go to the next model in the list, or the next field."),
+    Action("figure_up", "up,shift+tab", "previous", "Go to the previous model in the list, or the previous field."),
+    Action("back", "escape", "leave", "Leave the figures; what you typed in this field is discarded.", footer=True),
 )

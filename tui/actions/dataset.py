@@ -1,4 +1,4 @@
-"""What a person can do with the dataset."""
+"""Actions of the dataset pane."""
 
 from tui.actions.words import Action
 
@@ -7,9 +7,9 @@ ACTIONS = (
         "freeze",
         "z",
         "freeze",
-        "Freeze the accepted answers into a dataset; asks about what is refused.",
+        "Freeze the accepted answers into a dataset; asks about refused ones.",
         footer=True,
     ),
-    Action("reject", "d", "reject refused", "Reject the refused answer under the cursor; the review undoes it."),
-    Action("look", "R", "look again", "Look again at what would be frozen."),
+    Action("reject", "d", "reject refused", "Reject the refused answer under the cursor; the review can undo it."),
+    Action("look", "R", "check again", "Check again what would be frozen."),
 )

@@ -1,4 +1,4 @@
-"""What a person can do while the teacher answers, and before."""
+"""Actions of the examples pane, before and while the teacher answers."""
 
 from tui.actions.lists import MOVES
 from tui.actions.words import Action
@@ -11,9 +11,9 @@ ACTIONS = (
         "Let the teacher answer; a form shows what it will take.",
         footer=True,
     ),
-    Action("retry", "R", "ask again", "Ask again what nobody answered, and nothing else."),
-    Action("next", "tab", "next", "Read the next answer that is being written."),
-    Action("copy", "y", "copy", "Copy the answer that is shown in full."),
-    Action("back", "escape", "follow", "Read whatever is being written."),
+    Action("retry", "R", "ask again", "Ask again only the questions that got no answer."),
+    Action("next", "tab", "next", "Show the next answer that is being written."),
+    Action("copy", "y", "copy", "Copy the answer shown in full."),
+    Action("back", "escape", "follow", "Follow whichever answer is being written."),
     *MOVES,
 )

@@ -1,14 +1,16 @@
-"""What a person can do in a form. In a field that is typed a letter is a letter, and ← → move in what stands there."""
+"""Actions of a form. In a text field, letters are typed and ← → move within the text."""
 
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("submit", "enter,ctrl+g,f10", "go on", "Go on, or see under its field what is wrong.", footer=True),
-    Action("next_field", "down,tab", "next", "The next field.", footer=True),
-    Action("field_before", "up,shift+tab", "before", "The field before."),
-    Action("next_choice", "right,l,space", "choose", "The next word, where a field offers several.", footer=True),
-    Action("choice_before", "left,h", "before", "The word before."),
-    Action("page_down", "pagedown", "page down", "Scroll down in a form that is longer than its place."),
-    Action("page_up", "pageup", "page up", "Scroll up in it."),
-    Action("leave", "escape", "leave", "Leave; nothing is done.", footer=True),
+    Action("submit", "enter,ctrl+g,f10", "continue", "Continue, or show which field is wrong.", footer=True),
+    Action("next_field", "down,tab", "next", "Go to the next field.", footer=True),
+    Action("field_before", "up,shift+tab", "previous", "Go to the previous field."),
+    Action(
+        "next_choice", "right,l,space", "choose", "Select the next choice, if the field offers several.", footer=True
+    ),
+    Action("choice_before", "left,h", "previous", "Select the previous choice."),
+    Action("page_down", "pagedown", "page down", "Scroll down in a long form."),
+    Action("page_up", "pageup", "page up", "Scroll up in a long form."),
+    Action("leave", "escape", "cancel", "Close the form without doing anything.", footer=True),
 )

@@ -1,61 +1,61 @@
-"""What a person can do with the prompt: in its pane, with its rules, its versions, answers to try, and while typing."""
+"""Actions of the prompt pane: the prompt, its rules, versions, trial answers, and the editor."""
 
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("edit", "i,enter", "edit", "Change the prompt here, as one document.", footer=True),
-    Action("versions", "v", "versions", "List the versions, with what changed.", footer=True),
+    Action("edit", "i,enter", "edit", "Edit the prompt here, as one document.", footer=True),
+    Action("versions", "v", "versions", "List the versions and what changed.", footer=True),
     Action("rules", "R", "rules", "Go to the rules.", footer=True),
-    Action("trial", "T", "try", "Let the teacher answer a few questions, or see what it answered.", footer=True),
-    Action("editor", "e", "editor", "Change the prompt in your own editor."),
-    Action("bring", "m", "bring a file", "Read a prompt from a file; nothing is stored before you save it."),
-    Action("copy", "y", "copy", "Copy the prompt as it is stored, as one document."),
-    Action("propose", "P", "propose rules", "Propose rules from the prompt's own sentences, to take one by one."),
-    Action("check", "C", "check", "Look for demands that are vague, contradictory, untestable or said twice."),
-    Action("drop", "D", "drop draft", "Let go of what is typed and not saved, or take it back."),
+    Action("trial", "T", "try", "Let the teacher answer a few questions, or show its answers.", footer=True),
+    Action("editor", "e", "open editor", "Edit the prompt in your own editor."),
+    Action("bring", "m", "import", "Import a prompt from a file; nothing is stored until you save it."),
+    Action("copy", "y", "copy", "Copy the stored prompt as one document."),
+    Action("propose", "P", "propose rules", "Propose rules from the prompt's sentences, to add one by one."),
+    Action("check", "C", "check", "Look for vague, contradictory, untestable or repeated demands."),
+    Action("drop", "D", "discard draft", "Discard the unsaved draft, or restore it."),
 )
 RULES = (
-    Action("change", "enter", "change", "Change the rule.", footer=True),
+    Action("change", "enter", "edit", "Edit the rule.", footer=True),
     Action("add", "n", "new", "Write a new rule.", footer=True),
     Action("test", "t", "test", "Test the rules on an answer of your own.", footer=True),
-    Action("remove", "d,delete", "remove", "Remove the rule; {rules.undo} takes it back.", footer=True),
-    Action("undo", "u", "undo", "Take back the last change of the rules."),
-    Action("bring", "m", "bring a file", "Read rules from a YAML file."),
-    Action("back", "escape", "text", "Go back to the text."),
+    Action("remove", "d,delete", "remove", "Remove the rule; {rules.undo} restores it.", footer=True),
+    Action("undo", "u", "undo", "Undo the last change to the rules."),
+    Action("bring", "m", "import", "Import rules from a YAML file."),
+    Action("back", "escape", "back", "Go back to the prompt."),
 )
 PROPOSALS = (
-    Action("accept", "a,enter", "take", "Store the rule under the cursor.", footer=True),
-    Action("accept_all", "A", "take all", "Store every proposed rule that has a check.", footer=True),
-    Action("undo", "u", "undo", "Take back the last change of the rules.", footer=True),
-    Action("back", "escape,q", "rules", "Go back to the rules.", footer=True),
+    Action("accept", "a,enter", "add", "Add the rule under the cursor.", footer=True),
+    Action("accept_all", "A", "add all", "Add every proposed rule that has a check.", footer=True),
+    Action("undo", "u", "undo", "Undo the last change to the rules.", footer=True),
+    Action("back", "escape,q", "back", "Go back to the rules.", footer=True),
 )
 FINDINGS = (
-    Action("again", "r", "look again", "Look at the prompt again.", footer=True),
-    Action("back", "escape,q", "text", "Go back to the prompt.", footer=True),
+    Action("again", "r", "check again", "Check the prompt again.", footer=True),
+    Action("back", "escape,q", "back", "Go back to the prompt.", footer=True),
 )
 VERSIONS = (
-    Action("make_current", "b", "back to it", "Make this version the current one; no other is lost.", footer=True),
-    Action("whole", "enter", "whole text", "Show the whole text, or what changed alone.", footer=True),
-    Action("back", "escape,q,v", "text", "Go back to the prompt.", footer=True),
-    Action("line_down", "j,down", "down", "The next version."),
-    Action("line_up", "k,up", "up", "The version before."),
-    Action("page_down", "pagedown,ctrl+d", "page down", "Down a page of what changed."),
-    Action("page_up", "pageup,ctrl+u", "page up", "Up a page of what changed."),
-    Action("first", "g,home", "first", "The newest version."),
-    Action("last", "G,end", "last", "The oldest version."),
+    Action("make_current", "b", "make current", "Make this version the current one; the others are kept.", footer=True),
+    Action("whole", "enter", "full text", "Show the full text, or only what changed.", footer=True),
+    Action("back", "escape,q,v", "back", "Go back to the prompt.", footer=True),
+    Action("line_down", "j,down", "down", "Go to the next version in the list."),
+    Action("line_up", "k,up", "up", "Go to the previous version in the list."),
+    Action("page_down", "pagedown,ctrl+d", "page down", "Scroll down a page in what changed."),
+    Action("page_up", "pageup,ctrl+u", "page up", "Scroll up a page in what changed."),
+    Action("first", "g,home", "first", "Go to the newest version."),
+    Action("last", "G,end", "last", "Go to the oldest version."),
 )
 TRIAL = (
-    Action("back", "escape,q", "text", "Go back to the prompt; answers still come.", footer=True),
-    Action("end", "x", "stop asking", "Ask no further question; the answers stay.", footer=True),
+    Action("back", "escape,q", "back", "Go back to the prompt; answers keep coming.", footer=True),
+    Action("end", "x", "stop asking", "Ask no more questions; the answers stay.", footer=True),
 )
 EDITING = (
-    Action("save", "ctrl+g,f10", "save", "Save what stands here.", footer=True),
-    Action("leave", "escape", "leave", "Leave; what is not saved is kept as a draft.", footer=True),
-    Action("undo", "ctrl+underscore,ctrl+z", "undo", "Take back the last change of the text.", footer=True),
-    Action("redo", "ctrl+y", "redo", "Do again what was taken back.", footer=True),
+    Action("save", "ctrl+g,f10", "save", "Save the text as a new version.", footer=True),
+    Action("leave", "escape", "leave", "Leave the editor; unsaved text is kept as a draft.", footer=True),
+    Action("undo", "ctrl+underscore,ctrl+z", "undo", "Undo the last change to the text.", footer=True),
+    Action("redo", "ctrl+y", "redo", "Redo what was undone last.", footer=True),
 )
 TESTING = (
-    Action("back", "escape", "rules", "Go back to the rules.", footer=True),
-    Action("findings_down", "pagedown", "down", "Scroll down in what the rules find.", footer=True),
-    Action("findings_up", "pageup", "up", "Scroll up in it."),
+    Action("back", "escape", "back", "Go back to the rules.", footer=True),
+    Action("findings_down", "pagedown", "scroll down", "Scroll down in the results.", footer=True),
+    Action("findings_up", "pageup", "scroll up", "Scroll up in the results."),
 )

@@ -1,18 +1,18 @@
-"""What a person can do with the list of projects."""
+"""Actions of the project list."""
 
 from tui.actions.lists import MOVES
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("open", "enter", "open", "Open the project; where a job runs, attach to it.", footer=True),
-    Action("new", "n", "new", "Make a project: its name, student, teacher and prompt.", footer=True),
+    Action("open", "enter", "open", "Open the project, and attach to its job if one is running.", footer=True),
+    Action("new", "n", "new", "Create a project: its name, student, teacher and prompt.", footer=True),
     Action("demo", "d", "demo", "Run the demo: distil the bundled prompt.", footer=True),
-    Action("search", "slash", "search", "List only the projects whose names hold what is typed.", footer=True),
-    Action("duplicate", "D", "duplicate", "Make a copy with the same prompt, rules and questions."),
-    Action("archive", "a", "archive", "Keep the project out of the list, or bring an archived one back."),
-    Action("undo", "u", "undo", "Take back what was archived or brought back last."),
-    Action("archived", "full_stop", "archived", "List the archived projects too, or hide them again."),
-    Action("delete", "x", "delete", "Delete the project for good, after its name was typed."),
+    Action("search", "slash", "search", "List only projects whose names contain what you type.", footer=True),
+    Action("duplicate", "D", "duplicate", "Copy the project, with its prompt, rules and questions."),
+    Action("archive", "a", "archive", "Hide the project from the list, or restore an archived one."),
+    Action("undo", "u", "undo", "Undo the last archiving or restoring."),
+    Action("archived", "full_stop", "archived", "Show the archived projects too, or hide them."),
+    Action("delete", "x", "delete", "Delete the project for good, after you type its name."),
     *MOVES,
-    Action("back", "escape", "back", "Leave the search; all projects are listed again."),
+    Action("back", "escape", "back", "Leave the search and list all projects."),
 )

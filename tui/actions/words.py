@@ -1,4 +1,4 @@
-"""What an action is, and the places that carry one. Pure data; knows no action."""
+"""What an action is, and the places that have actions. Pure data; knows no specific action."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from textual.keys import key_to_character
 from engine.records.station import StationName
 
 PaneName = StationName | Literal["cost", "chat"]
-# Parts of a pane that have keys of their own.
+# Parts of a pane that have their own keys.
 PartName = Literal[
     "rules", "versions", "trial", "proposals", "findings", "editing", "testing", "asking", "figures",
     "searching", "found", "words", "answers", "history", "differences", "preview", "twins",
@@ -32,22 +32,22 @@ _SHORT = {
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One thing a person can do: its keys, a word for the footer, a sentence for help."""
+    """One thing the user can do: its keys, a label for the footer, a sentence for the help screen."""
 
-    id: str  # the carrier's method is `action_<id>`
-    keys: str  # Textual's names, by comma
+    id: str  # the method of the widget that carries the place is `action_<id>`
+    keys: str  # Textual's key names, separated by commas
     label: str
     help: str
-    footer: bool = False  # six at most on the screen
-    shown: str = ""  # what people read; empty: the first key
+    footer: bool = False  # the footer shows at most six
+    shown: str = ""  # the key as shown to the user; empty: the first of `keys`
 
     def __post_init__(self) -> None:
-        """Tell the first key, where nothing else was said."""
+        """Show the first key unless `shown` was given."""
         object.__setattr__(self, "shown", self.shown or as_read(self.keys.partition(",")[0]))
 
 
 def as_read(keys: str) -> str:
-    """Textual's names of keys as people read them."""
+    """Return Textual's key names as the user reads them."""
     return " ".join(map(_read, keys.split(",")))
 
 

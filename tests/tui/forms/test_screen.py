@@ -93,7 +93,7 @@ async def test_help_tells_the_forms_keys_over_it_and_leaves_what_was_typed(home:
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         told = app.screen.query_one(Page).plain
         assert told.startswith("Form\nenter ^g f10  Go on,")
-        assert "\nf1            Show every key." in told, "in a form a letter is a letter"
+        assert "\nf1            Show all keys." in told, "in a form a letter is a letter"
         await pilot.press("question_mark", "q", "down", *"q?", "f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("f1", "x")
@@ -147,8 +147,8 @@ async def test_a_letter_of_ones_own_that_leaves_the_app_is_a_letter_in_every_fie
         await pilot.press("down", *"XH", "f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         told = app.screen.query_one(Page).plain
-        assert "\nf1            Show every key." in told
-        assert "\n^q            Leave; running jobs go on." in told
+        assert "\nf1            Show all keys." in told
+        assert "\n^q            Quit; running jobs continue." in told
         await pilot.press("H", "enter")
         await until(pilot, lambda: bool(answers))
         await pilot.press("X")

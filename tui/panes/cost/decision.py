@@ -43,7 +43,7 @@ def decides(costs: Costs, width: int) -> list[Content]:
         return []
     name_width, range_width, cell = 23, 26 if width >= 85 else 19, 12
     room = max(width - name_width - range_width - cell, 4)
-    head = fit("what decides", name_width) + fit("from, to", range_width) + " " * room + right("moves by", cell)
+    head = fit("what matters most", name_width) + fit("range", range_width) + " " * room + right("changes by", cell)
     lines = [heading(head)]
     for each, share in rows:
         bounds = f"{written(each.name, each.low)} – {written(each.name, each.high)}"
@@ -60,13 +60,13 @@ def decides(costs: Costs, width: int) -> list[Content]:
         first, *rest = wrap(flip, width - 2)
         lines += [Content.assemble(("! ", WARN), first), *(Content(f"  {line}") for line in rest)]
     if not flips:
-        lines.append(Content.styled("None of them changes the verdict by itself.", DIM))
+        lines.append(Content.styled("None of them changes the verdict on its own.", DIM))
     return lines
 
 
 def criteria(result: Estimate, width: int) -> list[Content]:
     """What the verdict rests on, met or not."""
-    lines = [heading("what it rests on")]
+    lines = [heading("what the verdict rests on")]
     for each in result.criteria:
         mark, style = _MET[each.met]
         first, *rest = wrap(each.words, width - 2)

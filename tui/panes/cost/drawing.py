@@ -35,7 +35,7 @@ _AXIS, _LABEL = 12, 16  # cells left and right of the chart
 
 def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
     """The first lines, above the fields: what this is and its one number."""
-    keys = Content.assemble((key_of("cost.edit"), ACCENT), (" changes the figures", DIM)) if not typing else Content("")
+    keys = Content.assemble((key_of("cost.edit"), ACCENT), (" edits the figures", DIM)) if not typing else Content("")
     costs = state.page.costs if state.page is not None else None
     saved = costs.result.yearly_savings_usd.cached if costs is not None else 0.0
     did = "saves" if saved > 0 else "loses"
@@ -50,7 +50,7 @@ def models(state: CostState, width: int) -> list[Content]:
         return []
     if not state.models:
         text = state.texts.get(MODEL, "").strip()
-        return [Content.styled("No listed model has this in its name: give its prices below.", DIM)] if text else []
+        return [Content.styled("No listed model matches this name: enter its prices below.", DIM)] if text else []
     name_width = max(min(44, width - 44), 16)
     lines = []
     for index, model in enumerate(state.models):
@@ -65,7 +65,7 @@ def models(state: CostState, width: int) -> list[Content]:
                 f"{figures}{prices.output_usd_per_mtok:>9,g}",
             )
         )
-    keys = f"{key_of('figures.next')} takes it, {key_of('figures.figure_up', 'figures.figure_down')} choose"
+    keys = f"{key_of('figures.next')} accepts it, {key_of('figures.figure_up', 'figures.figure_down')} choose"
     head = f"  {fit(keys, name_width + 12)}{'input':>9}{'cached':>9}{'$/M out':>9}"
     return [heading(head), *lines]
 
@@ -74,14 +74,14 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
     """All lines under the fields."""
     page = state.page
     if page is None:
-        return [Content.styled("Reckoning …", DIM)]
+        return [Content.styled("Calculating …", DIM)]
     if errors := state.errors:
         return [Content.styled(f"✗ {error}", BAD) for error in errors]
     if not page.has_prompt:
         return [
             Content("There is no prompt yet, so there is nothing to save."),
             Content(""),
-            *ways_on(("workspace.prompt", "shows where one is written", "distill-tui prompt set FILE")),
+            *ways_on(("workspace.prompt", "shows where to write one", "distill-tui prompt set FILE")),
         ]
     if page.costs is None:
         said = (page.error.title, page.error.message, page.error.next) if page.error is not None else ()
@@ -175,7 +175,7 @@ def _repaid(costs: Costs, width: int) -> list[Content]:
             right(figures[-1], cell),
         )
         lines.append(words)
-    once = f"once {dollars(result.one_time_usd)}, between {dollars(result.one_time_low_usd)} and "
+    once = f"one-time cost {dollars(result.one_time_usd)}, between {dollars(result.one_time_low_usd)} and "
     return [*lines, Content.styled(shorten(f"{once}{dollars(result.one_time_high_usd)}", width), DIM)]
 
 
@@ -190,7 +190,7 @@ def _count(value: float, digits: int = 0) -> str:
 def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
     """What each way has cost after so many days; the later lines lie over the earlier."""
     if costs.given.requests_per_day == 0:
-        return [heading("no request a day: nothing adds up over time")]
+        return [heading("no requests per day: no cost over time")]
     days = horizon_days(costs.result)
     columns = max(width - _AXIS - _LABEL, 10)
     # Without retrainings every line is straight.
@@ -205,7 +205,7 @@ def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
         columns=columns, rows=rows, x_range=(0.0, days), y_range=(0.0, top),
     )  # fmt: skip
     labels = _labels([(WAY_WORDS[name], values[-1] / top, style) for name, values, style in layers], rows)
-    lines = [heading("what it has cost by then, with the training")]
+    lines = [heading("total cost over time, training included")]
     for row, cells in enumerate(drawn):
         axis = dollars(top) if row == 0 else "$0" if row == rows - 1 else ""
         runs = (

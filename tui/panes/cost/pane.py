@@ -122,13 +122,13 @@ class CostPane(Pane):
     def action_undo(self) -> None:
         """Take back the last change of a figure."""
         if (name := self.state.undo()) is None:
-            self.notify("No figure was changed here.", timeout=4)
+            self.notify("Nothing to undo: no figure was changed.", timeout=4)
             return
         self._figures.fill()
         if not self._ask():
             self.redraw()
         words = "the model" if name == MODEL else label(name)
-        self.notify(f"Took back the last change: {words}.", timeout=4)
+        self.notify(f"Undid the last change: {words}.", timeout=4)
 
     def _redraw_figures(self) -> None:
         """Draw title and figures anew; the estimate stays as it is."""

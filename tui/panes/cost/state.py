@@ -28,12 +28,12 @@ class CostField:
 
 COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
     (
-        "what is asked",
+        "usage",
         (
-            CostField("requests_per_day", "requests a day"),
-            CostField("question_tokens", "asked tokens"),
+            CostField("requests_per_day", "requests per day"),
+            CostField("question_tokens", "question tokens"),
             CostField("answer_tokens", "answer tokens"),
-            CostField("retrainings_per_year", "again a year"),
+            CostField("retrainings_per_year", "retrained/year"),
             CostField("horizon_months", "months ahead"),
             CostField("discount_rate", "discount %", percent=True),
         ),
@@ -46,7 +46,7 @@ COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
             CostField("cache_write_usd_per_mtok", "write $/M"),
             CostField("output_usd_per_mtok", "output $/M"),
             CostField("cache_hit_rate", "cache hits %", percent=True),
-            CostField("cache_min_tokens", "cached from"),
+            CostField("cache_min_tokens", "cache minimum"),
         ),
     ),
     (
@@ -132,9 +132,9 @@ class CostState:
             return ""
         value = number(text)
         if value is None:
-            return f"{item.label}: a number, such as {'90' if item.percent else '5,000 or 0.05'}"
+            return f"{item.label}: enter a number, such as {'90' if item.percent else '5,000 or 0.05'}"
         if item.percent and value > 100:
-            return f"{item.label}: 0 to 100"
+            return f"{item.label}: must be 0 to 100"
         return f"{item.label}: at most {_MOST:,}" if value > _MOST else ""
 
     @property

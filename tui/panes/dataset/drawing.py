@@ -17,10 +17,10 @@ from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 _KINDS: dict[RefusalKind, str] = {
-    "message": "a message of the prompt",
-    "overlap": "words of the prompt",
+    "message": "copies a prompt message",
+    "overlap": "quotes the prompt",
     "too_long": "too long",
-    "cut": "cut answer",
+    "cut": "truncated answer",
     "no_split": "no split",
     "system_message": "a system message",
 }
@@ -40,14 +40,14 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
     elif state.failure is not None:
         lines += failure(state.failure, width)
     if state.blind is not None and not state.looking:
-        again = Content.assemble((key_of("dataset.look"), ACCENT), (" looks again", DIM))
+        again = Content.assemble((key_of("dataset.look"), ACCENT), (" checks again", DIM))
         lines += [*failure(state.blind, width), again, Content("")]
     if facts.dataset is not None:
         lines += _frozen(facts.dataset, state, width)
     if not facts.examples.accepted:
         lines += _nothing(view)
     elif state.preview is None:
-        looking = f"Looking through {facts.examples.accepted:,} accepted answers …"
+        looking = f"Checking {facts.examples.accepted:,} accepted answers …"
         if state.looking or not (state.waits or state.blind):
             lines += [Content.styled(looking, DIM)]
         elif state.waits:
@@ -67,7 +67,7 @@ def _title(dataset: DatasetSummary | None, station: Station, width: int) -> list
     if station.state == "stale":
         words = f"◐ stale: {station.note}; "
         lines[1:] = [
-            Content.assemble((words, WARN), (key_of("dataset.freeze"), ACCENT), (" freezes anew", WARN)),
+            Content.assemble((words, WARN), (key_of("dataset.freeze"), ACCENT), (" freezes again", WARN)),
             Content(""),
         ]
     return lines
@@ -91,12 +91,12 @@ def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Co
         ("prompt", f"{version}{dataset.prompt_sha256[:12]}"),
         *((("prompts", _prompts(dataset)),) if dataset.others else ()),
         ("tokenizer", dataset.base),
-        ("trained on by", trained or ("…" if newest is None else "no run yet")),
+        ("used by", trained or ("…" if newest is None else "no run yet")),
     )
     lines = [Content.assemble((f"{name:<15}", DIM), shorten(value, width - 15)) for name, value in rows]
     if newest is not None and not newest.runs:
         lines[-1] = Content.assemble(
-            (f"{'trained on by':<15}", DIM), "no run yet   ", (key_of("workspace.run"), ACCENT), (" trains one", DIM)
+            (f"{'used by':<15}", DIM), "no run yet   ", (key_of("workspace.run"), ACCENT), (" trains one", DIM)
         )
     return [*lines, Content("")]
 
@@ -113,9 +113,9 @@ def _prompts(dataset: DatasetSummary) -> str:
 
 def _nothing(view: View) -> list[Content]:
     examples = view.facts.examples
-    then = ("dataset.freeze", "freezes then what is accepted", "distill-tui curate freeze")
+    then = ("dataset.freeze", "freezes the accepted ones", "distill-tui curate freeze")
     if not examples.total:
-        said = "There is no answer yet that could be frozen."
+        said = "There are no answers to freeze yet."
         first = ("workspace.examples", "lets the teacher answer", "distill-tui generate")
     else:
         said = f"None of the {examples.total:,} answers is accepted."
@@ -137,22 +137,22 @@ def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: 
         together = sum((counts for _, counts in rest), Counter[str]())
         lines.append(_row(f"{len(rest)} more topic{'s' if len(rest) > 1 else ''}", together, name_width))
     lines.append(
-        Content.assemble((fit("together", name_width), STRONG), (right(f"{train:,}", 12), ACCENT),
+        Content.assemble((fit("total", name_width), STRONG), (right(f"{train:,}", 12), ACCENT),
                          (right(f"{validation:,}", 12), ACCENT))
     )  # fmt: skip
     out = (
         (preview.undecided, "undecided"),
         (preview.rejected, "rejected"),
-        (preview.test, "of the test split"),
-        (preview.repeated, "repeated word for word"),
+        (preview.test, "in the test split"),
+        (preview.repeated, "exact duplicates"),
     )
     left_out = "   ".join(f"{count:,} {why}" for count, why in out if count) or "nothing"
     said = [f"left out: {left_out}"]
     if not preview.lengths_checked:
-        said.append("Lengths are checked once the student's tokenizer is here.")
+        said.append("Lengths are checked once the student's tokenizer is available.")
     lines += [Content(""), *(Content.styled(line, DIM) for each in said for line in wrap(each, width))]
     if state.looking:
-        lines += [Content.styled("looking again …", DIM)]
+        lines += [Content.styled("checking again …", DIM)]
     elif state.waits:
         lines += _waiting(width)
     return [*lines, Content("")]
@@ -160,7 +160,7 @@ def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: 
 
 def _waiting(width: int) -> list[Content]:
     """Why nobody looks now, and the key that does."""
-    said = f"Answers still come; {key_of('dataset.look')} looks at what would be frozen of those so far."
+    said = f"Answers are still coming in; {key_of('dataset.look')} checks what would be frozen so far."
     return [Content.styled(line, DIM) for line in wrap(said, width)]
 
 
@@ -201,7 +201,7 @@ def _refused(state: DatasetState, width: int) -> list[Content]:
 def _history(state: DatasetState, width: int) -> list[Content]:
     if len(state.history) < 2:
         return []
-    lines = [heading("frozen before")]
+    lines = [heading("earlier datasets")]
     for frozen in state.history[1:]:
         summary = frozen.summary
         runs = ", ".join(f"run {run}" for run in frozen.runs) or "no run"

@@ -89,7 +89,7 @@ class DatasetPane(Pane):
             self.state.failure = message.error
             if message.answer is not None:
                 train, validation = message.answer["train"], message.answer["validation"]
-                self.notify(f"Frozen: {train} rows to train on, {validation} to validate.", timeout=5)
+                self.notify(f"Frozen: {train} train rows, {validation} validation rows.", timeout=5)
                 self.store.read()
             self._look()
         self.redraw()
@@ -107,7 +107,7 @@ class DatasetPane(Pane):
 
     def on_refused_rejected(self, message: RefusedRejected) -> None:
         """Say so; go on to freeze where that was the wish."""
-        self.notify(f"Rejected {message.count}. The review takes it back with {key_of('curate.undo')}.", timeout=4)
+        self.notify(f"Rejected {message.count}. In the review, {key_of('curate.undo')} undoes it.", timeout=4)
         self.store.read()
         if self._then_freeze is not None:
             self._freeze(allow_overlaps=self._then_freeze)
@@ -148,13 +148,13 @@ class DatasetPane(Pane):
     def _ask(self) -> None:
         state = self.state
         count = len(state.refused)
-        stands = "it stands" if count == 1 else "they stand"
+        stands = "it is" if count == 1 else "they are"
 
         def meaning(values: Values) -> str:
             rejected = len(set(state.to_reject(values["way"])))
-            repeats = "The student will learn to say these words of the prompt. " if values["way"] == ALLOW else ""
+            repeats = "The student will learn to repeat these words of the prompt. " if values["way"] == ALLOW else ""
             what = f"{rejected:,} answer{' is' if rejected == 1 else 's are'} rejected first" if rejected else ""
-            undo = f"; the review takes that back with {key_of('curate.undo')}." if what else ""
+            undo = f"; in the review, {key_of('curate.undo')} undoes it." if what else ""
             return f"{repeats}{what}{undo}"
 
         def go(values: dict[str, str] | None) -> None:
@@ -170,7 +170,7 @@ class DatasetPane(Pane):
         self.app.push_screen(
             FormScreen(
                 f"{counted(count, 'accepted answer')} cannot be frozen as {stands}",
-                [Field("way", "what about them", choices=state.ways_out())],
+                [Field("way", "what to do", choices=state.ways_out())],
                 go="freeze", aside=meaning,
             ),
             go,

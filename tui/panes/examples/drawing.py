@@ -88,7 +88,7 @@ def _empty(facts: Facts, width: int) -> list[Content]:
     waiting = sum(count for split, count in facts.questions if split != "test")
     lines = [
         *title("Examples", "none yet", "", width),
-        Content("The teacher, who sees the prompt, has not answered yet."),
+        Content("The teacher, which sees the prompt, has not answered yet."),
         Content(""),
     ]
     if facts.prompt is None:
@@ -97,10 +97,10 @@ def _empty(facts: Facts, width: int) -> list[Content]:
         words = "questions come first: the teacher answers them"
         first = ("workspace.questions", words, "distill-tui questions import FILE")
     elif not waiting:
-        words = "splits the questions, before anything is answered"
+        words = "splits the questions before any is answered"
         first = ("workspace.questions questions.split", words, "distill-tui questions split")
     else:
-        words = f"lets the teacher answer {waiting:,} questions; a form tells what it takes"
+        words = f"lets the teacher answer {waiting:,} questions; a form shows what it will take"
         return [*lines, *ways_on(("examples.generate", words, "distill-tui generate"))]
     return [*lines, *ways_on(first, ("examples.generate", "lets the teacher answer then", "distill-tui generate"))]
 
@@ -124,7 +124,7 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
     elif not job.streams and progress is not None and progress.note:
         lines.append(Content.styled(shorten(progress.note, width), DIM))
     found = Content.assemble(
-        (f"✓ {job.rules_kept:,} keep every rule", GOOD), "   ", (f"✗ {job.rules_broken:,} break one", BAD)
+        (f"✓ {job.rules_kept:,} pass every rule", GOOD), "   ", (f"✗ {job.rules_broken:,} fail one", BAD)
     )
     money = _money(job, done, total)
     if found.cell_length + money.cell_length + 3 <= width or not money.cell_length:
@@ -141,7 +141,7 @@ def _faults(job: JobView, width: int) -> list[Content]:
         parts.append(Content.styled(shorten(f"! {_by_kind(job.asked_again)}: asked again", width), WARN))
     if job.unanswered:
         kinds = _by_kind(Counter(job.unanswered.values()))
-        parts.append(Content.styled(shorten(f"✗ {kinds}: without an answer", width), BAD))
+        parts.append(Content.styled(shorten(f"✗ {kinds}: no answer", width), BAD))
     line = Content("   ").join(parts)
     return [line] if parts and line.cell_length <= width else parts
 
@@ -160,7 +160,7 @@ def _money(job: JobView, done: int, total: int) -> Content:
     if spent.limit_usd is not None:
         parts[0] = f"{dollars(spent.usd)} of {dollars(spent.limit_usd)} spent"
     if 0 < done < total and spent.usd > 0:
-        parts.append(f"≈ {dollars(spent.usd / done * total)} for all")
+        parts.append(f"≈ {dollars(spent.usd / done * total)} in total")
     near = spent.limit_usd is not None and spent.usd > 0.9 * spent.limit_usd
     return Content.styled(("! " if near else "") + "   ".join(parts), WARN if near else "")
 
@@ -196,16 +196,16 @@ def _next(job: JobView | None, facts: Facts, width: int) -> Content:
     counts = facts.examples
     dataset = next((station.state for station in facts.stations if station.name == "dataset"), "ready")
     if job is not None and job.unanswered:
-        step = ("examples.retry", f"asks again what has no answer ({len(job.unanswered):,}), and nothing else")
+        step = ("examples.retry", f"asks again only what got no answer ({len(job.unanswered):,})")
     elif counts.undecided:
         there = key_of("curate.check")
-        step = ("workspace.curate", f"reviews them, one key a decision; {there} there lets the rules decide")
+        step = ("workspace.curate", f"reviews them, one key per decision; {there} there lets the rules decide")
     elif counts.accepted and dataset in ("done", "running"):
-        step = ("workspace.dataset", "shows the dataset: what is accepted is frozen in it")
+        step = ("workspace.dataset", "shows the dataset, where the accepted answers are frozen")
     elif counts.accepted and dataset == "stale":
-        step = ("workspace.dataset", "the dataset is next: it is stale, and is frozen anew")
+        step = ("workspace.dataset", "the dataset is next: it is stale and needs freezing again")
     elif counts.accepted:
-        step = ("workspace.dataset", "the dataset is next: what is accepted is frozen")
+        step = ("workspace.dataset", "the dataset is next: freeze the accepted answers")
     else:
         step = ("examples.generate", "asks again; nothing was accepted")
     key = key_of(step[0])
@@ -219,9 +219,9 @@ def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> lis
     if counts.accepted or len(answers) < _ENOUGH_TO_DOUBT or kept > len(answers) * _DOUBTED_SHARE:
         return []
     words = (
-        f"! {kept or 'None'} of these {len(answers)} answers keep{'s' if kept < 2 else ''} every rule. A lower "
-        "temperature, example turns in the prompt, or a stronger teacher: "
-        f"{key_of('workspace.prompt', 'prompt.trial')} tries them on a few questions."
+        f"! {kept or 'None'} of these {len(answers)} answers pass{'es' if kept < 2 else ''} every rule. Consider a "
+        "lower temperature, example turns in the prompt, or a stronger teacher: "
+        f"{key_of('workspace.prompt', 'prompt.trial')} tries a few questions."
     )
     return [Content.styled(line, WARN) for line in wrap(words, width)]
 
@@ -241,7 +241,7 @@ def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
     else:
         body = wrap(stream.text[: width * height * 2], width - 2)
         if len(body) > height - 1:
-            body = [*body[: height - 2], f"… {key_of('workspace.curate')} shows all of it"]
+            body = [*body[: height - 2], f"… {key_of('workspace.curate')} shows the full answer"]
     lines = [Content(f"  {line}") for line in body]
     if not stream.text:
         lines = [Content.styled(f"  {line}", BAD) for line in wrap(stream.note, width - 2)[: height - 1]]

@@ -28,7 +28,7 @@ def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], 
     def aside(values: Values) -> str:
         options = wanted(values, before)
         if options is None:
-            return "What it will take is told when all fields are right."
+            return "The estimate appears once every field is valid."
         told = outlook(options)
         return told if isinstance(told, str) else outlook_words(told, values)
 
@@ -43,15 +43,15 @@ def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], 
         "Let the teacher answer",
         [
             *teacher_fields(before.teacher, lambda: form.values),
-            Field("splits", "questions of", splits, choices=tuple(SPLITS_OF)),
-            Field("samples", "answers a question", str(before.samples), check=_SAMPLES),
+            Field("splits", "questions from", splits, choices=tuple(SPLITS_OF)),
+            Field("samples", "answers per question", str(before.samples), check=_SAMPLES),
             Field("temperature", "temperature", f"{before.temperature:g}", check=_TEMPERATURE),
-            Field("tokens", "most tokens an answer", str(before.max_answer_tokens), check=_COUNT),
-            Field("limit", "most questions", _or_empty(before.limit), "empty: all of them",
+            Field("tokens", "max tokens per answer", str(before.max_answer_tokens), check=_COUNT),
+            Field("limit", "maximum questions", _or_empty(before.limit), "empty: all of them",
                   check=or_empty(_COUNT)),
             Field("at_once", "at once", str(at_once), "requests in flight, or rows decoded together",
                   check=_AT_ONCE),
-            Field("budget", "most US dollars", _or_empty(before.max_cost_usd), "empty: no limit; for an endpoint",
+            Field("budget", "budget, US dollars", _or_empty(before.max_cost_usd), "empty: no limit; endpoints only",
                   check=_BUDGET),
         ],
         go="start", aside=aside, whole=whole,
@@ -94,10 +94,10 @@ def outlook_words(told: GenerationOutlook, values: Values) -> str:
     if not told.questions:
         keys = f"{key_of('workspace.questions')} Questions, then {key_of('questions.split')}"
         unsplit = f" {told.unsplit:,} questions are in no split yet: {keys}." if told.unsplit else ""
-        return f"No question to answer here.{unsplit}"
+        return f"There are no questions to answer.{unsplit}"
     if not told.left:
-        return f"All {told.answers:,} answers are stored already: more answers a question ask for more."
-    stored = f", {told.stored:,} stored already: {told.left:,} to ask" if told.stored else ""
+        return f"All {told.answers:,} answers are already stored. Raise the answers per question to get more."
+    stored = f", {told.stored:,} already stored: {told.left:,} to ask" if told.stored else ""
     time = (
         f"≈ {duration(told.seconds)} at the pace of {told.pace}"
         if told.seconds is not None
@@ -117,9 +117,9 @@ def outlook_words(told: GenerationOutlook, values: Values) -> str:
 def outlook_trouble(told: GenerationOutlook, values: Values) -> str:
     """Why it cannot be started like this, or nothing."""
     if not told.left:
-        return "There is nothing to ask."
+        return "There is nothing left to ask."
     if values["teacher"] == ENDPOINT and values["budget"] and told.money.usd is None:
-        return f"No price is known for {clean_line(values['model'])}, so no budget can be kept: leave it empty."
+        return f"No price is known for {clean_line(values['model'])}, so a budget cannot be enforced: leave it empty."
     return key_trouble(told.key, values)
 
 

@@ -84,11 +84,11 @@ class ExamplesPane(Pane):
             return
         if facts.prompt is None:
             self.notify(
-                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where it is written.",
+                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where to write it.",
             )
         elif not facts.topics:
             self.notify(
-                f"The teacher needs questions first: {key_of('workspace.questions')} shows where they come from.",
+                f"The teacher needs questions first: {key_of('workspace.questions')} shows how to add them.",
             )
         else:
             self._service.read_options()
@@ -97,9 +97,9 @@ class ExamplesPane(Pane):
         """Ask again what nobody answered, and nothing else."""
         job = self._shown.job if self._shown is not None else None
         if job is None or not job.unanswered:
-            self.notify("Every question of this job has its answer.")
+            self.notify("Every question of this job has an answer.")
         elif job.live:
-            self.notify(f"The job is still at work; {key_of('examples.retry')} asks again when it has ended.")
+            self.notify(f"The job is still running; {key_of('examples.retry')} asks again once it has ended.")
         else:
             self._service.ask_again(job.job_id, tuple(sorted(job.unanswered)))
 
@@ -124,7 +124,7 @@ class ExamplesPane(Pane):
 
     def _outlook(self, options: GenerateOptions) -> GenerationOutlook | str:
         if options not in self._told:
-            self._told[options] = "Reckoning what it will take …"
+            self._told[options] = "Estimating what it will take …"
             self._service.look_ahead(options)
         return self._told[options]
 

@@ -18,11 +18,11 @@ def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
         return unread("the prompt", state.failure, width, "proposals.back", "prompt.propose")
     if not state.proposals:
         lines = title("Proposed rules", "none", "", width)
-        said = "No demand was found. Demands are read from sentences and lists in English."
+        said = "No demands found. Only sentences and lists in English are read."
         return [*lines, *(Content(line) for line in wrap(said, width))]
-    lines = title("Proposed rules", f"{len(state.open)} to take", f"{len(state.proposals)} found in the text", width)
+    lines = title("Proposed rules", f"{len(state.open)} to add", f"{len(state.proposals)} found in the text", width)
     lines[1:] = [
-        Content.assemble((key_of("proposals.accept"), ACCENT), (" takes one   ", DIM),
+        Content.assemble((key_of("proposals.accept"), ACCENT), (" adds one   ", DIM),
                          (key_of("proposals.accept_all"), ACCENT), (" all with a check   ", DIM),
                          (key_of("proposals.back"), ACCENT), (" back", DIM)),
         Content(""),
@@ -31,9 +31,9 @@ def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
         chosen = place == state.cursor
         edge = ("▌ " if chosen else "  ", ACCENT)
         if proposal.rule:
-            mark, said = ("✓ ", GOOD), f"rule {proposal.rule} demands it"
+            mark, said = ("✓ ", GOOD), f"covered by rule {proposal.rule}"
         elif proposal.check is None:
-            mark, said = ("– ", DIM), "no check measures it"
+            mark, said = ("– ", DIM), "no automatic check"
         else:
             mark, said = ("○ ", ""), check_words(proposal.check)
         for row, line in enumerate(wrap(proposal.text, max(width - 5, 8))[:4]):
@@ -48,17 +48,17 @@ def draw_findings(state: FindingsState, width: int) -> list[Content]:
     """A paragraph a finding: where it is, what is wrong, and what to do."""
     if state.error is not None:
         return [
-            *title("Check of the prompt", "failed", "", width),
+            *title("Prompt check", "failed", "", width),
             *(Content.styled(line, BAD) for line in wrap(str(state.error), width)),
         ]
     if state.findings is None:
-        return [*title("Check of the prompt", "", "", width), Content.styled("Reading the prompt …", DIM)]
+        return [*title("Prompt check", "", "", width), Content.styled("Reading the prompt …", DIM)]
     if not state.findings:
-        return [*title("Check of the prompt", "nothing found", "", width), Content.styled("✓ Nothing found.", GOOD)]
+        return [*title("Prompt check", "nothing found", "", width), Content.styled("✓ Nothing found.", GOOD)]
     lines = title(
-        "Check of the prompt",
+        "Prompt check",
         counted(len(state.findings), "finding"),
-        f"lines as {key_of('prompt.editor')} shows them",
+        f"line numbers as {key_of('prompt.editor')} shows them",
         width,
     )
     for finding in state.findings:

@@ -110,7 +110,7 @@ class ProposalsFace(Scroller):
         if rules:
             self.post_message(TakeRules(rules))
         else:
-            self.app.notify("Nothing is left to take.")
+            self.app.notify("No rule is left to add.")
 
     def action_undo(self) -> None:
         """Take back the last change of the rules."""
@@ -122,10 +122,10 @@ class ProposalsFace(Scroller):
 
     def _take(self, proposal: "Proposal") -> bool:
         if proposal.rule:
-            self.app.notify(f"Rule {proposal.rule} demands that already.")
+            self.app.notify(f"Rule {proposal.rule} already covers this.")
         elif proposal.check is None:
             keys = key_of("prompt.rules", "rules.add")
-            self.app.notify(f"No check measures it: {keys} writes a rule with a check of your own.")
+            self.app.notify(f"No automatic check fits: {keys} writes a rule with your own check.")
         else:
             self.post_message(TakeRules((Rule(0, proposal.text, proposal.check),)))
             return True

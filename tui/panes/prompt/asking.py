@@ -15,37 +15,37 @@ def trial_form(facts: Facts) -> FormScreen:
     stored = sum(count for _, count in facts.questions)
 
     def nothing_to_ask(values: Values) -> str:
-        return "" if values["question"] or stored else "The project has no question yet: type one."
+        return "" if values["question"] or stored else "The project has no questions yet: type one."
 
     def aside(values: Values) -> str:
         teacher = facts.settings.teacher
         unpaid = why_unpaid(teacher)
-        cost = f"nothing is paid, {unpaid}" if unpaid else "its provider bills it"
+        cost = f"free, {unpaid}" if unpaid else "billed by its provider"
         what = f"{teacher.name} answers {_asked(values, stored)}, with the prompt of {facts.prompt_tokens} tokens"
-        return f"{what}: {cost}. Nothing is kept."
+        return f"{what}: {cost}. Nothing is stored."
 
     fields = (
-        Field("question", "question", hint="empty: some of the stored ones" if stored else "what a user would ask"),
-        Field("count", "of the stored ones", str(min(3, max(stored, 1))), check=_COUNT),
+        Field("question", "question", hint="empty: use stored questions" if stored else "what a user would ask"),
+        Field("count", "stored questions", str(min(3, max(stored, 1))), check=_COUNT),
     )
     return FormScreen("Try the prompt", fields if stored else fields[:1], go="ask", aside=aside, whole=nothing_to_ask)
 
 
 def prompt_file_form(path: str) -> FormScreen:
     """A form that ends in the `path` of a prompt, and begins with `path`."""
-    words = "Markdown, YAML or OpenAI chat JSON. You see what is in it before anything is stored."
-    return FormScreen("Bring a prompt from a file", [_path(path, "prompt.md")], go="read", aside=lambda _: words)
+    words = "Markdown, YAML or OpenAI chat JSON. Nothing is stored until you save it."
+    return FormScreen("Import a prompt", [_path(path, "prompt.md")], go="read", aside=lambda _: words)
 
 
 def rules_file_form(path: str) -> FormScreen:
     """A form that ends in the `path` of rules, and `how` they meet those that are there; it begins with `path`."""
-    fields = (_path(path, "rules.yaml"), Field("how", "rules that are there", choices=("keep", REPLACE)))
-    words = f"YAML, as `distill-tui rules import` reads it. {key_of('rules.undo')} takes it back."
-    return FormScreen("Bring rules from a file", fields, go="read", aside=lambda _: words)
+    fields = (_path(path, "rules.yaml"), Field("how", "existing rules", choices=("keep", REPLACE)))
+    words = f"YAML, as for `distill-tui rules import`. {key_of('rules.undo')} undoes the import."
+    return FormScreen("Import rules", fields, go="read", aside=lambda _: words)
 
 
 def _path(path: str, hint: str) -> Field:
-    return Field("path", "file", path, hint, path=True, check=lambda path: "" if path else "A path is needed.")
+    return Field("path", "file", path, hint, path=True, check=lambda path: "" if path else "Enter a path.")
 
 
 def _asked(values: Values, stored: int) -> str:

@@ -30,7 +30,7 @@ MARK_STYLES: dict[MarkKind, str] = {
 }
 _CHECK_LINES = 3
 _PASSAGE = f"{ACCENT} underline"
-_NO_PROMPT = "No prompt yet. It is what will be distilled: a system message, and example turns if it has any."
+_NO_PROMPT = "No prompt yet. The prompt is what gets distilled: a system message and, if you like, example turns."
 
 
 def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
@@ -42,8 +42,8 @@ def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
     if draft:
         left = Content.assemble(("Prompt", STRONG), "   ", (figure, ACCENT))
         note = Content.assemble(
-            ("◐ a draft is not saved", WARN),
-            (f"   {key_of('prompt.edit')} goes on   {key_of('prompt.drop')} drops it", DIM),
+            ("◐ unsaved draft", WARN),
+            (f"   {key_of('prompt.edit')} continues it   {key_of('prompt.drop')} discards it", DIM),
         )
         return [spread(left, note, width), Content("")]
     rest = f"{counted(turns, 'example turn')}   version {facts.prompt_version}" if turns else ""
@@ -58,7 +58,7 @@ def draw_empty(width: int) -> list[Content]:
         *ways_on(
             ("prompt.edit", "writes one here", ""),
             ("prompt.editor", "opens your editor", ""),
-            ("prompt.bring", "brings a file", "distill-tui prompt set FILE"),
+            ("prompt.bring", "imports a file", "distill-tui prompt set FILE"),
         ),
     ]
 
@@ -96,7 +96,7 @@ def draw_rules(
             Content(""),
             *ways_on(
                 (f"{way}rules.add", "writes one", ""),
-                (f"{way}rules.bring", "brings a file", ""),
+                (f"{way}rules.bring", "imports a file", ""),
                 ("prompt.propose", "proposes some", ""),
             ),
             Content(""),
@@ -129,13 +129,13 @@ def check_words(check: Check) -> str:
             return f"{check.min} to {check.max} {unit}" if check.min != check.max else f"{check.min} {unit}"
         case "label":
             of = f"one of {_listed(check.labels)}" if check.labels else "a label"
-            return f"{of}, equal to the question's own" if check.gold else of
+            return f"{of}, equal to the question's label" if check.gold else of
         case "forbidden":
             return f"without {_listed(check.texts)}"
         case "pattern":
             return f"matches «{check.pattern}»"
         case "json":
-            return "JSON by a schema" if check.schema else "JSON"
+            return "JSON that matches a schema" if check.schema else "JSON"
         case "language":
             return f"in the language {check.code}"
         case _:
@@ -209,7 +209,7 @@ def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[
     left = Content.assemble(("Edit the prompt", STRONG), "   ", (f"≈ {tokens:,} tokens", ACCENT))
     if turns:
         left = Content.assemble(left, ("   " + counted(turns, "example turn"), DIM))
-    state = Content.styled("◐ not saved", WARN) if changed else Content.styled("as it is stored", DIM)
+    state = Content.styled("◐ not saved", WARN) if changed else Content.styled("saved", DIM)
     return [spread(left, state, width), Content("")]
 
 

@@ -32,7 +32,7 @@ from tui.widgets.page import Page
 
 FIGURES_AFTER_S = 0.25
 PLACEHOLDER = (
-    "Type or paste the system message here.\n\nExample turns follow it, each under a line of its own:\n"
+    "Type or paste the system message here.\n\nExample turns follow, each part under its own heading:\n"
     "## User\na question\n## Assistant\nthe answer as it should be"
 )
 

@@ -10,16 +10,16 @@ from tui.forms.checks import or_empty, whole
 from tui.forms.screen import Field, Values
 
 KINDS: dict[CheckKind, str] = {
-    "starts_with": "The answer begins with a text.",
+    "starts_with": "The answer starts with a text.",
     "ends_with": "The answer ends with a text.",
-    "contains": "A text stands somewhere in the answer.",
-    "forbidden": "Texts that must not stand in the answer, whatever their case.",
-    "length": "The answer has so many words, sentences or lines.",
-    "pattern": "A regular expression is found in the answer.",
-    "json": "The answer is JSON, of a schema if you give one.",
+    "contains": "The answer contains a text.",
+    "forbidden": "The answer contains none of these texts, in upper or lower case.",
+    "length": "The answer has a given number of words, sentences or lines.",
+    "pattern": "A regular expression matches somewhere in the answer.",
+    "json": "The answer is JSON, and matches a schema if you give one.",
     "language": "The answer is in one language.",
-    "label": "The answer names one of some labels.",
-    "rubric": "A judge, a model, decides on every answer in the evaluation.",
+    "label": "The answer names one of several labels.",
+    "rubric": "A judge, which is a model, rates every answer in the evaluation.",
 }
 _WORDS = {kind: kind.replace("_", " ") for kind in KINDS}
 _BETWEEN = " | "
@@ -55,9 +55,9 @@ def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
             return (Field("texts", "texts", _joined(old.texts), f"one{_BETWEEN}another", check=_needed),)
         case "length":
             return (
-                Field("unit", "of what", old.unit, choices=_UNITS),
-                Field("min", "at least", _number(old.min), "any number", check=_LENGTH),
-                Field("max", "at most", _number(old.max), "any number", check=_LENGTH),
+                Field("unit", "unit", old.unit, choices=_UNITS),
+                Field("min", "at least", _number(old.min), "empty: no limit", check=_LENGTH),
+                Field("max", "at most", _number(old.max), "empty: no limit", check=_LENGTH),
             )
         case "json":
             return (Field("schema", "JSON Schema", clean_line(old.schema), "empty: any JSON"),)
@@ -66,13 +66,15 @@ def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
         case "label":
             return (
                 Field("labels", "labels", _joined(old.labels), f"card{_BETWEEN}loan{_BETWEEN}savings"),
-                Field("pattern", "found by pattern", clean_line(old.pattern), r"^CATEGORY: (\w+)  empty: the answer"),
+                Field(
+                    "pattern", "found by pattern", clean_line(old.pattern), r"^CATEGORY: (\w+)  empty: the whole answer"
+                ),
                 Field("gold", "equals the question's", "yes" if old.gold else "no", choices=("no", "yes")),
             )
         case "rubric":
-            return (Field("text", "what the judge looks for", clean_line(old.text), "empty: the demand itself"),)
+            return (Field("text", "the judge looks for", clean_line(old.text), "empty: what the rule demands"),)
         case _:
-            return (Field("text", "text", _guarded(old.text), "«…» keeps blanks at its ends", check=_needed),)
+            return (Field("text", "text", _guarded(old.text), "«…» keeps spaces at the ends", check=_needed),)
 
 
 def rule_from(rule: Rule | None, first: Values, second: Values) -> Rule:
@@ -133,4 +135,4 @@ def _number(value: int | None) -> str:
 
 
 def _needed(value: str) -> str:
-    return "" if value else "This is needed."
+    return "" if value else "This field is required."

@@ -44,14 +44,14 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
     said = (
         "this is the current version"
         if chosen.current
-        else f"from version {chosen.version} to {current}, the current one{', whole' if state.whole else ''}"
+        else f"from version {chosen.version} to {current}, the current one{', full text' if state.whole else ''}"
     )
     return [*lines, Content(""), Content.styled(shorten(said, width), DIM)]
 
 
 def _version(row: VersionRow, width: int, *, here: bool) -> Content:
     mark = ("✓", GOOD) if row.current else (" ", "")
-    rules = f"rules {row.rules_found} of {row.rules} found" if row.rules else ""
+    rules = f"{row.rules_found} of {row.rules} rules found" if row.rules else ""
     figures = f"{moment(row.created_at)}   {f'≈ {row.tokens:,} tokens':>15}   {fit(rules, 20)}"
     return spread(
         Content.assemble(
@@ -73,13 +73,13 @@ def draw_difference(lines: Sequence[ComparedLine] | None, width: int) -> list[Co
     if lines is None:
         return [Content.styled("Comparing …", DIM)]
     if not lines:
-        return [Content.styled("Nothing differs.", DIM)]
+        return [Content.styled("No differences.", DIM)]
     drawn: list[Content] = []
     for line in lines:
         sign, style, changed_style = _SIGNS[line.kind]
         if line.kind == "gap":
-            same = "1 line is" if line.left_out == 1 else f"{line.left_out} lines are"
-            drawn.append(Content.styled(f"  … {same} the same", DIM))
+            same = "1 line" if line.left_out == 1 else f"{line.left_out} lines"
+            drawn.append(Content.styled(f"  … {same} unchanged", DIM))
             continue
         content = Content.assemble(
             *((_clean(piece.text), changed_style if piece.changed else style) for piece in line.pieces)
@@ -98,8 +98,8 @@ def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Con
         lines += _beside(answer, texts, width) if width >= _BESIDE_FROM else _below(answer, texts, width)
         lines.append(Content(""))
     if state.running:
-        now = f"● the teacher answers question {len(state.answers) + 1}"
-        lines.append(Content.assemble((now, ACCENT), (f"   {key_of('trial.end')} stops   nothing is kept", DIM)))
+        now = f"● the teacher is answering question {len(state.answers) + 1}"
+        lines.append(Content.assemble((now, ACCENT), (f"   {key_of('trial.end')} stops   nothing is stored", DIM)))
     elif state.error is not None:
         lines.append(Content.styled(f"✗ {_clean(state.error.title)}", f"{STRONG} {BAD}"))
         for sentence in (state.error.message, state.error.next):
@@ -109,8 +109,8 @@ def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Con
         lines.append(Content.assemble("Stopped.   ", (key_of("prompt.trial"), ACCENT), (" tries again", DIM)))
     else:
         kept = sum(all(rule.passed for rule in answer.rules) for answer in state.answers)
-        said = f"{kept} of {len(state.answers)} keep every rule" if rules else "no rules to check yet"
-        others = (key_of("prompt.trial"), ACCENT), (" tries others   nothing was kept", DIM)
+        said = f"{kept} of {len(state.answers)} pass every rule" if rules else "no rules to check yet"
+        others = (key_of("prompt.trial"), ACCENT), (" tries others   nothing was stored", DIM)
         lines.append(Content.assemble((f"{said}   ", ""), *others))
     return lines
 
@@ -155,13 +155,13 @@ def draw_own_title(state: OwnAnswerState, width: int) -> list[Content]:
     if state.results is None or not state.text.strip():
         return title("Test the rules", "", "", width)
     kept = sum(result.passed for result in state.results)
-    return title("Test the rules", f"{kept} of {len(state.results)} kept", "", width)
+    return title("Test the rules", f"{kept} of {len(state.results)} passed", "", width)
 
 
 def draw_own_answer(state: OwnAnswerState, width: int) -> list[Content]:
     """What each rule finds in the answer that was typed."""
     if not state.text.strip():
-        return [Content.styled("Type or paste an answer above; the rules are checked while you do.", DIM)]
+        return [Content.styled("Type or paste an answer above; the rules are checked as you type.", DIM)]
     if state.results is None and state.failure is not None:
         return failure(state.failure, width)
     if state.results is None:

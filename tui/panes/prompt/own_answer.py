@@ -48,7 +48,7 @@ class OwnAnswerFace(Vertical):
     def compose(self) -> ComposeResult:
         """The title, the field, and the findings."""
         yield Page(classes="title")
-        yield _AnswerArea(placeholder="An answer as the model might give it.")
+        yield _AnswerArea(placeholder="An answer that the model might give.")
         with Scroller(can_focus=False):
             yield Page(classes="lines")
 

@@ -129,10 +129,10 @@ class PromptPane(FacedPane):
             self._open_editor(document)
         self.state.draft.begun = message.version
         self._keep_draft()
-        words = f"Not saved: version {message.version} was made elsewhere since you began."
+        words = f"Not saved: version {message.version} was saved elsewhere while you were editing."
         way = key_of("editing.save" if self.state.face == "editing" else "prompt.editor")
-        once_more = f"{way} once more makes yours the current one; {key_of('prompt.versions')}"
-        self.app.notify(f"{words} {once_more} shows the other then.", severity="warning", timeout=10)
+        once_more = f"{way} again makes yours the current one; {key_of('prompt.versions')}"
+        self.app.notify(f"{words} {once_more} then shows the other.", severity="warning", timeout=10)
         self.store.read()
 
     def on_document_read(self, message: DocumentRead) -> None:
@@ -177,7 +177,7 @@ class PromptPane(FacedPane):
         from tui.terminal.editor import edit
 
         self._begin()
-        if (text := edit(self.app, self._document, f"{key_of('prompt.edit')} changes the prompt here")) is None:
+        if (text := edit(self.app, self._document, f"{key_of('prompt.edit')} edits the prompt here")) is None:
             return
         try:
             self._save(parse_prompt(text))
@@ -263,8 +263,8 @@ class PromptPane(FacedPane):
     def action_drop(self) -> None:
         """Let go of the draft, or take it back."""
         said = {
-            True: f"The draft is dropped; {key_of('prompt.drop')} takes it back.",
-            False: f"The draft is back; {key_of('prompt.edit')} goes on with it.",
+            True: f"Draft discarded; {key_of('prompt.drop')} restores it.",
+            False: f"Draft restored; {key_of('prompt.edit')} continues it.",
             None: "There is no draft.",
         }
         self.app.notify(said[self.state.draft.drop()])
@@ -298,7 +298,7 @@ class PromptPane(FacedPane):
 
         if not can_hold(document):
             way = f"{key_of('prompt.editor')} opens your editor"
-            self.app.notify(f"The text has rare line ends that this field would change: {way}.")
+            self.app.notify(f"The text has unusual line breaks that this field would change: {way}.")
             return
         self._begin()
         if self.query(Editor):
@@ -324,13 +324,13 @@ class PromptPane(FacedPane):
     def _has_prompt(self) -> bool:
         has = self._shown is not None and self._shown.facts.prompt is not None
         if not has:
-            self.app.notify(f"There is no prompt yet: {key_of('prompt.edit')} writes one.")
+            self.app.notify(f"No prompt yet: {key_of('prompt.edit')} writes one.")
         return has
 
     def _save(self, prompt: Prompt) -> None:
         facts = self._shown.facts if self._shown is not None else None
         if facts is not None and prompt == facts.prompt:
-            self.app.notify(f"Nothing changed; version {facts.prompt_version} stands.")
+            self.app.notify(f"Nothing changed; version {facts.prompt_version} stays current.")
             self._leave_editor()
         else:
             begun = self.state.draft.begun

@@ -163,7 +163,7 @@ class RulesFace(Scroller):
             def aside(second: "Values") -> str:
                 if problem_of(rule, first, second):
                     return kind_words(first)
-                return clean_line(f"An answer keeps it when it {_kept_when(rule_from(rule, first, second))}.")
+                return clean_line(f"An answer passes when it {_kept_when(rule_from(rule, first, second))}.")
 
             def put(second: "Values | None") -> None:
                 if second is None:
@@ -180,7 +180,7 @@ class RulesFace(Scroller):
 
         def begin(typed: "Values") -> None:
             fields = [replace(item, value=typed.get(item.id, item.value)) for item in rule_fields(rule)]
-            self.app.push_screen(FormScreen(f"{name}, 1 of 2", fields, go="go on", aside=kind_words), go_on)
+            self.app.push_screen(FormScreen(f"{name}, 1 of 2", fields, go="continue", aside=kind_words), go_on)
 
         begin({})
 
@@ -198,5 +198,12 @@ class RulesFace(Scroller):
 
 def _kept_when(rule: Rule) -> str:
     words = check_words(rule.check)
-    verbs = {"length": "has ", "label": "names ", "forbidden": "is ", "json": "is ", "language": "is "}
+    verbs = {
+        "length": "has ",
+        "label": "names ",
+        "forbidden": "is ",
+        "json": "is ",
+        "language": "is ",
+        "rubric": "meets the ",
+    }
     return f"{verbs.get(rule.check.kind, '')}{words}"

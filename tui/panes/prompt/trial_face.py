@@ -74,7 +74,7 @@ class TrialFace(Scroller):
     def action_end(self) -> None:
         """Ask nothing more. A trial may have ended by itself just now: the key stops no job here."""
         if not self._state.running:
-            self.notify("Nothing is being asked.", timeout=3)
+            self.notify("No question is being asked.", timeout=3)
             return
         self._state.stopped = True
         self._service.stop()

@@ -98,7 +98,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
     def action_whole(self) -> None:
         """Show all lines, or those that changed."""
         if self._state.row is not None and self._state.row.current:
-            self.app.notify("This is the current version: nothing changed in it.", timeout=3)
+            self.app.notify("This is the current version; there is nothing to compare.", timeout=3)
             return
         self._state.whole = not self._state.whole
         self._compare()
@@ -109,7 +109,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         if row is None:
             return
         if row.current:
-            self.app.notify(f"Version {row.version} is the current one.", timeout=3)
+            self.app.notify(f"Version {row.version} is already the current one.", timeout=3)
             return
         version = row.version
         self._store.ask(lambda project: back_to(project, version), self)

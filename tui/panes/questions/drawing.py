@@ -54,7 +54,7 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
     if not page.total:
         return [
             *lines,
-            Content("Nothing in this list."),
+            Content("No questions in this list."),
             Content.assemble((key_of("questions.back"), ACCENT), (" lists all again", DIM)),
         ]
     row = state.row
@@ -69,7 +69,7 @@ def _writing(job: JobView, rest: str, width: int) -> list[Content]:
     share = progress.done / progress.total if progress is not None and progress.total else 0.0
     topic = next((stream.question for stream in reversed(job.streams.values()) if stream.state == "writing"), "")
     words = (
-        f"writes about {topic}" if topic else progress.note if progress is not None and progress.note else "prepares"
+        f"writing about {topic}" if topic else progress.note if progress is not None and progress.note else "preparing"
     )
     words = rest or words
     left = job.seconds_left if not rest else None
@@ -93,10 +93,10 @@ def _empty(above: Sequence[Content], width: int, *, has_prompt: bool) -> list[Co
     return [
         *title("Questions", "none yet", "", width),
         *above,
-        Content("Questions are what users will send: real traffic is best."),
+        Content("Questions are what users will send. Real traffic works best."),
         Content(""),
         *ways_on(
-            ("questions.bring", f"brings them: {kinds}", "distill-tui questions import FILE"),
+            ("questions.bring", f"imports them: {kinds}", "distill-tui questions import FILE"),
             ("questions.synthesize", f"lets the teacher write some{once}", "distill-tui questions synthesize"),
             ("questions.add", "lets you type one", ""),
         ),
@@ -117,7 +117,7 @@ def _narrowed(state: QuestionsState, width: int) -> Content | None:
         parts.append(f"«{shorten(listed.search, 24)}»")
     marked = f"{len(state.marks):,} marked   {key_of('questions.remove')} deletes them" if state.marks else ""
     if state.range_from is not None:
-        marked = f"a range begins here   {key_of('questions.range')} ends it"
+        marked = f"marking a range   {key_of('questions.range')} ends it"
     if not parts and not marked:
         return None
     rest = marked or f"{key_of('questions.back')} lists all"
@@ -179,7 +179,7 @@ def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
     """The whole question under the list, as many of its lines as there is room for; chats turn by turn."""
     question = row.question
     answers = counted(row.answers, "answer") if row.answers else "not answered yet"
-    facts = [f"number {question.id}", shorten(question.source, 30), answers]
+    facts = [f"question {question.id}", shorten(question.source, 30), answers]
     if question.label:
         facts.insert(2, f"label {shorten(question.label, 20)}")
     body = _turns(question, width)

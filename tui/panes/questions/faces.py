@@ -26,7 +26,7 @@ def draw_import(preview: ImportPreview, width: int, height: int, *, busy: str) -
         Content.assemble(
             (f"✓ {preview.added:,} new", GOOD),
             "   ",
-            (f"= {preview.duplicates:,} there already", DIM),
+            (f"= {preview.duplicates:,} already stored", DIM),
             "   ",
             (f"✗ {len(preview.refused):,} refused", BAD if preview.refused else DIM),
         ),
@@ -43,7 +43,7 @@ def draw_import(preview: ImportPreview, width: int, height: int, *, busy: str) -
     room = max(height - len(lines), 6)
     refused_room = min(len(preview.refused), max(room // 3, 2)) + 2 if preview.refused else 0
     if preview.first:
-        lines.append(heading("the first of them"))
+        lines.append(heading("first questions"))
         shown = preview.first[: max(room - refused_room - 2, 3)]
         lines += [_brought(topic, text, turns, width) for topic, text, turns in shown]
         if preview.added > len(shown):
@@ -66,12 +66,12 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
     if not pairs:
         return [
             *title("Near twins", "none", "", width),
-            Content("✓ No question repeats another one."),
+            Content("✓ No question repeats another."),
             Content(""),
             _keys(state.busy, ("twins.leave_twins", "goes back"), width=width),
         ]
     more = f"the first {len(pairs):,} of {state.pairs_total:,}" if state.pairs_total > len(pairs) else ""
-    deletes = f"deletes the {len(state.marks):,} marked" if state.marks else "deletes the later"
+    deletes = f"deletes the {len(state.marks):,} marked" if state.marks else "deletes the later one"
     lines = [
         title("Near twins", counted(state.pairs_total, "pair"), more, width)[0],
         _keys(
@@ -104,19 +104,19 @@ def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> li
     counts = {name: sum(topic.splits.get(name, 0) for topic in drawn.topics) for name in _SPLITS}
     total = max(sum(counts.values()), 1)
     lines = [
-        *title("Split", counted(drawn.drawn, "question") + " to draw", "", width),
+        *title("Split", counted(drawn.drawn, "question") + " to split", "", width),
         Content(shorten("   ".join(f"{name} {n:,} ({percent(n / total)})" for name, n in counts.items()), width)),
         Content(""),
         _keys(
             busy,
-            *((("preview.take", "draws them so"),) if drawn.drawn else ()),
-            ("preview.leave_preview", "draws nothing"),
+            *((("preview.take", "stores this split"),) if drawn.drawn else ()),
+            ("preview.leave_preview", "stores nothing"),
             width=width,
         ),
     ]
     if missing := [name for name, count in counts.items() if not count]:
         lines.append(
-            Content.styled(shorten(f"! Nothing falls into {' and '.join(missing)}: too few topics.", width), WARN)
+            Content.styled(shorten(f"! No questions in {' and '.join(missing)}: too few topics.", width), WARN)
         )
     ordered = sorted(drawn.topics, key=lambda topic: (-topic.total, topic.topic))
     return [*lines, Content(""), *_table(ordered, width, max(height - len(lines) - 2, 4), None)]
@@ -129,7 +129,7 @@ def draw_topics(state: QuestionsState, width: int, height: int) -> list[Content]
         return [*title("Topics", "", "", width), Content.styled("Counting the topics …", DIM)]
     lines = [
         title("Topics", f"{sum(bool(each.topic) for each in topics):,}", f"{state.all:,} questions", width)[0],
-        _keys("", ("questions.take", "lists the topic"), ("questions.back", "goes back"), width=width),
+        _keys("", ("questions.take", "lists its questions"), ("questions.back", "goes back"), width=width),
         Content(""),
     ]
     return lines + _table(topics, width, max(height - len(lines), 4), state.topic_at)
@@ -201,7 +201,7 @@ def _compared(state: QuestionsState, width: int, height: int) -> list[Content]:
 
 
 def _block(word: str, question: Question, width: int, height: int) -> list[Content]:
-    facts = "  ".join(part for part in (f"number {question.id}", question.split or "", question.topic[:200]) if part)
+    facts = "  ".join(part for part in (f"question {question.id}", question.split or "", question.topic[:200]) if part)
     text = "\n".join(message.content for message in question.messages)
     body = wrap(text[:20_000], width)
     if len(body) > height - 1:

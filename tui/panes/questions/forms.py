@@ -16,14 +16,14 @@ BY_HAND = "typed"
 # The same bounds as on the command line.
 _TOPICS, _PER_TOPIC, _COUNT, _SEED, _SHARE = whole(1, 200), whole(1, 50), whole(1), whole(0), whole(1, 90)
 _FORMATS = {
-    ".txt": "Text: a question a line.",
-    ".text": "Text: a question a line.",
-    ".jsonl": "JSONL: an object a line, with a question or the messages of a chat.",
-    ".ndjson": "JSONL: an object a line, with a question or the messages of a chat.",
+    ".txt": "Text: one question per line.",
+    ".text": "Text: one question per line.",
+    ".jsonl": "JSONL: one object per line, with a question or the messages of a chat.",
+    ".ndjson": "JSONL: one object per line, with a question or the messages of a chat.",
     ".csv": "CSV: the first row names the columns.",
     ".tsv": "TSV: the first row names the columns.",
     ".parquet": "Parquet.",
-    "": "A folder or a hub's owner/name of `datasets`, or a file of text or JSON lines.",
+    "": "A `datasets` folder or hub name (owner/name), or a file of text or JSON lines.",
 }
 
 
@@ -31,18 +31,18 @@ def import_form(values: Values | None = None, errors: Values | None = None) -> F
     """Asks what to import."""
     before = values or {}
     return FormScreen(
-        "Bring questions",
+        "Import questions",
         [
-            Field("path", "file, folder or hub name", before.get("path", ""), "~/traffic.jsonl", path=True,
-                  check=lambda value: "" if value and not value.startswith("-") else "A path, or a hub's owner/name."),
-            Field("text", "column of the question", before.get("text", ""), "empty: question, text, messages, …"),
-            Field("topic", "column of the topic", before.get("topic", ""), "empty: topic, category or intent"),
-            Field("label", "column of the label", before.get("label", ""), "empty: label or gold"),
-            Field("limit", "most questions", before.get("limit", ""), "empty: all",
+            Field("path", "path or hub name", before.get("path", ""), "~/traffic.jsonl", path=True,
+                  check=lambda value: "" if value and not value.startswith("-") else "Enter a path, or a hub name such as owner/name."),
+            Field("text", "question column", before.get("text", ""), "empty: question, text, messages, …"),
+            Field("topic", "topic column", before.get("topic", ""), "empty: topic, category or intent"),
+            Field("label", "label column", before.get("label", ""), "empty: label or gold"),
+            Field("limit", "maximum questions", before.get("limit", ""), "empty: all",
                   check=or_empty(_COUNT)),
         ],
-        go="look at it", errors=errors,
-        aside=lambda now: f"{format_words(now['path'])}\nNothing is stored before you have seen what would be.",
+        go="preview", errors=errors,
+        aside=lambda now: f"{format_words(now['path'])}\nYou see what would be stored before it is.",
     )  # fmt: skip
 
 
@@ -62,14 +62,14 @@ def format_words(path: str) -> str:
     if not path:
         return "Text, JSONL, CSV, TSV, Parquet, stored chats, a `datasets` folder or hub name."
     suffix = PurePath(path).suffix.lower()
-    return _FORMATS.get(suffix, f"{clean_line(suffix)} is no format for questions.")
+    return _FORMATS.get(suffix, f"Questions cannot be read from {clean_line(suffix)} files.")
 
 
 def synthesis_fields() -> tuple[Field, ...]:
     """How many questions a teacher shall write."""
     return (
         Field("topics", "topics", "20", check=_TOPICS),
-        Field("per_topic", "questions a topic", "10", check=_PER_TOPIC),
+        Field("per_topic", "questions per topic", "10", check=_PER_TOPIC),
     )
 
 
@@ -96,19 +96,19 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
         if left < 1:
             return "Nothing would be left to train on."
         return (
-            f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that no near "
-            "twin crosses. Questions that have a split keep it. You see the result before it is stored."
+            f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that near twins "
+            "stay together. Questions that have a split keep it. You see the result before it is stored."
         )
 
     return FormScreen(
-        "Draw the splits",
+        "Split the questions",
         [
-            Field("validation", "validation, per cent", before.get("validation", "10"), check=_SHARE),
-            Field("test", "test, per cent", before.get("test", "10"), check=_SHARE),
-            Field("seed", "seed", before.get("seed", "0"), "another one draws otherwise",
+            Field("validation", "validation, %", before.get("validation", "10"), check=_SHARE),
+            Field("test", "test, %", before.get("test", "10"), check=_SHARE),
+            Field("seed", "seed", before.get("seed", "0"), "another seed, another split",
                   check=_SEED),
         ],
-        go="look at it", aside=aside, whole=whole, errors=errors,
+        go="preview", aside=aside, whole=whole, errors=errors,
     )  # fmt: skip
 
 
@@ -131,8 +131,8 @@ def add_form(topics: Sequence[str]) -> FormScreen:
         "Add a question",
         [
             Field("text", "question", hint="as a user would write it",
-                  check=lambda value: "" if value else "A question has words."),
-            Field("topic", "topic", hint="may be left empty"),
+                  check=lambda value: "" if value else "Type a question."),
+            Field("topic", "topic", hint="optional"),
             Field("split", "split", choices=(LATER, *SPLITS)),
         ],
         go="add it", aside=aside,

@@ -38,7 +38,7 @@ class QuestionList(Pane):
         super().__init__(store)
         self.state = QuestionsState()
         self._service = QuestionsService(store, self)
-        self._search = Line("words of the question; empty lists all", id="question-search")
+        self._search = Line("words in the question; empty lists all", id="question-search")
         self._search.display = False  # until it is asked for
 
     def compose(self) -> ComposeResult:
@@ -207,7 +207,7 @@ class QuestionList(Pane):
         if self.state.where.listed.search:
             self._move(steps)
         else:
-            self.notify(f"No search is on; {key_of('questions.search')} begins one.")
+            self.notify(f"No search is active; {key_of('questions.search')} starts one.")
 
     def _close_search(self) -> None:
         self._search.display = False

@@ -83,20 +83,20 @@ class QuestionsPane(QuestionList):
         """Ask before answers go."""
         self._read()
         words = (
-            f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers go with "
-            "them, and nothing brings answers back."
+            f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers are deleted "
+            "too, and cannot be restored."
         )
-        self._ask_sure("Delete what is answered?", words, message.ids, "questions.remove")
+        self._ask_sure("Delete answered questions?", words, message.ids, "questions.remove")
 
     def on_newest_found(self, message: NewestFound) -> None:
         """Ask before an import of another day is taken back."""
         if not message.ids:
-            self.notify("There is nothing to take back.")
+            self.notify("Nothing to undo.")
             return
         came = f" from {clean_text(message.source)}" if message.source else ""
         answers = f", with {counted(message.answers, 'answer')}" if message.answers else ""
         words = f"The newest {counted(len(message.ids), 'question')}{came} would be deleted{answers}."
-        self._ask_sure("Take back the last import?", words, message.ids, "questions.undo")
+        self._ask_sure("Undo the last import?", words, message.ids, "questions.undo")
 
     def on_command_ended(self, message: CommandEnded) -> None:
         """Show what a command found, or say what it did."""
@@ -122,11 +122,11 @@ class QuestionsPane(QuestionList):
         elif message.name == IMPORT:
             added = whole(answer, "added")
             self._done(Step("the import", added_at=str(answer["at"])) if added else None,
-                       f"{counted(added, 'question')} stored. {key_of('questions.undo')} takes them back.")  # fmt: skip
+                       f"{counted(added, 'question')} stored. {key_of('questions.undo')} undoes the import.")  # fmt: skip
         elif message.name == SPLIT:
             self._done(
                 Step("the split", split_ids=self._unsplit),
-                f"The splits are drawn. {key_of('questions.undo')} takes them back.",
+                f"The questions are split. {key_of('questions.undo')} undoes it.",
             )
         self.redraw()
 
@@ -154,7 +154,7 @@ class QuestionsPane(QuestionList):
             return
         if self._shown.facts.prompt is None:
             self.notify(
-                f"The teacher writes for a prompt: {key_of('workspace.prompt')} shows where it is written.",
+                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where to write it.",
             )
             return
         teacher = self._shown.facts.settings.teacher
@@ -246,7 +246,7 @@ class QuestionsPane(QuestionList):
     def _is_free(self) -> bool:
         """Whether nothing is being done; else the person is told that one thing goes on at a time."""
         if self.state.busy:
-            self.notify(f"One thing at a time: {self.state.busy}", timeout=3)
+            self.notify(f"Not finished yet: {self.state.busy}", timeout=3)
         return not self.state.busy
 
     def _begin(self, busy: str) -> None:
