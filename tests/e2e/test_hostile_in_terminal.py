@@ -26,13 +26,13 @@ ESC, ENTER, JUMP, PALETTE, LOOKED_AT = "\x1b", "\r", "\x0f", "\x10", "\x1b[I"
 # The keys, the words that are to stand then, and those that are to stand no more: the next key finds what it is for.
 PROMPT = [
     ("1", f"{_X}You answer", ""), ("i", "Edit the prompt", ""), (ESC, "4 rules", ""),
-    ("v", "from version 2 to 3", ""), ("j", "from version 1 to 3", ""), (ENTER, "current one, whole", ""),
-    (ESC, "4 rules", ""), ("P", "found in the text", ""), (ESC, "enter change", ""), (ESC, "i edit", ""),
-    ("C", f"breaks rule 1, «{_X}", ""), (ESC, "4 rules", ""), ("R", "enter change", ""), ("j", f"▌  2 {_X}", ""),
+    ("v", "from version 2 to 3", ""), ("j", "from version 1 to 3", ""), (ENTER, "current one, full text", ""),
+    (ESC, "4 rules", ""), ("P", "found in the text", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
+    ("C", f"breaks rule 1, «{_X}", ""), (ESC, "4 rules", ""), ("R", "enter edit", ""), ("j", f"▌  2 {_X}", ""),
     (ENTER, "Rule 2, 1 of 2", ""), (ENTER, f"starts with «{_X}", ""), (ESC, "Rule 2, 1 of 2", "2 of 2"),
-    (ESC, "enter change", "1 of 2"),
-    ("t", "Test the rules", ""), ("x", "✗ 2 ", ""), (ESC, "enter change", ""), (ESC, "i edit", ""),
-    ("m", "Bring a prompt", ""), (ESC, "i edit", "Bring a prompt"), ("T", "Try the prompt", ""),
+    (ESC, "enter edit", "1 of 2"),
+    ("t", "Test the rules", ""), ("x", "✗ 2 ", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
+    ("m", "Import a prompt", ""), (ESC, "i edit", "Import a prompt"), ("T", "Try the prompt", ""),
     (ENTER, f"HTTP 401: {_X}broken", ""), (ESC, "4 rules", ""),
     ("B", "Update the project", ""), (ESC, "4 rules", "Update the project"),
 ]  # fmt: skip
@@ -40,12 +40,13 @@ QUESTIONS = [
     ("2", "Question 1 about cards", ""), ("G", f"{_X}What is the fee", ""), ("T", f"{_X}topic", ""),
     (ENTER, "8 questions listed", ""), (ESC, "Questions   53", "questions listed"), ("d", "repeats it", ""),
     (ESC, "Questions   53", ""), ("a", f"Topics so far: {_X}", ""), (ESC, "Questions   53", "Topics so far"),
-    ("s", "Let the teacher write", ""), (ESC, "Questions   53", "Let the teacher write"), ("S", "Draw the splits", ""),
-    (ENTER, "enter draws", ""), (ESC, "Questions   53", ""), ("/", "words of the question", ""),
-    ("fee" + ENTER, "10 questions listed", ""), (ESC, "Questions   53", "questions listed"),
+    ("s", "Let the teacher write", ""), (ESC, "Questions   53", "Let the teacher write"),
+    ("S", "Split the questions", ""), (ENTER, "enter stores", ""), (ESC, "Questions   53", ""),
+    ("/", "words in the question", ""), ("fee" + ENTER, "10 questions listed", ""),
+    (ESC, "Questions   53", "questions listed"),
 ]  # fmt: skip
 EXAMPLES = [
-    ("3", f"{_X}whole", ""), (ENTER, "most tokens an answer", ""), (ESC, f"{_X}whole", "most tokens an answer"),
+    ("3", f"{_X}whole", ""), (ENTER, "max tokens per answer", ""), (ESC, f"{_X}whole", "max tokens per answer"),
     ("4", "has no split", ""), ("z", "cannot be frozen", ""), (ESC, "has no split", "cannot be frozen"),
 ]  # fmt: skip
 RUN = [
@@ -62,7 +63,7 @@ EVALUATION = [
 RELEASE = [
     ("7", f"{_X}file", ""), (ENTER, f"# {_X}card", ""), ("G", f"{_X}end", ""), (ESC, f"{_X}file", ""),
     ("e", "Export a run", ""), (ESC, f"{_X}file", "Export a run"), ("8", f"has no «{_X}model", ""),
-    ("e", "enter take", ""), (ESC, "e changes the figures", ""), ("9", "prompted against", ""),
+    ("e", "enter accept", ""), (ESC, "e edits the figures", ""), ("9", "prompted against", ""),
     ("a", "Compare which arms?", ""), (ESC, "prompted against", "Compare which arms?"),
 ]  # fmt: skip
 REVIEW = [
@@ -90,7 +91,7 @@ def walk(terminal: Terminal, part: list[tuple[str, str, str]]) -> None:
 def import_questions(terminal: Terminal, file: Path) -> None:
     """When it ends the window's title tells of it, until the person looks again."""
     walk(
-        terminal, [("i", "Bring questions", ""), (f"{file}{ENTER}", f"{_X}brought", ""), (ENTER, "Questions   54", "")]
+        terminal, [("i", "Import questions", ""), (f"{file}{ENTER}", f"{_X}brought", ""), (ENTER, "Questions   54", "")]
     )
     terminal.until_sent("evil: import is")
     terminal.press(LOOKED_AT)

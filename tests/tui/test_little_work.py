@@ -51,13 +51,13 @@ async def test_what_gets_the_focus_styles_nothing_else(home: Home, monkeypatch: 
         await reach(pilot, 8, CostPane, lambda: app.screen.query_one(CostPane).state.page is not None)
         words = app.screen.query_one("CostPane .title", Page)
         await pilot.press("e")
-        await until(pilot, lambda: "changes the figures" not in words.plain)
+        await until(pilot, lambda: "edits the figures" not in words.plain)
         work: set[str] = set()
         style = Stylesheet.apply
         monkeypatch.setattr(
             Stylesheet, "apply", lambda sheet, node, **more: work.add(node.id or "") or style(sheet, node, **more)
         )
         await pilot.press("tab", "escape")
-        await until(pilot, lambda: "changes the figures" in words.plain)
+        await until(pilot, lambda: "edits the figures" in words.plain)
         assert {"model", "requests_per_day"} <= work
         assert not work & {"figures", "columns", "pane-cost", "question_tokens"}

@@ -92,7 +92,7 @@ async def test_help_tells_the_forms_keys_over_it_and_leaves_what_was_typed(home:
         await pilot.press("5", "down", "right", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         told = app.screen.query_one(Page).plain
-        assert told.startswith("Form\nenter ^g f10  Go on,")
+        assert told.startswith("Form\nenter ^g f10  Continue,")
         assert "\nf1            Show all keys." in told, "in a form a letter is a letter"
         await pilot.press("question_mark", "q", "down", *"q?", "f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))

@@ -120,7 +120,7 @@ async def test_a_wrong_figure_is_named_and_nothing_is_remembered_of_it(home: Hom
         await pilot.press("e", *"gpt-5", "enter")
         await until(pilot, lambda: "tokens, money" in text(app))
         await pilot.press(*"many")
-        await until(pilot, lambda: "requests a day: a number" in text(app))
+        await until(pilot, lambda: "requests/day: enter a number" in text(app))
         await pilot.press("escape", "escape", "q")
     with Project.open(folder, home) as project:
         assert project.settings.cost_inputs() == CostInputs("gpt-5")
@@ -206,7 +206,7 @@ async def test_changes_are_taken_back_one_by_one(home: Home) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
         await pilot.press("u")
-        await until(pilot, lambda: said() == ["No figure was changed here."])
+        await until(pilot, lambda: said() == ["Nothing to undo: no figure was changed."])
         assert "undo" not in footer(app)
         await pilot.press("e", *"gpt-4o-mini", "enter", *"70", "enter", "escape")
         await until(pilot, lambda: remembered(home, folder) == CostInputs("gpt-4o-mini", requests_per_day=70.0))
@@ -214,10 +214,10 @@ async def test_changes_are_taken_back_one_by_one(home: Home) -> None:
         await pilot.press("u")
         await until(pilot, lambda: remembered(home, folder) == CostInputs("gpt-4o-mini", requests_per_day=5_000.0))
         assert shown_in(app, "requests_per_day") == "5,000"
-        assert said()[-1] == "Took back the last change: requests a day."
+        assert said()[-1] == "Undid the last change: requests a day."
         await pilot.press("u")
         await until(pilot, lambda: remembered(home, folder) == CostInputs("gpt-5", requests_per_day=5_000.0))
-        assert said()[-1] == "Took back the last change: the model."
+        assert said()[-1] == "Undid the last change: the model."
         await until(pilot, lambda: "undo" not in footer(app))
 
 
@@ -319,11 +319,11 @@ def test_only_the_answer_to_the_last_question_is_taken() -> None:
     assert state.take(page_of(CostInputs("gpt-5")), second)
     assert state.texts[MODEL] == "gpt-5"
     state.type("cache_hit_rate", "101")
-    assert state.errors == ["cache hits %: 0 to 100"]
+    assert state.errors == ["cache hits %: must be 0 to 100"]
     assert state.inputs is None
     state.type("cache_hit_rate", "90")
     state.type("requests_per_day", "9" * 400)
-    assert state.errors == ["requests a day: at most 1,000,000,000,000"]
+    assert state.errors == ["requests/day: at most 1,000,000,000,000"]
     state.type("requests_per_day", "")
     assert state.inputs == CostInputs("gpt-5", cache_hit_rate=0.9)
 
@@ -384,7 +384,7 @@ def test_no_line_is_wider_than_the_page(case: str, width: int) -> None:
         ("pays", "✓ Worth it"),
         ("uncached", "! Only without provider caching"),
         ("never", "✗ Not worth it"),
-        ("nobody", "nothing adds up over time"),
+        ("nobody", "no cost over time"),
         ("free", "repaid at once"),
         ("unknown", "The list (genai-prices) has no «no such ‹U+202E›model»; missing: input, cached input, output."),
     ],

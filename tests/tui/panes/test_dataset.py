@@ -118,7 +118,7 @@ async def test_what_is_accepted_is_shown_and_frozen_by_one_key(
         await until(pilot, lambda: "8 rejected" in text(app))
         await pilot.press("z")
         await until(pilot, lambda: "by topic and split" in text(app))
-        assert any("26 rows to train on, 6 to validate" in note.message for note in app._notifications)
+        assert any("26 train rows, 6 validation rows" in note.message for note in app._notifications)
         await until(pilot, lambda: "no run yet" in text(app))
     with Project.open(folder, home) as project:
         latest = project.datasets.latest()
@@ -224,7 +224,7 @@ async def test_what_is_refused_is_listed_with_its_words_and_one_key_rejects_it(
         await until(pilot, lambda: "✗ 3 refused" in text(app))
         assert "«You answer for Meridian, a bank." in text(app)
         await pilot.press("j", "j")
-        assert "a message of the prompt" in text(app).split("▌")[1].split("\n")[0]
+        assert "copies a prompt message" in text(app).split("▌")[1].split("\n")[0]
         await pilot.press("d")
         await until(pilot, lambda: "✗ 2 refused" in text(app))
     with Project.open(folder, home) as project:
@@ -245,7 +245,7 @@ async def test_freezing_asks_whether_the_student_may_repeat_overlaps(
         await form_of(pilot)
         await pilot.press(*keys)
         aside = str(app.screen.query_one("#aside", Static).visual)
-        assert ("will learn to say these words" in aside) == bool(keys)
+        assert ("will learn to repeat these words" in aside) == bool(keys)
         await pilot.press("enter")
         await until(pilot, lambda: f"{rows} rows" in text(app))
     with Project.open(folder, home) as project:
@@ -331,7 +331,7 @@ async def test_a_look_that_fails_says_so_and_nothing_else_until_one_succeeds(
         await opened(pilot, app)
         await until(pilot, lambda: "The tokenizer cannot be read." in text(app))
         assert "Looking" not in text(app)
-        assert f"{key_of('dataset.look')} looks again" in text(app)
+        assert f"{key_of('dataset.look')} checks again" in text(app)
         monkeypatch.setattr(program, "carry_out", works)
         with Project.open(home.projects / "meridian-desk", home) as project:
             project.decisions.decide([Decision(1, "reject", "person")])
@@ -348,10 +348,10 @@ async def test_a_stale_dataset_is_said_and_the_older_ones_are_listed(home: Home,
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "◐ stale: other examples are accepted now; z freezes anew" in text(app))
+        await until(pilot, lambda: "◐ stale: other examples are accepted now; z freezes again" in text(app))
         await pilot.press("z")
-        await until(pilot, lambda: "31 rows" in text(app) and "frozen before" in text(app))
-        assert "run 1" in text(app).split("frozen before")[1]
+        await until(pilot, lambda: "31 rows" in text(app) and "earlier datasets" in text(app))
+        assert "run 1" in text(app).split("earlier datasets")[1]
         assert "stale" not in text(app)
 
 

@@ -283,7 +283,7 @@ async def test_the_footer_tells_what_holds_in_what_is_shown_over_the_table(home:
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await until(pilot, lambda: footer(app).startswith("e evaluate   enter answers   = history"))
         await pilot.press("enter")
-        reading = "] next sample   [ before   j next question   k before   esc back   ? help"
+        reading = "] next sample   [ prev   j next question   k prev   esc back   ? help"
         await until(pilot, lambda: footer(app) == reading)
         await pilot.press("escape", "d")
         await until(pilot, lambda: footer(app).startswith("esc back   e evaluate   = history"))

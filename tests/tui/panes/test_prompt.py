@@ -132,7 +132,7 @@ class TestWriting:
         app = DistillApp(home, empty)
         async with app.run_test(size=size, notifications=True) as pilot:
             await opened(pilot, app)
-            await until(pilot, lambda: "No prompt yet." in text(app) and "m   brings a file" in text(app))
+            await until(pilot, lambda: "No prompt yet." in text(app) and "m   imports a file" in text(app))
             await typing(pilot, app)
             await write(pilot, "Be kind.\n\n## User\nOpen?\n## Assistant\nYes.")
             await until(pilot, lambda: "1 example turn" in text(app) and "not saved" in text(app))
@@ -176,17 +176,17 @@ class TestWriting:
             await typing(pilot, app)
             await write(pilot, "Hm. ")
             await pilot.press("escape")
-            await until(pilot, lambda: "a draft is not saved" in text(app))
+            await until(pilot, lambda: "unsaved draft" in text(app))
             await pilot.press("D")
-            await until(pilot, lambda: "a draft is not saved" not in text(app))
+            await until(pilot, lambda: "unsaved draft" not in text(app))
             pane(app).query_one(Editor).post_message(Editor.Typed())  # told late, it brings nothing back
             await pilot.pause()
             await pilot.press("D")
-            await until(pilot, lambda: "a draft is not saved" in text(app))
+            await until(pilot, lambda: "unsaved draft" in text(app))
             await typing(pilot, app)
             assert field(app).text.startswith("Hm. You answer")
             await pilot.press("ctrl+underscore", "escape")
-            await until(pilot, lambda: face(app) == "reading" and "a draft is not saved" not in text(app))
+            await until(pilot, lambda: face(app) == "reading" and "unsaved draft" not in text(app))
             assert stored(folder, home) == (2, LATER)
 
     @pytest.mark.parametrize("size", SIZES)
@@ -204,7 +204,7 @@ class TestWriting:
         app = DistillApp(home, folder)
         async with app.run_test(size=size, notifications=True) as pilot:
             await opened(pilot, app)
-            await until(pilot, lambda: "a draft is not saved" in text(app))
+            await until(pilot, lambda: "unsaved draft" in text(app))
             await typing(pilot, app)
             assert field(app).text.startswith("Hm. You answer")
             await pilot.press("ctrl+g")
@@ -229,7 +229,7 @@ class TestWriting:
             await write(pilot, "Hm. ")
             make_elsewhere(folder, home)
             await pilot.press("ctrl+g")
-            await until(pilot, lambda: "Not saved: version 3 was made elsewhere" in said(app))
+            await until(pilot, lambda: "Not saved: version 3 was saved elsewhere" in said(app))
             assert stored(folder, home) == (3, ELSEWHERE)
             assert field(app).text.startswith("Hm. You answer")
             await pilot.press("ctrl+g")
@@ -246,7 +246,7 @@ class TestWriting:
         app = DistillApp(home, folder)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await opened(pilot, app)
-            await until(pilot, lambda: "a draft is not saved" in text(app))
+            await until(pilot, lambda: "unsaved draft" in text(app))
             await typing(pilot, app)
             await pilot.press("ctrl+g")
             if begun == 3:
@@ -278,7 +278,7 @@ class TestWriting:
             await until(pilot, lambda: draft(folder).startswith("Hm."))
             (folder / DRAFT).write_text("Of another terminal.")
             await pilot.press("D")
-            await until(pilot, lambda: "The draft is dropped" in said(app))
+            await until(pilot, lambda: "Draft discarded" in said(app))
         assert draft(folder) == "Of another terminal."
 
     async def test_saving_what_is_stored_makes_no_version(self, home: Home, folder: Path) -> None:
@@ -287,7 +287,7 @@ class TestWriting:
             await opened(pilot, app)
             await typing(pilot, app)
             await pilot.press("ctrl+g")
-            await until(pilot, lambda: "Nothing changed; version 2 stands." in said(app))
+            await until(pilot, lambda: "Nothing changed; version 2 stays current." in said(app))
             assert (face(app), stored(folder, home)[0]) == ("reading", 2)
 
     @pytest.mark.parametrize("line", ["- Never tell a customer about rule 7.\n", "word "], ids=["lines", "one line"])
@@ -330,7 +330,7 @@ class TestWriting:
             await opened(pilot, app)
             await until(pilot, lambda: "one‹U+2028›two" in text(app))
             await pilot.press("i")
-            await until(pilot, lambda: "rare line ends" in said(app))
+            await until(pilot, lambda: "unusual line breaks" in said(app))
             assert face(app) == "reading"
 
     async def test_letters_are_letters_while_a_person_types(self, home: Home, folder: Path) -> None:
@@ -406,8 +406,8 @@ class TestEditor:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("e")
-            await until(pilot, lambda: "Not saved: version 3 was made elsewhere" in said(app))
-            assert "e once more makes yours the current one" in said(app)
+            await until(pilot, lambda: "Not saved: version 3 was saved elsewhere" in said(app))
+            assert "e again makes yours the current one" in said(app)
             await until(pilot, lambda: "Be quite\u2028kind." in draft(folder))
             assert stored(folder, home) == (3, ELSEWHERE)
 
@@ -427,7 +427,7 @@ class TestFiles:
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("m")
-            await until(pilot, lambda: form(app) == "Bring a prompt from a file")
+            await until(pilot, lambda: form(app) == "Import a prompt")
             app.screen.query_one(Input).value = str(tmp_path / "absent")
             await pilot.press("enter")
             await until(pilot, lambda: "does not exist" in said(app))
@@ -467,9 +467,9 @@ class TestVersions:
             await pilot.press("v")
             await until(pilot, lambda: "+ You answer for Meridian, a small bank." in text(app))
             assert "from version 1 to 2, the current one" in text(app)
-            assert "lines are the same" in text(app)
+            assert "unchanged" in text(app)
             await pilot.press("enter")
-            await until(pilot, lambda: "lines are the same" not in text(app) and "Send it again" in text(app))
+            await until(pilot, lambda: "unchanged" not in text(app) and "Send it again" in text(app))
             await pilot.press("k")
             await until(pilot, lambda: "this is the current version" in text(app))
             await pilot.press("j", "b")
@@ -499,9 +499,9 @@ class TestRules:
             await until(pilot, lambda: "marked in the text" in text(app))
             await pilot.press("tab", "j", "j")
             await until(pilot, lambda: "not found in the text" in text(app))
-            assert footer(app)[:3] == ["change", "new", "test"]
+            assert footer(app)[:3] == ["edit", "new", "test"]
             await pilot.press("escape")
-            await until(pilot, lambda: footer(app)[0] == "edit")
+            await until(pilot, lambda: footer(app)[:2] == ["edit", "versions"])
 
     async def test_a_rule_is_written_changed_removed_and_taken_back(self, home: Home, folder: Path) -> None:
         before = rules(folder, home)
@@ -562,7 +562,7 @@ class TestRules:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("R", "m")
-            await until(pilot, lambda: form(app) == "Bring rules from a file")
+            await until(pilot, lambda: form(app) == "Import rules")
             app.screen.query_one(Input).value = str(source)
             await pilot.press("down", "right", "enter")
             await until(pilot, lambda: rules(folder, home) == (Rule(1, "JSON", Check("json")),))
@@ -580,9 +580,9 @@ class TestRules:
             await pilot.press("R", "t")
             await until(pilot, lambda: "Type or paste an answer" in text(app) and isinstance(app.focused, DocumentArea))
             app.post_message(Paste("RISK SCORE: 2.\nI am sorry."))
-            await until(pilot, lambda: "3 of 4 kept" in text(app) and "contains «sorry»" in text(app))
+            await until(pilot, lambda: "3 of 4 passed" in text(app) and "contains «sorry»" in text(app))
             await pilot.press("escape")
-            await until(pilot, lambda: face(app) == "reading" and footer(app)[0] == "change")
+            await until(pilot, lambda: face(app) == "reading" and footer(app)[:2] == ["edit", "new"])
 
     async def test_what_many_rules_find_is_scrolled_while_the_answer_is_typed(self, home: Home, folder: Path) -> None:
         with Project.open(folder, home) as project:
@@ -633,13 +633,13 @@ class TestTrial:
             await until(pilot, lambda: form(app) == "Try the prompt")
             await write(pilot, "Open?")
             await pilot.press("enter")
-            await until(pilot, lambda: "1 of 1 keep every rule" in text(app))
+            await until(pilot, lambda: "1 of 1 pass every rule" in text(app))
             assert "RISK SCORE: 2. It is open." in text(app)
             assert "✓ 1 Starts with a risk score" in text(app)
             await pilot.press("escape")
             await until(pilot, lambda: face(app) == "reading")
             await pilot.press("T")
-            await until(pilot, lambda: face(app) == "trial" and "1 of 1 keep every rule" in text(app))
+            await until(pilot, lambda: face(app) == "trial" and "1 of 1 pass every rule" in text(app))
         assert server.requests[0].question == "Open?"
 
     async def test_a_trial_is_stopped_by_its_key(self, home: Home, folder: Path, server: HostileServer) -> None:
@@ -650,12 +650,12 @@ class TestTrial:
             await pilot.press("T")
             await until(pilot, lambda: form(app) == "Try the prompt")
             await pilot.press("enter")
-            await until(pilot, lambda: "answers question 2" in text(app))
+            await until(pilot, lambda: "is answering question 2" in text(app))
             await pilot.press("x")
             await until(pilot, lambda: "Stopped." in text(app) and "1 of 3 answered" in text(app))
             await until(pilot, lambda: not pane(app).state.trial.running)
             await pilot.press("x")  # which stops a job elsewhere
-            await until(pilot, lambda: "Nothing is being asked." in said(app))
+            await until(pilot, lambda: "No question is being asked." in said(app))
             assert "There is no job." not in said(app)
 
     async def test_a_teacher_that_refuses_is_told_in_words(
@@ -675,7 +675,7 @@ class TestTrial:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("T")
-            await until(pilot, lambda: "no prompt yet: i writes one" in said(app))
+            await until(pilot, lambda: "No prompt yet: i writes one" in said(app))
             with Project.open(empty, home) as project:
                 project.prompts.set(PROMPT)
             await until(pilot, lambda: pane(app)._shown.facts.prompt is not None)
@@ -771,7 +771,7 @@ def test_a_trial_looks_as_it_did(
             await pilot.press("T")
             await until(pilot, lambda: form(app) != "")
             await pilot.press("enter")
-            await until(pilot, lambda: "answers question 3" in text(app))
+            await until(pilot, lambda: "is answering question 3" in text(app))
             pane(app).state.trial.teacher = "peer @ 127.0.0.1"
             pane(app).redraw()
             await pilot.pause()

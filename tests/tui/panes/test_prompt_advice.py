@@ -50,7 +50,7 @@ async def test_proposed_rules_are_taken_one_by_one_and_taken_back(home: Home, si
         await pilot.press("P")
         await until(pilot, lambda: bool(app.screen.query(ProposalsFace)))
         face = app.screen.query_one(ProposalsFace)
-        await until(pilot, lambda: "to take" in face.query_one(Page).plain)
+        await until(pilot, lambda: "to add" in face.query_one(Page).plain)
         state = face._state
         open_at_first = len(state.open)
         assert open_at_first >= 2

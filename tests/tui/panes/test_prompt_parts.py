@@ -149,9 +149,9 @@ class TestDrawing:
             (Check("length", unit="words", min=8, max=26), "8 to 26 words"),
             (Check("starts_with", text="Regarding your "), "starts with «Regarding your␣»"),
             (Check("forbidden", texts=tuple("abcdef")), "without «a», «b», «c», «d» and 2 more"),
-            (Check("label", labels=("card",), gold=True), "one of «card», equal to the question's own"),
-            (Check("label", gold=True), "a label, equal to the question's own"),
-            (Check("json", schema="{}"), "JSON by a schema"),
+            (Check("label", labels=("card",), gold=True), "one of «card», equal to the question's label"),
+            (Check("label", gold=True), "a label, equal to the question's label"),
+            (Check("json", schema="{}"), "JSON that matches a schema"),
             (Check("language", code="de"), "in the language de"),
             (Check("pattern", pattern="^a"), "matches «^a»"),
         ],
@@ -165,7 +165,7 @@ class TestDrawing:
         styles = {line.plain[span.start : span.end]: str(span.style) for line in lines for span in line.spans}
         assert "strike" in styles["very"]
         assert "underline" in styles["quite"]
-        assert draw_difference((), 40)[0].plain == "Nothing differs."
+        assert draw_difference((), 40)[0].plain == "No differences."
 
     @pytest.mark.parametrize("width", [40, 100])
     def test_a_trial_shows_answers_with_what_the_rules_find(self, width: int) -> None:
@@ -176,7 +176,7 @@ class TestDrawing:
         assert "1 of 3 answered" in text
         assert "✗ 2 too long" in text
         assert "✓ 1 Starts with" in text
-        assert "answers question 2" in text
+        assert "is answering question 2" in text
         state.end(1, JobError("It broke off.", "Why.", "Do this."))
         text = "\n".join(line.plain for line in draw_trial(state, NUMBERED, width))
         assert "✗ It broke off." in text
@@ -274,16 +274,16 @@ class TestForms:
 @pytest.mark.parametrize(
     ("teacher", "words"),
     [
-        (TeacherSpec(), "nothing is paid, nothing leaves this machine"),
-        (TeacherSpec("endpoint", "large", "http://127.0.0.1:8000/v1"), "nothing is paid, a server on this machine"),
-        (TeacherSpec("endpoint", "large", "https://llm.example.com/v1"), "its provider bills it"),
-        (TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1"), "its provider bills it"),
+        (TeacherSpec(), "free, nothing leaves this machine"),
+        (TeacherSpec("endpoint", "large", "http://127.0.0.1:8000/v1"), "free, a server on this machine"),
+        (TeacherSpec("endpoint", "large", "https://llm.example.com/v1"), "billed by its provider"),
+        (TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1"), "billed by its provider"),
     ],
 )
 def test_what_trying_costs_is_what_generating_does(teacher: TeacherSpec, words: str) -> None:
     facts = Facts("p", "/p", ProjectSettings(teacher=teacher), (), questions=(("train", 9),))
     assert words in trial_form(facts)._aside({"question": "", "count": "3"})
-    assert bool(why_unpaid(teacher)) is ("nothing is paid" in words)
+    assert bool(why_unpaid(teacher)) is ("free" in words)
 
 
 def test_a_text_that_the_field_would_change_is_not_held() -> None:

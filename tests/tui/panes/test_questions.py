@@ -90,7 +90,7 @@ async def test_an_import_is_shown_before_it_is_stored_and_can_be_taken_back(
         await pilot.press("i")
         await type_in(pilot, app, path=str(traffic))
         await until(pilot, lambda: "enter stores them" in text(app))
-        assert "✓ 3 new   = 1 there already   ✗ 2 refused" in text(app)
+        assert "✓ 3 new   = 1 already stored   ✗ 2 refused" in text(app)
         assert "How long does transfer 0 take?" in text(app)
         assert "line 4" in text(app)
         assert len(stored(folder, home)) == 48
@@ -134,12 +134,12 @@ async def test_splits_are_shown_before_they_are_drawn_and_can_be_taken_back(home
         await opened(pilot, app, "S draws train, validation and test for 40 questions")
         await pilot.press("S")
         await type_in(pilot, app, validation="20", test="20")
-        await until(pilot, lambda: "40 questions to draw" in text(app))
+        await until(pilot, lambda: "40 questions to split" in text(app))
         assert all(topic in text(app) for topic in TOPICS)
         assert {question.split for question in stored(folder, home)[8:]} == {None}
         await until(pilot, lambda: footer(app) == "enter store   esc back   ? help")
         await pilot.press("enter")
-        await until(pilot, lambda: notified(app, "The splits are drawn."))
+        await until(pilot, lambda: notified(app, "The questions are split."))
         assert None not in {question.split for question in stored(folder, home)}
         await pilot.press("u")
         await until(pilot, lambda: notified(app, "Undid the splits."))
@@ -159,10 +159,10 @@ async def test_a_preview_is_taken_or_left_and_no_other_key_of_the_questions_hold
         await opened(pilot, app, "S draws train, validation and test for 48 questions")
         await pilot.press("space", "S")
         await type_in(pilot, app, validation="20", test="20")
-        await until(pilot, lambda: "48 questions to draw" in text(app))
+        await until(pilot, lambda: "48 questions to split" in text(app))
         await pilot.press("i", "s", "S", "a", "t", "T", "d", "D", "asterisk", "u", "j", "k")
         assert isinstance(app.screen, WorkspaceScreen)
-        assert "48 questions to draw" in text(app)
+        assert "48 questions to split" in text(app)
         await pilot.press("escape")
         await until(pilot, lambda: "Questions   48" in text(app))
         assert pane(app).state.marks == {1}, "one step back is the preview"
@@ -185,7 +185,7 @@ async def test_one_preview_is_made_at_a_time(home: Home, traffic: Path, monkeypa
         for key in ("i", "S", "d"):
             app.clear_notifications()
             await pilot.press(key)
-            await until(pilot, lambda: notified(app, "One thing at a time: Reading"))
+            await until(pilot, lambda: notified(app, "Not finished yet: Reading"))
             assert isinstance(app.screen, WorkspaceScreen)
 
 
@@ -211,7 +211,7 @@ async def test_near_twins_stand_side_by_side_and_the_later_ones_go_and_come_back
         await until(pilot, lambda: "1 pair" in text(app))
         assert [question.id for question in stored(folder, home)] == [1, 3, 4]
         await pilot.press("asterisk", "D")
-        await until(pilot, lambda: "No question repeats another one." in text(app))
+        await until(pilot, lambda: "No question repeats another." in text(app))
         await pilot.press("q")
         await until(pilot, lambda: pane(app).state.face == "list" and footer(app).startswith("i import"))
         await pilot.press("u", "u")
@@ -253,7 +253,7 @@ async def test_words_are_looked_for_while_they_are_typed_and_escape_restores_the
         await pilot.press("escape")
         await until(pilot, lambda: pane(app).state.where == Where(cursor=3) and pane(app).state.total == 48)
         await pilot.press("n")
-        await until(pilot, lambda: notified(app, "No search is on"))
+        await until(pilot, lambda: notified(app, "No search is active"))
         await pilot.press("slash", *"loans", "enter", "j", "n", "n", "N")
         await until(pilot, lambda: "«loans»" in text(app) and pane(app).state.where.cursor == 2)
         await pilot.press("escape")
@@ -271,7 +271,7 @@ async def test_the_list_is_narrowed_by_split_and_topic(home: Home) -> None:
         await pilot.press("j", "enter")
         await until(pilot, lambda: "8 questions listed   train   cards" in text(app))
         await pilot.press("t", "t", "t")
-        await until(pilot, lambda: "Nothing in this list." in text(app))
+        await until(pilot, lambda: "No questions in this list." in text(app))
         await pilot.press("escape")
         await until(pilot, lambda: pane(app).state.total == 48)
 
@@ -300,7 +300,7 @@ async def test_an_open_range_is_deleted_whole_with_what_is_marked_beside_it(home
         await until(pilot, lambda: len(stored(folder, home)) == 44)
         assert [question.id for question in stored(folder, home)][:3] == [2, 6, 7]
         await until(pilot, lambda: "44" in text(app))
-        assert "range begins" not in text(app)
+        assert "marking a range" not in text(app)
         assert "marked" not in text(app)
         await pilot.press("u")
         await until(pilot, lambda: len(stored(folder, home)) == 48)
@@ -312,7 +312,7 @@ async def test_one_question_is_typed_and_not_twice(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app, "48")
         await pilot.press("a", "enter")
-        await until(pilot, lambda: "has words" in str(app.screen.query_one("#error-text").visual))
+        await until(pilot, lambda: "Type a question" in str(app.screen.query_one("#error-text").visual))
         await type_in(pilot, app, text="Is it open on Sundays?", topic="hours")
         await until(pilot, lambda: len(stored(folder, home)) == 49)
         assert (stored(folder, home)[-1].topic, stored(folder, home)[-1].split) == ("hours", None)
@@ -364,8 +364,8 @@ async def test_without_a_prompt_the_teacher_cannot_write(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app, "once there is a prompt")
         await pilot.press("s", "S", "T", "d", "D", "space", "asterisk", "G", "u")
-        await until(pilot, lambda: notified(app, "The teacher writes for a prompt"))
-        await until(pilot, lambda: notified(app, "There is nothing to take back."))
+        await until(pilot, lambda: notified(app, "The teacher needs a prompt first"))
+        await until(pilot, lambda: notified(app, "Nothing to undo."))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -432,7 +432,7 @@ def test_in_a_narrowed_list_a_range_says_how_it_ends() -> None:
     state.take(page(12, where=Where(listed)), state.ask())
     state.range_from = 0
     told = draw(view(76), state)[1]
-    assert told.plain.endswith("a range begins here   v ends it")
+    assert told.plain.endswith("marking a range   v ends it")
     assert told.plain.startswith("12 questions listed   train   ")
     assert told.cell_length <= 76
 
@@ -513,7 +513,7 @@ def test_the_words_of_a_form_are_those_of_the_command() -> None:
         "--validation", "0.15", "--test", "0.05", "--seed", "3",
     ]  # fmt: skip
     assert format_words("x.CSV").startswith("CSV")
-    assert "no format" in format_words("x.xlsx")
+    assert "cannot be read" in format_words("x.xlsx")
     assert "hub" in format_words("owner/name")
 
 
@@ -568,7 +568,7 @@ LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("list", make_listed, "j space j space j j", "2 marked"),
     ("chat", make_listed, "G", "label urgent"),
     ("topics", make_listed, "T j", "Topics"),
-    ("writing", make_written, "", "writes about lost and stolen cards"),
+    ("writing", make_written, "", "writing about lost and stolen cards"),
     ("twins", make_listed, "d", "stays"),
     ("split", make_listed, "S enter", "to draw"),
     ("import", make_listed, "i path enter", "stores them"),

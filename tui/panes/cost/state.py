@@ -30,7 +30,7 @@ COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
     (
         "usage",
         (
-            CostField("requests_per_day", "requests per day"),
+            CostField("requests_per_day", "requests/day"),
             CostField("question_tokens", "question tokens"),
             CostField("answer_tokens", "answer tokens"),
             CostField("retrainings_per_year", "retrained/year"),

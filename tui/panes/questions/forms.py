@@ -34,7 +34,7 @@ def import_form(values: Values | None = None, errors: Values | None = None) -> F
         "Import questions",
         [
             Field("path", "path or hub name", before.get("path", ""), "~/traffic.jsonl", path=True,
-                  check=lambda value: "" if value and not value.startswith("-") else "Enter a path, or a hub name such as owner/name."),
+                  check=lambda value: "" if value and not value.startswith("-") else "Enter a path or a hub name."),
             Field("text", "question column", before.get("text", ""), "empty: question, text, messages, …"),
             Field("topic", "topic column", before.get("topic", ""), "empty: topic, category or intent"),
             Field("label", "label column", before.get("label", ""), "empty: label or gold"),
@@ -96,8 +96,8 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
         if left < 1:
             return "Nothing would be left to train on."
         return (
-            f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that near twins "
-            "stay together. Questions that have a split keep it. You see the result before it is stored."
+            f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that near "
+            "twins stay together. Questions that have a split keep it. You see the result before it is stored."
         )
 
     return FormScreen(

@@ -83,8 +83,8 @@ class QuestionsPane(QuestionList):
         """Ask before answers go."""
         self._read()
         words = (
-            f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers are deleted "
-            "too, and cannot be restored."
+            f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers are "
+            "deleted too, and cannot be restored."
         )
         self._ask_sure("Delete answered questions?", words, message.ids, "questions.remove")
 
@@ -122,7 +122,7 @@ class QuestionsPane(QuestionList):
         elif message.name == IMPORT:
             added = whole(answer, "added")
             self._done(Step("the import", added_at=str(answer["at"])) if added else None,
-                       f"{counted(added, 'question')} stored. {key_of('questions.undo')} undoes the import.")  # fmt: skip
+                       f"{counted(added, 'question')} stored. {key_of('questions.undo')} undoes this.")  # fmt: skip
         elif message.name == SPLIT:
             self._done(
                 Step("the split", split_ids=self._unsplit),
