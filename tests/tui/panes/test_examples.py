@@ -145,7 +145,7 @@ async def test_what_is_wrong_is_told_under_its_field_and_nothing_starts(home: Ho
         await pilot.press("enter")
         form = await outlined(pilot, app, "40 questions")
         fill(form, samples="99", temperature="hot", budget="much")
-        await outlined(pilot, app, "when all fields are right")
+        await outlined(pilot, app, "once every field is valid")
         await pilot.press("enter")
         for name, words in (("samples", "1 to 64"), ("temperature", "0 to 2"), ("budget", "A number, 0 or more.")):
             assert words in str(form.query_one(f"#error-{name}").visual)
@@ -393,7 +393,7 @@ def test_tokens_a_second_are_of_the_last_half_minute_and_of_this_process() -> No
 
 def test_spending_is_told_against_the_budget_with_what_all_will_cost() -> None:
     words = "\n".join(lines(told(Progress(10, 40), Spent(0.5, 2.0, 10, 10))))
-    assert "$0.50 of $2.00 spent   ≈ $2.00 for all" in words
+    assert "$0.50 of $2.00 spent   ≈ $2.00 in total" in words
     assert "! $1.90 of $2.00 spent" in "\n".join(lines(told(Progress(10, 40), Spent(1.9, 2.0, 10, 10)), 120))
     assert "spent" not in "\n".join(lines(told(Progress(10, 40), Spent(0.0, None, 10, 10))))
 
@@ -617,7 +617,7 @@ def test_the_form_says_what_will_be_asked_and_what_stands_in_the_way() -> None:
     assert "5 questions, 10 answers, 4 already stored: 6 to ask; ≈ 1 min 30 s at the pace of job 3." in told_words
     assert "≈ $0.10, at most $0.20" in told_words
     assert outlook_trouble(outlook, values) == ""
-    assert "nothing to ask" in outlook_trouble(
+    assert "nothing left to ask" in outlook_trouble(
         GenerationOutlook(5, 4, 4, 0, figure, outlook.money, None, "", None, 0), values
     )
     assert "7 questions are in no split yet" in outlook_words(

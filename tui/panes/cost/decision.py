@@ -1,4 +1,4 @@
-"""What is saved, which input decides, and what the verdict rests on, as lines. Pure."""
+"""Draw the savings, the inputs that matter most, and the criteria of the verdict, as lines. Pure."""
 
 from textual.content import Content
 
@@ -16,7 +16,7 @@ _DECIDING = 6  # inputs shown
 
 
 def saved(costs: Costs, width: int) -> list[Content]:
-    """What is saved by then, the training paid, with the provider's cache; and the time to the first token."""
+    """Draw the savings over time, net of training, with the provider's cache; and the time to the first token."""
     result = costs.result
     name_width, columns = (25 if width >= 85 else 19), ("expected", "at worst", "at best")
     cell = (width - name_width) // len(columns)
@@ -37,7 +37,7 @@ def saved(costs: Costs, width: int) -> list[Content]:
 
 
 def decides(costs: Costs, width: int) -> list[Content]:
-    """Each input by how far it moves the savings over its range, and where it changes the verdict."""
+    """Draw how far each input moves the savings over its range, and where it changes the verdict."""
     rows = effects(costs.result)[:_DECIDING]
     if not rows:
         return []
@@ -65,7 +65,7 @@ def decides(costs: Costs, width: int) -> list[Content]:
 
 
 def criteria(result: Estimate, width: int) -> list[Content]:
-    """What the verdict rests on, met or not."""
+    """Draw the criteria of the verdict, met or not."""
     lines = [heading("what the verdict rests on")]
     for each in result.criteria:
         mark, style = _MET[each.met]

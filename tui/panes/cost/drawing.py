@@ -1,4 +1,4 @@
-"""The estimate as lines: the verdict, the three ways, when it is repaid, the curves, the reasons, the sources. Pure."""
+"""Draw the estimate as lines: verdict, three alternatives, payback, curves, reasons, sources. Pure."""
 
 from collections.abc import Callable, Sequence
 from itertools import groupby, zip_longest
@@ -34,7 +34,7 @@ _AXIS, _LABEL = 12, 16  # cells left and right of the chart
 
 
 def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
-    """The first lines, above the fields: what this is and its one number."""
+    """Draw the first lines, above the fields: what this is and its one number."""
     keys = Content.assemble((key_of("cost.edit"), ACCENT), (" edits the figures", DIM)) if not typing else Content("")
     costs = state.page.costs if state.page is not None else None
     saved = costs.result.yearly_savings_usd.cached if costs is not None else 0.0
@@ -45,12 +45,12 @@ def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
 
 
 def models(state: CostState, width: int) -> list[Content]:
-    """The models that the typed name may mean, while it is typed."""
+    """Draw the models that match the name being typed."""
     if not state.choosing:
         return []
     if not state.models:
         text = state.texts.get(MODEL, "").strip()
-        return [Content.styled("No listed model matches this name: enter its prices below.", DIM)] if text else []
+        return [Content.styled("No listed model matches this name. Enter its prices below.", DIM)] if text else []
     name_width = max(min(44, width - 44), 16)
     lines = []
     for index, model in enumerate(state.models):
@@ -71,7 +71,7 @@ def models(state: CostState, width: int) -> list[Content]:
 
 
 def draw(state: CostState, width: int, height: int) -> list[Content]:
-    """All lines under the fields."""
+    """Draw all lines under the fields."""
     page = state.page
     if page is None:
         return [Content.styled("Calculating …", DIM)]
@@ -146,7 +146,7 @@ def _three_ways(costs: Costs, width: int) -> list[Content]:
 
 
 def _repaid(costs: Costs, width: int) -> list[Content]:
-    """When the training is repaid, without and with the provider's cache: as expected, at best and at worst."""
+    """Draw when the training is repaid, without and with the provider's cache: expected, at best, at worst."""
     result = costs.result
     hits = f"cached, {percent(costs.given.cache_hit_rate)} hits"
     wide = width >= 85
@@ -188,12 +188,12 @@ def _count(value: float, digits: int = 0) -> str:
 
 
 def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
-    """What each way has cost after so many days; the later lines lie over the earlier."""
+    """Draw what each alternative has cost after so many days; later lines cover earlier ones."""
     if costs.given.requests_per_day == 0:
         return [heading("no requests per day: no cost over time")]
     days = horizon_days(costs.result)
     columns = max(width - _AXIS - _LABEL, 10)
-    # Without retrainings every line is straight.
+    # Without retraining every line is straight.
     steps = 2 * columns if costs.given.retrainings_per_year else 1
     found = cumulated(costs.given, costs.result, [days * step / steps for step in range(steps + 1)])
     layers: tuple[tuple[WayName, tuple[float, ...], str], ...]
@@ -219,7 +219,7 @@ def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
 
 
 def _labels(ends: Sequence[tuple[str, float, str]], rows: int) -> list[tuple[str, str]]:
-    """Each line's name beside its end, moved where two would stand on one row."""
+    """Place each line's name beside its end, moved if two would share a row."""
     labels: list[tuple[str, str]] = [("", "")] * rows
     for name, share, style in sorted(ends, key=lambda end: -end[1]):
         wanted = min(round((1 - share) * (rows - 1)), rows - 1)
@@ -245,7 +245,7 @@ def _same(result: Estimate) -> bool:
 
 
 def _reasons(result: Estimate, width: int) -> list[Content]:
-    """The reasons that are not told above already."""
+    """Draw the reasons that are not already shown above."""
     told = {each.words for each in result.criteria} | {flip_words(each) for each in result.sensitivity}
     lines = [heading("why")]
     for reason in result.reasons:
@@ -256,7 +256,7 @@ def _reasons(result: Estimate, width: int) -> list[Content]:
 
 
 def _sources(costs: Costs, width: int) -> list[Content]:
-    """Where the figures come from: the sources, each with the figures that it gives."""
+    """Draw the sources, each with the figures it provides."""
     count = costs.given.prompt_tokens
     by_source = {f"{'counted' if count.exact else '≈ estimated'}: {count.tokenizer}": ["prompt tokens"]}
     whole = costs.figures["one_time_usd"].origin == "given"

@@ -1,6 +1,6 @@
-"""The figures of the cost as fields in three columns under the model's name, walked by keys.
+"""The figures of the cost pane as fields, in three columns under the model's name.
 
-Shares the pane's state; what is typed goes up as a message. Reckons nothing.
+Shares the pane's state; what is typed goes up as a message. Calculates nothing.
 """
 
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ _STACKED_BELOW = 70  # cells: three columns of figures need more
 
 
 class Figures(Vertical):
-    """The fields; an empty one shows what it counts as. The words of a column are one widget: each costs every key."""
+    """The fields; an empty one shows its default. A column's labels are one widget: each widget costs time per key."""
 
     place: ClassVar[Place] = "figures"
     BINDINGS: ClassVar[list[BindingType]] = bindings("figures")
@@ -48,12 +48,12 @@ class Figures(Vertical):
 
     @dataclass
     class Typed(Message):
-        """A field holds another text (the state knows it already), or without a name: the figures look otherwise."""
+        """A field's text changed (the state has it already); without a name, only the layout changed."""
 
         name: str
 
     class Left(Message):
-        """A person is done with the figures."""
+        """The user is done with the figures."""
 
     def __init__(self, state: CostState) -> None:
         super().__init__(id="figures")
@@ -64,7 +64,7 @@ class Figures(Vertical):
         self._entries[MODEL].placeholder = "gpt-5, gpt-5 @ azure, …"
 
     def compose(self) -> ComposeResult:
-        """The model, the models that its name may mean, three columns of figures."""
+        """Yield the model, the models that match its name, and three columns of figures."""
         with Horizontal(id="named"):
             yield Static(Content.styled("model today", DIM), classes="words")
             yield self._entries[MODEL]
@@ -80,28 +80,28 @@ class Figures(Vertical):
 
     @property
     def field(self) -> str | None:
-        """The name of the field that has the focus."""
+        """Return the name of the field that has the focus."""
         focused = self.screen.focused if self.is_mounted else None
         return next((name for name, entry in self._entries.items() if entry is focused), None)
 
     def enter(self) -> None:
-        """Give the keys to the first field."""
+        """Give the focus to the first field."""
         self._entries[MODEL].focus()
 
     def on_mount(self) -> None:
-        """An estimate that came before the fields were there is shown in them now."""
+        """Show an estimate that arrived before the fields were mounted."""
         if self._state.page is not None:
             self.fill()
             self.post_message(self.Typed(""))
 
     def fill(self) -> None:
-        """Let the fields that are there hold the state's texts."""
+        """Fill the mounted fields with the state's texts."""
         with self.prevent(Input.Changed):
             for name, entry in self._entries.items() if self.is_mounted else ():
                 entry.value = clean_line(self._state.texts[name])
 
     def show(self, width: int, *, airy: bool) -> None:
-        """Draw for `width` cells. Where three columns do not fit, they stand under each other."""
+        """Draw for `width` cells. If three columns do not fit, they are stacked."""
         self.set_class(width < _STACKED_BELOW, "-stacked")
         self._columns.styles.margin = (1 if airy or self._state.choosing else 0, 0, 0, 0)
         for item in FIELDS:
@@ -111,51 +111,51 @@ class Figures(Vertical):
         self._listed.show([Content.styled(self._state.listed, DIM)])
 
     def on_resize(self) -> None:
-        """What stands below has another height now."""
+        """Redraw what is below, whose height has changed."""
         self.post_message(self.Typed(""))
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """The estimate follows each key."""
+        """Update the estimate as the user types."""
         message.stop()
         name, text = message.input.id or "", clean_line(message.value)
-        if text != message.value:  # a field shows what it holds, codes and all: it holds clean text alone
+        if text != message.value:  # a field shows its text raw, so it may only hold clean text
             message.input.value = text
         elif self._state.type(name, text):
             self._state.choosing = name == MODEL
             self.post_message(self.Typed(name))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Enter goes on."""
+        """Go on."""
         message.stop()
         self.action_next()
 
     def on_descendant_focus(self) -> None:
-        """Models are listed only while a name is being typed."""
+        """Hide the list of models, which is shown only while a name is typed."""
         self._state.choosing = False
 
     def on_descendant_blur(self, event: DescendantBlur) -> None:
-        """What stands in a field that is left is taken; a window that loses the keys leaves no field."""
+        """Accept the text of a field that is left, but not when the whole window loses the focus."""
         name = event.widget.id or ""
         if self.app.app_focus and self._state.keep(name):
             self.post_message(self.Typed(name))
 
     def action_next(self) -> None:
-        """Take the chosen model; go to the next field, and from the last one back to the page."""
+        """Accept the selected model; go to the next field, or from the last one back to the page."""
         if (model := self._state.model) is not None:
             self._state.type(MODEL, model.name)
             self.fill()
         self._walk(1)
 
     def action_figure_down(self) -> None:
-        """The next model, or the next field."""
+        """Go to the next model, or the next field."""
         self._step(1)
 
     def action_figure_up(self) -> None:
-        """The model before, or the field before."""
+        """Go to the previous model, or the previous field."""
         self._step(-1)
 
     def action_back(self) -> None:
-        """Leave; a text that was not taken gives way to the one before."""
+        """Leave the figures; an unaccepted text is replaced by the one before."""
         if (name := self.field) is not None and self._state.give_up(name):
             self.fill()
             self.post_message(self.Typed(name))

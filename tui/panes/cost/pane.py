@@ -1,6 +1,6 @@
-"""The cost pane as a widget: the figures, and the estimate under them, anew at each key.
+"""The cost pane as a widget: the figures, and the estimate below, updated on every key.
 
-Puts questions to the service and shows the answers; reckons nothing.
+Asks the service and shows the answers; calculates nothing.
 """
 
 from typing import ClassVar
@@ -27,7 +27,7 @@ _AIRY_FROM = 26  # lines
 
 
 class CostPane(Pane):
-    """Does distilling pay? The figures can be typed; those left empty are measured, listed or assumed."""
+    """Does distilling pay? Figures can be typed; those left empty are measured, listed or assumed."""
 
     place: ClassVar[PaneName] = "cost"
     BINDINGS: ClassVar[list[BindingType]] = bindings("cost")
@@ -39,30 +39,30 @@ class CostPane(Pane):
         self._title, self._figures = Page(classes="title"), Figures(self.state)
 
     def compose(self) -> ComposeResult:
-        """The title, the figures, the estimate."""
+        """Yield the title, the figures and the estimate."""
         yield self._title
         yield self._figures
         yield Page(classes="lines")
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """While a figure is typed, only the fields' keys hold."""
+        """Return the active places: only the fields while a figure is typed."""
         return [("figures", self._figures)] if self._figures.field is not None else super().carriers
 
     @property
     def vain(self) -> frozenset[str]:
-        """Nothing may have been changed yet."""
+        """Undo is in vain if nothing was changed."""
         return frozenset() if self.state.changes else frozenset({"cost.undo"})
 
     @property
     def view(self) -> View | None:
-        """As every pane's; title and figures take their share of the height."""
+        """Return the pane's view, less the height of title and figures."""
         if (view := super().view) is None:
             return None
         return View(view.facts, view.job, view.width, max(view.height - self._figures.outer_size.height - 2, 8))
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Reckon anew where the prompt or what was measured has changed."""
+        """Recalculate if the prompt or the measurements have changed."""
         evaluation = facts.evaluation.id if facts.evaluation is not None else 0
         seen = (facts.prompt_version, evaluation, facts.examples.total)
         if seen != self._seen:
@@ -71,11 +71,11 @@ class CostPane(Pane):
         super().show(facts, job)
 
     def draw(self, view: View) -> list[Content]:
-        """The lines under the figures."""
+        """Draw the lines under the figures."""
         return draw(self.state, view.width, view.height)
 
     def redraw(self) -> None:
-        """Draw title, figures and estimate anew."""
+        """Redraw title, figures and estimate."""
         super().redraw()
         self._redraw_figures()
 
@@ -88,31 +88,31 @@ class CostPane(Pane):
             self.redraw()
 
     def on_models_found(self, message: ModelsFound) -> None:
-        """Show what the name may mean."""
+        """Show the models that match the name."""
         self.state.found(message.text, message.models)
         self._redraw_figures()
 
     def on_prompt_counted(self, _message: PromptCounted) -> None:
-        """Reckon with the exact count."""
+        """Recalculate with the exact token count."""
         self._ask()
 
     def on_figures_typed(self, message: Figures.Typed) -> None:
-        """The estimate follows each key; what is wrong is told at once."""
+        """Update the estimate as the user types; errors are shown at once."""
         if message.name == MODEL and self.state.choosing:
             self._service.look_for(self.state.texts[MODEL])
         if not message.name or not self._ask():
             self.redraw()
 
     def on_figures_left(self) -> None:
-        """The keys are the page's again."""
+        """Give the focus back to the page."""
         self.focus()
 
     def on_descendant_focus(self) -> None:
-        """Other keys hold in a field."""
+        """Redraw: a field has other keys."""
         self._redraw_figures()
 
     def on_descendant_blur(self) -> None:
-        """Other keys hold outside of one."""
+        """Redraw: outside a field there are other keys."""
         self._redraw_figures()
 
     def action_edit(self) -> None:
@@ -120,7 +120,7 @@ class CostPane(Pane):
         self._figures.enter()
 
     def action_undo(self) -> None:
-        """Take back the last change of a figure."""
+        """Undo the last change to a figure."""
         if (name := self.state.undo()) is None:
             self.notify("Nothing to undo: no figure was changed.", timeout=4)
             return
@@ -131,14 +131,14 @@ class CostPane(Pane):
         self.notify(f"Undid the last change: {words}.", timeout=4)
 
     def _redraw_figures(self) -> None:
-        """Draw title and figures anew; the estimate stays as it is."""
+        """Redraw title and figures; the estimate stays unchanged."""
         if self.is_mounted and self.display and (view := self.view) is not None:
             self._figures.show(view.width, airy=self.size.height >= _AIRY_FROM)
             self._title.show(title(self.state, view.width, typing=self._figures.field is not None))
             self._tell_keys()
 
     def _ask(self) -> bool:
-        """Have it reckoned anew. Returns whether an answer will come: not of a field that holds no number."""
+        """Request a new estimate. Return whether one will come: not while a field is invalid."""
         if self.state.page is None:
             self._service.read(self.state.ask())
         elif (inputs := self.state.inputs) is not None:

@@ -1,6 +1,6 @@
-"""What stands in the fields of the cost pane, what is wrong with it, and which models it may mean.
+"""The texts of the cost pane's fields, what is wrong with them, and the models that match a name.
 
-Pure Python, free of Textual and of I/O. What is reckoned with the fields is the engine's.
+Pure Python, free of Textual and of I/O. The engine calculates with them.
 """
 
 import re
@@ -14,12 +14,12 @@ from tui.widgets.rows import within
 MODEL = "model"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _TOLD_WHOLE = 1_000
-_MOST = 10**12  # of anything; what is reckoned with more than there is of anything has no end
+_MOST = 10**12  # the maximum of any figure: more is a mistake, and could overflow
 
 
 @dataclass(frozen=True, slots=True)
 class CostField:
-    """One figure that can be typed: its name in `CostInputs`, and the words beside it."""
+    """One figure that can be typed: its name in `CostInputs`, and its label."""
 
     name: str
     label: str
@@ -67,14 +67,14 @@ _BY_NAME = {item.name: item for item in FIELDS}
 
 @dataclass(slots=True)
 class CostState:
-    """The fields and the estimate that was last reckoned of them. An empty field leaves its figure open.
+    """The fields and their latest estimate. An empty field leaves its figure to the engine.
 
-    What is typed is taken when its field is left by another key than escape, and not before.
+    What is typed is accepted when the field is left by any key but escape, and not before.
     """
 
     texts: dict[str, str] = field(default_factory=dict)
     taken: dict[str, str] = field(default_factory=dict)
-    changes: list[tuple[str, str]] = field(default_factory=list)  # a field and what it held before, the newest last
+    changes: list[tuple[str, str]] = field(default_factory=list)  # a field and its text before, newest last
     page: CostPage | None = None
     models: tuple[ListedModel, ...] = ()
     chosen: int = 0  # of `models`
@@ -82,7 +82,7 @@ class CostState:
     _asked: int = 0
 
     def take(self, page: CostPage, asked: int) -> bool:
-        """Take in an estimate; the first one fills the fields. Returns whether it was the one that is awaited."""
+        """Take in an estimate; the first one fills the fields. Return whether it was the one requested last."""
         if asked != self._asked:
             return False
         if self.page is None:
@@ -93,18 +93,18 @@ class CostState:
         return True
 
     def ask(self) -> int:
-        """The number of the question that is put to the store now; only its answer is taken."""
+        """Return the number of a new request; only its answer is used."""
         self._asked += 1
         return self._asked
 
     def type(self, name: str, text: str) -> bool:
-        """Take in a field's text. Returns whether it changed."""
+        """Take in a field's text. Return whether it changed."""
         changed = self.texts.get(name, "") != text
         self.texts[name] = text
         return changed
 
     def keep(self, name: str) -> bool:
-        """The field is left: its text is taken. Returns whether it is another one than before."""
+        """Accept the text of a field that is left. Return whether it changed."""
         before = self.taken.get(name, "")
         if changed := before != self.texts.get(name, ""):
             self.changes.append((name, before))
@@ -112,11 +112,11 @@ class CostState:
         return changed
 
     def give_up(self, name: str) -> bool:
-        """The text that was taken stands in the field again. Returns whether another one did."""
+        """Restore the accepted text of a field. Return whether that changed it."""
         return self.type(name, self.taken.get(name, ""))
 
     def undo(self) -> str | None:
-        """What the field held before that was changed last stands in it again; the field's name."""
+        """Undo the last change to a field. Return the field's name, or None if there was no change."""
         if not self.changes:
             return None
         name, before = self.changes.pop()
@@ -124,7 +124,7 @@ class CostState:
         return name
 
     def error(self, name: str) -> str:
-        """What is wrong with a field, or nothing."""
+        """Return what is wrong with a field, or an empty text."""
         if name == MODEL:
             return ""
         item, text = _BY_NAME[name], self.texts.get(name, "").strip()
@@ -139,35 +139,35 @@ class CostState:
 
     @property
     def errors(self) -> list[str]:
-        """What is wrong with the fields, in their order."""
+        """Return what is wrong with the fields, in their order."""
         return [error for item in FIELDS if (error := self.error(item.name))]
 
     @property
     def inputs(self) -> CostInputs | None:
-        """The fields as figures; None while one of them is wrong."""
+        """Return the fields as figures; None while one of them is invalid."""
         if self.errors:
             return None
         values: dict[str, float | None] = {}
         for item in FIELDS:
             value = number(self.texts.get(item.name, ""))
             values[item.name] = value / 100 if value is not None and item.percent else value
-        if self.page is not None:  # what has no field
+        if self.page is not None:  # which has no field
             values["prefill_tokens_per_s"] = self.page.inputs.prefill_tokens_per_s
         ranges = self.page.inputs.ranges if self.page is not None else ()
         model, _, provider = self.texts.get(MODEL, "").partition(AT)
         return CostInputs(model.strip(), provider.strip(), ranges=ranges, **values)
 
     def hint(self, name: str) -> str:
-        """What an empty field counts as."""
+        """Return the figure that an empty field stands for."""
         figure = self.page.figures.get(name) if self.page is not None else None
         if figure is None:
             return ""
-        # Measured hours have more digits than anybody reads.
+        # Measured hours have more digits than anyone needs.
         value = figure.value if figure.value >= _TOLD_WHOLE else float(f"{figure.value:.4g}")
         return shown(value, percent=_BY_NAME[name].percent)
 
     def found(self, text: str, models: tuple[ListedModel, ...]) -> None:
-        """Models were looked for; those of an older text are let go."""
+        """Take in matching models; those for an older text are dropped."""
         if text == self.texts.get(MODEL, ""):
             self.models, self.chosen = models, 0
 
@@ -177,31 +177,31 @@ class CostState:
 
     @property
     def listed(self) -> str:
-        """Which list the model's prices come from, where one has them."""
+        """Return which price list has the model, if one does."""
         figure = self.page.figures.get("output_usd_per_mtok") if self.page is not None and not self.choosing else None
         return figure.source if figure is not None and figure.origin == "listed" else ""
 
     @property
     def model(self) -> ListedModel | None:
-        """The model under the cursor, while a name is being typed that is not its whole name yet."""
+        """Return the model under the cursor, while a name is being typed."""
         if not self.choosing or self.chosen >= len(self.models):
             return None
         return self.models[self.chosen]
 
 
 def number(text: str) -> float | None:
-    """The number that a person wrote: 5,000 and 0.05, with or without blanks around; None for anything else."""
+    """Return the number in a text, such as 5,000 or 0.05, with or without spaces around; None for anything else."""
     text = text.strip()
     return float(text.replace(",", "")) if _NUMBER.fullmatch(text) else None
 
 
 def shown(value: float, *, percent: bool = False) -> str:
-    """A figure as it is written in a field."""
+    """Return a figure as written in a field."""
     value = 100 * value if percent else value
     return f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
 def typed(inputs: CostInputs, item: CostField) -> str:
-    """What stands in a field for these inputs: nothing where nothing was said."""
+    """Return the text of a field for these inputs: empty if the figure was not given."""
     value: float | None = getattr(inputs, item.name)
     return "" if value is None else shown(value, percent=item.percent)

@@ -1,4 +1,4 @@
-"""The dataset as lines: what was frozen, what would be now, what is refused and why, the datasets before. Pure."""
+"""Draw the dataset as lines: what is frozen, what would be now, what is refused and why, earlier datasets. Pure."""
 
 from collections import Counter
 from pathlib import PurePath
@@ -29,7 +29,7 @@ _REFUSED_SHOWN = 8
 
 
 def draw(view: View, state: DatasetState, now: float) -> list[Content]:
-    """The lines of this pane. `now`: the clock that `freezing_since` was read from, in seconds."""
+    """Draw the lines of this pane. `now`: the clock that `freezing_since` was read from, in seconds."""
     facts, width = view.facts, view.width
     station = next(each for each in facts.stations if each.name == "dataset")
     lines = _title(facts.dataset, station, width)
@@ -102,7 +102,7 @@ def _frozen(dataset: DatasetSummary, state: DatasetState, width: int) -> list[Co
 
 
 def _prompts(dataset: DatasetSummary) -> str:
-    """How many one adapter learns from it, and how many rows are whose."""
+    """Return how many prompts the dataset covers, and how many rows belong to each."""
     train = dataset.train - sum(other.train for other in dataset.others)
     validation = dataset.validation - sum(other.validation for other in dataset.others)
     parts = [("this one", train, validation)]
@@ -159,7 +159,7 @@ def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: 
 
 
 def _waiting(width: int) -> list[Content]:
-    """Why nobody looks now, and the key that does."""
+    """Draw why nothing is checked now, and the key that checks."""
     said = f"Answers are still coming in; {key_of('dataset.look')} checks what would be frozen so far."
     return [Content.styled(line, DIM) for line in wrap(said, width)]
 

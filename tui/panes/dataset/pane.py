@@ -1,4 +1,4 @@
-"""The dataset pane as a widget: looks when what is accepted has changed, asks, and freezes."""
+"""The dataset pane as a widget: checks when the accepted answers change, asks, and freezes."""
 
 from time import monotonic
 from typing import ClassVar
@@ -35,11 +35,11 @@ class DatasetPane(Pane):
         super().__init__(store)
         self.state = DatasetState()
         self._service = DatasetService(store, self)
-        self._clock: Timer | None = None  # while it freezes: how long that takes is told, whatever the process says
-        self._then_freeze: bool | None = None  # whether overlaps are allowed, once the refused ones are rejected
+        self._clock: Timer | None = None  # while freezing: the elapsed time is shown, whatever the process says
+        self._then_freeze: bool | None = None  # allow overlaps? once the refused answers are rejected
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Look anew where what is accepted has changed; while answers come it changes all the time."""
+        """Check again if the accepted answers changed; not while answers arrive, when they change all the time."""
         newest = facts.dataset.sha256 if facts.dataset is not None else ""
         seen = (facts.prompt_version, facts.examples, facts.questions, facts.settings.student_base, newest, facts.rules)
         answering = any(job.stage == "examples" and job.state == "running" for job in facts.jobs)
@@ -50,12 +50,12 @@ class DatasetPane(Pane):
         super().show(facts, job)
 
     def draw(self, view: View) -> list[Content]:
-        """The lines of this pane."""
+        """Draw the lines of this pane."""
         return draw(view, self.state, monotonic())
 
     @property
     def choices(self) -> Listing | None:
-        """What is refused."""
+        """Return the refused answers."""
         state = self.state
         if not state.refused:
             return None
@@ -75,7 +75,7 @@ class DatasetPane(Pane):
             self.redraw()
 
     def on_command_ended(self, message: CommandEnded) -> None:
-        """Take in what would be frozen, or what was; or why not."""
+        """Take in the result of a check or a freeze, or why it failed."""
         if message.name == LOOK:
             again = self.state.end_look()
             self._service.read(message.answer)
@@ -100,13 +100,13 @@ class DatasetPane(Pane):
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say why nothing is told, where nothing was read yet."""
+        """Show why nothing could be read, if nothing was read yet."""
         if self.state.preview is None:
             self.state.blind = message.error
         self.redraw()
 
     def on_refused_rejected(self, message: RefusedRejected) -> None:
-        """Say so; go on to freeze where that was the wish."""
+        """Report the rejected answers, and freeze if that was requested."""
         self.notify(f"Rejected {message.count}. In the review, {key_of('curate.undo')} undoes it.", timeout=4)
         self.store.read()
         if self._then_freeze is not None:
@@ -115,7 +115,7 @@ class DatasetPane(Pane):
             self._look()
 
     def action_freeze(self) -> None:
-        """Freeze; where something is refused, ask what to do about it."""
+        """Freeze; if answers are refused, ask what to do about them."""
         facts = self.view.facts if self.view is not None else None
         if facts is None or self.state.freezing_since is not None:
             return
@@ -136,7 +136,7 @@ class DatasetPane(Pane):
         self._service.reject((refusal.example_id,))
 
     def action_look(self) -> None:
-        """Look again."""
+        """Check again."""
         self.state.failure = self.state.blind = None
         self._look()
         self.redraw()
@@ -180,7 +180,7 @@ class DatasetPane(Pane):
         self._then_freeze = None
         self.state.freezing_since, self.state.said, self.state.failure = monotonic(), "", None
         frozen = self.view.facts.dataset if self.view is not None else None
-        others = [other.project for other in frozen.others] if frozen is not None else []  # as it was frozen last
+        others = [other.project for other in frozen.others] if frozen is not None else []  # as in the last freeze
         self._service.freeze(allow_overlaps=allow_overlaps, others=others)
         self._clock = self.set_interval(_TOLD_EVERY_S, self.redraw)
         self.redraw()

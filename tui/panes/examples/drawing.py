@@ -1,4 +1,4 @@
-"""The teacher's answers as lines: how far they are, what they cost, one in full, the others a line each. Pure."""
+"""Draw the teacher's answers as lines: progress, cost, one answer in full, the others on one line each. Pure."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -31,13 +31,13 @@ from tui.widgets.rows import window
 from tui.widgets.ways import ways_on
 
 _TALL_FROM, _SHORT_BELOW = 24, 17
-_ENOUGH_TO_DOUBT, _DOUBTED_SHARE = 10, 0.2  # answers, and which share of them at most keeps every rule
-# Of an answer without line breaks so much is wrapped at most, from a place that seldom moves.
+_ENOUGH_TO_DOUBT, _DOUBTED_SHARE = 10, 0.2  # answers, and the share that passes every rule, at or below which to warn
+# At most this much of an answer without line breaks is wrapped, from a start that seldom moves.
 _WRAPPED_CHARACTERS = 8_000
 
 
 def draw(view: View, state: WallState) -> list[Content]:
-    """The lines of this pane."""
+    """Draw the lines of this pane."""
     facts, width, height = view.facts, view.width, view.height
     job = working(view, "examples")
     if job is None and facts.examples.total == 0:
@@ -63,14 +63,14 @@ def draw(view: View, state: WallState) -> list[Content]:
 
 
 def shown_streams(job: JobView | None, facts: Facts) -> list[Stream]:
-    """The answers of a job that is at work or has just ended, without those that broke off; else the last stored."""
+    """Return the answers of a running or just ended job, without unfinished ones; else the last stored ones."""
     if job is None or not job.streams:
         return list(facts.latest_answers)
     return [stream for stream in job.streams.values() if job.live or stream.state != "writing"]
 
 
 def last_lines(text: str, width: int, room: int) -> list[str]:
-    """The last `room` lines of a text as `wrap` breaks it; what stands before them is not looked at."""
+    """Return the last `room` lines of a text as `wrap` breaks it, without reading what comes before."""
     lines: list[str] = []
     rest = text.replace("\r\n", "\n")
     while len(lines) < room:
@@ -84,7 +84,7 @@ def last_lines(text: str, width: int, room: int) -> list[str]:
 
 
 def _empty(facts: Facts, width: int) -> list[Content]:
-    """What is missing before a teacher can answer, and the key that brings it."""
+    """Draw what is missing before a teacher can answer, and the key for it."""
     waiting = sum(count for split, count in facts.questions if split != "test")
     lines = [
         *title("Examples", "none yet", "", width),
@@ -106,7 +106,7 @@ def _empty(facts: Facts, width: int) -> list[Content]:
 
 
 def _busy(job: JobView, rest: str, width: int) -> list[Content]:
-    """While answers come in: how far, how fast, what the rules find, what fails, what it costs. `rest`: why none do."""
+    """Draw a running job: progress, pace, rule results, failures and cost. `rest`: why no answers arrive now."""
     progress = job.progress
     done, total = (progress.done, progress.total) if progress is not None else (0, 0)
     figure = f"{done:,} of {total:,}" if total else "preparing"
@@ -135,7 +135,7 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
 
 
 def _faults(job: JobView, width: int) -> list[Content]:
-    """What failed, by kind: what is being asked again, and what stays without an answer."""
+    """Draw what failed, by kind: what was asked again, and what got no answer."""
     parts: list[Content] = []
     if job.asked_again:
         parts.append(Content.styled(shorten(f"! {_by_kind(job.asked_again)}: asked again", width), WARN))
@@ -152,7 +152,7 @@ def _by_kind(counted: Mapping[str, int]) -> str:
 
 
 def _money(job: JobView, done: int, total: int) -> Content:
-    """What is spent of the budget, and what the whole will cost at this rate."""
+    """Draw what is spent of the budget, and the projected total."""
     spent = job.spent
     if spent is None or (spent.usd == 0 and spent.limit_usd is None):
         return Content("")
@@ -166,7 +166,7 @@ def _money(job: JobView, done: int, total: int) -> Content:
 
 
 def _bar(share: float, width: int) -> Content:
-    """How far the whole is, as a rule across the page."""
+    """Draw the progress bar across the page."""
     words = f" {percent(share)}"
     room = width - len(words)
     full = round(room * min(share, 1.0))
@@ -174,7 +174,7 @@ def _bar(share: float, width: int) -> Content:
 
 
 def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
-    """When nobody answers: what was decided, and what comes next."""
+    """Draw the state when no job is running: what was decided, and what comes next."""
     counts = facts.examples
     spent = f"{dollars(job.spent.usd)} spent" if job is not None and job.spent is not None and job.spent.usd > 0 else ""
     decided = Content.assemble(
@@ -213,8 +213,8 @@ def _next(job: JobView | None, facts: Facts, width: int) -> Content:
 
 
 def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> list[Content]:
-    """What to do about a teacher that seldom keeps the rules, before a person has read all of its answers."""
-    answers = [stream for stream in streams if stream.text]  # what stayed without an answer is told by itself
+    """Draw a warning about a teacher that seldom passes the rules, before the user has read all its answers."""
+    answers = [stream for stream in streams if stream.text]  # failed questions are reported separately
     kept = sum(stream.state == "passed" for stream in answers)
     if counts.accepted or len(answers) < _ENOUGH_TO_DOUBT or kept > len(answers) * _DOUBTED_SHARE:
         return []
@@ -227,7 +227,7 @@ def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> lis
 
 
 def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
-    """One answer as text under its question, always `height` lines; its end while it is being written."""
+    """Draw one answer under its question in exactly `height` lines; its end while it is being written."""
     mark, style = STREAM_MARKS[stream.state]
     note = shorten(stream.note, width // 2) if stream.text else ""
     room = width - 2 - (len(note) + 3 if note else 0)
@@ -249,7 +249,7 @@ def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
 
 
 def _short(stream: Stream, width: int, *, here: bool) -> Content:
-    """One answer as a line: its mark, its question, and the end of what is written so far or the beginning of all."""
+    """Draw one answer as a line: mark, question, and its start, or its end while it is being written."""
     mark, style = STREAM_MARKS[stream.state]
     question_width = max(min(38, width // 3), 12)
     room = width - question_width - 6

@@ -1,4 +1,4 @@
-"""The question that the examples pane asks: how a teacher shall answer. Checks what is typed; reckons nothing."""
+"""The form of the examples pane: how a teacher should answer. Checks what is typed; calculates nothing."""
 
 from collections.abc import Callable, Mapping
 
@@ -17,13 +17,13 @@ SPLITS_OF: Mapping[str, tuple[Split, ...]] = {
     "train": ("train",),
     "validation": ("validation",),
 }
-# The same bounds as on the command line.
+# The same limits as on the command line.
 _SAMPLES, _AT_ONCE, _COUNT, _TEMPERATURE = whole(1, 64), whole(1, 1024), whole(1), number(0.0, 2.0)
 _BUDGET = or_empty(number(0.0))
 
 
 def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], GenerationOutlook | str]) -> FormScreen:
-    """Asks how a teacher shall answer. `outlook` tells what options would take, or why that is not told (yet)."""
+    """Return a form for how a teacher should answer. `outlook` estimates options, or says why it cannot (yet)."""
 
     def aside(values: Values) -> str:
         options = wanted(values, before)
@@ -60,7 +60,7 @@ def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], 
 
 
 def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
-    """What the form says; None while a field is wrong."""
+    """Return the options that the form describes; None while a field is invalid."""
     teacher = teacher_of(values)
     right = (
         not _SAMPLES(values["samples"])
@@ -90,7 +90,7 @@ def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
 
 
 def outlook_words(told: GenerationOutlook, values: Values) -> str:
-    """What it will take, in sentences."""
+    """Return the estimate in sentences."""
     if not told.questions:
         keys = f"{key_of('workspace.questions')} Questions, then {key_of('questions.split')}"
         unsplit = f" {told.unsplit:,} questions are in no split yet: {keys}." if told.unsplit else ""
@@ -115,7 +115,7 @@ def outlook_words(told: GenerationOutlook, values: Values) -> str:
 
 
 def outlook_trouble(told: GenerationOutlook, values: Values) -> str:
-    """Why it cannot be started like this, or nothing."""
+    """Return why it cannot start like this, or an empty text."""
     if not told.left:
         return "There is nothing left to ask."
     if values["teacher"] == ENDPOINT and values["budget"] and told.money.usd is None:

@@ -1,4 +1,4 @@
-"""The examples pane as a widget: the answers while they come, and the form that asks for them."""
+"""The examples pane as a widget: the answers as they arrive, and the form that asks for them."""
 
 from typing import ClassVar
 
@@ -37,12 +37,12 @@ class ExamplesPane(Pane):
         self._told: dict[GenerateOptions, GenerationOutlook | str] = {}  # while the form is open
 
     def draw(self, view: View) -> list[Content]:
-        """The lines of this pane."""
+        """Draw the lines of this pane."""
         return draw(view, self.state)
 
     @property
     def choices(self) -> Listing | None:
-        """The answers as they stand."""
+        """Return the answers as listed."""
         if not (streams := self._streams):
             return None
         return Listing(
@@ -50,7 +50,7 @@ class ExamplesPane(Pane):
         )
 
     def on_options_read(self, message: OptionsRead) -> None:
-        """Ask how the teacher shall answer."""
+        """Ask how the teacher should answer."""
         before = message.options
         form = generate_form(before, self._outlook)
 
@@ -65,7 +65,7 @@ class ExamplesPane(Pane):
             self._told.clear()
 
     def on_outlook_read(self, message: OutlookRead) -> None:
-        """Tell what it will take, where the form still asks."""
+        """Show the estimate, if the form is still open."""
         if isinstance(message.options, GenerateOptions) and isinstance(message.outlook, GenerationOutlook):
             self._told[message.options] = message.outlook
         elif isinstance(message.options, GenerateOptions) and message.error is not None:
@@ -74,7 +74,7 @@ class ExamplesPane(Pane):
             self._form.tell()
 
     def on_ready(self, message: Ready) -> None:
-        """Start."""
+        """Start the job."""
         self.store.start(message.options)
 
     def action_generate(self) -> None:
@@ -94,7 +94,7 @@ class ExamplesPane(Pane):
             self._service.read_options()
 
     def action_retry(self) -> None:
-        """Ask again what nobody answered, and nothing else."""
+        """Ask again only the questions that got no answer."""
         job = self._shown.job if self._shown is not None else None
         if job is None or not job.unanswered:
             self.notify("Every question of this job has an answer.")
@@ -104,19 +104,19 @@ class ExamplesPane(Pane):
             self._service.ask_again(job.job_id, tuple(sorted(job.unanswered)))
 
     def action_next(self) -> None:
-        """Read the next answer that is being written."""
+        """Show the next answer that is being written."""
         self.state.turn(self._streams)
         self.redraw()
 
     def action_back(self) -> None:
-        """Read whatever is being written; where nothing is, the cursor stays."""
+        """Follow whichever answer is being written; if none is, the cursor stays."""
         job = self._shown.job if self._shown is not None else None
         if job is not None and job.live:
             self.state.follow()
             self.redraw()
 
     def action_copy(self) -> None:
-        """Copy the answer that is read."""
+        """Copy the answer shown in full."""
         if streams := self._streams:
             self.app.copy_to_clipboard(streams[self.state.place(streams)].text)
         else:
@@ -134,7 +134,7 @@ class ExamplesPane(Pane):
 
     @property
     def _streams(self) -> list[Stream]:
-        """The answers in the order in which they are drawn."""
+        """Return the answers in the order they are drawn."""
         if (view := self.view) is None:
             return []
         return self.state.order(shown_streams(working(view, "examples"), view.facts))

@@ -1,1 +1,1 @@
-"""The prompt pane: what is distilled, and the rules that it makes."""
+"""The prompt pane: the prompt to distil, and its rules."""

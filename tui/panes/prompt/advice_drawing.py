@@ -1,4 +1,4 @@
-"""Proposed rules and what is wrong with the prompt, as lines. Pure."""
+"""Draw proposed rules, and findings about the prompt, as lines. Pure."""
 
 from textual.content import Content
 
@@ -13,7 +13,7 @@ from tui.widgets.listing import numbered
 
 
 def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
-    """The proposals, each with its check or what it lacks."""
+    """Draw the proposals, each with its check or why it has none."""
     if state.proposals is None:
         return unread("the prompt", state.failure, width, "proposals.back", "prompt.propose")
     if not state.proposals:
@@ -45,7 +45,7 @@ def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
 
 
 def draw_findings(state: FindingsState, width: int) -> list[Content]:
-    """A paragraph a finding: where it is, what is wrong, and what to do."""
+    """Draw one paragraph per finding: where it is, what is wrong, and what to do."""
     if state.error is not None:
         return [
             *title("Prompt check", "failed", "", width),

@@ -1,6 +1,6 @@
-"""Two faces that read the prompt for its writer: rules proposed from it one by one, and what is wrong with it.
+"""Two views that review the prompt for its author: rules proposed from it, and findings about it.
 
-Both decide nothing: a rule is stored when a person takes it, and what was found is mended in the text.
+Neither decides anything: a rule is stored only when the user adds it, and findings are fixed in the text.
 """
 
 from dataclasses import dataclass
@@ -28,21 +28,21 @@ if TYPE_CHECKING:
 
 @dataclass
 class TakeRules(Message):
-    """A person wants these rules stored."""
+    """The user wants these rules stored."""
 
     rules: tuple[Rule, ...]
 
 
 class UndoRules(Message):
-    """The last change of the rules is to be taken back."""
+    """The user wants the last change to the rules undone."""
 
 
 class ProposalsFace(Scroller):
-    """Rules that the prompt's own sentences ask for; the one under the cursor is taken by a key."""
+    """Rules that the prompt's own sentences ask for; a key adds the one under the cursor."""
 
     place: ClassVar[Place] = "proposals"
     BINDINGS: ClassVar[list[BindingType]] = bindings("proposals")
-    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
     ProposalsFace, FindingsFace { padding: 1 0 0 2; }
     Screen.-narrow ProposalsFace, Screen.-narrow FindingsFace { padding: 0 0 0 1; }
@@ -60,43 +60,43 @@ class ProposalsFace(Scroller):
         return Listing(self._state.cursor, self._move, lambda: [each.text for each in self._state.proposals or ()])
 
     def show(self, rules: tuple[Rule, ...]) -> None:
-        """Read the prompt anew where the rules are others now: those that it has are told."""
+        """Read the prompt again if the rules changed: proposals that are rules already say so."""
         if rules != self._rules:
             self._rules = rules
             self._store.ask(propose, self)
         self.redraw()
 
     def read_again(self) -> None:
-        """Read it again, where it could not be read."""
+        """Read the prompt again if it could not be read."""
         if self._state.failure is not None:
             self._state.failure = None
             self._store.ask(propose, self)
             self.redraw()
 
     def redraw(self) -> None:
-        """Draw for the room that there is, once there is any; the cursor stays in sight."""
+        """Draw at the current size, once mounted, and keep the cursor in view."""
         if not self.query(Page):
             return
         self.query_one(Page).show(draw_proposals(self._state, self.line_width))
         self.see_cursor()
 
     def on_resize(self) -> None:
-        """Drawn for its size."""
+        """Draw at the new size."""
         self.redraw()
 
     def on_proposals_read(self, message: ProposalsRead) -> None:
-        """Take in what is proposed."""
+        """Take in the proposals."""
         message.stop()
         self._state.take(message.proposals)
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say why nothing is told, where nothing was read yet."""
+        """Show why the prompt could not be read."""
         self._state.failure = message.error
         self.redraw()
 
     def action_accept(self) -> None:
-        """Store the rule under the cursor, and go on to the next that is open."""
+        """Store the rule under the cursor, and go to the next one that can be added."""
         proposal = self._state.proposal
         if proposal is None:
             return
@@ -105,7 +105,7 @@ class ProposalsFace(Scroller):
             self.redraw()
 
     def action_accept_all(self) -> None:
-        """Store every rule that has a check and is not there yet."""
+        """Store every proposed rule that has a check and is not a rule yet."""
         rules = tuple(Rule(0, each.text, each.check) for each in self._state.open if each.check is not None)
         if rules:
             self.post_message(TakeRules(rules))
@@ -113,7 +113,7 @@ class ProposalsFace(Scroller):
             self.app.notify("No rule is left to add.")
 
     def action_undo(self) -> None:
-        """Take back the last change of the rules."""
+        """Undo the last change to the rules."""
         self.post_message(UndoRules())
 
     def action_back(self) -> None:
@@ -137,42 +137,42 @@ class ProposalsFace(Scroller):
 
 
 class FindingsFace(Scroller):
-    """What is vague, contradictory, untestable or said twice in the prompt, and what does not pay."""
+    """What is vague, contradictory, untestable or repeated in the prompt, and what does not pay."""
 
     place: ClassVar[Place] = "findings"
     BINDINGS: ClassVar[list[BindingType]] = bindings("findings")
 
     def __init__(self, store: StoreService, state: FindingsState) -> None:
         super().__init__(id="prompt-findings")
-        # Tokens are counted in a process of its own: what counts them would be loaded here for good.
+        # Tokens are counted in a separate process: the tokenizer, once loaded here, would stay in memory.
         self._program = Program(store.folder, store.home, self)
         self._state = state
 
     def read(self) -> None:
-        """Look at the prompt as it is stored now."""
+        """Check the prompt as stored now."""
         self._state.begin()
         self._program.start("check", ["prompt", "check"])
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw for the room that there is, once there is any."""
+        """Draw at the current size, once mounted."""
         if self.query(Page):
             self.query_one(Page).show(draw_findings(self._state, self.line_width))
 
     def on_resize(self) -> None:
-        """Drawn for its size."""
+        """Draw at the new size."""
         self.redraw()
 
     def on_command_ended(self, message: CommandEnded) -> None:
-        """Take in what was found, or why nothing could be."""
+        """Take in the findings, or why the check failed."""
         message.stop()
         self._state.end(read_findings(message.answer) if message.answer is not None else None, message.error)
         self.redraw()
 
     def action_again(self) -> None:
-        """Look again."""
+        """Check again."""
         self.read()
 
     def action_back(self) -> None:
-        """Go back to the text."""
+        """Go back to the prompt."""
         self.post_message(ShowFace("reading"))

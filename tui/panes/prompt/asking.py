@@ -1,4 +1,4 @@
-"""The forms of the prompt pane that are not about a rule: questions to try, and files to read."""
+"""The forms of the prompt pane that are not about a rule: questions to try, and files to import."""
 
 from engine.teachers.outlook import why_unpaid
 from tui.forms.checks import whole
@@ -11,7 +11,7 @@ REPLACE = "replace"
 
 
 def trial_form(facts: Facts) -> FormScreen:
-    """A form that ends in `question`, which may be empty, and `count`, a number; no `count` where none is stored."""
+    """Return a form with `question`, which may be empty, and, if questions are stored, their `count` to use."""
     stored = sum(count for _, count in facts.questions)
 
     def nothing_to_ask(values: Values) -> str:
@@ -32,13 +32,13 @@ def trial_form(facts: Facts) -> FormScreen:
 
 
 def prompt_file_form(path: str) -> FormScreen:
-    """A form that ends in the `path` of a prompt, and begins with `path`."""
+    """Return a form for the `path` of a prompt file, filled in with `path`."""
     words = "Markdown, YAML or OpenAI chat JSON. Nothing is stored until you save it."
     return FormScreen("Import a prompt", [_path(path, "prompt.md")], go="read", aside=lambda _: words)
 
 
 def rules_file_form(path: str) -> FormScreen:
-    """A form that ends in the `path` of rules, and `how` they meet those that are there; it begins with `path`."""
+    """Return a form for the `path` of a rules file, filled in with `path`, and `how` to treat existing rules."""
     fields = (_path(path, "rules.yaml"), Field("how", "existing rules", choices=("keep", REPLACE)))
     words = f"YAML, as for `distill-tui rules import`. {key_of('rules.undo')} undoes the import."
     return FormScreen("Import rules", fields, go="read", aside=lambda _: words)

@@ -1,4 +1,4 @@
-"""The prompt as lines: the system message and the example turns, and beside them the rules that they make."""
+"""Draw the prompt as lines: the system message, the example turns, and beside them the rules."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -34,7 +34,7 @@ _NO_PROMPT = "No prompt yet. The prompt is what gets distilled: a system message
 
 
 def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
-    """The pane's first lines; a draft is told where it cannot be overlooked."""
+    """Draw the pane's first lines; a draft is announced here, where it is easy to see."""
     if facts.prompt is None and not draft:
         return title("Prompt", "none yet", "", width)
     turns = len(facts.prompt.example_turns) // 2 if facts.prompt is not None else 0
@@ -51,7 +51,7 @@ def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
 
 
 def draw_empty(width: int) -> list[Content]:
-    """What is missing, and the keys that bring it."""
+    """Draw what is missing, and the keys that add it."""
     return [
         *(Content(line) for line in wrap(_NO_PROMPT, width)),
         Content(""),
@@ -64,7 +64,7 @@ def draw_empty(width: int) -> list[Content]:
 
 
 def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[list[Content], int | None]:
-    """The prompt's lines, and the number of the first one that holds a passage."""
+    """Return the prompt's lines, and the index of the first one that contains a passage."""
     lines: list[Content] = []
     first: int | None = None
     turns = prompt.example_turns
@@ -87,10 +87,10 @@ def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[
 def draw_rules(
     rules: Sequence[Rule], cursor: int, passages: Sequence[Passage] | None, width: int, *, focused: bool
 ) -> list[Content]:
-    """The rules with their checks in words."""
+    """Draw the rules with their checks in words."""
     lines = [Content.styled(counted(len(rules), "rule"), STRONG if focused else DIM)]
     if not rules:
-        # The same letters mean the prompt's own file in the text beside: the key that goes to the rules comes first.
+        # In the text the same letters act on the prompt itself, so the key that goes to the rules comes first.
         way = "" if focused else "prompt.rules "
         lines += [
             Content(""),
@@ -120,7 +120,7 @@ def draw_rules(
 
 
 def check_words(check: Check) -> str:
-    """A rule's check in words."""
+    """Return a rule's check in words."""
     match check.kind:
         case "length":
             unit = check.unit if (check.max or check.min) != 1 else check.unit.removesuffix("s")
@@ -139,7 +139,7 @@ def check_words(check: Check) -> str:
         case "language":
             return f"in the language {check.code}"
         case _:
-            # A blank at an end counts, and is seen.
+            # A space at either end counts, so it is made visible.
             blanks = len(check.text) - len(check.text.lstrip(" ")), len(check.text) - len(check.text.rstrip(" "))
             shown = f"{'␣' * blanks[0]}{check.text.strip(' ')}{'␣' * blanks[1]}"
             return f"{check.kind.replace('_', ' ')} «{shown}»"
@@ -151,13 +151,13 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _share(prompt: Prompt, part: tuple[Message, ...]) -> str:
-    """How much of the prompt these messages are: a number of tokens would be another tokenizer's than the title's."""
+    """Return the messages' share of the prompt; a token count could disagree with the title's tokenizer."""
     whole = estimate_prompt_tokens(prompt).tokens
     return f"   ≈ {percent(estimate_prompt_tokens(Prompt(part)).tokens / whole)} of it" if whole else ""
 
 
 def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[Content], int | None]:
-    """One message's lines, and the number of the first one that holds one of `spans`."""
+    """Return one message's lines, and the index of the first one that contains one of `spans`."""
     raw = message.content.split("\n")
     code = code_lines(raw) if message.role == "system" else [False] * len(raw)
     lines: list[Content] = []
@@ -177,18 +177,18 @@ def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[
     return lines, first
 
 
-# As many lines as fifty kilobytes have, twice: a cursor that moves over the rules draws only what it marks anew.
+# Twice the lines of a 50 KB prompt, so that moving over the rules redraws only the lines whose marks change.
 @lru_cache(maxsize=2_048)
 def _rows(
     line: str, role: Role, touched: tuple[tuple[int, int], ...], width: int, *, code: bool, first: bool
 ) -> tuple[Content, ...]:
-    """The rows of one line. Its form is marked in a system message alone, where people write Markdown."""
+    """Return the rows of one line. Only a system message gets Markdown marks: elsewhere nobody writes it."""
     shown = clean_text(line).replace("\t", "    ")
     content = Content.styled(shown, DIM) if role == "user" else Content(shown)
     if role == "system":
         for mark in marks_of(shown, code=code, turns=False):
             content = content.stylize(MARK_STYLES[mark.kind], mark.start, mark.end)
-    if shown == line:  # cleaning moved none of its characters
+    if shown == line:  # cleaning moved no character
         for begin, end in touched:
             content = content.stylize(_PASSAGE, begin, end)
     sign = Content.styled("› " if role == "user" and first else "  ", ACCENT)
@@ -197,15 +197,15 @@ def _rows(
 
 
 def _row_of(rows: Sequence[Content], character: int) -> int:
-    """The row of a broken line that holds a character, as near as the lost blanks at its breaks allow."""
+    """Return the row of a wrapped line that holds a character, as exactly as spaces lost at breaks allow."""
     starts = [0]
     for row in rows:
-        starts.append(starts[-1] + len(row.plain) - 1)  # two of indentation, and a blank that was lost
+        starts.append(starts[-1] + len(row.plain) - 1)  # two for the indentation, minus one for a lost space
     return next((index for index, (_, after) in enumerate(pairwise(starts)) if character < after), len(rows) - 1)
 
 
 def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[Content]:
-    """What stands above the field: its figures, and whether it is saved."""
+    """Draw the line above the field: its figures, and whether it is saved."""
     left = Content.assemble(("Edit the prompt", STRONG), "   ", (f"≈ {tokens:,} tokens", ACCENT))
     if turns:
         left = Content.assemble(left, ("   " + counted(turns, "example turn"), DIM))
@@ -214,6 +214,6 @@ def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[
 
 
 def draw_words(said: str, error: str, width: int) -> list[Content]:
-    """What stands under the field: why it cannot be saved, or what was found in a file; often nothing."""
+    """Draw the lines under the field: why it cannot be saved, or what a file contained; often nothing."""
     words, style = (f"✗ {error}", BAD) if error else (said, DIM)
     return [Content(""), *(Content.styled(line, style) for line in wrap(words, width)[:3])] if words else []

@@ -1,7 +1,7 @@
-"""The prompt as one Markdown document under a person's keys: marks of its form, undo, words under it.
+"""The editor of the prompt as one Markdown document, with highlighting, undo, and a message line below.
 
-What is foreign in it is shown veiled, one character for each, and stays as it is. Knows what a prompt is, and nothing
-of the store: what is to be saved, it posts.
+Control characters are shown as placeholders, one each, and stay in the text unchanged. Knows what a prompt is, and
+nothing of the store: it posts what is to be saved.
 """
 
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ PLACEHOLDER = (
 
 
 class DocumentArea(TextArea):
-    """A text field that shows the form of Markdown."""
+    """A text field that highlights Markdown."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "document-area--turn", "document-area--heading", "document-area--list", "document-area--quote",
@@ -64,7 +64,7 @@ class DocumentArea(TextArea):
         await do_in_order(self, event)
 
     def get_line(self, line_index: int) -> Text:
-        """One line with its marks."""
+        """Return one line with its highlighting."""
         if self._code is None:
             self._code = code_lines(self.document.lines)
         raw = self.document.get_line(line_index)
@@ -75,33 +75,33 @@ class DocumentArea(TextArea):
         return line
 
     def edit(self, edit: Edit) -> EditResult:
-        """A change may open or close a block of code anywhere."""
+        """Apply an edit, which may open or close a code block anywhere."""
         self._code = None
         return super().edit(edit)
 
     def undo(self) -> None:
-        """As `edit`. Where nothing is left to take back, the cursor stays."""
+        """Undo, as in `edit`. If nothing is left to undo, the cursor stays."""
         if self.history.undo_stack:
             self._let_go()
             super().undo()
 
     def redo(self) -> None:
-        """As `undo`."""
+        """Redo, as in `undo`."""
         if self.history.redo_stack:
             self._let_go()
             super().redo()
 
     def _let_go(self) -> None:
-        # Textual looks for the cursor while the text is shorter already, and before it puts the cursor where it was.
+        # Textual looks up the cursor when the text is already shorter, before it restores the cursor.
         self.set_reactive(TextArea.selection, Selection())
         self._code = None
 
 
 class Editor(Vertical):
-    """The field between what it holds in figures and why it cannot be saved."""
+    """The field, with its figures above and why it cannot be saved below."""
 
     place: ClassVar[Place] = "editing"
-    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
     Editor { width: 1fr; height: 1fr; padding: 1 1 0 2; }
     Editor DocumentArea { height: 1fr; }
@@ -111,15 +111,15 @@ class Editor(Vertical):
 
     @dataclass
     class Save(Message):
-        """A person wants to save what stands in the field: it is this prompt."""
+        """The user wants to save the text of the field, which is this prompt."""
 
         prompt: Prompt
 
     class Typed(Message):
-        """A person has typed, and pauses."""
+        """The user has typed, and paused."""
 
     class Leave(Message):
-        """A person wants to leave the field."""
+        """The user wants to leave the field."""
 
     def __init__(self, text: str, stored: str, said: str = "") -> None:
         super().__init__(id="prompt-editor")
@@ -129,13 +129,13 @@ class Editor(Vertical):
         self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """The field between its figures and its words."""
+        """Yield the figures, the field, and the message line."""
         yield Page(classes="title")
         yield self.area
         yield Page(classes="words")
 
     def begin(self, text: str, stored: str, said: str = "") -> None:
-        """Hold another text. It is one more change: undo gives back what stood there before."""
+        """Show another text, as one undoable change."""
         self._stored, self._said = stored, said
         if self.area.text != text:
             self.area.replace(text, (0, 0), self.area.document.end)
@@ -143,17 +143,17 @@ class Editor(Vertical):
         self._tell()
 
     def on_text_area_changed(self) -> None:
-        """Figures follow when a person stops for a moment: each key would be too often in a long text."""
+        """Update the figures when typing pauses: on every key it would be too slow in a long text."""
         if self._waiting is not None:
             self._waiting.stop()
         self._waiting = self.set_timer(FIGURES_AFTER_S, self._paused)
 
     def on_resize(self) -> None:
-        """The words are drawn for their room."""
+        """Draw the messages at the new width."""
         self._tell()
 
     def action_save(self) -> None:
-        """Save what stands here, where it is a prompt; else say why it is none."""
+        """Save the text if it is a valid prompt; else show why it is not."""
         text = self.area.text
         try:
             prompt = parse_prompt(text)
@@ -168,11 +168,11 @@ class Editor(Vertical):
         self.post_message(self.Leave())
 
     def action_undo(self) -> None:
-        """Take back the last change."""
+        """Undo the last change."""
         self.area.undo()
 
     def action_redo(self) -> None:
-        """Do again what was taken back."""
+        """Redo what was undone last."""
         self.area.redo()
 
     def _paused(self) -> None:
@@ -185,7 +185,7 @@ class Editor(Vertical):
         try:
             prompt = parse_prompt(text)
         except UsageError:
-            prompt = Prompt((ChatMessage("system", text),))  # half a turn has its tokens too
+            prompt = Prompt((ChatMessage("system", text),))  # an incomplete turn has tokens too
         width = max(self.content_size.width - 1, 20)
         refused = self._refused[1] if self._refused is not None and text == self._refused[0] else ""
         changed = text.strip() != self._stored.strip()
@@ -196,5 +196,5 @@ class Editor(Vertical):
 
 
 def can_hold(text: str) -> bool:
-    """Whether the field gives a text back as it is: it takes some rare separators for line ends."""
+    """Whether the field returns a text unchanged: it treats some rare separators as line breaks."""
     return "\n".join(text.splitlines()) == text.removesuffix("\n")

@@ -1,6 +1,6 @@
-"""The faces of the prompt pane: which one is shown, and which has the keys.
+"""The views of the prompt pane: which one is shown, and which one has the focus.
 
-A face is made when it is first wanted, for most are never wanted in a session. Knows nothing of what is typed or saved.
+A view is created when first needed, because most are never needed in a session. Knows nothing of typing or saving.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from tui.widgets.page import Page
 from tui.widgets.placed import ShowPane
 
 FaceKind = TypeVar("FaceKind", bound=Widget)
-# The faces beside the reading one: the place whose keys they carry, and their widget.
+# The views besides the reading one: the place whose keys they carry, and their widget.
 _OTHERS: dict[Face, tuple[Place, str]] = {
     "versions": ("versions", "#prompt-versions"),
     "trial": ("trial", "#prompt-trial"),
@@ -33,9 +33,9 @@ _OTHERS: dict[Face, tuple[Place, str]] = {
 
 
 class FacedPane(Pane, can_focus=False):
-    """The text with the rules beside it, or one of the other faces in their place."""
+    """The text with the rules beside it, or one of the other views in their place."""
 
-    SCOPED_CSS = False  # the rules for a narrow screen begin at the screen
+    SCOPED_CSS = False  # the rules for narrow screens start at the screen
     DEFAULT_CSS = """
     PromptPane { padding: 0; overflow: hidden hidden; layout: vertical; }
     #prompt-title { height: auto; padding: 1 1 0 2; }
@@ -53,23 +53,23 @@ class FacedPane(Pane, can_focus=False):
         self.state = PromptState()
 
     def compose(self) -> ComposeResult:
-        """The reading face; the others come when they are wanted."""
+        """Yield the reading view; the others are mounted when needed."""
         yield Page(id="prompt-title")
         with Container(id="prompt-reading"):
             yield TextFace()
             yield RulesFace(self.store, self.state.rules)
 
     def on_mount(self) -> None:
-        """The keys are the text's."""
+        """Give the focus to the text."""
         if self.display:
             self.focus()
 
     def on_resize(self) -> None:
-        """Text and rules lie beside each other, or over each other in a narrow window."""
+        """Place text and rules side by side, or one above the other in a narrow window."""
         self._divide()
 
     def move_divider(self, steps: int) -> bool:
-        """That between text and rules, while both are there."""
+        """Move the divider between text and rules, if both are shown."""
         if self.state.face != "reading" or not any(rules.display for rules in self.query(RulesFace)):
             return False
         self.post_message(self.shares.move("prompt", steps))
@@ -77,14 +77,14 @@ class FacedPane(Pane, can_focus=False):
         return True
 
     def focus(self, scroll_visible: bool = True) -> Self:
-        """Give the keys to the face that is shown."""
+        """Give the focus to the view that is shown."""
         if (inner := self._holder) is not None:
             inner.focus(scroll_visible)
         return self
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """The face's own keys before the pane's; while something is typed, no other keys hold."""
+        """Return the view's keys before the pane's; while the user types, only the field's own keys."""
         own: list[tuple[Place, DOMNode]] = [(self.place, self)]
         if self.state.face == "reading":
             return [("rules", rules) for rules in self.query(RulesFace) if rules.has_focus] + own
@@ -93,12 +93,12 @@ class FacedPane(Pane, can_focus=False):
 
     @property
     def scrolled(self) -> VerticalScroll:
-        """The text: other faces tell their own."""
+        """Return the text; other views scroll themselves."""
         return next(iter(self.query(TextFace)), self)
 
     @property
     def _holder(self) -> Widget | None:
-        """What has the keys when the pane is shown."""
+        """Return the widget to focus when the pane is shown."""
         place, selector = _OTHERS.get(self.state.face, (self.place, "#prompt-text"))
         return next(iter(self.query(f"{selector} DocumentArea" if place in TYPED else selector)), None)
 
@@ -107,13 +107,13 @@ class FacedPane(Pane, can_focus=False):
         share = self.shares.of("prompt")
         over = self.screen.has_class("-narrow")
         for kind, of in ((TextFace, share), (RulesFace, 100 - share)):
-            for part in self.query(kind):  # along the other axis 1fr is all that there is
+            for part in self.query(kind):  # along the other axis each takes the full size
                 part.styles.width, part.styles.height = ("1fr", f"{of}fr") if over else (f"{of}fr", "1fr")
 
     def _turn_to(self, face: Face) -> None:
         self.state.face = face
         if face != "reading":
-            self.post_message(ShowPane(self.place))  # stay: a job that begins would take the keys elsewhere
+            self.post_message(ShowPane(self.place))  # stay here: a job that starts would otherwise switch panes
         for part in self.query("#prompt-title, #prompt-reading"):
             part.display = face == "reading"
         for of, (_, selector) in _OTHERS.items():
@@ -122,7 +122,7 @@ class FacedPane(Pane, can_focus=False):
         self.redraw()
 
     def _made(self, kind: type[FaceKind], make: Callable[[], FaceKind]) -> FaceKind:
-        """The face of this kind, made where it was never wanted before."""
+        """Return the view of this kind, mounting it if needed."""
         if not self.query(kind):
             self.mount(make())
         return self.query_one(kind)

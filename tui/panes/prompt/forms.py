@@ -1,4 +1,4 @@
-"""What the forms of the prompt pane ask, and the rule that is made of what was typed. Pure; shows no form."""
+"""The fields of the rule forms, and the rule built from what was typed. Pure; shows no form."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -28,7 +28,7 @@ _LENGTH = or_empty(whole(0))
 
 
 def rule_fields(rule: Rule | None) -> tuple[Field, ...]:
-    """The first form: what the rule demands, and the kind of its check."""
+    """Return the fields of the first form: what the rule demands, and the kind of its check."""
     return (
         Field("text", "what it demands", clean_line(rule.text) if rule else "", "in a sentence", check=_needed),
         Field("kind", "how it is checked", _WORDS[rule.check.kind] if rule else "", choices=tuple(_WORDS.values())),
@@ -36,17 +36,17 @@ def rule_fields(rule: Rule | None) -> tuple[Field, ...]:
 
 
 def kind_of(values: Values) -> CheckKind:
-    """The kind that was chosen."""
+    """Return the chosen kind of check."""
     return next(kind for kind, word in _WORDS.items() if word == values["kind"])
 
 
 def kind_words(values: Values) -> str:
-    """What the chosen kind checks."""
+    """Return what the chosen kind checks, as a sentence."""
     return KINDS[kind_of(values)]
 
 
 def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
-    """The second form: the fields of this kind of check. `check`: what they begin with, where it is of that kind."""
+    """Return the fields of the second form, for this kind of check, filled in from `check` if it is of that kind."""
     old = check if check is not None and check.kind == kind else Check(kind)
     match kind:
         case "pattern":
@@ -78,9 +78,9 @@ def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
 
 
 def rule_from(rule: Rule | None, first: Values, second: Values) -> Rule:
-    """The rule of what was typed in both forms. Raises UsageError where its check cannot be run.
+    """Return the rule typed in both forms. Raises UsageError if its check cannot be run.
 
-    What was not changed stays as it is stored, with characters that a form cannot show.
+    Unchanged fields keep their stored text, including characters that a form cannot show.
     """
     from engine.rules.documents import check_from_fields
 
@@ -100,7 +100,7 @@ def rule_from(rule: Rule | None, first: Values, second: Values) -> Rule:
 
 
 def problem_of(rule: Rule | None, first: Values, second: Values) -> str:
-    """What is wrong with the check as it is typed; nothing where it can be run."""
+    """Return what is wrong with the check as typed; empty if it can be run."""
     try:
         rule_from(rule, first, second)
     except UsageError as error:
@@ -109,11 +109,11 @@ def problem_of(rule: Rule | None, first: Values, second: Values) -> str:
 
 
 def _read(name: str, value: str) -> Mapping[str, object]:
-    """A field as a rules document would hold it; an empty one that may be left out is left out."""
+    """Return a field as in a rules document; an empty optional one is left out."""
     if name in ("texts", "labels"):
         return {name: tuple(text.strip() for text in value.split(_BETWEEN.strip()) if text.strip())}
     if name in ("min", "max"):
-        return {name: value if _LENGTH(value) else int(value)} if value else {}  # what is no number, the rule refuses
+        return {name: value if _LENGTH(value) else int(value)} if value else {}  # the rule rejects what is not a number
     if name == "gold":
         return {name: value == "yes"}
     if name == "text" and len(value) > 2 and value[0] == "«" and value[-1] == "»":

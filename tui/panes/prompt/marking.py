@@ -1,6 +1,6 @@
-"""Which characters of a Markdown document carry its form: headings, turns, lists, code. Pure; knows no colours.
+"""Which characters of a Markdown document to highlight: headings, turns, lists, code. Pure; knows no colours.
 
-A light reading, line by line, for marking alone: what it does not understand stays plain.
+A light line-by-line parser for highlighting only: what it does not understand stays plain.
 """
 
 import re
@@ -20,7 +20,7 @@ class Mark:
     kind: MarkKind
 
 
-LONGEST_MARKED = 10_000  # characters; a longer line is no prose that anybody reads by its form
+LONGEST_MARKED = 10_000  # characters; a longer line is not prose worth highlighting
 _TURN = re.compile(r"## (?:system|user|assistant)[ \t]*", re.IGNORECASE)
 _HEADING = re.compile(r"#{1,6} ")
 _LIST = re.compile(r"\s*(?:[-*+]|\d{1,3}[.)])(?= )")
@@ -33,7 +33,7 @@ _INLINE: tuple[tuple[MarkKind, "re.Pattern[str]"], ...] = (
 
 
 def code_lines(lines: Iterable[str]) -> list[bool]:
-    """For each line, whether it stands in a fenced block of code, fences included."""
+    """Return for each line whether it is in a fenced code block, fences included."""
     found: list[bool] = []
     inside = False
     for line in lines:
@@ -44,7 +44,7 @@ def code_lines(lines: Iterable[str]) -> list[bool]:
 
 
 def marks_of(line: str, *, code: bool = False, turns: bool = True) -> list[Mark]:
-    """The marks of one line. `code`: it stands in a fenced block. `turns`: headings may begin example turns."""
+    """Return the marks of one line. `code`: it is in a fenced block. `turns`: headings may start example turns."""
     if code:
         return [Mark(0, len(line), "code")] if line else []
     if len(line) > LONGEST_MARKED:

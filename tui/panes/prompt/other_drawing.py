@@ -1,4 +1,4 @@
-"""The other faces of the prompt pane as lines: versions and what changed, answers to try, an answer under the rules."""
+"""Draw the other views of the prompt pane as lines: versions and changes, trial answers, a tested answer."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ _BESIDE_FROM = 76
 
 
 def draw_versions(state: VersionsState, width: int, height: int) -> list[Content]:
-    """The list of versions around the cursor, and a line under it that says what the difference is of."""
+    """Draw the versions around the cursor, and a line that says which two are compared."""
     rows = state.rows
     if rows is None:
         return unread("the versions", state.failure, width, "versions.back", "prompt.versions")
@@ -69,7 +69,7 @@ def _version(row: VersionRow, width: int, *, here: bool) -> Content:
 
 
 def draw_difference(lines: Sequence[ComparedLine] | None, width: int) -> list[Content]:
-    """What changed, line by line: signs at the edge, the changed words struck or underlined."""
+    """Draw what changed, line by line: signs at the edge, changed words struck through or underlined."""
     if lines is None:
         return [Content.styled("Comparing …", DIM)]
     if not lines:
@@ -90,7 +90,7 @@ def draw_difference(lines: Sequence[ComparedLine] | None, width: int) -> list[Co
 
 
 def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Content]:
-    """The answers that came, each with what the rules find in it, and how it goes on."""
+    """Draw the answers so far, each with its rule results, and the state of the trial."""
     texts = {rule.id: rule.text for rule in rules}
     lines = title("Try", f"{len(state.answers)} of {state.asked} answered", shorten(state.teacher, width // 2), width)
     for answer in state.answers:
@@ -141,7 +141,7 @@ def _checks(answer: TriedAnswer, texts: dict[int, str], width: int) -> list[Cont
 
 
 def finding(number: int, text: str, note: str, width: int, *, passed: bool) -> Content:
-    """One rule under an answer: kept or not, and why not."""
+    """Draw one rule's result for an answer: passed or not, and why not."""
     said = note if note and not passed else text
     return Content.assemble(
         ("✓" if passed else "✗", GOOD if passed else BAD),
@@ -151,7 +151,7 @@ def finding(number: int, text: str, note: str, width: int, *, passed: bool) -> C
 
 
 def draw_own_title(state: OwnAnswerState, width: int) -> list[Content]:
-    """How many rules the typed answer keeps."""
+    """Draw how many rules the typed answer passes."""
     if state.results is None or not state.text.strip():
         return title("Test the rules", "", "", width)
     kept = sum(result.passed for result in state.results)
@@ -159,7 +159,7 @@ def draw_own_title(state: OwnAnswerState, width: int) -> list[Content]:
 
 
 def draw_own_answer(state: OwnAnswerState, width: int) -> list[Content]:
-    """What each rule finds in the answer that was typed."""
+    """Draw each rule's result for the typed answer."""
     if not state.text.strip():
         return [Content.styled("Type or paste an answer above; the rules are checked as you type.", DIM)]
     if state.results is None and state.failure is not None:

@@ -1,4 +1,4 @@
-"""An answer of a person's own under the rules: they are checked while it is typed. Knows nothing of the other faces."""
+"""Test the rules on an answer of the user's own, as it is typed. Knows nothing of the other views."""
 
 from typing import ClassVar
 
@@ -22,16 +22,16 @@ class _AnswerArea(DocumentArea):
     """The field for the answer."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Pages are those of the findings below: an answer is short, and rules may be many."""
+        """Leave the paging keys to the results below: an answer is short, and rules may be many."""
         return action not in ("cursor_page_down", "cursor_page_up")
 
 
 class OwnAnswerFace(Vertical):
-    """A field for an answer, and what each rule finds in it while it is typed."""
+    """A field for an answer, and each rule's result as it is typed."""
 
     place: ClassVar[Place] = "testing"
     BINDINGS: ClassVar[list[BindingType]] = bindings("testing")
-    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
     OwnAnswerFace { padding: 1 0 0 2; }
     OwnAnswerFace DocumentArea { height: 2fr; margin-bottom: 1; }
@@ -46,19 +46,19 @@ class OwnAnswerFace(Vertical):
         self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """The title, the field, and the findings."""
+        """Yield the title, the field, and the results."""
         yield Page(classes="title")
         yield _AnswerArea(placeholder="An answer that the model might give.")
         with Scroller(can_focus=False):
             yield Page(classes="lines")
 
     def begin(self) -> None:
-        """Check again, for the rules may be others, and take the keys."""
+        """Check again, because the rules may have changed, and take the focus."""
         self.query_one(DocumentArea).focus()
         self._check()
 
     def redraw(self) -> None:
-        """Draw for the room that there is, once there is any."""
+        """Draw at the current size, once mounted."""
         if not self.content_size.width:
             return
         width = max(self.content_size.width - 1, 20)
@@ -66,24 +66,24 @@ class OwnAnswerFace(Vertical):
         self.query_one(".lines", Page).show(draw_own_answer(self._state, width))
 
     def on_resize(self) -> None:
-        """Drawn for its size."""
+        """Draw at the new size."""
         self.redraw()
 
     def on_text_area_changed(self) -> None:
-        """Check when the person stops for a moment."""
+        """Check when typing pauses."""
         if self._waiting is not None:
             self._waiting.stop()
         self._waiting = self.set_timer(FIGURES_AFTER_S, self._check)
 
     def on_own_answer_checked(self, message: OwnAnswerChecked) -> None:
-        """Take in what the rules found, where it is still of this text."""
+        """Take in the results, if they are still for this text."""
         message.stop()
         if message.text == self._state.text:
             self._state.rules, self._state.results = message.rules, message.results
             self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say why it is not checked; whatever is typed then is."""
+        """Show why the answer could not be checked; the next change checks again."""
         self._state.failure = message.error
         self.redraw()
 
@@ -92,11 +92,11 @@ class OwnAnswerFace(Vertical):
         self.post_message(ShowFace("reading", "rules"))
 
     def action_findings_down(self) -> None:
-        """Scroll down in what the rules find."""
+        """Scroll down in the results."""
         self.query_one(Scroller).action_page_down()
 
     def action_findings_up(self) -> None:
-        """Scroll up in it."""
+        """Scroll up in the results."""
         self.query_one(Scroller).action_page_up()
 
     def _check(self) -> None:

@@ -1,4 +1,4 @@
-"""The prompt pane: what its keys open, the draft, and what is saved."""
+"""The prompt pane as a widget: what its keys open, the draft, and saving."""
 
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,29 +34,29 @@ if TYPE_CHECKING:
 
 
 class PromptPane(FacedPane):
-    """What is distilled, and the rules that it makes."""
+    """The prompt to distil, and its rules."""
 
     place: ClassVar[PaneName] = "prompt"
     BINDINGS: ClassVar[list[BindingType]] = bindings("prompt")
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
-        self._saved: tuple[int, Prompt] | None = None  # what is stored though facts still tell of that older version
-        self._kept: str | None = None  # the draft that outlives the terminal
-        self._field: Editor | None = None  # which stays readable while all is being left
+        self._saved: tuple[int, Prompt] | None = None  # what is stored while the facts still show that older version
+        self._kept: str | None = None  # the draft as stored on disk
+        self._field: Editor | None = None  # stays readable while the app quits
 
     def on_mount(self) -> None:
-        """What was typed and not saved the last time is a draft still."""
+        """Restore the draft of the last session."""
         self.store.ask(read_draft, self)
 
     def on_unmount(self) -> None:
-        """And what was typed until now is one the next time."""
+        """Store what is typed and not saved, for the next session."""
         if self.state.face == "editing" and self._field is not None:
             self.state.draft.keep(self._field.area.text, self._stored)
         self._keep_draft()
 
     def redraw(self) -> None:
-        """Draw the title and the face that is shown."""
+        """Draw the title and the view that is shown."""
         if self._shown is None or not (self.is_mounted and self.display):
             return
         facts = self._shown.facts
@@ -82,7 +82,7 @@ class PromptPane(FacedPane):
             self.query_one(ProposalsFace).show(facts.rules)
 
     def on_show_face(self, message: ShowFace) -> None:
-        """A face asks for another one."""
+        """Show another view."""
         message.stop()
         if message.face == "testing":
             self._open_own_answer()
@@ -91,12 +91,12 @@ class PromptPane(FacedPane):
             (self.query_one(RulesFace) if message.part == "rules" else self.query_one(TextFace)).focus()
 
     def on_take_rules(self, message: "TakeRules") -> None:
-        """A person took what was proposed."""
+        """Store proposed rules."""
         message.stop()
         self.query_one(RulesFace).put(message.rules)
 
     def on_undo_rules(self, message: "UndoRules") -> None:
-        """And takes it back."""
+        """Undo the last change to the rules."""
         message.stop()
         self.query_one(RulesFace).action_undo()
 
@@ -107,7 +107,7 @@ class PromptPane(FacedPane):
             self._show_text(self._shown.facts)
 
     def on_prompt_saved(self, message: PromptSaved) -> None:
-        """Say what became of it; the draft is stored now."""
+        """Report the saved version; there is no draft any more."""
         message.stop()
         self.state.draft.begun = message.version
         if self._shown is not None and self._shown.facts.prompt_version != message.version:
@@ -120,11 +120,11 @@ class PromptPane(FacedPane):
             self._leave_editor()
 
     def on_prompt_overtaken(self, message: PromptOvertaken) -> None:
-        """Say that it was not saved, and why; who saves once more has heard of it."""
+        """Report why the prompt was not saved; saving again then overrides the other version."""
         from engine.prompts.documents import prompt_to_markdown
 
         message.stop()
-        if self.state.face != "editing":  # it comes from an editor of the person's own
+        if self.state.face != "editing":  # it comes from the user's own editor
             self.state.draft.text = document = prompt_to_markdown(message.prompt)
             self._open_editor(document)
         self.state.draft.begun = message.version
@@ -136,7 +136,7 @@ class PromptPane(FacedPane):
         self.store.read()
 
     def on_document_read(self, message: DocumentRead) -> None:
-        """Show what a file holds in the field, where it can be saved or left."""
+        """Show the content of a file in the editor, where it can be saved or left."""
         message.stop()
         self._open_editor(message.document, said=message.said)
 
@@ -146,7 +146,7 @@ class PromptPane(FacedPane):
         self._save(message.prompt)
 
     def on_draft_read(self, message: DraftRead) -> None:
-        """Go on with it, where nothing else was begun meanwhile."""
+        """Restore the stored draft, unless editing has started meanwhile."""
         message.stop()
         if self._kept is None and self.state.draft.text is None and self.state.face != "editing":
             self._kept = self.state.draft.text = message.text
@@ -154,25 +154,25 @@ class PromptPane(FacedPane):
             self.redraw()
 
     def on_editor_typed(self, message: "Editor.Typed") -> None:
-        """The terminal may go away at any moment. Of a field that was left meanwhile the draft is kept already."""
+        """Store the draft: the terminal may go away at any moment. A field left meanwhile has stored its own."""
         message.stop()
         if self.state.face == "editing":
             self.state.draft.keep(self._editor.area.text, self._stored)
             self._keep_draft()
 
     def on_editor_leave(self, message: "Editor.Leave") -> None:
-        """Leave the field; what is not saved is kept."""
+        """Leave the editor; unsaved text is kept as a draft."""
         message.stop()
         self.state.draft.keep(self._editor.area.text, self._stored)
         self._turn_to("reading")
         self.focus()
 
     def action_edit(self) -> None:
-        """Change the prompt here."""
+        """Edit the prompt here."""
         self._open_editor(self._document)
 
     def action_editor(self) -> None:
-        """Change the prompt in a real editor; what it gives back is saved, or opened here where it is no prompt."""
+        """Edit the prompt in the user's editor; save the result, or open it here if it is not a valid prompt."""
         from engine.prompts.documents import parse_prompt
         from tui.terminal.editor import edit
 
@@ -206,7 +206,7 @@ class PromptPane(FacedPane):
             rules.focus()
 
     def action_trial(self) -> None:
-        """Ask for questions, and let the teacher answer them."""
+        """Ask which questions to try, and let the teacher answer them."""
         from tui.panes.prompt.asking import trial_form
         from tui.panes.prompt.trial_face import TrialFace
 
@@ -240,7 +240,7 @@ class PromptPane(FacedPane):
             face.read_again()
 
     def action_check(self) -> None:
-        """Say what is wrong with the prompt."""
+        """Check the prompt."""
         from tui.panes.prompt.advice_faces import FindingsFace
 
         if self._has_prompt():
@@ -250,7 +250,7 @@ class PromptPane(FacedPane):
             face.read()
 
     def action_bring(self) -> None:
-        """Read a prompt from a file into the field."""
+        """Import a prompt from a file into the editor."""
         from tui.panes.prompt.asking import prompt_file_form
 
         def read(values: "Values | None") -> None:
@@ -261,7 +261,7 @@ class PromptPane(FacedPane):
         self.app.push_screen(prompt_file_form(self.state.path), read)
 
     def action_drop(self) -> None:
-        """Let go of the draft, or take it back."""
+        """Discard the draft, or restore it."""
         said = {
             True: f"Draft discarded; {key_of('prompt.drop')} restores it.",
             False: f"Draft restored; {key_of('prompt.edit')} continues it.",
@@ -278,7 +278,7 @@ class PromptPane(FacedPane):
 
     @property
     def _stored(self) -> str:
-        """The current prompt as the document that is edited."""
+        """Return the current prompt as the document to edit."""
         from engine.prompts.documents import prompt_to_markdown
 
         shown = self._shown.facts.prompt if self._shown is not None else None
@@ -287,7 +287,7 @@ class PromptPane(FacedPane):
 
     @property
     def _document(self) -> str:
-        """What editing begins with: the draft, else what is stored."""
+        """Return what editing starts with: the draft, else what is stored."""
         return self._stored if self.state.draft.text is None else self.state.draft.text
 
     def _show_text(self, facts: Facts) -> None:
@@ -310,7 +310,7 @@ class PromptPane(FacedPane):
         self.call_after_refresh(self.focus)
 
     def _begin(self) -> None:
-        """Remember from which version on the prompt is changed, where nothing is left of an earlier day."""
+        """Remember the version that editing starts from, unless an older draft has its own."""
         if self.state.draft.text is None and self._shown is not None:
             self.state.draft.begun = self._shown.facts.prompt_version
 

@@ -1,4 +1,4 @@
-"""The rules beside the text: a cursor over them, forms that change them, and what takes a change back."""
+"""The rules beside the text: a cursor over them, forms that change them, and undo."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 
 class RulesFace(Scroller):
-    """The rules of the prompt; the one under the cursor is looked for in the text."""
+    """The rules of the prompt; the one under the cursor is marked in the text."""
 
     place: ClassVar[Place] = "rules"
     BINDINGS: ClassVar[list[BindingType]] = bindings("rules")
@@ -60,12 +60,12 @@ class RulesFace(Scroller):
         )
 
     def show(self, rules: tuple[Rule, ...], prompt: Prompt | None) -> None:
-        """Draw the rules as they are now."""
+        """Draw the current rules."""
         self._rules, self._prompt = rules, prompt
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw for the room that there is, and look for the rule under the cursor in the text."""
+        """Draw at the current size, and look up the rule under the cursor in the text."""
         if (wanted := self._state.wants(self._rules, self._prompt)) is not None:
             rule, prompt = wanted
             self._store.ask(lambda project: read_passages(project, rule, prompt), self)
@@ -76,20 +76,20 @@ class RulesFace(Scroller):
             self.call_after_refresh(self.see_cursor)
 
     def on_resize(self) -> None:
-        """Drawn for its size."""
+        """Draw at the new size."""
         self.redraw()
 
     def watch_has_focus(self, has_focus: bool) -> None:
-        """The cursor is bright where the keys are. While `on_focus` runs this widget does not have them yet."""
+        """Highlight the cursor when focused. While `on_focus` runs, this widget does not have the focus yet."""
         super().watch_has_focus(has_focus)
         self.redraw()
 
     def put(self, rules: tuple[Rule, ...]) -> None:
-        """Store these beside the others; u takes them back."""
+        """Store these rules beside the others, as one undoable change."""
         self._change(lambda project: put_rules(project, rules))
 
     def on_passages_read(self, message: PassagesRead) -> None:
-        """Take in where the rule comes from; the pane marks it."""
+        """Take in where the rule comes from; the pane marks it in the text."""
         if self._state.take(message.rule, message.prompt, message.passages):
             self.redraw()
         else:
@@ -109,7 +109,7 @@ class RulesFace(Scroller):
         self._said(message.said)
 
     def action_change(self) -> None:
-        """Change the rule under the cursor; without any, write the first one."""
+        """Edit the rule under the cursor; if there is none, write the first one."""
         self._ask_for(self._state.rule(self._rules))
 
     def action_add(self) -> None:
@@ -123,7 +123,7 @@ class RulesFace(Scroller):
             self._change(lambda project: remove_rule(project, number))
 
     def action_undo(self) -> None:
-        """Take back the last change that was made here."""
+        """Undo the last change made here."""
         self._store.ask(lambda project: take_back(project, self._state.changes), self)
 
     def action_test(self) -> None:
@@ -143,11 +143,11 @@ class RulesFace(Scroller):
         self.app.push_screen(rules_file_form(self._state.path), read)
 
     def action_back(self) -> None:
-        """Go back to the text."""
+        """Go back to the prompt."""
         self.post_message(ShowFace("reading"))
 
     def _ask_for(self, rule: Rule | None) -> None:
-        """Two short forms: what it demands and the kind of its check, then the check's own fields. Escape in the second
+        """Show two short forms: the demand and the kind of check, then the fields of the check. Escape in the second
         goes back to the first, with what was typed there.
         """
         from tui.forms.screen import FormScreen

@@ -1,6 +1,6 @@
-"""What the prompt pane knows beside the facts: where the person is, the draft, versions, and answers to try.
+"""What the prompt pane knows besides the facts: where the user is, the draft, versions, and trial answers.
 
-Pure Python, free of Textual and of I/O. Text in here is raw.
+Pure Python, free of Textual and of I/O. Text here is raw.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from tui.services.prompt import Passage, VersionRow
 from tui.services.rules import RuleChanges
 from tui.widgets.rows import within
 
-if TYPE_CHECKING:  # the first sight of a project compares and tries nothing
+if TYPE_CHECKING:  # showing a project at first compares and tries nothing
     from engine.prompts.compare import ComparedLine
     from engine.records.finding import Finding
     from engine.records.proposal import Proposal
@@ -25,23 +25,23 @@ Face = Literal["reading", "editing", "versions", "trial", "testing", "proposals"
 
 @dataclass(slots=True)
 class RulesState:
-    """The cursor over the rules, and what changed them while the pane was open."""
+    """The cursor over the rules, and the changes made while the pane was open."""
 
     cursor: int = 0
-    path: str = ""  # of the file that was tried last
+    path: str = ""  # of the file imported last
     changes: RuleChanges = field(default_factory=list)
-    _wanted: tuple[Rule, Prompt] | None = None  # whose passages were asked for last
+    _wanted: tuple[Rule, Prompt] | None = None  # whose passages were requested last
     _found: tuple[Passage, ...] | None = None
 
     def rule(self, rules: Sequence[Rule]) -> Rule | None:
-        """The rule under the cursor; the last one where the list became shorter."""
+        """Return the rule under the cursor; the last one if the list became shorter."""
         if not rules:
             return None
         self.cursor = max(0, min(self.cursor, len(rules) - 1))
         return rules[self.cursor]
 
     def wants(self, rules: Sequence[Rule], prompt: Prompt | None) -> tuple[Rule, Prompt] | None:
-        """The rule and the prompt whose passages are to be looked for; None where they are known or on their way."""
+        """Return the rule and prompt whose passages are to be read; None if known or already requested."""
         rule = self.rule(rules)
         if rule is None or prompt is None or self._wanted == (rule, prompt):
             return None
@@ -49,7 +49,7 @@ class RulesState:
         return self._wanted
 
     def take(self, rule: Rule, prompt: Prompt, passages: tuple[Passage, ...]) -> bool:
-        """Take in passages, where they are those that are wanted now."""
+        """Take in passages, if they are the ones requested last."""
         if self._wanted != (rule, prompt):
             return False
         self._found = passages
@@ -57,24 +57,24 @@ class RulesState:
 
     @property
     def passages(self) -> tuple[Passage, ...] | None:
-        """Where the rule under the cursor comes from; None while it is being looked for."""
+        """Return where the rule under the cursor comes from; None while that is being read."""
         return self._found
 
 
 @dataclass(slots=True)
 class DraftState:
-    """What is typed and not saved. `dropped` is what was let go last, so that it can be taken back."""
+    """What is typed and not saved. `dropped` is the draft discarded last, so that it can be restored."""
 
-    begun: int = 0  # from which version on
+    begun: int = 0  # the version that the draft started from
     text: str | None = None
     dropped: str | None = None
 
     def keep(self, text: str, stored: str) -> None:
-        """Keep what was typed, where it is not what is stored."""
+        """Keep what was typed, if it differs from what is stored."""
         self.text = None if text.strip() == stored.strip() else text
 
     def drop(self) -> bool | None:
-        """Let go of the draft (True), or take back what was let go (False); None where there is neither."""
+        """Discard the draft (True), or restore the discarded one (False); None if there is neither."""
         if self.text is not None:
             self.text, self.dropped = None, self.text
             return True
@@ -86,7 +86,7 @@ class DraftState:
 
 @dataclass(slots=True)
 class VersionsState:
-    """The list of versions, and the difference of the one under the cursor."""
+    """The list of versions, and what changed since the one under the cursor."""
 
     rows: tuple[VersionRow, ...] | None = None  # None: not read yet
     failure: DistillError | None = None  # why they could not be read
@@ -100,14 +100,14 @@ class VersionsState:
         return self.rows[self.cursor] if self.rows else None
 
     def take(self, rows: tuple[VersionRow, ...]) -> None:
-        """Take in the list. The cursor begins at the newest version that is not current: there a change is seen."""
+        """Take in the list. The cursor starts at the newest version that is not current, which shows a change."""
         first = self.rows is None
         self.rows, self.lines, self.failure = rows, None, None
         other = next((place for place, row in enumerate(rows) if not row.current), 0)
         self.cursor = other if first else within(self.cursor, len(rows))
 
     def move(self, steps: int) -> bool:
-        """Move the cursor, at most to the ends; True where it went."""
+        """Move the cursor within the list. Return whether it moved."""
         before = self.cursor
         self.cursor = within(self.cursor + steps, len(self.rows or ()))
         if self.cursor != before:
@@ -115,7 +115,7 @@ class VersionsState:
         return self.cursor != before
 
     def take_difference(self, version: int, whole: bool, lines: "tuple[ComparedLine, ...]") -> bool:
-        """Take in a difference, where it is the one that is wanted now."""
+        """Take in a comparison, if it is the one requested last."""
         wanted = self.row is not None and (self.row.version, self.whole) == (version, whole)
         if wanted:
             self.lines = lines
@@ -124,7 +124,7 @@ class VersionsState:
 
 @dataclass(slots=True)
 class TrialState:
-    """Questions that are being tried, and what came of them."""
+    """The questions being tried, and their answers."""
 
     number: int = 0
     asked: int = 0
@@ -135,24 +135,24 @@ class TrialState:
     error: DistillError | None = None
 
     def begin(self, number: int, asked: int, teacher: str) -> None:
-        """A trial began."""
+        """Start a trial."""
         self.number, self.asked, self.teacher = number, asked, teacher
         self.answers, self.running, self.stopped, self.error = [], True, False, None
 
     def answer(self, number: int, answer: "TriedAnswer") -> None:
-        """An answer came; one of an earlier trial is not wanted any more."""
+        """Take in an answer; one from an earlier trial is dropped."""
         if number == self.number:
             self.answers.append(answer)
 
     def end(self, number: int, error: DistillError | None) -> None:
-        """No further answer comes."""
+        """End the trial."""
         if number == self.number:
             self.running, self.error = False, error
 
 
 @dataclass(slots=True)
 class OwnAnswerState:
-    """An answer of the person's own under the rules."""
+    """An answer of the user's own, with its rule results."""
 
     text: str = ""
     rules: tuple[Rule, ...] = ()
@@ -162,7 +162,7 @@ class OwnAnswerState:
 
 @dataclass(slots=True)
 class ProposalsState:
-    """Rules that the prompt asks for, and the one that a person looks at."""
+    """Rules that the prompt asks for, and the one under the cursor."""
 
     proposals: "tuple[Proposal, ...] | None" = None  # None: not read yet
     failure: DistillError | None = None  # why they could not be read
@@ -170,25 +170,25 @@ class ProposalsState:
 
     @property
     def proposal(self) -> "Proposal | None":
-        """The one under the cursor."""
+        """Return the proposal under the cursor."""
         return self.proposals[self.cursor] if self.proposals else None
 
     @property
     def open(self) -> "tuple[Proposal, ...]":
-        """Those that can be taken: they have a check, and no rule says the same."""
+        """Return the proposals that can be added: they have a check, and no rule says the same."""
         return tuple(each for each in self.proposals or () if each.check is not None and not each.rule)
 
     def take(self, proposals: "tuple[Proposal, ...]") -> None:
-        """Take in what was read."""
+        """Take in the proposals."""
         self.proposals, self.failure = proposals, None
         self.move(0)
 
     def move(self, steps: int) -> None:
-        """Move the cursor, at most to the ends."""
+        """Move the cursor within the list."""
         self.cursor = within(self.cursor + steps, len(self.proposals or ()))
 
     def go_on(self) -> None:
-        """To the next that can be taken; where none follows, stay."""
+        """Go to the next proposal that can be added; stay if none follows."""
         later = (self.proposals or ())[self.cursor + 1 :]
         steps = next((step for step, each in enumerate(later, 1) if each.check is not None and not each.rule), 0)
         self.move(steps)
@@ -196,17 +196,17 @@ class ProposalsState:
 
 @dataclass(slots=True)
 class FindingsState:
-    """What is wrong with the prompt."""
+    """The findings about the prompt."""
 
-    findings: "tuple[Finding, ...] | None" = None  # None: it is being read
+    findings: "tuple[Finding, ...] | None" = None  # None: the check is running
     error: DistillError | None = None
 
     def begin(self) -> None:
-        """It is being read."""
+        """Start a check."""
         self.findings, self.error = None, None
 
     def end(self, findings: "tuple[Finding, ...] | None", error: DistillError | None) -> None:
-        """It was read, or could not be."""
+        """Take in the findings, or why the check failed."""
         self.findings, self.error = findings, error
 
 
@@ -215,7 +215,7 @@ class PromptState:
     """The pane's whole state."""
 
     face: Face = "reading"
-    path: str = ""  # of the file that was tried last
+    path: str = ""  # of the file imported last
     rules: RulesState = field(default_factory=RulesState)
     draft: DraftState = field(default_factory=DraftState)
     versions: VersionsState = field(default_factory=VersionsState)

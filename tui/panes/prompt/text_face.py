@@ -1,4 +1,4 @@
-"""The prompt as people read it, and how a face of the pane asks for another one. Knows no store."""
+"""The prompt as a readable page, and the message by which a view asks for another. Knows nothing of the store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,14 +15,14 @@ from tui.widgets.scroller import Scroller
 
 @dataclass
 class ShowFace(Message):
-    """A person wants another face of the pane."""
+    """The user wants another view of the pane."""
 
     face: Face
-    part: str = ""  # of the reading face: "rules", else the text
+    part: str = ""  # of the reading view: "rules", else the text
 
 
 class TextFace(Scroller):
-    """The prompt as people read it. The words that a rule comes from are marked, and come into sight."""
+    """The prompt as a readable page. The passages that a rule comes from are marked and scrolled into view."""
 
     def __init__(self) -> None:
         super().__init__(id="prompt-text")
@@ -30,12 +30,12 @@ class TextFace(Scroller):
         self._given: tuple[Prompt | None, Sequence[Passage]] | None = None
 
     def on_resize(self) -> None:
-        """The rules beside it come and go: it is drawn for the room that it has now."""
+        """Draw at the new size: the rules beside the text come and go."""
         if self._given is not None:
             self.show(*self._given)
 
     def show(self, prompt: Prompt | None, passages: Sequence[Passage]) -> None:
-        """Draw it, where anything changed: fifty kilobytes are not broken into lines each second for nothing."""
+        """Draw if anything changed: wrapping 50 KB every second would be wasted work."""
         self._given = (prompt, passages)
         width = self.line_width
         wanted = (prompt, tuple(passages), width)

@@ -1,4 +1,4 @@
-"""Answers of the teacher to a few questions, as they come. Knows how to ask for them, and nothing of the store."""
+"""The teacher's answers to a few questions, as they arrive. Knows how to ask for them, and nothing of the store."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -17,11 +17,11 @@ from tui.widgets.scroller import Scroller
 
 
 class TrialFace(Scroller):
-    """Answers of the teacher to a few questions, with what the rules find in them."""
+    """The teacher's answers to a few questions, with their rule results."""
 
     place: ClassVar[Place] = "trial"
     BINDINGS: ClassVar[list[BindingType]] = bindings("trial")
-    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
     TrialFace { padding: 1 0 0 2; }
     Screen.-narrow TrialFace { padding: 0 0 0 1; }
@@ -40,23 +40,23 @@ class TrialFace(Scroller):
         self.redraw()
 
     def show(self, rules: tuple[Rule, ...]) -> None:
-        """Draw with the rules as they are now."""
+        """Draw with the current rules."""
         self._rules = rules
         self.redraw()
 
     def redraw(self) -> None:
-        """Draw for the room that there is, once there is any."""
+        """Draw at the current size, once mounted."""
         if not self.query(Page):
             return
         width = self.line_width
         self.query_one(Page).show(draw_trial(self._state, self._rules, width))
 
     def on_resize(self) -> None:
-        """Drawn for its size."""
+        """Draw at the new size."""
         self.redraw()
 
     def on_unmount(self) -> None:
-        """Nobody would see an answer any more."""
+        """Stop asking: nobody would see the answers."""
         self._service.stop()
 
     def on_trial_answered(self, message: TrialAnswered) -> None:
@@ -66,13 +66,13 @@ class TrialFace(Scroller):
         self.redraw()
 
     def on_trial_ended(self, message: TrialEnded) -> None:
-        """Say how it ended."""
+        """Show how the trial ended."""
         message.stop()
         self._state.end(message.trial, message.error)
         self.redraw()
 
     def action_end(self) -> None:
-        """Ask nothing more. A trial may have ended by itself just now: the key stops no job here."""
+        """Stop asking. The trial may have just ended by itself; the key must not stop a job here."""
         if not self._state.running:
             self.notify("No question is being asked.", timeout=3)
             return
@@ -80,5 +80,5 @@ class TrialFace(Scroller):
         self._service.stop()
 
     def action_back(self) -> None:
-        """Go back to the text."""
+        """Go back to the prompt."""
         self.post_message(ShowFace("reading"))

@@ -1,4 +1,4 @@
-"""The versions of the prompt and what changed between them: compared, and brought back."""
+"""The versions of the prompt: compare them, and make one current again."""
 
 from typing import ClassVar
 
@@ -23,7 +23,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
 
     place: ClassVar[Place] = "versions"
     BINDINGS: ClassVar[list[BindingType]] = bindings("versions")
-    SCOPED_CSS = False  # the rule for a narrow screen begins at the screen
+    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
     VersionsFace { padding: 1 0 0 2; }
     VersionsFace #version-list { margin-bottom: 1; }
@@ -36,7 +36,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         self._state = state
 
     def compose(self) -> ComposeResult:
-        """The list stands; the difference scrolls."""
+        """Yield the list, which stays in place, and the comparison, which scrolls."""
         yield Page(id="version-list")
         with Scroller(id="difference", can_focus=False):
             yield Page(classes="lines")
@@ -51,12 +51,12 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         )
 
     def read(self) -> None:
-        """Ask for the versions anew."""
+        """Read the versions again."""
         self._state.failure = None
         self._store.ask(read_versions, self)
 
     def redraw(self) -> None:
-        """Draw both parts for their room, once there are any."""
+        """Draw both parts at the current size, once mounted."""
         if not self.query(Page) or not self.content_size.width:
             return
         width = max(self.content_size.width - 1, 20)
@@ -66,37 +66,37 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         self._difference.query_one(Page).show(lines)
 
     def on_resize(self) -> None:
-        """Drawn for its size."""
+        """Draw at the new size."""
         self.redraw()
 
     def on_versions_read(self, message: VersionsRead) -> None:
-        """Take in the list, and ask for the difference."""
+        """Take in the list, and request the comparison."""
         message.stop()
         self._state.take(message.rows)
         self._compare()
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Say why nothing is told, where nothing was read yet."""
+        """Show why the versions could not be read."""
         self._state.failure = message.error
         self.redraw()
 
     def on_difference_read(self, message: DifferenceRead) -> None:
-        """Take in a difference, where it is still wanted."""
+        """Take in a comparison, if it is still wanted."""
         message.stop()
         if self._state.take_difference(message.version, message.whole, message.lines):
             self._difference.scroll_home(animate=False)
             self.redraw()
 
     def action_page_down(self) -> None:
-        """Down a page of the difference."""
+        """Scroll down a page in the comparison."""
         self._difference.action_page_down()
 
     def action_page_up(self) -> None:
-        """Up a page of the difference."""
+        """Scroll up a page in the comparison."""
         self._difference.action_page_up()
 
     def action_whole(self) -> None:
-        """Show all lines, or those that changed."""
+        """Show all lines, or only those that changed."""
         if self._state.row is not None and self._state.row.current:
             self.app.notify("This is the current version; there is nothing to compare.", timeout=3)
             return
@@ -104,7 +104,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         self._compare()
 
     def action_make_current(self) -> None:
-        """Make this version the current one; the pane hears of it."""
+        """Make this version the current one; the pane gets the result."""
         row = self._state.row
         if row is None:
             return
@@ -115,7 +115,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         self._store.ask(lambda project: back_to(project, version), self)
 
     def action_back(self) -> None:
-        """Go back to the text."""
+        """Go back to the prompt."""
         self.post_message(ShowFace("reading"))
 
     @property

@@ -1,4 +1,4 @@
-"""The questions as lines: the list around the cursor, the whole question under it, or what brings the first. Pure."""
+"""Draw the questions as lines: the list around the cursor, the full question below, or how to add the first. Pure."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ _SPLIT_WORDS: dict[Split | None, str] = {"train": "train", "validation": "valida
 
 
 def draw(view: View, state: QuestionsState) -> list[Content]:
-    """The lines of this pane."""
+    """Draw the lines of this pane."""
     width, height = view.width, view.height
     job = working(view, "questions")
     above = _writing(job, rests(view, job), width) if job is not None and job.live else []
@@ -64,7 +64,7 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
 
 
 def _writing(job: JobView, rest: str, width: int) -> list[Content]:
-    """A teacher writes questions: how far it is, and the last of what it said. `rest`: why it writes none."""
+    """Draw the progress of a teacher that writes questions. `rest`: why it is not writing now."""
     progress = job.progress
     share = progress.done / progress.total if progress is not None and progress.total else 0.0
     topic = next((stream.question for stream in reversed(job.streams.values()) if stream.state == "writing"), "")
@@ -87,7 +87,7 @@ def _writing(job: JobView, rest: str, width: int) -> list[Content]:
 
 
 def _empty(above: Sequence[Content], width: int, *, has_prompt: bool) -> list[Content]:
-    """The ways to the first questions."""
+    """Draw the ways to add the first questions."""
     once = "" if has_prompt else f", once there is a prompt ({key_of('workspace.prompt')})"
     kinds = "text, JSONL, CSV, Parquet, stored chats"
     return [
@@ -104,7 +104,7 @@ def _empty(above: Sequence[Content], width: int, *, has_prompt: bool) -> list[Co
 
 
 def _narrowed(state: QuestionsState, width: int) -> Content | None:
-    """What the list is narrowed to, and what is marked; None where it is neither."""
+    """Draw the active filter and what is marked; None if there is neither."""
     listed = state.where.listed
     parts: list[str] = []
     if listed != QuestionFilter():
@@ -121,12 +121,12 @@ def _narrowed(state: QuestionsState, width: int) -> Content | None:
     if not parts and not marked:
         return None
     rest = marked or f"{key_of('questions.back')} lists all"
-    room = max(width - cell_len(rest) - 2, 8)  # which key does what is told before the words that were looked for
+    room = max(width - cell_len(rest) - 2, 8)  # the key hint takes precedence over the search text
     return spread(Content.styled(shorten("   ".join(parts), room), ACCENT), Content.styled(rest, DIM), width)
 
 
 def _next(state: QuestionsState, view: View, width: int) -> Content:
-    """What comes next with these questions."""
+    """Draw the next step for these questions."""
     splits = state.page.splits if state.page is not None else {}
     if unsplit := splits.get(None, 0):
         words = f"draws train, validation and test for {counted(unsplit, 'question')} without a split"
@@ -176,7 +176,7 @@ def _listed(row: QuestionRow, width: int, *, here: bool, marked: bool) -> Conten
 
 
 def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
-    """The whole question under the list, as many of its lines as there is room for; chats turn by turn."""
+    """Draw the full question under the list, as far as it fits; chats turn by turn."""
     question = row.question
     answers = counted(row.answers, "answer") if row.answers else "not answered yet"
     facts = [f"question {question.id}", shorten(question.source, 30), answers]
@@ -185,7 +185,7 @@ def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
     body = _turns(question, width)
     room, chat = height - 2, len(question.messages) > 1
     if len(body) > room:
-        # Of a chat the end is what is asked.
+        # The end of a chat is the actual question.
         told = Content.styled(f"… {len(body) - room + 1} {'earlier' if chat else 'more'} lines", DIM)
         body = [told, *body[-(room - 1) :]] if chat else [*body[: room - 1], told]
     head = Content.styled(shorten("   ".join(fact for fact in facts if fact), width), DIM)

@@ -1,4 +1,4 @@
-"""The other faces of the questions as lines: an import before it is stored, near twins, splits, topics. Pure."""
+"""Draw the other views of the questions as lines: an import preview, near twins, splits, topics. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
 def draw_import(preview: ImportPreview, width: int, height: int, *, busy: str) -> list[Content]:
-    """What an import would store, before it does."""
+    """Draw what an import would store."""
     lines = [
         *title("Import", shorten(preview.source, max(width - 12, 10)), "", width),
         Content.assemble(
@@ -61,7 +61,7 @@ def draw_import(preview: ImportPreview, width: int, height: int, *, busy: str) -
 
 
 def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
-    """Pairs of near twins: a list of them, and the one under the cursor side by side."""
+    """Draw pairs of near twins: the list, and the pair under the cursor side by side."""
     pairs = state.pairs
     if not pairs:
         return [
@@ -100,7 +100,7 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
 
 
 def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> list[Content]:
-    """Where each topic would go."""
+    """Draw the splits that each topic would get."""
     counts = {name: sum(topic.splits.get(name, 0) for topic in drawn.topics) for name in _SPLITS}
     total = max(sum(counts.values()), 1)
     lines = [
@@ -123,7 +123,7 @@ def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> li
 
 
 def draw_topics(state: QuestionsState, width: int, height: int) -> list[Content]:
-    """Topics by split, with a cursor."""
+    """Draw topics by split, with a cursor."""
     topics = state.topics
     if topics is None:
         return [*title("Topics", "", "", width), Content.styled("Counting the topics …", DIM)]
@@ -136,7 +136,7 @@ def draw_topics(state: QuestionsState, width: int, height: int) -> list[Content]
 
 
 def _table(topics: Sequence[TopicCounts], width: int, height: int, at: int | None) -> list[Content]:
-    """Topics against splits, in at most `height` lines; with a cursor the window moves, else the rest is told."""
+    """Draw topics by splits in at most `height` lines; without a cursor, a last line counts the rest."""
     columns: list[tuple[str, Split | None]] = [("train", "train"), ("validation", "validation"), ("test", "test")]
     if any(topic.splits.get(None) for topic in topics):
         columns.append(("none yet", None))
@@ -180,7 +180,7 @@ def _brought(topic: str, text: str, turns: int, width: int) -> Content:
 
 
 def _compared(state: QuestionsState, width: int, height: int) -> list[Content]:
-    """The two questions of the pair under the cursor, each whole as far as there is room."""
+    """Draw the two questions of the pair under the cursor, each as far as it fits."""
     pair = state.pairs[state.pair_at]
     rule = Content.styled("─" * width, DIM)
     if width < _SIDE_BY_SIDE_FROM:
@@ -211,7 +211,7 @@ def _block(word: str, question: Question, width: int, height: int) -> list[Conte
 
 
 def _keys(busy: str, *keys: tuple[str, str], width: int) -> Content:
-    """The keys of a face, each by its action and with what it does; while something is being done, that."""
+    """Draw the keys of a view, given as actions with what they do; while busy, what is being done."""
     if busy:
         return Content.styled(f"● {shorten(busy, width - 2)}", ACCENT)
     parts: list[Content] = [Content.assemble((key_of(action), ACCENT), (f" {words}", DIM)) for action, words in keys]

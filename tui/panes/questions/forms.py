@@ -1,4 +1,4 @@
-"""The questions that the questions pane asks: what to import, write, draw, add, and whether to delete."""
+"""The forms of the questions pane: import, write, split, and add questions."""
 
 from collections.abc import Sequence
 from pathlib import PurePath
@@ -13,7 +13,7 @@ from tui.forms.teacher import teacher_of
 
 LATER = "drawn later"
 BY_HAND = "typed"
-# The same bounds as on the command line.
+# The same limits as on the command line.
 _TOPICS, _PER_TOPIC, _COUNT, _SEED, _SHARE = whole(1, 200), whole(1, 50), whole(1), whole(0), whole(1, 90)
 _FORMATS = {
     ".txt": "Text: one question per line.",
@@ -28,7 +28,7 @@ _FORMATS = {
 
 
 def import_form(values: Values | None = None, errors: Values | None = None) -> FormScreen:
-    """Asks what to import."""
+    """Return a form that asks what to import."""
     before = values or {}
     return FormScreen(
         "Import questions",
@@ -47,7 +47,7 @@ def import_form(values: Values | None = None, errors: Values | None = None) -> F
 
 
 def import_words(values: Values) -> list[str]:
-    """The words of the command for what the form says."""
+    """Return the command-line arguments for the form's values."""
     words: list[str] = []
     for name, option in (
         ("text", "--text-column"), ("topic", "--topic-column"), ("label", "--label-column"), ("limit", "--limit"),
@@ -58,7 +58,7 @@ def import_words(values: Values) -> list[str]:
 
 
 def format_words(path: str) -> str:
-    """How a file will be read, by its name."""
+    """Return how a file will be read, by its name."""
     if not path:
         return "Text, JSONL, CSV, TSV, Parquet, stored chats, a `datasets` folder or hub name."
     suffix = PurePath(path).suffix.lower()
@@ -66,7 +66,7 @@ def format_words(path: str) -> str:
 
 
 def synthesis_fields() -> tuple[Field, ...]:
-    """How many questions a teacher shall write."""
+    """Return the fields for how many questions the teacher writes."""
     return (
         Field("topics", "topics", "20", check=_TOPICS),
         Field("per_topic", "questions per topic", "10", check=_PER_TOPIC),
@@ -74,7 +74,7 @@ def synthesis_fields() -> tuple[Field, ...]:
 
 
 def synthesis(values: Values) -> SynthesizeOptions | None:
-    """What the form says; None while a field is wrong."""
+    """Return the options that the form describes; None while a field is invalid."""
     teacher = teacher_of(values)
     wrong = _TOPICS(values["topics"]) or _PER_TOPIC(values["per_topic"])
     if teacher is None or wrong:
@@ -83,7 +83,7 @@ def synthesis(values: Values) -> SynthesizeOptions | None:
 
 
 def split_form(values: Values | None = None, errors: Values | None = None) -> FormScreen:
-    """Asks for the shares."""
+    """Return a form that asks for the shares of validation and test."""
     before = values or {}
 
     def whole(now: Values) -> str:
@@ -113,13 +113,13 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
 
 
 def split_words(values: Values) -> list[str]:
-    """The words of the command for what the form says."""
+    """Return the command-line arguments for the form's values."""
     shares = [str(int(values[name]) / 100) for name in ("validation", "test")]
     return ["--validation", shares[0], "--test", shares[1], "--seed", values["seed"]]
 
 
 def add_form(topics: Sequence[str]) -> FormScreen:
-    """Asks for one question."""
+    """Return a form that asks for one question."""
 
     def aside(now: Values) -> str:
         known = [topic for topic in topics if topic and now["topic"] and topic.startswith(now["topic"])]
@@ -140,7 +140,7 @@ def add_form(topics: Sequence[str]) -> FormScreen:
 
 
 def added_question(values: Values) -> Question:
-    """The question that the form holds."""
+    """Return the question in the form."""
     splits: dict[str, Split] = {name: name for name in SPLITS}
     return Question(
         (Message("user", values["text"]),), topic=values["topic"], source=BY_HAND, split=splits.get(values["split"])

@@ -1,6 +1,6 @@
-"""The list of questions under the keys: its cursor, its marks, its filters and its search.
+"""The list of questions: its cursor, marks, filters and search.
 
-Passes keys and messages into the state; what is done to questions is the pane's that carries it.
+Passes keys and messages to the state; changes to questions are made by the pane that inherits it.
 """
 
 from textual.actions import SkipAction
@@ -28,7 +28,7 @@ _NOT_PREVIEWED = {action.id for place in ("questions", "twins") for action in AC
 
 
 class QuestionList(Pane):
-    """The list, whatever is done to it."""
+    """The list, without what changes questions."""
 
     DEFAULT_CSS = """
     QuestionList #question-search { dock: bottom; height: 1; border: none; padding: 0 1; background: $surface; }
@@ -39,15 +39,15 @@ class QuestionList(Pane):
         self.state = QuestionsState()
         self._service = QuestionsService(store, self)
         self._search = Line("words in the question; empty lists all", id="question-search")
-        self._search.display = False  # until it is asked for
+        self._search.display = False  # until the user searches
 
     def compose(self) -> ComposeResult:
-        """The page, and a line for words to look for."""
+        """Yield the page, and a line for search words."""
         yield from super().compose()
         yield self._search
 
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Read anew where questions or answers have changed."""
+        """Read again if questions or answers have changed."""
         seen = (facts.questions, facts.topics, facts.examples.total, facts.prompt_version)
         if seen != self._seen:
             self._seen = seen
@@ -58,7 +58,7 @@ class QuestionList(Pane):
 
     @property
     def carriers(self) -> list[tuple[Place, DOMNode]]:
-        """While words are typed, only their keys hold; a preview is taken or left."""
+        """Return the active places: only the search line while typing, only the preview while one is shown."""
         if self.state.previewed:
             return [("preview", self)]
         if self.state.face == "twins":
@@ -67,30 +67,30 @@ class QuestionList(Pane):
 
     @property
     def vain(self) -> frozenset[str]:
-        """There may be nothing to store, or something is being done already."""
+        """Storing is in vain if there is nothing to store, or something is in progress."""
         return frozenset() if self.state.can_store else frozenset({"preview.take"})
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What is shown before it is stored is taken or left; until then no other key of the questions holds."""
+        """While a preview is shown, allow only storing it or going back."""
         if self.state.previewed:
             return action not in _NOT_PREVIEWED
         return action != "leave_preview" and (action != "leave_twins" or self.state.face == "twins")
 
     @property
     def view(self) -> View | None:
-        """As every pane's; the search takes its line."""
+        """Return the pane's view, one line shorter while the search line is shown."""
         view = super().view
         if view is None or not self._search.display:
             return view
         return View(view.facts, view.job, view.width, view.height - 1)
 
     def draw(self, view: View) -> list[Content]:
-        """The lines of this pane."""
+        """Draw the lines of this pane."""
         return draw(view, self.state)
 
     @property
     def choices(self) -> Listing | None:
-        """The rows of the face; the list is looked through by the store."""
+        """Return the rows of the view; the store searches the list itself."""
         state = self.state
         match state.face:
             case "list":
@@ -117,20 +117,20 @@ class QuestionList(Pane):
         self.redraw()
 
     def on_input_changed(self, message: Input.Changed) -> None:
-        """The list follows what is typed."""
+        """Search as the user types."""
         self.state.look_for(message.value)
         self._read()
 
     def on_input_submitted(self) -> None:
-        """Back to the list, as it was narrowed."""
+        """Go back to the list, which stays filtered."""
         self._close_search()
 
     def on_line_left(self) -> None:
-        """Back to the list as it was."""
+        """Go back to the list as before the search."""
         self.action_back()
 
     def action_search(self) -> None:
-        """Ask for words to look for in the list; other faces are looked through as every page is."""
+        """Ask for search words for the list; other views use the search of every page."""
         if self.state.face != "list":
             raise SkipAction
         self.state.begin_search()
@@ -141,11 +141,11 @@ class QuestionList(Pane):
         self.redraw()
 
     def action_found_next(self) -> None:
-        """The next of what was found: a search leaves nothing else in the list."""
+        """Go to the next match: during a search, every row in the list is one."""
         self._go_to_found(1)
 
     def action_found_before(self) -> None:
-        """The one before."""
+        """Go to the previous match."""
         self._go_to_found(-1)
 
     def action_filter(self) -> None:
@@ -162,12 +162,12 @@ class QuestionList(Pane):
             self.redraw()
 
     def action_mark(self) -> None:
-        """Mark, and go on."""
+        """Mark the row and go on."""
         self.state.mark()
         self._move(0)
 
     def action_range(self) -> None:
-        """Begin a range, or mark what lies in it."""
+        """Start a range, or mark what is in it."""
         ranged = self.state.range
         if ranged is not None:
             self._service.read_ids(self.state.where.listed, ranged.start, len(ranged))
@@ -184,7 +184,7 @@ class QuestionList(Pane):
         self.redraw()
 
     def action_back(self) -> None:
-        """One step back."""
+        """Go one step back."""
         if self._search.display:
             if self.state.end_search():
                 self._read()

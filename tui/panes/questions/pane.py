@@ -1,4 +1,4 @@
-"""The questions pane as a widget: what is brought, written, split, deleted, taken back; each is shown first."""
+"""The questions pane as a widget: import, write, split, delete and undo, each with a preview or a question."""
 
 from typing import ClassVar
 
@@ -50,11 +50,11 @@ class QuestionsPane(QuestionList):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self._writing = Writing(store, self)
-        self._looked_with: Values = {}  # the form whose preview is being made: one at a time
-        self._unsplit: tuple[int, ...] = ()  # what a split that is shown would change
+        self._looked_with: Values = {}  # the form whose preview is in progress: one at a time
+        self._unsplit: tuple[int, ...] = ()  # the questions that the previewed split would change
 
     def on_questions_read(self, message: QuestionsRead) -> None:
-        """Take in a window, and say what was done."""
+        """Take in a window of rows, and report what was done."""
         if message.step is not None:
             self.state.did(message.step)
             self.state.forget_pairs([removed.question.id for removed in message.step.removed])
@@ -65,12 +65,12 @@ class QuestionsPane(QuestionList):
         self.redraw()
 
     def on_range_read(self, message: RangeRead) -> None:
-        """Delete what lies in an open range, with what else is marked."""
+        """Delete what is in an open range, and whatever else is marked."""
         self.state.keep_range(message.ids)
         self.action_remove()
 
     def on_unsplit_read(self, message: UnsplitRead) -> None:
-        """Remember what the split that is shown would change."""
+        """Remember what the previewed split would change."""
         self._unsplit = message.ids
 
     def on_pairs_read(self, message: PairsRead) -> None:
@@ -80,7 +80,7 @@ class QuestionsPane(QuestionList):
         self.redraw()
 
     def on_answers_stand(self, message: AnswersStand) -> None:
-        """Ask before answers go."""
+        """Ask before deleting questions that have answers."""
         self._read()
         words = (
             f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers are "
@@ -89,7 +89,7 @@ class QuestionsPane(QuestionList):
         self._ask_sure("Delete answered questions?", words, message.ids, "questions.remove")
 
     def on_newest_found(self, message: NewestFound) -> None:
-        """Ask before an import of another day is taken back."""
+        """Ask before undoing an import of an earlier session."""
         if not message.ids:
             self.notify("Nothing to undo.")
             return
@@ -99,7 +99,7 @@ class QuestionsPane(QuestionList):
         self._ask_sure("Undo the last import?", words, message.ids, "questions.undo")
 
     def on_command_ended(self, message: CommandEnded) -> None:
-        """Show what a command found, or say what it did."""
+        """Show what a command found, or report what it did."""
         self.state.busy = ""
         answer, error = message.answer, message.error
         if error is not None or answer is None:
@@ -131,25 +131,25 @@ class QuestionsPane(QuestionList):
         self.redraw()
 
     def on_outlook_read(self, message: OutlookRead) -> None:
-        """Tell what writing will take, where the form still asks."""
+        """Show what writing will take, if the form is still open."""
         self._writing.take(message)
 
     def on_ready(self, message: Ready) -> None:
-        """Start."""
+        """Start the job."""
         self.store.start(message.options)
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Nothing is being done any more; the workspace says why."""
+        """Clear the busy state; the workspace reports the error."""
         self.state.busy, self.state.failure = "", message.error
         self.redraw()
 
     def action_bring(self) -> None:
-        """Ask what to import, and show it first."""
+        """Ask what to import, then preview it."""
         if self._is_free:
             self._ask_import(None, None)
 
     def action_synthesize(self) -> None:
-        """Ask how many questions the teacher shall write."""
+        """Ask how many questions the teacher should write."""
         if self._shown is None or self._writing.asking:
             return
         if self._shown.facts.prompt is None:
@@ -162,7 +162,7 @@ class QuestionsPane(QuestionList):
         self._writing.ask("Let the teacher write questions", fields, teacher, forms.synthesis, "questions.synthesize")
 
     def action_split(self) -> None:
-        """Ask for the shares, and show the result first."""
+        """Ask for the shares, then preview the split."""
         if self.state.all and self._is_free:
             self._ask_split(None, None)
 
@@ -184,22 +184,22 @@ class QuestionsPane(QuestionList):
             self._service.find_twins()
 
     def action_remove(self) -> None:
-        """Delete what is chosen."""
+        """Delete the marked questions, or the one under the cursor."""
         state, ranged = self.state, self.state.range
-        if state.face == "list" and ranged is not None:  # it ends where the cursor is now
+        if state.face == "list" and ranged is not None:  # the range ends at the cursor
             self._service.read_range(state.where.listed, ranged.start, len(ranged))
         elif (chosen := state.chosen) and state.face in ("list", "twins"):
             self._service.remove(state.where, state.ask(), chosen)
 
     def action_undo(self) -> None:
-        """Take back the last step; without one, ask whether the last import shall go."""
+        """Undo the last step; if there is none, ask whether to undo the last import."""
         if self.state.steps:
             self._service.take_back(self.state.where, self.state.ask(), self.state.steps)
         else:
             self._service.find_newest()
 
     def action_take(self) -> None:
-        """Store what is shown, or list a topic."""
+        """Store the preview, or list a topic."""
         state = self.state
         if state.busy:
             return
@@ -244,7 +244,7 @@ class QuestionsPane(QuestionList):
 
     @property
     def _is_free(self) -> bool:
-        """Whether nothing is being done; else the person is told that one thing goes on at a time."""
+        """Whether nothing is in progress; if something is, tell the user."""
         if self.state.busy:
             self.notify(f"Not finished yet: {self.state.busy}", timeout=3)
         return not self.state.busy
@@ -254,6 +254,6 @@ class QuestionsPane(QuestionList):
         self.redraw()
 
     def _done(self, step: Step | None, said: str) -> None:
-        """A command stored something: back to the list, which has it now."""
+        """Go back to the list after a command stored something, and read it again."""
         self.state.leave()
         self._service.read(self.state.where, self.state.ask(), said, step)

@@ -1,6 +1,6 @@
-"""What the questions pane knows: the window that was read last, the cursor, the marks, and which face it shows.
+"""What the questions pane knows: the window of rows read last, the cursor, the marks, and the current view.
 
-Pure Python, free of Textual and of I/O. Text in here is raw.
+Pure Python, free of Textual and of I/O. Text here is raw.
 """
 
 from collections.abc import Sequence
@@ -27,34 +27,34 @@ FILTERS: tuple[Split | Literal["unsplit"] | None, ...] = (None, "train", "valida
 
 @dataclass(slots=True)
 class QuestionsState:
-    """The pane's whole state. `where` is where the person is; `page` is what was read last.
+    """The pane's whole state. `where` is where the user is; `page` is what was read last.
 
-    Keys may come faster than the store answers: the cursor moves at once, and of several windows that were asked for
-    only the last is taken.
+    Keys may come faster than the store answers: the cursor moves at once, and of several requested windows only the
+    last is used.
     """
 
     face: Face = "list"
     where: Where = field(default_factory=Where)
     page: QuestionsPage | None = None
     marks: set[int] = field(default_factory=set)
-    range_from: int | None = None  # where a range of marks began, in the list
-    steps: list[Step] = field(default_factory=list)  # what can be taken back, the newest last
-    busy: str = ""  # what is being done, in words
+    range_from: int | None = None  # where a range of marks started, in the list
+    steps: list[Step] = field(default_factory=list)  # what can be undone, newest last
+    busy: str = ""  # what is in progress, in words
     failure: DistillError | None = None  # why the list could not be read
-    topics: tuple[TopicCounts, ...] | None = None  # the largest first; None: not read yet
+    topics: tuple[TopicCounts, ...] | None = None  # largest first; None: not read yet
     topic_at: int = 0
     preview: ImportPreview | None = None
     pairs: tuple[Pair, ...] = ()
     pairs_total: int = 0
     pair_at: int = 0
     drawn: SplitPreview | None = None
-    words: tuple[str, ...] = ()  # with which the command stores what is shown
-    before_search: Where | None = None  # where the person was before words were looked for
+    words: tuple[str, ...] = ()  # the arguments of the command that stores the preview
+    before_search: Where | None = None  # where the user was before the search
     _asked: int = 0
 
     @property
     def row(self) -> QuestionRow | None:
-        """The question under the cursor, where its window was read."""
+        """Return the question under the cursor, if its window has been read."""
         if self.page is None or self.page.where.listed != self.where.listed:
             return None
         index = self.where.cursor - self.page.offset
@@ -62,22 +62,22 @@ class QuestionsState:
 
     @property
     def total(self) -> int:
-        """How many questions the list has."""
+        """Return how many questions the list has."""
         return self.page.total if self.page is not None else 0
 
     @property
     def all(self) -> int:
-        """How many questions there are."""
+        """Return how many questions there are in all."""
         return sum(self.page.splits.values()) if self.page is not None else 0
 
     @property
     def previewed(self) -> bool:
-        """Whether something is shown before it is stored."""
+        """Whether a preview is shown."""
         return self.face in ("import", "split")
 
     @property
     def can_store(self) -> bool:
-        """Whether there is anything in it to be stored, and nothing is being done."""
+        """Whether the preview has anything to store, and nothing is in progress."""
         if self.face == "import":
             new = self.preview.added if self.preview is not None else 0
         else:
@@ -85,15 +85,15 @@ class QuestionsState:
         return self.previewed and new > 0 and not self.busy
 
     def ask(self) -> int:
-        """The number of the window that is asked for now; only its answer is taken."""
+        """Return the number of a new request; only its answer is used."""
         self._asked += 1
         return self._asked
 
     def take(self, page: QuestionsPage, asked: int) -> None:
-        """Take in a window, where it is the one that is awaited."""
+        """Take in a window, if it is the one requested last."""
         if asked != self._asked:
             return
-        # The cursor may have moved since the window was asked for.
+        # The cursor may have moved since the window was requested.
         self.page, self.failure = page, None
         self.where = replace(self.where, cursor=within(self.where.cursor, page.total))
 
@@ -103,12 +103,12 @@ class QuestionsState:
         self.move(0)
 
     def did(self, step: Step) -> None:
-        """Remember what can be taken back; what was deleted is marked no more."""
+        """Remember a step for undo, and unmark what it deleted."""
         self.steps.append(step)
         self.marks -= {removed.question.id for removed in step.removed}
 
     def move(self, steps: int) -> bool:
-        """Move the cursor of the face, at most to the ends; True where the window does not hold its new place."""
+        """Move the cursor within the view. Return whether its new row has yet to be read."""
         if self.face == "topics":
             self.topic_at = within(self.topic_at + steps, len(self.topics or ()))
         elif self.face == "twins":
@@ -119,12 +119,12 @@ class QuestionsState:
         return False
 
     def turn_filter(self) -> None:
-        """List the next split, from its beginning."""
+        """List the next split, from its start."""
         index = (FILTERS.index(self.where.listed.split) + 1) % len(FILTERS)
         self._narrow(replace(self.where.listed, split=FILTERS[index]))
 
     def look_for(self, words: str) -> None:
-        """List what holds these words; nothing lists everything."""
+        """List questions with these words; empty lists all."""
         self._narrow(replace(self.where.listed, search=words.strip()))
 
     def begin_search(self) -> None:
@@ -132,40 +132,40 @@ class QuestionsState:
         self.before_search = self.before_search or self.where
 
     def end_search(self) -> bool:
-        """Back to the place before the search. Returns whether there was one."""
+        """Go back to the place before the search. Return whether there was one."""
         if self.before_search is None:
             return False
         self.where, self.before_search = self.before_search, None
         return True
 
     def list_topic(self) -> None:
-        """List the topic under the cursor alone."""
+        """List only the topic under the cursor."""
         if self.topics:
             self._narrow(replace(self.where.listed, topic=self.topics[self.topic_at].topic))
         self.face = "list"
 
     def mark(self) -> None:
-        """Mark what is under the cursor, or unmark it, and go on."""
+        """Mark or unmark what is under the cursor, and go on."""
         marked = self._under_cursor
         if marked is not None:
             self.marks ^= {marked}
             self.move(1)
 
     def mark_all(self, ids: Sequence[int]) -> None:
-        """Mark these; where all of them are marked already, unmark them."""
+        """Mark these; if all of them are marked already, unmark them."""
         if self.marks >= set(ids):
             self.marks -= set(ids)
             ids = ()
         self.keep_range(ids)
 
     def keep_range(self, ids: Sequence[int]) -> None:
-        """Mark what lies in the open range, which follows the cursor no more."""
+        """Mark what is in the open range, and close the range."""
         self.marks |= set(ids)
         self.range_from = None
 
     @property
     def chosen(self) -> tuple[int, ...]:
-        """What an action is for: the marks, else what is under the cursor."""
+        """Return what an action applies to: the marks, else what is under the cursor."""
         if self.marks:
             return tuple(sorted(self.marks))
         under = self._under_cursor
@@ -173,22 +173,22 @@ class QuestionsState:
 
     @property
     def range(self) -> range | None:
-        """The places of a range that is being marked."""
+        """Return the positions of the open range, if there is one."""
         if self.range_from is None:
             return None
         low, high = sorted((self.range_from, self.where.cursor))
         return range(low, high + 1)
 
     def show_import(self, preview: ImportPreview, words: Sequence[str]) -> None:
-        """Show what an import with these words would store."""
+        """Show what an import with these arguments would store."""
         self.face, self.preview, self.words = "import", preview, tuple(words)
 
     def show_split(self, drawn: SplitPreview, words: Sequence[str]) -> None:
-        """Show the splits as they would be drawn with these words."""
+        """Show the splits that these arguments would draw."""
         self.face, self.drawn, self.words = "split", drawn, tuple(words)
 
     def leave(self) -> None:
-        """Back to the list, from whatever is shown in its place."""
+        """Go back to the list, from whatever is shown instead."""
         self.face, self.preview, self.drawn, self.pairs, self.words = "list", None, None, (), ()
 
     def show_twins(self, pairs: tuple[Pair, ...], total: int) -> None:
@@ -197,7 +197,7 @@ class QuestionsState:
         self.marks.clear()
 
     def forget_pairs(self, removed: Sequence[int]) -> None:
-        """Take pairs away of which one is gone."""
+        """Drop the pairs that lost a question."""
         gone = set(removed)
         left = tuple(pair for pair in self.pairs if pair.dropped.id not in gone and pair.kept.id not in gone)
         self.pairs_total -= len(self.pairs) - len(left)
@@ -205,7 +205,7 @@ class QuestionsState:
         self.move(0)
 
     def back(self) -> bool:
-        """One step back: a preview, a range, marks, another face, a narrowed list. Whether the list must be read."""
+        """Go one step back: preview, range, marks, view, filter. Return whether the list must be read again."""
         if self.previewed:
             self.leave()
         elif self.range_from is not None:
