@@ -138,16 +138,16 @@ async def test_while_answers_come_or_are_reviewed_nobody_looks_unless_a_key_asks
     app = DistillApp(home, folder)
     async with app.run_test(size=size) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "Answers still come" in text(app))
+        await until(pilot, lambda: "Answers are still coming in" in text(app))
         assert at_hand == []
         await pilot.press(key_of("dataset.look"))
         await until(pilot, lambda: "what would be frozen now" in text(app) and not pane(app).state.looking)
         assert len(at_hand) == 1
-        assert "Answers still come" in text(app)
+        assert "Answers are still coming in" in text(app)
         with Project.open(folder, home) as project:
             project.jobs.update(job.id, state="done")
         await until(pilot, lambda: len(at_hand) == 2)
-        await until(pilot, lambda: "Answers still come" not in text(app) and not pane(app).state.looking)
+        await until(pilot, lambda: "Answers are still coming in" not in text(app) and not pane(app).state.looking)
         below = workspace(app)
         await pilot.press(key_of("workspace.curate"))
         await until(pilot, lambda: app.screen is not below)

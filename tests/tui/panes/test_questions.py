@@ -570,7 +570,7 @@ LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("topics", make_listed, "T j", "Topics"),
     ("writing", make_written, "", "writing about lost and stolen cards"),
     ("twins", make_listed, "d", "stays"),
-    ("split", make_listed, "S enter", "to draw"),
+    ("split", make_listed, "S enter", "to split"),
     ("import", make_listed, "i path enter", "stores them"),
     ("synthesize", make_empty, "s", "form"),
 ]

@@ -14,7 +14,7 @@ from tui.widgets.rows import within
 MODEL = "model"
 _NUMBER = re.compile(r"\d+(\.\d*)?|\.\d+|\d{1,3}(,\d{3})+(\.\d*)?", re.ASCII)
 _TOLD_WHOLE = 1_000
-_MOST = 10**12  # the maximum of any figure: more is a mistake, and could overflow
+_MOST = 10**12  # the maximum of any figure: anything above it is a typing error
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
             CostField("generation_usd", "generation $"),
             CostField("gpu_hours", "GPU hours"),
             CostField("gpu_usd_per_hour", "GPU hour $"),
-            CostField("one_time_usd", "or all of it $"),
+            CostField("one_time_usd", "or total cost $"),
         ),
     ),
 )

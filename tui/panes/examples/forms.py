@@ -104,7 +104,7 @@ def outlook_words(told: GenerationOutlook, values: Values) -> str:
         else "time not measured yet"
     )
     each = told.answer_tokens
-    answered = f"≈ {each.value * told.left:,.0f} answered ({each.value:,.0f} each, {each.origin})"
+    answered = f"≈ {each.value * told.left:,.0f} generated ({each.value:,.0f} each, {each.origin})"
     lines = [
         f"{told.questions:,} questions, {told.answers:,} answers{stored}; {time}.",
         f"Tokens: ≈ {told.prompt_tokens:,} sent, {answered}.",
