@@ -15,7 +15,7 @@ FIGURES = (
         footer=True,
         shown="enter",
     ),
-    Action("figure_down", "down", "next", "Go to the next model in the list, or the next field."),
-    Action("figure_up", "up,shift+tab", "previous", "Go to the previous model in the list, or the previous field."),
-    Action("back", "escape", "leave", "Leave the figures; what you typed in this field is discarded.", footer=True),
+    Action("figure_down", "down", "next", "Go to the next model, or the next field."),
+    Action("figure_up", "up,shift+tab", "previous", "Go to the previous model, or the previous field."),
+    Action("back", "escape", "leave", "Leave the figures, discarding what you typed in this one.", footer=True),
 )

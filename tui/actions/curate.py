@@ -23,9 +23,9 @@ ACTIONS = (
     Action("mark", "space", "mark", "Mark the answer, or unmark it; keys then act on all marked answers."),
     Action("range", "v,V", "range", "Start a range of marks that follows the cursor; press again to end it."),
     Action("mark_all", "A", "mark all", "Mark all answers in the list."),
-    Action("check", "c", "apply rules", "Let the rules decide every answer that you have not decided."),
-    Action("filter", "t", "filter", "Cycle the list: all, undecided, accepted, rejected, flagged."),
-    Action("choose", "F", "topic or rule", "List only one topic, or only the answers that break one rule."),
+    Action("check", "c", "apply rules", "Let the rules decide the answers that you have not."),
+    Action("filter", "t", "filter", "Cycle through all, undecided, accepted, rejected, flagged."),
+    Action("choose", "F", "topic or rule", "List only one topic, or only answers that fail one rule."),
     Action(
         "search",
         "slash",

@@ -26,14 +26,14 @@ ACTIONS = (
         "differences",
         "Show the tokens where student and prompted model differ most, or go back.",
     ),
-    Action("back", "escape", "back", "Close what covers the table; then show the newest evaluation."),
+    Action("back", "escape", "back", "Go back to the table; then show the newest evaluation."),
 )
 ANSWERS = (
     Action(
         "next_answer",
         "right_square_bracket",
         "next sample",
-        "Show the next sample; after the last one, the next question.",
+        "Show the next sample, or the next question after the last.",
         footer=True,
     ),
     Action(

@@ -6,12 +6,12 @@ ACTIONS = (
     Action("edit", "i,enter", "edit", "Edit the prompt here, as one document.", footer=True),
     Action("versions", "v", "versions", "List the versions and what changed.", footer=True),
     Action("rules", "R", "rules", "Go to the rules.", footer=True),
-    Action("trial", "T", "try", "Let the teacher answer a few questions, or show its answers.", footer=True),
+    Action("trial", "T", "try", "Let the teacher answer a few questions, or show the trial.", footer=True),
     Action("editor", "e", "open editor", "Edit the prompt in your own editor."),
     Action("bring", "m", "import", "Import a prompt from a file; nothing is stored until you save it."),
     Action("copy", "y", "copy", "Copy the stored prompt as one document."),
-    Action("propose", "P", "propose rules", "Propose rules from the prompt's sentences, to add one by one."),
-    Action("check", "C", "check", "Look for vague, contradictory, untestable or repeated demands."),
+    Action("propose", "P", "propose rules", "Propose rules from the prompt's own sentences."),
+    Action("check", "C", "check", "Find vague, contradictory, untestable or repeated demands."),
     Action("drop", "D", "discard draft", "Discard the unsaved draft, or restore it."),
 )
 RULES = (

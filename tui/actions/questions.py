@@ -13,9 +13,9 @@ ACTIONS = (
     Action("search", "slash", "search", "List only questions with these words; {questions.back} lists all again."),
     Action("found_next", "n", "next match", "Go to the next match of the search."),
     Action("found_before", "N", "previous match", "Go to the previous match of the search."),
-    Action("filter", "t", "filter by split", "Cycle the list: all, train, validation, test, no split yet."),
+    Action("filter", "t", "filter by split", "Cycle the list: all, train, validation, test, unsplit."),
     Action("topics", "T", "topics", "Show the topics and their splits; {questions.take} lists one."),
-    Action("twins", "d", "near twins", "Find questions that nearly repeat others, and compare them."),
+    Action("twins", "d", "near twins", "Find questions that nearly repeat others."),
     Action("mark", "space", "mark", "Mark the question and go on; keys then act on all marked questions."),
     Action("range", "v", "range", "Start a range of marks; press again to end it."),
     Action("mark_all", "asterisk", "mark all", "Mark all questions in the list, or unmark them."),
@@ -27,9 +27,7 @@ ACTIONS = (
     Action("back", "escape", "back", "Clear the marks, close what is shown, or list all again."),
 )
 TWINS = (
-    Action(
-        "remove", "D,delete", "delete", "Delete the later question of the pair, or of all marked pairs.", footer=True
-    ),
+    Action("remove", "D,delete", "delete", "Delete the later question of this pair, or of marked pairs.", footer=True),
     Action("mark", "space", "mark", "Mark the pair and go on.", footer=True),
     Action("mark_all", "asterisk", "mark all", "Mark every pair, or unmark them.", footer=True),
     Action("leave_twins", "escape,q", "back", "Clear the marks, or go back to the list.", footer=True),
