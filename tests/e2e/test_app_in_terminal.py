@@ -15,9 +15,9 @@ def test_the_table_of_the_arms_is_read_and_left(home: Home, columns: int, rows: 
     assert "unprompted" in text
     assert "distilled" in text
     terminal.press("?")
-    terminal.until("Measure a run")
+    terminal.until("Evaluate a run")
     terminal.press("q")
-    terminal.until("all rules together", gone="Measure a run")
+    terminal.until("all rules together", gone="Evaluate a run")
     terminal.press("1")
     terminal.until("You answer for Meridian")
     assert terminal.leave() == 0

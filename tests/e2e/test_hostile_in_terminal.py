@@ -27,7 +27,7 @@ ESC, ENTER, JUMP, PALETTE, LOOKED_AT = "\x1b", "\r", "\x0f", "\x10", "\x1b[I"
 PROMPT = [
     ("1", f"{_X}You answer", ""), ("i", "Edit the prompt", ""), (ESC, "4 rules", ""),
     ("v", "from version 2 to 3", ""), ("j", "from version 1 to 3", ""), (ENTER, "current one, full text", ""),
-    (ESC, "4 rules", ""), ("P", "found in the text", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
+    (ESC, "4 rules", "full text"), ("P", "found in the text", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
     ("C", f"breaks rule 1, «{_X}", ""), (ESC, "4 rules", ""), ("R", "enter edit", ""), ("j", f"▌  2 {_X}", ""),
     (ENTER, "Rule 2, 1 of 2", ""), (ENTER, f"starts with «{_X}", ""), (ESC, "Rule 2, 1 of 2", "2 of 2"),
     (ESC, "enter edit", "1 of 2"),
