@@ -94,7 +94,7 @@ TOLD: dict[tuple[str, PaneName], dict[str, str]] = {
     },
     ("bare", "examples"): {
         "workspace.prompt": "the prompt comes first",
-        "examples.generate": "lets the teacher answer then",
+        "examples.generate": "then lets the teacher answer",
     },
     ("bare", "cost"): {"workspace.prompt": "shows where to write one"},
     ("bare", "chat"): {"chat.ask": "types a question", "chat.arms": "compares other arms"},
@@ -102,7 +102,7 @@ TOLD: dict[tuple[str, PaneName], dict[str, str]] = {
     ("new", "examples"): {"examples.generate": "lets the teacher answer 40 questions"},
     ("new", "dataset"): {
         "workspace.examples": "lets the teacher answer",
-        "dataset.freeze": "freezes the accepted ones",
+        "dataset.freeze": "then freezes the accepted ones",
     },
     ("new", "run"): {"workspace.dataset": "shows the dataset pane", "run.train": "then trains on it"},
     ("new", "evaluation"): {"workspace.run": "shows the run pane", "evaluation.evaluate": "then evaluates it"},

@@ -113,7 +113,7 @@ def _prompts(dataset: DatasetSummary) -> str:
 
 def _nothing(view: View) -> list[Content]:
     examples = view.facts.examples
-    then = ("dataset.freeze", "freezes the accepted ones", "distill-tui curate freeze")
+    then = ("dataset.freeze", "then freezes the accepted ones", "distill-tui curate freeze")
     if not examples.total:
         said = "There are no answers to freeze yet."
         first = ("workspace.examples", "lets the teacher answer", "distill-tui generate")

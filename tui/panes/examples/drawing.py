@@ -102,7 +102,7 @@ def _empty(facts: Facts, width: int) -> list[Content]:
     else:
         words = f"lets the teacher answer {waiting:,} questions; a form shows what it will take"
         return [*lines, *ways_on(("examples.generate", words, "distill-tui generate"))]
-    return [*lines, *ways_on(first, ("examples.generate", "lets the teacher answer then", "distill-tui generate"))]
+    return [*lines, *ways_on(first, ("examples.generate", "then lets the teacher answer", "distill-tui generate"))]
 
 
 def _busy(job: JobView, rest: str, width: int) -> list[Content]:

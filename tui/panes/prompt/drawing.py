@@ -153,7 +153,7 @@ def _listed(texts: Sequence[str]) -> str:
 def _share(prompt: Prompt, part: tuple[Message, ...]) -> str:
     """Return the messages' share of the prompt; a token count could disagree with the title's tokenizer."""
     whole = estimate_prompt_tokens(prompt).tokens
-    return f"   ≈ {percent(estimate_prompt_tokens(Prompt(part)).tokens / whole)} of the prompt" if whole else ""
+    return f"   ≈ {percent(estimate_prompt_tokens(Prompt(part)).tokens / whole)} of total" if whole else ""
 
 
 def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[Content], int | None]:
