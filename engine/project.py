@@ -159,9 +159,9 @@ class Project:
         Files that are not the project's are kept, and then so is the folder. Raises `JobError` while a job is running,
         which `engine.jobs.control.stop_all` stops, and `StoreError` if something cannot be removed.
         """
-        from engine.jobs.liveness import reap
+        from engine.jobs.liveness import mark_lost_jobs
 
-        reap(self)
+        mark_lost_jobs(self)
         if at_work := self.jobs.live():
             raise JobError(
                 f"Cannot delete {self.name}.",

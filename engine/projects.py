@@ -39,7 +39,7 @@ from engine.store.schema import STEPS
 
 
 @dataclass(frozen=True, slots=True)
-class JobAtWork:
+class LiveJob:
     """A job of a listed project that has a process, or is about to get one."""
 
     id: int
@@ -60,7 +60,7 @@ class ProjectSummary:
     archived: bool = False
     station: StationName | None = None  # the furthest station that has anything
     note: str = ""  # what it has
-    jobs: tuple[JobAtWork, ...] = ()
+    jobs: tuple[LiveJob, ...] = ()
     trouble: str = ""
     due: str = ""  # the day, YYYY-MM-DD, of a reminder to check the prompt, once it has come
 
@@ -237,7 +237,7 @@ def _standing(project: Project) -> tuple[StationName | None, str]:
     return None, ""
 
 
-def _at_work(folder: Path, job: Job) -> JobAtWork:
+def _at_work(folder: Path, job: Job) -> LiveJob:
     progress = latest_progress(folder / job.folder)
     seconds_left = progress.seconds_left if progress is not None else None
-    return JobAtWork(job.id, job.kind, job.state, job.done, job.total, seconds_left)
+    return LiveJob(job.id, job.kind, job.state, job.done, job.total, seconds_left)

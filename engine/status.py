@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.jobs.heartbeat import heartbeat_age_s
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.records.job import LIVE_STATES, Job
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ def status_json(project: "Project") -> dict[str, object]:
     """Return what `status --json` prints. Jobs whose process is gone are marked as lost first."""
     from engine.stations import read_stations  # commands that only report a job need not wait for the store
 
-    reap(project)
+    mark_lost_jobs(project)
     return {
         "project": project.name,
         "folder": str(project.folder),

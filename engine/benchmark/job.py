@@ -7,11 +7,11 @@ import dataclasses
 import re
 
 from engine.benchmark.prompts import BenchmarkPrompt
-from engine.conduct import Recipe, TooFewAcceptedError, chosen, conduct, open_or_make
 from engine.errors import UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.paths import Home
+from engine.pipeline import Recipe, TooFewAcceptedError, chosen, open_or_make, run_pipeline
 from engine.project import Project
 from engine.records.options import BenchOptions, GenerateOptions, ProjectSettings
 
@@ -90,6 +90,6 @@ def run(context: JobContext, options: BenchOptions) -> None:
     If too few of the teacher's answers pass the rules to train on them, that is a result, not a failure.
     """
     try:
-        conduct(context, recipe_of(quick=options.quick))
+        run_pipeline(context, recipe_of(quick=options.quick))
     except TooFewAcceptedError as error:
         context.emit(Note(f"{error.title} {error.message} There is nothing to distil from this teacher."))

@@ -41,8 +41,8 @@ def command(
     from engine.benchmark.prompts import BUNDLED, load_benchmark_prompt
     from engine.benchmark.results import Result, read_result, results_json
     from engine.benchmark.table import table_of
-    from engine.conduct import ensure_job
     from engine.errors import JobError
+    from engine.pipeline import ensure_job
     from engine.reports.markdown import to_markdown
     from engine.reports.text import to_text
 

@@ -15,7 +15,7 @@ from engine.cli.invocation import Invocation, Number, command_options
 if TYPE_CHECKING:
     from engine.records.prompt import Message
     from engine.serving.client import Answer, ArmClient
-    from engine.serving.remote import RemoteClient, StartedAnew
+    from engine.serving.remote import RemoteClient, Restarted
 
 TEACHER = "teacher"
 
@@ -206,7 +206,7 @@ class _Asking:
             "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
         }
 
-    def _stream(self, arm: str, messages: "Sequence[Message]") -> "AsyncGenerator[str | StartedAnew | Answer, None]":
+    def _stream(self, arm: str, messages: "Sequence[Message]") -> "AsyncGenerator[str | Restarted | Answer, None]":
         if arm == TEACHER and self._remote is not None:
             return self._remote.stream(messages, temperature=self._temperature, max_tokens=self._max_tokens)
         if self._local is None:

@@ -7,7 +7,7 @@ import click
 
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import Invocation, command_options
-from engine.cli.main import Face
+from engine.cli.main import OpenApp
 
 
 @click.command("demo")
@@ -34,7 +34,7 @@ def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, de
     if detach:
         announce(invocation, job)
         return
-    face = cast("Face | None", click.get_current_context().obj)
+    face = cast("OpenApp | None", click.get_current_context().obj)
     if face is not None and not headless and not invocation.json_output and sys.stdout.isatty():
         click.get_current_context().exit(face(project.folder, invocation.home))
     if job.state != "done":

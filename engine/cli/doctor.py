@@ -15,23 +15,23 @@ _MARKS = {"ok": "✓", "warning": "!", "failure": "✗"}
 @command_options
 def command(invocation: Invocation) -> None:
     """Check this machine, and the current project if there is one. Fails if something is broken."""
-    from engine.doctor import Examined, examine
+    from engine.doctor import Examination, examine
     from engine.store.health import library
 
-    findings = [*examine(invocation.home, os.environ), Examined("sqlite", "ok", library())]
+    findings = [*examine(invocation.home, os.environ), Examination("sqlite", "ok", library())]
     try:
         project = invocation.project
     except UsageError:
         if invocation.project_name is not None:
             raise
     except StoreError as error:
-        findings.append(Examined("database", "failure", f"{error.title} {error.message}", error.next))
+        findings.append(Examination("database", "failure", f"{error.title} {error.message}", error.next))
     else:
         damage = project.check()
         findings.append(
-            Examined("database", "failure", "; ".join(damage[:3]), "Make a copy of the file, then restore a backup.")
+            Examination("database", "failure", "; ".join(damage[:3]), "Make a copy of the file, then restore a backup.")
             if damage
-            else Examined("database", "ok", f"{project.name} is intact")
+            else Examination("database", "ok", f"{project.name} is intact")
         )
     lines = []
     for finding in findings:

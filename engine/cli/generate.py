@@ -154,7 +154,7 @@ def chosen_teacher(invocation: Invocation, base_url: str | None, model: str | No
 def _asks(
     invocation: Invocation, teacher: TeacherSpec, question_ids: tuple[int, ...], samples: int
 ) -> tuple[tuple[int, int], ...]:
-    from engine.teachers.again import next_asks
+    from engine.teachers.next_attempts import next_asks
 
     known = [invocation.project.questions.get(question_id).id for question_id in question_ids]
     return next_asks(invocation.project, teacher, known, samples)

@@ -20,10 +20,10 @@ def command() -> None:
 @command_options
 def list_(invocation: Invocation, everything: bool) -> None:
     """List the jobs that are running, waiting or paused, and those that failed or were killed."""
-    from engine.jobs.liveness import reap
+    from engine.jobs.liveness import mark_lost_jobs
 
     project = invocation.project
-    reap(project)
+    mark_lost_jobs(project)
     jobs = [job for job in project.jobs.all() if everything or job.state not in ("done", "stopped")]
     worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
     widest = max((len(job.kind) for job in jobs), default=0)

@@ -50,7 +50,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check this machine and the project's database.",
 }
 
-Face = Callable[[Path | None, Home], int]  # project folder (None: the last one used), home → exit status
+OpenApp = Callable[[Path | None, Home], int]  # project folder (None: the last one used), home → exit status
 
 
 class CommandTable(click.Group):
@@ -88,7 +88,7 @@ def group(ctx: click.Context, project_name: str | None, home: Path | None) -> No
     """
     if ctx.invoked_subcommand is not None:
         return
-    face, place = cast("Face | None", ctx.obj), Home.locate(home)
+    face, place = cast("OpenApp | None", ctx.obj), Home.locate(home)
     if face is None:
         click.echo(ctx.get_help())
         return
@@ -101,7 +101,7 @@ def group(ctx: click.Context, project_name: str | None, home: Path | None) -> No
     ctx.exit(face(folder, place))
 
 
-def run(words: Sequence[str], face: Face | None = None) -> int:
+def run(words: Sequence[str], face: OpenApp | None = None) -> int:
     """Run the command in `words` and return its exit status. A `DistillError` prints its three sentences.
 
     `face` opens a project in the terminal app; commands with something to watch use it when there is a terminal.

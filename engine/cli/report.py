@@ -47,11 +47,11 @@ def command(
     from engine.evaluation.report import proof_json, report_json
     from engine.paths import place_to_write
     from engine.reports.build import build
-    from engine.reports.compared import compared_json
     from engine.reports.facts import read_report
     from engine.reports.markdown import to_markdown
     from engine.reports.outputs import Form, write_report
-    from engine.reports.sliced import SLICES, sliced, slices_json
+    from engine.reports.run_comparison import compared_json
+    from engine.reports.slices import SLICES, sliced, slices_json
     from engine.reports.text import to_text
 
     places: list[tuple[Path, Form]] = []  # before anything is read: a bad file name is reported at once

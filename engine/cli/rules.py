@@ -110,7 +110,7 @@ def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, a
     an endpoint (--teacher) differ from call to call, so look at them before you add them.
     """
     from engine.errors import NotFoundError
-    from engine.prompts.proposals import known_marked, propose_rules, rules_of
+    from engine.prompts.proposals import mark_existing_rules, propose_rules, rules_of
 
     project = invocation.project
     prompt, rules = project.prompts.require(), project.rules.all()
@@ -121,7 +121,7 @@ def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, a
 
         review = review_rules(prompt, rules, endpoint_reviewer(invocation))
         say_left_out(invocation, review.left_out)
-        found = known_marked((*found, *review.proposals), rules)
+        found = mark_existing_rules((*found, *review.proposals), rules)
     if any(number > len(found) for number in numbers):
         raise NotFoundError(
             "There is no such proposal.", f"There are {len(found)}.", "List them: distill-tui rules propose"

@@ -63,7 +63,7 @@ def free(invocation: Invocation, ids: tuple[int, ...], *, done: bool) -> None:
     cannot be freed.
     """
     from engine.errors import UsageError
-    from engine.releases.look import has_adapter
+    from engine.releases.contents import has_adapter
     from engine.training.freeing import free_checkpoints
 
     project = invocation.project

@@ -9,7 +9,7 @@ import click
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.cli.train_sweep import sweep
-from engine.cli.training_options import as_it_begins, preset_of, preset_option, said, training_options
+from engine.cli.training_options import preset_of, preset_option, said, training_options, with_initial_adapter
 from engine.jobs.protocol import WorstTokens
 from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
 from engine.records.run import TrainingConfig
@@ -91,7 +91,7 @@ def command(
     from engine.training.facts import read_basis
     from engine.training.mirrors import require_libraries
     from engine.training.outlook import estimate_training, outlook_text
-    from engine.training.presets import attainable, choice_json, choice_text, choose
+    from engine.training.presets import choice_json, choice_text, choose, supported_objective
     from engine.training.replan import replan
     from engine.training.shardable import require_shardable
 
@@ -111,13 +111,13 @@ def command(
         basis = dataclasses.replace(read_basis(project), shards=processes * nodes if shard else 1)
         if print_launch is not None:
             basis = dataclasses.replace(basis, free=None)  # the memory of another machine counts
-        config, given = as_it_begins(project, dataclasses.replace(asked, base=basis.dataset.base), said())
+        config, given = with_initial_adapter(project, dataclasses.replace(asked, base=basis.dataset.base), said())
         if shard:
             require_shardable(config, processes * nodes)
         # Without an explicit preset this only warns: memory in use now may be free by the time the job has its turn.
         named, must_fit = preset_of(preset), "preset" in said()
         choice = None if named is None else choose(named, basis.facts(config), config, given)
-        config = attainable(config, basis.facts(config), given) if choice is None else choice.config
+        config = supported_objective(config, basis.facts(config), given) if choice is None else choice.config
         if calibrate:
             if choice is not None and must_fit:
                 choice.require_fit()

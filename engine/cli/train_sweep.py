@@ -9,14 +9,14 @@ import click
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options
 from engine.cli.training_options import (
-    as_it_begins,
+    as_arguments,
     changed,
-    option_words,
     parse_values,
     preset_of,
     preset_option,
     said,
     training_options,
+    with_initial_adapter,
 )
 from engine.records.options import SweepOptions, Trial
 from engine.records.run import TrainingConfig
@@ -52,7 +52,7 @@ def sweep(
     the time is used up.
     """
     from engine.training.facts import read_basis
-    from engine.training.presets import attainable, choose
+    from engine.training.presets import choose, supported_objective
     from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
 
     if steps is None and minutes is None:
@@ -64,15 +64,15 @@ def sweep(
     project = invocation.project
     basis = read_basis(project)
     dataset = basis.dataset
-    base, given = as_it_begins(project, dataclasses.replace(asked, base=dataset.base), said())
+    base, given = with_initial_adapter(project, dataclasses.replace(asked, base=dataset.base), said())
     planned: list[tuple[TrainingConfig, str]] = []
     for preset, chosen in combinations:
         tried = dict(chosen)
         config, named_fields = changed(base, tried), {*given, *tried}
         if (named := preset_of(preset)) is not None:
             config = choose(named, basis.facts(config), config, named_fields).require_fit().config
-        config = attainable(config, basis.facts(config), named_fields)
-        words = ["--preset", preset, *option_words({**said(), **tried})]
+        config = supported_objective(config, basis.facts(config), named_fields)
+        words = ["--preset", preset, *as_arguments({**said(), **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)
     share = None if minutes is None else minutes / len(trials)

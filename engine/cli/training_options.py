@@ -119,7 +119,7 @@ def preset_of(word: str) -> Preset | None:
     return None if word == _PLAIN else cast(Preset, word)
 
 
-def as_it_begins(
+def with_initial_adapter(
     project: Project, config: TrainingConfig, given: Collection[str]
 ) -> tuple[TrainingConfig, frozenset[str]]:
     """Return `config` with the kind and rank of the adapter that it starts from, if any and unless others were given;
@@ -160,7 +160,7 @@ def said() -> dict[str, object]:
     return {name: value for name, value in context.params.items() if context.get_parameter_source(name) in given}
 
 
-def option_words(values: Mapping[str, object]) -> list[str]:
+def as_arguments(values: Mapping[str, object]) -> list[str]:
     """Return the command-line arguments for those of `values` that are training options."""
     return [word for name, _kind, _help in _OPTIONS if name in values for word in (flag_of(name), str(values[name]))]
 

@@ -40,8 +40,8 @@ def command(
     from engine.reports.text import to_text
     from engine.updates.begin import begin_update
     from engine.updates.plan import plan_update
+    from engine.updates.plan_text import plan_json, plan_text
     from engine.updates.side_by_side import earlier_run
-    from engine.updates.telling import plan_json, plan_text
 
     project = invocation.project
     before_s = sum(project.settings.timings().values())

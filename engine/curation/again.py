@@ -11,7 +11,7 @@ from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import GenerateOptions
 from engine.records.selection import Selection
-from engine.teachers.again import options_again
+from engine.teachers.next_attempts import options_again
 
 REASON = "asked again"
 

@@ -14,11 +14,11 @@ from engine.errors import ContextError, DatasetError, DistillError, UsageError
 from engine.project import Project
 from engine.records.dataset import (
     Dataset,
+    DatasetPrompt,
     DatasetRow,
     FreezePreview,
     LeakFinding,
     Refusal,
-    TaughtPrompt,
     TopicRows,
 )
 from engine.records.example import CuratedExample
@@ -79,7 +79,7 @@ def freeze(
     """
     base = project.settings.read().student_base
     own, rows = _answers(project, base, tokenizer, allow_leaks=allow_leaks)
-    taken: list[TaughtPrompt] = []
+    taken: list[DatasetPrompt] = []
     for index, other in enumerate(others, start=1):
         _check_other(project, base, others[:index])
         try:
@@ -104,7 +104,7 @@ def freeze(
 
 def _answers(
     project: Project, base: str, tokenizer: CompletionTokenizer, *, allow_leaks: bool
-) -> tuple[TaughtPrompt, tuple[DatasetRow, ...]]:
+) -> tuple[DatasetPrompt, tuple[DatasetRow, ...]]:
     """Return one project's prompt and the rows of its accepted answers. Raises as `freeze` does."""
     with project.snapshot():
         prompt, rules = project.prompts.require(), project.rules.all()
@@ -128,7 +128,7 @@ def _answers(
     builder = _Builder(prompt, base, rules, tokenizer)
     rows = tuple(builder.row(curated, question) for curated, question in chosen)
     asked = tuple(questions[number] for number in sorted({row.question_id for row in rows}))
-    return TaughtPrompt(prompt, asked, rules, accepted_sha256=accepted_sha256), rows
+    return DatasetPrompt(prompt, asked, rules, accepted_sha256=accepted_sha256), rows
 
 
 def _check_other(project: Project, base: str, named: Sequence[Project]) -> None:

@@ -16,8 +16,8 @@ from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, passes_all
 from engine.rules.checks import check_answer
 from engine.rules.judge import request_sha256, rubric_request
-from engine.store.judgements import Said
-from engine.teachers.judgements import KEPT, Asking, rubric_word
+from engine.store.judgements import JudgeVerdict
+from engine.teachers.judgements import KEPT, JudgeRequests, rubric_verdict
 from engine.wording import counted
 
 
@@ -31,7 +31,7 @@ class JudgedExamples:
 
 
 def rubric_checks(
-    rules: Sequence[Rule], answer: str, question: Question, said: Mapping[str, Said]
+    rules: Sequence[Rule], answer: str, question: Question, said: Mapping[str, JudgeVerdict]
 ) -> tuple[CheckResult, ...]:
     """Return the judge's verdict on this answer for each rubric that it was asked about."""
     words = {
@@ -76,8 +76,8 @@ def judge_examples(
             requests += [rubric_request(rule.rubric, question, example.answer) for rule in rubrics]
     me = Holder(0, "curate check", project.name)
     with command_turn(project.folder / "jobs", "judge", me, lambda ahead: on_wait(f"{ahead.holder} asks the judge")):
-        asking, done = Asking(project, judge, requests), count(1)
-        asking.ask(rubric_word, lambda _key: on_progress(next(done), len(asking.missing)))
+        asking, done = JudgeRequests(project, judge, requests), count(1)
+        asking.ask(rubric_verdict, lambda _key: on_progress(next(done), len(asking.missing)))
     faults, all_of_them = asking.faults.values(), {request_sha256(request) for request in requests}
     fault = next(iter(faults), "")
     if fault and len(faults) == len(all_of_them):

@@ -11,7 +11,7 @@ from datetime import date, timedelta
 from fractions import Fraction
 
 from engine.economics import formulas
-from engine.economics.given import EstimateInput, Latency, box, check, exact_terms, ranges_of
+from engine.economics.inputs import EstimateInput, Latency, box, check, exact_terms, ranges_of
 from engine.economics.ranges import Range, Ranges, distilled_range, ranges
 from engine.economics.sensitivity import Influence, sensitivity, verdict_of
 from engine.economics.tokens import TokenCount

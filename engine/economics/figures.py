@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from engine.clean import clean_line
 from engine.economics.estimate import Estimate, estimate
-from engine.economics.given import EstimateInput, Latency, check_number, check_range, today
+from engine.economics.inputs import EstimateInput, Latency, check_number, check_range, today
 from engine.economics.labels import label
 from engine.economics.measured import Measured
 from engine.economics.prices import Prices, cost_usd, find_prices

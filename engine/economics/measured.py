@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from engine.economics.formulas import DAYS_PER_YEAR
-from engine.economics.given import Latency, PromptFacts
+from engine.economics.inputs import Latency, PromptFacts
 from engine.economics.prices import cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.prompts.variables import find_variables

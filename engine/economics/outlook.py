@@ -9,7 +9,7 @@ from typing import Literal
 
 from engine.economics.estimate import Estimate
 from engine.economics.formulas import DAYS_PER_YEAR
-from engine.economics.given import EstimateInput
+from engine.economics.inputs import EstimateInput
 from engine.economics.labels import span
 from engine.records.cost import CostOutcome
 
@@ -89,7 +89,7 @@ def outcome(result: Estimate, prompt_sha256: str) -> CostOutcome:
     return CostOutcome(prompt_sha256, result.verdict, days.uncached if days.cached is None else days.cached)
 
 
-def in_short(found: CostOutcome) -> str:
+def short_verdict(found: CostOutcome) -> str:
     """Return the verdict in a few words, for a list."""
     if found.verdict == "not_worth_it" and found.break_even_days is None:
         return "never pays"

@@ -10,7 +10,7 @@ from fractions import Fraction
 from typing import Literal
 
 from engine.economics.formulas import DAYS_PER_YEAR, MONTHS_PER_YEAR, PER_MTOK, PerRequest
-from engine.economics.given import EstimateInput
+from engine.economics.inputs import EstimateInput
 from engine.economics.labels import label, span, usd, written
 from engine.economics.ranges import Range
 from engine.economics.sensitivity import Influence

@@ -29,7 +29,7 @@ SPEED_REQUESTS = 5
 SPEED_TOKENS = 8
 
 
-def within_memory_of(*arms: ArmName) -> AbstractContextManager[None]:
+def out_of_memory_names(*arms: ArmName) -> AbstractContextManager[None]:
     """Within this context, running out of device memory raises a `ModelError` that names these arms."""
     from engine.model.memory import within_memory
 
@@ -104,7 +104,7 @@ class LocalArm:
             raw = RawAnswer(text, decoded.finish_reason, len(rows[row]), len(decoded.ids))
             recorder.finish(self.name, tasks[row], raw)
 
-        with within_memory_of(self.name), self.switched():
+        with out_of_memory_names(self.name), self.switched():
             decode(
                 self._local,
                 rows,
@@ -130,7 +130,7 @@ class LocalArm:
         step = max(1, len(questions) // SPEED_REQUESTS)
         first_ms: list[float] = []
         rates: list[float] = []
-        with within_memory_of(self.name), self.switched():
+        with out_of_memory_names(self.name), self.switched():
             for question in questions[::step][:SPEED_REQUESTS]:
                 (decoded,) = decode(
                     self._local,

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import compress
 from typing import TYPE_CHECKING
 
-from engine.evaluation.arms import LocalArm, within_memory_of
+from engine.evaluation.arms import LocalArm, out_of_memory_names
 from engine.evaluation.held_out import BEFORE_CHARACTERS, broken_by_question, rules_at, worst_answers, worst_places
 from engine.evaluation.statistics import mean_by_question
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, HeldOutToken
@@ -55,7 +55,7 @@ def kl_to_prompted(
     free = [_free(local, first[question.id], completions[question.id]) for question in chosen]
     topics = [question.topic for question in chosen]
     divergences: dict[ArmName, Divergence | None] = {}
-    with within_memory_of(prompted.name, *(arm.name for arm in arms)):
+    with out_of_memory_names(prompted.name, *(arm.name for arm in arms)):
         found = divergence(
             local,
             rows,

@@ -61,7 +61,7 @@ def find_arms(project: Project, names: Sequence[str], run: Run) -> tuple[ExtraAr
     return tuple(_find(project, name, run) for name in names)
 
 
-def held_together(arms: Sequence[ExtraArm]) -> list[list[ExtraArm]]:
+def memory_groups(arms: Sequence[ExtraArm]) -> list[list[ExtraArm]]:
     """Group arms by what is in memory at once: first all small adapters, then whole layers, each on its own."""
     whole = [arm for arm in arms if arm.adapter is not None and holds_whole_layers(arm.adapter)]
     return [[arm for arm in arms if arm not in whole], *([arm] for arm in whole)]
@@ -73,10 +73,10 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
         return ExtraArm(name, None, "")
     other = project.runs.get(int(found[1] or found[2]))
     alone = f"Evaluate it separately: distill-tui evaluate --run {other.id}"
-    if other.config.held_base != run.config.held_base:
+    if other.config.loaded_base != run.config.loaded_base:
         raise UsageError(
             f"{name} has another base.",
-            f"It adapts {other.config.held_base}; run {run.id} adapts {run.config.held_base}.",
+            f"It adapts {other.config.loaded_base}; run {run.id} adapts {run.config.loaded_base}.",
             alone,
         )
     if "full" in (kinds := {other.config.adapter, run.config.adapter}) and len(kinds) > 1:

@@ -52,7 +52,7 @@ def rules_at(checks: Sequence[CheckResult], start: int, end: int) -> tuple[tuple
     return fixed, failed
 
 
-def rules_told(token: HeldOutToken) -> str:
+def rules_text(token: HeldOutToken) -> str:
     """Which rules involve the token, as text; empty for none."""
     parts = [
         f"{words} {rules_named(numbers)}"

@@ -13,13 +13,13 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from engine.economics.keeping import renew_outcome
+from engine.economics.stored_outcome import refresh_outcome
 from engine.evaluation.comparison import compare
-from engine.evaluation.extra_arms import ExtraArm, held_together
+from engine.evaluation.extra_arms import ExtraArm, memory_groups
 from engine.evaluation.judging import Judging
 from engine.evaluation.outlook import count_units
+from engine.evaluation.pairwise_judging import Preferring
 from engine.evaluation.plan import Plan, Task, make_plan
-from engine.evaluation.preferring import Preferring
 from engine.evaluation.probing import FROM_BASE, Probing
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
@@ -103,7 +103,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     with context.project.transaction():
         context.project.evaluations.add(made)
         context.project.settings.keep_timing("evaluate", work.seconds)
-    renew_outcome(context.project)
+    refresh_outcome(context.project)
 
 
 def _pairs(plan: Plan) -> list[tuple[ArmName, ArmName]]:
@@ -121,7 +121,7 @@ class _Evaluation:
         self._context, self._options, self.plan = context, options, plan
         self._answered: list[ArmName] = []  # the arms that have answered every question
         # Over the prompted answers, for divergence: one per group, and one with the prompt in context.
-        passes = len(held_together(plan.extras)) + any(extra.prompted for extra in plan.extras)
+        passes = len(memory_groups(plan.extras)) + any(extra.prompted for extra in plan.extras)
         rubrics = sum(rule.needs_judge for rule in plan.rules)
         units = count_units(options, len(plan.questions), arms=len(plan.arms), passes=passes, rubrics=rubrics)
         self._recorder = Recorder(context, plan, units.total)
@@ -237,7 +237,7 @@ class _Evaluation:
         distilled = LocalArm("distilled", local, None, adapter=True)
         standard = (unprompted, prompted, distilled)
         divergences: dict[ArmName, Divergence | None] = {}
-        for group in held_together(plan.extras):
+        for group in memory_groups(plan.extras):
             with ExitStack() as held:
                 extras: dict[ExtraArm, LocalArm] = {}
                 for extra in group:

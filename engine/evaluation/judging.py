@@ -16,7 +16,7 @@ from engine.records.judging import Judged
 from engine.records.options import TeacherSpec
 from engine.records.rule import CheckResult, Rule
 from engine.rules.judge import are_kin, request_sha256, rubric_request
-from engine.teachers.judgements import KEPT, Asking, rubric_word
+from engine.teachers.judgements import KEPT, JudgeRequests, rubric_verdict
 
 _NOTE = "verdicts of the judge"  # as shown in the progress
 Unjudged = tuple[ArmAnswer, Rule]
@@ -53,13 +53,13 @@ class Judging:
         ]
         keys = [request_sha256(request) for request in requests]
         with self._context.take_turn("judge", "is asking the judge"):
-            asking = Asking(self._context.project, self._spec, requests, self._context, self._limit_usd)
+            asking = JudgeRequests(self._context.project, self._spec, requests, self._context, self._limit_usd)
             times = Counter(keys)
             self._recorder.skip(total - sum(times[key] for key in asking.missing))
             self._recorder.begin(_NOTE)
             try:
                 asking.ask(
-                    rubric_word,
+                    rubric_verdict,
                     lambda key: self._recorder.advance(times[key], _NOTE),
                     self._recorder.interrupted,
                     self._recorder.note,

@@ -10,7 +10,7 @@ from engine.evaluation.extra_arms import ExtraArm, find_arms
 from engine.model.adapter_files import weights_sha256
 from engine.model.adapter_place import adapter_of
 from engine.project import Project
-from engine.questions.spread import growing_share
+from engine.questions.sampling import stable_sample
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Prompt
@@ -84,7 +84,7 @@ def make_plan(project: Project, options: EvaluateOptions) -> Plan:
             "The run's dataset no longer exists.", f"Run {run.id} was trained on {run.dataset_sha256[:12]}."
         )
     held_out = project.questions.by_id(options.split)
-    asked = growing_share({number: question.topic for number, question in held_out.items()}, options.limit)
+    asked = stable_sample({number: question.topic for number, question in held_out.items()}, options.limit)
     questions = tuple(question for number, question in held_out.items() if number in asked)
     if not questions:
         raise DatasetError(
@@ -133,7 +133,7 @@ def _sources(
     """
     config, teacher = run.config, options.teacher
     elsewhere = teacher is not None and teacher.kind == "endpoint"  # then the run's device does not matter
-    base = (config.held_base, config.device, config.dtype)
+    base = (config.loaded_base, config.device, config.dtype)
     parts: dict[ArmName, tuple[object, ...]] = {
         "unprompted": (base, "", ""),
         "prompted": (base, "", prompt.sha256),

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from engine.bundled import bundled_text
 from engine.evaluation.plan import Plan, Task
 from engine.questions.general import QUESTIONS, general_questions
-from engine.questions.spread import spread
+from engine.questions.sampling import spread
 from engine.records.evaluation import ArmName
 from engine.records.options import EvaluateOptions
 from engine.records.prompt import Message

@@ -108,10 +108,10 @@ class _Refusals:
     """Refused questions, held until an answer shows that the endpoint works."""
 
     def __init__(self, arm: ArmName, recorder: Recorder, has_answered: bool) -> None:
-        from engine.teachers.streak import Streak
+        from engine.teachers.failure_streak import FailureStreak
 
         self._arm, self._recorder = arm, recorder
-        self._streak = Streak(before=has_answered)
+        self._streak = FailureStreak(before=has_answered)
         self._held: list[tuple[Task, EndpointFault]] = []
         self._counted: set[int] = set()  # questions refused since the last answer
 
@@ -119,7 +119,7 @@ class _Refusals:
         """Take a refusal; raise it if the question is not at fault, or after too many. A question counts once."""
         counted = task.question.id in self._counted
         self._counted.add(task.question.id)
-        if fault.scope != "question" or (not counted and self._streak.is_hopeless(fault)):
+        if fault.scope != "question" or (not counted and self._streak.should_give_up(fault)):
             raise fault
         if self._streak.of_the_question(fault):
             self._keep(task, fault)

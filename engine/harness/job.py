@@ -19,7 +19,7 @@ from engine.jobs.protocol import Note
 from engine.paths import make_private_folder
 from engine.records.harness import HarnessResult
 from engine.records.options import HarnessOptions
-from engine.releases.look import folder_of
+from engine.releases.contents import folder_of
 
 CONFIGURATION = "lm-eval.json"
 _PROGRAM = "measured-by.txt"  # the program that measured: compared, never run

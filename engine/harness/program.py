@@ -13,7 +13,7 @@ from engine.project import Project
 from engine.records.options import HarnessOptions
 from engine.records.release import Release
 from engine.records.run import Run
-from engine.releases.look import folder_of, lies_there
+from engine.releases.contents import folder_of, is_intact
 
 PROGRAM = "lm_eval"
 # The program to run is named by whoever starts or resumes the job, never by the project, which may be a stranger's.
@@ -119,7 +119,7 @@ def find_release(project: Project, number: int | None) -> Release:
         )
     folder = folder_of(project, release)
     needed = ADAPTER_FILES if release.kind == "adapter" else ("config.json",)
-    if not lies_there(folder, release) or not all((folder / name).is_file() for name in needed):
+    if not is_intact(folder, release) or not all((folder / name).is_file() for name in needed):
         raise NotFoundError(
             "The release is gone.", f"{folder} no longer holds it.", "Release the run again: distill-tui export"
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import JobStopped, StoreError
-from engine.gpus import unusable
+from engine.gpus import why_gpus_unusable
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import Event, Note, Progress, StageStarted, StateChanged, Wish
@@ -128,7 +128,7 @@ class JobContext:
         Meanwhile the job is `waiting`, with a note that names the holder. It can be stopped, or paused, which gives up
         its place. A job that is paused inside the block keeps the device, because its model is still loaded there.
         """
-        if device == "cpu" and (why := unusable()):
+        if device == "cpu" and (why := why_gpus_unusable()):
             self.emit(Note(f"The GPU of this machine is not used: {why}. See `distill-tui doctor`."))
         with self._hold(self.project.home.state, device, f"holds {device}") as ticket:
             yield ticket

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from engine.errors import JobError
 from engine.jobs.identity import ProcessIdentity, is_running
 from engine.jobs.launch import launch, read_holder
-from engine.jobs.liveness import LOCK_FILE, is_alive, reap, write_end
+from engine.jobs.liveness import LOCK_FILE, is_alive, mark_lost_jobs, write_end
 from engine.jobs.protocol import Wish
 from engine.jobs.wishes import read_wish, write_wish
 from engine.paths import make_private_folder
@@ -92,7 +92,7 @@ def stop_all(project: "Project") -> None:
 
     Nobody will resume them, so there is no grace period. Raises `JobError` if one survives.
     """
-    reap(project)
+    mark_lost_jobs(project)
     for job in project.jobs.live():
         try:
             stop(project, job, force=True, grace_s=0.0)
@@ -154,7 +154,7 @@ def _wish(project: "Project", job: Job, wish: Wish) -> Job:
 
 def _now(project: "Project", job: Job) -> Job:
     """Return the job as it is now, after marking jobs whose process is gone."""
-    reap(project)
+    mark_lost_jobs(project)
     return project.jobs.get(job.id)
 
 

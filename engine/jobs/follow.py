@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.jobs.log import EVENTS_FILE, decode_event
 from engine.jobs.protocol import Progress, StampedEvent, StateChanged
 from engine.records.job import LIVE_STATES
@@ -114,7 +114,7 @@ def follow(project: "Project", job_id: int, poll_s: float = 0.1) -> Iterator[Sta
             ended_at = None
             if now - looked_at >= _LIVENESS_EVERY_S:
                 looked_at = now
-                reap(project)
+                mark_lost_jobs(project)
         else:
             ended_at = ended_at or now
             if last_state == job.state or now - ended_at > _LAST_LINE_WITHIN_S:

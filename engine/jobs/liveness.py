@@ -48,7 +48,7 @@ def is_at_work(job: Job) -> bool:
     return is_alive(job) or _may_be_starting(job)
 
 
-def reap(project: HasJobs) -> tuple[Job, ...]:
+def mark_lost_jobs(project: HasJobs) -> tuple[Job, ...]:
     """Mark every live job whose process is gone as `lost`, and return those.
 
     Safe while workers start or end, and while other readers do the same.

@@ -17,7 +17,7 @@ from engine.jobs.protocol import PROTOCOL_VERSION, Event, Note, StampedEvent
 from engine.paths import PRIVATE_FILE_MODE
 from engine.records.run import WorstToken
 from engine.redact import redact
-from engine.store.words_json import build
+from engine.store.dataclass_json import build
 
 EVENTS_FILE = "events.jsonl"
 _KINDS: dict[str, type[Event]] = {kind.__name__: kind for kind in get_args(Event)}

@@ -37,7 +37,7 @@ class ChatFormat:
     without_thinking: bool  # that template would let the model think before it answers; here it never does
     stop_ids: frozenset[int]
     context_length: int  # maximum number of ids read, in training, evaluation and serving alike
-    stretched_length: int  # maximum that the model accepts, though it reads long inputs differently
+    declared_context_length: int  # maximum that the model accepts, though it reads long inputs differently
     _chat: ChatTemplate
     _tokenizer: Tokenizer
     _verbatim: Tokenizer  # treats control tokens in a text as plain text
@@ -65,7 +65,7 @@ class ChatFormat:
             without_thinking=chat.without_thinking,
             stop_ids=stop_ids,
             context_length=files.context_length,
-            stretched_length=files.stretched_length,
+            declared_context_length=files.declared_context_length,
             _chat=chat,
             _tokenizer=tokenizer,
             _verbatim=verbatim,
@@ -81,10 +81,10 @@ class ChatFormat:
             notes.append(f"The model's own template inserts the system prompt «{self.default_system}»; it is removed.")
         if self.without_thinking:
             notes.append("The model can think before it answers; here its thinking block stays empty and untrained.")
-        if self.context_length < self.stretched_length:
+        if self.context_length < self.declared_context_length:
             notes.append(
                 f"The context is limited to {self.context_length:,} tokens, although the model accepts "
-                f"{self.stretched_length:,}: beyond the limit, how it reads a prompt depends on the total length."
+                f"{self.declared_context_length:,}: beyond that, how it reads a prompt depends on the total length."
             )
         return tuple(notes)
 

@@ -91,7 +91,7 @@ def decode(
     max_new_tokens: int,
     seeds: Sequence[int],
     batch_rows: int = 128,
-    sharers: int = 1,
+    local_processes: int = 1,
     on_tokens: OnTokens | None = None,
     on_finished: OnFinished | None = None,
     should_stop: Callable[[], bool] | None = None,
@@ -100,7 +100,7 @@ def decode(
 
     `rows` are complete ids, including the prompt: with `prefix`, each must start with its ids (else `ModelError`).
     Temperature 0 takes the likeliest token. `seeds`: one per row. At most `batch_rows` rows are decoded together, and
-    no more than fit into memory, which is shared equally by `sharers` processes, including this one.
+    no more than fit into memory, which is shared equally by `local_processes` processes, including this one.
     `on_finished` is called as each row ends; after `should_stop` returns True nothing more is computed and unfinished
     rows come back as "cancelled", without a call. Raises `ContextError` if a row leaves no room for an answer of
     `max_new_tokens`.
@@ -126,8 +126,8 @@ def decode(
     # Similar rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
     # A single row gains nothing from packed weights. Rows are limited by the memory that packing leaves.
-    with packed_weights(local, sharers) if min(batch_rows, len(rows)) > 1 else nullcontext():
-        capacity = min(batch_rows, len(rows), rows_that_fit(local, longest, sharers))
+    with packed_weights(local, local_processes) if min(batch_rows, len(rows)) > 1 else nullcontext():
+        capacity = min(batch_rows, len(rows), rows_that_fit(local, longest, local_processes))
         batch = Batch(local, cached, capacity, on_tokens, keep)
         while waiting or batch.rows:
             if should_stop is not None and should_stop():

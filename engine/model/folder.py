@@ -26,7 +26,7 @@ class ModelFolder:
     special_tokens: dict[str, str]  # by role: bos_token, eos_token, pad_token, unk_token
     stop_ids: frozenset[int]
     context_length: int  # up to which a text is read in the same way, whatever its length
-    stretched_length: int  # up to which the model reads at all
+    declared_context_length: int  # up to which the model reads at all
 
 
 def read_model_folder(folder: Path) -> ModelFolder:

@@ -32,7 +32,7 @@ def within_memory(advice: str, what: str = "The answers") -> Iterator[None]:
         raise ModelError(f"{what} do not fit the device's memory.", f"{error}", advice) from error
 
 
-def fewer_at_once(make: Callable[[int], Made], most: int) -> Made:
+def halve_until_it_fits(make: Callable[[int], Made], most: int) -> Made:
     """Return `make(most)`, or with half as many at once, and so on, while there is not enough memory.
 
     Raises the error about memory if even one at a time is too much.

@@ -20,19 +20,19 @@ _SHARE = 1 / 3  # of the free memory that the second copy of the weights may tak
 
 
 @contextmanager
-def packed_weights(local: LocalModel, sharers: int = 1) -> Iterator[None]:
+def packed_weights(local: LocalModel, local_processes: int = 1) -> Iterator[None]:
     """Have plain linear layers multiply with packed copies of their weights while inside, if no gradient is needed.
 
     The weights must not change inside. Nothing is packed on devices other than a CPU with oneDNN, in dtypes that it
-    does not support, if memory is short, or inside another such block. `sharers`: how many processes on this machine do
-    the same, including this one.
+    does not support, if memory is short, or inside another such block. `local_processes`: how many on this
+    machine do the same, including this one.
     """
     small = _matrices(local.base)
     layers = [layer for layer in local.base.modules() if _plain(layer) and id(layer) not in small]
     packed: list[nn.Linear] = []
     try:
         with torch.inference_mode():
-            for layer in layers if _helps(local, sharers) else ():
+            for layer in layers if _helps(local, local_processes) else ():
                 layer.forward = _multiply(layer)
                 packed.append(layer)
         yield
@@ -41,14 +41,14 @@ def packed_weights(local: LocalModel, sharers: int = 1) -> Iterator[None]:
             del layer.forward  # uncovers the class's own
 
 
-def _helps(local: LocalModel, sharers: int) -> bool:
+def _helps(local: LocalModel, local_processes: int) -> bool:
     if local.device.type != "cpu" or local.quantized or not torch.backends.mkldnn.is_available():
         return False
     known = local.dtype == torch.float32 or (
         local.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
     )
     size = sum(each.numel() * each.element_size() for each in local.base.parameters())
-    return bool(known) and size < _SHARE * psutil.virtual_memory().available / sharers
+    return bool(known) and size < _SHARE * psutil.virtual_memory().available / local_processes
 
 
 def _matrices(model: nn.Module) -> set[int]:

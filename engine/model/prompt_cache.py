@@ -76,24 +76,24 @@ class PromptCache:
         return SharedPrompt(self.keys, self.values, positions, self.length)
 
 
-def rows_that_fit(local: LocalModel, slots: int, sharers: int = 1) -> int:
+def rows_that_fit(local: LocalModel, slots: int, local_processes: int = 1) -> int:
     """Return how many rows of `slots` tokens each, after the prompt, fit into the memory that is free now; at least 1.
 
-    `sharers`: how many processes decode on this machine at the same time. Each has its share of main memory, or its own
-    GPU.
+    `local_processes`: how many decode on this machine at the same time. Each has its share of main memory, or its
+    own GPU.
     """
     config = local.base.config.get_text_config()
     heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
     width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
     row_bytes = 2 * config.num_hidden_layers * heads * width * slots * local.base.dtype.itemsize
-    return max(1, int(_ROWS_SHARE * _free_bytes(local.device, sharers) / row_bytes))
+    return max(1, int(_ROWS_SHARE * _free_bytes(local.device, local_processes) / row_bytes))
 
 
-def _free_bytes(device: torch.device, sharers: int) -> int:
+def _free_bytes(device: torch.device, local_processes: int) -> int:
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for later use
         return int(torch.cuda.mem_get_info(device)[0]) + kept
-    return int(psutil.virtual_memory().available) // sharers
+    return int(psutil.virtual_memory().available) // local_processes
 
 
 class OwnLayer(CacheLayerMixin):

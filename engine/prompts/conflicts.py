@@ -60,8 +60,8 @@ def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
         if one.scope != other.scope or at in further or place in further:
             continue
         if (
-            telling_words(one.text) == telling_words(other.text)
-            and len(telling_words(one.text)) >= 2
+            content_stems(one.text) == content_stems(other.text)
+            and len(content_stems(one.text)) >= 2
             and one.conditional == other.conditional
         ):
             if one.negative == other.negative:
@@ -126,7 +126,7 @@ def clash(one: Check, other: Check) -> str:
 
 
 @lru_cache(maxsize=1_024)
-def telling_words(text: str) -> frozenset[str]:
+def content_stems(text: str) -> frozenset[str]:
     """Return the stems of a sentence's content words, without function words and the words that only give an order."""
     found: set[str] = set()
     for word in _WORD.findall(text.casefold()):

@@ -26,10 +26,10 @@ def propose_rules(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Proposal,
             continue
         checks: tuple[Check | None, ...] = () if demand.conditional else checks_of(demand.text)
         found += [Proposal(demand.text, check, demand.message, demand.span, demand.line) for check in checks or (None,)]
-    return known_marked(found, rules)
+    return mark_existing_rules(found, rules)
 
 
-def known_marked(proposals: Iterable[Proposal], rules: Sequence[Rule]) -> tuple[Proposal, ...]:
+def mark_existing_rules(proposals: Iterable[Proposal], rules: Sequence[Rule]) -> tuple[Proposal, ...]:
     """Return the proposals without duplicates, each with the number of the rule that already has its check or text."""
     by_check = {rule.check: rule.id for rule in reversed(rules)}
     by_text = {_words(rule.text): rule.id for rule in reversed(rules)}

@@ -11,7 +11,7 @@ from typing import cast
 from engine.clean import clean_line
 from engine.errors import TeacherError, UsageError
 from engine.prompts.documents import first_lines, prompt_to_markdown
-from engine.prompts.proposals import known_marked
+from engine.prompts.proposals import mark_existing_rules
 from engine.records.finding import Finding
 from engine.records.prompt import Message, Prompt
 from engine.records.proposal import Proposal
@@ -111,7 +111,7 @@ def review_rules(prompt: Prompt, rules: Sequence[Rule], ask: Ask) -> Review:
             except UsageError:  # the check cannot be run, and the demand alone is of no use
                 continue
         found.append(Proposal(text, check, quote.message, quote.span, quote.line, "teacher"))
-    return Review(proposals=known_marked(found, rules), left_out=len(items) - len(found))
+    return Review(proposals=mark_existing_rules(found, rules), left_out=len(items) - len(found))
 
 
 def _items(ask: Ask, request: str, prompt: Prompt, key: str) -> list[dict[str, object]]:

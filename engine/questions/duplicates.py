@@ -48,7 +48,7 @@ class Twin:
     similarity: float
 
 
-class Groups:
+class UnionFind:
     """Disjoint sets of positions, from 0, joined by ties (union-find)."""
 
     def __init__(self, size: int) -> None:
@@ -98,7 +98,7 @@ def ties_to_earlier(questions: Sequence[Question], threshold: float = NEAR_TWIN)
     Following all ties leads to every twin. One tie per group is enough for that: if thousands of questions are all
     twins of each other, listing every pair would take hours and fill the memory.
     """
-    bands, groups = _Bands(threshold), Groups(len(questions))
+    bands, groups = _Bands(threshold), UnionFind(len(questions))
     shingles = [_shingles(question) for question in questions]
     first_with: dict[_Shingles, int] = {}
     buckets: dict[bytes, dict[int, list[int]]] = {}  # bucket → members by the root of their group when added
@@ -128,7 +128,7 @@ def ties_to_earlier(questions: Sequence[Question], threshold: float = NEAR_TWIN)
     return ties
 
 
-def _regrouped(bucket: dict[int, list[int]], groups: Groups) -> dict[int, list[int]]:
+def _regrouped(bucket: dict[int, list[int]], groups: UnionFind) -> dict[int, list[int]]:
     for old in [root for root in bucket if groups.root(root) != root]:
         bucket.setdefault(groups.root(old), []).extend(bucket.pop(old))
     return bucket

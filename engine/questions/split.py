@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from engine.errors import UsageError
-from engine.questions.duplicates import Groups, ties_to_earlier
+from engine.questions.duplicates import UnionFind, ties_to_earlier
 from engine.records.question import SPLITS, Question, Split
 
 _ALL = ""  # key next to the labels: counts all questions
@@ -94,7 +94,7 @@ def _with_topics(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -
 
 def _tied(questions: Sequence[Question], ties: Sequence[Sequence[int]]) -> list[list[Question]]:
     """Return the groups of questions connected by `ties` (positions), preserving the order."""
-    tied = Groups(len(questions))
+    tied = UnionFind(len(questions))
     for position, others in enumerate(ties):
         for other in others:
             tied.tie(position, other)

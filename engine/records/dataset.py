@@ -40,7 +40,7 @@ class DatasetRow:
 
 
 @dataclass(frozen=True, slots=True)
-class TaughtPrompt:
+class DatasetPrompt:
     """One of the prompts that an adapter learns, with its questions and the rules that its answers must pass."""
 
     prompt: Prompt
@@ -59,7 +59,7 @@ class Dataset:
     base: str  # the student's base model; the ids are from its tokenizer
     rows: tuple[DatasetRow, ...]
     created_at: str = ""
-    others: tuple[TaughtPrompt, ...] = ()  # prompts of other projects that the adapter learns too
+    others: tuple[DatasetPrompt, ...] = ()  # prompts of other projects that the adapter learns too
 
     def split(self, name: Split) -> tuple[DatasetRow, ...]:
         return tuple(row for row in self.rows if row.split == name)

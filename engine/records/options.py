@@ -16,14 +16,14 @@ JobKind = Literal[
 MirrorName = Literal["tensorboard", "wandb", "trackio"]
 
 
-class OfKind:
+class JobOptionsBase:
     """Facts about a job's kind, declared on its options class."""
 
     __slots__ = ()
     kind: ClassVar[JobKind]
     station: ClassVar[StationName]  # where it works; the first one if it conducts
-    conducts: ClassVar[bool] = False  # whether it runs several stations in sequence
-    makes: ClassVar[bool] = True  # produces what its station holds, so that its state counts as the station's
+    multi_station: ClassVar[bool] = False  # whether it runs several stations in sequence
+    produces_output: ClassVar[bool] = True  # produces what its station holds, so that its state counts as the station's
     reads_checkpoints: ClassVar[bool] = True  # if so, checkpoints are not freed while it is live
 
 
@@ -48,7 +48,7 @@ class TeacherSpec:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateOptions(OfKind):
+class GenerateOptions(JobOptionsBase):
     """One generation: `samples` attempts for every question of `splits`, or only the attempts listed in `asks`."""
 
     kind = "generate"
@@ -70,7 +70,7 @@ class GenerateOptions(OfKind):
 
 
 @dataclass(frozen=True, slots=True)
-class TrainOptions(OfKind):
+class TrainOptions(JobOptionsBase):
     """One training on a frozen dataset. The configuration is in the record of run `run_id`."""
 
     kind = "train"
@@ -91,7 +91,7 @@ class Trial:
 
 
 @dataclass(frozen=True, slots=True)
-class SweepOptions(OfKind):
+class SweepOptions(JobOptionsBase):
     """Short runs in sequence, compared on validation."""
 
     kind = "sweep"
@@ -102,12 +102,12 @@ class SweepOptions(OfKind):
 
 
 @dataclass(frozen=True, slots=True)
-class CalibrateOptions(OfKind):
+class CalibrateOptions(JobOptionsBase):
     """A few steps on a dataset's longest rows, measured before a run with this configuration."""
 
     kind = "calibrate"
     station = "run"
-    makes = False
+    produces_output = False
 
     config: TrainingConfig
     dataset_sha256: str
@@ -119,7 +119,7 @@ def usual_samples(temperature: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class EvaluateOptions(OfKind):
+class EvaluateOptions(JobOptionsBase):
     """One evaluation of one run on the held-out questions."""
 
     kind = "evaluate"
@@ -142,7 +142,7 @@ class EvaluateOptions(OfKind):
 
 
 @dataclass(frozen=True, slots=True)
-class ExportOptions(OfKind):
+class ExportOptions(JobOptionsBase):
     """One release of one run.
 
     Deliberately excludes the path of llama.cpp: it is executed, and a project may come from a stranger.
@@ -159,7 +159,7 @@ class ExportOptions(OfKind):
 
 
 @dataclass(frozen=True, slots=True)
-class HarnessOptions(OfKind):
+class HarnessOptions(JobOptionsBase):
     """Public tasks of lm-evaluation-harness, run on a release and on its base.
 
     Deliberately excludes what is executed: the path of lm-eval, and the user's own tasks, which may be code.
@@ -167,7 +167,7 @@ class HarnessOptions(OfKind):
 
     kind = "harness"
     station = "release"
-    makes = False
+    produces_output = False
     reads_checkpoints = False
 
     release_id: int
@@ -179,35 +179,35 @@ class HarnessOptions(OfKind):
 
 
 @dataclass(frozen=True, slots=True)
-class DemoOptions(OfKind):
+class DemoOptions(JobOptionsBase):
     """The demo: all stations in sequence."""
 
     kind = "demo"
     station = "examples"
-    conducts = True
+    multi_station = True
 
     quick: bool = False  # a smaller and faster one
     export: bool = True  # also release the run
 
 
 @dataclass(frozen=True, slots=True)
-class BenchOptions(OfKind):
+class BenchOptions(JobOptionsBase):
     """One prompt of the benchmark: every station up to the evaluation."""
 
     kind = "bench"
     station = "examples"
-    conducts = True
+    multi_station = True
 
     quick: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class UpdateOptions(OfKind):
+class UpdateOptions(JobOptionsBase):
     """Redo what a changed prompt or rule affects, from the answers to the evaluation."""
 
     kind = "update"
     station = "examples"
-    conducts = True
+    multi_station = True
 
     by_rules: bool = False  # ignore changed passages: only the rules decide which answers are kept
     epochs: float | None = None  # None: a quarter of the earlier run's
@@ -215,7 +215,7 @@ class UpdateOptions(OfKind):
 
 
 @dataclass(frozen=True, slots=True)
-class SynthesizeOptions(OfKind):
+class SynthesizeOptions(JobOptionsBase):
     """Questions written by a teacher: `topics` topics that cover the prompt, `per_topic` questions each.
 
     `like` holds ids of validation questions: if set, training questions of the same kinds are written instead.
@@ -233,12 +233,12 @@ class SynthesizeOptions(OfKind):
 
 
 @dataclass(frozen=True, slots=True)
-class ServeOptions(OfKind):
+class ServeOptions(JobOptionsBase):
     """A local server of the project's arms on one base: that of run `run_id`, or of the newest run if None."""
 
     kind = "serve"
     station = "release"
-    makes = False
+    produces_output = False
     reads_checkpoints = False
 
     run_id: int | None = None

@@ -55,7 +55,7 @@ class TrainingConfig:
     replanned: tuple[tuple[int, float], ...] = ()
 
     @property
-    def held_base(self) -> str:
+    def loaded_base(self) -> str:
         """The base as loaded, including its quantization, as text. An adapter fits exactly this."""
         return self.base if self.quantize_base == "none" else f"{self.base} in {self.quantize_base}"
 

@@ -16,12 +16,12 @@ from engine.project import Project
 from engine.records.options import ExportOptions
 from engine.records.release import Release
 from engine.releases.card import describe_base, model_card
+from engine.releases.contents import CARD, is_intact
 from engine.releases.gguf import write_gguf
-from engine.releases.llama_cpp import find_llama_cpp, name_llama_cpp
-from engine.releases.look import CARD, lies_there
-from engine.releases.place import beside, require_free, write_checksums
+from engine.releases.llama_cpp import find_llama_cpp, set_llama_cpp
+from engine.releases.staging import beside, require_free, write_checksums
 from engine.releases.tokenizer import write_generation_config, write_json, write_tokenizer
-from engine.store.words_json import decode, encode
+from engine.store.dataclass_json import decode, encode
 
 _MADE = "release.json"  # in the job's folder: the release that is about to be moved into place
 _MERGED = "merged"  # holds the merged weights while a GGUF release is made
@@ -30,13 +30,13 @@ _MERGED = "merged"  # holds the merged weights while a GGUF release is made
 def check_export(project: Project, options: ExportOptions, llama_cpp: str = "") -> None:
     """Check, before a job starts, that the export is possible.
 
-    For GGUF, also note for the job where llama.cpp is: in the folder `llama_cpp`, else where `name_llama_cpp` finds it.
+    For GGUF, also note for the job where llama.cpp is: in the folder `llama_cpp`, else where `set_llama_cpp` finds it.
     Raises `UsageError` (the destination) and `NotFoundError` (no adapter, no llama.cpp).
     """
     require_free(destination_of(project, options), force=options.force)
     adapter_of(project.folder, project.runs.get(options.run_id))
     if options.form == "gguf":
-        name_llama_cpp(llama_cpp)
+        set_llama_cpp(llama_cpp)
 
 
 def export(context: JobContext, options: ExportOptions) -> Release:
@@ -112,7 +112,7 @@ def _made_before(context: JobContext, target: Path) -> Release | None:
     if not kept.is_file():
         return None
     made = decode(Release, kept.read_text(encoding="utf-8"))
-    return made if lies_there(target, made) else None
+    return made if is_intact(target, made) else None
 
 
 def _recorded(project: Project, made: Release) -> Release:

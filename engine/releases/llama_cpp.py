@@ -34,7 +34,7 @@ class LlamaCpp:
     server: Path | None
 
 
-def name_llama_cpp(folder: str = "") -> None:
+def set_llama_cpp(folder: str = "") -> None:
     """Set where this process and the jobs that it starts find llama.cpp: in `folder`, else $LLAMA_CPP, else the PATH.
 
     Raises `NotFoundError` if it is not there.

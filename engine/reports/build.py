@@ -6,8 +6,7 @@ A reader has two questions: does it work, and does it pay. Both are answered fir
 import dataclasses
 from collections.abc import Callable
 
-from engine.reports.against import against_section
-from engine.reports.compared import compared
+from engine.reports.arm_comparisons import against_section
 from engine.reports.document import Document, Section
 from engine.reports.facts import ReportFacts
 from engine.reports.harness import public_tasks
@@ -16,10 +15,11 @@ from engine.reports.judged import judged
 from engine.reports.money import money
 from engine.reports.proof import TONES, rules, verdict, worst
 from engine.reports.provenance import provenance
-from engine.reports.regressed import regressed
-from engine.reports.sliced import sliced_in_brief
-from engine.reports.training import curves, differing, sinking_in
-from engine.reports.voted import votes
+from engine.reports.run_comparison import run_comparison
+from engine.reports.side_effects import side_effects
+from engine.reports.slices import sliced_in_brief
+from engine.reports.training import curves, differing, training_samples
+from engine.reports.votes import votes
 
 SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     verdict,
@@ -27,15 +27,15 @@ SECTIONS: tuple[Callable[[ReportFacts], Section | None], ...] = (
     money,
     judged,
     against_section,
-    compared,
+    run_comparison,
     worst,
     held_out,
-    regressed,
+    side_effects,
     public_tasks,
     sliced_in_brief,
     votes,
     curves,
-    sinking_in,
+    training_samples,
     differing,
     provenance,
 )

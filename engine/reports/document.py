@@ -153,7 +153,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
+class QuestionAnswers:
     """A question with its answers; `beside`: shown side by side, otherwise one below the other."""
 
     question: str
@@ -162,7 +162,7 @@ class Exchange:
     beside: bool = True
 
 
-Block = Words | Facts | Table | Intervals | Charts | Exchange
+Block = Words | Facts | Table | Intervals | Charts | QuestionAnswers
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """Where the student diverges most from the prompted model on held-out answers, as a section. Pure."""
 
-from engine.evaluation.held_out import rules_named, rules_told
+from engine.evaluation.held_out import rules_named, rules_text
 from engine.records.evaluation import HeldOutAnswer, HeldOutToken
 from engine.reports.document import Block, Column, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING
-from engine.reports.words import end_of, token_word
+from engine.reports.token_text import end_of, token_word
 from engine.wording import shortened
 
 _QUESTION = 80  # characters
@@ -57,7 +57,7 @@ def _token(token: HeldOutToken) -> Row:
             token_word(token.token),
             token_word(token.prompted),
             token_word(token.arm),
-            rules_told(token) or MISSING,
+            rules_text(token) or MISSING,
             f"{token.kl:.2f}",
         ),
         strong=bool(set(token.fixed_by) & set(token.broken)),

@@ -17,9 +17,9 @@ from engine.reports.document import (
     Charts,
     Column,
     Document,
-    Exchange,
     Facts,
     Intervals,
+    QuestionAnswers,
     Section,
     Table,
     Tone,
@@ -112,7 +112,7 @@ def _block(block: Block) -> Iterator[Element]:
         case Charts():
             yield element("div", *map(_chart, block.charts), class_="charts" if len(block.charts) > 1 else "charts one")
             yield _folded(block.table, f"Figures: {block.table.caption}")
-        case Exchange():
+        case QuestionAnswers():
             yield _exchange(block)
 
 
@@ -192,7 +192,7 @@ def _chart(chart: Chart) -> Element:
     return element("figure", caption, line_chart(chart))
 
 
-def _exchange(exchange: Exchange) -> Element:
+def _exchange(exchange: QuestionAnswers) -> Element:
     made = element("article", element("h3", exchange.question, dir="auto"), class_="exchange")
     if exchange.note:
         made.append(element("p", exchange.note, class_="quiet"))

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 
 from engine.clean import clean_line, clean_text
-from engine.reports.document import Block, Charts, Document, Exchange, Facts, Intervals, Section, Table, Words
+from engine.reports.document import Block, Charts, Document, Facts, Intervals, QuestionAnswers, Section, Table, Words
 from engine.reports.text import MARKS, as_table
 
 # What has a meaning anywhere in a line, including addresses that GitHub would link, and what can start a block.
@@ -59,7 +59,7 @@ def _block(block: Block) -> Iterator[str]:
             yield from _table(as_table(block))
         case Charts():
             yield from _table(block.table)
-        case Exchange():
+        case QuestionAnswers():
             yield from _exchange(block)
 
 
@@ -91,7 +91,7 @@ def _row(cells: list[str]) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def _exchange(exchange: Exchange) -> Iterator[str]:
+def _exchange(exchange: QuestionAnswers) -> Iterator[str]:
     yield f"**{plain(exchange.question)}**"
     if exchange.note:
         yield plain(exchange.note)

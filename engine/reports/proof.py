@@ -7,16 +7,16 @@ from engine.economics.figures import Costs
 from engine.evaluation.verdict import left_out, sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.records.question import Split
-from engine.reports.against import against_in_brief
+from engine.reports.arm_comparisons import against_in_brief
 from engine.reports.document import (
     Answer,
     Block,
     Column,
-    Exchange,
     Fact,
     Facts,
     IntervalRow,
     Intervals,
+    QuestionAnswers,
     Role,
     Row,
     Section,
@@ -161,7 +161,7 @@ def worst(facts: ReportFacts) -> Section:
         named = f"{'Rules' if len(lapse.rules) > 1 else 'Rule'} {numbers}"
         note = f"{named}: {counted(lapse.broken, 'failure')} in {counted(lapse.samples, 'sample')}"
         blocks.append(
-            Exchange(
+            QuestionAnswers(
                 question.text,
                 f"{note}{f'; topic {question.topic}' if question.topic else ''}",
                 tuple(_answer(found[name], texts) for name, _ in evaluation.arms if name in found),

@@ -7,10 +7,10 @@ from pathlib import PurePath
 from engine.evaluation.report import STAGES
 from engine.records.dataset import DatasetSummary
 from engine.records.run import TrainingConfig
-from engine.reports.compared import said, value
 from engine.reports.document import Column, Fact, Facts, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, moment
+from engine.reports.run_comparison import said, value
 from engine.wording import counted, duration, size
 
 
@@ -23,7 +23,7 @@ def provenance(facts: ReportFacts) -> Section:
     took = [(stage, proof.timings.get(stage, 0.0)) for stage in STAGES]
     spent = ", ".join(f"{stage} {duration(seconds)}" for stage, seconds in took if seconds >= 1)
     made_of = (
-        Fact("student", f"{run.config.held_base}, {_adapter(run.config)}", where),
+        Fact("student", f"{run.config.loaded_base}, {_adapter(run.config)}", where),
         Fact("teacher", proof.teacher.name),
         Fact("trained on", counted(dataset.train, "answer"), f"{dataset.validation:,} for validation"),
         *([_prompts(dataset)] if dataset.others else []),

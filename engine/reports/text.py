@@ -12,9 +12,9 @@ from engine.reports.document import (
     Charts,
     Column,
     Document,
-    Exchange,
     Facts,
     Intervals,
+    QuestionAnswers,
     Row,
     Section,
     Table,
@@ -62,7 +62,7 @@ def _block(block: Block, width: int) -> Iterator[str]:
             yield from _table(as_table(block), width)
         case Charts():
             yield from _table(block.table, width)
-        case Exchange():
+        case QuestionAnswers():
             yield from _exchange(block, width)
 
 
@@ -165,7 +165,7 @@ def _stacked(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> 
             yield from _hanging(f"  {clean_line(name, _NAME)}: ", cell, width)
 
 
-def _exchange(exchange: Exchange, width: int) -> Iterator[str]:
+def _exchange(exchange: QuestionAnswers, width: int) -> Iterator[str]:
     yield from _hanging("» ", exchange.question, width)
     if exchange.note:
         yield from _hanging("  ", exchange.note, width)

@@ -11,8 +11,8 @@ from engine.reports.document import (
     Chart,
     Charts,
     Column,
-    Exchange,
     Mark,
+    QuestionAnswers,
     Role,
     Row,
     Section,
@@ -22,7 +22,7 @@ from engine.reports.document import (
 )
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, nats, share
-from engine.reports.words import end_of, token_word
+from engine.reports.token_text import end_of, token_word
 from engine.wording import counted, duration
 
 _POINTS = 300  # per line; a longer one is averaged
@@ -59,7 +59,7 @@ def curves(facts: ReportFacts) -> Section:
     return Section("training", "Training", (Words(words), Charts(charts, _table(run)), *_rule_rates(facts)))
 
 
-def sinking_in(facts: ReportFacts) -> Section | None:
+def training_samples(facts: ReportFacts) -> Section | None:
     """The student's answers to the watched questions, step by step."""
     if not facts.trace.samples:
         return None
@@ -67,7 +67,7 @@ def sinking_in(facts: ReportFacts) -> Section | None:
     for sample in facts.trace.samples:
         by_question.setdefault(sample.question, []).append(sample)
     exchanges = [
-        Exchange(
+        QuestionAnswers(
             question,
             "",
             tuple(

@@ -1,6 +1,6 @@
 """The web application: `/v1/models` and `/v1/chat/completions` as in the OpenAI protocol, and `/health`.
 
-Runs in the web thread; everything that needs the model goes through the desk. A client that hangs up ends its answer.
+Runs in the web thread; everything that needs the model goes through the request queue. Hanging up ends an answer.
 """
 
 import asyncio
@@ -18,9 +18,9 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from engine.errors import DistillError
+from engine.serving.answering import refusal_of
 from engine.serving.catalog import Catalog
 from engine.serving.conversation import Conversation
-from engine.serving.desk import Ask, Begun, Desk, Ended, Text
 from engine.serving.replies import (
     Counts,
     Reply,
@@ -29,8 +29,8 @@ from engine.serving.replies import (
     model_object,
     provenance_of,
 )
+from engine.serving.request_queue import Ask, Begun, Ended, RequestQueue, Text
 from engine.serving.requests import ChatRequest, Refusal, parse_request
-from engine.serving.speaking import refusal_of
 
 LARGEST_BODY_BYTES = 8_000_000
 Result = TypeVar("Result")
@@ -40,8 +40,10 @@ _Handler = Callable[[Request], Awaitable[Response]]
 class Web:
     """The routes of one server. `model_key` distinguishes its loaded base from others."""
 
-    def __init__(self, desk: Desk, catalog: Catalog, conversation: Conversation, token: str, model_key: str) -> None:
-        self._desk, self._catalog, self._conversation = desk, catalog, conversation
+    def __init__(
+        self, requests: RequestQueue, catalog: Catalog, conversation: Conversation, token: str, model_key: str
+    ) -> None:
+        self._requests, self._catalog, self._conversation = requests, catalog, conversation
         self._token, self._model_key = token, model_key
         self._created = int(time.time())
 
@@ -82,10 +84,10 @@ class Web:
 
     async def _health(self, request: Request) -> Response:
         """Tell anyone on this machine whether the server is ready, but the reason only to those with the token."""
-        status: dict[str, object] = {"status": self._desk.status}
+        status: dict[str, object] = {"status": self._requests.status}
         if self._knows(request):
-            status["detail"] = self._desk.words
-        return JSONResponse(status, 200 if self._desk.status == "ready" else 503)
+            status["detail"] = self._requests.words
+        return JSONResponse(status, 200 if self._requests.status == "ready" else 503)
 
     async def _models(self, _: Request) -> Response:
         return JSONResponse(model_list(self._catalog.names(), self._created))
@@ -97,7 +99,7 @@ class Web:
     async def _complete(self, request: Request) -> Response:
         asked = parse_request(await _body(request))
         ask = self._ask(asked)
-        self._desk.put(ask)
+        self._requests.put(ask)
         try:
             begun = await _unless_gone(request, ask.piece())
             if not isinstance(begun, Begun):

@@ -25,7 +25,7 @@ class ServedArm:
 
 
 class Catalog:
-    """The arms of one project over one base, a configuration's `held_base`.
+    """The arms of one project over one base, a configuration's `loaded_base`.
 
     Opens the project for each request, so any thread may ask.
     """
@@ -45,7 +45,7 @@ class Catalog:
             runs = [
                 run.id
                 for run in project.runs.all()
-                if run.config.held_base == self._base and holds_adapter(adapter_folder(project.folder, run))
+                if run.config.loaded_base == self._base and holds_adapter(adapter_folder(project.folder, run))
             ]
         behind = [ArmChoice(run, prompt=True) for run in runs] if prompt else []
         choices = [UNPROMPTED, *([PROMPTED] if prompt else []), *(ArmChoice(run) for run in runs), *behind]
@@ -67,8 +67,8 @@ class Catalog:
                 run = project.runs.get(choice.run_id)
             except NotFoundError as error:
                 raise self._unknown(f"There is no run {choice.run_id}.") from error
-            if run.config.held_base != self._base:
-                raise self._unknown(f"Run {run.id} adapts {run.config.held_base}; this server serves {self._base}.")
+            if run.config.loaded_base != self._base:
+                raise self._unknown(f"Run {run.id} adapts {run.config.loaded_base}; this server serves {self._base}.")
             if run.config.adapter == "dora" and 0 < choice.strength_percent < 100:
                 raise self._unknown(f"Run {run.id} is a DoRA adapter, which supports only strengths 0 and 100.")
             if run.config.adapter == "full" and 0 < choice.strength_percent < 100:

@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 from engine.errors import ContextError, DistillError, JobError, NotFoundError, TeacherError, UsageError
 from engine.jobs.control import resume
 from engine.jobs.follow import Follower
-from engine.jobs.liveness import is_at_work, reap
+from engine.jobs.liveness import is_at_work, mark_lost_jobs
 from engine.jobs.protocol import StateChanged
 from engine.records.job import Job
 from engine.records.options import ServeOptions
 from engine.records.prompt import Message
 from engine.serving.address import Address, read_address
 from engine.serving.replies import Provenance
-from engine.store.words_json import decode
+from engine.store.dataclass_json import decode
 
 if TYPE_CHECKING:
     import httpx2
@@ -76,7 +76,7 @@ class Answer:
 
 def find_server(project: "Project") -> Job | None:
     """Return the newest running server job, or None."""
-    reap(project)
+    mark_lost_jobs(project)
     return next((job for job in reversed(project.jobs.live()) if job.kind == "serve"), None)
 
 

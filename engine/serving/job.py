@@ -21,12 +21,12 @@ from engine.records.options import ServeOptions
 from engine.records.run import TrainingConfig
 from engine.redact import register_secret
 from engine.serving.address import Address, remove_address, write_address
+from engine.serving.answering import Answerer
 from engine.serving.app import Web
 from engine.serving.catalog import Catalog
 from engine.serving.conversation import Conversation
-from engine.serving.desk import Desk
+from engine.serving.request_queue import RequestQueue
 from engine.serving.server import Server
-from engine.serving.speaking import Speaker
 from engine.wording import counted
 
 GIVE_WAY_AFTER_S = 2.0  # without a request, while another job waits
@@ -49,16 +49,16 @@ def run(context: JobContext, options: ServeOptions) -> None:
     )
     token = secrets.token_urlsafe(32)
     register_secret(token)
-    desk = Desk(lambda: context.note)
-    catalog = Catalog(project.folder, project.home, config.held_base)
-    web = Web(desk, catalog, Conversation(ChatFormat.load(folder)), token, _key_of(config, folder))
+    requests = RequestQueue(lambda: context.note)
+    catalog = Catalog(project.folder, project.home, config.loaded_base)
+    web = Web(requests, catalog, Conversation(ChatFormat.load(folder)), token, _key_of(config, folder))
     with Server(options.port) as server:
         server.start(web.application())
         with _told(context, Address(server.base_url, token)):
             try:
-                _Service(context, desk, options, config, folder, server.base_url).run()
+                _Service(context, requests, options, config, folder, server.base_url).run()
             finally:
-                desk.become("closed")
+                requests.become("closed")
 
 
 def base_of(project: Project, options: ServeOptions) -> TrainingConfig:
@@ -80,7 +80,7 @@ def _told(context: JobContext, address: Address) -> Iterator[None]:
 def _key_of(config: TrainingConfig, folder: Path) -> str:
     """Return a key that identifies this base by its name, its precision and the names and sizes of its files."""
     files = sorted((path.name, path.stat().st_size) for path in folder.glob("*.safetensors"))
-    held = (config.held_base, config.dtype, config.device, files)
+    held = (config.loaded_base, config.dtype, config.device, files)
     return hashlib.sha256(repr(held).encode()).hexdigest()
 
 
@@ -89,7 +89,7 @@ class _Service:
     """The model thread: loads the model, answers, unloads it, and so on."""
 
     context: JobContext
-    desk: Desk
+    requests: RequestQueue
     options: ServeOptions
     config: TrainingConfig
     folder: Path
@@ -101,7 +101,7 @@ class _Service:
 
         device = device_name(self.config.device)
         while True:
-            self.desk.become("waiting")
+            self.requests.become("waiting")
             with self.context.hold_device(device) as ticket:
                 wanted_by = self._stay(ticket)
                 if wanted_by is None:
@@ -111,59 +111,59 @@ class _Service:
                     return
                 # Announced first, so that every client refused from here on gets the reason.
                 self.context.emit(StateChanged("waiting", f"{wanted_by} holds {device}"))
-                self.desk.become("waiting")
+                self.requests.become("waiting")
                 release_memory()
 
     def _stay(self, ticket: Ticket) -> Holder | None:
         """Load the model and answer until another job wants the device (that job is returned) or the server is idle."""
         from engine.model.load import load_base
 
-        self.desk.become("loading")
-        self.context.emit(StateChanged("running", f"loading {self.config.held_base}"))
+        self.requests.become("loading")
+        self.context.emit(StateChanged("running", f"loading {self.config.loaded_base}"))
         config = self.config
         local = load_base(self.folder, device=config.device, dtype=config.dtype, quantize=config.quantize_base)
-        speaker = Speaker(local)
-        self.context.emit(StateChanged("running", f"serving {self.config.held_base} at {self.base_url}"))
-        self.desk.become("ready")
+        answerer = Answerer(local)
+        self.context.emit(StateChanged("running", f"serving {self.config.loaded_base} at {self.base_url}"))
+        self.requests.become("ready")
         try:
-            return self._answer(speaker, _Queue(ticket))
+            return self._answer(answerer, _Queue(ticket))
         except BaseException:
-            self.desk.become("closed")
-            speaker.fail(self.desk.refusal())
+            self.requests.become("closed")
+            answerer.fail(self.requests.refusal())
             raise
 
-    def _answer(self, speaker: Speaker, queue: "_Queue") -> Holder | None:
+    def _answer(self, answerer: Answerer, queue: "_Queue") -> Holder | None:
         last_at = time.monotonic()
         while True:
-            self._obey(busy=speaker.busy)
-            asks = self.desk.take()
+            self._obey(busy=answerer.busy)
+            asks = self.requests.take()
             for ask in asks:
-                speaker.begin(ask)
+                answerer.begin(ask)
             now = time.monotonic()
             waits_for_s = queue.waits_for_s(now)
             idle_s = now - last_at
-            if self.desk.status in ("ready", "wanted"):
-                self.desk.become("wanted" if waits_for_s > PATIENCE_S else "ready")
-            if speaker.busy:
-                speaker.step()
+            if self.requests.status in ("ready", "wanted"):
+                self.requests.become("wanted" if waits_for_s > PATIENCE_S else "ready")
+            if answerer.busy:
+                answerer.step()
                 last_at = time.monotonic()
             elif asks:
                 last_at = now
-            elif queue.first is not None and (self.desk.status == "wanted" or idle_s >= GIVE_WAY_AFTER_S):
+            elif queue.first is not None and (self.requests.status == "wanted" or idle_s >= GIVE_WAY_AFTER_S):
                 return queue.first
             elif idle_s >= 60.0 * self.options.idle_minutes:
                 return None
             else:
-                self.desk.wait(_NAP_S)
+                self.requests.wait(_NAP_S)
 
     def _obey(self, *, busy: bool) -> None:
         """Stop if asked to (raises `JobStopped`). To pause, refuse new requests and block once none is in progress."""
         if not self.context.pause_requested:
-            if self.desk.status == "paused":
-                self.desk.become("ready")
+            if self.requests.status == "paused":
+                self.requests.become("ready")
             self.context.checkpoint()
             return
-        self.desk.become("paused")
+        self.requests.become("paused")
         if not busy or self.context.stop_requested:
             self.context.checkpoint()
 

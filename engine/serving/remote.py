@@ -23,7 +23,7 @@ _LONGEST = 1024  # answer tokens if no limit is set, as in the local server
 
 
 @dataclass(frozen=True, slots=True)
-class StartedAnew:
+class Restarted:
     """The answer broke off and is requested again: discard the text so far."""
 
     why: str
@@ -50,12 +50,12 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
 
     async def stream(
         self, messages: Sequence[Message], *, temperature: float, max_tokens: int | None = None
-    ) -> AsyncGenerator[str | StartedAnew | Answer, None]:
+    ) -> AsyncGenerator[str | Restarted | Answer, None]:
         """Yield text as it comes, then one `Answer`. Raises `EndpointFault` if no attempt gave a complete one."""
-        pieces: asyncio.Queue[str | StartedAnew | None] = asyncio.Queue()
+        pieces: asyncio.Queue[str | Restarted | None] = asyncio.Queue()
 
         def on_retry(fault: EndpointFault) -> None:
-            pieces.put_nowait(StartedAnew(f"{fault.title} {fault.message}".strip()))
+            pieces.put_nowait(Restarted(f"{fault.title} {fault.message}".strip()))
 
         before = self._prompt.messages if self._prompt is not None else ()
         asking = asyncio.create_task(

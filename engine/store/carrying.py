@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
 from engine.store.connection import Connection
+from engine.store.dataclass_json import encode_all
 from engine.store.search import example_index
-from engine.store.words_json import encode_all
 
 _KEPT = (
     "question_id, teacher, attempt, answer, finish_reason, teacher_kind, token_ids, completion_tokens, counted_here, "

@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from engine.errors import NotFoundError, StoreError, UsageError
 from engine.paths import PRIVATE_FILE_MODE, sync_folder
-from engine.store.faults import explained
+from engine.store.sqlite_errors import explained
 
 Value = str | int | float | bytes | None
 Values = Sequence[Value]

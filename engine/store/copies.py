@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.store.connection import Connection
-from engine.store.faults import explained
+from engine.store.sqlite_errors import explained
 
 # Each includes the ones before it: a run makes no sense without the examples that it was trained on.
 Kept = Literal["questions", "examples", "runs"]

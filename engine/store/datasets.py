@@ -6,22 +6,22 @@ from dataclasses import replace
 from hashlib import sha256 as new_sha256
 
 from engine.errors import DatasetError, NotFoundError
-from engine.records.dataset import Dataset, DatasetRow, DatasetSummary, OtherPrompt, TaughtPrompt
+from engine.records.dataset import Dataset, DatasetPrompt, DatasetRow, DatasetSummary, OtherPrompt
 from engine.records.options import TeacherSpec
 from engine.records.prompt import messages_to_json
 from engine.records.rule import Rule
 from engine.store.clock import now_text
 from engine.store.connection import Connection
+from engine.store.dataclass_json import decode, decode_all, encode, encode_all
 from engine.store.examples import ExampleTable
 from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
 from engine.store.rules import RuleTable
-from engine.store.words_json import decode, decode_all, encode, encode_all
 
 _SUMMARY = "sha256, prompt_sha256, base, train, validation, created_at"
 
 
 def dataset_sha256(
-    prompt_sha256: str, base: str, rows: Iterable[DatasetRow], others: Sequence[TaughtPrompt] = ()
+    prompt_sha256: str, base: str, rows: Iterable[DatasetRow], others: Sequence[DatasetPrompt] = ()
 ) -> str:
     """Return the content hash that names a dataset, over its prompts, its base, and every field of every row in order.
 
@@ -129,7 +129,7 @@ class DatasetTable:
             base=head["base"],
             rows=tuple(map(_row, rows)),
             created_at=head["created_at"],
-            others=tuple(decode(TaughtPrompt, row["taught"]) for row in others),
+            others=tuple(decode(DatasetPrompt, row["taught"]) for row in others),
         )
         _verify(dataset)
         return dataset

@@ -10,7 +10,7 @@ from engine.records.selection import Selection
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.search import example_index
-from engine.store.selecting import conditions
+from engine.store.selection_sql import conditions
 
 # A step is `applied`, `undone` (redo restores it), or `superseded`: undone, with other decisions made since then.
 # Decisions are never removed from the journal; examples mirror their last applied decision and their last applied flag.

@@ -10,7 +10,7 @@ from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.words_json import decode, decode_all, encode, encode_all
+from engine.store.dataclass_json import decode, decode_all, encode, encode_all
 
 
 class EvaluationTable:

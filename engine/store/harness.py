@@ -5,7 +5,7 @@ from dataclasses import replace
 from engine.records.harness import HarnessResult
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.words_json import decode, encode
+from engine.store.dataclass_json import decode, encode
 
 
 class HarnessTable:

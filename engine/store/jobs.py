@@ -7,13 +7,13 @@ from typing import TypeVar
 
 from engine.errors import NotFoundError, UsageError
 from engine.records.job import LIVE_STATES, Job, JobState, Work
-from engine.records.options import OPTIONS_OF_KIND, JobOptions, OfKind
+from engine.records.options import OPTIONS_OF_KIND, JobOptions, JobOptionsBase
 from engine.records.station import StationName
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.words_json import decode, encode, inner_folder
+from engine.store.dataclass_json import decode, encode, inner_folder
 
-Options = TypeVar("Options", bound=OfKind)
+Options = TypeVar("Options", bound=JobOptionsBase)
 _JOB = ", ".join(field.name for field in fields(Job))
 
 
@@ -68,7 +68,7 @@ class JobTable:
 
     def latest(self, stage: StationName) -> Job | None:
         """Return the newest job that makes what this station holds and whose current or last station it is, or None."""
-        makers = [kind for kind, options in OPTIONS_OF_KIND.items() if options.makes]
+        makers = [kind for kind, options in OPTIONS_OF_KIND.items() if options.produces_output]
         marks = ", ".join("?" * len(makers))
         row = self._connection.row(
             f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind IN ({marks}) ORDER BY id DESC LIMIT 1",

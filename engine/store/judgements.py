@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from engine.store.connection import Connection
 
-Said = tuple[str, str]  # (verdict in one word, reason)
+JudgeVerdict = tuple[str, str]  # (verdict in one word, reason)
 
 
 class JudgementTable:
@@ -13,7 +13,7 @@ class JudgementTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, judge: str, found: Sequence[tuple[str, Said]]) -> int:
+    def add(self, judge: str, found: Sequence[tuple[str, JudgeVerdict]]) -> int:
         """Store the replies of `judge` by the request's hash. Earlier replies stay unchanged."""
         return self._connection.write_many(
             """INSERT INTO judgements (judge, request_sha256, said, reason) VALUES (?, ?, ?, ?)
@@ -21,7 +21,7 @@ class JudgementTable:
             [(judge, sha256, *said) for sha256, said in found],
         )
 
-    def of(self, judge: str) -> dict[str, Said]:
+    def of(self, judge: str) -> dict[str, JudgeVerdict]:
         """Return all replies of `judge`, by the request's hash."""
         rows = self._connection.rows("SELECT request_sha256, said, reason FROM judgements WHERE judge = ?", (judge,))
         return {row[0]: (row[1], row[2]) for row in rows}

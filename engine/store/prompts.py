@@ -6,7 +6,7 @@ from engine.errors import NotFoundError, UsageError
 from engine.records.prompt import Message, Prompt, PromptVersion, messages_to_json
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.words_json import decode_all
+from engine.store.dataclass_json import decode_all
 
 
 class PromptTable:

@@ -3,7 +3,7 @@
 from engine.records.release import Parity, Release, ReleaseKind
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.words_json import decode, encode
+from engine.store.dataclass_json import decode, encode
 
 _RELEASE = "id, kind, run_id, folder, sha256, created_at, parity"
 

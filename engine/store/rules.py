@@ -8,7 +8,7 @@ from dataclasses import replace
 from engine.errors import NotFoundError
 from engine.records.rule import Check, Rule
 from engine.store.connection import Connection
-from engine.store.words_json import decode, encode, encode_all
+from engine.store.dataclass_json import decode, encode, encode_all
 
 
 class RuleTable:

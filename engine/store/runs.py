@@ -8,7 +8,7 @@ from engine.errors import NotFoundError
 from engine.records.run import CurvePoint, Estimated, Run, RunState, TrainingConfig
 from engine.store.clock import now_text
 from engine.store.connection import Connection
-from engine.store.words_json import decode, encode, inner_folder
+from engine.store.dataclass_json import decode, encode, inner_folder
 
 
 class RunTable:

@@ -5,7 +5,7 @@ from engine.records.options import ProjectSettings
 from engine.records.run import Calibration
 from engine.records.talk import Talk
 from engine.store.connection import Connection
-from engine.store.words_json import Word, decode, encode
+from engine.store.dataclass_json import Word, decode, encode
 
 
 class SettingsTable:

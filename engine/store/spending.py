@@ -34,14 +34,14 @@ class SpendingTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def book(self, after_id: int, homeless: Sequence[Example]) -> None:
-        """Add the examples stored after `after_id`, and the paid ones that could not be stored (`homeless`).
+    def book(self, after_id: int, without_question: Sequence[Example]) -> None:
+        """Add the examples stored after `after_id`, and the paid ones that could not be stored (`without_question`).
 
         Call this in the transaction that stored them.
         """
         paid = [
             (each.key.teacher, each.usage.prompt_tokens, each.usage.completion_tokens, each.usage.cost_usd)
-            for each in homeless
+            for each in without_question
         ]
         self._connection.write(
             """INSERT INTO spending (teacher, answers, prompt_tokens, completion_tokens, cost_usd)

@@ -5,7 +5,7 @@ Knows nothing of questions requested by id, nor of stored answers.
 
 from typing import TYPE_CHECKING
 
-from engine.questions.spread import growing_share
+from engine.questions.sampling import stable_sample
 from engine.records.options import GenerateOptions
 
 if TYPE_CHECKING:
@@ -14,4 +14,4 @@ if TYPE_CHECKING:
 
 def chosen_ids(project: "Project", options: GenerateOptions) -> frozenset[int]:
     """Return the ids of the splits' questions, up to the limit; raising the limit later only adds questions."""
-    return growing_share(project.questions.groups(options.splits), options.limit)
+    return stable_sample(project.questions.groups(options.splits), options.limit)

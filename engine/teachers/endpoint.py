@@ -27,11 +27,11 @@ from engine.records.example import FinishReason, Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, CountedUsage
-from engine.teachers.dialect import MOST_CHANGES, Dialect
 from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
 from engine.teachers.key_guard import KeyGuard
 from engine.teachers.keys import KEYLESS, check_address, is_loopback, variable_of
 from engine.teachers.pacer import Pacer
+from engine.teachers.request_format import MOST_CHANGES, RequestFormat
 from engine.wording import counted
 
 _OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
@@ -105,7 +105,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             # The library reads both from the environment and would send them to any host.
             self._client.organization = None
             self._client.project = None
-        self._dialect = Dialect(self.base_url, self.model, self._on_note)
+        self._dialect = RequestFormat(self.base_url, self.model, self._on_note)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -210,7 +210,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                     if text:
                         guard.refuse(reader.end_of_text)
                         first_text = first_text or time.monotonic()
-                        if on_delta is not None and (told := guard.tellable(text)):
+                        if on_delta is not None and (told := guard.safe_part(text)):
                             on_delta(told)
         except TimeoutError as error:
             if not reader.finished:

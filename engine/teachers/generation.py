@@ -15,10 +15,10 @@ from engine.records.options import GenerateOptions
 from engine.records.prompt import Prompt
 from engine.teachers.budget import Budget
 from engine.teachers.endpoint import EndpointAnswer, EndpointTeacher, count_messages
+from engine.teachers.failure_streak import FailureStreak
 from engine.teachers.faults import EndpointFault
 from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import GROUP_S, Recorder
-from engine.teachers.streak import Streak
 
 GRACE_S = 20.0  # how long a stop waits for answers that are already paid for
 
@@ -60,7 +60,7 @@ class EndpointGeneration:
         self._flights: dict[asyncio.Task[EndpointAnswer], _Flight] = {}
         self._prompt_tokens = count_messages(prompt.messages, options.teacher.model)
         self._warm = False
-        self._streak = Streak()
+        self._streak = FailureStreak()
         if has_answered:  # but these questions may be new to it: ten refusals still say something about the endpoint
             self._streak.answered()
         self._budget_spent = False
@@ -204,7 +204,7 @@ class EndpointGeneration:
     def _fail(self, flight: _Flight, fault: EndpointFault) -> None:
         self._context.project.examples.clear_in_flight([self._key_of(flight.ask)])
         self._recorder.failed(flight.stream, flight.ask, fault.kind, f"{fault.title} {fault.message}".strip())
-        if self._streak.is_hopeless(fault):
+        if self._streak.should_give_up(fault):
             self._fatal = self._fatal or fault
 
     def _key_of(self, ask: Ask) -> ExampleKey:

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 
-from engine.economics.keeping import renew_outcome
+from engine.economics.stored_outcome import refresh_outcome
 from engine.errors import TeacherError, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
@@ -23,7 +23,7 @@ from engine.store.jobs import options_of_job
 from engine.teachers.budget import Budget
 from engine.teachers.choice import chosen_ids
 from engine.teachers.keys import key_for
-from engine.teachers.plan import Ask, Plan, may_meet
+from engine.teachers.plan import Ask, Plan, may_overlap
 from engine.teachers.recorder import Recorder
 from engine.wording import counted
 
@@ -68,7 +68,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         context.emit(Note(words if options.asks else f"{words} Generate again to retry them."))
     if recorder.stored or context.work.answers:
         context.keep_timing("generate")
-        renew_outcome(project)
+        refresh_outcome(project)
 
 
 def _meets(context: JobContext, options: GenerateOptions) -> Callable[[int], bool]:
@@ -77,7 +77,7 @@ def _meets(context: JobContext, options: GenerateOptions) -> Callable[[int], boo
     @cache
     def meets(job_id: int) -> bool:
         theirs = options_of_job(context.project.jobs.get(job_id))
-        return not isinstance(theirs, GenerateOptions) or may_meet(options, theirs)
+        return not isinstance(theirs, GenerateOptions) or may_overlap(options, theirs)
 
     return meets
 

@@ -33,11 +33,11 @@ def ask_judge(
     a row that do not concern a single request, and BudgetError at the ledger's limit; earlier replies are kept.
     """
     from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
+    from engine.teachers.failure_streak import FailureStreak
     from engine.teachers.faults import EndpointFault
     from engine.teachers.keys import check_address, key_for
-    from engine.teachers.streak import Streak
 
-    streak = Streak(before=has_answered)
+    streak = FailureStreak(before=has_answered)
     key = key_for(check_address(spec.base_url), home)
 
     async def ask_all() -> None:
@@ -48,7 +48,7 @@ def ask_judge(
                 try:
                     answer = await judge.answer(requests[place], temperature=0.0, max_tokens=REPLY_TOKENS)
                 except EndpointFault as fault:
-                    if fault.scope != "question" or streak.is_hopeless(fault):
+                    if fault.scope != "question" or streak.should_give_up(fault):
                         raise
                     refuse(place, clean_line(f"{fault.title} {fault.message}".strip()))
                 else:

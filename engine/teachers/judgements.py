@@ -11,14 +11,14 @@ from engine.project import Project
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.rules.judge import UnreadableVerdictError, read_rubric_verdict, request_sha256
-from engine.store.judgements import Said
+from engine.store.judgements import JudgeVerdict
 from engine.teachers.judge import CONCURRENCY, ask_judge
 from engine.teachers.ledger import Ledger
 
 KEPT, BROKEN = "kept", "broken"  # the stored verdicts on a rubric
 
 
-class Asking:
+class JudgeRequests:
     """Requests to one judge. `said`: its verdicts by request hash; `missing`: requests without a verdict; `faults`: why
     the requests sent now got no verdict.
     """
@@ -34,13 +34,13 @@ class Asking:
         """`context`: the job that pays, if any; `limit_usd`: the most that it may pay."""
         self._project, self._judge = project, judge
         self._context, self._limit_usd = context, limit_usd
-        self.said: dict[str, Said] = project.judgements.of(judge.name)
+        self.said: dict[str, JudgeVerdict] = project.judgements.of(judge.name)
         self.missing = {key: request for request in requests if (key := request_sha256(request)) not in self.said}
         self.faults: dict[str, str] = {}
 
     def ask(
         self,
-        read: Callable[[str], Said],
+        read: Callable[[str], JudgeVerdict],
         on_answered: Callable[[str], None] = lambda _key: None,
         interrupted: Callable[[], bool] = lambda: False,
         on_note: Callable[[str], None] | None = None,
@@ -50,7 +50,7 @@ class Asking:
         if nothing can be asked, BudgetError if that would cost too much.
         """
         ledger = Ledger(self._project, self._judge, self._context, self._limit_usd)
-        keys, waiting = list(self.missing), list[tuple[str, Said]]()
+        keys, waiting = list(self.missing), list[tuple[str, JudgeVerdict]]()
 
         def keep() -> None:
             self._project.judgements.add(self._judge.name, waiting)
@@ -80,7 +80,7 @@ class Asking:
             keep()
 
 
-def rubric_word(reply: str) -> Said:
+def rubric_verdict(reply: str) -> JudgeVerdict:
     """Return the verdict on a rubric (KEPT or BROKEN) and the reason. Raises UnreadableVerdictError."""
     passed, reason = read_rubric_verdict(reply)
     return KEPT if passed else BROKEN, reason

@@ -16,7 +16,7 @@ class KeyGuard:
         if self._key and self._key in text:
             raise EndpointFault("refused", "The answer contains the API key of the request.", scope="job")
 
-    def tellable(self, text: str) -> str:
+    def safe_part(self, text: str) -> str:
         """Return what may be shown after this piece; an end that could be the start of the key is held back."""
         told = self._held + text
         longest = min(max(len(self._key) - 1, 0), len(told))

@@ -79,7 +79,7 @@ class SynthesisOutlook:
     key: KeyState | None
 
 
-def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutlook:
+def generation_outlook(project: "Project", options: GenerateOptions) -> GenerationOutlook:
     """Estimate one generation. Raises `UsageError` without a prompt, `EndpointError` for a key file others can read."""
     prompt, teacher = project.prompts.require(), options.teacher
     covered = project.questions.coverage(chosen_ids(project, options), prompt.sha256, teacher.name, options.samples)
@@ -103,8 +103,8 @@ def look_ahead(project: "Project", options: GenerateOptions) -> GenerationOutloo
     )
 
 
-def look_at_synthesis(project: "Project", options: SynthesizeOptions) -> SynthesisOutlook:
-    """Estimate a synthesis. Raises as `look_ahead` does."""
+def synthesis_outlook(project: "Project", options: SynthesizeOptions) -> SynthesisOutlook:
+    """Estimate a synthesis. Raises as `generation_outlook` does."""
     prompt, teacher = project.prompts.require(), options.teacher
     requests = len(options.like) or options.topics + 1
     questions = (len(options.like) or options.topics) * options.per_topic

@@ -111,7 +111,7 @@ class Plan:
         return None if attempt is None else Ask(question, attempt)
 
 
-def may_meet(one: GenerateOptions, other: GenerateOptions) -> bool:
+def may_overlap(one: GenerateOptions, other: GenerateOptions) -> bool:
     """Whether two generations may ask for the same attempt at a question."""
     if one.teacher.name != other.teacher.name:
         return False

@@ -59,7 +59,7 @@ def shared_length(rows: Sequence[Sequence[int]]) -> int:
     return next((place for place in range(longest) if first[place] != last[place]), longest)
 
 
-def behind_one_copy(rows: Sequence[DatasetRow], shared: int) -> Batch:
+def shared_prompt_batch(rows: Sequence[DatasetRow], shared: int) -> Batch:
     """Return one sequence of all `rows`, whose questions start with the same `shared` tokens, read once for all.
 
     Each row's own tokens have the positions that they would have alone, and see only the shared tokens and their own.

@@ -27,7 +27,7 @@ def best_point(points: Sequence[CurvePoint], kept: Collection[int] | None = None
     return min(chosen, key=lambda point: (point.validation_kl, point.step))
 
 
-def points_in_vain(points: Sequence[CurvePoint], begun_at: int) -> int:
+def points_without_improvement(points: Sequence[CurvePoint], begun_at: int) -> int:
     """Return how many points in a row, after step `begun_at`, were not the best, by rules and KL."""
     best = max((point.step for point in points if point.best), default=0)
     return sum(point.step > max(best, begun_at) for point in points)

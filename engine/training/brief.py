@@ -17,10 +17,10 @@ from engine.model.local_model import LocalModel
 from engine.model.locate import locate_base
 from engine.model.memory import within_memory
 from engine.paths import Home
-from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt
+from engine.records.dataset import Dataset, DatasetPrompt, DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.beside import General
 from engine.training.costs import general_rows, needs_teacher, row_tokens
+from engine.training.extra_terms import General
 from engine.training.general import make_general
 from engine.training.hooks import Hooks
 from engine.training.method import make_course
@@ -44,7 +44,7 @@ class Brief:
 
     config: TrainingConfig
     dataset: Dataset
-    own: TaughtPrompt  # the project's, with the questions of the dataset at least
+    own: DatasetPrompt  # the project's, with the questions of the dataset at least
     serving_temperature: float
     folder: str  # of the run
     caches: str
@@ -59,7 +59,7 @@ class Brief:
         return tuple(self.dataset.split("validation"))
 
     @property
-    def taught(self) -> tuple[TaughtPrompt, ...]:
+    def taught(self) -> tuple[DatasetPrompt, ...]:
         return self.own, *self.dataset.others
 
     def work(self, *, on_gpu: bool) -> Work:
@@ -71,7 +71,7 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class BaseOutputs:
     """What the frozen base says: distributions of the rows with the prompt in context, and of general questions."""
 
     teacher: TeacherCache | None
@@ -126,13 +126,13 @@ def load_for(brief: Brief, home: Home, ranks: Ranks) -> tuple[LocalModel, Ranks]
     return local, share_layers(local, ranks) if brief.shard else ranks
 
 
-def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> Known:
+def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> BaseOutputs:
     """Let the base answer and score what the run needs; cached for all runs. The processes share the scoring."""
-    return Known(_teacher(brief, local, ranks, on_rows), _general(brief, local, ranks, on_rows))
+    return BaseOutputs(_teacher(brief, local, ranks, on_rows), _general(brief, local, ranks, on_rows))
 
 
 def make_trainer(
-    brief: Brief, local: LocalModel, known: Known, hooks: Hooks, ranks: Ranks, initial: Path | None = None
+    brief: Brief, local: LocalModel, known: BaseOutputs, hooks: Hooks, ranks: Ranks, initial: Path | None = None
 ) -> Trainer:
     """Return the trainer of one process; `initial`: the adapter to start from, needed on the first process only.
 

@@ -80,7 +80,7 @@ def _longest(rows: Sequence[DatasetRow], count: int, *, own_first: bool) -> list
 def _measure(context: JobContext, config: TrainingConfig, dataset: Dataset, folder: Path) -> Calibration:
     few, longest = shortened(config, dataset)
     brief = replace(brief_of(context.project, few, longest, folder), caches=str(folder / "caches"))
-    context.emit(Progress(0, 0, f"loading {config.held_base}"))
+    context.emit(Progress(0, 0, f"loading {config.loaded_base}"))
     local, _ = load_for(brief, context.project.home, ALONE)
     pace, micro_batch_rows = _steps(context, brief, local)
     tokens = row_tokens(brief.train, read_basis(context.project, dataset.sha256).tokens.prompt)

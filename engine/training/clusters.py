@@ -18,7 +18,7 @@ from engine.records.options import MirrorName
 
 Launcher = Literal["torchrun", "accelerate", "slurm", "skypilot"]
 _PORT = 29_500
-_MEMBER = "engine.training.member"
+_MEMBER = "engine.training.rank_process"
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import replace
 
 from engine.records.run import CurvePoint
-from engine.training.best import best_point, contenders, points_in_vain
+from engine.training.best import best_point, contenders, points_without_improvement
 from engine.training.stages import Course
 from engine.training.state import TrainingState
 from engine.training.validation import Measurement
@@ -72,5 +72,5 @@ def reason_to_end(state: TrainingState, course: Course, *, held_out: bool) -> st
     """
     if state.alarms_in_row >= _ALARMS_AT_MOST:
         return f"{state.alarm}, for {state.alarms_in_row} steps in a row"
-    vain, patience = points_in_vain(state.points, course.last_begins_at), course.config.patience
+    vain, patience = points_without_improvement(state.points, course.last_begins_at), course.config.patience
     return f"{counted(vain, 'evaluation')} in a row found nothing better" if held_out and 0 < patience <= vain else ""

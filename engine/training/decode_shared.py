@@ -31,7 +31,7 @@ def decode_shared(
                 max_new_tokens=max_new_tokens,
                 seeds=ranks.share(seeds),
                 batch_rows=batch_rows,
-                sharers=ranks.neighbours,
+                local_processes=ranks.neighbours,
             )
         except NoProbabilities:
             broken = True

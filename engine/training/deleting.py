@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.economics.keeping import renew_outcome
+from engine.economics.stored_outcome import refresh_outcome
 from engine.errors import JobError, StoreError, TrainingError
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import (
@@ -47,7 +47,7 @@ def delete_run(project: Project, run_id: int, *, force: bool = False) -> Deleted
     Raises `JobError` while a job is using it, `TrainingError` if something else needs it or was made from it, which
     `force` overrides, `NotFoundError`, and `StoreError` if not all of its files can be removed.
     """
-    reap(project)
+    mark_lost_jobs(project)
     evaluations = votes = 0
     releases: tuple[Path, ...] = ()
     if run_id not in project.runs.half_deleted():
@@ -66,7 +66,7 @@ def delete_run(project: Project, run_id: int, *, force: bool = False) -> Deleted
     folder = project.folder / RUNS / str(run_id)
     freed, elsewhere = _remove_files(project, folder, run_id)
     project.runs.keep_files_removed(run_id)
-    renew_outcome(project)
+    refresh_outcome(project)
     return DeletedRun(run_id, evaluations, votes, releases, elsewhere, freed)
 
 
@@ -128,7 +128,7 @@ def _works_with(project: Project, job: Job, run: Run, *, at_work: bool) -> bool:
         case ServeOptions(number):
             return at_work and number == run.id  # a stopped server is started again, not resumed
         case _:
-            return at_work and options.conducts  # such a job may work with any run
+            return at_work and options.multi_station  # such a job may work with any run
     return run.id in trained or (at_work and run.id in set(_begun_from(project, trained)))
 
 

@@ -14,7 +14,7 @@ import torch
 
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
-from engine.model.memory import fewer_at_once, within_memory
+from engine.model.memory import halve_until_it_fits, within_memory
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import BATCH_TOKENS, ScoreRow, TopK, score
 from engine.training.ranks import Ranks
@@ -105,7 +105,7 @@ def score_shared(
         done = 0
         for part in mine:
             own.append(room_for(part))
-            own[-1].put(fewer_at_once(partial(find, part), at_once))
+            own[-1].put(halve_until_it_fits(partial(find, part), at_once))
             done += len(part) * ranks.size
             on_rows(min(done, len(rows)), len(rows))
     if not ranks.leads:

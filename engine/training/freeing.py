@@ -7,7 +7,7 @@ import shutil
 from pathlib import Path
 
 from engine.errors import JobError, StoreError, TrainingError
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.model.adapter_place import adapter_of
 from engine.project import Project
 from engine.records.options import OPTIONS_OF_KIND
@@ -33,7 +33,7 @@ def free_checkpoints(project: Project, runs: list[Run]) -> float:
     done and would resume from them, `NotFoundError` if a run's adapter is gone, and `StoreError` if they cannot be
     removed.
     """
-    reap(project)
+    mark_lost_jobs(project)
     at_work = [job for job in project.jobs.live() if OPTIONS_OF_KIND[job.kind].reads_checkpoints]
     if at_work:
         raise JobError(

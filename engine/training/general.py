@@ -14,13 +14,13 @@ from typing import cast
 from engine.model.decode import decode
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
-from engine.model.memory import fewer_at_once, within_memory
+from engine.model.memory import halve_until_it_fits, within_memory
 from engine.paths import make_private_folder, write_atomically
 from engine.questions.general import general_questions
-from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.prompt import Prompt
-from engine.training.beside import General
 from engine.training.costs import GENERAL_ANSWER_TOKENS as _ANSWER_TOKENS
+from engine.training.extra_terms import General
 from engine.training.ranks import ALONE, Ranks
 from engine.training.teacher_cache import TeacherCache, cache_key
 
@@ -54,12 +54,12 @@ def make_general(
         DatasetRow(question.id, question.id, "train", tuple(local.format.question_ids(question.messages)), (), 0, ())
         for question in questions
     ]
-    taught = [TaughtPrompt(NO_PROMPT, questions)]
+    taught = [DatasetPrompt(NO_PROMPT, questions)]
     advice = "Close other programs, choose a smaller base model, or train without general questions."
     with ranks.together(), within_memory(advice, "The base's answers to general questions"):
         own = _Answers(_answers(local, asked, taught, max(1, count), folder, on_rows)) if ranks.leads else None
     # The ranks do not sample separately: if memory or rounding differ, so may a token, and then all that follow it.
-    answers = ranks.first_says(_Answers, own).ids
+    answers = ranks.broadcast(_Answers, own).ids
     rows = [
         replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
         for row, ids in zip(asked, answers, strict=False)  # only the first ones have answers
@@ -71,7 +71,7 @@ def make_general(
 def _answers(
     local: LocalModel,
     asked: Sequence[DatasetRow],
-    taught: Sequence[TaughtPrompt],
+    taught: Sequence[DatasetPrompt],
     count: int,
     folder: Path,
     on_rows: Callable[[int, int], None],
@@ -92,7 +92,7 @@ def _answers(
 
     room = local.format.context_length - max(len(row.question_ids) for row in asked)
     with adapter_off(local):
-        decoded = fewer_at_once(
+        decoded = halve_until_it_fits(
             lambda at_once: decode(
                 local,
                 [row.question_ids for row in missing],

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from engine.economics.keeping import renew_outcome
+from engine.economics.stored_outcome import refresh_outcome
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.gpus import card_of
 from engine.jobs.context import JobContext
@@ -18,11 +18,11 @@ from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTok
 from engine.model.adapter_place import ADAPTER, adapter_of
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
-from engine.records.dataset import Dataset, TaughtPrompt
+from engine.records.dataset import Dataset, DatasetPrompt
 from engine.records.options import TrainOptions
 from engine.records.question import Question
 from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
-from engine.store.words_json import encode
+from engine.store.dataclass_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
 from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
 from engine.training.checkpoints import fault_of
@@ -117,8 +117,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     write_atomically(folder / "config.json", encode(config).encode())
     if ranks.size > 1:
         context.emit(Note(f"{ranks.size} processes share the work."))
-    context.emit(Progress(0, 0, f"loading {config.held_base}"))
-    brief = ranks.first_says(Brief, replace(brief_of(project, config, dataset, folder), shard=shard))
+    context.emit(Progress(0, 0, f"loading {config.loaded_base}"))
+    brief = ranks.broadcast(Brief, replace(brief_of(project, config, dataset, folder), shard=shard))
     local, ranks = load_for(brief, project.home, ranks)
     if shard:
         held = held_bytes(local)
@@ -187,7 +187,7 @@ def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder:
     return Brief(
         config,
         dataset,
-        TaughtPrompt(
+        DatasetPrompt(
             project.prompts.by_sha256(dataset.prompt_sha256), _questions(project, dataset), tuple(project.rules.all())
         ),
         project.settings.read().serving_temperature,
@@ -224,7 +224,7 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
         reason = f"Ended at step {state.step} of {steps}: {trained.given_up}. Step {state.best_step} is kept{advice}."
         context.emit(Note(reason))
     context.project.runs.update(run.id, state="done", best_step=state.best_step, reason=reason)
-    renew_outcome(context.project)
+    refresh_outcome(context.project)
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
         Note(

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
-from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.beside import Beside, General, PromptBack
 from engine.training.costs import row_tokens
+from engine.training.extra_terms import ExtraTerms, General, PromptBack
 from engine.training.off_policy import OffPolicy
 from engine.training.on_policy import OnPolicy
 from engine.training.prompted import Prompted
@@ -22,7 +22,7 @@ def make_course(
     student: LocalModel,
     config: TrainingConfig,
     rows: Sequence[DatasetRow],
-    taught: Sequence[TaughtPrompt],
+    taught: Sequence[DatasetPrompt],
     teacher: TeacherCache | None,
     general: General | None = None,
     ranks: Ranks = ALONE,
@@ -40,7 +40,7 @@ def make_course(
                 "Train without --prompt-back-weight, or generate answers with the local teacher.",
             )
         prompt_back = PromptBack.make(rows, Prompted(student.format, taught), teacher, config.prompt_back_weight)
-    beside = Beside(student, config.seed, general, prompt_back)
+    beside = ExtraTerms(student, config.seed, general, prompt_back)
     tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in taught))
     work = work_of(config, len(rows), 0, tokens, on_gpu=student.device.type != "cpu")
     stages: list[Stage] = []

@@ -11,8 +11,8 @@ from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
-from engine.training.beside import Beside
 from engine.training.costs import first_step_cost, row_tokens
+from engine.training.extra_terms import ExtraTerms
 from engine.training.losses import mixed_loss, token_weights
 from engine.training.schedule import schedule_of
 from engine.training.stages import StepWork
@@ -31,7 +31,7 @@ class OffPolicy:
         config: TrainingConfig,
         rows: Sequence[DatasetRow],
         teacher: TeacherCache | None,
-        beside: Beside,
+        beside: ExtraTerms,
     ) -> None:
         """Without `teacher`, every token carries cross-entropy."""
         self.learning_rate = config.learning_rate

@@ -22,20 +22,20 @@ from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, hidden_states
-from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.run import TrainingConfig
 from engine.seeds import answer_seed
 from engine.training.batches import Batch, shared_length
-from engine.training.beside import Beside
 from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, row_tokens, second_step_cost
 from engine.training.decode_shared import decode_shared
+from engine.training.extra_terms import ExtraTerms
 from engine.training.losses import reverse_kl_top_k
 from engine.training.precision import products_of_scoring
 from engine.training.prompted import Prompted, by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
 from engine.training.stages import StepWork, Term
-from engine.training.student import ChunkLoss, at_rest
+from engine.training.student import ChunkLoss, eval_mode
 
 CUT_ANSWERS = "cut_answers"  # the share of a step's answers that were cut off, among its figures
 MANY_CUT = 0.5  # of a step's answers
@@ -55,8 +55,8 @@ class OnPolicy:
         student: LocalModel,
         config: TrainingConfig,
         rows: Sequence[DatasetRow],
-        taught: Sequence[TaughtPrompt],
-        beside: Beside,
+        taught: Sequence[DatasetPrompt],
+        beside: ExtraTerms,
         ranks: Ranks = ALONE,
     ) -> None:
         """`taught` holds the prompts and their questions; the `ranks` share the sampling.
@@ -84,7 +84,7 @@ class OnPolicy:
         room = student.format.context_length - max(map(len, self._prompted.values()))
         longest = max(len(row.completion_ids) for row in own) + BEYOND_LONGEST
         self.answer_tokens = max(1, min(config.on_policy_answer_tokens, longest, room))
-        with ranks.together(), at_rest(student), adapter_off(student):
+        with ranks.together(), eval_mode(student), adapter_off(student):
             self._prefixes = {
                 index: self._prefix([self._prompted[self.rows[place].question_key] for place in places])
                 for index, places in by_prompt(self.rows).items()
@@ -105,7 +105,7 @@ class OnPolicy:
         seed = f"{self._config.seed} {self.name}"
         asked = [self.rows[index] for index in drawn_at(step, self.rows_a_step, len(self.rows), seed)]
         try:
-            with at_rest(self._student):
+            with eval_mode(self._student):
                 decoded = decode_shared(
                     self._ranks,
                     self._student,
@@ -137,7 +137,7 @@ class OnPolicy:
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
         """Return the reverse KL at every token of the student's answers except the first few."""
         student, config = self._student, self._config
-        with torch.no_grad(), at_rest(student), adapter_off(student), products_of_scoring():
+        with torch.no_grad(), eval_mode(student), adapter_off(student), products_of_scoring():
             teacher = self._read_behind_the_prompts(rows)
         places = torch.cat([torch.arange(len(row.completion_ids)) for row in rows])
         carries = (places >= config.on_policy_skipped_tokens).to(student.device, torch.float32)

@@ -167,7 +167,7 @@ def _measured(config: TrainingConfig, runs: Sequence[Run]) -> list[Run]:
     return [
         run
         for run in runs
-        if run.config.held_base == config.held_base
+        if run.config.loaded_base == config.loaded_base
         and (run.config.device, run.config.dtype) == (config.device, config.dtype)
         and (run.config.adapter == "full") == (config.adapter == "full")
         and run.step > 0
@@ -189,7 +189,7 @@ def _tells(calibration: Calibration | None, config: TrainingConfig, like: Run | 
     if calibration is None or not (calibration.first_s or calibration.second_s):
         return False
     one = calibration.config
-    same = (one.held_base, one.device, one.dtype) == (config.held_base, config.device, config.dtype)
+    same = (one.loaded_base, one.device, one.dtype) == (config.loaded_base, config.device, config.dtype)
     later = like is not None and like.id > calibration.after_run and _kinds(like.config) == _kinds(config)
     return same and (one.adapter == "full") == (config.adapter == "full") and not later
 

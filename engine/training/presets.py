@@ -111,7 +111,7 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     picker = _Picker(frozenset(said))
     aim = (_SMALL if facts.small else _LARGE)[preset]
     basis = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
-    asked = attainable(asked, facts, said)
+    asked = supported_objective(asked, facts, said)
     mix: Objective = "mix"
     weight = asked.cross_entropy_weight
     if facts.scored_tokens:
@@ -162,7 +162,7 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
 
 
-def attainable(config: TrainingConfig, facts: TrainingFacts, said: Collection[str] = ()) -> TrainingConfig:
+def supported_objective(config: TrainingConfig, facts: TrainingFacts, said: Collection[str] = ()) -> TrainingConfig:
     """Return `config` with an objective that the training answers allow: cross-entropy if they are only text.
 
     Raises `TrainingError` if `said` names an objective that they do not allow.

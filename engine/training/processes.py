@@ -16,7 +16,7 @@ from engine.jobs.context import JobContext
 from engine.paths import make_private_folder
 from engine.training.ranks import ALONE, RankLost, Ranks, connected
 
-MEMBER_MODULE = "engine.training.member"
+MEMBER_MODULE = "engine.training.rank_process"
 _LEAVES_WITHIN_S = 10.0
 
 

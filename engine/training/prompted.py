@@ -6,14 +6,14 @@ Rows with the same prompt are computed together, so that its keys and values are
 from collections.abc import Mapping, Sequence
 
 from engine.model.chat_format import ChatFormat
-from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.prompt import Message
 
 
 class Prompted:
     """The ids that the teacher reads, for rows of any of the `taught` prompts."""
 
-    def __init__(self, chat: ChatFormat, taught: Sequence[TaughtPrompt]) -> None:
+    def __init__(self, chat: ChatFormat, taught: Sequence[DatasetPrompt]) -> None:
         self.taught = taught
         self._chat = chat
         self._messages: list[Mapping[int, Sequence[Message]]] = [

@@ -32,7 +32,7 @@ from engine.errors import TrainingError
 from engine.gpus import count_as_the_driver
 from engine.model.memory import is_out_of_memory
 from engine.paths import PRIVATE_FILE_MODE
-from engine.store.words_json import decode_all, encode_all
+from engine.store.dataclass_json import decode_all, encode_all
 
 # A paused run waits within an exchange. A rank that dies closes its connections, which ends the others' wait at once.
 _PATIENCE = timedelta(days=30)
@@ -95,7 +95,7 @@ class Ranks:
         """Return the first rank's decision; `decide` is called only there."""
         return bool(self.sum([float(self.leads and decide())])[0])
 
-    def firsts(self, count: int) -> int:
+    def broadcast_count(self, count: int) -> int:
         """Return the first rank's `count`."""
         return int(self.sum([float(count if self.leads else 0)])[0])
 
@@ -113,7 +113,7 @@ class Ranks:
         self._exchange(lambda: dist.all_reduce(found, dist.ReduceOp.MAX))
         return int(found)
 
-    def put_together(self, whole: Tensor, part: Tensor) -> None:
+    def all_gather(self, whole: Tensor, part: Tensor) -> None:
         """Fill `whole` (size · n,) with the parts (n,) of all ranks, in order."""
         self._exchange(lambda: dist.all_gather_into_tensor(whole, part))
 
@@ -142,7 +142,7 @@ class Ranks:
             for tensor in tensors:
                 self._exchange(lambda here=tensor: dist.broadcast(here, 0))  # type: ignore[misc]
 
-    def first_says(self, kind: type[Word], word: Word | None) -> Word:
+    def broadcast(self, kind: type[Word], word: Word | None) -> Word:
         """Return the first rank's `word` on every rank; those of the others are ignored."""
         if self.size == 1 and word is not None:
             return word

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from engine.errors import TrainingError, UsageError
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.records.run import Run, TrainingConfig
 from engine.training.checkpoints import CHECKPOINTS, newest_checkpoint
 from engine.training.schedule import Schedule
@@ -35,7 +35,7 @@ def replan(project: "Project", run: Run, epochs: float) -> Run:
 
     Raises `TrainingError` if a training is active or the stage is over, `UsageError` if the epochs are done already.
     """
-    reap(project)
+    mark_lost_jobs(project)
     if training := [job for job in project.jobs.live() if job.stage == "run"]:
         raise TrainingError(
             f"Cannot change the epochs of run {run.id}: a training is active.",

@@ -111,7 +111,7 @@ class _Layers:
         while wanted := self._ranks.highest(_Pass.NONE):
             self._hand_over(self._order(wanted))
 
-    def put_together(self, index: int, whole: Tensor, part: Tensor) -> None:
+    def all_gather(self, index: int, whole: Tensor, part: Tensor) -> None:
         """Fill `whole` (size · n,) with all ranks' parts (n,) of layer `index`."""
         if not self._owed or self._owed[0] != index:
             raise ModelError(
@@ -120,7 +120,7 @@ class _Layers:
                 "Train without --shard, or choose another model.",
             )
         self._owed.popleft()
-        self._ranks.put_together(whole, part)
+        self._ranks.all_gather(whole, part)
 
     def _begin(self, kind: _Pass) -> None:
         """Return when it is this kind's turn."""
@@ -173,7 +173,7 @@ class _Parts:
         return torch.empty(*size, dtype=dtype, device=device)
 
     def __call__(self, output_tensor: Tensor, input_tensor: Tensor, group: object, async_op: bool = False) -> None:
-        self._owner.put_together(self._index, output_tensor, input_tensor)
+        self._owner.all_gather(self._index, output_tensor, input_tensor)
 
 
 def _layers_of(local: LocalModel) -> list[nn.Module]:

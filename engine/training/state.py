@@ -16,7 +16,7 @@ from torch import Tensor
 from engine.errors import StoreError, TrainingError
 from engine.model.adapter_place import ADAPTER, ADAPTER_WEIGHTS
 from engine.records.run import CurvePoint, TrainingConfig
-from engine.store.words_json import decode, encode
+from engine.store.dataclass_json import decode, encode
 from engine.training.divergence import Recent
 from engine.training.ranks import Ranks
 from engine.wording import counted

@@ -120,7 +120,7 @@ def recompute_layers(student: LocalModel) -> None:
 
 
 @contextmanager
-def at_rest(student: LocalModel) -> Iterator[None]:
+def eval_mode(student: LocalModel) -> Iterator[None]:
     """While inside, the student runs as when it is served: in evaluation mode, without dropout."""
     training = student.model.training
     student.model.eval()

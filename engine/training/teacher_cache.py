@@ -21,7 +21,7 @@ from safetensors.numpy import save
 from engine.model.local_model import LocalModel
 from engine.model.score import ScoreRow
 from engine.paths import make_private_folder, write_atomically
-from engine.records.dataset import DatasetRow, RowKey, TaughtPrompt
+from engine.records.dataset import DatasetPrompt, DatasetRow, RowKey
 from engine.training.distributions import Distributions, score_shared
 from engine.training.losses import TeacherTopK
 from engine.training.prompted import Prompted, by_prompt
@@ -65,7 +65,7 @@ class TeacherCache:
         cls,
         local: LocalModel,
         rows: Sequence[DatasetRow],
-        taught: Sequence[TaughtPrompt],
+        taught: Sequence[DatasetPrompt],
         k: int,
         folder: Path,
         *,
@@ -160,7 +160,7 @@ class TeacherCache:
         return TeacherTopK(torch.from_numpy(ids), torch.from_numpy(logprobs), torch.from_numpy(tail))
 
 
-def cache_key(local: LocalModel, rows: Sequence[DatasetRow], taught: Sequence[TaughtPrompt], k: int) -> str:
+def cache_key(local: LocalModel, rows: Sequence[DatasetRow], taught: Sequence[DatasetPrompt], k: int) -> str:
     """Return the hash of everything that the distributions depend on: weights, dtype, prompts, template, rows and k."""
     digest = hashlib.sha256()
     weights = sorted(local.folder.glob("*.safetensors"))

@@ -132,7 +132,7 @@ class Trainer:
         with self.ranks.together(), within_memory(_SMALLER, _OPTIMIZER):
             if self.ranks.leads:
                 self._resume()
-        self.state = self.ranks.first_says(TrainingState, self.state)
+        self.state = self.ranks.broadcast(TrainingState, self.state)
         if self.state.recomputed:
             recompute_layers(self.student)
         with within_memory(_SMALLER, _OPTIMIZER):
@@ -294,7 +294,7 @@ class Trainer:
 
     def _evaluate(self) -> None:
         started, validator = time.monotonic(), self.validator
-        answers = self.ranks.firsts(answers_due(validator.plan, validator.tokens, self.state, self.course))
+        answers = self.ranks.broadcast_count(answers_due(validator.plan, validator.tokens, self.state, self.course))
         if self.state.step:
             self.state = replace(self.state, answers=answers)
         measured = self._within_memory(

@@ -17,8 +17,8 @@ from torch import Tensor
 
 from engine.model.decode import Decoded
 from engine.model.local_model import LocalModel
-from engine.model.memory import fewer_at_once, within_memory
-from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.model.memory import halve_until_it_fits, within_memory
+from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.rule import passes_all
 from engine.records.run import Measure, WorstToken
 from engine.rules.checks import check_answer
@@ -74,7 +74,7 @@ class Validator:
         self,
         rows: Sequence[DatasetRow],
         teacher: TeacherCache | None,
-        taught: Sequence[TaughtPrompt],
+        taught: Sequence[DatasetPrompt],
         temperature: float,
         seed: int,
         plan: ValidationPlan,
@@ -168,7 +168,7 @@ class Validator:
 
         with within_memory("Close other programs, or choose a smaller base model.", "Answers that validation samples"):
             started = time.monotonic()
-            decoded = fewer_at_once(sample, _SAMPLED_AT_ONCE)
+            decoded = halve_until_it_fits(sample, _SAMPLED_AT_ONCE)
             seconds = time.monotonic() - started
         passed_by_rule = dict.fromkeys((rule.id for rule in self._rules[0] if not rule.needs_judge), 0)
         passed_all = asked_own = 0

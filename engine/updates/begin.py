@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from engine.errors import UsageError
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.project import Project
 from engine.records.job import Job
 from engine.records.options import UpdateOptions
@@ -11,7 +11,7 @@ from engine.records.options import UpdateOptions
 
 def begin_update(project: Project, options: UpdateOptions) -> Job:
     """Return the live update job, or start one. Raises UsageError if another job is live."""
-    reap(project)
+    mark_lost_jobs(project)
     at_work = next((job for job in project.jobs.live() if job.kind == "update"), None)
     if at_work is not None:
         return at_work
@@ -21,7 +21,7 @@ def begin_update(project: Project, options: UpdateOptions) -> Job:
 
 def require_idle(project: Project, harmless: Callable[[Job], bool] = lambda _job: False) -> None:
     """Raise UsageError if a job is live that may change what an update reads. A server does not."""
-    reap(project)
+    mark_lost_jobs(project)
     others = [job for job in project.jobs.live() if job.kind != "serve" and not harmless(job)]
     if others:
         raise UsageError(

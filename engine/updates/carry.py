@@ -9,7 +9,7 @@ from statistics import median
 from engine.project import Project
 from engine.records.example import Decision
 from engine.records.options import GenerateOptions
-from engine.teachers.again import options_for
+from engine.teachers.next_attempts import options_for
 from engine.updates.plan import UpdatePlan
 
 

@@ -7,11 +7,11 @@ how a station works, nor of who follows the job.
 import dataclasses
 from contextlib import ExitStack
 
-from engine.conduct import configuration, freeze_accepted
 from engine.errors import UsageError
 from engine.folders import locate_project
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
+from engine.pipeline import configuration, freeze_accepted
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.options import GenerateOptions, TrainOptions, UpdateOptions

@@ -35,7 +35,7 @@ def earlier_run(project: Project, run: Run) -> Run | None:
 
 def _fit_together(one: TrainingConfig, other: TrainingConfig) -> bool:
     """Whether both have the same base, and either both are full fine-tunings or neither is."""
-    return one.held_base == other.held_base and (one.adapter == "full") == (other.adapter == "full")
+    return one.loaded_base == other.loaded_base and (one.adapter == "full") == (other.adapter == "full")
 
 
 def evaluation_beside(project: Project, run: Run, earlier: Run | None) -> EvaluateOptions:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.prompts.conflicts import telling_words
+from engine.prompts.conflicts import content_stems
 from engine.records.example import CuratedExample
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, passes_all
@@ -84,9 +84,9 @@ class _Speaking:
         self._everywhere = next((passage for passage in passages if passage.everywhere), None)
         self._narrow = [passage for passage in passages if not passage.everywhere]
         self._limit = max(RARE * len(questions), 1)
-        held = Counter(word for question in questions.values() for word in telling_words(question.text) if self._narrow)
+        held = Counter(word for question in questions.values() for word in content_stems(question.text) if self._narrow)
         self._words = [
-            (passage, {word for word in telling_words(passage.text) if 0 < held[word] <= self._limit})
+            (passage, {word for word in content_stems(passage.text) if 0 < held[word] <= self._limit})
             for passage in self._narrow
         ]
 
@@ -95,7 +95,7 @@ class _Speaking:
         if self._everywhere is not None:
             return f"«{_short(self._everywhere.text)}» applies to every answer"
         for passage, words in self._words:
-            if words & telling_words(question.text):
+            if words & content_stems(question.text):
                 return f"mentions «{_short(passage.text)}»"
         return ""
 

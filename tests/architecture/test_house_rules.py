@@ -77,7 +77,7 @@ def test_rule_10_a_module_says_its_purpose_and_stays_short(path: Path) -> None:
 def test_rule_11_only_services_do_input_and_output() -> None:
     """Themes are read once at the start, before anything is drawn; everything else goes through services."""
     doers = {"socket", "sqlite3", "sqlite_utils", "subprocess", "urllib.request", "openai", "psutil", "threading"}
-    engine_doors = {"engine.project", "engine.jobs.follow", "engine.jobs.control", "engine.demo", "engine.conduct"}
+    engine_doors = {"engine.project", "engine.jobs.follow", "engine.jobs.control", "engine.demo", "engine.pipeline"}
     for path in SOURCES:
         room = path.relative_to(ROOT)
         if room.parts[0] != "tui" or room.parts[1] == "services":

@@ -37,7 +37,7 @@ def readme_commands() -> list[list[str]]:
     return [words[1:] for words in commands]
 
 
-class Desk:
+class RequestQueue:
     """A folder in which a person works, and the installed program."""
 
     def __init__(self, folder: Path, home: Path) -> None:
@@ -56,7 +56,7 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, private_home: Path) -> Desk:
+def desk(tmp_path: Path, private_home: Path) -> RequestQueue:
     """The three files that the README names, with real questions spread over all topics of the traffic."""
     rows = TRAFFIC.read_text(encoding="utf-8").splitlines()
     chosen = [rows[index * len(rows) // QUESTIONS] for index in range(QUESTIONS)]
@@ -64,10 +64,10 @@ def desk(tmp_path: Path, private_home: Path) -> Desk:
     (tmp_path / "prompt.md").write_text(prompt_to_markdown(prompt), encoding="utf-8")
     (tmp_path / "rules.yaml").write_text(bundled_text("demo/rules.yaml"), encoding="utf-8")
     (tmp_path / "questions.jsonl").write_text("\n".join(chosen), encoding="utf-8")
-    return Desk(tmp_path, private_home)
+    return RequestQueue(tmp_path, private_home)
 
 
-def test_every_station_on_real_questions(desk: Desk) -> None:
+def test_every_station_on_real_questions(desk: RequestQueue) -> None:
     results = {" ".join(words[:2]): desk(*words) for words in readme_commands()}
     assert results["questions import"]["added"] == QUESTIONS
     assert results["estimate --model"]["tokens"]["tokenizer"] == "o200k_base"

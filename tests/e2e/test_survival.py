@@ -12,7 +12,7 @@ from engine.curation.freeze import freeze
 from engine.errors import JobError
 from engine.jobs import control
 from engine.jobs.follow import Follower
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.jobs.protocol import AnswerEnded, AnswerStarted, Metrics, StampedEvent, StateChanged
 from engine.model.chat_format import ChatFormat
 from engine.paths import Home
@@ -37,7 +37,7 @@ def newest(project: Project) -> Job:
 
 
 def ended(project: Project) -> bool:
-    reap(project)
+    mark_lost_jobs(project)
     return newest(project).state not in ("waiting", "running", "paused")
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.clean import StreamCleaner, clean_line, clean_text, veil_text, without_codes
+from engine.clean import StreamCleaner, clean_line, clean_text, mask_controls, strip_controls
 from tests.hostile import hostile_text, obeyed
 
 
@@ -74,7 +74,7 @@ def test_a_line_is_cut_only_where_it_must_be() -> None:
 @given(hostile_text)
 def test_a_veil_hides_the_same_characters_and_keeps_every_place(text: str) -> None:
     line = text.replace("\n", " ")
-    veiled = veil_text(line)
+    veiled = mask_controls(line)
     assert len(veiled) == len(line)
     assert clean_text(veiled) == veiled
     assert all(new == old for new, old in zip(veiled, line, strict=True) if clean_text(old) == old)
@@ -82,8 +82,8 @@ def test_a_veil_hides_the_same_characters_and_keeps_every_place(text: str) -> No
 
 @given(hostile_text)
 def test_what_is_left_out_is_what_would_have_been_shown_as_a_sign(text: str) -> None:
-    bare = without_codes(text)
-    assert without_codes(bare) == bare
+    bare = strip_controls(text)
+    assert strip_controls(bare) == bare
     assert clean_text(bare) == bare
     assert obeyed(bare) <= {"\t"}
-    assert without_codes(clean_text(text)) == clean_text(text)
+    assert strip_controls(clean_text(text)) == clean_text(text)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine import gpus
 from engine.doctor import examine
-from engine.gpus import Gpu, card_of, held_mb, unusable, visible_gpus
+from engine.gpus import Gpu, card_of, held_mb, visible_gpus, why_gpus_unusable
 from engine.jobs.context import JobContext
 from engine.jobs.devices import Holder, Ticket, held_by
 from engine.paths import Home
@@ -114,7 +114,7 @@ def test_gpus_that_torch_cannot_use_are_none_and_the_reason_is_told(
 ) -> None:
     monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: known)
     monkeypatch.setattr(gpus, "_cuda_of_torch", lambda: wanted)
-    assert unusable() == why
+    assert why_gpus_unusable() == why
     assert len(visible_gpus()) == (0 if why else 4)
     (finding,) = (found for found in examine(Home.locate(), {}) if found.subject == "gpu")
     if why:
@@ -127,9 +127,9 @@ def test_gpus_that_torch_cannot_use_are_none_and_the_reason_is_told(
 
 def test_of_gpus_that_are_hidden_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pynvml, "nvmlSystemGetCudaDriverVersion_v2", lambda: 12_040)
-    assert unusable()
+    assert why_gpus_unusable()
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
-    assert unusable() == ""
+    assert why_gpus_unusable() == ""
 
 
 def test_what_torch_was_built_for_is_read_without_it() -> None:
@@ -160,7 +160,7 @@ def test_without_a_driver_there_is_none_and_names_stay_what_they_say(monkeypatch
 
     monkeypatch.setattr(pynvml, "nvmlInit", refuse)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "5,GPU-zz99")
-    assert (unusable(), visible_gpus(), held_mb("cuda", {1})) == ("", (), {})
+    assert (why_gpus_unusable(), visible_gpus(), held_mb("cuda", {1})) == ("", (), {})
     assert [card_of(name) for name in ("cuda:0", "cuda:1")] == ["cuda:5", "cuda:GPU-zz99"]
 
 

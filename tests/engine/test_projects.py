@@ -22,7 +22,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import AnswerDelta, Note, Progress
 from engine.paths import Home, make_private_folder
 from engine.project import Project
-from engine.projects import JobAtWork, Kept, archive, delete, duplicate, find_project, list_projects, look, restore
+from engine.projects import Kept, LiveJob, archive, delete, duplicate, find_project, list_projects, look, restore
 from engine.records.options import GenerateOptions, ProjectSettings, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.records.selection import Selection
@@ -141,7 +141,7 @@ class TestTheList:
                 log.append(Progress(41, 100, seconds_left=180.0))
                 log.append(AnswerDelta("1/0", 'says {"type":"Progress"} itself'))
                 log.append(Note("and goes on"))
-        assert look(project.folder, home).jobs == (JobAtWork(number, "train", "running", 41, 100, 180.0),)
+        assert look(project.folder, home).jobs == (LiveJob(number, "train", "running", 41, 100, 180.0),)
 
     def test_a_job_that_was_killed_is_not_at_work_and_nothing_is_marked(self, home: Home) -> None:
         with Project.create(home.projects / "left", home=home) as project:

@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.clean import clean_line
-from engine.reports.words import token_word
+from engine.reports.token_text import token_word
 from tui.widgets.lines import DIM, GOOD, STRONG, WARN, fit, right, shorten
 
 _NATS, _PLACE = 6, 9

@@ -82,5 +82,5 @@ class Writing:
             return "The estimate appears once all fields are valid."
         if options not in self._told:
             self._told[options] = "Estimating …"
-            self._service.look_ahead(options)
+            self._service.generation_outlook(options)
         return self._told[options]

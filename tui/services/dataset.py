@@ -14,7 +14,7 @@ from engine.curation.decisions import reject
 from engine.project import Project
 from engine.records.dataset import DatasetSummary, FreezePreview
 from engine.records.selection import Selection
-from engine.store.words_json import decode
+from engine.store.dataclass_json import decode
 from tui.services.program import Answer, Program
 from tui.services.store import StoreService
 

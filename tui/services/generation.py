@@ -13,11 +13,11 @@ from engine.errors import DistillError
 from engine.project import Project
 from engine.records.options import GenerateOptions, SynthesizeOptions
 from engine.store.jobs import options_of_job
-from engine.teachers.again import last_options
 from engine.teachers.keys import save_key
+from engine.teachers.next_attempts import last_options
 from engine.teachers.outlook import GenerationOutlook as GenerationOutlook
 from engine.teachers.outlook import SynthesisOutlook as SynthesisOutlook
-from engine.teachers.outlook import look_ahead, look_at_synthesis
+from engine.teachers.outlook import generation_outlook, synthesis_outlook
 from tui.services.store import StoreService
 
 
@@ -63,14 +63,14 @@ class GenerationService:
 
         self._store.ask(work, self._target)
 
-    def look_ahead(self, options: GenerateOptions | SynthesizeOptions) -> None:
+    def generation_outlook(self, options: GenerateOptions | SynthesizeOptions) -> None:
         """Estimate what a job would take; ends in `OutlookRead`."""
 
         def work(project: Project) -> Message:
             try:
                 if isinstance(options, GenerateOptions):
-                    return OutlookRead(options, look_ahead(project, options), None)
-                return OutlookRead(options, look_at_synthesis(project, options), None)
+                    return OutlookRead(options, generation_outlook(project, options), None)
+                return OutlookRead(options, synthesis_outlook(project, options), None)
             except DistillError as error:
                 return OutlookRead(options, None, error)
 

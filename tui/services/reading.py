@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from engine.curation.meaning import counts_of_now
-from engine.jobs.liveness import reap
+from engine.jobs.liveness import mark_lost_jobs
 from engine.jobs.protocol import Wish
 from engine.jobs.wishes import read_wish
 from engine.paths import Home
@@ -38,7 +38,7 @@ class Reader:
     def read_new(self) -> Facts | None:
         """The facts if anything changed since the last read. Raises `DistillError`; the next read is then complete."""
         before, self._seen = self._seen, ()
-        reap(self._project)
+        mark_lost_jobs(self._project)
         ending, pausing = self._asked_to("stop"), self._asked_to("pause")
         version = (self._project.version, self._tokens.counted, ending, pausing)
         facts = replace(self._facts(), ending=ending, pausing=pausing) if version != before else None
@@ -105,6 +105,6 @@ def _cost(project: Project, prompt_sha256: str) -> str:
     outcome = project.settings.cost_outcome()
     if outcome is None:
         return ""
-    from engine.economics.outlook import in_short  # reads no prices, but its imports can
+    from engine.economics.outlook import short_verdict  # reads no prices, but its imports can
 
-    return f"{'' if outcome.prompt_sha256 == prompt_sha256 else '◐ '}{in_short(outcome)}"
+    return f"{'' if outcome.prompt_sha256 == prompt_sha256 else '◐ '}{short_verdict(outcome)}"

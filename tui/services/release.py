@@ -14,8 +14,8 @@ from engine.records.evaluation import FinalVerdict
 from engine.records.options import ExportOptions
 from engine.records.release import GgufType, Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
+from engine.releases.contents import card_text, export_bytes, folder_of, has_adapter, released_files
 from engine.releases.job import check_export
-from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
 from tui.services.store import StoreService
 
 KINDS: tuple[ReleaseKind, ...] = get_args(ReleaseKind)

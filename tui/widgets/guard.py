@@ -10,7 +10,7 @@ from rich.text import Text
 from textual.color import Color
 from textual.filter import LineFilter
 
-from engine.clean import veil_text, without_codes
+from engine.clean import mask_controls, strip_controls
 
 
 class Veil(Highlighter):
@@ -18,7 +18,7 @@ class Veil(Highlighter):
 
     def highlight(self, text: Text) -> None:
         """Replace the codes in `text` in place."""
-        text.plain = veil_text(text.plain.replace("\n", "␤").replace("\t", " "))
+        text.plain = mask_controls(text.plain.replace("\n", "␤").replace("\t", " "))
 
 
 class CodeFilter(LineFilter):
@@ -32,5 +32,5 @@ class CodeFilter(LineFilter):
 def _bare(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
-    bare = without_codes(text.replace("\n", "").replace("\t", " "))
+    bare = strip_controls(text.replace("\n", "").replace("\t", " "))
     return text if bare == text else set_cell_size(bare, cell_len(text))

@@ -14,7 +14,7 @@ import torch
 from peft import PeftModel
 
 from engine.model.local_model import LocalModel
-from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.run import CurvePoint, TrainingConfig
@@ -107,7 +107,7 @@ class Asked:
         self.rows, self.messages = dataset_of(words)
         self.prompt = read_prompt(Path(str(words["material"])), int(str(words["length"])))
         questions = tuple(Question(tuple(messages), id=number) for number, messages in self.messages.items())
-        self.taught = (TaughtPrompt(self.prompt, questions),)
+        self.taught = (DatasetPrompt(self.prompt, questions),)
         self.student: LocalModel | None = None
 
 

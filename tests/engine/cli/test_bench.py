@@ -8,11 +8,11 @@ import pytest
 
 from engine.benchmark.job import QUICK, open_benchmark, project_name, run
 from engine.benchmark.prompts import BUNDLED, load_benchmark_prompt
-from engine.conduct import ensure_job
 from engine.folders import project_folders
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import StateChanged
 from engine.paths import Home
+from engine.pipeline import ensure_job
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer
 from engine.records.example import Example, ExampleKey
@@ -166,7 +166,7 @@ def test_a_prompt_that_fails_is_told_beside_the_others(
         return seeds.add_job(project, options, "failed", [StateChanged("failed", short)], short)
 
     carry_out(home, own, tiny_base, answered=True)
-    monkeypatch.setattr("engine.conduct.ensure_job", fails)
+    monkeypatch.setattr("engine.pipeline.ensure_job", fails)
     ended = call("bench", "desk", f"{own}/", "--base", tiny_base, "--quick", "--json")
     assert ended.status == 1
     data = one_object(ended.out)

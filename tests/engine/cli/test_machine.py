@@ -13,7 +13,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from engine.doctor import _NEEDED, Examined
+from engine.doctor import _NEEDED, Examination
 from engine.paths import Home
 from engine.project import Project
 from tests.engine.cli.calling import call, fail, get, succeed
@@ -96,8 +96,8 @@ def test_the_doctor_asks_for_what_the_program_is_installed_with() -> None:
 
 
 def test_what_is_broken_fails_with_all_findings_in_the_one_object(monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = Examined("torch", "failure", "not installed", "Install it.")
-    monkeypatch.setattr("engine.doctor.examine", lambda *_: (Examined("python", "ok", "3"), broken))
+    broken = Examination("torch", "failure", "not installed", "Install it.")
+    monkeypatch.setattr("engine.doctor.examine", lambda *_: (Examination("python", "ok", "3"), broken))
     text, data = call("doctor"), call("doctor", "--json")
     assert (text.status, data.status) == (1, 1)
     assert "✗ torch" in text.out

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.economics.document import estimate_json, estimate_text
 from engine.economics.estimate import estimate
-from engine.economics.given import EstimateInput
+from engine.economics.inputs import EstimateInput
 from engine.economics.prices import Prices
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from engine.economics.estimate import Estimate, estimate
 from engine.economics.formulas import DAYS_PER_YEAR
-from engine.economics.given import EstimateInput
-from engine.economics.outlook import cumulated, horizon_days, in_short, outcome, span, ways
+from engine.economics.inputs import EstimateInput
+from engine.economics.outlook import cumulated, horizon_days, outcome, short_verdict, span, ways
 from engine.records.cost import CostOutcome
 from tests.engine.economics.test_estimate import CASE
 
@@ -69,7 +69,7 @@ def test_the_curves_cross_where_the_estimate_says() -> None:
 )
 def test_every_verdict_has_its_words(fields: dict[str, float], short: str, words: str) -> None:
     result = changed(**fields)[1]
-    assert in_short(outcome(result, "ab")) == short
+    assert short_verdict(outcome(result, "ab")) == short
     assert words in result.headline
 
 

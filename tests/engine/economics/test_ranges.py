@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.economics.estimate import Estimate, estimate
 from engine.economics.formulas import Terms, annuity, per_request, worth
-from engine.economics.given import EstimateInput, box, ranges_of
+from engine.economics.inputs import EstimateInput, box, ranges_of
 from engine.economics.prices import Prices
 from engine.economics.ranges import Range
 from engine.economics.tokens import TokenCount

@@ -5,7 +5,7 @@ import math
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.evaluation.held_out import MOST, rules_at, rules_told, worst_answers, worst_places
+from engine.evaluation.held_out import MOST, rules_at, rules_text, worst_answers, worst_places
 from engine.records.evaluation import HeldOutToken
 from engine.records.prompt import Message
 from engine.records.question import Question
@@ -52,5 +52,5 @@ def test_a_token_is_told_with_the_rules_whose_characters_it_holds() -> None:
     assert rules_at(checks, 4, 5) == ((), (2,))
     assert rules_at(checks, 9, 9) == ((), ())  # the end of the answer
     token = HeldOutToken(1.0, 1, "", "a", "a", "b", (1,), (2,), (1, 2))
-    assert rules_told(token) == "required by rule 1; breaks rule 2; student's answer fails rules 1, 2"
-    assert rules_told(HeldOutToken(1.0, 1, "", "a", "a", "b")) == ""
+    assert rules_text(token) == "required by rule 1; breaks rule 2; student's answer fails rules 1, 2"
+    assert rules_text(HeldOutToken(1.0, 1, "", "a", "a", "b")) == ""

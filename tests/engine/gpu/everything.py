@@ -10,12 +10,12 @@ from pathlib import Path
 import torch
 
 from engine.model.adapters import Adapters
+from engine.model.arm_scheduler import ArmScheduler, ArmSetting, Turn
 from engine.model.decode import Decoded, Draw, decode
 from engine.model.load import load_base, with_adapter
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, ScoreRow, divergence, score
-from engine.model.turns import Turn, Turns, Voice
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.hooks import StepMetrics
@@ -89,12 +89,17 @@ def _turns(base: Path, adapter: Path, device: str) -> object:
     local = load_base(base, device=device, dtype="float32")
     adapters = Adapters(local)
     sha256 = adapters.load(adapter)
-    turns, ended = Turns(local, adapters, batch_rows=2), list[Decoded]()
-    for voice in (Voice(), Voice(sha256, 1.0), Voice("", 0.0, _PROMPT), Voice(sha256, 0.5, _PROMPT)):
+    turns, ended = ArmScheduler(local, adapters, batch_rows=2), list[Decoded]()
+    for setting in (
+        ArmSetting(),
+        ArmSetting(sha256, 1.0),
+        ArmSetting("", 0.0, _PROMPT),
+        ArmSetting(sha256, 0.5, _PROMPT),
+    ):
         for seed in range(2):
             draw = Draw(0.8 * (seed % 2), 0.9)
-            ids = [*voice.prefix_ids, 50, 51 + seed]
-            turns.add(Turn(voice, ids, ANSWER_TOKENS, draw, seed, lambda _: None, ended.append))
+            ids = [*setting.prefix_ids, 50, 51 + seed]
+            turns.add(Turn(setting, ids, ANSWER_TOKENS, draw, seed, lambda _: None, ended.append))
     while turns.busy:
         turns.step()
     return sorted(list(each.ids) for each in ended)

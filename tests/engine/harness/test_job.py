@@ -22,7 +22,7 @@ from engine.jobs.protocol import Event, Note, Progress
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ExportOptions, HarnessOptions
-from engine.releases.look import folder_of
+from engine.releases.contents import folder_of
 from tests.engine.cli.calling import fail
 from tests.engine.harness.recorded import GROUP, NO_MODULE, NO_NETWORK, UNKNOWN_TASK
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread, release

@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 import pytest
 
-from engine.conduct import open_or_make
 from engine.errors import JobError
 from engine.folders import DATABASE
 from engine.jobs import control
@@ -17,10 +16,11 @@ from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import follow
 from engine.jobs.identity import own_identity
 from engine.jobs.launch import launch
-from engine.jobs.liveness import is_alive, reap
+from engine.jobs.liveness import is_alive, mark_lost_jobs
 from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StateChanged
 from engine.jobs.wishes import read_wish
+from engine.pipeline import open_or_make
 from engine.project import Project
 from engine.projects import delete
 from engine.records.dataset import Dataset
@@ -188,7 +188,7 @@ def test_a_killed_job_is_lost_for_every_reader_and_resumes(project: Project) -> 
     assert isinstance(last, StateChanged)
     assert last.state == "lost"
     assert "jobs resume 1" in last.note
-    assert reap(project) == ()
+    assert mark_lost_jobs(project) == ()
     _open_gate(project, job)
     control.resume(project, job)
     assert list(follow(project, job.id))[-1].event == StateChanged("done")
@@ -201,7 +201,7 @@ def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(project: Project
     for _ in range(5):
         time.sleep(moments.uniform(0, 0.3))
         os.kill(job.pid, signal.SIGKILL)
-        wait_until(lambda: bool(reap(project)))
+        wait_until(lambda: bool(mark_lost_jobs(project)))
         assert _state(project, job) == "lost"
         job = control.resume(project, job)
     _open_gate(project, job)
@@ -215,13 +215,13 @@ def test_a_reused_pid_does_not_make_a_job_look_alive(project: Project) -> None:
     os.kill(job.pid, signal.SIGKILL)
     # The pid of a process that certainly lives, with the start time of the dead one.
     project.jobs.update(job.id, pid=os.getpid())
-    wait_until(lambda: bool(reap(project)))
+    wait_until(lambda: bool(mark_lost_jobs(project)))
     assert _state(project, job) == "lost"
 
 
 def test_a_job_that_is_only_about_to_start_is_not_lost(project: Project) -> None:
     job = project.jobs.add(options("steps", 1))
-    assert reap(project) == ()
+    assert mark_lost_jobs(project) == ()
     launch(project.folder, job, project.home)
     list(follow(project, job.id))
     assert _state(project, job) == "done"
@@ -230,7 +230,7 @@ def test_a_job_that_is_only_about_to_start_is_not_lost(project: Project) -> None
 def test_a_job_whose_launcher_died_is_lost(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = project.jobs.add(options("steps", 1))
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
-    assert [lost.id for lost in reap(project)] == [job.id]
+    assert [lost.id for lost in mark_lost_jobs(project)] == [job.id]
 
 
 def test_the_run_of_a_job_that_was_killed_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_the_run_of_a_job_that_was_killed_is_stopped(project: Project, monkeypat
     project.runs.update(run.id, state="running")
     project.runs.update(other.id, state="paused")
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
-    reap(project)
+    mark_lost_jobs(project)
     now = project.runs.get(run.id)
     assert (now.state, now.reason) == ("stopped", "Its process was killed.")
     assert project.runs.get(other.id).state == "paused"
@@ -258,7 +258,7 @@ def test_the_run_of_a_job_that_was_killed_goes_on_where_another_trains_it(
     me = own_identity()
     project.jobs.update(other.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
-    assert [lost.id for lost in reap(project)] == [killed.id]
+    assert [lost.id for lost in mark_lost_jobs(project)] == [killed.id]
     assert project.runs.get(run.id).state == "running"
 
 
@@ -269,7 +269,7 @@ def test_a_held_lock_keeps_readers_from_burying_the_living(project: Project) -> 
     assert is_alive(row)
     project.jobs.update(job.id, pid_started_at=1.0)
     assert not is_alive(project.jobs.get(job.id))
-    assert reap(project) == ()
+    assert mark_lost_jobs(project) == ()
     project.jobs.update(job.id, pid_started_at=job.pid_started_at)
 
 

@@ -81,11 +81,13 @@ def test_no_more_rows_are_decoded_together_than_memory_has_room_for(
     monkeypatch.setattr(OwnCache, "__init__", lambda self, *sizes: caches.append(self) or made(self, *sizes))
     slots = max(map(len, QUESTIONS)) + 9
     keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # of one token
-    for rows, free, sharers in ((2, 3 * 2 * slots * keys, 1), (2, 3 * 3 * 2 * slots * keys, 3), (1, 0, 1)):
+    for rows, free, local_processes in ((2, 3 * 2 * slots * keys, 1), (2, 3 * 3 * 2 * slots * keys, 3), (1, 0, 1)):
         memory = SimpleNamespace(available=free)
         monkeypatch.setattr(prompt_cache.psutil, "virtual_memory", lambda memory=memory: memory)
-        assert rows_that_fit(local, slots, sharers) == rows
-        again = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS, sharers=sharers)
+        assert rows_that_fit(local, slots, local_processes) == rows
+        again = decode(
+            local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS, local_processes=local_processes
+        )
         assert [answer.ids for answer in again] == [answer.ids for answer in whole]
         assert caches[-1].rows == rows
     slots_alone = max(map(len, ROWS)) + 9

@@ -224,7 +224,7 @@ STRETCHED: dict[str, object] = {
 def test_a_model_that_reads_longer_texts_otherwise_is_read_as_far_as_all_is_alike(tmp_path: Path) -> None:
     stretched = replace(FAMILIES["phi3"], options=STRETCHED)
     local = load_base(make_tiny_family(tmp_path / "long", stretched), device="cpu", dtype="float32")
-    assert (local.format.context_length, local.format.stretched_length) == (64, 2_048)
+    assert (local.format.context_length, local.format.declared_context_length) == (64, 2_048)
     assert any("limited to 64 tokens, although the model accepts 2,048" in note for note in local.format.notes)
     ids = [7 * number % 50 + 1 for number in range(70)]
     for whole, alike in ((64, True), (70, False)):  # beyond them a prompt that is read for itself is another

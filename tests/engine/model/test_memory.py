@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from engine.errors import ModelError
-from engine.model.memory import fewer_at_once, is_out_of_memory, within_memory
+from engine.model.memory import halve_until_it_fits, is_out_of_memory, within_memory
 
 
 def too_much() -> None:
@@ -48,11 +48,11 @@ def test_half_as_many_are_tried_until_they_fit() -> None:
             too_much()
         return most
 
-    assert fewer_at_once(make, 25) == 6
+    assert halve_until_it_fits(make, 25) == 6
     assert tried == [25, 12, 6]
     tried.clear()
     with pytest.raises(RuntimeError, match="allocate"):
-        fewer_at_once(lambda most: (tried.append(most), too_much()), 5)
+        halve_until_it_fits(lambda most: (tried.append(most), too_much()), 5)
     assert tried == [5, 2, 1]
     with pytest.raises(ZeroDivisionError):
-        fewer_at_once(lambda most: most / 0, 5)
+        halve_until_it_fits(lambda most: most / 0, 5)

@@ -20,7 +20,7 @@ from engine.model.load import adapter_off, load_base, parameter_shapes, with_ada
 from engine.model.local_model import LocalModel
 from engine.model.merge import merge
 from engine.model.quantize import nf4
-from engine.records.dataset import TaughtPrompt
+from engine.records.dataset import DatasetPrompt
 from engine.records.prompt import Message, Prompt
 from engine.records.run import TrainingConfig
 from engine.training.state import save_adapter
@@ -78,7 +78,7 @@ def test_an_adapter_is_trained_over_it_and_switched_off_it_leaves_the_same_base(
     assert base.quantized
     assert not plain.quantized
     assert parameter_shapes(base) == parameter_shapes(plain)
-    taught = [TaughtPrompt(Prompt((Message("system", "Be brief."),)), ())]
+    taught = [DatasetPrompt(Prompt((Message("system", "Be brief."),)), ())]
     assert cache_key(base, [], taught, 4) != cache_key(plain, [], taught, 4)
     with torch.no_grad():
         before = logits(base)

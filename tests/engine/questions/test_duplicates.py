@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.questions.duplicates import DuplicatePair, Groups, find_duplicates, ties_to_earlier, twins_of
+from engine.questions.duplicates import DuplicatePair, UnionFind, find_duplicates, ties_to_earlier, twins_of
 from engine.questions.importers import import_questions
 from engine.records.prompt import Message
 from engine.records.question import Question
@@ -136,7 +136,7 @@ def test_real_questions() -> None:
     texts = {q.id: q.text for q in questions}
     # Recall, against every pair: what is similar enough is tied, over others at the least.
     sets = [shingles(q.text.casefold()) for q in questions[:600]]
-    groups = Groups(len(sets))
+    groups = UnionFind(len(sets))
     for position, tied in enumerate(ties_to_earlier(questions[:600])):
         for other in tied:
             groups.tie(position, other)

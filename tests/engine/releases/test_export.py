@@ -19,7 +19,8 @@ from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.options import ExportOptions
 from engine.records.release import Release, ReleaseKind
-from engine.releases import job, place
+from engine.releases import job
+from engine.releases import staging as place
 from engine.releases.card import BaseModel, describe_base, model_card
 from tests.engine.evaluation.made import evaluation
 from tests.engine.releases.conftest import DEFAULT_SYSTEM

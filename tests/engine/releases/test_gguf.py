@@ -18,7 +18,7 @@ from engine.model.score import ScoreRow, score
 from engine.project import Project
 from engine.records.prompt import Message
 from engine.records.release import Parity, Release
-from engine.releases.llama_cpp import find_llama_cpp, name_llama_cpp
+from engine.releases.llama_cpp import find_llama_cpp, set_llama_cpp
 from engine.releases.llama_server import llama_server
 from engine.releases.parity import _TURNS
 from tests import trained
@@ -43,7 +43,7 @@ def llama_cpp(tmp_path: Path) -> Path:
 
 def release(project: Project, llama_cpp: Path | None = None) -> Release:
     if llama_cpp is not None:
-        name_llama_cpp(str(llama_cpp))
+        set_llama_cpp(str(llama_cpp))
     return trained.release(project, "gguf", gguf_type="q8_0")
 
 
@@ -255,13 +255,13 @@ def test_llama_cpp_is_looked_for_where_it_is_named_then_in_the_variable_then_on_
     monkeypatch.setenv("LLAMA_CPP", str(told))
     assert find_llama_cpp().converter.parent == told
     named = write_converter(tmp_path / "named")
-    name_llama_cpp(str(named))
+    set_llama_cpp(str(named))
     found = find_llama_cpp()
     assert (found.converter.parent, found.server) == (named, None)
     built = write_program(named, "#!PYTHON\n")
     assert find_llama_cpp().server == built
     with pytest.raises(NotFoundError, match=r"There is no convert_hf_to_gguf"):
-        name_llama_cpp(str(tmp_path))
+        set_llama_cpp(str(tmp_path))
 
 
 def test_nothing_in_the_folder_that_a_job_works_in_is_taken_for_llama_cpp(
@@ -272,7 +272,7 @@ def test_nothing_in_the_folder_that_a_job_works_in_is_taken_for_llama_cpp(
     monkeypatch.setenv("LLAMA_CPP", "llama.cpp")
     with pytest.raises(NotFoundError, match="absolute path"):
         find_llama_cpp()
-    name_llama_cpp()  # where a person says it, it is made whole before a job starts
+    set_llama_cpp()  # where a person says it, it is made whole before a job starts
     assert find_llama_cpp().converter.parent == tmp_path / "llama.cpp"
 
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from engine.jobs import control
-from engine.jobs.liveness import is_alive, reap
+from engine.jobs.liveness import is_alive, mark_lost_jobs
 from engine.project import Project
 from engine.records.options import ExportOptions
 from engine.releases.job import check_export
@@ -44,7 +44,7 @@ def test_a_killed_export_leaves_neither_files_nor_a_converter_and_goes_on(
     converter = psutil.Process(int(told.read_text()))
     os.kill(job.pid, signal.SIGKILL)  # the job's process alone, as the kernel would for lack of memory
     wait_until(lambda: not converter.is_running() or converter.status() == psutil.STATUS_ZOMBIE)
-    wait_until(lambda: bool(reap(project)) or project.jobs.get(job.id).state == "lost")
+    wait_until(lambda: bool(mark_lost_jobs(project)) or project.jobs.get(job.id).state == "lost")
     assert project.releases.all() == ()
     write_converter(llama_cpp)
     control.resume(project, project.jobs.get(job.id))

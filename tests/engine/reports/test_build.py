@@ -19,12 +19,12 @@ from engine.records.options import TeacherSpec
 from engine.records.run import TrainingConfig
 from engine.records.vote import Vote
 from engine.reports.build import brief, build
-from engine.reports.compared import compared_json
-from engine.reports.document import Charts, Document, Exchange, Facts, Intervals, Table
+from engine.reports.document import Charts, Document, Facts, Intervals, QuestionAnswers, Table
 from engine.reports.facts import read_report
 from engine.reports.html import to_html
 from engine.reports.markdown import to_markdown
 from engine.reports.numbers import usd
+from engine.reports.run_comparison import compared_json
 from engine.reports.text import to_text
 from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project
@@ -256,7 +256,7 @@ def test_settings_at_their_defaults_are_folded_away(project: Project) -> None:
 
 def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(project: Project) -> None:
     document = build(read_report(project))
-    exchanges = [block for block in blocks(document, "worst") if isinstance(block, Exchange)]
+    exchanges = [block for block in blocks(document, "worst") if isinstance(block, QuestionAnswers)]
     assert [len(exchange.answers) for exchange in exchanges] == [3, 3]
     unprompted, _, student = exchanges[0].answers
     assert len(unprompted.notes) == 1

@@ -15,7 +15,7 @@ from engine.project import Project
 from engine.records.options import ServeOptions
 from engine.serving import job as serving_job
 from engine.serving.address import Address, read_address
-from engine.serving.speaking import Speaker
+from engine.serving.answering import Answerer
 from tests.engine.jobs.support import wait_until
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
 
@@ -29,7 +29,7 @@ class Served:
     job_id: int
     flag: StopFlag
     thread: threading.Thread
-    speakers: list[Speaker]
+    answerers: list[Answerer]
     errors: list[BaseException]
     folder: Path = field(init=False)
 
@@ -88,16 +88,16 @@ def make_served_project(base: Path, adapters: tuple[Path, Path]) -> Callable[[Ho
 @contextmanager
 def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = True) -> Iterator[Served]:
     """The server of the project while inside; `wait`: until it is there."""
-    speakers: list[Speaker] = []
+    answerers: list[Answerer] = []
     errors: list[BaseException] = []
     flag = StopFlag()
     with Project.open(folder, home) as project:
         job = project.jobs.add(options)
 
-    class Seen(Speaker):
+    class Seen(Answerer):
         def __init__(self, local: object) -> None:
             super().__init__(local)
-            speakers.append(self)
+            answerers.append(self)
 
     def work() -> None:
         with Project.open(folder, home) as project:
@@ -111,13 +111,13 @@ def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = Tru
 
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(serving_job, "Speaker", Seen)
+        patch.setattr(serving_job, "Answerer", Seen)
         thread = threading.Thread(target=work)
-        served = Served(home, folder, job.id, flag, thread, speakers, errors)
+        served = Served(home, folder, job.id, flag, thread, answerers, errors)
         thread.start()
         stack.callback(served.stop)
         if wait:
-            wait_until(lambda: bool(speakers) or bool(errors))
+            wait_until(lambda: bool(answerers) or bool(errors))
             assert not errors, errors
         yield served
     assert all(isinstance(error, DistillError) for error in errors), errors

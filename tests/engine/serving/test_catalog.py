@@ -38,7 +38,7 @@ def test_a_run_over_four_bits_is_of_another_base(private_home: Path, tmp_path: P
         held = replace(first.config, quantize_base="nf4")
         made = project.runs.add(first.dataset_sha256, held)
         make_tiny_adapter(base, project.folder / made.folder / "adapter")
-        plain, quantized = (Catalog(project.folder, project.home, one.held_base) for one in (first.config, held))
+        plain, quantized = (Catalog(project.folder, project.home, one.loaded_base) for one in (first.config, held))
         assert "run-1" in plain.names()
         assert "run-2" not in plain.names()
         assert "run-2" in quantized.names()

@@ -25,7 +25,7 @@ from engine.records.prompt import Message
 from engine.serving import remote
 from engine.serving.address import Address, read_address, remove_address, write_address
 from engine.serving.client import Answer, ArmClient, ensure_server, find_server, wait_until_ready
-from engine.serving.remote import RemoteClient, StartedAnew
+from engine.serving.remote import RemoteClient, Restarted
 from tests.engine.jobs.support import wait_until
 from tests.engine.serving.conftest import Served
 from tests.engine.teachers.hostile_server import HostileServer, delta, event, good, head, raw, stalls, status
@@ -85,9 +85,9 @@ def test_what_cannot_be_answered_is_an_error_of_our_tree(served: Served) -> None
 
 @pytest.mark.parametrize("way", ["cancelled", "left"])
 def test_whoever_stops_listening_ends_the_row(served: Served, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    speaker, dropped = served.speakers[-1], []
-    drop = speaker._turns.drop
-    monkeypatch.setattr(speaker._turns, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
+    answerer, dropped = served.answerers[-1], []
+    drop = answerer._turns.drop
+    monkeypatch.setattr(answerer._turns, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
 
     async def listen(client: ArmClient, began: asyncio.Event) -> None:
         stream = client.stream("run-1", QUESTION, temperature=2.0, max_tokens=1900, seed=2)
@@ -110,7 +110,7 @@ def test_whoever_stops_listening_ends_the_row(served: Served, way: str, monkeypa
 
     asyncio.run(leave())
     assert dropped == [1900]
-    wait_until(lambda: not speaker.busy)
+    wait_until(lambda: not answerer.busy)
 
 
 def mine(job: Job) -> Job:
@@ -188,7 +188,7 @@ def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypat
 
     monkeypatch.setattr(remote, "find_prices", prices)
 
-    async def ask() -> list[str | StartedAnew | Answer]:
+    async def ask() -> list[str | Restarted | Answer]:
         async with HostileServer([status(500, "busy"), good("Yes, it is.")]) as server:
             spec = TeacherSpec("endpoint", "gpt-5", server.url)
             async with RemoteClient(spec, PROMPT, Home.locate(), billed.append) as client:
@@ -206,7 +206,7 @@ def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypat
     assert asked_for[2] == 30, "long prompts may be dearer"
     assert answer.cost_usd == pytest.approx(0.03 + 0.01)
     assert billed == [Usage(30, 1)], "what was refused is not billed"
-    assert isinstance(pieces[0], StartedAnew)
+    assert isinstance(pieces[0], Restarted)
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == answer.text
 
 

@@ -17,9 +17,9 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ServeOptions
 from engine.serving import job as serving_job
+from engine.serving.answering import Answerer
 from engine.serving.job import base_of
 from engine.serving.server import Server
-from engine.serving.speaking import Speaker
 from engine.stations import read_stations
 from tests.engine.jobs.support import wait_until
 from tests.engine.serving.conftest import Served, serving
@@ -65,7 +65,7 @@ def test_it_gives_way_to_another_job_and_comes_back_at_the_same_address(
         wait_until(lambda: refused(client) == "")
         assert answer(client) == before
         assert served.address == address
-        assert len(served.speakers) == 2
+        assert len(served.answerers) == 2
 
 
 def test_a_job_that_waited_long_enough_stops_new_requests(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,13 +99,13 @@ def test_a_stop_ends_it_at_once_and_tells_who_waits(own_folder: Path, monkeypatc
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
         wait_until(lambda: refused(client) == "")
-        step = Speaker.step
+        step = Answerer.step
 
-        def step_and_stop(speaker: Speaker) -> None:  # in the middle of an answer, however busy the machine is
-            step(speaker)
-            served.flag.up = speaker.busy
+        def step_and_stop(answerer: Answerer) -> None:  # in the middle of an answer, however busy the machine is
+            step(answerer)
+            served.flag.up = answerer.busy
 
-        monkeypatch.setattr(Speaker, "step", step_and_stop)
+        monkeypatch.setattr(Answerer, "step", step_and_stop)
         with pytest.raises(openai.APIError, match="stopping"):
             list(
                 client.chat.completions.create(

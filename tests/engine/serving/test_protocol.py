@@ -147,14 +147,14 @@ def test_every_refusal_has_the_protocols_shape(served: Served) -> None:
 
 
 def test_who_hangs_up_ends_the_row(served: Served, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
-    speaker, dropped = served.speakers[-1], []
-    drop = speaker._turns.drop
-    monkeypatch.setattr(speaker._turns, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
+    answerer, dropped = served.answerers[-1], []
+    drop = answerer._turns.drop
+    monkeypatch.setattr(answerer._turns, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
     stream = client.chat.completions.create(model="run-1", messages=HELLO, max_tokens=1900, temperature=0, stream=True)
     next(iter(stream))
     stream.close()
-    wait_until(lambda: dropped == [1900] and not speaker.busy)
+    wait_until(lambda: dropped == [1900] and not answerer.busy)
     whole = openai.OpenAI(api_key=served.address.token, base_url=served.address.base_url, max_retries=0, timeout=0.3)
     with whole, pytest.raises(openai.APITimeoutError):
         whole.chat.completions.create(model="run-2", messages=HELLO, max_tokens=1901, temperature=0)
-    wait_until(lambda: dropped == [1900, 1901] and not speaker.busy)
+    wait_until(lambda: dropped == [1900, 1901] and not answerer.busy)

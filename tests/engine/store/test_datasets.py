@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.errors import DatasetError, NotFoundError
 from engine.project import Project
-from engine.records.dataset import Dataset, OtherPrompt, TaughtPrompt
+from engine.records.dataset import Dataset, DatasetPrompt, OtherPrompt
 from engine.records.example import Decision
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
@@ -57,7 +57,7 @@ def test_prompts_of_other_projects_come_back_and_are_part_of_the_name(project: P
     router = Prompt((Message("system", "Say where it belongs."),))
     questions = (Question((Message("user", "My card is gone."),), split="train", id=1),)
     rule = Rule(1, "One word.", Check("length", unit="words", max=1))
-    taught = TaughtPrompt(router, questions, (rule,), "router", "a" * 64)
+    taught = DatasetPrompt(router, questions, (rule,), "router", "a" * 64)
     rows = (*ROWS, replace(ROWS[0], prompt_index=1), replace(ROWS[1], prompt_index=1))
     reworded = replace(taught, questions=(replace(questions[0], messages=(Message("user", "My card is lost."),)),))
     names = [

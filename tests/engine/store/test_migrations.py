@@ -20,7 +20,7 @@ from engine.records.question import Question
 from engine.records.run import TrainingConfig
 from engine.store import migrations
 from engine.store.connection import Connection
-from engine.store.words_json import encode
+from engine.store.dataclass_json import encode
 from tests.engine.store.facts import dataset
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ from engine.errors import BudgetError, EndpointError, JobStopped, StoreError, Te
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.control import resume
 from engine.jobs.follow import Follower
-from engine.jobs.liveness import is_alive, reap
+from engine.jobs.liveness import is_alive, mark_lost_jobs
 from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event, Note, Progress, Spent, StateChanged
 from engine.jobs.wishes import write_wish
 from engine.project import Project
@@ -577,7 +577,7 @@ def wait_for_request(server: HostileServer, project: Project, job_id: int) -> No
 
 def wait_until_lost(project: Project, job_id: int) -> None:
     # A killed process is gone a moment before the kernel gives its locks back.
-    wait_until(lambda: bool(reap(project)) or project.jobs.get(job_id).state == "lost")
+    wait_until(lambda: bool(mark_lost_jobs(project)) or project.jobs.get(job_id).state == "lost")
 
 
 def wait_for_end(project: Project, job_id: int) -> None:

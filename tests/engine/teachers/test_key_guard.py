@@ -23,7 +23,7 @@ def cut(text: str, places: list[int]) -> list[str]:
 def test_a_text_without_the_key_is_told_whole(text: str, places: list[int]) -> None:
     guard = KeyGuard(KEY)
     text = text.replace(KEY, "")
-    assert "".join([*(guard.tellable(piece) for piece in cut(text, places)), guard.rest()]) == text
+    assert "".join([*(guard.safe_part(piece) for piece in cut(text, places)), guard.rest()]) == text
 
 
 @given(TEXTS, st.lists(st.integers(0, 60), max_size=8))
@@ -33,7 +33,7 @@ def test_of_a_key_in_pieces_nothing_is_told(before: str, places: list[int]) -> N
     *pieces, last = cut(before + KEY, places)
     for piece in pieces:
         guard.refuse(piece)
-        told += guard.tellable(piece)
+        told += guard.safe_part(piece)
     assert before.startswith(told)
     with pytest.raises(EndpointFault):
         guard.refuse("".join((*pieces, last)))
@@ -42,4 +42,4 @@ def test_of_a_key_in_pieces_nothing_is_told(before: str, places: list[int]) -> N
 def test_without_a_key_nothing_waits() -> None:
     guard = KeyGuard(KEYLESS)
     guard.refuse(f"It says {KEYLESS}.")
-    assert guard.tellable("no-key") == "no-key"
+    assert guard.safe_part("no-key") == "no-key"

@@ -17,7 +17,7 @@ from engine.seeds import answer_seed
 from engine.teachers.answer_reader import AnswerReader, without_thinking
 from engine.teachers.budget import Budget
 from engine.teachers.faults import EndpointFault, retry_after_s
-from engine.teachers.plan import Ask, Plan, may_meet
+from engine.teachers.plan import Ask, Plan, may_overlap
 
 QUESTIONS = tuple(Question((Message("user", f"{n}?"),), id=n) for n in range(1, 6))
 KEYS = st.tuples(st.integers(1, 5), st.integers(0, 3))
@@ -71,7 +71,7 @@ def test_a_plan_asks_each_missing_answer_once_and_ends(
 def test_generations_meet_where_they_may_ask_for_the_same(
     one: GenerateOptions, other: GenerateOptions, meet: bool
 ) -> None:
-    assert may_meet(one, other) is may_meet(other, one) is meet
+    assert may_overlap(one, other) is may_overlap(other, one) is meet
 
 
 def test_the_first_attempt_of_all_comes_before_the_second_of_any() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from engine.model.load import DtypeName, load_base, read_base
 from engine.model.local_model import LocalModel
-from engine.records.dataset import DatasetRow, TaughtPrompt
+from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
@@ -85,10 +85,10 @@ def questions_of(rows: Sequence[DatasetRow], local: LocalModel) -> dict[int, Que
 
 def taught_of(
     rows: Sequence[DatasetRow], local: LocalModel, prompts: Sequence[Prompt] = (PROMPT,)
-) -> tuple[TaughtPrompt, ...]:
+) -> tuple[DatasetPrompt, ...]:
     """What `rows` were asked behind `prompts`."""
     return tuple(
-        TaughtPrompt(
+        DatasetPrompt(
             prompt, tuple(questions_of([row for row in rows if row.prompt_index == index], local).values()), RULES
         )
         for index, prompt in enumerate(prompts)

@@ -80,7 +80,7 @@ def reverse_kls(student: LocalModel, answers: list[DatasetRow]) -> list[torch.Te
 def fresh_answers(student: LocalModel, rows: list[DatasetRow]) -> list[DatasetRow]:
     """Answers that the run never saw."""
     asked = [row for row in rows for _ in range(8)]
-    with student_module.at_rest(student):
+    with student_module.eval_mode(student):
         decoded = decode(
             student, [row.question_ids for row in asked], temperature=1.0, max_new_tokens=3,
             seeds=[10**9 + number for number in range(len(asked))],

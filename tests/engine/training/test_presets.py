@@ -23,7 +23,16 @@ from engine.records.run import Objective, TrainingConfig
 from engine.training.costs import RowTokens, longest_pass_tokens
 from engine.training.facts import Basis, FreeMemory, free_memory
 from engine.training.peak import TrainingFacts, memory_mb, peak_mb
-from engine.training.presets import CHOSEN, Choice, Preset, Reason, attainable, choice_json, choice_text, choose
+from engine.training.presets import (
+    CHOSEN,
+    Choice,
+    Preset,
+    Reason,
+    choice_json,
+    choice_text,
+    choose,
+    supported_objective,
+)
 
 ASKED = TrainingConfig(base="b", device="cpu", seed=3)
 SECOND_STAGE = {"on_policy_batch_rows", "on_policy_learning_rate"}
@@ -373,8 +382,8 @@ def test_where_no_answer_is_the_bases_own_the_objective_is_the_text_alone() -> N
         assert choice.config.objective == "cross_entropy"
         assert "no training answer comes from the prompted base" in _reason(choice, "objective").why
         assert choose(preset, replace(foreign, scored_tokens=1), ASKED).config.objective == "mix"
-    assert attainable(ASKED, foreign).objective == "cross_entropy"
-    assert attainable(ASKED, FACTS, {"objective"}) == ASKED
+    assert supported_objective(ASKED, foreign).objective == "cross_entropy"
+    assert supported_objective(ASKED, FACTS, {"objective"}) == ASKED
     named = replace(ASKED, objective="cross_entropy")
     assert choose("balanced", foreign, named, {"objective"}).config.objective == "cross_entropy"
 

@@ -47,7 +47,11 @@ def assert_same_adapter(project: Project, one: Run, other: Run) -> None:
 
 
 def members() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children(recursive=True) if "engine.training.member" in child.cmdline()]
+    return [
+        child
+        for child in psutil.Process().children(recursive=True)
+        if "engine.training.rank_process" in child.cmdline()
+    ]
 
 
 def test_a_job_of_two_processes_trains_the_adapter_of_one(project: Project, model_folder: Path) -> None:
@@ -149,7 +153,7 @@ def test_texts_for_clusters_are_whole_and_name_the_run(project: Project, model_f
     assert "#SBATCH --nodes=2" in script
     assert "--gpus" not in script  # the run is one for the CPU
     command = shlex.split(script.splitlines()[-1])[-1]
-    member = f"engine.training.member {project.folder} {made.id}"
+    member = f"engine.training.rank_process {project.folder} {made.id}"
     for part in ("--nnodes 2", "--nproc-per-node 8", '--node-rank "$SLURM_NODEID"', member):
         assert part in command
     task = yaml.safe_load(printed(project, *words, "skypilot"))

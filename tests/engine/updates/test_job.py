@@ -9,13 +9,13 @@ import engine.evaluation.job
 import engine.teachers.job
 import engine.training.job
 import engine.updates.job
-from engine.conduct import configuration
 from engine.errors import JobStopped, NotFoundError, UsageError
 from engine.jobs.context import JobContext
 from engine.jobs.follow import read_all
 from engine.jobs.protocol import Note
+from engine.pipeline import configuration
 from engine.project import Project
-from engine.records.dataset import Dataset, DatasetRow, TaughtPrompt
+from engine.records.dataset import Dataset, DatasetPrompt, DatasetRow
 from engine.records.job import Job
 from engine.records.options import (
     EvaluateOptions,
@@ -95,7 +95,7 @@ def test_only_the_touched_is_asked_and_training_goes_on_from_the_earlier_run(
 def test_the_other_prompts_that_the_student_knows_are_frozen_again(
     project: Project, stages: list[JobOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taught = TaughtPrompt(NEW, (Question((Message("user", "Open?"),), id=1),), project="shop")
+    taught = DatasetPrompt(NEW, (Question((Message("user", "Open?"),), id=1),), project="shop")
     row = DatasetRow(1, 1, "train", (1,), (2,), 1, (False,))
     rows = (row, dataclasses.replace(row, prompt_index=1))
     sha256 = dataset_sha256(OLD.sha256, "starter", rows, (taught,))

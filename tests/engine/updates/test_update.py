@@ -14,7 +14,7 @@ from engine.records.rule import Check, Rule
 from engine.records.selection import Selection
 from engine.updates.carry import carry
 from engine.updates.plan import plan_update
-from engine.updates.telling import plan_json, plan_text
+from engine.updates.plan_text import plan_json, plan_text
 from tests.engine.updates.bank import LONG, NEW, OLD, SHORT, answer, change, freeze
 
 

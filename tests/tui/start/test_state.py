@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.projects import JobAtWork, ProjectSummary
+from engine.projects import LiveJob, ProjectSummary
 from tui.screens.start.drawing import about, ago, body, header, running
 from tui.screens.start.state import StartState
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
-TRAINING = JobAtWork(3, "train", "running", 41, 100, 180.0)
+TRAINING = LiveJob(3, "train", "running", 41, 100, 180.0)
 
 
 def project(name: str, **facts: object) -> ProjectSummary:
@@ -105,7 +105,7 @@ def test_the_cursor_is_always_on_a_line_that_is_drawn(listed: list[str], steps: 
     st.lists(st.sampled_from([TRAINING, dataclasses.replace(TRAINING, state="waiting", total=0)]), max_size=3),
 )  # fmt: skip
 def test_a_line_has_its_width_whatever_stands_in_it(
-    note: str, trouble: str, width: int, archived: bool, jobs: list[JobAtWork]
+    note: str, trouble: str, width: int, archived: bool, jobs: list[LiveJob]
 ) -> None:
     row = project("x", station="run", note=note, trouble=trouble, archived=archived, jobs=tuple(jobs))
     state = shelf(row)

@@ -10,7 +10,7 @@ from textual.events import Key
 from textual.message import Message
 from textual.widgets import TextArea
 
-from engine.clean import veil_text
+from engine.clean import mask_controls
 from tui.actions import Place, bindings
 from tui.widgets.order import do_in_order
 
@@ -48,7 +48,7 @@ class QuestionField(TextArea):
 
     def get_line(self, line_index: int) -> Text:
         """One line, with a visible sign for each control code in pasted text."""
-        return Text(veil_text(self.document.get_line(line_index)), end="", no_wrap=True)
+        return Text(mask_controls(self.document.get_line(line_index)), end="", no_wrap=True)
 
     def action_send(self) -> None:
         """Send what was typed, unless it is empty."""

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from textual.content import Content
 
-from engine.evaluation.held_out import rules_told
+from engine.evaluation.held_out import rules_text
 from engine.records.evaluation import Evaluation, HeldOutToken
 from tui.keys import key_of
 from tui.panes.tokens import Differing, TokenColumns
@@ -35,5 +35,5 @@ def _lines(token: HeldOutToken, columns: TokenColumns) -> Iterator[Content]:
     yield columns.line(
         Differing(token.kl, str(token.question_id), token.before, token.token, token.prompted, token.arm)
     )
-    if told := rules_told(token):
+    if told := rules_text(token):
         yield columns.under(told)

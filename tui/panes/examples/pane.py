@@ -125,7 +125,7 @@ class ExamplesPane(Pane):
     def _outlook(self, options: GenerateOptions) -> GenerationOutlook | str:
         if options not in self._told:
             self._told[options] = "Estimating what it will take …"
-            self._service.look_ahead(options)
+            self._service.generation_outlook(options)
         return self._told[options]
 
     def _move(self, steps: int) -> None:

@@ -18,7 +18,7 @@ from textual.timer import Timer
 from textual.widgets import TextArea
 from textual.widgets.text_area import Edit, EditResult, Selection
 
-from engine.clean import veil_text
+from engine.clean import mask_controls
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import UsageError
 from engine.prompts.documents import parse_prompt
@@ -68,7 +68,7 @@ class DocumentArea(TextArea):
         if self._code is None:
             self._code = code_lines(self.document.lines)
         raw = self.document.get_line(line_index)
-        line = Text(veil_text(raw), end="", no_wrap=True)
+        line = Text(mask_controls(raw), end="", no_wrap=True)
         for mark in marks_of(raw, code=self._code[line_index]):
             style = self.get_component_rich_style(f"document-area--{mark.kind}", partial=True)
             line.stylize(style, mark.start, mark.end)

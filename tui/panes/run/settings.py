@@ -8,7 +8,7 @@ from typing import Any, cast, get_args
 from engine.records.run import Objective, Run, TrainingConfig, alpha_of
 from engine.training.facts import Basis
 from engine.training.outlook import outlook_text
-from engine.training.presets import Choice, Preset, attainable, choose
+from engine.training.presets import Choice, Preset, choose, supported_objective
 from tui.forms.checks import number, or_empty, whole
 from tui.forms.screen import Field, Told
 
@@ -63,7 +63,7 @@ def configuration_words(run: Run) -> str:
 def first_values(basis: Basis) -> TrainingConfig:
     """The configuration without a preset: that of the newest run, on the newest dataset."""
     config = basis.runs[-1].config if basis.runs else _DEFAULT
-    config = attainable(config, basis.facts(config))
+    config = supported_objective(config, basis.facts(config))
     return replace(config, base=basis.dataset.base, epochs=config.last_epochs, replanned=())
 
 

@@ -60,7 +60,7 @@ _SETTINGS = (
     _Setting("seed", lambda row: str(row.run.config.seed), 6),
     _Setting("dtype", lambda row: row.run.dtype or row.run.config.dtype, 10),
     _Setting("device", lambda row: row.run.device or row.run.config.device, 9),
-    _Setting("base", lambda row: row.run.config.held_base, 20),
+    _Setting("base", lambda row: row.run.config.loaded_base, 20),
     _Setting("prompt's data", lambda row: row.run.dataset_sha256[:8], 15),
 )
 

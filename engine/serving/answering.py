@@ -1,4 +1,4 @@
-"""The model's side of the desk: gives every request its turn, and decodes ids to text as they come.
+"""The model's side of the request queue: gives every request its turn, and decodes ids to text as they come.
 
 Runs in the model thread. Knows nothing of HTTP or of jobs.
 """
@@ -8,28 +8,28 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ContextError, DistillError, ModelError
-from engine.serving.desk import Ask, Begun, Ended, Text
+from engine.serving.request_queue import Ask, Begun, Ended, Text
 from engine.serving.requests import Refusal
 from engine.serving.stops import StopText
 
 if TYPE_CHECKING:
+    from engine.model.arm_scheduler import Turn
     from engine.model.decode import Decoded
     from engine.model.local_model import LocalModel
-    from engine.model.turns import Turn
 
 
-class Speaker:
+class Answerer:
     """Answers with one loaded base and its adapters. Call `step` as long as it is `busy`."""
 
     def __init__(self, local: "LocalModel") -> None:
         """Take over a base without adapters; loading them changes it in place."""
         from engine.model.adapters import Adapters
-        from engine.model.turns import Turns
+        from engine.model.arm_scheduler import ArmScheduler
 
         self._local = local
         self._format = local.format
         self._adapters = Adapters(local)
-        self._turns = Turns(local, self._adapters)
+        self._turns = ArmScheduler(local, self._adapters)
         self._answers: list[_Answer] = []
 
     @property
@@ -39,8 +39,8 @@ class Speaker:
 
     def begin(self, ask: Ask) -> None:
         """Start an answer at the next step; if that is not possible, send the reason to its request."""
+        from engine.model.arm_scheduler import ArmSetting, Turn
         from engine.model.decode import Draw
-        from engine.model.turns import Turn, Voice
 
         if ask.gone:
             return
@@ -48,10 +48,10 @@ class Speaker:
             sha256 = self._adapters.load(ask.arm.adapter, self._turns.adapters_in_use) if ask.arm.adapter else ""
             strength = ask.arm.choice.strength_percent / 100 if sha256 else 0.0
             # At strength 0 the base answers, and shares its batch.
-            voice = Voice(sha256 if strength else "", strength, ask.prefix_ids)
+            setting = ArmSetting(sha256 if strength else "", strength, ask.prefix_ids)
             answer = _Answer(ask, self._format.text_stream(), StopText(ask.stop))
             answer.turn = Turn(
-                voice,
+                setting,
                 ask.ids,
                 ask.max_new_tokens,
                 Draw(ask.temperature, ask.top_p),
@@ -81,13 +81,13 @@ class Speaker:
         self._answers = [answer for answer in self._answers if not answer.over]
 
     def _take_turns(self) -> None:
-        from engine.model.turns import Turns
+        from engine.model.arm_scheduler import ArmScheduler
 
         try:
             self._turns.step()
         except ModelError as error:  # out of memory, or broken weights: these answers are lost, the next may fit again
             self.fail(refusal_of(error))
-            self._turns = Turns(self._local, self._adapters)
+            self._turns = ArmScheduler(self._local, self._adapters)
 
     def fail(self, refusal: Refusal) -> None:
         """Send the refusal to everyone who still waits, and drop all answers."""

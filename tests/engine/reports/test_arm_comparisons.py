@@ -7,7 +7,7 @@ import pytest
 from engine.clean import cell_width
 from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import Interval
-from engine.reports.against import against
+from engine.reports.arm_comparisons import arm_comparisons
 from engine.reports.document import Document, Section, Table
 from engine.reports.numbers import p_value
 from engine.reports.text import to_text
@@ -21,7 +21,7 @@ LOST = Paired(Interval(-0.3, -0.4, -0.2), 0, 18, 1e-5, 2e-5, "worse", 0)
 def test_every_rule_of_a_comparison_says_what_became_of_it(width: int) -> None:
     found = Comparison("checkpoint:12:120", "prompted", LOST, (RulePaired(1, OPEN), RulePaired(2, LOST)))
     base = dataclasses.replace(found, arm="unprompted")
-    blocks = tuple(against(dataclasses.replace(evaluation(), comparisons=(base, found))))
+    blocks = tuple(arm_comparisons(dataclasses.replace(evaluation(), comparisons=(base, found))))
     assert [block.caption for block in blocks if isinstance(block, Table)] == [
         "checkpoint:12:120 compared with prompted, question by question"
     ]
@@ -31,7 +31,7 @@ def test_every_rule_of_a_comparison_says_what_became_of_it(width: int) -> None:
 
 
 def test_nothing_is_said_of_an_evaluation_that_compared_nothing() -> None:
-    assert not list(against(evaluation()))
+    assert not list(arm_comparisons(evaluation()))
 
 
 def test_p_values_in_few_characters() -> None:

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.economics import keeping
-from engine.economics.keeping import reckon_project, renew_outcome
+from engine.economics import stored_outcome as keeping
 from engine.economics.outlook import outcome
+from engine.economics.stored_outcome import estimate_project, refresh_outcome
 from engine.economics.tokens import TokenCount
 from engine.errors import StoreError
 from engine.paths import Home
@@ -25,24 +25,24 @@ def project(private_home: object) -> Iterator[Project]:
 
 
 def test_it_is_reckoned_anew_with_what_was_measured_since(project: Project) -> None:
-    before, sha256 = reckon_project(project, ASKED)
+    before, sha256 = estimate_project(project, ASKED)
     project.settings.write_cost(ASKED, outcome(before.result, sha256))
     add_examples(project)
-    renew_outcome(project)
-    after, _ = reckon_project(project, ASKED)
+    refresh_outcome(project)
+    after, _ = estimate_project(project, ASKED)
     assert after.figures["answer_tokens"].origin == "measured" != before.figures["answer_tokens"].origin
     assert project.settings.cost_outcome() == outcome(after.result, sha256) != outcome(before.result, sha256)
 
 
 def test_where_nobody_asked_nothing_is_remembered(project: Project) -> None:
-    renew_outcome(project)
+    refresh_outcome(project)
     assert project.settings.cost_outcome() is None
 
 
 def test_what_cannot_be_reckoned_any_more_is_forgotten(project: Project) -> None:
     inputs = CostInputs("a model that no list knows")
     project.settings.write_cost(inputs, CostOutcome("ab", "worth_it", 9.0))
-    renew_outcome(project)
+    refresh_outcome(project)
     assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (inputs, None)
 
 
@@ -56,7 +56,7 @@ def test_what_a_person_types_meanwhile_stands(project: Project, monkeypatch: pyt
         return count(prompt, tokenizer, home)
 
     monkeypatch.setattr(keeping, "count_prompt_tokens", typing)
-    renew_outcome(project)
+    refresh_outcome(project)
     assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (typed, came)
 
 
@@ -68,5 +68,5 @@ def test_a_store_that_cannot_keep_it_fails_no_station(project: Project, monkeypa
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(project.settings, "write_cost", full)
-    renew_outcome(project)
+    refresh_outcome(project)
     assert project.settings.cost_outcome() == kept

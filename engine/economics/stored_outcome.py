@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 
-def reckon_project(project: "Project", inputs: CostInputs) -> tuple[Costs, str]:
+def estimate_project(project: "Project", inputs: CostInputs) -> tuple[Costs, str]:
     """Return the estimate from everything measured so far, and the SHA-256 of its prompt.
 
     Raises `NotFoundError` without a prompt, `UsageError` if the model or its prices are not known.
@@ -27,7 +27,7 @@ def reckon_project(project: "Project", inputs: CostInputs) -> tuple[Costs, str]:
     return reckon(inputs, measure(project), tokens), prompt.sha256
 
 
-def renew_outcome(project: "Project") -> None:
+def refresh_outcome(project: "Project") -> None:
     """Compute the project's stored outcome again, now that more is measured; do nothing if none is stored.
 
     If it can no longer be computed, the stored outcome is removed, because an outdated one must not be shown.
@@ -37,7 +37,7 @@ def renew_outcome(project: "Project") -> None:
         return
     came = None
     with suppress(DistillError):
-        costs, sha256 = reckon_project(project, inputs)
+        costs, sha256 = estimate_project(project, inputs)
         came = outcome(costs.result, sha256)
     with suppress(StoreError), project.transaction():  # the stage that measured has succeeded, whether or not this does
         if project.settings.cost_inputs() == inputs:  # if the user changed the inputs meanwhile, that outcome is newer

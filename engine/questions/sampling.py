@@ -12,13 +12,13 @@ T = TypeVar("T")
 def spread(rows: Sequence[T], count: int | None) -> list[T]:
     """Return at most `count` of the rows, evenly spaced and in order; None: all.
 
-    A different `count` selects different rows. If an earlier selection must be kept, use `growing_share`.
+    A different `count` selects different rows. If an earlier selection must be kept, use `stable_sample`.
     """
     taken = len(rows) if count is None else min(count, len(rows))
     return [rows[place * len(rows) // taken] for place in range(taken)]
 
 
-def growing_share(groups: Mapping[int, Hashable], count: int | None) -> frozenset[int]:
+def stable_sample(groups: Mapping[int, Hashable], count: int | None) -> frozenset[int]:
     """Return at most `count` of the numbers, proportionally from every group; None: all. `groups` is number → group.
 
     A larger `count` includes the selection of a smaller one, so that nothing already paid for is left out. Adding or

@@ -1,4 +1,4 @@
-"""Several voices at once: each gets its token every round, and answers as it would alone."""
+"""Several arms at once: each gets its token every round, and answers as it would alone."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,11 +8,11 @@ import torch
 
 from engine.errors import ContextError, ModelError
 from engine.model.adapters import Adapters
+from engine.model.arm_scheduler import PROMPTS_KEPT, ArmScheduler, ArmSetting, Turn
 from engine.model.decode import Decoded, Draw, decode
 from engine.model.load import load_base, with_adapter
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
-from engine.model.turns import PROMPTS_KEPT, Turn, Turns, Voice
 from tests.trained import make_tiny_adapter
 
 PROMPT = (5, 40, 61, 33, 90, 12)
@@ -24,7 +24,7 @@ GREEDY = Draw(0.0)
 class Heard:
     """A turn and what its listeners were told."""
 
-    voice: Voice
+    setting: ArmSetting
     question: list[int]
     limit: int = 20
     draw: Draw = GREEDY
@@ -33,8 +33,8 @@ class Heard:
     ended: list[Decoded] = field(default_factory=list)
 
     def turn(self) -> Turn:
-        ids = [*self.voice.prefix_ids, *self.question]
-        return Turn(self.voice, ids, self.limit, self.draw, self.seed, self.tokens.append, self.ended.append)
+        ids = [*self.setting.prefix_ids, *self.question]
+        return Turn(self.setting, ids, self.limit, self.draw, self.seed, self.tokens.append, self.ended.append)
 
 
 @pytest.fixture(scope="module")
@@ -43,21 +43,21 @@ def adapter(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture
-def made(tiny_folder: Path, adapter: Path) -> tuple[Turns, str, LocalModel]:
+def made(tiny_folder: Path, adapter: Path) -> tuple[ArmScheduler, str, LocalModel]:
     local = load_base(tiny_folder, device="cpu", dtype="float32")
     adapters = Adapters(local)
     sha256 = adapters.load(adapter)
-    return Turns(local, adapters, batch_rows=2), sha256, local
+    return ArmScheduler(local, adapters, batch_rows=2), sha256, local
 
 
 def alone(tiny_folder: Path, adapter: Path, heard: Heard) -> tuple[int, ...]:
     local = load_base(tiny_folder, device="cpu", dtype="float32")
-    if heard.voice.adapter:
+    if heard.setting.adapter:
         local = with_adapter(local, adapter)
-    prefix = PromptCache.build(local, heard.voice.prefix_ids)
+    prefix = PromptCache.build(local, heard.setting.prefix_ids)
     (decoded,) = decode(
         local,
-        [[*heard.voice.prefix_ids, *heard.question]],
+        [[*heard.setting.prefix_ids, *heard.question]],
         prefix=prefix,
         temperature=heard.draw.temperature,
         max_new_tokens=heard.limit,
@@ -66,10 +66,10 @@ def alone(tiny_folder: Path, adapter: Path, heard: Heard) -> tuple[int, ...]:
     return decoded.ids
 
 
-def test_each_voice_gets_one_token_a_round(made: tuple[Turns, str, LocalModel]) -> None:
+def test_each_voice_gets_one_token_a_round(made: tuple[ArmScheduler, str, LocalModel]) -> None:
     turns, sha256, _ = made
-    voices = [Voice(), Voice(sha256, 1.0), Voice("", 0.0, PROMPT), Voice(sha256, 0.5, PROMPT)]
-    heard = [Heard(voice, QUESTION, limit=6) for voice in voices]
+    settings = [ArmSetting(), ArmSetting(sha256, 1.0), ArmSetting("", 0.0, PROMPT), ArmSetting(sha256, 0.5, PROMPT)]
+    heard = [Heard(setting, QUESTION, limit=6) for setting in settings]
     for each in heard:
         turns.add(each.turn())
     turns.step()
@@ -80,12 +80,14 @@ def test_each_voice_gets_one_token_a_round(made: tuple[Turns, str, LocalModel]) 
 
 
 def test_answers_are_those_of_a_model_of_their_own_whenever_they_come(
-    made: tuple[Turns, str, LocalModel], tiny_folder: Path, adapter: Path
+    made: tuple[ArmScheduler, str, LocalModel], tiny_folder: Path, adapter: Path
 ) -> None:
     turns, sha256, _ = made
-    voices = [Voice(), Voice(sha256, 1.0), Voice("", 0.0, PROMPT), Voice(sha256, 1.0, PROMPT)]
-    heard = [Heard(voice, [44, 50 + n], draw=Draw(0.0 if n % 2 else 1.0), seed=n) for n in range(3) for voice in voices]
-    for each in heard:  # three rows a voice, and two places
+    settings = [ArmSetting(), ArmSetting(sha256, 1.0), ArmSetting("", 0.0, PROMPT), ArmSetting(sha256, 1.0, PROMPT)]
+    heard = [
+        Heard(setting, [44, 50 + n], draw=Draw(0.0 if n % 2 else 1.0), seed=n) for n in range(3) for setting in settings
+    ]
+    for each in heard:  # three rows per setting, and two places
         turns.add(each.turn())
         turns.step()
     while turns.busy:
@@ -96,11 +98,11 @@ def test_answers_are_those_of_a_model_of_their_own_whenever_they_come(
 
 
 def test_a_row_that_is_dropped_is_told_nothing_more_and_changes_no_other(
-    made: tuple[Turns, str, LocalModel], tiny_folder: Path, adapter: Path
+    made: tuple[ArmScheduler, str, LocalModel], tiny_folder: Path, adapter: Path
 ) -> None:
     turns, sha256, _ = made
-    voice = Voice(sha256, 1.0)
-    heard = [Heard(voice, [44, 50 + n]) for n in range(4)]
+    setting = ArmSetting(sha256, 1.0)
+    heard = [Heard(setting, [44, 50 + n]) for n in range(4)]
     taken = [each.turn() for each in heard]
     for turn in taken:
         turns.add(turn)
@@ -119,7 +121,7 @@ def test_a_row_that_is_dropped_is_told_nothing_more_and_changes_no_other(
 
 
 def test_a_prompt_is_read_once_and_only_a_few_are_kept(
-    made: tuple[Turns, str, LocalModel], monkeypatch: pytest.MonkeyPatch
+    made: tuple[ArmScheduler, str, LocalModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns, sha256, _ = made
     built: list[int] = []
@@ -128,29 +130,29 @@ def test_a_prompt_is_read_once_and_only_a_few_are_kept(
         PromptCache, "build", lambda local, ids: (built.append(len(ids)) if ids else None, build(local, ids))[1]
     )
 
-    def ask(voice: Voice) -> None:
-        turns.add(Heard(voice, QUESTION, limit=1).turn())
+    def ask(setting: ArmSetting) -> None:
+        turns.add(Heard(setting, QUESTION, limit=1).turn())
         while turns.busy:
             turns.step()
 
     for _ in range(3):
-        ask(Voice("", 0.0, PROMPT))
-        ask(Voice(sha256, 0.5))
+        ask(ArmSetting("", 0.0, PROMPT))
+        ask(ArmSetting(sha256, 0.5))
     assert built == [len(PROMPT)]
     for strength in range(PROMPTS_KEPT):
-        ask(Voice(sha256, 0.1 + strength / 10, PROMPT))
-    ask(Voice("", 0.0, PROMPT))
+        ask(ArmSetting(sha256, 0.1 + strength / 10, PROMPT))
+    ask(ArmSetting("", 0.0, PROMPT))
     assert len(built) == PROMPTS_KEPT + 2
 
 
 def test_what_does_not_fit_is_refused_and_out_of_memory_is_explained(
-    made: tuple[Turns, str, LocalModel], monkeypatch: pytest.MonkeyPatch
+    made: tuple[ArmScheduler, str, LocalModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     turns, _, _ = made
     with pytest.raises(ContextError):
-        turns.add(Heard(Voice(), QUESTION, limit=200).turn())
+        turns.add(Heard(ArmSetting(), QUESTION, limit=200).turn())
     assert not turns.busy
-    turns.add(Heard(Voice(), QUESTION).turn())
+    turns.add(Heard(ArmSetting(), QUESTION).turn())
 
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("no room")
@@ -160,4 +162,4 @@ def test_what_does_not_fit_is_refused_and_out_of_memory_is_explained(
         turns.step()
     monkeypatch.setattr("engine.model.prompt_cache.PromptCache.build", full)
     with pytest.raises(ModelError, match="memory"):
-        turns.add(Heard(Voice(prefix_ids=tuple(PROMPT)), [*PROMPT, *QUESTION]).turn())
+        turns.add(Heard(ArmSetting(prefix_ids=tuple(PROMPT)), [*PROMPT, *QUESTION]).turn())

@@ -11,7 +11,7 @@ from engine.paths import sha256_of
 from engine.project import Project
 from engine.records.release import Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
-from engine.releases.place import CHECKSUMS
+from engine.releases.staging import CHECKSUMS
 from engine.releases.tokenizer import TOKENIZER_FILES
 
 CARD = "README.md"
@@ -23,7 +23,7 @@ def folder_of(project: Project, release: Release) -> Path:
     return project.folder / release.folder
 
 
-def lies_there(folder: Path, release: Release) -> bool:
+def is_intact(folder: Path, release: Release) -> bool:
     """Whether the folder still holds this release, and not another that replaced it."""
     with suppress(OSError):
         return sha256_of(folder / CHECKSUMS) == release.sha256

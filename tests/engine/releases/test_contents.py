@@ -9,7 +9,7 @@ from engine.errors import NotFoundError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.release import ReleasedFile, ReleaseKind
-from engine.releases.look import card_text, export_bytes, folder_of, has_adapter, released_files
+from engine.releases.contents import card_text, export_bytes, folder_of, has_adapter, released_files
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread, release
 
 

@@ -19,7 +19,7 @@ LEGEND = (
 )
 
 
-def against(evaluation: Evaluation, but: tuple[ArmName, ArmName] | None = None) -> Iterator[Block]:
+def arm_comparisons(evaluation: Evaluation, but: tuple[ArmName, ArmName] | None = None) -> Iterator[Block]:
     """Yield a table for each comparison, except those with the unprompted base and the pair `but`, then a legend of the
     columns.
     """
@@ -45,7 +45,7 @@ def table_of(comparison: Comparison, texts: Mapping[int, str], *, together: bool
 def against_section(facts: ReportFacts) -> Section | None:
     """Every comparison except that with the compared run, which has its own section; None if there is none."""
     beside = None if facts.other is None else (f"run:{facts.other.run.id}", "distilled")
-    blocks = tuple(against(facts.proof.evaluation, beside))
+    blocks = tuple(arm_comparisons(facts.proof.evaluation, beside))
     return Section("against", "Arm comparisons", blocks) if blocks else None
 
 

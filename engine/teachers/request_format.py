@@ -12,7 +12,7 @@ MOST_CHANGES = 3  # per request: the name of the limit field, whether usage is r
 _LIMIT_FIELDS = ("max_completion_tokens", "max_tokens")
 
 
-class Dialect:
+class RequestFormat:
     """Writes requests for one model at one address. `on_note` receives a note about an option it does not support."""
 
     def __init__(self, base_url: str, model: str, on_note: Callable[[str], None]) -> None:

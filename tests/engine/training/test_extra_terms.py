@@ -15,7 +15,7 @@ from engine.model.local_model import LocalModel
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
 from engine.training import general as general_module
-from engine.training.batches import behind_one_copy, make_batch, shared_length
+from engine.training.batches import make_batch, shared_length, shared_prompt_batch
 from engine.training.costs import _PROMPT_SHARE, DECODING_STEP_COST, first_step_cost, row_tokens, second_step_cost
 from engine.training.general import make_general
 from engine.training.losses import cross_entropy
@@ -234,7 +234,7 @@ def test_rows_behind_one_copy_answer_as_they_do_alone(local: LocalModel, make_ro
     shared = shared_length([row.question_ids for row in rows])
     assert rows[0].question_ids[:shared] == rows[1].question_ids[:shared]
     assert len({row.question_ids[shared] for row in rows}) > 1
-    together = behind_one_copy(rows, shared)
+    together = shared_prompt_batch(rows, shared)
     apart = make_batch(rows)
     assert together.real_tokens < apart.real_tokens - 2 * shared + 1
     assert torch.equal(together.target_ids, apart.target_ids)
@@ -246,7 +246,7 @@ def test_rows_behind_one_copy_answer_as_they_do_alone(local: LocalModel, make_ro
     assert torch.allclose(*losses, atol=1e-5)
     assert shared_length([rows[0].question_ids]) == len(rows[0].question_ids) - 1
     with pytest.raises(ValueError, match="does not start with"):
-        behind_one_copy(rows, len(rows[1].question_ids))
+        shared_prompt_batch(rows, len(rows[1].question_ids))
 
 
 def test_a_run_with_every_term_goes_on_bit_for_bit(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:

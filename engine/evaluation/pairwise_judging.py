@@ -21,7 +21,7 @@ from engine.records.question import Question
 from engine.records.vote import VoteChoice
 from engine.rules.judge import pair_request, read_pair_verdict, request_sha256
 from engine.serving.names import PROMPTED, ArmChoice
-from engine.teachers.judgements import Asking
+from engine.teachers.judgements import JudgeRequests
 
 _NOTE = "preferences of the judge"  # as shown in the progress
 VOTES = 200  # only the latest votes are put to the judge
@@ -112,7 +112,7 @@ class Preferring:
         requests = [request for pair in pairs if pair.first != pair.second for request in self._requests(pair)]
         with self._context.take_turn("judge", "is asking the judge"):
             self._recorder.begin(_NOTE)
-            asking = Asking(self._context.project, self._spec, requests, self._context, self._limit_usd)
+            asking = JudgeRequests(self._context.project, self._spec, requests, self._context, self._limit_usd)
             asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted, on_note=self._recorder.note)
         self._said = {key: better for key, (said, _) in asking.said.items() for better in _REPLIES if said == better}
         self._faults = asking.faults

@@ -23,7 +23,7 @@ _READING = (
 )
 
 
-def regressed(facts: ReportFacts) -> Section | None:
+def side_effects(facts: ReportFacts) -> Section | None:
     """The results of the probes; None if they were not asked."""
     found, evaluation = facts.proof.evaluation.regressions, facts.proof.evaluation
     if found is None:

@@ -9,14 +9,14 @@ from engine.evaluation.students import Student, compare_students, same_rules
 from engine.records.comparison import Comparison
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation
 from engine.records.run import Run, measure_of
-from engine.reports.against import LEGEND, against_section, table_of
+from engine.reports.arm_comparisons import LEGEND, against_section, table_of
 from engine.reports.document import Block, Column, IntervalRow, Intervals, Row, Section, Table, Words
 from engine.reports.facts import OtherRun, ReportFacts
 from engine.reports.numbers import MISSING, change, interval, known, nats, nats_between, of_rate
 from engine.wording import counted, duration, size
 
 
-def compared(facts: ReportFacts) -> Section | None:
+def run_comparison(facts: ReportFacts) -> Section | None:
     """The report's run compared with another run; None without one."""
     other = facts.other
     if other is None:

@@ -49,7 +49,7 @@ class Ended:
 
     finish_reason: Literal["stop", "length"]
     completion_tokens: int
-    first_token_s: float  # since the request was put on the desk, as is `seconds`
+    first_token_s: float  # since the request was queued, as is `seconds`
     seconds: float
 
 
@@ -86,7 +86,7 @@ class Ask:
         return piece
 
 
-class Desk:
+class RequestQueue:
     """Where both threads meet. `why` returns the reason that only the job knows, such as who holds the device."""
 
     def __init__(self, why: Callable[[], str] = lambda: "") -> None:

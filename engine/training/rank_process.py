@@ -1,4 +1,4 @@
-"""One of the processes of a run: `python -P -m engine.training.member …`, started by a job or a launcher.
+"""One of the processes of a run: `python -P -m engine.training.rank_process …`, started by a job or a launcher.
 
 With `--folder`, `--rank` and `--size` it is a child of the job's process. With PROJECT and RUN it is one of those that
 torchrun (or accelerate launch) started: the first of them carries out the run as a job, the others train along. The
@@ -28,7 +28,7 @@ from engine.training.validation import Measurement
 
 def main() -> int:
     """Train along, or lead. Returns the exit status: 0 if another process ended the run, which reports the reason."""
-    parser = argparse.ArgumentParser(prog="engine.training.member", description="One of the processes of a run.")
+    parser = argparse.ArgumentParser(prog="engine.training.rank_process", description="One of the processes of a run.")
     parser.add_argument("project", type=Path, nargs="?")
     parser.add_argument("run", type=int, nargs="?")
     parser.add_argument("--home", type=Path)
@@ -66,7 +66,7 @@ def train_along(ranks: Ranks, home: Home) -> None:
     """Do this rank's share of the run that the first rank describes. Raises what ends the run."""
     with ranks.together():
         pass  # the first rank checks whether there is anything to do
-    brief = ranks.first_says(Brief, None)
+    brief = ranks.broadcast(Brief, None)
     local, ranks = load_for(brief, home, ranks)
     known = ask_base(brief, local, ranks, lambda _done, _total, _what: None)
     make_trainer(brief, local, known, _Silent(), ranks).run()

@@ -11,7 +11,7 @@ _OF_THE_QUESTION: tuple[FaultKind, ...] = ("context", "content_filter", "too_lon
 _OF_THE_QUESTION_PERHAPS: tuple[FaultKind, ...] = ("no_content", "unknown_finish")
 
 
-class Streak:
+class FailureStreak:
     """Failures of one endpoint since its last answer.
 
     `before`: whether it answered other requests of the same work earlier. Then the requests left are those that it
@@ -36,7 +36,7 @@ class Streak:
             or (self._before and fault.scope == "question")
         )
 
-    def is_hopeless(self, fault: EndpointFault) -> bool:
+    def should_give_up(self, fault: EndpointFault) -> bool:
         """Record a failure; return True if other questions would fail as well."""
         self._in_a_row += not self.of_the_question(fault)
         return fault.scope == "job" or self._in_a_row >= HOPELESS_IN_A_ROW

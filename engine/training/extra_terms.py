@@ -11,7 +11,7 @@ from functools import partial
 
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
-from engine.training.batches import Batch, behind_one_copy, make_batch, shared_length
+from engine.training.batches import Batch, make_batch, shared_length, shared_prompt_batch
 from engine.training.costs import ROWS_BEHIND_A_PROMPT, general_rows_a_step, steps_between_prompts
 from engine.training.losses import forward_kl_top_k
 from engine.training.prompted import Prompted, by_prompt
@@ -31,7 +31,7 @@ class General:
 
 
 @dataclass(frozen=True, slots=True)
-class BehindOne:
+class SharedPromptRows:
     """Training rows of one prompt, with prompt and question together as their question, up to any edit."""
 
     rows: Sequence[DatasetRow]
@@ -47,7 +47,7 @@ class PromptBack:
     `weight` on average. Several prompts take turns.
     """
 
-    parts: Sequence[BehindOne]
+    parts: Sequence[SharedPromptRows]
     base: TeacherCache
     weight: float
     prompt_tokens: int  # of a prompt, on average
@@ -64,7 +64,7 @@ class PromptBack:
         """Return n, so that every n-th step carries the term and the prompt adds at most a quarter to the cost."""
         return steps_between_prompts(self.prompt_tokens, step_cost)
 
-    def drawn(self, turn: int, seed: str) -> tuple[BehindOne, list[DatasetRow]]:
+    def drawn(self, turn: int, seed: str) -> tuple[SharedPromptRows, list[DatasetRow]]:
         """Return the prompt whose turn it is, and the rows to read with it."""
         turn, index = divmod(turn, len(self.parts))
         part = self.parts[index]
@@ -72,15 +72,15 @@ class PromptBack:
         return part, [part.rows[place] for place in dict.fromkeys(chosen)]
 
 
-def _behind_one(rows: Sequence[DatasetRow], prompted: Prompted) -> BehindOne:
+def _behind_one(rows: Sequence[DatasetRow], prompted: Prompted) -> SharedPromptRows:
     behind = [
         replace(row, question_ids=tuple(prompted.ids(row)), completion_ids=row.completion_ids[: row.edited_from])
         for row in rows
     ]
-    return BehindOne(behind, shared_length([row.question_ids for row in behind]))
+    return SharedPromptRows(behind, shared_length([row.question_ids for row in behind]))
 
 
-class Beside:
+class ExtraTerms:
     """What every step of a run carries beside its stage's own term; nothing by default."""
 
     def __init__(
@@ -145,4 +145,4 @@ class Beside:
         longest = max(len(row.question_ids) + len(row.completion_ids) for row in rows)
         if self._window is not None and longest > self._window:
             return make_batch(rows)  # our mask would override the layers' sliding windows
-        return behind_one_copy(rows, prompt_tokens)
+        return shared_prompt_batch(rows, prompt_tokens)

@@ -15,7 +15,7 @@ from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, StageStarted
 from engine.paths import Home
 from engine.project import Project
-from engine.questions.spread import spread
+from engine.questions.sampling import spread
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import EvaluateOptions, GenerateOptions, JobOptions, ProjectSettings, TrainOptions
 from engine.records.question import SPLITS, Question
@@ -74,9 +74,9 @@ def open_or_make(
 def ensure_job(project: Project, options: JobOptions) -> Job:
     """Return the project's one job of this kind: running, done, newly started, or resumed from what it has stored."""
     from engine.jobs import control
-    from engine.jobs.liveness import reap
+    from engine.jobs.liveness import mark_lost_jobs
 
-    reap(project)
+    mark_lost_jobs(project)
     job = next((job for job, _ in project.jobs.asked(type(options))), None)
     if job is None:
         return project.start_job(options)
@@ -95,7 +95,7 @@ def chosen(questions: Iterable[Question], recipe: Recipe) -> list[Question]:
     return found
 
 
-def conduct(context: JobContext, recipe: Recipe) -> Run:
+def run_pipeline(context: JobContext, recipe: Recipe) -> Run:
     """Do what is missing up to the evaluation, and return the evaluated run. When resumed, continue from there.
 
     Raises `TooFewAcceptedError` if too few answers of the teacher pass the rules, and whatever a stage raises.
@@ -173,11 +173,11 @@ def configuration(project: Project, training: TrainingConfig | Preset, base: str
     Raises `TrainingError` if the preset's choice does not fit into memory.
     """
     from engine.training.facts import read_basis
-    from engine.training.presets import attainable, choose
+    from engine.training.presets import choose, supported_objective
 
     if isinstance(training, TrainingConfig):
         config = dataclasses.replace(training, base=base)
-        return attainable(config, read_basis(project).facts(config))
+        return supported_objective(config, read_basis(project).facts(config))
     config = TrainingConfig(base=base)
     return choose(training, read_basis(project).facts(config), config).require_fit().config
 
