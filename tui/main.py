@@ -31,7 +31,7 @@ def main() -> None:
         sys.exit(open_app(None, Home.locate()))
     from engine.cli.main import run
 
-    sys.exit(run(words, face=open_app))
+    sys.exit(run(words, open_app=open_app))
 
 
 def open_app(folder: Path | None, home: Home) -> int:

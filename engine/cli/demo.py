@@ -34,9 +34,9 @@ def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, de
     if detach:
         announce(invocation, job)
         return
-    face = cast("OpenApp | None", click.get_current_context().obj)
-    if face is not None and not headless and not invocation.json_output and sys.stdout.isatty():
-        click.get_current_context().exit(face(project.folder, invocation.home))
+    open_app = cast("OpenApp | None", click.get_current_context().obj)
+    if open_app is not None and not headless and not invocation.json_output and sys.stdout.isatty():
+        click.get_current_context().exit(open_app(project.folder, invocation.home))
     if job.state != "done":
         follow_job(invocation, job)
     invocation.finish(brief_text(project), report_json(project))

@@ -88,8 +88,8 @@ def group(ctx: click.Context, project_name: str | None, home: Path | None) -> No
     """
     if ctx.invoked_subcommand is not None:
         return
-    face, place = cast("OpenApp | None", ctx.obj), Home.locate(home)
-    if face is None:
+    open_app, place = cast("OpenApp | None", ctx.obj), Home.locate(home)
+    if open_app is None:
         click.echo(ctx.get_help())
         return
     folder = None
@@ -98,18 +98,18 @@ def group(ctx: click.Context, project_name: str | None, home: Path | None) -> No
 
         with find_project(project_name, place) as project:
             folder = project.folder
-    ctx.exit(face(folder, place))
+    ctx.exit(open_app(folder, place))
 
 
-def run(words: Sequence[str], face: OpenApp | None = None) -> int:
+def run(words: Sequence[str], open_app: OpenApp | None = None) -> int:
     """Run the command in `words` and return its exit status. A `DistillError` prints its three sentences.
 
-    `face` opens a project in the terminal app; commands with something to watch use it when there is a terminal.
+    `open_app` opens a project in the terminal app; commands with something to watch use it when there is a terminal.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")  # not every terminal is UTF-8
     try:
-        status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=face)
+        status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=open_app)
     except click.UsageError as error:
         _print_error(words, "The command was not understood.", error.format_message(), _help_hint(error))
         return 2

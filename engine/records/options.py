@@ -21,7 +21,7 @@ class JobOptionsBase:
 
     __slots__ = ()
     kind: ClassVar[JobKind]
-    station: ClassVar[StationName]  # where it works; the first one if it conducts
+    station: ClassVar[StationName]  # where it works; the first one of several
     multi_station: ClassVar[bool] = False  # whether it runs several stations in sequence
     produces_output: ClassVar[bool] = True  # produces what its station holds, so that its state counts as the station's
     reads_checkpoints: ClassVar[bool] = True  # if so, checkpoints are not freed while it is live

@@ -412,7 +412,7 @@ async def test_that_the_project_cannot_be_read_stands_above_the_pane_until_it_ca
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation" and bool(app.screen.query(Pane)))
         with monkeypatch.context() as patch:
-            patch.setattr("tui.services.reading.reap", busy)
+            patch.setattr("tui.services.reading.mark_lost_jobs", busy)
             await until(pilot, lambda: "Another process writes." in pane_text(app))
             await pilot.pause(2.5 * READ_EVERY_S)
             assert "Evaluation" in pane_text(app)

@@ -100,7 +100,7 @@ def test_facts_come_anew_once_the_store_can_be_read_again(
         def fail(_project: Project) -> None:
             raise StoreError("The disk is gone.")
 
-        broken.setattr("tui.services.reading.reap", fail)
+        broken.setattr("tui.services.reading.mark_lost_jobs", fail)
         read_and_settle(service)
     read_and_settle(service)
     assert [type(message) for message in inbox.wait(before + 2)[before:]] == [ReadFailed, FactsRead]
@@ -119,7 +119,7 @@ def test_a_defect_is_told_and_the_thread_goes_on(
     assert none.error.message == "StopIteration: "
     assert isinstance(echo, Echo)
     with monkeypatch.context() as broken:
-        broken.setattr("tui.services.reading.reap", lambda _project: 1 / 0)
+        broken.setattr("tui.services.reading.mark_lost_jobs", lambda _project: 1 / 0)
         read_and_settle(service)
     assert any(isinstance(told, ReadFailed) and "ZeroDivisionError" in told.error.message for told in inbox.told)
     with pytest.raises(DistillError, match="KeyError"):

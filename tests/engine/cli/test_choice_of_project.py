@@ -199,12 +199,12 @@ def test_without_a_command_the_app_opens_on_the_named_project(tmp_path: Path) ->
     home, opened = tmp_path / "elsewhere", list[tuple[Path | None, Path]]()
     succeed("new", "one", "--home", home)
 
-    def face(folder: Path | None, place: Home) -> int:
+    def open_app(folder: Path | None, place: Home) -> int:
         opened.append((folder, place.projects))
         return 0
 
-    assert run(["--project", "one", "--home", str(home)], face) == 0
-    assert run(["--home", str(home)], face) == 0
-    assert run(["--project", "none", "--home", str(home)], face) == 2
+    assert run(["--project", "one", "--home", str(home)], open_app) == 0
+    assert run(["--home", str(home)], open_app) == 0
+    assert run(["--project", "none", "--home", str(home)], open_app) == 2
     projects = Home.locate(home).projects
     assert opened == [(projects / "one", projects), (None, projects)]

@@ -76,11 +76,11 @@ def test_only_on_a_terminal_the_app_opens(
     monkeypatch.setattr(demo, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: terminal)))
     seen: list[Path] = []
 
-    def face(folder: Path, _home: Home) -> int:
+    def open_app(folder: Path, _home: Home) -> int:
         seen.append(folder)
         return 5
 
-    status = run(["demo", "--quick", *words], face)
+    status = run(["demo", "--quick", *words], open_app)
     assert (seen, status) == (([quick_demo], 5) if opened else ([], 0))
 
 

@@ -358,7 +358,7 @@ def launched(monkeypatch: pytest.MonkeyPatch) -> list[GenerateOptions]:
         return project.jobs.get(job.id)
 
     monkeypatch.setattr(Project, "start_job", start)
-    monkeypatch.setattr("tui.services.reading.reap", lambda _project: ())
+    monkeypatch.setattr("tui.services.reading.mark_lost_jobs", lambda _project: ())
     return asked
 
 
