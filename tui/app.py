@@ -33,7 +33,7 @@ from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
 from tui.widgets.placed import Arranged, PlacedScreen, ShowProject
 from tui.widgets.shares import DividerMoved
-from tui.widgets.told import Told
+from tui.widgets.toasts import Toasts
 
 if TYPE_CHECKING:
     from tui.services.program import CommandEnded
@@ -71,7 +71,7 @@ class DistillApp(TypedApp):
         # Without colours, Textual uses shades of grey, which are colours to a terminal.
         super().__init__(ansi_color=True if self.abilities.colours == "none" else None)
         self.animation_level = "none"  # the connection may be slow, and the design is still
-        self._notifications = Told()
+        self._notifications = Toasts()
         self.no_color = self.abilities.colours == "none"
         self._home = home
         self._folder = folder
@@ -230,7 +230,7 @@ class DistillApp(TypedApp):
         from tui.screens.help.screen import HelpScreen
 
         if isinstance(self.screen, PlacedScreen):
-            self.push_screen(HelpScreen(*(place for place, _ in self.screen.carriers)))
+            self.push_screen(HelpScreen(*(place for place, _ in self.screen.binding_chain)))
 
     def action_command_palette(self) -> None:
         """Open the command palette."""
@@ -253,8 +253,8 @@ class DistillApp(TypedApp):
         """The commands that the palette offers."""
         from tui.palette import commands
 
-        carriers: list[tuple[Place, DOMNode]] = screen.carriers if isinstance(screen, PlacedScreen) else []
-        yield from commands(self, [*carriers, ("everywhere", self)])
+        binding_chain: list[tuple[Place, DOMNode]] = screen.binding_chain if isinstance(screen, PlacedScreen) else []
+        yield from commands(self, [*binding_chain, ("everywhere", self)])
         if self.clipboard:
             yield SystemCommand("Save copied text", "Save the last copied text to a file.", self.action_save_copied)
         if not self.no_color:

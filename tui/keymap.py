@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from textual.keys import Keys, _character_to_key, key_to_character
 
 from engine.errors import UsageError
-from tui.actions import ACTIONS, BOUND, OVER, OVER_PANES, Place, typeless
+from tui.actions import ACTIONS, BOUND, OVER, OVER_PANES, Place, non_printing
 from tui.settings import did_you_mean
 
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
@@ -46,8 +46,8 @@ def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageErro
         errors.append(UsageError("Two actions share a key.", said, f"{out} keeps its default key."))
     taken = {key for keys in kept.values() for key in keys.split(",")}
     for name, keys in kept.items():
-        if _place(name) == "everywhere" and not typeless(keys):
-            kept[name] = ",".join([keys, *(key for key in typeless(BOUND[name]) if key not in taken)])
+        if _place(name) == "everywhere" and not non_printing(keys):
+            kept[name] = ",".join([keys, *(key for key in non_printing(BOUND[name]) if key not in taken)])
     return kept, tuple(errors)
 
 
@@ -57,7 +57,7 @@ def over_others(own: Mapping[str, str]) -> dict[str, str]:
     The user's own keys that type a character are left out: there they only type, and typed text is never lost.
     """
     return {
-        name: ",".join(key for key in keys.split(",") if key in typeless(keys) or key in OVER[name].split(","))
+        name: ",".join(key for key in keys.split(",") if key in non_printing(keys) or key in OVER[name].split(","))
         for place, keys in own.items()
         if (name := place.replace("everywhere.", "over.", 1)) in OVER
     }

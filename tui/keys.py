@@ -9,7 +9,18 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from tui.actions import ACTIONS, BOUND, FOOTER_KEYS, PANE_KEYS, TYPED, WAITING, Action, Place, as_read, typeless
+from tui.actions import (
+    ACTIONS,
+    BOUND,
+    CONFIRM_PLACES,
+    FOOTER_KEYS,
+    PANE_KEYS,
+    TEXT_PLACES,
+    Action,
+    Place,
+    as_read,
+    non_printing,
+)
 
 _SHOWN = {f"{place}.{action.id}": action.shown for place, actions in ACTIONS.items() for action in actions} | {
     f"workspace.{pane}": key for pane, key in PANE_KEYS.items()
@@ -49,31 +60,31 @@ def keys_taken(*places: Place) -> frozenset[str]:
 def key_while_typing(name: str) -> str:
     """Return the last readable key of an action that types no character; any key if the user left it none."""
     keys = _own.get(name, BOUND[name])
-    return as_read((typeless(keys) or keys.split(","))[-1])
+    return as_read((non_printing(keys) or keys.split(","))[-1])
 
 
-def told(sentence: str) -> str:
+def with_keys(sentence: str) -> str:
     """Replace each `{place.action}` in a sentence of the table by its key."""
     return _NAMED.sub(lambda found: key_of(found[1]), sentence)
 
 
 def footer_actions(
-    *places: Place, vain: Collection[str] = (), labels: Mapping[str, str] = MappingProxyType({})
+    *places: Place, unavailable: Collection[str] = (), labels: Mapping[str, str] = MappingProxyType({})
 ) -> tuple[Action, ...]:
     """Return the footer's actions with their current keys: those of these places, nearest first, then global ones.
 
-    Left out are actions that are `vain` now, by place and id, and those whose key a nearer place takes. `labels`:
-    labels that replace the table's for now, by place and id.
+    Left out are actions that are `unavailable` now, by place and id, and those whose key a nearer place takes.
+    `labels` replace the table's for now, by place and id.
 
     While text is typed, letters only type: the field's own keys are shown, and of the global ones those that are not
     letters. While something waits for an answer, only its own keys and the global ones are shown.
     """
-    typed = bool(places) and places[0] in TYPED
-    alone = typed or (bool(places) and places[0] in WAITING)
+    typed = bool(places) and places[0] in TEXT_PLACES
+    alone = typed or (bool(places) and places[0] in CONFIRM_PLACES)
     taken: set[str] = set()
     own: list[Action] = []
     for place in places[:1] if alone else places:
-        here = [action for action in ACTIONS[place] if f"{place}.{action.id}" not in vain]
+        here = [action for action in ACTIONS[place] if f"{place}.{action.id}" not in unavailable]
         own += [
             replace(
                 action,
@@ -88,7 +99,7 @@ def footer_actions(
     everywhere = [
         replace(
             action,
-            keys=",".join((typed and typeless(keys)) or keys.split(",")),
+            keys=",".join((typed and non_printing(keys)) or keys.split(",")),
             shown=(key_while_typing if typed else key_of)(f"everywhere.{action.id}"),
         )
         for action in ACTIONS["everywhere"]

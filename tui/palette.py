@@ -15,7 +15,7 @@ from textual.dom import DOMNode
 from textual.worker import Worker
 
 from tui.actions import ACTIONS, PANES, Action, PaneName, Place
-from tui.keys import key_of, keys_of, told
+from tui.keys import key_of, keys_of, with_keys
 from tui.widgets.placed import LeftOnce, over_bindings
 
 # Moving through a list and opening the palette make no sense from the palette.
@@ -49,14 +49,14 @@ def open_palette(app: App[int]) -> None:
         app.push_screen(Palette(id="--command-palette"))
 
 
-def commands(app: App[int], carriers: list[tuple[Place, DOMNode]]) -> Iterator[SystemCommand]:
+def commands(app: App[int], binding_chain: list[tuple[Place, DOMNode]]) -> Iterator[SystemCommand]:
     """Yield the actions of these places, nearest first, each with its keys; then the other panes and their actions."""
-    for place, carrier in carriers:
+    for place, carrier in binding_chain:
         for action in ACTIONS[place]:
             if action.id not in _BY_KEY_ONLY:
                 yield _command(app, action, keys_of(f"{place}.{action.id}"), carrier)
         if place == "workspace":
-            here = {place for place, _ in carriers}
+            here = {place for place, _ in binding_chain}
             for pane in PANES:
                 if pane not in here:
                     yield from _elsewhere(app, pane, carrier)
@@ -75,11 +75,11 @@ def _elsewhere(app: App[int], pane: PaneName, carrier: DOMNode) -> Iterator[Syst
             keys = keys_of(f"{pane}.{action.id}")
             yield SystemCommand(
                 f"{pane.capitalize()}: {action.label}   {key_of(f'workspace.{pane}')} {keys}",
-                told(action.help),
+                with_keys(action.help),
                 lambda action=action: app.run_action(f"do_in('{pane}', '{action.id}')", carrier),
             )
 
 
 def _command(app: App[int], action: Action, keys: str, carrier: DOMNode) -> SystemCommand:
     title = f"{action.label.capitalize()}   {keys}"
-    return SystemCommand(title, told(action.help), lambda: app.run_action(action.id, carrier))
+    return SystemCommand(title, with_keys(action.help), lambda: app.run_action(action.id, carrier))

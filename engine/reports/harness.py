@@ -5,7 +5,7 @@ from engine.records.comparison import Outcome
 from engine.records.harness import HarnessResult, Score, TaskScore
 from engine.reports.document import Block, Column, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
-from engine.reports.numbers import MISSING, change, moment
+from engine.reports.numbers import MISSING, change, format_time
 from engine.wording import counted
 
 _DECIMALS = 3
@@ -50,9 +50,8 @@ def _caption(result: HarnessResult) -> str:
     limit = "" if result.limit is None else f", at most {counted(result.limit, 'question')} per task"
     chat = "" if result.chat_template else ", without the chat template"
     version = f"lm-eval {result.version}".strip()
-    return (
-        f"Release {result.release_id} of run {result.run_id}, {version}{limit}{few}{chat}, {moment(result.created_at)}"
-    )
+    when = format_time(result.created_at)
+    return f"Release {result.release_id} of run {result.run_id}, {version}{limit}{few}{chat}, {when}"
 
 
 def _row(score: TaskScore) -> Row:

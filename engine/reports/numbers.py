@@ -78,7 +78,7 @@ def usd(value: float) -> str:
     return f"{sign}${value:.2g}" if value >= 1e-4 else f"{sign}${value:.6f}"
 
 
-def moment(stored: str) -> str:
+def format_time(stored: str) -> str:
     """A stored time to the minute."""
     return f"{stored[:10]} {stored[11:16]} UTC" if stored.endswith("+00:00") else stored or MISSING
 

@@ -9,7 +9,7 @@ from engine.records.dataset import DatasetSummary
 from engine.records.run import TrainingConfig
 from engine.reports.document import Column, Fact, Facts, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
-from engine.reports.numbers import MISSING, moment
+from engine.reports.numbers import MISSING, format_time
 from engine.reports.run_comparison import said, value
 from engine.wording import counted, duration, size
 
@@ -27,8 +27,8 @@ def provenance(facts: ReportFacts) -> Section:
         Fact("teacher", proof.teacher.name),
         Fact("trained on", counted(dataset.train, "answer"), f"{dataset.validation:,} for validation"),
         *([_prompts(dataset)] if dataset.others else []),
-        Fact("trained at", moment(run.created_at)),
-        Fact("evaluated at", moment(evaluation.created_at)),
+        Fact("trained at", format_time(run.created_at)),
+        Fact("evaluated at", format_time(evaluation.created_at)),
         Fact("time spent", spent or MISSING),
         Fact("peak memory", size(peak) if peak else MISSING),
     )
@@ -38,7 +38,7 @@ def provenance(facts: ReportFacts) -> Section:
         ("adapter", facts.adapter_sha256 or "no longer exists"),
     )
     made_with = (
-        Fact("report created at", moment(machine.at)),
+        Fact("report created at", format_time(machine.at)),
         Fact("machine", machine.system),
         Fact("processor", machine.processor, f"{machine.memory_gb:.1f} GB of memory"),
         Fact("versions", ", ".join(f"{name} {found}" for name, found in machine.versions)),

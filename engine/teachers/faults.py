@@ -237,8 +237,8 @@ def retry_after_s(headers: object) -> float | None:
     if not isinstance(after, str):
         return None
     try:
-        moment = parsedate_to_datetime(after)
+        format_time = parsedate_to_datetime(after)
     except (ValueError, OverflowError):
         return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    format_time = format_time if format_time.tzinfo else format_time.replace(tzinfo=UTC)
+    return max(0.0, (format_time - datetime.now(UTC)).total_seconds())

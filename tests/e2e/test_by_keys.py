@@ -88,7 +88,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("\r", "enter stores this split")
     press("\r", "Questions   67", gone="S draws")
     # 3 Examples: answered while the terminal is killed and opened again
-    press("3", "lets the teacher answer 60 questions")
+    press("3", "let the teacher answer 60 questions")
     press("\r", "No cost:")
     press("\r", "● generate")
     terminal.kill()

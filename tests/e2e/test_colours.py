@@ -39,7 +39,7 @@ def colour_codes(sent: bytes) -> Iterator[str]:
 ESC, DOWN = "\x1b", "\x1b[B"
 # The keys, the words that are to stand then, and those that are to stand no more.
 FACES = [
-    ("9", "types a question", ""), ("i", "enter send", ""), ("why?", "why?", ""), (ESC, "enter ask", ""),
+    ("9", "ask a question", ""), ("i", "enter send", ""), ("why?", "why?", ""), (ESC, "enter ask", ""),
     ("a", "Compare which arms", ""), (ESC, "enter ask", "Compare which arms"),
     ("5", "Run 1", ""), ("t", "learning rate", ""), (f"{DOWN}{DOWN}x\r", "A whole number", ""),
     (ESC, "Run 1", "learning rate"),
@@ -129,7 +129,7 @@ def test_without_colours_a_review_a_form_and_a_question_are_still_told(home: Hom
     terminal.press(ESC)
     terminal.until("watching", gone="Curate")
     terminal.press("9")
-    terminal.until("types a question")
+    terminal.until("ask a question")
     terminal.press("i")
     terminal.until_row("ask both arms", lambda cell: cell.reverse)
     terminal.press(ESC)

@@ -5,20 +5,20 @@ import pytest
 from engine.paths import Home
 from tests.tui.piloting import open_app, shown, until
 from tests.tui.seeds import make_stage
-from tui.actions import ACTIONS, PANE_KEYS, PANES, TYPED, Action, Place
+from tui.actions import ACTIONS, PANE_KEYS, PANES, TEXT_PLACES, Action, Place
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
-from tui.keys import footer_actions, told
+from tui.keys import footer_actions, with_keys
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
 from tui.panes.cost.pane import Figures
 from tui.panes.evaluation.pane import EvaluationPane
-from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
+from tui.panes.prompt.advice_views import FindingsView, ProposalsView
 from tui.panes.prompt.editor import Editor
-from tui.panes.prompt.own_answer import OwnAnswerFace
-from tui.panes.prompt.rules_face import RulesFace
-from tui.panes.prompt.trial_face import TrialFace
-from tui.panes.prompt.versions_face import VersionsFace
+from tui.panes.prompt.own_answer import OwnAnswerView
+from tui.panes.prompt.rules_view import RulesView
+from tui.panes.prompt.trial_view import TrialView
+from tui.panes.prompt.versions_view import VersionsView
 from tui.panes.questions.pane import QuestionsPane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
@@ -39,17 +39,17 @@ CARRIERS: dict[Place, type] = {
     "help": Keys,
     "jobs": Jobs,
     "start": StartScreen,
-    "rules": RulesFace,
-    "versions": VersionsFace,
-    "trial": TrialFace,
+    "rules": RulesView,
+    "versions": VersionsView,
+    "trial": TrialView,
     "editing": Editor,
-    "testing": OwnAnswerFace,
+    "testing": OwnAnswerView,
     "asking": QuestionField,
     "figures": Figures,
     "searching": SearchLine,
     "words": Line,
-    "proposals": ProposalsFace,
-    "findings": FindingsFace,
+    "proposals": ProposalsView,
+    "findings": FindingsView,
     "found": WorkspaceScreen,
     "answers": EvaluationPane,
     "history": EvaluationPane,
@@ -102,13 +102,13 @@ def test_a_footer_fits_80_columns_and_help_names_every_action(places: tuple[Plac
     shown = footer_actions(*places)
     left = [action.shown for action in shown if action.id == "quit"]
     assert "help" in {action.id for action in shown}
-    assert left == ([] if places[0] in LEFT_BY_Q else ["^q"] if places[0] in TYPED else ["q"])
+    assert left == ([] if places[0] in LEFT_BY_Q else ["^q"] if places[0] in TEXT_PLACES else ["q"])
     assert len(shown) <= 6
     assert sum(len(action.shown) + len(action.label) + 4 for action in shown) <= 78
     text = " ".join(help_text(*places).plain.split())
     for place in (*places, "everywhere"):
         for action in ACTIONS[place]:
-            assert told(action.help) in text
+            assert with_keys(action.help) in text
 
 
 @pytest.mark.parametrize("place", ACTIONS)
@@ -127,21 +127,21 @@ def test_no_pane_takes_the_keys_that_choose_panes() -> None:
 
 
 def test_a_footer_tells_no_key_that_something_nearer_takes() -> None:
-    told = [(action.shown, action.id) for action in footer_actions("differences", "evaluation", "workspace")]
-    assert ("esc", "leave_differences") in told
-    assert ("enter", "open") not in told
-    told = [(action.shown, action.id) for action in footer_actions("history", "evaluation", "workspace")]
-    assert told[:3] == [("enter", "open"), ("esc", "leave_history"), ("e", "evaluate")]
+    with_keys = [(action.shown, action.id) for action in footer_actions("differences", "evaluation", "workspace")]
+    assert ("esc", "leave_differences") in with_keys
+    assert ("enter", "open") not in with_keys
+    with_keys = [(action.shown, action.id) for action in footer_actions("history", "evaluation", "workspace")]
+    assert with_keys[:3] == [("enter", "open"), ("esc", "leave_history"), ("e", "evaluate")]
 
 
 def test_near_twins_tell_their_own_keys_before_those_of_the_list() -> None:
-    told = [action.label for action in footer_actions("twins", "questions", "workspace")]
-    assert told[:4] == ["delete", "mark", "mark all", "back"]
+    with_keys = [action.label for action in footer_actions("twins", "questions", "workspace")]
+    assert with_keys[:4] == ["delete", "mark", "mark all", "back"]
 
 
 def test_where_something_waits_for_an_answer_no_other_key_is_told() -> None:
-    told = [(action.shown, action.label) for action in footer_actions("preview", "workspace")]
-    assert told == [("enter", "store"), ("esc", "back"), ("?", "help")]
+    with_keys = [(action.shown, action.label) for action in footer_actions("preview", "workspace")]
+    assert with_keys == [("enter", "store"), ("esc", "back"), ("?", "help")]
 
 
 @pytest.mark.parametrize("width", [60, 70, 80])

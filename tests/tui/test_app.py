@@ -30,7 +30,7 @@ from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
 from tui.screens.workspace.trouble import Trouble
-from tui.services.follower import JobTold
+from tui.services.follower import JobEvents
 from tui.widgets.footer import Footer
 from tui.widgets.line import Line
 from tui.widgets.page import Page
@@ -175,7 +175,7 @@ async def test_however_fast_a_job_speaks_its_pane_is_drawn_ten_times_a_second_at
         begun = monotonic()
         for number in range(200):
             event = StampedEvent(0.0, AnswerDelta("12/0", f" word {number}"))
-            screen.post_message(JobTold(screen.state.job.job_id, [event]))
+            screen.post_message(JobEvents(screen.state.job.job_id, [event]))
             await pilot.pause(0.005)
         took = monotonic() - begun
         await until(pilot, lambda: "word 199" in screen.state.job.streams["12/0"].text and len(drawn) > 2)

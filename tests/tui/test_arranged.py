@@ -12,8 +12,8 @@ from tui.actions import PANES
 from tui.app import DistillApp
 from tui.keys import hold
 from tui.panes.prompt.pane import PromptPane
-from tui.panes.prompt.rules_face import RulesFace
-from tui.panes.prompt.text_face import TextFace
+from tui.panes.prompt.rules_view import RulesView
+from tui.panes.prompt.text_view import TextView
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.workspace.rail import _OTHERS, Rail, _other, _rail_line
 from tui.screens.workspace.state import NARROWEST_RAIL, RAIL_WIDTH, WIDEST_RAIL, WorkspaceState
@@ -50,7 +50,7 @@ async def test_dividers_are_moved_in_what_is_divided_and_stand_there_the_next_ti
     folder = make_stage(home, "done")
 
     def text_share(app: DistillApp) -> float:
-        text, rules = (app.screen.query_one(kind).outer_size for kind in (TextFace, RulesFace))
+        text, rules = (app.screen.query_one(kind).outer_size for kind in (TextView, RulesView))
         parts = (text.width, rules.width) if size[0] >= 100 else (text.height, rules.height)
         return parts[0] / sum(parts)
 

@@ -145,7 +145,7 @@ async def answers(pilot: Pilot[int], key: str, polls: int = 40) -> bool:
 
 
 def places(app: DistillApp) -> list[Place]:
-    return [place for place, _ in app.screen.carriers] if isinstance(app.screen, PlacedScreen) else []
+    return [place for place, _ in app.screen.binding_chain] if isinstance(app.screen, PlacedScreen) else []
 
 
 async def arrive(pilot: Pilot[int], place: Place) -> None:

@@ -14,7 +14,7 @@ from engine.jobs.follow import MAX_BYTES_A_READ, Follower
 from engine.jobs.log import EVENTS_FILE, EventLog, encode_event
 from engine.jobs.protocol import Note, StampedEvent
 from tui.services import follower
-from tui.services.follower import FollowerService, JobTold, PastTold
+from tui.services.follower import FollowerService, JobEvents, PastRead
 
 
 class Notes:
@@ -39,12 +39,12 @@ class Told:
 
     def past(self) -> list[str]:
         message = self.messages.get(timeout=20)
-        assert isinstance(message, PastTold)
+        assert isinstance(message, PastRead)
         return cast("Notes", message.view).texts
 
     def new(self) -> list[str]:
         message = self.messages.get(timeout=20)
-        assert isinstance(message, JobTold)
+        assert isinstance(message, JobEvents)
         return [cast("Note", stamped.event).text for stamped in message.events]
 
 

@@ -14,7 +14,7 @@ from engine.paths import Home
 from tests.hostile import hostile, hostile_text, obeyed
 from tests.tui.piloting import until
 from tui.app import DistillApp
-from tui.forms.screen import Field, FormScreen, Told
+from tui.forms.screen import Field, FieldNote, FormScreen
 from tui.panes.chat.question import QuestionField
 from tui.terminal.notice import title
 from tui.widgets.choice import Choice
@@ -83,7 +83,7 @@ async def test_a_form_shows_whatever_it_is_given(home: Home, text: str) -> None:
         ],
         aside=lambda _values: text,
         errors={"typed": text},
-        guide=lambda _values: {"typed": Told(text, text, text), "empty": Told(text, text, text)},
+        guide=lambda _values: {"typed": FieldNote(text, text, text), "empty": FieldNote(text, text, text)},
     )
     app = DistillApp(home)
     async with app.run_test(size=(100, 40), notifications=True) as pilot:

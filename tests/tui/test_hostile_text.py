@@ -62,7 +62,7 @@ from tui.panes.prompt import drawing as prompt
 from tui.panes.prompt import other_drawing as prompt_faces
 from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
 from tui.panes.questions import drawing as questions
-from tui.panes.questions import faces
+from tui.panes.questions import views as faces
 from tui.panes.questions.state import QuestionsState
 from tui.panes.release import drawing as release
 from tui.panes.release.state import ReleaseState

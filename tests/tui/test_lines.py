@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 from textual.content import Content
 
-from tui.widgets.lines import duration, fit, shorten, spread, wrap
+from tui.widgets.lines import duration, fit, justify, shorten, wrap
 
 ANY = st.text(max_size=200)
 
@@ -34,8 +34,8 @@ def test_no_control_code_survives(text: str, width: int) -> None:
 
 
 def test_what_does_not_fit_beside_is_dropped_whole() -> None:
-    assert spread(Content("left"), Content("right"), 20).plain == "left           right"
-    assert spread(Content("left"), Content("right"), 9).plain == "left"
+    assert justify(Content("left"), Content("right"), 20).plain == "left           right"
+    assert justify(Content("left"), Content("right"), 9).plain == "left"
 
 
 def test_durations_are_read_at_a_glance() -> None:

@@ -13,7 +13,7 @@ from tests.tui.piloting import SIZES, footer, open_app, pane_of, reach, shown, u
 from tests.tui.seeds import make_stage
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.pane import PromptPane
-from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.prompt.rules_view import RulesView
 from tui.panes.questions.pane import QuestionsPane
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import HelpScreen
@@ -72,8 +72,8 @@ async def test_a_click_on_a_row_goes_there_and_the_wheel_moves_on(home: Home, si
 async def test_a_click_on_a_rule_gives_the_rules_the_keys(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(120, 40)) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: bool(app.screen.query(RulesFace)))
-        rules = app.screen.query_one(RulesFace)
+        await reach(pilot, 1, PromptPane, lambda: bool(app.screen.query(RulesView)))
+        rules = app.screen.query_one(RulesView)
         await until(pilot, lambda: "Never says sorry" in rules.query_one(Page).plain)
         await click(pilot, rules, "Never says sorry")
         await until(pilot, lambda: rules.has_focus and rules.listing is not None and rules.listing.at == 3)

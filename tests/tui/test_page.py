@@ -4,7 +4,7 @@ from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.geometry import Region
 
-from tui.widgets.growing import Words
+from tui.widgets.auto_height import Words
 from tui.widgets.page import Page
 
 

@@ -22,11 +22,11 @@ from tests.tui.piloting import SIZES, facts_of, open_app, reach, shown, text_of,
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANES
 from tui.forms.screen import Field, FormScreen
-from tui.keys import told
+from tui.keys import with_keys
 from tui.palette import open_palette
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.pane import PromptPane
-from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.prompt.rules_view import RulesView
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.run.pane import RunPane
 from tui.screens.jump.screen import LETTERS, JumpScreen, Target, labels, targets_on
@@ -50,7 +50,9 @@ async def test_the_palette_offers_every_action_of_the_pane_of_the_workspace_and_
         await until(pilot, lambda: shown(app) == PANES[number])
         offered = {command.help for command in app.get_system_commands(app.screen)}
         places = (PANES[number], "workspace", "everywhere")
-        expected = {told(action.help) for place in places for action in ACTIONS[place] if action.id not in BY_KEY_ONLY}
+        expected = {
+            with_keys(action.help) for place in places for action in ACTIONS[place] if action.id not in BY_KEY_ONLY
+        }
         assert expected <= offered
         assert {f"Show the {pane} pane." for pane in PANES} <= offered
 
@@ -173,7 +175,7 @@ async def test_letters_lead_to_every_station_and_to_every_row_in_sight(home: Hom
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size, notifications=True) as pilot:
         await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
-        rules = app.screen.query_one(RulesFace)
+        rules = app.screen.query_one(RulesView)
         await pilot.pause()
         where = rules.query_one(Page).content_region
         assert len(facts_of(app).rules) >= 2

@@ -18,8 +18,8 @@ from tests.tui.seeds import PROMPT, add_job, make_stage
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.pane import Pane
 from tui.panes.prompt.pane import PromptPane
-from tui.panes.prompt.rules_face import RulesFace
-from tui.panes.prompt.text_face import TextFace
+from tui.panes.prompt.rules_view import RulesView
+from tui.panes.prompt.text_view import TextView
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.release.pane import ReleasePane
 from tui.panes.run.pane import RunPane
@@ -60,7 +60,7 @@ async def test_rules_are_searched_and_esc_restores_the_place(home: Home) -> None
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
-        rules = app.screen.query_one(RulesFace)
+        rules = app.screen.query_one(RulesView)
         await pilot.press("R")
         await until(pilot, lambda: rules.has_focus)
         hits = matching(listing(rules).texts(), "s")
@@ -87,7 +87,7 @@ async def test_a_page_without_a_list_is_scrolled_to_what_is_found_and_back(home:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
-        text = app.screen.query_one(TextFace)
+        text = app.screen.query_one(TextView)
         await until(pilot, lambda: text.max_scroll_y > 0)
         await pilot.press("slash", *"number of the account", "enter")
         row = matching(text.query_one(Page).rows, "number of the account")[0]
@@ -141,7 +141,7 @@ async def test_what_came_before_is_searched(
         await reach(pilot, number, kind, lambda: text_of(app, kind) != "")
         await pilot.press(key)
         await until(pilot, lambda: title in text_of(app, kind))
-        listed = next(node for _, node in workspace(app).carriers if isinstance(node, Listed))
+        listed = next(node for _, node in workspace(app).binding_chain if isinstance(node, Listed))
         await until(pilot, lambda: len(listing(listed).texts()) > 1 and last in listing(listed).texts()[-1])
         began, count = listing(listed).at, len(listing(listed).texts())
         await pilot.press("slash", *last)

@@ -84,7 +84,7 @@ async def test_a_talk_is_at_its_beginning_when_the_window_grows_again(home: Home
         await pilot.resize_terminal(80, 12)
         await until(pilot, lambda: "must be at least" in screen_text(app))
         await pilot.resize_terminal(80, 24)
-        await until(pilot, lambda: "compares other arms" in screen_text(app))
+        await until(pilot, lambda: "compare other arms" in screen_text(app))
         assert "no votes yet" in screen_text(app)
 
 

@@ -201,7 +201,7 @@ def test_a_job_is_asked_to_stop_once() -> None:
     assert state.facts is not None
     state.take(replace(state.facts, ending=frozenset({3})))
     assert state.wish_for("stop") == already
-    assert JOB_KEYS - state.vain == {"workspace.follow"}
+    assert JOB_KEYS - state.unavailable == {"workspace.follow"}
     state.take(replace(state.facts, ending=frozenset()))  # as where another program wished otherwise
     assert state.wish_for("pause") == ("pause", 3, "Job 3 will pause at its next safe point.")
     state.take(replace(state.facts, jobs=(job(3, "train", "stopped"),)))
@@ -265,7 +265,7 @@ def test_beside_a_server_a_job_that_was_killed_is_told_and_taken_up() -> None:
     state.believe_the_store()
     assert state.shown == "run"
     assert state.wish_for("resume") == ("resume", 8, "Resuming job 8.")
-    assert "workspace.resume" not in state.vain
+    assert "workspace.resume" not in state.unavailable
     assert state.wish_for("stop") == (None, 8, "Job 8 is lost. L lists the others.")
 
 
@@ -292,25 +292,25 @@ JOB_KEYS = frozenset({"workspace.follow", "workspace.pause", "workspace.resume",
 def test_the_footer_offers_what_the_job_can_be_asked(live: str | None, stands: str, offered: set[str]) -> None:
     training = None if live is None else view([*training_events(), StateChanged(live)])
     state = WorkspaceState(replace(facts(7), jobs=(job(1, "train", stands),)), training)
-    assert JOB_KEYS - state.vain == offered
+    assert JOB_KEYS - state.unavailable == offered
 
 
 def test_the_footer_offers_nothing_of_a_station_that_made_nothing() -> None:
-    assert WorkspaceState(facts(7)).vain == JOB_KEYS
-    assert WorkspaceState(facts(0)).vain == JOB_KEYS | {
+    assert WorkspaceState(facts(7)).unavailable == JOB_KEYS
+    assert WorkspaceState(facts(0)).unavailable == JOB_KEYS | {
         "prompt.versions", "prompt.trial", "workspace.curate", "run.compare", "evaluation.open", "evaluation.history",
         "release.card",
     }  # fmt: skip
-    assert WorkspaceState().vain == WorkspaceState(facts(0)).vain
+    assert WorkspaceState().unavailable == WorkspaceState(facts(0)).unavailable
 
 
 def test_a_server_is_no_work_to_follow() -> None:
     state = WorkspaceState(facts(7), JobView(1, "serve"))
     assert state.job is not None
     state.job.apply(StampedEvent(0.0, StateChanged("running")))
-    assert "workspace.follow" in state.vain
+    assert "workspace.follow" in state.unavailable
 
 
 def test_what_is_not_told_is_a_key_of_the_table_that_a_footer_would_tell() -> None:
     told = {f"{place}.{action.id}" for place, actions in ACTIONS.items() for action in actions if action.footer}
-    assert WorkspaceState().vain <= told
+    assert WorkspaceState().unavailable <= told

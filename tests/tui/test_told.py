@@ -6,15 +6,15 @@ from textual.widgets._toast import Toast
 from engine.paths import Home
 from tests.tui.piloting import open_app, until
 from tests.tui.seeds import make_stage
-from tui.widgets.told import MOST, Told
+from tui.widgets.toasts import MOST, Toasts
 
 
-def messages(told: Told) -> list[str]:
+def messages(told: Toasts) -> list[str]:
     return [each.message for each in told]
 
 
 def test_the_same_words_stand_there_once_and_last_as_if_said_now() -> None:
-    told = Told()
+    told = Toasts()
     for words in ("a", "b", "a"):
         told.add(Notification(words))
     assert messages(told) == ["b", "a"]
@@ -23,7 +23,7 @@ def test_the_same_words_stand_there_once_and_last_as_if_said_now() -> None:
 
 
 def test_the_oldest_goes_but_none_that_tells_of_something_wrong() -> None:
-    told = Told()
+    told = Toasts()
     told.add(Notification("broken", severity="error"))
     for number in range(5):
         told.add(Notification(str(number)))

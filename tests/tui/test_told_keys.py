@@ -18,7 +18,7 @@ from tests.tui.seeds import add_job, answering_events, make_stage
 from tui.actions import ACTIONS, BOUND, PANES, PaneName
 from tui.app import DistillApp
 from tui.keymap import own_keys
-from tui.keys import key_of, told
+from tui.keys import key_of, with_keys
 from tui.settings import Settings
 
 ROOT = Path(__file__).parents[2] / "tui"
@@ -83,31 +83,31 @@ OTHERS = dict(zip(BOUND, (chr(0x0410 + number) for number in range(len(BOUND))),
 # By stage and pane: actions, and the words that come after their keys; nothing else of the pane names a key.
 TOLD: dict[tuple[str, PaneName], dict[str, str]] = {
     ("bare", "prompt"): {
-        "prompt.edit": "writes one here",
-        "prompt.editor": "opens your editor",
-        "prompt.bring": "imports a file",
+        "prompt.edit": "write one here",
+        "prompt.editor": "open your editor",
+        "prompt.bring": "import a file",
     },
     ("bare", "questions"): {
-        "questions.bring": "imports them",
-        "questions.synthesize": "lets the teacher write some",
-        "questions.add": "lets you type one",
+        "questions.bring": "import them",
+        "questions.synthesize": "let the teacher write some",
+        "questions.add": "type one",
     },
     ("bare", "examples"): {
-        "workspace.prompt": "the prompt comes first",
-        "examples.generate": "then lets the teacher answer",
+        "workspace.prompt": "set a prompt first",
+        "examples.generate": "then generate answers",
     },
-    ("bare", "cost"): {"workspace.prompt": "shows where to write one"},
-    ("bare", "chat"): {"chat.ask": "types a question", "chat.arms": "compares other arms"},
+    ("bare", "cost"): {"workspace.prompt": "go to the prompt pane to write one"},
+    ("bare", "chat"): {"chat.ask": "ask a question", "chat.arms": "compare other arms"},
     ("new", "questions"): {"workspace.examples": "the examples are next"},
-    ("new", "examples"): {"examples.generate": "lets the teacher answer 40 questions"},
+    ("new", "examples"): {"examples.generate": "let the teacher answer 40 questions"},
     ("new", "dataset"): {
-        "workspace.examples": "lets the teacher answer",
-        "dataset.freeze": "then freezes the accepted ones",
+        "workspace.examples": "generate answers",
+        "dataset.freeze": "then freeze the accepted ones",
     },
-    ("new", "run"): {"workspace.dataset": "shows the dataset pane", "run.train": "then trains on it"},
-    ("new", "evaluation"): {"workspace.run": "shows the run pane", "evaluation.evaluate": "then evaluates it"},
-    ("new", "release"): {"workspace.run": "shows the run pane", "release.export": "then exports it"},
-    ("new", "chat"): {"chat.blind": "hides which arm is which"},
+    ("new", "run"): {"workspace.dataset": "freeze a dataset first", "run.train": "then train on it"},
+    ("new", "evaluation"): {"workspace.run": "train a run first", "evaluation.evaluate": "then evaluate it"},
+    ("new", "release"): {"workspace.run": "train a run first", "release.export": "then export it"},
+    ("new", "chat"): {"chat.blind": "hide which arm is which"},
     ("paused", "examples"): {"workspace.resume": "resumes it,", "workspace.stop": "stops it"},
     ("failed", "examples"): {"workspace.resume": "resumes it", "workspace.dataset": "the dataset is next"},
     ("done", "release"): {"release.copy": "copies it"},
@@ -169,6 +169,6 @@ async def press(pilot: Pilot[int], name: str) -> None:
 
 def test_a_sentence_of_the_table_is_told_with_the_keys_that_hold() -> None:
     sentence = next(action.help for action in ACTIONS["rules"] if action.id == "remove")
-    assert told(sentence) == "Remove the rule; u restores it."
+    assert with_keys(sentence) == "Remove the rule; u restores it."
     assert key_of("prompt.rules", "rules.add") == "R n"
     assert key_of("run.later") == "→"

@@ -10,10 +10,10 @@ from engine.paths import Home
 from tests.tui.piloting import SIZES, open_app, pane_text, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.panes.pane import Pane
-from tui.panes.prompt.advice_faces import ProposalsFace
-from tui.panes.prompt.own_answer import OwnAnswerFace
+from tui.panes.prompt.advice_views import ProposalsView
+from tui.panes.prompt.own_answer import OwnAnswerView
 from tui.panes.prompt.pane import PromptPane
-from tui.panes.prompt.versions_face import VersionsFace
+from tui.panes.prompt.versions_view import VersionsView
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.release.pane import ReleasePane
 from tui.services.store import StoreFailed, StoreService
@@ -27,9 +27,9 @@ GONE = StoreError("The project cannot be read.", "The disk is gone.", "Put it ba
     [
         (QuestionsPane, QuestionsPane, "2", "2 reads again", "2", "Question 1 about"),
         (ReleasePane, ReleasePane, "7", "7 reads again", "7", "exported, newest first"),
-        (VersionsFace, PromptPane, "1 v", "esc v reads again", "escape v", "Versions   1"),
-        (ProposalsFace, PromptPane, "1 P", "esc P reads again", "escape P", "Proposed rules"),
-        (OwnAnswerFace, PromptPane, "1 R t x", "", "y", "Starts with a risk score"),
+        (VersionsView, PromptPane, "1 v", "esc v reads again", "escape v", "Versions   1"),
+        (ProposalsView, PromptPane, "1 P", "esc P reads again", "escape P", "Proposed rules"),
+        (OwnAnswerView, PromptPane, "1 R t x", "", "y", "Starts with a risk score"),
     ],
 )
 async def test_a_failure_stands_until_a_key_reads_again(

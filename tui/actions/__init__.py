@@ -95,8 +95,8 @@ OVER_PANES: dict[PaneName, tuple[Place, ...]] = {
     "questions": ("preview", "twins"),
 }
 # Places that wait for a yes or no: no other keys are shown.
-WAITING: tuple[Place, ...] = ("preview",)
-TYPED: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
+CONFIRM_PLACES: tuple[Place, ...] = ("preview",)
+TEXT_PLACES: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
 
 
 def bindings(place: Place) -> list[BindingType]:
@@ -112,6 +112,6 @@ def bindings(place: Place) -> list[BindingType]:
     return made
 
 
-def typeless(keys: str) -> list[str]:
+def non_printing(keys: str) -> list[str]:
     """Return the keys of a comma-separated list that insert no character in a text field."""
     return [key for key in keys.split(",") if not (key_to_character(key) or "\n").isprintable()]

@@ -17,8 +17,8 @@ from engine.clean import clean_line, clean_text
 from tui.actions import Place, bindings
 from tui.keys import footer_actions, key_of
 from tui.services.paths import PathSuggester
+from tui.widgets.auto_height import Words
 from tui.widgets.choice import Choice
-from tui.widgets.growing import Words
 from tui.widgets.guard import Veil
 from tui.widgets.line import Entry
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG
@@ -43,7 +43,7 @@ class Field:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class FieldNote:
     """The note beside a field: the value it takes while empty, why, and what that is based on."""
 
     instead: str = ""
@@ -54,7 +54,7 @@ class Told:
 
 _MOVES = ("next_field", "field_before")
 _TOGETHER = "-together"  # errors that belong to no single field
-Guide = Callable[[Values], Mapping[str, Told]]
+Guide = Callable[[Values], Mapping[str, FieldNote]]
 
 
 class _Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
@@ -104,7 +104,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         }
         self._title, self._fields, self._go = title, tuple(fields), go
         self._aside, self._whole, self._guide = aside, whole, guide
-        self._told: Mapping[str, Told] = {}
+        self._told: Mapping[str, FieldNote] = {}
 
     def compose(self) -> ComposeResult:
         """Yield the title, one line per field, the text below, the keys."""
@@ -237,10 +237,10 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         parts = [Content.assemble((key, ACCENT), (f" {words}", DIM)) for key, words in told]
         return Content("   ").join(parts)
 
-    def _tell_guided(self, told: Mapping[str, Told]) -> None:
+    def _tell_guided(self, told: Mapping[str, FieldNote]) -> None:
         self._told = told
         for item in self._fields:
-            one = told.get(item.id, Told())
+            one = told.get(item.id, FieldNote())
             self.query_one(f"#row-{item.id}").display = one.shown
             for entry in self.query(f"#field-{item.id}").results(Input):
                 entry.placeholder = clean_line(one.instead) or item.hint

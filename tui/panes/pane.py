@@ -50,12 +50,12 @@ class Pane(Scroller):
         raise NotImplementedError
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """The places in which a key pressed now is looked up within the pane, nearest first."""
         return [(self.place, self)]
 
     @property
-    def vain(self) -> frozenset[str]:
+    def unavailable(self) -> frozenset[str]:
         """The actions, by place and id, that would do nothing now."""
         return frozenset()
 
@@ -94,7 +94,7 @@ class Pane(Scroller):
 
     def _tell_keys(self) -> None:
         """Announce a change of keys if other places are shown than before."""
-        told = (*(place for place, _ in self.carriers), self.vain)
+        told = (*(place for place, _ in self.binding_chain), self.unavailable)
         if told != self._keys_told:
             self._keys_told = told
             self.post_message(KeysChanged())

@@ -12,7 +12,7 @@ from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Stream
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, justify, shorten, wrap
 
 VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
     "pass": ("✓ pass", GOOD),
@@ -25,7 +25,7 @@ STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": (
 def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
     """The pane's first two lines: its name, its one number, and the detail at the right edge; may be foreign text."""
     left = Content.assemble((name, STRONG), "   ", (clean_line(figure), ACCENT))
-    return [spread(left, Content.styled(clean_line(rest), DIM), width), Content("")]
+    return [justify(left, Content.styled(clean_line(rest), DIM), width), Content("")]
 
 
 def failure(error: DistillError, width: int) -> list[Content]:
@@ -158,7 +158,7 @@ def focused_answer(stream: Stream, width: int, height: int, *, arms: bool = Fals
     """One answer as text under its question, always `height` lines; while it is being written, its end."""
     mark, style = STREAM_MARKS[stream.state]
     note = f"{stream.arm}  {stream.note}".strip() if arms else stream.note
-    head = spread(
+    head = justify(
         Content.assemble((mark, style), " ", (shorten(stream.question, width - 4), STRONG)),
         Content.styled(shorten(note, width // 2), DIM),
         width,

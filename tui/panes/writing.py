@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from engine.clean import clean_text
 from engine.records.options import SynthesizeOptions, TeacherSpec
-from tui.forms.late import open_late
+from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen, Values
 from tui.forms.teacher import key_trouble, key_words, money_words, teacher_fields
 from tui.panes.pane import Pane
@@ -64,7 +64,7 @@ class Writing:
         form = FormScreen(
             title, [*fields, *teacher_fields(teacher, lambda: form.values)], go="start", aside=aside, whole=whole
         )
-        if open_late(form, answered, self._pane, f"workspace.{self._pane.place}", action):
+        if open_if_shown(form, answered, self._pane, f"workspace.{self._pane.place}", action):
             self._form = form
             self._told.clear()
 

@@ -59,7 +59,7 @@ class ReplyEnded(Message):
 
 
 @dataclass
-class ServerTold(Message):
+class ServerStatus(Message):
     """What the server is doing before it can answer; empty once it answers."""
 
     words: str
@@ -193,7 +193,7 @@ class ChatService:
         from engine.serving.client import ArmClient, wait_until_ready
 
         address = await wait_until_ready(self._store.folder, server.job, self._tell)
-        self._target.post_message(ServerTold(""))
+        self._target.post_message(ServerStatus(""))
         if self._client is None or self._client[0] != server.job.id:
             self._client = (server.job.id, ArmClient(address))
         return self._client[1]
@@ -206,7 +206,7 @@ class ChatService:
             "paused": "The server is paused.",
             "ready": "",
         }
-        self._target.post_message(ServerTold(words or sentences[phase]))
+        self._target.post_message(ServerStatus(words or sentences[phase]))
 
     async def _one(
         self, ticket: int, arm: int, server: Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
@@ -269,14 +269,14 @@ def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
 def _ensure(project: Project, found: Future[Server]) -> Message:
     """Make sure the server runs, and pass what is needed to the waiting turn."""
     if not found.set_running_or_notify_cancel():  # the turn was stopped meanwhile
-        return ServerTold("")
+        return ServerStatus("")
     try:
         server, new = ensure(project)
     except BaseException as error:
         found.set_exception(error)
         raise
     found.set_result(server)
-    return ServerTold("The server is starting; it keeps running when you quit." if new else "")
+    return ServerStatus("The server is starting; it keeps running when you quit." if new else "")
 
 
 def _arms(project: Project) -> Message:

@@ -32,14 +32,14 @@ View = TypeVar("View", bound=Takes)
 
 
 @dataclass
-class PastTold(Message, Generic[View]):
+class PastRead(Message, Generic[View]):
     """`view` contains everything up to now and replaces any earlier one; the thread no longer touches it."""
 
     view: View
 
 
 @dataclass
-class JobTold(Message):
+class JobEvents(Message):
     """New events of the watched job."""
 
     job_id: int
@@ -78,7 +78,7 @@ class FollowerService(Generic[View]):
             for stamped in follower.read_new():
                 view.apply(stamped)
             if not follower.behind:
-                self._target.post_message(PastTold(view))
+                self._target.post_message(PastRead(view))
                 return follower
         return None
 
@@ -88,5 +88,5 @@ class FollowerService(Generic[View]):
         if follower.behind:
             return None
         if events:
-            self._target.post_message(JobTold(self._job_id, events))
+            self._target.post_message(JobEvents(self._job_id, events))
         return follower

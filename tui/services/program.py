@@ -25,7 +25,7 @@ Answer = dict[str, object]
 
 
 @dataclass
-class CommandTold(Message):
+class CommandProgress(Message):
     """A running command printed a line of progress."""
 
     name: str
@@ -63,7 +63,7 @@ class Program:
         threading.Thread(target=work, name=f"command-{name}", daemon=True).start()
 
     def _tell(self, name: str, line: str) -> None:
-        self._target.post_message(CommandTold(name, line))
+        self._target.post_message(CommandProgress(name, line))
 
 
 def command_line(words: Sequence[str], folder: Path, home: Home) -> list[str]:

@@ -77,7 +77,7 @@ def wrap(text: str, width: int) -> list[str]:
     return lines
 
 
-def spread(left: Content, rest: Content, width: int) -> Content:
+def justify(left: Content, rest: Content, width: int) -> Content:
     """Put `left` at the left edge and `rest` at the right edge; drop `rest` if both do not fit."""
     gap = width - left.cell_length - rest.cell_length
     if gap < 2:
@@ -120,6 +120,6 @@ def share_of(rate: float, count: int) -> str:
     return f"{percent(rate)} of {count:,}"
 
 
-def moment(iso: str) -> str:
+def format_time(iso: str) -> str:
     """Format a stored time to the minute, always in UTC."""
     return clean_line(iso[:16].replace("T", " "), 16)

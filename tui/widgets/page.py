@@ -11,13 +11,13 @@ from textual.events import Click, MouseEvent, MouseScrollDown, MouseScrollUp
 from textual.geometry import Region, Size
 from textual.style import Style
 
-from tui.widgets.growing import Growing
+from tui.widgets.auto_height import AutoHeight
 from tui.widgets.listing import ROW, go_to, holder, places
 
 _ROWS_A_NOTCH = 3
 
 
-class Page(Growing):
+class Page(AutoHeight):
     """Shows one row per line, at least `fill` rows; a line that is too long takes several rows."""
 
     DEFAULT_CSS = "Page { width: 1fr; height: auto; }"

@@ -104,7 +104,7 @@ class PlacedScreen(LeftOnce[Result]):
         self.notify(words, title=clean_text(error.title), severity="error")
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """The places whose keys hold now, nearest first, and the nodes that carry the actions there."""
         return [(self.place, self)]
 

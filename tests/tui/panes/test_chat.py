@@ -32,7 +32,7 @@ from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
 from tui.services.arms import Server, cost, local_prices
-from tui.services.chat import ReplyEnded, ReplyGrew, ServerTold, _ensure
+from tui.services.chat import ReplyEnded, ReplyGrew, ServerStatus, _ensure
 from tui.settings import Settings
 from tui.widgets.footer import Footer
 
@@ -323,7 +323,7 @@ def test_a_turn_that_is_stopped_before_its_server_was_found_is_no_defect(home: H
     found: Future[Server] = Future()
     found.cancel()
     with Project.open(make_stage(home, "done"), home) as project:
-        assert _ensure(project, found) == ServerTold("")
+        assert _ensure(project, found) == ServerStatus("")
 
 
 async def test_a_question_is_rewritten_and_a_talk_begun_anew(home: Home) -> None:
@@ -369,7 +369,7 @@ async def test_words_of_an_answer_that_was_dropped_reach_no_other_turn(
         before = [(turn, replace(turn.replies["left"])) for turn in (*pane.state.turns, *left)]
         pane.post_message(ReplyGrew(ticket, 0, "late words"))
         pane.post_message(ReplyEnded(ticket, 0, None, "late end"))
-        pane.post_message(ServerTold("all came"))
+        pane.post_message(ServerStatus("all came"))
         assert not pane.state.note
         await until(pilot, lambda: pane.state.note == "all came")
         assert [(turn, turn.replies["left"]) for turn, _ in before] == before

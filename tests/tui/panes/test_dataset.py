@@ -355,7 +355,7 @@ async def test_a_stale_dataset_is_said_and_the_older_ones_are_listed(home: Home,
         assert "stale" not in text(app)
 
 
-@pytest.mark.parametrize(("stage", "words"), [("new", "3   lets the teacher answer"), ("rejected", "c   reviews them")])
+@pytest.mark.parametrize(("stage", "words"), [("new", "3   generate answers"), ("rejected", "c   review them")])
 async def test_where_nothing_can_be_frozen_the_key_that_helps_is_named(home: Home, stage: str, words: str) -> None:
     folder = make_stage(home, "new")
     if stage == "rejected":

@@ -40,7 +40,7 @@ from tui.panes.questions.pane import QuestionsPane
 from tui.panes.view import View
 from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
 from tui.services.facts import Facts
-from tui.services.follower import JobTold
+from tui.services.follower import JobEvents
 
 SIZES = [pytest.param((80, 24), id="80"), pytest.param((120, 40), id="120")]
 TEACHER = TeacherSpec("endpoint", "gpt", "https://llm.example.com/v1")
@@ -99,7 +99,7 @@ def test_answers_of_another_evaluation_come_too_late() -> None:
     state.take(EvaluationAnswers(9, ()))
     assert state.lapse is not None
     state.take(EvaluationAnswers(1, ()))
-    assert (state.lapse, state.face) == (None, "table")
+    assert (state.lapse, state.mode) == (None, "table")
     assert not state.open()
 
 
@@ -107,10 +107,10 @@ def test_the_way_out_is_the_way_in() -> None:
     state = read(Lapse(7, 2, (1,), 2, 1))
     state.evaluations = tuple(dataclasses.replace(evaluation(), id=number) for number in (1, 2, 3))
     state.turn_history()
-    assert (state.face, state.history_row) == ("history", 2), "it begins at the one that is shown"
+    assert (state.mode, state.history_row) == ("history", 2), "it begins at the one that is shown"
     state.move(-1)
     state.choose()
-    assert (state.face, state.chosen) == ("table", 2)
+    assert (state.mode, state.chosen) == ("table", 2)
     state.back()
     assert state.chosen is None
 
@@ -234,11 +234,11 @@ async def test_after_the_last_answer_it_says_what_it_does(home: Home, size: tupl
         job = workspace(app).state.job
         assert job is not None
         for note in ("distilled answers (general probes)", "divergence from the base", "verdicts of the judge"):
-            workspace(app).post_message(JobTold(job.job_id, [StampedEvent(0.0, Progress(30, 44, note))]))
+            workspace(app).post_message(JobEvents(job.job_id, [StampedEvent(0.0, Progress(30, 44, note))]))
             await until(pilot, lambda note=note: f"● now: {note}" in text(app))
         for state, words in (("paused", "‖ paused   r resumes it"), ("waiting", "○ waiting   for the judge")):
             event = StampedEvent(0.0, StateChanged(state, "for the judge"))
-            workspace(app).post_message(JobTold(job.job_id, [event]))
+            workspace(app).post_message(JobEvents(job.job_id, [event]))
             await until(pilot, lambda words=words: words in text(app) and "now:" not in text(app))
         watched = facts_of(app).newest_job
         assert watched is not None
@@ -363,7 +363,7 @@ async def test_an_evaluation_that_is_opened_begins_with_its_title(home: Home) ->
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         assert pane(app).max_scroll_y > 0
         await pilot.press("G", "equals_sign", "enter")
-        await until(pilot, lambda: pane(app).state.face == "table" and "all rules together" in text(app))
+        await until(pilot, lambda: pane(app).state.mode == "table" and "all rules together" in text(app))
         await settled(pilot)
         assert pane(app).scroll_offset.y == 0
         pane(app).open(pane(app).state.evaluations[-1].id)

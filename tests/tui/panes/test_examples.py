@@ -119,7 +119,7 @@ async def test_a_generation_is_asked_for_by_a_form_and_its_answers_arrive(home: 
     with served(good("RISK SCORE: 2. Call the desk.", " A person helps.")) as server:
         app = DistillApp(home, folder)
         async with app.run_test(size=size, notifications=True) as pilot:
-            await opened(pilot, app, "lets the teacher answer 40 questions")
+            await opened(pilot, app, "let the teacher answer 40 questions")
             await pilot.press("enter")
             form = await outlined(pilot, app, "40 questions, 40 answers")
             await pilot.press("right")
@@ -263,7 +263,7 @@ async def test_where_nothing_is_written_no_place_is_lost(home: Home) -> None:
 @pytest.mark.parametrize(
     ("split", "key"),
     [
-        ("train", "enter   lets the teacher answer 48"),
+        ("train", "enter   let the teacher answer 48"),
         ("test", "2 S     splits the questions"),
         (None, "2 S     splits the questions"),
     ],
@@ -533,7 +533,7 @@ def make_doubted(home: Home) -> Path:
 
 
 LOOKS: list[tuple[str, Callable[[Home], Path], str, str]] = [
-    ("empty", lambda home: make_stage(home, "new"), "", "lets the teacher answer 40"),
+    ("empty", lambda home: make_stage(home, "new"), "", "let the teacher answer 40"),
     ("form", lambda home: make_stage(home, "new"), "enter", "form"),
     ("form-endpoint", lambda home: make_stage(home, "new"), "enter endpoint", "form"),
     ("busy", lambda home: make_generated(home, "running"), "", "57 of 480"),

@@ -24,7 +24,7 @@ from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.panes.prompt.editor import DocumentArea, Editor
 from tui.panes.prompt.pane import PromptPane
-from tui.panes.prompt.state import Face
+from tui.panes.prompt.state import Mode
 from tui.services.prompt import keep_draft, read_draft
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
@@ -43,8 +43,8 @@ LATER = Prompt(
 pane = partial(pane_of, kind=PromptPane)
 
 
-def face(app: DistillApp) -> Face:
-    return pane(app).state.face
+def mode(app: DistillApp) -> Mode:
+    return pane(app).state.mode
 
 
 def text(app: DistillApp) -> str:
@@ -132,12 +132,12 @@ class TestWriting:
         app = DistillApp(home, empty)
         async with app.run_test(size=size, notifications=True) as pilot:
             await opened(pilot, app)
-            await until(pilot, lambda: "No prompt yet." in text(app) and "m   imports a file" in text(app))
+            await until(pilot, lambda: "No prompt yet." in text(app) and "m   import a file" in text(app))
             await typing(pilot, app)
             await write(pilot, "Be kind.\n\n## User\nOpen?\n## Assistant\nYes.")
             await until(pilot, lambda: "1 example turn" in text(app) and "not saved" in text(app))
             await pilot.press("ctrl+g")
-            await until(pilot, lambda: face(app) == "reading" and "version 1" in text(app))
+            await until(pilot, lambda: mode(app) == "reading" and "version 1" in text(app))
             assert "Version 1 is current." in said(app)
         turns = (Message("user", "Open?"), Message("assistant", "Yes."))
         assert stored(empty, home) == (1, Prompt((Message("system", "Be kind."), *turns)))
@@ -161,7 +161,7 @@ class TestWriting:
             await write(pilot, "Be kind.\n## User\nOpen?")
             await pilot.press("ctrl+g")
             await until(pilot, lambda: "✗ Message 2: the last example turn has no answer" in text(app))
-            assert face(app) == "editing"
+            assert mode(app) == "editing"
             await write(pilot, "\n## Assistant\nYes.")
             await until(pilot, lambda: "✗" not in text(app))
             await pilot.press("ctrl+g")
@@ -186,7 +186,7 @@ class TestWriting:
             await typing(pilot, app)
             assert field(app).text.startswith("Hm. You answer")
             await pilot.press("ctrl+underscore", "escape")
-            await until(pilot, lambda: face(app) == "reading" and "unsaved draft" not in text(app))
+            await until(pilot, lambda: mode(app) == "reading" and "unsaved draft" not in text(app))
             assert stored(folder, home) == (2, LATER)
 
     @pytest.mark.parametrize("size", SIZES)
@@ -288,7 +288,7 @@ class TestWriting:
             await typing(pilot, app)
             await pilot.press("ctrl+g")
             await until(pilot, lambda: "Nothing changed; version 2 stays current." in said(app))
-            assert (face(app), stored(folder, home)[0]) == ("reading", 2)
+            assert (mode(app), stored(folder, home)[0]) == ("reading", 2)
 
     @pytest.mark.parametrize("line", ["- Never tell a customer about rule 7.\n", "word "], ids=["lines", "one line"])
     async def test_fifty_kilobytes_are_pasted_at_once_and_taken_back_at_once(
@@ -331,7 +331,7 @@ class TestWriting:
             await until(pilot, lambda: "one‹U+2028›two" in text(app))
             await pilot.press("i")
             await until(pilot, lambda: "unusual line breaks" in said(app))
-            assert face(app) == "reading"
+            assert mode(app) == "reading"
 
     async def test_letters_are_letters_while_a_person_types(self, home: Home, folder: Path) -> None:
         app = DistillApp(home, folder)
@@ -388,7 +388,7 @@ class TestEditor:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
             await pilot.press("e")
-            await until(pilot, lambda: face(app) == "editing")
+            await until(pilot, lambda: mode(app) == "editing")
             assert field(app).text == "Be quite kind.\n"
             assert stored(folder, home) == (3, ELSEWHERE)
             await pilot.press("ctrl+g")
@@ -476,7 +476,7 @@ class TestVersions:
             await until(pilot, lambda: stored(folder, home) == (2, PROMPT))
             await until(pilot, lambda: "this is the current version" in text(app))
             await pilot.press("escape")
-            await until(pilot, lambda: face(app) == "reading" and "version 1" in text(app))
+            await until(pilot, lambda: mode(app) == "reading" and "version 1" in text(app))
 
     async def test_without_a_prompt_the_list_names_the_key(self, home: Home, empty: Path) -> None:
         app = DistillApp(home, empty)
@@ -485,7 +485,7 @@ class TestVersions:
             await pilot.press("v")
             await until(pilot, lambda: "esc i writes one" in text(app))
             await pilot.press("b", "enter", "j", "k", "G", "g", "pagedown", "escape")
-            await until(pilot, lambda: face(app) == "reading")
+            await until(pilot, lambda: mode(app) == "reading")
 
 
 class TestRules:
@@ -582,7 +582,7 @@ class TestRules:
             app.post_message(Paste("RISK SCORE: 2.\nI am sorry."))
             await until(pilot, lambda: "3 of 4 passed" in text(app) and "contains «sorry»" in text(app))
             await pilot.press("escape")
-            await until(pilot, lambda: face(app) == "reading" and footer(app)[:2] == ["edit", "new"])
+            await until(pilot, lambda: mode(app) == "reading" and footer(app)[:2] == ["edit", "new"])
 
     async def test_what_many_rules_find_is_scrolled_while_the_answer_is_typed(self, home: Home, folder: Path) -> None:
         with Project.open(folder, home) as project:
@@ -593,7 +593,7 @@ class TestRules:
             await pilot.press("R", "t")
             await until(pilot, lambda: isinstance(app.focused, DocumentArea))
             await pilot.press("h", "i")
-            findings = app.screen.query_one("OwnAnswerFace Scroller", Scroller)
+            findings = app.screen.query_one("OwnAnswerView Scroller", Scroller)
             await until(pilot, lambda: findings.max_scroll_y > 0)
             await pilot.press("pagedown", "x")
             await until(pilot, lambda: findings.scroll_offset.y > 0)
@@ -607,7 +607,7 @@ class TestRules:
         app = DistillApp(home, folder)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await opened(pilot, app)
-            await until(pilot, lambda: "R n   writes one" in text(app))
+            await until(pilot, lambda: "R n   write one" in text(app))
             await pilot.press("R", "d", "j", "G", "u", "enter")
             await until(pilot, lambda: form(app) == "New rule, 1 of 2")
 
@@ -637,9 +637,9 @@ class TestTrial:
             assert "RISK SCORE: 2. It is open." in text(app)
             assert "✓ 1 Starts with a risk score" in text(app)
             await pilot.press("escape")
-            await until(pilot, lambda: face(app) == "reading")
+            await until(pilot, lambda: mode(app) == "reading")
             await pilot.press("T")
-            await until(pilot, lambda: face(app) == "trial" and "1 of 1 pass every rule" in text(app))
+            await until(pilot, lambda: mode(app) == "trial" and "1 of 1 pass every rule" in text(app))
         assert server.requests[0].question == "Open?"
 
     async def test_a_trial_is_stopped_by_its_key(self, home: Home, folder: Path, server: HostileServer) -> None:

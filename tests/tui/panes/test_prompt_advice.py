@@ -12,9 +12,9 @@ from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
 from tests.tui.piloting import SIZES, open_app, reach, text_of, until
 from tests.tui.seeds import RULES, make_project, make_stage
-from tui.panes.prompt.advice_faces import FindingsFace, ProposalsFace
+from tui.panes.prompt.advice_views import FindingsView, ProposalsView
 from tui.panes.prompt.pane import PromptPane
-from tui.panes.prompt.rules_face import RulesFace
+from tui.panes.prompt.rules_view import RulesView
 from tui.services.rules import put_rules
 from tui.widgets.page import Page
 
@@ -46,12 +46,12 @@ async def test_proposed_rules_are_taken_one_by_one_and_taken_back(home: Home, si
     folder = ruled(home)
     app = open_app(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "proposes some" in text_of(app, PromptPane))
+        await reach(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
         await pilot.press("P")
-        await until(pilot, lambda: bool(app.screen.query(ProposalsFace)))
-        face = app.screen.query_one(ProposalsFace)
-        await until(pilot, lambda: "to add" in face.query_one(Page).plain)
-        state = face._state
+        await until(pilot, lambda: bool(app.screen.query(ProposalsView)))
+        mode = app.screen.query_one(ProposalsView)
+        await until(pilot, lambda: "to add" in mode.query_one(Page).plain)
+        state = mode._state
         open_at_first = len(state.open)
         assert open_at_first >= 2
         await pilot.press("g")
@@ -71,7 +71,7 @@ async def test_proposed_rules_are_taken_one_by_one_and_taken_back(home: Home, si
         await until(pilot, lambda: not state.open)
         assert len(rules_of(folder, home)) == open_at_first
         await pilot.press("escape")
-        await until(pilot, lambda: app.screen.query_one(RulesFace).has_focus)
+        await until(pilot, lambda: app.screen.query_one(RulesView).has_focus)
 
 
 async def test_what_is_wrong_with_the_prompt_is_told_and_loads_no_model_library(home: Home) -> None:
@@ -79,8 +79,8 @@ async def test_what_is_wrong_with_the_prompt_is_told_and_loads_no_model_library(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await reach(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
         await pilot.press("C")
-        await until(pilot, lambda: bool(app.screen.query(FindingsFace)))
-        page = app.screen.query_one(FindingsFace).query_one(Page)
+        await until(pilot, lambda: bool(app.screen.query(FindingsView)))
+        page = app.screen.query_one(FindingsView).query_one(Page)
         await until(pilot, lambda: "finding" in page.plain, seconds=60)
         assert "line 5: untestable" in page.plain
         assert "Be helpful and friendly." in page.plain
@@ -92,7 +92,7 @@ def test_the_faces_import_no_model_library() -> None:
     import subprocess
 
     code = (
-        "import sys; import tui.panes.prompt.advice_faces, engine.prompts.proposals; "
+        "import sys; import tui.panes.prompt.advice_views, engine.prompts.proposals; "
         "print([name for name in ('torch', 'transformers', 'peft') if name in sys.modules])"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

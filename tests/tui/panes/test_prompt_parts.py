@@ -15,10 +15,10 @@ from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.rules.documents import check_from_fields, check_to_fields
 from engine.teachers.outlook import why_unpaid
 from tests.tui.seeds import PROMPT, RULES, hostile
-from tui.panes.prompt.asking import trial_form
 from tui.panes.prompt.drawing import check_words, draw_rules, draw_text
 from tui.panes.prompt.editor import can_hold
 from tui.panes.prompt.forms import check_fields, kind_of, problem_of, rule_fields, rule_from
+from tui.panes.prompt.import_forms import trial_form
 from tui.panes.prompt.marking import code_lines, marks_of
 from tui.panes.prompt.other_drawing import draw_difference, draw_own_answer, draw_trial, draw_versions
 from tui.panes.prompt.state import DraftState, OwnAnswerState, RulesState, TrialState, VersionsState
@@ -138,7 +138,7 @@ class TestDrawing:
         here = [line.plain for line in draw_rules(NUMBERED, 2, (), 30, focused=False) if line.plain.startswith("▌")]
         assert here[0].startswith("▌  3 At most 30 words")
         assert "not found in the text" in here[-1]
-        assert "n   writes one" in "\n".join(line.plain for line in draw_rules((), 0, None, 30, focused=True))
+        assert "n   write one" in "\n".join(line.plain for line in draw_rules((), 0, None, 30, focused=True))
 
     @pytest.mark.parametrize(
         ("check", "words"),

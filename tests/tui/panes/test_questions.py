@@ -22,10 +22,10 @@ from tests.tui.piloting import footer, form_of, pane_of, reach, text_of, until
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.questions.drawing import draw
-from tui.panes.questions.faces import draw_import, draw_split
 from tui.panes.questions.forms import format_words, import_words, split_words
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.questions.state import QuestionsState
+from tui.panes.questions.views import draw_import, draw_split
 from tui.panes.view import View
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.facts import Facts
@@ -213,7 +213,7 @@ async def test_near_twins_stand_side_by_side_and_the_later_ones_go_and_come_back
         await pilot.press("asterisk", "D")
         await until(pilot, lambda: "No question repeats another." in text(app))
         await pilot.press("q")
-        await until(pilot, lambda: pane(app).state.face == "list" and footer(app).startswith("i import"))
+        await until(pilot, lambda: pane(app).state.mode == "list" and footer(app).startswith("i import"))
         await pilot.press("u", "u")
         await until(pilot, lambda: len(stored(folder, home)) == 4)
         assert [question.id for question in stored(folder, home)] == [1, 2, 3, 4]
@@ -439,7 +439,7 @@ def test_in_a_narrowed_list_a_range_says_how_it_ends() -> None:
 
 def test_questions_without_a_topic_are_no_topic() -> None:
     state = over(3)
-    state.face = "topics"
+    state.mode = "topics"
     state.take_topics((TopicCounts("cards", {"train": 2}), TopicCounts("", {"train": 1})))
     told = [line.plain for line in draw(view(), state)]
     assert told[0].startswith("Topics   1 ")
@@ -474,9 +474,9 @@ def test_marks_are_what_an_action_is_for_and_else_the_cursor() -> None:
 def test_escape_goes_back_one_thing_at_a_time() -> None:
     state = over(10)
     state.look_for("words")
-    state.face, state.range_from, state.marks = "topics", 2, {1}
+    state.mode, state.range_from, state.marks = "topics", 2, {1}
     assert [state.back() for _ in range(3)] == [False] * 3
-    assert (state.range_from, state.marks, state.face) == (None, set(), "list")
+    assert (state.range_from, state.marks, state.mode) == (None, set(), "list")
     assert state.back()
     assert state.where == Where()
 
@@ -603,7 +603,7 @@ def test_the_pane_looks_as_it_did(
                 form.query_one("#field-path").value = "traffic.jsonl"
             else:
                 await pilot.press(key)
-                await until(pilot, lambda: pane(app).state.face != "topics" or pane(app).state.topics is not None)
+                await until(pilot, lambda: pane(app).state.mode != "topics" or pane(app).state.topics is not None)
         if words == "form":
             form = await form_of(pilot)
             await until(pilot, lambda: "requests" in str(form.query_one("#aside").visual))

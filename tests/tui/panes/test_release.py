@@ -119,7 +119,7 @@ async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "✓ pass" in text(app) and "e   exports one" in text(app))
+        await until(pilot, lambda: "✓ pass" in text(app) and "e   export one" in text(app))
         await pilot.press("e")
         await form_of(pilot)
         aside = str(app.screen.query_one("#aside", Static).visual)
@@ -127,7 +127,7 @@ async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
         assert "run-1-adapter" in "".join(aside.split())
         await pilot.press("right", "enter")
         await until(pilot, lambda: "● exporting" in text(app) and "merging base and adapter" in text(app))
-        assert "exports one" not in text(app)
+        assert "export one" not in text(app)
         end_job(folder, home)
         await until(pilot, lambda: "adapter_model.safetensors" in text(app))
         assert "5.0 MB" in text(app)

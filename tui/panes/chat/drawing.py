@@ -10,7 +10,7 @@ from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Place, Reply, Turn
 from tui.panes.parts import broken_rule, title
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, flow, percent, shorten, wrap
-from tui.widgets.ways import ways_on
+from tui.widgets.next_steps import next_steps
 
 NARROWEST_SIDE_BY_SIDE = 56
 _GAP = " │ "
@@ -70,15 +70,15 @@ def _nothing(state: ChatState) -> list[Content]:
         return [
             Content("The chat needs a prompt first."),
             Content(""),
-            *ways_on(("workspace.prompt", "shows where to write one", "distill-tui prompt set FILE")),
+            *next_steps(("workspace.prompt", "go to the prompt pane to write one", "distill-tui prompt set FILE")),
         ]
     return [
         Content("Ask both arms at once, and see whether the prompt is still needed."),
         Content(""),
-        *ways_on(
-            ("chat.ask", "types a question", ""),
-            ("chat.blind", "hides which arm is which, and shuffles the sides", ""),
-            ("chat.arms", "compares other arms", ""),
+        *next_steps(
+            ("chat.ask", "ask a question", ""),
+            ("chat.blind", "hide which arm is which, and shuffle the sides", ""),
+            ("chat.arms", "compare other arms", ""),
         ),
     ]
 

@@ -25,7 +25,7 @@ from tui.panes.chat.state import ChatState, Turn
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
-from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew, ServerTold, VotesRead
+from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew, ServerStatus, VotesRead
 from tui.services.facts import Facts
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
@@ -70,7 +70,7 @@ class ChatPane(Pane):
         self._service.close()
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """The places whose keys hold; while a question is typed, the field's keys come first."""
         field = self._field
         return [(field.place, field), (self.place, self)] if field.has_focus else [(self.place, self)]
@@ -80,7 +80,7 @@ class ChatPane(Pane):
         return action not in _TYPED or not self._field.has_focus
 
     @property
-    def vain(self) -> frozenset[str]:
+    def unavailable(self) -> frozenset[str]:
         """The votes, while none can be given."""
         return frozenset() if self.state.votable else _VOTES
 
@@ -140,7 +140,7 @@ class ChatPane(Pane):
             self._say(message.said)
         self.redraw()
 
-    def on_server_told(self, message: ServerTold) -> None:
+    def on_server_status(self, message: ServerStatus) -> None:
         """Show what the server is doing."""
         self.state.note = message.words
         self.redraw()

@@ -16,8 +16,8 @@ from tui.panes.cost.decision import criteria, decides, saved
 from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.panes.parts import heading
 from tui.widgets.chart import Line, plot
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, percent, right, shorten, spread, wrap
-from tui.widgets.ways import ways_on
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, justify, percent, right, shorten, wrap
+from tui.widgets.next_steps import next_steps
 
 _MARKS: dict[WorthVerdict, tuple[str, str]] = {
     "worth_it": ("✓", GOOD),
@@ -41,7 +41,7 @@ def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
     did = "saves" if saved > 0 else "loses"
     figure = f"{did} {dollars(abs(saved))} in the first year" if costs is not None else ""
     left = Content.assemble(("Cost", STRONG), "   ", (figure, ACCENT))
-    return [spread(left, keys, width), Content("")]
+    return [justify(left, keys, width), Content("")]
 
 
 def models(state: CostState, width: int) -> list[Content]:
@@ -81,14 +81,14 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
         return [
             Content("There is no prompt yet, so there is nothing to save."),
             Content(""),
-            *ways_on(("workspace.prompt", "shows where to write one", "distill-tui prompt set FILE")),
+            *next_steps(("workspace.prompt", "go to the prompt pane to write one", "distill-tui prompt set FILE")),
         ]
     if page.costs is None:
         said = (page.error.title, page.error.message, page.error.next) if page.error is not None else ()
         return [
             *(Content(line) for part in said for line in wrap(part, width)),
             Content(""),
-            *ways_on(("cost.edit", "goes to the field", "distill-tui estimate --model gpt-5")),
+            *next_steps(("cost.edit", "name a model", "distill-tui estimate --model gpt-5")),
         ]
     costs = page.costs
     rows = 8 if height >= 26 else 5
@@ -214,7 +214,7 @@ def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
         )
         label, style = labels[row]
         lines.append(Content.assemble((f"{right(axis, _AXIS - 2)} ┤", DIM), *runs, (f" {label}", style)))
-    below = spread(Content.styled("today", DIM), Content.styled(span(days) or "", DIM), columns)
+    below = justify(Content.styled("today", DIM), Content.styled(span(days) or "", DIM), columns)
     return [*lines, Content.assemble(" " * _AXIS, below), *_crossings(costs.result, days, columns)]
 
 

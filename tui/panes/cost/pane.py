@@ -45,12 +45,12 @@ class CostPane(Pane):
         yield Page(classes="lines")
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """Return the active places: only the fields while a figure is typed."""
-        return [("figures", self._figures)] if self._figures.field is not None else super().carriers
+        return [("figures", self._figures)] if self._figures.field is not None else super().binding_chain
 
     @property
-    def vain(self) -> frozenset[str]:
+    def unavailable(self) -> frozenset[str]:
         """Undo is in vain if nothing was changed."""
         return frozenset() if self.state.changes else frozenset({"cost.undo"})
 

@@ -11,10 +11,10 @@ from tui.keys import key_of
 from tui.panes.dataset.state import DatasetState
 from tui.panes.parts import failure, heading, title
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, moment, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, format_time, right, shorten, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
-from tui.widgets.ways import ways_on
 
 _KINDS: dict[RefusalKind, str] = {
     "message": "copies a prompt message",
@@ -39,16 +39,16 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
         lines += [Content.assemble(("● ", ACCENT), shorten(station.note, width - 2)), Content("")]
     elif state.failure is not None:
         lines += failure(state.failure, width)
-    if state.blind is not None and not state.looking:
+    if state.check_error is not None and not state.looking:
         again = Content.assemble((key_of("dataset.look"), ACCENT), (" checks again", DIM))
-        lines += [*failure(state.blind, width), again, Content("")]
+        lines += [*failure(state.check_error, width), again, Content("")]
     if facts.dataset is not None:
         lines += _frozen(facts.dataset, state, width)
     if not facts.examples.accepted:
         lines += _nothing(view)
     elif state.preview is None:
         looking = f"Checking {facts.examples.accepted:,} accepted answers …"
-        if state.looking or not (state.waits or state.blind):
+        if state.looking or not (state.waits or state.check_error):
             lines += [Content.styled(looking, DIM)]
         elif state.waits:
             lines += _waiting(width)
@@ -63,7 +63,7 @@ def _title(dataset: DatasetSummary | None, station: Station, width: int) -> list
     if dataset is None:
         return title("Dataset", "not frozen", "", width)
     rows = f"{dataset.train + dataset.validation:,} rows"
-    lines = title("Dataset", rows, f"frozen {moment(dataset.created_at)}", width)
+    lines = title("Dataset", rows, f"frozen {format_time(dataset.created_at)}", width)
     if station.state == "stale":
         words = f"◐ stale: {station.note}; "
         lines[1:] = [
@@ -113,14 +113,14 @@ def _prompts(dataset: DatasetSummary) -> str:
 
 def _nothing(view: View) -> list[Content]:
     examples = view.facts.examples
-    then = ("dataset.freeze", "then freezes the accepted ones", "distill-tui curate freeze")
+    then = ("dataset.freeze", "then freeze the accepted ones", "distill-tui curate freeze")
     if not examples.total:
         said = "There are no answers to freeze yet."
-        first = ("workspace.examples", "lets the teacher answer", "distill-tui generate")
+        first = ("workspace.examples", "generate answers", "distill-tui generate")
     else:
         said = f"None of the {examples.total:,} answers is accepted."
-        first = ("workspace.curate", "reviews them, one key each", "distill-tui curate check")
-    return [Content(said), Content(""), *ways_on(first, then)]
+        first = ("workspace.curate", "review them, one key each", "distill-tui curate check")
+    return [Content(said), Content(""), *next_steps(first, then)]
 
 
 def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: bool) -> list[Content]:
@@ -210,7 +210,7 @@ def _history(state: DatasetState, width: int) -> list[Content]:
         version += f", {summary.prompts} prompts" if summary.others else ""
         line = Content.assemble(
             fit(summary.sha256[:12], 12),
-            (f"  {moment(summary.created_at)}", DIM),
+            (f"  {format_time(summary.created_at)}", DIM),
             right(counts, 16),
             (f"   {version}   {runs}", DIM),
         )

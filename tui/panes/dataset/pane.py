@@ -18,7 +18,7 @@ from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected
 from tui.services.facts import Facts
-from tui.services.program import CommandEnded, CommandTold
+from tui.services.program import CommandEnded, CommandProgress
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
@@ -68,7 +68,7 @@ class DatasetPane(Pane):
             ],
         )
 
-    def on_command_told(self, message: CommandTold) -> None:
+    def on_command_progress(self, message: CommandProgress) -> None:
         """Show what the process says."""
         if message.name == FREEZE:
             self.state.said = message.words
@@ -79,7 +79,7 @@ class DatasetPane(Pane):
         if message.name == LOOK:
             again = self.state.end_look()
             self._service.read(message.answer)
-            self.state.blind = message.error
+            self.state.check_error = message.error
             if again:
                 self._look()
         else:
@@ -102,7 +102,7 @@ class DatasetPane(Pane):
     def on_store_failed(self, message: StoreFailed) -> None:
         """Show why nothing could be read, if nothing was read yet."""
         if self.state.preview is None:
-            self.state.blind = message.error
+            self.state.check_error = message.error
         self.redraw()
 
     def on_refused_rejected(self, message: RefusedRejected) -> None:
@@ -137,7 +137,7 @@ class DatasetPane(Pane):
 
     def action_look(self) -> None:
         """Check again."""
-        self.state.failure = self.state.blind = None
+        self.state.failure = self.state.check_error = None
         self._look()
         self.redraw()
 

@@ -26,7 +26,7 @@ class DatasetState:
     freezing_since: float | None = None
     said: str = ""  # by the freezing process
     failure: DistillError | None = None  # of a freeze
-    blind: DistillError | None = None  # why the last check failed
+    check_error: DistillError | None = None  # why the last check failed
     cursor: int = 0  # in the refused answers
     _look_again: bool = False
 

@@ -8,7 +8,7 @@ from engine.evaluation.held_out import rules_text
 from engine.records.evaluation import Evaluation, HeldOutToken
 from tui.keys import key_of
 from tui.panes.tokens import Differing, TokenColumns
-from tui.widgets.lines import ACCENT, DIM, spread
+from tui.widgets.lines import ACCENT, DIM, justify
 
 
 def tokens_of(evaluation: Evaluation) -> tuple[HeldOutToken, ...]:
@@ -21,7 +21,7 @@ def held_out_tokens(tokens: Sequence[HeldOutToken], width: int) -> list[Content]
     """Each token after the prompted answer up to it, and below it the rules that it concerns."""
     columns = TokenColumns(width)
     return [
-        spread(
+        justify(
             Content.styled("differs most from the prompted model", DIM),
             Content.assemble((key_of("evaluation.differing"), ACCENT), (" questions", DIM)),
             width,

@@ -19,10 +19,24 @@ from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
 from tui.panes.parts import VERDICTS, answer_wall, heading, is_ending, pace, rests, title, working
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, flow, moment, percent, right, shorten, wrap
+from tui.widgets.lines import (
+    ACCENT,
+    BAD,
+    DIM,
+    GOOD,
+    STRONG,
+    WARN,
+    fit,
+    flow,
+    format_time,
+    percent,
+    right,
+    shorten,
+    wrap,
+)
 from tui.widgets.listing import numbered
+from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window, within
-from tui.widgets.ways import ways_on
 
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
@@ -46,13 +60,13 @@ class PageDrawn:
 def draw(view: View, state: EvaluationState) -> PageDrawn:
     """The lines of this pane."""
     evaluation = state.shown(view.facts)
-    if state.face == "history":
+    if state.mode == "history":
         return _history(view, state, evaluation)
     if (job := measuring(view, state)) is not None:
         return PageDrawn(_measuring(view, job))
     if evaluation is None:
         return PageDrawn(_empty(view))
-    if state.face == "answers" and state.lapse is not None:
+    if state.mode == "answers" and state.lapse is not None:
         return PageDrawn(reading(view, state, evaluation), over="answers")
     lines = _table(evaluation, state, view.width)
     if state.differing and (tokens := tokens_of(evaluation)):
@@ -78,12 +92,12 @@ def _empty(view: View) -> list[Content]:
     ]
     made = any(station.name == "evaluation" and station.state != "empty" for station in view.facts.stations)
     if made:
-        return [*lines, *ways_on(("evaluation.evaluate", "evaluates the newest run", "distill-tui evaluate"))]
+        return [*lines, *next_steps(("evaluation.evaluate", "evaluate the newest run", "distill-tui evaluate"))]
     return [
         *lines,
-        *ways_on(
-            ("workspace.run", "shows the run pane: train a run first", "distill-tui train"),
-            ("evaluation.evaluate", "then evaluates it", "distill-tui evaluate"),
+        *next_steps(
+            ("workspace.run", "train a run first", "distill-tui train"),
+            ("evaluation.evaluate", "then evaluate it", "distill-tui evaluate"),
         ),
     ]
 
@@ -282,5 +296,5 @@ def _past(each: Evaluation, cells: Sequence[int], *, here: bool, mine: bool, wid
         (f"{each.run_id:>5} ", STRONG if here else ""),
         (right(word, cells[0]), style),
         *(right(text, width) for text, width in zip(figures, cells[1:], strict=True)),
-        (right(moment(each.created_at), 18) if wide else "", DIM),
+        (right(format_time(each.created_at), 18) if wide else "", DIM),
     )

@@ -10,7 +10,7 @@ from textual.dom import DOMNode
 from engine.clean import clean_line
 from engine.records.evaluation import Evaluation
 from tui.actions import OVER_PANES, PaneName, Place, bindings
-from tui.forms.late import open_late
+from tui.forms.opening import open_if_shown
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.evaluation.differing import tokens_of
@@ -70,9 +70,9 @@ class EvaluationPane(Pane):
         return drawn.lines
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """The keys of what is shown in place of the table come first."""
-        return [(self._over, self), *super().carriers] if self._over is not None else super().carriers
+        return [(self._over, self), *super().binding_chain] if self._over is not None else super().binding_chain
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the view that is shown can be left, and copying needs answers on the screen."""
@@ -91,7 +91,7 @@ class EvaluationPane(Pane):
         state = self.state
         if not self._listed:
             return None
-        if state.face == "history":
+        if state.mode == "history":
             return Listing(
                 state.history_row,
                 self._move,
@@ -134,7 +134,7 @@ class EvaluationPane(Pane):
             aside=lambda values: outlook(values, basis),
             whole=lambda values: nothing_to_ask(values, basis),
         )
-        open_late(form, partial(self._evaluate, basis), self, "workspace.evaluation", "evaluation.evaluate")
+        open_if_shown(form, partial(self._evaluate, basis), self, "workspace.evaluation", "evaluation.evaluate")
 
     def on_failed_read(self, message: FailedRead) -> None:
         """Ask how many training questions to write, if any validation question failed."""
@@ -178,14 +178,14 @@ class EvaluationPane(Pane):
 
     def action_open(self) -> None:
         """Show the answers under the cursor, or the evaluation under it."""
-        if self.state.face == "history":
+        if self.state.mode == "history":
             self.state.choose()
             self._read()
             self._from_top()
             return
         if self.state.differing:
             self.state.differing = False
-        elif self.state.face == "table":
+        elif self.state.mode == "table":
             view = self.view
             if view is None or measuring(view, self.state) is not None or self.state.shown(view.facts) is None:
                 return
@@ -275,7 +275,7 @@ class EvaluationPane(Pane):
 
     def _evaluate(self, basis: EvaluationBasis, values: dict[str, str] | None) -> None:
         if values is not None:
-            self.state.chosen, self.state.face = None, "table"
+            self.state.chosen, self.state.mode = None, "table"
             self.store.start(options_of(values, basis))
 
     def _read(self) -> None:
@@ -296,7 +296,7 @@ class EvaluationPane(Pane):
         self.see_cursor()
 
     def _turn_answer(self, by: int) -> None:
-        if self.state.face == "answers":
+        if self.state.mode == "answers":
             self.state.turn_answer(by)
             self._turned()
 

@@ -8,7 +8,7 @@ from tui.keys import key_of
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.parts import broken_rule, marked_answer, title
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, justify, shorten, wrap
 
 _NARROWEST = 26  # cells of the narrowest readable column
 _GAP = 3
@@ -56,7 +56,7 @@ def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], 
     broken = [check for check in answer.checks if not check.passed]
     found = ("✗ " + str(len(broken)), BAD) if broken else ("✓", GOOD)
     reference = " (reference)" if answer.arm == evaluation.reference and width >= _NARROWEST + 8 else ""
-    head = spread(
+    head = justify(
         Content.assemble(
             (shorten(answer.arm, width), ACCENT if answer.arm == "distilled" else STRONG), (reference, DIM)
         ),

@@ -13,7 +13,7 @@ from tui.services.evaluation import EvaluationAnswers
 from tui.services.facts import Facts
 from tui.widgets.rows import within
 
-Face = Literal["table", "answers", "history"]
+Mode = Literal["table", "answers", "history"]
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class EvaluationState:
 
     evaluations: tuple[Evaluation, ...] = ()  # oldest first
     answers: EvaluationAnswers = field(default_factory=EvaluationAnswers)
-    face: Face = "table"
+    mode: Mode = "table"
     chosen: int | None = None  # an evaluation's number; None: the newest
     row: int = 0  # in the questions, worst first
     sample: int = 0
@@ -55,8 +55,8 @@ class EvaluationState:
         """Take the answers of the shown evaluation; ignore those of another one, which come too late."""
         if answers.evaluation_id == self.asked_for:
             self.answers, self.row, self.sample = answers, 0, 0
-            if self.face == "answers" and not answers.lapses:
-                self.face = "table"
+            if self.mode == "answers" and not answers.lapses:
+                self.mode = "table"
 
     @property
     def lapse(self) -> Lapse | None:
@@ -70,43 +70,43 @@ class EvaluationState:
 
     def move(self, by: int) -> None:
         """Move the cursor of the current list; while answers are shown, show those of the new question."""
-        if self.face == "history":
+        if self.mode == "history":
             self.history_row = within(self.history_row + by, len(self.evaluations))
         else:
             self.row = within(self.row + by, len(self.answers.lapses))
-            if self.face == "answers":
+            if self.mode == "answers":
                 self.open()
 
     def open(self) -> bool:
         """Show the answers to the question under the cursor, worst sample first; return False if there is none."""
         if self.lapse is None:
             return False
-        self.face, self.sample = "answers", self.lapse.worst_sample
+        self.mode, self.sample = "answers", self.lapse.worst_sample
         return True
 
     def choose(self) -> None:
         """Show the evaluation under the history's cursor."""
         if self.evaluations:
             self.chosen = self.listed[within(self.history_row, len(self.evaluations))].id
-        self.face = "table"
+        self.mode = "table"
 
     def open_evaluation(self, number: int) -> None:
         """Show this evaluation from its top."""
-        self.chosen, self.face, self.differing = number, "table", False
+        self.chosen, self.mode, self.differing = number, "table", False
 
     def turn_history(self) -> None:
         """List the evaluations, or go back."""
-        if self.face == "history":
-            self.face = "table"
+        if self.mode == "history":
+            self.mode = "table"
             return
-        self.face = "history"
+        self.mode = "history"
         places = [index for index, each in enumerate(self.listed) if each.id == self.answers.evaluation_id]
         self.history_row = places[0] if places else 0
 
     def back(self) -> None:
         """Go back one level: from a view to the table, else from an older evaluation to the newest."""
-        if self.face != "table":
-            self.face = "table"
+        if self.mode != "table":
+            self.mode = "table"
         elif self.differing:
             self.differing = False
         else:

@@ -21,14 +21,14 @@ from tui.widgets.lines import (
     dollars,
     duration,
     fit,
+    justify,
     percent,
     shorten,
-    spread,
     wrap,
 )
 from tui.widgets.listing import numbered
+from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
-from tui.widgets.ways import ways_on
 
 _TALL_FROM, _SHORT_BELOW = 24, 17
 _ENOUGH_TO_DOUBT, _DOUBTED_SHARE = 10, 0.2  # answers, and the share that passes every rule, at or below which to warn
@@ -92,17 +92,17 @@ def _empty(facts: Facts, width: int) -> list[Content]:
         Content(""),
     ]
     if facts.prompt is None:
-        first = ("workspace.prompt", "the prompt comes first: the teacher sees it", "distill-tui prompt set FILE")
+        first = ("workspace.prompt", "set a prompt first: the teacher sees it", "distill-tui prompt set FILE")
     elif not facts.topics:
-        words = "questions come first: the teacher answers them"
+        words = "add questions first: the teacher answers them"
         first = ("workspace.questions", words, "distill-tui questions import FILE")
     elif not waiting:
-        words = "splits the questions before any is answered"
+        words = "split the questions before any is answered"
         first = ("workspace.questions questions.split", words, "distill-tui questions split")
     else:
-        words = f"lets the teacher answer {waiting:,} questions; a form shows what it will take"
-        return [*lines, *ways_on(("examples.generate", words, "distill-tui generate"))]
-    return [*lines, *ways_on(first, ("examples.generate", "then lets the teacher answer", "distill-tui generate"))]
+        words = f"let the teacher answer {waiting:,} questions; a form shows what it will take"
+        return [*lines, *next_steps(("examples.generate", words, "distill-tui generate"))]
+    return [*lines, *next_steps(first, ("examples.generate", "then generate answers", "distill-tui generate"))]
 
 
 def _busy(job: JobView, rest: str, width: int) -> list[Content]:
@@ -128,7 +128,7 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
     )
     money = _money(job, done, total)
     if found.cell_length + money.cell_length + 3 <= width or not money.cell_length:
-        lines.append(spread(found, money, width))
+        lines.append(justify(found, money, width))
     else:
         lines += [found, money]
     return lines + _faults(job, width)
@@ -186,7 +186,7 @@ def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
     )
     return [
         title("Examples", f"{counts.total:,}", facts.settings.teacher.name, width)[0],
-        spread(decided, Content.styled(spent, DIM), width),
+        justify(decided, Content.styled(spent, DIM), width),
         *(_faults(job, width) if job is not None else ()),
         _next(job, facts, width),
     ]
@@ -231,7 +231,7 @@ def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
     mark, style = STREAM_MARKS[stream.state]
     note = shorten(stream.note, width // 2) if stream.text else ""
     room = width - 2 - (len(note) + 3 if note else 0)
-    head = spread(
+    head = justify(
         Content.assemble((mark, style), " ", (shorten(stream.question, room), STRONG)),
         Content.styled(note, BAD if stream.state == "failed" else DIM),
         width,

@@ -8,7 +8,7 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.records.options import GenerateOptions
 from tui.actions import PaneName, bindings
-from tui.forms.late import open_late
+from tui.forms.opening import open_if_shown
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.examples.drawing import draw, shown_streams
@@ -60,7 +60,7 @@ class ExamplesPane(Pane):
             if values is not None and options is not None:
                 self._service.prepare(options, values["key"])
 
-        if open_late(form, answered, self, "workspace.examples", "examples.generate"):
+        if open_if_shown(form, answered, self, "workspace.examples", "examples.generate"):
             self._form = form
             self._told.clear()
 

@@ -16,9 +16,9 @@ from tui.panes.parts import heading, title
 from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
 from tui.services.facts import Facts
 from tui.services.prompt import Passage
-from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, percent, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, justify, percent, shorten, wrap
 from tui.widgets.listing import numbered
-from tui.widgets.ways import ways_on
+from tui.widgets.next_steps import next_steps
 
 MARK_STYLES: dict[MarkKind, str] = {
     "turn": f"{STRONG} {ACCENT}",
@@ -45,7 +45,7 @@ def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
             ("◐ unsaved draft", WARN),
             (f"   {key_of('prompt.edit')} continues it   {key_of('prompt.drop')} discards it", DIM),
         )
-        return [spread(left, note, width), Content("")]
+        return [justify(left, note, width), Content("")]
     rest = f"{counted(turns, 'example turn')}   version {facts.prompt_version}" if turns else ""
     return title("Prompt", figure, rest or f"version {facts.prompt_version}", width)
 
@@ -55,10 +55,10 @@ def draw_empty(width: int) -> list[Content]:
     return [
         *(Content(line) for line in wrap(_NO_PROMPT, width)),
         Content(""),
-        *ways_on(
-            ("prompt.edit", "writes one here", ""),
-            ("prompt.editor", "opens your editor", ""),
-            ("prompt.bring", "imports a file", "distill-tui prompt set FILE"),
+        *next_steps(
+            ("prompt.edit", "write one here", ""),
+            ("prompt.editor", "open your editor", ""),
+            ("prompt.bring", "import a file", "distill-tui prompt set FILE"),
         ),
     ]
 
@@ -94,10 +94,10 @@ def draw_rules(
         way = "" if focused else "prompt.rules "
         lines += [
             Content(""),
-            *ways_on(
-                (f"{way}rules.add", "writes one", ""),
-                (f"{way}rules.bring", "imports a file", ""),
-                ("prompt.propose", "proposes some", ""),
+            *next_steps(
+                (f"{way}rules.add", "write one", ""),
+                (f"{way}rules.bring", "import a file", ""),
+                ("prompt.propose", "propose some", ""),
             ),
             Content(""),
             Content.styled(shorten("distill-tui rules add", width), DIM),
@@ -210,7 +210,7 @@ def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[
     if turns:
         left = Content.assemble(left, ("   " + counted(turns, "example turn"), DIM))
     state = Content.styled("◐ not saved", WARN) if changed else Content.styled("saved", DIM)
-    return [spread(left, state, width), Content("")]
+    return [justify(left, state, width), Content("")]
 
 
 def draw_words(said: str, error: str, width: int) -> list[Content]:

@@ -12,7 +12,7 @@ from tui.panes.parts import failure, title, unread
 from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
 from tui.services.prompt import VersionRow
 from tui.services.trial import TriedAnswer
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, moment, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, format_time, justify, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.rows import window
 
@@ -52,8 +52,8 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
 def _version(row: VersionRow, width: int, *, here: bool) -> Content:
     mark = ("✓", GOOD) if row.current else (" ", "")
     rules = f"{row.rules_found} of {row.rules} rules found" if row.rules else ""
-    figures = f"{moment(row.created_at)}   {f'≈ {row.tokens:,} tokens':>15}   {fit(rules, 20)}"
-    return spread(
+    figures = f"{format_time(row.created_at)}   {f'≈ {row.tokens:,} tokens':>15}   {fit(rules, 20)}"
+    return justify(
         Content.assemble(
             ("▌ " if here else "  ", ACCENT),
             mark,

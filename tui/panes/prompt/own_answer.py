@@ -11,7 +11,7 @@ from tui.actions import Place, bindings
 from tui.panes.prompt.editor import FIGURES_AFTER_S, DocumentArea
 from tui.panes.prompt.other_drawing import draw_own_answer, draw_own_title
 from tui.panes.prompt.state import OwnAnswerState
-from tui.panes.prompt.text_face import ShowFace
+from tui.panes.prompt.text_view import ShowMode
 from tui.services.prompt import OwnAnswerChecked, check_own_answer
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
@@ -26,17 +26,17 @@ class _AnswerArea(DocumentArea):
         return action not in ("cursor_page_down", "cursor_page_up")
 
 
-class OwnAnswerFace(Vertical):
+class OwnAnswerView(Vertical):
     """A field for an answer, and each rule's result as it is typed."""
 
     place: ClassVar[Place] = "testing"
     BINDINGS: ClassVar[list[BindingType]] = bindings("testing")
     SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
-    OwnAnswerFace { padding: 1 0 0 2; }
-    OwnAnswerFace DocumentArea { height: 2fr; margin-bottom: 1; }
-    OwnAnswerFace Scroller { height: 3fr; }
-    Screen.-narrow OwnAnswerFace { padding: 0 0 0 1; }
+    OwnAnswerView { padding: 1 0 0 2; }
+    OwnAnswerView DocumentArea { height: 2fr; margin-bottom: 1; }
+    OwnAnswerView Scroller { height: 3fr; }
+    Screen.-narrow OwnAnswerView { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: OwnAnswerState) -> None:
@@ -89,7 +89,7 @@ class OwnAnswerFace(Vertical):
 
     def action_back(self) -> None:
         """Go back to the rules."""
-        self.post_message(ShowFace("reading", "rules"))
+        self.post_message(ShowMode("reading", "rules"))
 
     def action_findings_down(self) -> None:
         """Scroll down in the results."""

@@ -9,9 +9,9 @@ from engine.records.prompt import Prompt
 from tui.actions import PaneName, bindings
 from tui.keys import key_of
 from tui.panes.prompt.drawing import draw_title
-from tui.panes.prompt.faces import FacedPane
-from tui.panes.prompt.rules_face import RulesFace
-from tui.panes.prompt.text_face import ShowFace, TextFace
+from tui.panes.prompt.modes import ModesPane
+from tui.panes.prompt.rules_view import RulesView
+from tui.panes.prompt.text_view import ShowMode, TextView
 from tui.services.facts import Facts
 from tui.services.prompt import (
     DocumentRead,
@@ -29,11 +29,11 @@ from tui.widgets.page import Page
 
 if TYPE_CHECKING:
     from tui.forms.screen import Values
-    from tui.panes.prompt.advice_faces import TakeRules, UndoRules
+    from tui.panes.prompt.advice_views import TakeRules, UndoRules
     from tui.panes.prompt.editor import Editor
 
 
-class PromptPane(FacedPane):
+class PromptPane(ModesPane):
     """The prompt to distil, and its rules."""
 
     place: ClassVar[PaneName] = "prompt"
@@ -51,7 +51,7 @@ class PromptPane(FacedPane):
 
     def on_unmount(self) -> None:
         """Store what is typed and not saved, for the next session."""
-        if self.state.face == "editing" and self._field is not None:
+        if self.state.mode == "editing" and self._field is not None:
             self.state.draft.keep(self._field.area.text, self._stored)
         self._keep_draft()
 
@@ -62,43 +62,43 @@ class PromptPane(FacedPane):
         facts = self._shown.facts
         if self._saved is not None and self._saved[0] != facts.prompt_version:
             self._saved = None
-        if self.state.face == "reading":
+        if self.state.mode == "reading":
             self._keep_draft()
             width = max(self.size.width - 3, 20)
             self.query_one("#prompt-title", Page).show(
                 draw_title(facts, draft=self.state.draft.text is not None, width=width)
             )
-            rules = self.query_one(RulesFace)
+            rules = self.query_one(RulesView)
             rules.display = facts.prompt is not None or bool(facts.rules)
             rules.show(facts.rules, facts.prompt)
             self._show_text(facts)
-        elif self.state.face == "trial":
-            from tui.panes.prompt.trial_face import TrialFace
+        elif self.state.mode == "trial":
+            from tui.panes.prompt.trial_view import TrialView
 
-            self.query_one(TrialFace).show(facts.rules)
-        elif self.state.face == "proposals":
-            from tui.panes.prompt.advice_faces import ProposalsFace
+            self.query_one(TrialView).show(facts.rules)
+        elif self.state.mode == "proposals":
+            from tui.panes.prompt.advice_views import ProposalsView
 
-            self.query_one(ProposalsFace).show(facts.rules)
+            self.query_one(ProposalsView).show(facts.rules)
 
-    def on_show_face(self, message: ShowFace) -> None:
+    def on_show_mode(self, message: ShowMode) -> None:
         """Show another view."""
         message.stop()
-        if message.face == "testing":
+        if message.mode == "testing":
             self._open_own_answer()
         else:
-            self._turn_to(message.face)
-            (self.query_one(RulesFace) if message.part == "rules" else self.query_one(TextFace)).focus()
+            self._turn_to(message.mode)
+            (self.query_one(RulesView) if message.part == "rules" else self.query_one(TextView)).focus()
 
     def on_take_rules(self, message: "TakeRules") -> None:
         """Store proposed rules."""
         message.stop()
-        self.query_one(RulesFace).put(message.rules)
+        self.query_one(RulesView).put(message.rules)
 
     def on_undo_rules(self, message: "UndoRules") -> None:
         """Undo the last change to the rules."""
         message.stop()
-        self.query_one(RulesFace).action_undo()
+        self.query_one(RulesView).action_undo()
 
     def on_passages_read(self, message: PassagesRead) -> None:
         """Mark where the rule comes from."""
@@ -114,7 +114,7 @@ class PromptPane(FacedPane):
             self._saved = (self._shown.facts.prompt_version, message.prompt)
         self.app.notify(message.said, timeout=6)
         self.store.read()
-        if self.state.face == "versions":
+        if self.state.mode == "versions":
             self.action_versions()
         else:
             self._leave_editor()
@@ -124,13 +124,13 @@ class PromptPane(FacedPane):
         from engine.prompts.documents import prompt_to_markdown
 
         message.stop()
-        if self.state.face != "editing":  # it comes from the user's own editor
+        if self.state.mode != "editing":  # it comes from the user's own editor
             self.state.draft.text = document = prompt_to_markdown(message.prompt)
             self._open_editor(document)
         self.state.draft.begun = message.version
         self._keep_draft()
         words = f"Not saved: version {message.version} was saved elsewhere while you were editing."
-        way = key_of("editing.save" if self.state.face == "editing" else "prompt.editor")
+        way = key_of("editing.save" if self.state.mode == "editing" else "prompt.editor")
         once_more = f"{way} again makes yours the current one; {key_of('prompt.versions')}"
         self.app.notify(f"{words} {once_more} then shows the other.", severity="warning", timeout=10)
         self.store.read()
@@ -148,7 +148,7 @@ class PromptPane(FacedPane):
     def on_draft_read(self, message: DraftRead) -> None:
         """Restore the stored draft, unless editing has started meanwhile."""
         message.stop()
-        if self._kept is None and self.state.draft.text is None and self.state.face != "editing":
+        if self._kept is None and self.state.draft.text is None and self.state.mode != "editing":
             self._kept = self.state.draft.text = message.text
             self.state.draft.begun = message.begun
             self.redraw()
@@ -156,7 +156,7 @@ class PromptPane(FacedPane):
     def on_editor_typed(self, message: "Editor.Typed") -> None:
         """Store the draft: the terminal may go away at any moment. A field left meanwhile has stored its own."""
         message.stop()
-        if self.state.face == "editing":
+        if self.state.mode == "editing":
             self.state.draft.keep(self._editor.area.text, self._stored)
             self._keep_draft()
 
@@ -192,27 +192,27 @@ class PromptPane(FacedPane):
 
     def action_versions(self) -> None:
         """List the versions."""
-        from tui.panes.prompt.versions_face import VersionsFace
+        from tui.panes.prompt.versions_view import VersionsView
 
-        face = self._made(VersionsFace, lambda: VersionsFace(self.store, self.state.versions))
+        mode = self._made(VersionsView, lambda: VersionsView(self.store, self.state.versions))
         self._turn_to("versions")
-        face.focus()
-        face.read()
+        mode.focus()
+        mode.read()
 
     def action_rules(self) -> None:
         """Go to the rules."""
         self._turn_to("reading")
-        for rules in self.query(RulesFace):
+        for rules in self.query(RulesView):
             rules.focus()
 
     def action_trial(self) -> None:
         """Ask which questions to try, and let the teacher answer them."""
-        from tui.panes.prompt.asking import trial_form
-        from tui.panes.prompt.trial_face import TrialFace
+        from tui.panes.prompt.import_forms import trial_form
+        from tui.panes.prompt.trial_view import TrialView
 
         if not self._has_prompt() or self._shown is None:
             return
-        if self.state.trial.number and self.state.face != "trial":
+        if self.state.trial.number and self.state.mode != "trial":
             self._turn_to("trial")
             self.focus()
             return
@@ -222,36 +222,36 @@ class PromptPane(FacedPane):
             if values is None:
                 return
             typed = [values["question"]] if values["question"] else []
-            face = self._made(TrialFace, lambda: TrialFace(self.store, self.state.trial))
+            mode = self._made(TrialView, lambda: TrialView(self.store, self.state.trial))
             self._turn_to("trial")
-            face.focus()
-            face.call_after_refresh(face.begin, typed, int(values.get("count", "1")), facts.settings.teacher.name)
+            mode.focus()
+            mode.call_after_refresh(mode.begin, typed, int(values.get("count", "1")), facts.settings.teacher.name)
 
         self.app.push_screen(trial_form(facts), begin)
 
     def action_propose(self) -> None:
         """Propose rules from the prompt."""
-        from tui.panes.prompt.advice_faces import ProposalsFace
+        from tui.panes.prompt.advice_views import ProposalsView
 
         if self._has_prompt():
-            face = self._made(ProposalsFace, lambda: ProposalsFace(self.store, self.state.proposals))
+            mode = self._made(ProposalsView, lambda: ProposalsView(self.store, self.state.proposals))
             self._turn_to("proposals")
-            face.focus()
-            face.read_again()
+            mode.focus()
+            mode.read_again()
 
     def action_check(self) -> None:
         """Check the prompt."""
-        from tui.panes.prompt.advice_faces import FindingsFace
+        from tui.panes.prompt.advice_views import FindingsView
 
         if self._has_prompt():
-            face = self._made(FindingsFace, lambda: FindingsFace(self.store, self.state.findings))
+            mode = self._made(FindingsView, lambda: FindingsView(self.store, self.state.findings))
             self._turn_to("findings")
-            face.focus()
-            face.read()
+            mode.focus()
+            mode.read()
 
     def action_bring(self) -> None:
         """Import a prompt from a file into the editor."""
-        from tui.panes.prompt.asking import prompt_file_form
+        from tui.panes.prompt.import_forms import prompt_file_form
 
         def read(values: "Values | None") -> None:
             if values is not None:
@@ -291,7 +291,7 @@ class PromptPane(FacedPane):
         return self._stored if self.state.draft.text is None else self.state.draft.text
 
     def _show_text(self, facts: Facts) -> None:
-        self.query_one(TextFace).show(facts.prompt, self.state.rules.passages or ())
+        self.query_one(TextView).show(facts.prompt, self.state.rules.passages or ())
 
     def _open_editor(self, document: str, said: str = "") -> None:
         from tui.panes.prompt.editor import Editor, can_hold
@@ -315,11 +315,11 @@ class PromptPane(FacedPane):
             self.state.draft.begun = self._shown.facts.prompt_version
 
     def _open_own_answer(self) -> None:
-        from tui.panes.prompt.own_answer import OwnAnswerFace
+        from tui.panes.prompt.own_answer import OwnAnswerView
 
-        face = self._made(OwnAnswerFace, lambda: OwnAnswerFace(self.store, self.state.own_answer))
+        mode = self._made(OwnAnswerView, lambda: OwnAnswerView(self.store, self.state.own_answer))
         self._turn_to("testing")
-        self.call_after_refresh(face.begin)
+        self.call_after_refresh(mode.begin)
 
     def _has_prompt(self) -> bool:
         has = self._shown is not None and self._shown.facts.prompt is not None
@@ -343,6 +343,6 @@ class PromptPane(FacedPane):
 
     def _leave_editor(self) -> None:
         self.state.draft.text = None
-        if self.state.face == "editing":
+        if self.state.mode == "editing":
             self._turn_to("reading")
             self.focus()

@@ -20,7 +20,7 @@ if TYPE_CHECKING:  # showing a project at first compares and tries nothing
     from engine.records.proposal import Proposal
     from tui.services.trial import TriedAnswer
 
-Face = Literal["reading", "editing", "versions", "trial", "testing", "proposals", "findings"]
+Mode = Literal["reading", "editing", "versions", "trial", "testing", "proposals", "findings"]
 
 
 @dataclass(slots=True)
@@ -214,7 +214,7 @@ class FindingsState:
 class PromptState:
     """The pane's whole state."""
 
-    face: Face = "reading"
+    mode: Mode = "reading"
     path: str = ""  # of the file imported last
     rules: RulesState = field(default_factory=RulesState)
     draft: DraftState = field(default_factory=DraftState)

@@ -10,14 +10,14 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.parts import rests, title, unread, working
-from tui.panes.questions.faces import draw_import, draw_split, draw_topics, draw_twins
 from tui.panes.questions.state import QuestionsState
+from tui.panes.questions.views import draw_import, draw_split, draw_topics, draw_twins
 from tui.panes.view import View
 from tui.services.questions import QuestionRow
-from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, percent, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, justify, percent, shorten, wrap
 from tui.widgets.listing import numbered
+from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
-from tui.widgets.ways import ways_on
 
 _NARROW_BELOW, _TALL_FROM = 70, 26
 _SPLIT_WORDS: dict[Split | None, str] = {"train": "train", "validation": "validation", "test": "test", None: "–"}
@@ -30,13 +30,13 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
     above = _writing(job, rests(view, job), width) if job is not None and job.live else []
     if state.busy:
         above = [*above, Content.styled(f"● {shorten(state.busy, width - 2)}", ACCENT)]
-    if state.face == "import" and state.preview is not None:
+    if state.mode == "import" and state.preview is not None:
         return draw_import(state.preview, width, height, busy=state.busy)
-    if state.face == "split" and state.drawn is not None:
+    if state.mode == "split" and state.drawn is not None:
         return draw_split(state.drawn, width, height, busy=state.busy)
-    if state.face == "twins":
+    if state.mode == "twins":
         return draw_twins(state, width, height)
-    if state.face == "topics":
+    if state.mode == "topics":
         return draw_topics(state, width, height)
     page = state.page
     if page is None:
@@ -78,7 +78,7 @@ def _writing(job: JobView, rest: str, width: int) -> list[Content]:
     full = round(bar * share)
     words = shorten(words, width - bar - len(figures) - 3)
     return [
-        spread(
+        justify(
             Content.assemble(("━" * full, ACCENT), ("─" * (bar - full), DIM), f" {words}"),
             Content.styled(figures, DIM),
             width,
@@ -95,10 +95,10 @@ def _empty(above: Sequence[Content], width: int, *, has_prompt: bool) -> list[Co
         *above,
         Content("Questions are what users will send. Real traffic works best."),
         Content(""),
-        *ways_on(
-            ("questions.bring", f"imports them: {kinds}", "distill-tui questions import FILE"),
-            ("questions.synthesize", f"lets the teacher write some{once}", "distill-tui questions synthesize"),
-            ("questions.add", "lets you type one", ""),
+        *next_steps(
+            ("questions.bring", f"import them: {kinds}", "distill-tui questions import FILE"),
+            ("questions.synthesize", f"let the teacher write some{once}", "distill-tui questions synthesize"),
+            ("questions.add", "type one", ""),
         ),
     ]
 
@@ -122,7 +122,7 @@ def _narrowed(state: QuestionsState, width: int) -> Content | None:
         return None
     rest = marked or f"{key_of('questions.back')} lists all"
     room = max(width - cell_len(rest) - 2, 8)  # the key hint takes precedence over the search text
-    return spread(Content.styled(shorten("   ".join(parts), room), ACCENT), Content.styled(rest, DIM), width)
+    return justify(Content.styled(shorten("   ".join(parts), room), ACCENT), Content.styled(rest, DIM), width)
 
 
 def _next(state: QuestionsState, view: View, width: int) -> Content:

@@ -52,21 +52,21 @@ class QuestionList(Pane):
         if seen != self._seen:
             self._seen = seen
             self._read()
-            if self.state.face == "topics":
+            if self.state.mode == "topics":
                 self._service.read_topics()
         super().show(facts, job)
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """Return the active places: only the search line while typing, only the preview while one is shown."""
         if self.state.previewed:
             return [("preview", self)]
-        if self.state.face == "twins":
-            return [("twins", self), *super().carriers]
-        return [(self._search.place, self._search)] if self._search.has_focus else super().carriers
+        if self.state.mode == "twins":
+            return [("twins", self), *super().binding_chain]
+        return [(self._search.place, self._search)] if self._search.has_focus else super().binding_chain
 
     @property
-    def vain(self) -> frozenset[str]:
+    def unavailable(self) -> frozenset[str]:
         """Storing is in vain if there is nothing to store, or something is in progress."""
         return frozenset() if self.state.can_store else frozenset({"preview.take"})
 
@@ -74,7 +74,7 @@ class QuestionList(Pane):
         """While a preview is shown, allow only storing it or going back."""
         if self.state.previewed:
             return action not in _NOT_PREVIEWED
-        return action != "leave_preview" and (action != "leave_twins" or self.state.face == "twins")
+        return action != "leave_preview" and (action != "leave_twins" or self.state.mode == "twins")
 
     @property
     def view(self) -> View | None:
@@ -92,7 +92,7 @@ class QuestionList(Pane):
     def choices(self) -> Listing | None:
         """Return the rows of the view; the store searches the list itself."""
         state = self.state
-        match state.face:
+        match state.mode:
             case "list":
                 return Listing(state.where.cursor, self._move)
             case "topics":
@@ -131,7 +131,7 @@ class QuestionList(Pane):
 
     def action_search(self) -> None:
         """Ask for search words for the list; other views use the search of every page."""
-        if self.state.face != "list":
+        if self.state.mode != "list":
             raise SkipAction
         self.state.begin_search()
         with self.prevent(Input.Changed):
@@ -150,14 +150,14 @@ class QuestionList(Pane):
 
     def action_filter(self) -> None:
         """List another split."""
-        self.state.face = "list"
+        self.state.mode = "list"
         self.state.turn_filter()
         self._read()
 
     def action_topics(self) -> None:
         """Show the topics."""
         if self.state.all:
-            self.state.face = "topics"
+            self.state.mode = "topics"
             self._service.read_topics()
             self.redraw()
 
@@ -171,15 +171,15 @@ class QuestionList(Pane):
         ranged = self.state.range
         if ranged is not None:
             self._service.read_ids(self.state.where.listed, ranged.start, len(ranged))
-        elif self.state.face == "list" and self.state.total:
+        elif self.state.mode == "list" and self.state.total:
             self.state.range_from = self.state.where.cursor
         self.redraw()
 
     def action_mark_all(self) -> None:
         """Mark all that is listed."""
-        if self.state.face == "twins":
+        if self.state.mode == "twins":
             self.state.mark_all([pair.dropped.id for pair in self.state.pairs])
-        elif self.state.face == "list":
+        elif self.state.mode == "list":
             self._service.read_ids(self.state.where.listed, 0, None)
         self.redraw()
 

@@ -7,9 +7,9 @@ from textual.binding import BindingType
 from engine.clean import clean_text
 from engine.wording import counted
 from tui.actions import OVER_PANES, PaneName, bindings
-from tui.forms.late import open_late
+from tui.forms.confirm import confirm_form, is_confirmed
+from tui.forms.opening import open_if_shown
 from tui.forms.screen import Values
-from tui.forms.sure import is_sure, sure_form
 from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
@@ -186,9 +186,9 @@ class QuestionsPane(QuestionList):
     def action_remove(self) -> None:
         """Delete the marked questions, or the one under the cursor."""
         state, ranged = self.state, self.state.range
-        if state.face == "list" and ranged is not None:  # the range ends at the cursor
+        if state.mode == "list" and ranged is not None:  # the range ends at the cursor
             self._service.read_range(state.where.listed, ranged.start, len(ranged))
-        elif (chosen := state.chosen) and state.face in ("list", "twins"):
+        elif (chosen := state.chosen) and state.mode in ("list", "twins"):
             self._service.remove(state.where, state.ask(), chosen)
 
     def action_undo(self) -> None:
@@ -203,13 +203,13 @@ class QuestionsPane(QuestionList):
         state = self.state
         if state.busy:
             return
-        if state.face == "topics":
+        if state.mode == "topics":
             state.list_topic()
             self._read()
-        elif state.face == "import" and state.preview is not None and state.preview.added:
+        elif state.mode == "import" and state.preview is not None and state.preview.added:
             self._begin(f"Storing {counted(state.preview.added, 'question')} …")
             self._service.import_file(state.words)
-        elif state.face == "split" and state.drawn is not None and state.drawn.drawn:
+        elif state.mode == "split" and state.drawn is not None and state.drawn.drawn:
             self._begin("Drawing the splits …")
             self._service.split(state.words)
 
@@ -221,7 +221,7 @@ class QuestionsPane(QuestionList):
                 self._service.look_at_file(forms.import_words(given))
 
         form = forms.import_form(values, errors)
-        if not open_late(form, answered, self, *_BRING) and errors is not None:
+        if not open_if_shown(form, answered, self, *_BRING) and errors is not None:
             self.notify(errors["path"], severity="error")
 
     def _ask_split(self, values: Values | None, errors: Values | None) -> None:
@@ -232,15 +232,15 @@ class QuestionsPane(QuestionList):
                 self._service.draw_splits(forms.split_words(given))
 
         form = forms.split_form(values, errors)
-        if not open_late(form, answered, self, *_SPLIT) and errors is not None:
+        if not open_if_shown(form, answered, self, *_SPLIT) and errors is not None:
             self.notify(errors["seed"], severity="error")
 
     def _ask_sure(self, title: str, words: str, ids: tuple[int, ...], action: str) -> None:
         def answered(given: dict[str, str] | None) -> None:
-            if is_sure(given):
+            if is_confirmed(given):
                 self._service.remove(self.state.where, self.state.ask(), ids, with_answers=True)
 
-        open_late(sure_form(title, words, "delete them"), answered, self, "workspace.questions", action)
+        open_if_shown(confirm_form(title, words, "delete them"), answered, self, "workspace.questions", action)
 
     @property
     def _is_free(self) -> bool:

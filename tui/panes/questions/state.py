@@ -21,7 +21,7 @@ from tui.services.questions import (
 )
 from tui.widgets.rows import within
 
-Face = Literal["list", "topics", "import", "twins", "split"]
+Mode = Literal["list", "topics", "import", "twins", "split"]
 FILTERS: tuple[Split | Literal["unsplit"] | None, ...] = (None, "train", "validation", "test", "unsplit")
 
 
@@ -33,7 +33,7 @@ class QuestionsState:
     last is used.
     """
 
-    face: Face = "list"
+    mode: Mode = "list"
     where: Where = field(default_factory=Where)
     page: QuestionsPage | None = None
     marks: set[int] = field(default_factory=set)
@@ -73,12 +73,12 @@ class QuestionsState:
     @property
     def previewed(self) -> bool:
         """Whether a preview is shown."""
-        return self.face in ("import", "split")
+        return self.mode in ("import", "split")
 
     @property
     def can_store(self) -> bool:
         """Whether the preview has anything to store, and nothing is in progress."""
-        if self.face == "import":
+        if self.mode == "import":
             new = self.preview.added if self.preview is not None else 0
         else:
             new = self.drawn.drawn if self.drawn is not None else 0
@@ -109,11 +109,11 @@ class QuestionsState:
 
     def move(self, steps: int) -> bool:
         """Move the cursor within the view. Return whether its new row has yet to be read."""
-        if self.face == "topics":
+        if self.mode == "topics":
             self.topic_at = within(self.topic_at + steps, len(self.topics or ()))
-        elif self.face == "twins":
+        elif self.mode == "twins":
             self.pair_at = within(self.pair_at + steps, len(self.pairs))
-        elif self.face == "list":
+        elif self.mode == "list":
             self.where = replace(self.where, cursor=within(self.where.cursor + steps, self.total))
             return self.total > 0 and self.row is None
         return False
@@ -142,7 +142,7 @@ class QuestionsState:
         """List only the topic under the cursor."""
         if self.topics:
             self._narrow(replace(self.where.listed, topic=self.topics[self.topic_at].topic))
-        self.face = "list"
+        self.mode = "list"
 
     def mark(self) -> None:
         """Mark or unmark what is under the cursor, and go on."""
@@ -181,19 +181,19 @@ class QuestionsState:
 
     def show_import(self, preview: ImportPreview, words: Sequence[str]) -> None:
         """Show what an import with these arguments would store."""
-        self.face, self.preview, self.words = "import", preview, tuple(words)
+        self.mode, self.preview, self.words = "import", preview, tuple(words)
 
     def show_split(self, drawn: SplitPreview, words: Sequence[str]) -> None:
         """Show the splits that these arguments would draw."""
-        self.face, self.drawn, self.words = "split", drawn, tuple(words)
+        self.mode, self.drawn, self.words = "split", drawn, tuple(words)
 
     def leave(self) -> None:
         """Go back to the list, from whatever is shown instead."""
-        self.face, self.preview, self.drawn, self.pairs, self.words = "list", None, None, (), ()
+        self.mode, self.preview, self.drawn, self.pairs, self.words = "list", None, None, (), ()
 
     def show_twins(self, pairs: tuple[Pair, ...], total: int) -> None:
         """Show near twins side by side."""
-        self.face, self.pairs, self.pairs_total, self.pair_at = "twins", pairs, total, 0
+        self.mode, self.pairs, self.pairs_total, self.pair_at = "twins", pairs, total, 0
         self.marks.clear()
 
     def forget_pairs(self, removed: Sequence[int]) -> None:
@@ -212,7 +212,7 @@ class QuestionsState:
             self.range_from = None
         elif self.marks:
             self.marks.clear()
-        elif self.face != "list":
+        elif self.mode != "list":
             self.leave()
         elif self.where.listed != QuestionFilter():
             before, self.before_search = self.before_search, None
@@ -226,7 +226,7 @@ class QuestionsState:
 
     @property
     def _under_cursor(self) -> int | None:
-        if self.face == "twins":
+        if self.mode == "twins":
             return self.pairs[self.pair_at].dropped.id if self.pairs else None
         row = self.row
-        return row.question.id if row is not None and self.face == "list" else None
+        return row.question.id if row is not None and self.mode == "list" else None

@@ -17,16 +17,16 @@ from tui.widgets.lines import (
     WARN,
     duration,
     fit,
-    moment,
+    format_time,
+    justify,
     percent,
     right,
     shorten,
-    spread,
     wrap,
 )
 from tui.widgets.listing import numbered
+from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
-from tui.widgets.ways import ways_on
 
 _RUNS_SHOWN = 5
 _RELEASES_SHOWN = 8
@@ -77,7 +77,7 @@ def _work(view: View, job: JobView, now: float) -> list[Content]:
         (f"   {duration(now - job.since)}" if job.since else ""),
     )  # fmt: skip
     told = shorten("   ".join(part for part in (step, said) if part), max(view.width - head.cell_length - 3, 8))
-    return [spread(head, Content.styled(told, DIM), view.width), Content("")]
+    return [justify(head, Content.styled(told, DIM), view.width), Content("")]
 
 
 def _beside(view: View, station: Station) -> list[Content]:
@@ -113,9 +113,9 @@ def _runs(state: ReleaseState, width: int, *, working: bool) -> list[Content]:
         return [
             Content("No run has an adapter to export yet."),
             Content(""),
-            *ways_on(
-                ("workspace.run", "shows the run pane: train a run first", "distill-tui train"),
-                ("release.export", "then exports it", "distill-tui export"),
+            *next_steps(
+                ("workspace.run", "train a run first", "distill-tui train"),
+                ("release.export", "then export it", "distill-tui export"),
             ),
         ]
     columns = (("step", 6), ("evaluated", 14), ("recovered", 11), *((f"≈ {kind}", _SIZE) for kind in KINDS))
@@ -129,7 +129,9 @@ def _runs(state: ReleaseState, width: int, *, working: bool) -> list[Content]:
     if not state.releases and not working:
         lines += [
             Content(""),
-            *ways_on(("release.export", "exports one with tokenizer, model card and checksums", "distill-tui export")),
+            *next_steps(
+                ("release.export", "export one with tokenizer, model card and checksums", "distill-tui export")
+            ),
         ]
     return [*lines, Content("")]
 
@@ -159,7 +161,7 @@ def _releases(state: ReleaseState, width: int) -> list[Content]:
         line = (
             Content.assemble(
                 ("▌ " if here else "  ", ACCENT), (name, STRONG if here else ""),
-                (moment(release.created_at), DIM), right(_total(released), 12),
+                (format_time(release.created_at), DIM), right(_total(released), 12),
                 ("" if released.files else "   ✗ its folder is gone", BAD),
             ).truncate(width, ellipsis=True)
         )  # fmt: skip
@@ -174,7 +176,7 @@ def _releases(state: ReleaseState, width: int) -> list[Content]:
 def _released(released: Released, width: int) -> list[Content]:
     folder = wrap(released.folder, width - 2)
     lines = [Content.assemble("  ", (line, ACCENT)) for line in folder[:3]]
-    lines[-1] = spread(lines[-1], Content.assemble((key_of("release.copy"), ACCENT), (" copies it", DIM)), width)
+    lines[-1] = justify(lines[-1], Content.assemble((key_of("release.copy"), ACCENT), (" copies it", DIM)), width)
     name_width = max(min(30, width - 40), 14)
     digest = max(width - 2 - name_width - 12, 8)
     lines += [
@@ -199,7 +201,7 @@ def _card(state: ReleaseState, width: int) -> list[Content]:
     release = state.under_cursor
     of = f"{release.release.kind} of run {release.release.run_id}" if release is not None else ""
     keys = Content.assemble((key_of("release.back"), ACCENT), (" back", DIM))
-    lines = [spread(Content.assemble(("Model card", STRONG), "   ", (of, ACCENT)), keys, width), Content("")]
+    lines = [justify(Content.assemble(("Model card", STRONG), "   ", (of, ACCENT)), keys, width), Content("")]
     return [
         *lines,
         *(Content.styled(line, STRONG if line.startswith("#") else "") for line in wrap(state.card or "", width)),

@@ -17,7 +17,7 @@ from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, duration, fit, percent, right, shorten, wrap
-from tui.widgets.ways import ways_on
+from tui.widgets.next_steps import next_steps
 
 _FULL_ANSWER_LINES = 4
 _WIDE = 88
@@ -72,13 +72,13 @@ def _empty(view: View) -> list[Content]:
     if view.facts.dataset is None:
         return [
             *lines,
-            *ways_on(
-                ("workspace.dataset", "shows the dataset pane: freeze a dataset first", "distill-tui curate freeze"),
-                ("run.train", "then trains on it", "distill-tui train"),
+            *next_steps(
+                ("workspace.dataset", "freeze a dataset first", "distill-tui curate freeze"),
+                ("run.train", "then train on it", "distill-tui train"),
             ),
         ]
-    words = f"trains on the {view.facts.dataset.train:,} rows of the dataset"
-    return [*lines, *ways_on(("run.train", words, "distill-tui train"))]
+    words = f"train on the {view.facts.dataset.train:,} rows of the dataset"
+    return [*lines, *next_steps(("run.train", words, "distill-tui train"))]
 
 
 def _comparing(view: View, state: RunState, run: Run | None) -> list[Content]:

@@ -10,9 +10,9 @@ from engine.records.options import TrainOptions
 from engine.training.facts import Basis
 from engine.wording import counted
 from tui.actions import PaneName, bindings
-from tui.forms.late import open_late
+from tui.forms.confirm import confirm_form, is_confirmed
+from tui.forms.opening import open_if_shown
 from tui.forms.screen import FormScreen
-from tui.forms.sure import is_sure, sure_form
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -102,7 +102,7 @@ class RunPane(Pane):
             whole=lambda values: trouble(values, basis),
             guide=lambda values: guide(values, basis),
         )
-        open_late(form, partial(self._train, basis), self, "workspace.run", "run.train")
+        open_if_shown(form, partial(self._train, basis), self, "workspace.run", "run.train")
 
     def on_run_added(self, message: RunAdded) -> None:
         """Start the job that trains the new run."""
@@ -174,10 +174,10 @@ class RunPane(Pane):
         words = f"Its adapter, checkpoints, curve{evaluated} and votes will be deleted permanently."
 
         def answered(values: dict[str, str] | None) -> None:
-            if is_sure(values):
+            if is_confirmed(values):
                 self.store.ask(run_deleter(number), self)
 
-        self.app.push_screen(sure_form(f"Delete run {number}?", words, "delete it"), answered)
+        self.app.push_screen(confirm_form(f"Delete run {number}?", words, "delete it"), answered)
 
     def action_log(self) -> None:
         """Switch between a linear and a logarithmic axis."""

@@ -10,7 +10,7 @@ from engine.training.facts import Basis
 from engine.training.outlook import outlook_text
 from engine.training.presets import Choice, Preset, choose, supported_objective
 from tui.forms.checks import number, or_empty, whole
-from tui.forms.screen import Field, Told
+from tui.forms.screen import Field, FieldNote
 
 OBJECTIVES = {"mix": "KL + cross-entropy", "forward_kl": "forward KL", "cross_entropy": "cross-entropy"}
 DTYPES = ("auto", "float32", "bfloat16")
@@ -88,7 +88,7 @@ def config_of(values: Mapping[str, str], basis: Basis) -> TrainingConfig:
     return choice.config if choice is not None else _asked(values, basis)
 
 
-def guide(values: Mapping[str, str], basis: Basis) -> dict[str, Told]:
+def guide(values: Mapping[str, str], basis: Basis) -> dict[str, FieldNote]:
     """The value that each empty field takes, and why."""
     try:
         typed = {name: "" if _TYPED[name][1](values[name]) else values[name] for name in _TYPED}
@@ -97,11 +97,11 @@ def guide(values: Mapping[str, str], basis: Basis) -> dict[str, Told]:
     except (ValueError, ZeroDivisionError, OverflowError):
         return {}
     reasons = {reason.name: reason for reason in choice.reasons} if choice is not None else {}
-    told = {"preset": Told(why=_WHY_PRESET if choice is not None else f"the values of {_as_last(basis)[3:]}")}
+    told = {"preset": FieldNote(why=_WHY_PRESET if choice is not None else f"the values of {_as_last(basis)[3:]}")}
     for name in ("objective", *_TYPED):
         reason = reasons.get(name)
         value = getattr(config, name)
-        told[name] = Told(
+        told[name] = FieldNote(
             instead=f"{value:g}" if isinstance(value, float) else str(value),
             why=reason.why if reason is not None else "as you typed" if values[name] and name in _TYPED else "",
             basis=reason.basis if reason is not None else "",

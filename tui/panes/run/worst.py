@@ -6,14 +6,14 @@ from engine.jobs.protocol import WorstTokens
 from engine.records.run import WorstToken
 from tui.keys import key_of
 from tui.panes.tokens import Differing, TokenColumns
-from tui.widgets.lines import ACCENT, DIM, spread
+from tui.widgets.lines import ACCENT, DIM, justify
 
 
 def worst_tokens(told: WorstTokens, width: int) -> list[Content]:
     """Each token after the answer up to it, with the likeliest token of the teacher and of the student there."""
     columns = TokenColumns(width)
     return [
-        spread(
+        justify(
             Content.styled(f"differs most  step {told.step:,}", DIM),
             Content.assemble((key_of("run.differing"), ACCENT), (" answers", DIM)),
             width,

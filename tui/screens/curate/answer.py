@@ -12,7 +12,7 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.parts import broken_rule, marked_answer
 from tui.services.review import ReviewRow
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, spread, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, justify, shorten, wrap
 
 _SIGNS = {"same": "  ", "removed": "- ", "added": "+ ", "gap": "  "}
 _HEAD_LINES = 2
@@ -50,7 +50,7 @@ def draw_answer(
         )
         between = Content.styled(f"… {words}", DIM)
         body = body[scroll : scroll + room]
-    why = spread(_why(row, width, compared=compared), Content.styled(_attempt(row), ACCENT), width)
+    why = justify(_why(row, width, compared=compared), Content.styled(_attempt(row), ACCENT), width)
     return DrawnAnswer([*head, Content(""), *body, between, *findings, why], scroll)
 
 

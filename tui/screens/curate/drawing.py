@@ -10,10 +10,10 @@ from tui.keys import key_of
 from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, shorten, spread
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, justify, shorten
 from tui.widgets.listing import numbered
+from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
-from tui.widgets.ways import ways_on
 
 MARKS: dict[ExampleState, tuple[str, str]] = {"accepted": ("✓", GOOD), "rejected": ("✗", BAD), "undecided": ("○", "")}
 _FEWEST_LISTED = 3
@@ -36,7 +36,7 @@ def draw(state: ReviewState, width: int, height: int) -> Drawn:
     lines = [_title(state, page, width), _second(state, page, width)]
     if page.total == 0:
         said, ways = _nothing(state.where, page)
-        return Drawn([*lines, Content(f"{said}."), Content(""), *ways_on(*ways)])
+        return Drawn([*lines, Content(f"{said}."), Content(""), *next_steps(*ways)])
     if not state.whole:
         lines += _list(state, page, width, _listed_rows(state, page, height))
         lines.append(Content.styled("─" * width, DIM))
@@ -74,7 +74,7 @@ def _title(state: ReviewState, page: ReviewPage, width: int) -> Content:
     if counts.flagged:
         parts += ["  ", (f"{counts.flagged:,} ⚑", WARN)]
     pace = f"{state.a_minute:.0f} a minute" if state.a_minute is not None else ""
-    return spread(Content.assemble(*parts), Content.styled(pace, DIM), width)
+    return justify(Content.assemble(*parts), Content.styled(pace, DIM), width)
 
 
 def _second(state: ReviewState, page: ReviewPage, width: int) -> Content:
@@ -93,7 +93,7 @@ def _second(state: ReviewState, page: ReviewPage, width: int) -> Content:
         )
     else:
         left = Content("")
-    return spread(left, Content.styled(shorten(listed_words(state.where, page), width - 2), DIM), width)
+    return justify(left, Content.styled(shorten(listed_words(state.where, page), width - 2), DIM), width)
 
 
 def listed_words(where: Where, page: ReviewPage) -> str:

@@ -100,14 +100,14 @@ class CurateScreen(WalkingScreen):
             self._review.read(self.state.ask())
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """While text is typed, only its keys apply."""
         line = self.query_one(WordsLine)
-        return [(line.place, line)] if line.is_open else super().carriers
+        return [(line.place, line)] if line.is_open else super().binding_chain
 
     def on_descendant_focus(self) -> None:
         """Show the input line's keys while text is typed."""
-        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.carriers)))
+        self.query_one(Footer).show(footer_actions(*(place for place, _ in self.binding_chain)))
 
     def on_descendant_blur(self) -> None:
         """Show the review's keys again."""

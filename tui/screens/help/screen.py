@@ -7,8 +7,8 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 
-from tui.actions import ACTIONS, PANES, TYPED, Place, bindings
-from tui.keys import key_of, key_while_typing, keys_of, keys_taken, told
+from tui.actions import ACTIONS, PANES, TEXT_PLACES, Place, bindings
+from tui.keys import key_of, key_while_typing, keys_of, keys_taken, with_keys
 from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
 from tui.widgets.page import Page
 from tui.widgets.placed import OverScreen
@@ -65,7 +65,7 @@ class HelpScreen(OverScreen[None]):
         self.query_one(Page).show([help_text(*self._places, width=width)])
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """The lines themselves scroll."""
         return [(self.place, self.query_one(Keys))]
 
@@ -78,13 +78,13 @@ def help_text(*places: Place, width: int = _BOX - _AROUND) -> Content:
     """
     lines: list[Content] = []
     nearer = keys_taken(*places)
-    typed = bool(places) and places[0] in TYPED
+    typed = bool(places) and places[0] in TEXT_PLACES
     for place in (*places, "everywhere"):
         taken = nearer if place == "everywhere" else ()
         rows = [
             (
                 key_while_typing(name) if typed and place == "everywhere" else keys_of(name, taken),
-                told(action.help),
+                with_keys(action.help),
             )
             for action in ACTIONS[place]
             for name in [f"{place}.{action.id}"]

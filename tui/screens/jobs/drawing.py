@@ -15,10 +15,10 @@ from tui.widgets.lines import (
     STRONG,
     duration,
     fit,
-    moment,
+    format_time,
+    justify,
     right,
     shorten,
-    spread,
     wrap,
 )
 from tui.widgets.listing import numbered
@@ -33,7 +33,7 @@ def draw(state: JobsState, width: int) -> list[Content]:
     if state.log is not None and row is not None:
         return _log(row.job, state.log, width)
     head = Content.assemble(("Jobs", STRONG), "   ", (_figures(state), ACCENT))
-    lines = [spread(head, Content.assemble((key_of("jobs.leave"), ACCENT), (" back", DIM)), width), Content("")]
+    lines = [justify(head, Content.assemble((key_of("jobs.leave"), ACCENT), (" back", DIM)), width), Content("")]
     if state.rows is None:
         return [*lines, Content.styled("Reading the jobs …", DIM)]
     if not state.rows:
@@ -84,7 +84,7 @@ def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
         (right(done, _DONE), DIM),
         (right(duration(row.seconds) if row.seconds else "–", _WORKED), quiet),
         "  ",
-        (fit(moment(job.created_at), _BEGAN), DIM),
+        (fit(format_time(job.created_at), _BEGAN), DIM),
     )
     line = line[: _room(width)]
     if not here:
@@ -97,7 +97,7 @@ def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
 def _log(job: Job, log: str, width: int) -> list[Content]:
     head = Content.assemble(("Log", STRONG), "   ", (f"job {job.id}, {job.kind}", ACCENT))
     keys = Content.assemble((key_of("jobs.leave"), ACCENT), (" back", DIM))
-    lines = [spread(head, keys, width), Content("")]
+    lines = [justify(head, keys, width), Content("")]
     if not log.strip():
         return [*lines, Content.styled("The log is empty.", DIM)]
     return [*lines, *(Content(line) for line in wrap(log.rstrip("\n"), width))]

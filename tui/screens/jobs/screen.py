@@ -12,7 +12,7 @@ from tui.actions import Place, bindings
 from tui.keys import footer_actions
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.state import JobsState
-from tui.screens.workspace.vain import GOES_ON
+from tui.screens.workspace.unavailable import GOES_ON
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
 from tui.services.store import StoreFailed, StoreService
@@ -160,6 +160,6 @@ class JobsScreen(PlacedScreen[None]):
         yield Footer(footer_actions("jobs"))
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """The list itself handles the keys."""
         return [(self.place, self.query_one(Jobs))]

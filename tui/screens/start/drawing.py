@@ -10,10 +10,23 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
-from tui.widgets.lines import ACCENT, DIM, JOB_MARKS, STRONG, WARN, duration, fit, percent, right, shorten, spread, wrap
+from tui.widgets.lines import (
+    ACCENT,
+    DIM,
+    JOB_MARKS,
+    STRONG,
+    WARN,
+    duration,
+    fit,
+    justify,
+    percent,
+    right,
+    shorten,
+    wrap,
+)
 from tui.widgets.listing import numbered
+from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
-from tui.widgets.ways import ways_on
 
 _WIDE = 100  # from this width on, status and running jobs have separate columns
 _DUE = "! review the prompt"  # its reminder is due
@@ -38,7 +51,7 @@ def header(state: StartState, width: int) -> Content:
             figures[-1] += Content.assemble(
                 "  ", (key_of("start.archived"), ACCENT), (" hides" if state.archived_shown else " lists", DIM)
             )
-    return spread(
+    return justify(
         Content.assemble(("distill-tui", DIM), "   ", ("projects", STRONG)), Content("   ").join(figures), width
     )
 
@@ -67,7 +80,7 @@ def welcome(width: int) -> list[Content]:
         Content(""),
         Content.styled("No projects yet.", STRONG),
         Content(""),
-        *ways_on(
+        *next_steps(
             ("start.new", "create one: a name, a student, a teacher, a prompt", "distill-tui new NAME"),
             ("start.demo", "run the demo: distil a bundled prompt from start to finish", "distill-tui demo"),
         ),

@@ -68,10 +68,10 @@ class StartScreen(PlacedScreen[None], Listed):
         return Listing(self.state.at, self._move, open=self.action_open)
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """While a name is typed, only the search's keys apply."""
         search = self.query_one(Line)
-        return [(search.place, search)] if search.has_focus else super().carriers
+        return [(search.place, search)] if search.has_focus else super().binding_chain
 
     def on_mount(self) -> None:
         """Start reading."""
@@ -277,7 +277,7 @@ class StartScreen(PlacedScreen[None], Listed):
         self.query_one("#header", Page).show([header(state, width)])
         self.query_one("#listed", Page).show(body(state, width, self._height, datetime.now(UTC)))
         self.query_one("#about", Page).show(about(state, width - 4, 2))
-        keys = footer_actions(*(place for place, _ in self.carriers))
+        keys = footer_actions(*(place for place, _ in self.binding_chain))
         if not state.projects:
             keys = tuple(action for action in keys if action.id in _WITHOUT_PROJECTS)
         elif state.chosen is not None and state.chosen.jobs:

@@ -24,7 +24,7 @@ from tui.services.evaluation import read_evaluations
 from tui.services.paths import those_there
 from tui.services.runs import read_runs
 from tui.services.store import StoreFailed
-from tui.widgets.lines import moment, share_of
+from tui.widgets.lines import format_time, share_of
 
 if TYPE_CHECKING:
     from engine.records.evaluation import Evaluation
@@ -141,7 +141,7 @@ def _run(run: "Run") -> Found:
         "run",
         run.id,
         clean_line(f"Run {run.id}   {configuration_words(run)}"),
-        f"{mark} {run.state}, created {moment(run.created_at)}{figures}.",
+        f"{mark} {run.state}, created {format_time(run.created_at)}{figures}.",
     )
 
 
@@ -152,5 +152,5 @@ def _evaluation(evaluation: "Evaluation") -> Found:
         "evaluation",
         evaluation.id,
         f"Evaluation {evaluation.id}   run {evaluation.run_id} · {asked} · {evaluation.verdict}",
-        f"{word}, measured {moment(evaluation.created_at)}.",
+        f"{word}, measured {format_time(evaluation.created_at)}.",
     )

@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.records.job import LIVE_STATES
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import next_step
-from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, percent, shorten, spread
+from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Header(Page):
         room = width - 2 - right.cell_length
         name = Content.styled(shorten(project, max(min(room, 30), _LEAST_NAME)), STRONG)
         titled = Content.assemble(("distill-tui", DIM), "   ", name)
-        self.show([spread(titled if titled.cell_length <= room else name, right, width)])
+        self.show([justify(titled if titled.cell_length <= room else name, right, width)])
 
 
 def _others(facts: "Facts") -> list[str]:

@@ -9,7 +9,7 @@ from engine.records.station import STATIONS, Station
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
 from tui.screens.workspace.steps import compared, next_step, step_from
-from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, percent, right, spread
+from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, justify, percent, right
 from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page
 from tui.widgets.placed import ShowPane
@@ -110,7 +110,7 @@ def _key(pane: PaneName) -> str:
 def _other(pane: PaneName, shown: PaneName, said: str, width: int) -> Content:
     name = Content.assemble(("▌" if pane == shown else " ", ACCENT), (_key(pane), DIM))
     label = Content.styled(pane.capitalize(), STRONG if pane == shown else "")
-    line = spread(Content.assemble(name, label), Content.styled(said, DIM), width - 2)
+    line = justify(Content.assemble(name, label), Content.styled(said, DIM), width - 2)
     return numbered(line, PANES.index(pane))
 
 

@@ -13,7 +13,7 @@ from textual.dom import DOMNode
 
 from engine.errors import DistillError
 from engine.paths import Home
-from tui.actions import TYPED, PaneName, Place, bindings
+from tui.actions import TEXT_PLACES, PaneName, Place, bindings
 from tui.keys import footer_actions
 from tui.panes import pane_class
 from tui.screens.workspace.header import Header
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tui.panes.job import JobView
     from tui.panes.pane import Pane
     from tui.screens.workspace.updating import Updating
-    from tui.services.follower import JobTold, PastTold
+    from tui.services.follower import JobEvents, PastRead
     from tui.services.program import CommandEnded
 
 READ_EVERY_S = 1.0
@@ -116,14 +116,14 @@ class WorkspaceScreen(Divided, SearchingScreen):
         else:
             self._watching.read_meters(self.state)
 
-    def on_past_told(self, message: "PastTold[JobView]") -> None:
+    def on_past_read(self, message: "PastRead[JobView]") -> None:
         """Show the job's current state, without replaying how it got there."""
         if self.state.job is not None and self.state.job.job_id == message.view.job_id:
             self.state.job = message.view
             self.state.believe_the_store()
             self._stale = True
 
-    def on_job_told(self, message: "JobTold") -> None:
+    def on_job_events(self, message: "JobEvents") -> None:
         """Apply the job's new events."""
         if self.state.job is not None and self.state.job.job_id == message.job_id:
             for event in message.events:
@@ -178,9 +178,9 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._stale = True
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """Where a key press is looked up, nearest place first, with the node that handles the actions there."""
-        pane = self._pane.carriers if self._pane is not None else []
+        pane = self._pane.binding_chain if self._pane is not None else []
         return [*self.searched(pane), (self.place, self)]
 
     def action_pane(self, pane: PaneName) -> None:
@@ -315,7 +315,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
     @property
     def _typing(self) -> bool:
         """Whether text is being typed: in another pane the rest of it would act as keys."""
-        return self.carriers[0][0] in TYPED
+        return self.binding_chain[0][0] in TEXT_PLACES
 
     @property
     def _is_here(self) -> bool:
@@ -344,6 +344,6 @@ class WorkspaceScreen(Divided, SearchingScreen):
         return pane
 
     def _tell_keys(self) -> None:
-        vain = self.state.vain | (self._pane.vain if self._pane is not None else frozenset())
-        places = (place for place, _ in self.carriers)
-        self.query_one(Footer).show(footer_actions(*places, vain=vain, labels=self.state.labels))
+        unavailable = self.state.unavailable | (self._pane.unavailable if self._pane is not None else frozenset())
+        places = (place for place, _ in self.binding_chain)
+        self.query_one(Footer).show(footer_actions(*places, unavailable=unavailable, labels=self.state.labels))

@@ -14,7 +14,7 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 from textual.widgets import Input
 
-from tui.actions import TYPED, Place, bindings
+from tui.actions import TEXT_PLACES, Place, bindings
 from tui.widgets.footer import KeysChanged
 from tui.widgets.line import Entry
 from tui.widgets.lines import DIM, WARN, right
@@ -170,22 +170,22 @@ class SearchingScreen(PlacedScreen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("found")
 
-    def searched(self, carriers: list[tuple[Place, DOMNode]]) -> list[tuple[Place, DOMNode]]:
+    def searched(self, binding_chain: list[tuple[Place, DOMNode]]) -> list[tuple[Place, DOMNode]]:
         """These carriers, preceded by those of an active search."""
         for line in self.query(SearchLine):
             if line.typing:
                 return [(line.place, line)]
-            if line.on and carriers and carriers[0][0] not in TYPED:
-                return [("found", self), *carriers]
-        return carriers
+            if line.on and binding_chain and binding_chain[0][0] not in TEXT_PLACES:
+                return [("found", self), *binding_chain]
+        return binding_chain
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Matches can be stepped through during a search, except while text is typed."""
-        return not action.startswith("found_") or self.carriers[0][0] == "found"
+        return not action.startswith("found_") or self.binding_chain[0][0] == "found"
 
     def action_search(self) -> None:
         """Search what is shown."""
-        listed = next((node for _, node in self.carriers if isinstance(node, Listed)), None)
+        listed = next((node for _, node in self.binding_chain if isinstance(node, Listed)), None)
         if listed is not None:
             self.query_one(SearchLine).begin(listed)
 

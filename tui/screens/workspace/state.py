@@ -10,7 +10,7 @@ from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
-from tui.screens.workspace.vain import present_labels, vain_actions
+from tui.screens.workspace.unavailable import present_labels, unavailable_actions
 from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import GpuReading, Reading
 from tui.widgets.rows import within
@@ -61,9 +61,9 @@ class WorkspaceState:
         return self.job.share if self.job is not None else None
 
     @property
-    def vain(self) -> frozenset[str]:
+    def unavailable(self) -> frozenset[str]:
         """The actions that cannot do anything now."""
-        return vain_actions(self.facts, self.job)
+        return unavailable_actions(self.facts, self.job)
 
     @property
     def labels(self) -> dict[str, str]:

@@ -11,7 +11,7 @@ from engine.clean import clean_line
 from engine.paths import Home
 from engine.records.options import UpdateOptions
 from tui.forms.checks import number, or_empty
-from tui.forms.late import open_late
+from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen
 from tui.services.program import Answer, CommandEnded, Program
 from tui.services.store import StoreService
@@ -58,7 +58,7 @@ class Updating:
         fields = [Field("epochs", "epochs", "", "a quarter of the previous run's", check=check)]
         words = plan_words(answer)
         form = FormScreen("Update the project", fields, go="update", aside=lambda _values: words)
-        open_late(form, answered, self._screen, "workspace.update")
+        open_if_shown(form, answered, self._screen, "workspace.update")
 
 
 def plan_words(answer: Answer) -> str:

@@ -11,7 +11,7 @@ from engine.records.rule import Rule
 from tui.actions import Place, bindings
 from tui.panes.prompt.drawing import check_words, draw_rules
 from tui.panes.prompt.state import RulesState
-from tui.panes.prompt.text_face import ShowFace
+from tui.panes.prompt.text_view import ShowMode
 from tui.services.prompt import (
     PassagesRead,
     read_passages,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from tui.forms.screen import Values
 
 
-class RulesFace(Scroller):
+class RulesView(Scroller):
     """The rules of the prompt; the one under the cursor is marked in the text."""
 
     place: ClassVar[Place] = "rules"
@@ -128,11 +128,11 @@ class RulesFace(Scroller):
 
     def action_test(self) -> None:
         """Test the rules on an answer."""
-        self.post_message(ShowFace("testing"))
+        self.post_message(ShowMode("testing"))
 
     def action_bring(self) -> None:
         """Read rules from a file."""
-        from tui.panes.prompt.asking import REPLACE, rules_file_form
+        from tui.panes.prompt.import_forms import REPLACE, rules_file_form
 
         def read(values: "Values | None") -> None:
             if values is not None:
@@ -144,7 +144,7 @@ class RulesFace(Scroller):
 
     def action_back(self) -> None:
         """Go back to the prompt."""
-        self.post_message(ShowFace("reading"))
+        self.post_message(ShowMode("reading"))
 
     def _ask_for(self, rule: Rule | None) -> None:
         """Show two short forms: the demand and the kind of check, then the fields of the check. Escape in the second

@@ -9,25 +9,25 @@ from textual.containers import Vertical
 from tui.actions import Place, bindings
 from tui.panes.prompt.other_drawing import draw_difference, draw_versions
 from tui.panes.prompt.state import VersionsState
-from tui.panes.prompt.text_face import ShowFace
+from tui.panes.prompt.text_view import ShowMode
 from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_difference, read_versions
 from tui.services.store import StoreFailed, StoreService
-from tui.widgets.lines import moment
+from tui.widgets.lines import format_time
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
 
-class VersionsFace(Vertical, Listed, can_focus=True):
+class VersionsView(Vertical, Listed, can_focus=True):
     """The versions, and under them what changed from the chosen one to the current one."""
 
     place: ClassVar[Place] = "versions"
     BINDINGS: ClassVar[list[BindingType]] = bindings("versions")
     SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
-    VersionsFace { padding: 1 0 0 2; }
-    VersionsFace #version-list { margin-bottom: 1; }
-    Screen.-narrow VersionsFace { padding: 0 0 0 1; }
+    VersionsView { padding: 1 0 0 2; }
+    VersionsView #version-list { margin-bottom: 1; }
+    Screen.-narrow VersionsView { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: VersionsState) -> None:
@@ -47,7 +47,9 @@ class VersionsFace(Vertical, Listed, can_focus=True):
         return Listing(
             self._state.cursor,
             self._move,
-            lambda: [f"version {row.version} {moment(row.created_at)} {row.note}" for row in self._state.rows or ()],
+            lambda: [
+                f"version {row.version} {format_time(row.created_at)} {row.note}" for row in self._state.rows or ()
+            ],
         )
 
     def read(self) -> None:
@@ -116,7 +118,7 @@ class VersionsFace(Vertical, Listed, can_focus=True):
 
     def action_back(self) -> None:
         """Go back to the prompt."""
-        self.post_message(ShowFace("reading"))
+        self.post_message(ShowMode("reading"))
 
     @property
     def _difference(self) -> Scroller:

@@ -14,7 +14,7 @@ from tui.actions import Place, bindings
 from tui.keys import key_of
 from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
 from tui.panes.prompt.state import FindingsState, ProposalsState
-from tui.panes.prompt.text_face import ShowFace
+from tui.panes.prompt.text_view import ShowMode
 from tui.services.program import CommandEnded, Program
 from tui.services.prompt import ProposalsRead, propose, read_findings
 from tui.services.store import StoreFailed, StoreService
@@ -37,15 +37,15 @@ class UndoRules(Message):
     """The user wants the last change to the rules undone."""
 
 
-class ProposalsFace(Scroller):
+class ProposalsView(Scroller):
     """Rules that the prompt's own sentences ask for; a key adds the one under the cursor."""
 
     place: ClassVar[Place] = "proposals"
     BINDINGS: ClassVar[list[BindingType]] = bindings("proposals")
     SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
-    ProposalsFace, FindingsFace { padding: 1 0 0 2; }
-    Screen.-narrow ProposalsFace, Screen.-narrow FindingsFace { padding: 0 0 0 1; }
+    ProposalsView, FindingsView { padding: 1 0 0 2; }
+    Screen.-narrow ProposalsView, Screen.-narrow FindingsView { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: ProposalsState) -> None:
@@ -118,7 +118,7 @@ class ProposalsFace(Scroller):
 
     def action_back(self) -> None:
         """Go back to the rules."""
-        self.post_message(ShowFace("reading", "rules"))
+        self.post_message(ShowMode("reading", "rules"))
 
     def _take(self, proposal: "Proposal") -> bool:
         if proposal.rule:
@@ -136,7 +136,7 @@ class ProposalsFace(Scroller):
         self.redraw()
 
 
-class FindingsFace(Scroller):
+class FindingsView(Scroller):
     """What is vague, contradictory, untestable or repeated in the prompt, and what does not pay."""
 
     place: ClassVar[Place] = "findings"
@@ -175,4 +175,4 @@ class FindingsFace(Scroller):
 
     def action_back(self) -> None:
         """Go back to the prompt."""
-        self.post_message(ShowFace("reading"))
+        self.post_message(ShowMode("reading"))

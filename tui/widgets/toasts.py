@@ -5,10 +5,10 @@ from textual.notifications import Notification, Notifications
 MOST = 3
 
 
-class Told(Notifications):
+class Toasts(Notifications):
     """Textual's notifications, limited in number: the oldest are dropped, except warnings and errors."""
 
-    def add(self, notification: Notification) -> "Told":
+    def add(self, notification: Notification) -> "Toasts":
         """Add a notification, replacing any with the same text."""
         said = notification.title, notification.message
         for older in list(self):

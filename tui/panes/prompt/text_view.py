@@ -7,21 +7,21 @@ from textual.message import Message
 
 from engine.records.prompt import Prompt
 from tui.panes.prompt.drawing import draw_empty, draw_text
-from tui.panes.prompt.state import Face
+from tui.panes.prompt.state import Mode
 from tui.services.prompt import Passage
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
 
 @dataclass
-class ShowFace(Message):
+class ShowMode(Message):
     """The user wants another view of the pane."""
 
-    face: Face
+    mode: Mode
     part: str = ""  # of the reading view: "rules", else the text
 
 
-class TextFace(Scroller):
+class TextView(Scroller):
     """The prompt as a readable page. The passages that a rule comes from are marked and scrolled into view."""
 
     def __init__(self) -> None:

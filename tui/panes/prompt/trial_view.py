@@ -9,22 +9,22 @@ from engine.records.rule import Rule
 from tui.actions import Place, bindings
 from tui.panes.prompt.other_drawing import draw_trial
 from tui.panes.prompt.state import TrialState
-from tui.panes.prompt.text_face import ShowFace
+from tui.panes.prompt.text_view import ShowMode
 from tui.services.store import StoreService
 from tui.services.trial import TrialAnswered, TrialEnded, TrialService
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
 
-class TrialFace(Scroller):
+class TrialView(Scroller):
     """The teacher's answers to a few questions, with their rule results."""
 
     place: ClassVar[Place] = "trial"
     BINDINGS: ClassVar[list[BindingType]] = bindings("trial")
     SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
-    TrialFace { padding: 1 0 0 2; }
-    Screen.-narrow TrialFace { padding: 0 0 0 1; }
+    TrialView { padding: 1 0 0 2; }
+    Screen.-narrow TrialView { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: TrialState) -> None:
@@ -81,4 +81,4 @@ class TrialFace(Scroller):
 
     def action_back(self) -> None:
         """Go back to the prompt."""
-        self.post_message(ShowFace("reading"))
+        self.post_message(ShowMode("reading"))

@@ -9,7 +9,7 @@ from tui.forms.screen import FormScreen
 from tui.keys import key_of
 
 
-def open_late(
+def open_if_shown(
     form: FormScreen, answered: Callable[[dict[str, str] | None], None], asking: Widget, *action: str
 ) -> bool:
     """Open the form if the `asking` pane or screen is still shown and no text is being typed there.

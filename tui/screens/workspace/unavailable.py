@@ -20,19 +20,19 @@ GOES_ON = "resume"
 _ASKED: tuple[Asked, ...] = ("pause", "resume")
 
 
-def vain_actions(facts: "Facts | None", job: "JobView | None") -> frozenset[str]:
+def unavailable_actions(facts: "Facts | None", job: "JobView | None") -> frozenset[str]:
     """The actions, by place and id, without an object: no job, or nothing at their station yet."""
     made = {station.name for station in facts.stations if station.count} if facts is not None else set()
-    vain = {action for station, actions in _NEEDED_BY.items() if station not in made for action in actions}
+    unavailable = {action for station, actions in _NEEDED_BY.items() if station not in made for action in actions}
     newest = facts.newest_job if facts is not None else None
     ending = facts is not None and newest is not None and newest.id in facts.ending
-    vain |= {f"workspace.{asked}" for asked in _ASKED if answer_to(asked, newest, ending=ending)[0] != asked}
+    unavailable |= {f"workspace.{asked}" for asked in _ASKED if answer_to(asked, newest, ending=ending)[0] != asked}
     at_work = job.station if job is not None and job.live and job.kind != "serve" else None
     if at_work is None:
-        vain.add("workspace.follow")
+        unavailable.add("workspace.follow")
     if at_work != "run" or ending:
-        vain |= {"run.keep", "run.pause"}
-    return frozenset(vain)
+        unavailable |= {"run.keep", "run.pause"}
+    return frozenset(unavailable)
 
 
 def present_labels(facts: "Facts | None") -> dict[str, str]:

@@ -5,11 +5,11 @@ from tui.forms.screen import Field, FormScreen, Values
 _NO, _YES = "no", "yes"
 
 
-def sure_form(title: str, words: str, go: str) -> FormScreen:
+def confirm_form(title: str, words: str, go: str) -> FormScreen:
     """Return the form; `words` say what would be lost, `go` what would be done."""
     return FormScreen(title, [Field("sure", go, _NO, choices=(_NO, _YES))], aside=lambda _values: words)
 
 
-def is_sure(values: Values | None) -> bool:
+def is_confirmed(values: Values | None) -> bool:
     """Whether the answer is yes; leaving the form counts as no."""
     return values is not None and values["sure"] == _YES

@@ -11,18 +11,18 @@ from textual.containers import Container, VerticalScroll
 from textual.dom import DOMNode
 from textual.widget import Widget
 
-from tui.actions import TYPED, Place
+from tui.actions import TEXT_PLACES, Place
 from tui.panes.pane import Pane
-from tui.panes.prompt.rules_face import RulesFace
-from tui.panes.prompt.state import Face, PromptState
-from tui.panes.prompt.text_face import TextFace
+from tui.panes.prompt.rules_view import RulesView
+from tui.panes.prompt.state import Mode, PromptState
+from tui.panes.prompt.text_view import TextView
 from tui.services.store import StoreService
 from tui.widgets.page import Page
 from tui.widgets.placed import ShowPane
 
-FaceKind = TypeVar("FaceKind", bound=Widget)
+ViewKind = TypeVar("ViewKind", bound=Widget)
 # The views besides the reading one: the place whose keys they carry, and their widget.
-_OTHERS: dict[Face, tuple[Place, str]] = {
+_OTHERS: dict[Mode, tuple[Place, str]] = {
     "versions": ("versions", "#prompt-versions"),
     "trial": ("trial", "#prompt-trial"),
     "editing": ("editing", "#prompt-editor"),
@@ -32,7 +32,7 @@ _OTHERS: dict[Face, tuple[Place, str]] = {
 }
 
 
-class FacedPane(Pane, can_focus=False):
+class ModesPane(Pane, can_focus=False):
     """The text with the rules beside it, or one of the other views in their place."""
 
     SCOPED_CSS = False  # the rules for narrow screens start at the screen
@@ -56,8 +56,8 @@ class FacedPane(Pane, can_focus=False):
         """Yield the reading view; the others are mounted when needed."""
         yield Page(id="prompt-title")
         with Container(id="prompt-reading"):
-            yield TextFace()
-            yield RulesFace(self.store, self.state.rules)
+            yield TextView()
+            yield RulesView(self.store, self.state.rules)
 
     def on_mount(self) -> None:
         """Give the focus to the text."""
@@ -70,7 +70,7 @@ class FacedPane(Pane, can_focus=False):
 
     def move_divider(self, steps: int) -> bool:
         """Move the divider between text and rules, if both are shown."""
-        if self.state.face != "reading" or not any(rules.display for rules in self.query(RulesFace)):
+        if self.state.mode != "reading" or not any(rules.display for rules in self.query(RulesView)):
             return False
         self.post_message(self.shares.move("prompt", steps))
         self._divide()
@@ -83,45 +83,45 @@ class FacedPane(Pane, can_focus=False):
         return self
 
     @property
-    def carriers(self) -> list[tuple[Place, DOMNode]]:
+    def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """Return the view's keys before the pane's; while the user types, only the field's own keys."""
         own: list[tuple[Place, DOMNode]] = [(self.place, self)]
-        if self.state.face == "reading":
-            return [("rules", rules) for rules in self.query(RulesFace) if rules.has_focus] + own
-        place, selector = _OTHERS[self.state.face]
-        return [(place, self.query_one(selector)), *([] if place in TYPED else own)]
+        if self.state.mode == "reading":
+            return [("rules", rules) for rules in self.query(RulesView) if rules.has_focus] + own
+        place, selector = _OTHERS[self.state.mode]
+        return [(place, self.query_one(selector)), *([] if place in TEXT_PLACES else own)]
 
     @property
     def scrolled(self) -> VerticalScroll:
         """Return the text; other views scroll themselves."""
-        return next(iter(self.query(TextFace)), self)
+        return next(iter(self.query(TextView)), self)
 
     @property
     def _holder(self) -> Widget | None:
         """Return the widget to focus when the pane is shown."""
-        place, selector = _OTHERS.get(self.state.face, (self.place, "#prompt-text"))
-        return next(iter(self.query(f"{selector} DocumentArea" if place in TYPED else selector)), None)
+        place, selector = _OTHERS.get(self.state.mode, (self.place, "#prompt-text"))
+        return next(iter(self.query(f"{selector} DocumentArea" if place in TEXT_PLACES else selector)), None)
 
     def _divide(self) -> None:
         """Give the text its share, and the rules the rest."""
         share = self.shares.of("prompt")
         over = self.screen.has_class("-narrow")
-        for kind, of in ((TextFace, share), (RulesFace, 100 - share)):
+        for kind, of in ((TextView, share), (RulesView, 100 - share)):
             for part in self.query(kind):  # along the other axis each takes the full size
                 part.styles.width, part.styles.height = ("1fr", f"{of}fr") if over else (f"{of}fr", "1fr")
 
-    def _turn_to(self, face: Face) -> None:
-        self.state.face = face
-        if face != "reading":
+    def _turn_to(self, mode: Mode) -> None:
+        self.state.mode = mode
+        if mode != "reading":
             self.post_message(ShowPane(self.place))  # stay here: a job that starts would otherwise switch panes
         for part in self.query("#prompt-title, #prompt-reading"):
-            part.display = face == "reading"
+            part.display = mode == "reading"
         for of, (_, selector) in _OTHERS.items():
             for part in self.query(selector):
-                part.display = of == face
+                part.display = of == mode
         self.redraw()
 
-    def _made(self, kind: type[FaceKind], make: Callable[[], FaceKind]) -> FaceKind:
+    def _made(self, kind: type[ViewKind], make: Callable[[], ViewKind]) -> ViewKind:
         """Return the view of this kind, mounting it if needed."""
         if not self.query(kind):
             self.mount(make())

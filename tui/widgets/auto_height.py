@@ -7,7 +7,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 
 
-class Growing(Widget):
+class AutoHeight(Widget):
     """Counts every change of its size.
 
     Textual (8.2.8) counts only the first of several changes between two idle moments of a widget. If the screen is laid
@@ -21,5 +21,5 @@ class Growing(Widget):
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
 
 
-class Words(Static, Growing):
+class Words(Static, AutoHeight):
     """Text that may change several times before the screen is laid out."""

@@ -7,7 +7,7 @@ from tui.keys import key_of
 from tui.widgets.lines import ACCENT, DIM, fit
 
 
-def ways_on(*steps: tuple[str, str, str]) -> list[Content]:
+def next_steps(*steps: tuple[str, str, str]) -> list[Content]:
     """Return one line per step, with its command below it.
 
     Args:
