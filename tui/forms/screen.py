@@ -232,7 +232,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
             told.append((key_of("form.choice_before", "form.next_choice"), "choose"))
         if any(item.path for item in self._fields):
             told.append(("→", "complete"))
-        told.append((key_of("form.leave"), "leave"))
+        told.append((key_of("form.leave"), "cancel"))
         told += [(action.shown, action.label) for action in footer_actions(self.place) if action.id == "help"]
         parts = [Content.assemble((key, ACCENT), (f" {words}", DIM)) for key, words in told]
         return Content("   ").join(parts)

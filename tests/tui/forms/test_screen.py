@@ -127,7 +127,7 @@ async def test_a_persons_own_keys_hold_in_a_form_and_in_its_help_and_are_told(ho
             app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
             form = await form_of(pilot)
             said = str(form.query_one("#form-keys", Static).visual)
-            assert said == "f5 start   ↑ enter field   ← n choose   f6 leave   f8 help"
+            assert said == "f5 start   ↑ enter field   ← n choose   f6 cancel   f8 help"
             await pilot.press("5", "enter", "n", "f8")
             await until(pilot, lambda: isinstance(app.screen, HelpScreen))
             await pilot.press("f8", "enter", *"no", "f6" if answers else "f5")

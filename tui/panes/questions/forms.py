@@ -135,7 +135,7 @@ def add_form(topics: Sequence[str]) -> FormScreen:
             Field("topic", "topic", hint="optional"),
             Field("split", "split", choices=(LATER, *SPLITS)),
         ],
-        go="add it", aside=aside,
+        go="add", aside=aside,
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ class _Setting:
 
 
 _SETTINGS = (
-    _Setting("rank", lambda row: row.run.config.adapter_words.removeprefix("rank ").split()[0], 6),
+    _Setting("rank", lambda row: "whole" if row.run.config.adapter == "full" else str(row.run.config.lora_rank), 6),
     _Setting("rate", lambda row: f"{row.run.config.learning_rate:g}", 8),
     _Setting("epochs", lambda row: f"{row.run.config.last_epochs:g}", 8),
     _Setting("rows", lambda row: f"{row.rows:,}", 7),

@@ -49,7 +49,7 @@ def header(state: StartState, width: int) -> Content:
         figures.append(Content.styled(f"{state.archived} archived", DIM))
         if width >= _WIDE:
             figures[-1] += Content.assemble(
-                "  ", (key_of("start.archived"), ACCENT), (" hides" if state.archived_shown else " lists", DIM)
+                "  ", (key_of("start.archived"), ACCENT), (" hide" if state.archived_shown else " show", DIM)
             )
     return justify(
         Content.assemble(("distill-tui", DIM), "   ", ("projects", STRONG)), Content("   ").join(figures), width

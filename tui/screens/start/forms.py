@@ -56,7 +56,7 @@ def new_form(
                   check=address_wrong),
             Field("prompt", "prompt file", before.get("prompt", ""), "optional", path=True),
         ],
-        go="make it", aside=aside, errors=errors,
+        go="create", aside=aside, errors=errors,
     )  # fmt: skip
     return form
 
@@ -91,7 +91,7 @@ def demo_form() -> FormScreen:
     return FormScreen(
         "Run the demo",
         [Field("size", "how much", choices=(WHOLE, QUICK))],
-        go="run it",
+        go="run",
         aside=lambda now: (
             f"{DEMO_SENTENCES[now['size']]}\nDistils a bundled prompt into the starter model, all on this machine."
         ),
