@@ -65,7 +65,7 @@ def share_layers(local: LocalModel, ranks: Ranks) -> Ranks:
         raise TrainingError(
             "This version of torch cannot shard a base.",
             f"The fully_shard of torch {torch.__version__} cannot recover from a failed pass.",
-            "Install the version of torch that distill-tui was tested with, or train without --shard.",
+            "Install the version of torch that uv.lock names, or train without --shard.",
         )
     sharing = replace(ranks, meet=_Layers(local, ranks).meet)
     with sharing.together():

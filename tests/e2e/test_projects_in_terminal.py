@@ -18,7 +18,7 @@ def test_projects_are_made_copied_put_away_and_deleted_by_keys(
 ) -> None:
     (tmp_path / "p.md").write_text("Answer in one word.")
     terminal = Terminal(home, columns, rows)
-    terminal.until("No project yet.")
+    terminal.until("No projects yet.")
     terminal.press("n")
     terminal.until("New project")
     terminal.press("desk")
@@ -27,7 +27,7 @@ def test_projects_are_made_copied_put_away_and_deleted_by_keys(
         terminal.press(DOWN)
         terminal.until("New project")
     terminal.press(str(tmp_path / "p.md"))
-    terminal.until("1 Prompt is next: its rules.")
+    terminal.until("Next: 1 Prompt, to add rules.")
     terminal.press("\r")
     terminal.until("Answer in one word.", gone="New project")
     terminal.press("o")
@@ -60,7 +60,7 @@ def test_no_foreign_code_of_a_name_reaches_the_terminal(home: Home) -> None:
     for key, stands, gone in (
         ("G", "▌", ""),
         ("g", "▌", ""),
-        ("/", "a part of the name", ""),
+        ("/", "part of the name", ""),
         ("q", "▌ [@click", "other"),
         (ESC, "other", ""),
         ("D", "Duplicate [@click", ""),

@@ -68,7 +68,7 @@ async def test_dividers_are_moved_in_what_is_divided_and_stand_there_the_next_ti
         await until(pilot, lambda: text_share(app) == pytest.approx(0.45, abs=0.05))
         assert workspace(app).state.rail_width == rail
         await pilot.press("escape", "v")
-        await until(pilot, lambda: app.screen.query_one(PromptPane).state.face == "versions")
+        await until(pilot, lambda: app.screen.query_one(PromptPane).state.mode == "versions")
         await pilot.press("greater_than_sign")
         assert workspace(app).state.rail_width == rail + 2, "the versions are not divided"
         await pilot.press("escape", "c")

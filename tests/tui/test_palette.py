@@ -230,7 +230,7 @@ async def test_what_another_pane_does_is_chosen_by_name(home: Home) -> None:
         offered = {command.title: command for command in app.get_system_commands(app.screen)}
         await offered["Questions: topics   2 T"].callback()
         await until(pilot, lambda: shown(app) == "questions")
-        await until(pilot, lambda: app.screen.query_one(QuestionsPane).state.face == "topics")
+        await until(pilot, lambda: app.screen.query_one(QuestionsPane).state.mode == "topics")
 
 
 def test_signs_in_a_runs_title_are_no_markup() -> None:

@@ -79,7 +79,7 @@ async def test_rules_are_searched_and_esc_restores_the_place(home: Home) -> None
         await until(pilot, lambda: not searching(pilot).on)
         assert listing(rules).at == hits[1] + 1
         await pilot.press("slash", *"no such words")
-        await until(pilot, lambda: "nothing" in searching(pilot).query_one(Page).plain)
+        await until(pilot, lambda: "no match" in searching(pilot).query_one(Page).plain)
         assert listing(rules).at == hits[1] + 1
 
 
@@ -110,7 +110,7 @@ async def test_topics_and_worst_questions_are_searched(home: Home, size: tuple[i
         await pilot.press("slash", *names[-1])
         await until(pilot, lambda: questions.state.topic_at == len(names) - 1)
         await pilot.press("escape")
-        await until(pilot, lambda: questions.state.topic_at == 0 and questions.state.face == "topics")
+        await until(pilot, lambda: questions.state.topic_at == 0 and questions.state.mode == "topics")
         await reach(pilot, 7, ReleasePane, lambda: bool(pane_of(app, ReleasePane).state.releases))
         await pilot.press("slash", *"adapter", "enter")
         await until(pilot, lambda: "1 of 1" in searching(pilot).query_one(Page).plain)

@@ -69,7 +69,7 @@ async def test_what_lives_comes_first_and_the_reason_stands_under_the_cursor(hom
     app = open_app(home, make_jobs(home))
     async with app.run_test(size=size, notifications=True) as pilot:
         await listed(pilot, app)
-        assert "1 at work, 1 waits" in text(app)
+        assert "1 running, 1 waiting" in text(app)
         assert [row.job.id for row in jobs(app).state.rows or ()] == [4, 3, 5, 2, 1]
         assert WAITS in text(app)
         await pilot.press("j")
@@ -127,15 +127,15 @@ async def test_what_a_job_printed_is_read_as_it_grows_and_is_not_obeyed(home: Ho
             file.write("\nand one more")
         await until(pilot, lambda: "and one more" in text(app) and jobs(app).scroll_y == jobs(app).max_scroll_y)
         await pilot.press("g", "escape")
-        await until(pilot, lambda: "1 at work" in text(app))
+        await until(pilot, lambda: "1 running" in text(app))
         jobs(app).post_message(LogRead(4, "what comes late"))
         await pilot.pause()
-        assert "1 at work" in text(app)  # it was left
+        assert "1 running" in text(app)  # it was left
         jobs(app)._reads = 4
         await pilot.press("j")
         jobs(app).post_message(LogRead(4, "of the job above"))
         await pilot.pause()
-        assert "1 at work" in text(app)  # another is pointed at
+        assert "1 running" in text(app)  # another is pointed at
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, JobsScreen))
 
@@ -158,7 +158,7 @@ async def test_without_a_job_it_says_what_one_is(home: Home) -> None:
     app = open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await listed(pilot, app)
-        assert "whatever takes long is a job" in text(app)
+        assert "everything that takes a while runs as a job" in text(app)
         await pilot.press("enter", "j", "x", "y")
         await until(pilot, lambda: {note.message for note in app._notifications} >= {"There is no job."})
 

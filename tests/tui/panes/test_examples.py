@@ -264,8 +264,8 @@ async def test_where_nothing_is_written_no_place_is_lost(home: Home) -> None:
     ("split", "key"),
     [
         ("train", "enter   let the teacher answer 48"),
-        ("test", "2 S     splits the questions"),
-        (None, "2 S     splits the questions"),
+        ("test", "2 S     split the questions"),
+        (None, "2 S     split the questions"),
     ],
 )
 async def test_an_empty_pane_names_the_key_that_comes_next(home: Home, split: str | None, key: str) -> None:
@@ -282,12 +282,12 @@ async def test_without_prompt_or_questions_nothing_is_asked(home: Home) -> None:
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "1       the prompt comes first")
+        await opened(pilot, app, "1       set a prompt first")
         await pilot.press("enter", "R", "tab", "j", "G", "g", "escape")
         await until(pilot, lambda: any("needs a prompt first" in note.message for note in app._notifications))
         with Project.open(folder, home) as project:
             project.prompts.set(PROMPT)
-        await until(pilot, lambda: "2       questions come first" in text(app))
+        await until(pilot, lambda: "2       add questions first" in text(app))
         await pilot.press("enter")
         await until(pilot, lambda: any("needs questions first" in note.message for note in app._notifications))
 

@@ -540,7 +540,7 @@ class TestRules:
                 await until(pilot, lambda expected=expected: rules(folder, home) == expected)
                 await until(pilot, lambda expected=expected: pane(app)._shown.facts.rules == expected)
             await pilot.press("u")
-            await until(pilot, lambda: "no change of the rules" in said(app))
+            await until(pilot, lambda: "No change of the rules" in said(app))
 
     async def test_rules_that_somebody_else_changed_are_not_put_back(self, home: Home, folder: Path) -> None:
         app = DistillApp(home, folder)
@@ -566,7 +566,7 @@ class TestRules:
             app.screen.query_one(Input).value = str(source)
             await pilot.press("down", "right", "enter")
             await until(pilot, lambda: rules(folder, home) == (Rule(1, "JSON", Check("json")),))
-            await until(pilot, lambda: "1 rule was read" in said(app))
+            await until(pilot, lambda: "Read 1 rule" in said(app))
             await pilot.press("u")
             await until(pilot, lambda: rules(folder, home) == before)
 

@@ -318,7 +318,7 @@ async def test_one_question_is_typed_and_not_twice(home: Home) -> None:
         assert (stored(folder, home)[-1].topic, stored(folder, home)[-1].split) == ("hours", None)
         await pilot.press("a")
         await type_in(pilot, app, text="is it OPEN on sundays?")
-        await until(pilot, lambda: notified(app, "there already"))
+        await until(pilot, lambda: notified(app, "already exists"))
         await pilot.press("u")
         await until(pilot, lambda: len(stored(folder, home)) == 48)
 
@@ -650,4 +650,4 @@ async def test_what_could_not_be_taken_back_still_can_be(home: Home, monkeypatch
         app.simulate_key("u")
         app.simulate_key("u")
         await until(pilot, lambda: left() == count)
-        await until(pilot, lambda: any("nothing more" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("Nothing to undo" in note.message for note in app._notifications))

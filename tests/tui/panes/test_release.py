@@ -264,7 +264,7 @@ async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) ->
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await opened(pilot, app)
-        await until(pilot, lambda: "5   shows the run pane" in text(app))
+        await until(pilot, lambda: "5   train a run first" in text(app))
         await pilot.press("e", "enter", "y", "escape")
         await until(pilot, lambda: len(app._notifications) == 2)
         said = {note.message for note in app._notifications}

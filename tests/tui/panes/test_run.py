@@ -276,7 +276,7 @@ async def test_a_training_is_started_by_keys(
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "trains on the 26 rows")
+        await opened(pilot, app, "train on the 26 rows")
         await pilot.press("t")
         await form_of(pilot)
         assert "6 steps: 26 rows, 16 per step, 3 epochs" in str(app.screen.query_one("#aside", Static).visual)
