@@ -67,9 +67,8 @@ def _paired(
     difference: Interval, better: int, worse: int, p: tuple[float, float], questions: int, *, tests: int
 ) -> Paired:
     outcome: Outcome = "undecided"
-    if (
-        p[1] < ALPHA and (better - worse) * difference.value > 0
-    ):  # counts and mean can disagree: many small differences against few large ones
+    # Counts and mean can disagree: many small differences against few large ones.
+    if p[1] < ALPHA and (better - worse) * difference.value > 0:
         outcome = "better" if difference.value > 0 else "worse"
     elif questions >= MIN_QUESTIONS and difference.low >= -MARGIN - ROUNDING:
         outcome = "kept"

@@ -98,7 +98,9 @@ def _checkpoint(folder: Path, step: int, run_id: int) -> Path:
     if step not in kept:
         title = f"Run {run_id} has no checkpoint of step {step}."
         if not kept:
-            raise NotFoundError(title, "All its checkpoints were freed.", f"Use its best adapter: run:{run_id}.")
+            raise NotFoundError(
+                title, "It has none: they were freed, or not written yet.", f"Use its best adapter: run:{run_id}."
+            )
         raise NotFoundError(title, f"Steps kept: {', '.join(map(str, kept))}.", "Use one of these.")
     if (fault := fault_of(folder / f"step-{step}")) is not None:
         raise NotFoundError(f"Checkpoint {step} of run {run_id} cannot be used.", f"{fault}.", "Use another one.")

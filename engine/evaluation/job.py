@@ -18,7 +18,7 @@ from engine.evaluation.comparison import compare
 from engine.evaluation.extra_arms import ExtraArm, memory_groups
 from engine.evaluation.judging import Judging
 from engine.evaluation.outlook import count_units
-from engine.evaluation.pairwise_judging import Preferring
+from engine.evaluation.pairwise_judging import PairwiseJudging
 from engine.evaluation.plan import Plan, Task, make_plan
 from engine.evaluation.probing import FROM_BASE, Probing
 from engine.evaluation.recorder import Recorder
@@ -88,9 +88,8 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
         max_answer_tokens=options.max_answer_tokens,
         limit=options.limit,
         seed=options.seed,
-        reused=max(
-            0, len(plan.arms) * len(plan.tasks) - work.answers
-        ),  # negative if a rule changed during the evaluation
+        # Without the bound it would be negative if a rule changed during the evaluation.
+        reused=max(0, len(plan.arms) * len(plan.tasks) - work.answers),
         regressions=evaluation.regressions,
         judged=judged,
         preference=preference,
@@ -172,8 +171,8 @@ class _Evaluation:
         if self._options.judge is None or not self._options.preference:
             return None
         judge, limit = self._options.judge, self._options.max_cost_usd
-        preferring = Preferring(self._context, self.plan, judge, self._recorder, limit)
-        return preferring.prefer(answers, self._options.seed)
+        judging = PairwiseJudging(self._context, self.plan, judge, self._recorder, limit)
+        return judging.prefer(answers, self._options.seed)
 
     def measure(self) -> dict[ArmName, ArmMeasures]:
         """Let every arm answer what it has not answered yet, then measure divergence and speed."""

@@ -38,7 +38,7 @@ class Pair:
     second: str
 
 
-class Preferring:
+class PairwiseJudging:
     """The judge of one evaluation, asked which answers it prefers."""
 
     def __init__(

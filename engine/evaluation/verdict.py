@@ -115,7 +115,7 @@ def _without_verdict(evaluation: Evaluation) -> str:
     if not arms:
         return ""
     return (
-        f"Not counted for all rules together, because the judge gave no verdict on some rule: {', '.join(arms)}, of "
+        f"Not counted in the all-rules rate, because the judge gave no verdict on some rule: {', '.join(arms)}, of "
         f"{counted(evaluation.questions * evaluation.samples, 'answer')} each. The verdict "
         f"rests on {counted(evaluation.decided_questions, 'question')} with every rule decided in every arm."
     )

@@ -29,7 +29,7 @@ class Answerer:
         self._local = local
         self._format = local.format
         self._adapters = Adapters(local)
-        self._turns = ArmScheduler(local, self._adapters)
+        self._scheduler = ArmScheduler(local, self._adapters)
         self._answers: list[_Answer] = []
 
     @property
@@ -45,7 +45,7 @@ class Answerer:
         if ask.gone:
             return
         try:
-            sha256 = self._adapters.load(ask.arm.adapter, self._turns.adapters_in_use) if ask.arm.adapter else ""
+            sha256 = self._adapters.load(ask.arm.adapter, self._scheduler.adapters_in_use) if ask.arm.adapter else ""
             strength = ask.arm.choice.strength_percent / 100 if sha256 else 0.0
             # At strength 0 the base answers, and shares its batch.
             setting = ArmSetting(sha256 if strength else "", strength, ask.prefix_ids)
@@ -59,7 +59,7 @@ class Answerer:
                 answer.on_token,
                 lambda decoded: answer.on_finished(decoded, self._format.decode(decoded.ids)),
             )
-            self._turns.add(answer.turn)
+            self._scheduler.add(answer.turn)
         except DistillError as error:
             ask.send(refusal_of(error))
             return
@@ -70,24 +70,24 @@ class Answerer:
         """Decode one token for every answer; end those that nobody waits for or that reached a stop text."""
         for answer in self._answers:
             if answer.ask.gone and answer.turn is not None:
-                self._turns.drop(answer.turn)
+                self._scheduler.drop(answer.turn)
                 answer.over = True
-        if self._turns.busy:
-            self._take_turns()
+        if self._scheduler.busy:
+            self._step_all()
         for answer in self._answers:
             if not answer.over and answer.stops.found and answer.turn is not None:
-                self._turns.drop(answer.turn)
+                self._scheduler.drop(answer.turn)
                 answer.end("stop")
         self._answers = [answer for answer in self._answers if not answer.over]
 
-    def _take_turns(self) -> None:
+    def _step_all(self) -> None:
         from engine.model.arm_scheduler import ArmScheduler
 
         try:
-            self._turns.step()
+            self._scheduler.step()
         except ModelError as error:  # out of memory, or broken weights: these answers are lost, the next may fit again
             self.fail(refusal_of(error))
-            self._turns = ArmScheduler(self._local, self._adapters)
+            self._scheduler = ArmScheduler(self._local, self._adapters)
 
     def fail(self, refusal: Refusal) -> None:
         """Send the refusal to everyone who still waits, and drop all answers."""

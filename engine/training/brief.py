@@ -132,7 +132,7 @@ def ask_base(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> 
 
 
 def make_trainer(
-    brief: Brief, local: LocalModel, known: BaseOutputs, hooks: Hooks, ranks: Ranks, initial: Path | None = None
+    brief: Brief, local: LocalModel, outputs: BaseOutputs, hooks: Hooks, ranks: Ranks, initial: Path | None = None
 ) -> Trainer:
     """Return the trainer of one process; `initial`: the adapter to start from, needed on the first process only.
 
@@ -140,12 +140,12 @@ def make_trainer(
     raise.
     """
     config, rows, validation = brief.config, brief.train, brief.validation
-    with ranks.together(), within_memory(_SMALLER, "The adapter and its trained weights"):
+    with ranks.together(), within_memory(_SMALLER, "The adapter's weights"):
         student = with_new_adapter(local, config, initial)
-    course = make_course(student, config, rows, brief.taught, known.teacher, known.general, ranks)
+    course = make_course(student, config, rows, brief.taught, outputs.teacher, outputs.general, ranks)
     validator = Validator(
         validation or rows,
-        known.teacher,
+        outputs.teacher,
         brief.taught,
         brief.serving_temperature,
         config.seed,

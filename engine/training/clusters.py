@@ -18,7 +18,7 @@ from engine.records.options import MirrorName
 
 Launcher = Literal["torchrun", "accelerate", "slurm", "skypilot"]
 _PORT = 29_500
-_MEMBER = "engine.training.rank_process"
+_RANK_PROCESS = "engine.training.rank_process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class Launch:
     shard: bool = False
 
     @property
-    def member(self) -> str:
+    def rank_process(self) -> str:
         """The arguments after torchrun's own."""
-        words = ["-m", _MEMBER, str(self.project.absolute()), str(self.run_id)]
+        words = ["-m", _RANK_PROCESS, str(self.project.absolute()), str(self.run_id)]
         if self.home.root is not None:
             words += ["--home", str(self.home.root)]
         words += self.how
@@ -70,9 +70,9 @@ def launch_text(launcher: Launcher, launch: Launch) -> str:
 
 def _torchrun(launch: Launch) -> str:
     if launch.nodes == 1:
-        return f"{launch.torchrun} --standalone --nproc-per-node {launch.processes} {launch.member}"
+        return f"{launch.torchrun} --standalone --nproc-per-node {launch.processes} {launch.rank_process}"
     placed = _placed(launch, "$NODE")
-    return f"{_on_each(launch)}{launch.torchrun} {placed} {launch.member}"
+    return f"{_on_each(launch)}{launch.torchrun} {placed} {launch.rank_process}"
 
 
 def _accelerate(launch: Launch) -> str:
@@ -81,9 +81,9 @@ def _accelerate(launch: Launch) -> str:
     words += ["--multi_gpu", "--num_processes", str(launch.nodes * launch.processes)]
     words += ["--mixed_precision", "no", "--dynamo_backend", "no", "--num_machines", str(launch.nodes)]
     if launch.nodes == 1:
-        return f"{shlex.join([*words, '--main_process_port', '0'])} {launch.member}"
+        return f"{shlex.join([*words, '--main_process_port', '0'])} {launch.rank_process}"
     placed = f'--machine_rank "$NODE" --main_process_ip "$FIRST_NODE" --main_process_port {_PORT}'
-    return f"{_on_each(launch)}{shlex.join(words)} {placed} {launch.member}"
+    return f"{_on_each(launch)}{shlex.join(words)} {placed} {launch.rank_process}"
 
 
 def _on_each(launch: Launch) -> str:
@@ -95,7 +95,7 @@ def _on_each(launch: Launch) -> str:
 
 
 def _slurm(launch: Launch) -> str:
-    command = f"{launch.torchrun} {_placed(launch, '$SLURM_NODEID')} {launch.member}"
+    command = f"{launch.torchrun} {_placed(launch, '$SLURM_NODEID')} {launch.rank_process}"
     gpus = [f"#SBATCH --gpus-per-node={launch.processes}"] if launch.gpu else []
     lines = [
         "#!/bin/bash",
@@ -142,7 +142,7 @@ def _skypilot(launch: Launch) -> str:
         f"  pip install distill-tui=={engine.__version__}",
         f"  distill-tui models fetch {shlex.quote(launch.base)}",
         "run: |",
-        f"  torchrun {placed} -m {_MEMBER} {there} {shlex.join([str(launch.run_id), *launch.how])}",
+        f"  torchrun {placed} -m {_RANK_PROCESS} {there} {shlex.join([str(launch.run_id), *launch.how])}",
     ]
     return "\n".join(lines)
 

@@ -21,7 +21,7 @@ BEYOND_LONGEST = 8  # tokens that a sampled answer may be longer than the longes
 GENERAL_ANSWER_TOKENS = 64  # at most: they cost as much per token as a step's own rows do
 GENERAL_QUESTIONS = 162  # bundled for training
 GENERAL_ROW_TOKENS = 30 + GENERAL_ANSWER_TOKENS  # roughly a question and the longest answer
-ROWS_BEHIND_A_PROMPT = 4
+ROWS_PER_SHARED_PROMPT = 4
 _PROMPT_SHARE = 0.25  # the most that the prompt's tokens may add to what a step costs
 
 
@@ -105,7 +105,7 @@ def longest_pass_tokens(config: TrainingConfig, tokens: RowTokens) -> int:
     rows = config.micro_batch_rows
     behind_prompt = 0
     if config.prompt_back_weight:
-        behind_prompt = tokens.prompt + min(rows, ROWS_BEHIND_A_PROMPT) * tokens.longest
+        behind_prompt = tokens.prompt + min(rows, ROWS_PER_SHARED_PROMPT) * tokens.longest
     return max(rows * longest, behind_prompt)
 
 

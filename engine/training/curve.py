@@ -73,8 +73,6 @@ def reason_to_end(state: TrainingState, course: Course, *, held_out: bool) -> st
     if state.alarms_in_row >= _ALARMS_AT_MOST:
         return f"{state.alarm}, for {state.alarms_in_row} steps in a row"
     fruitless, patience = points_without_improvement(state.points, course.last_begins_at), course.config.patience
-    return (
-        f"{counted(fruitless, 'evaluation')} in a row found nothing better"
-        if held_out and 0 < patience <= fruitless
-        else ""
-    )
+    if held_out and 0 < patience <= fruitless:
+        return f"{counted(fruitless, 'evaluation')} in a row found nothing better"
+    return ""

@@ -12,7 +12,7 @@ from functools import partial
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training.batches import Batch, make_batch, shared_length, shared_prompt_batch
-from engine.training.costs import ROWS_BEHIND_A_PROMPT, general_rows_a_step, steps_between_prompts
+from engine.training.costs import ROWS_PER_SHARED_PROMPT, general_rows_a_step, steps_between_prompts
 from engine.training.losses import forward_kl_top_k
 from engine.training.prompted import Prompted, by_prompt
 from engine.training.schedule import drawn_at
@@ -42,7 +42,7 @@ class SharedPromptRows:
 class PromptBack:
     """Training rows with their prompts in context, and the prompted base's distributions up to any edit.
 
-    The student reads the prompt with gradients, so its keys and values cannot be cached: `ROWS_BEHIND_A_PROMPT` rows
+    The student reads the prompt with gradients, so its keys and values cannot be cached: `ROWS_PER_SHARED_PROMPT` rows
     share one copy in one sequence. Only every n-th step carries the term, n times as strongly, so that it weighs
     `weight` on average. Several prompts take turns.
     """
@@ -56,7 +56,9 @@ class PromptBack:
     def make(cls, rows: Sequence[DatasetRow], prompted: Prompted, base: TeacherCache, weight: float) -> "PromptBack":
         """Make the term from training `rows`, at least one of which has a teacher distribution."""
         held = [row for row in rows if row.edited_from > 0]
-        parts = [_behind_one([held[place] for place in places], prompted) for places in by_prompt(held).values()]
+        parts = [
+            _shared_prompt_rows([held[place] for place in places], prompted) for places in by_prompt(held).values()
+        ]
         prompt_tokens = round(sum(part.prompt_tokens for part in parts) / len(parts))
         return cls(parts, base, weight, prompt_tokens)
 
@@ -68,11 +70,11 @@ class PromptBack:
         """Return the prompt whose turn it is, and the rows to read with it."""
         turn, index = divmod(turn, len(self.parts))
         part = self.parts[index]
-        chosen = drawn_at(turn, ROWS_BEHIND_A_PROMPT, len(part.rows), f"{seed} {index}" if index else seed)
+        chosen = drawn_at(turn, ROWS_PER_SHARED_PROMPT, len(part.rows), f"{seed} {index}" if index else seed)
         return part, [part.rows[place] for place in dict.fromkeys(chosen)]
 
 
-def _behind_one(rows: Sequence[DatasetRow], prompted: Prompted) -> SharedPromptRows:
+def _shared_prompt_rows(rows: Sequence[DatasetRow], prompted: Prompted) -> SharedPromptRows:
     behind = [
         replace(row, question_ids=tuple(prompted.ids(row)), completion_ids=row.completion_ids[: row.edited_from])
         for row in rows

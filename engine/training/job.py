@@ -149,11 +149,11 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
         context.emit(Progress(done, total, what))
         context.checkpoint()
 
-    known = ask_base(brief, local, ranks, on_rows)
-    if known.teacher is not None:
-        context.emit(Note(known.teacher.words))
-    hooks = _JobHooks(context, run, known.teacher.seconds if known.teacher is not None else 0.0, most_s, mirrors)
-    trainer = make_trainer(brief, local, known, hooks, ranks, _initial_adapter(project, config))
+    outputs = ask_base(brief, local, ranks, on_rows)
+    if outputs.teacher is not None:
+        context.emit(Note(outputs.teacher.words))
+    hooks = _JobHooks(context, run, outputs.teacher.seconds if outputs.teacher is not None else 0.0, most_s, mirrors)
+    trainer = make_trainer(brief, local, outputs, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
     if not run.step:
         basis = replace(read_basis(project, dataset.sha256), shards=ranks.size if shard else 1)
@@ -174,7 +174,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     finally:
         hooks.keep_progress(trainer)
     _place_adapter(trained.best_checkpoint, folder)
-    made = [*folder.rglob("*"), *([known.teacher.path] if known.teacher is not None else [])]
+    made = [*folder.rglob("*"), *([outputs.teacher.path] if outputs.teacher is not None else [])]
     told, peak_mb = project.runs.get(run.id).estimate, device_memory(local.device).get(GPU_PEAK)
     if told is not None and peak_mb is not None:
         project.runs.update(run.id, estimate=replace(told, gpu_peak_mb=peak_mb))

@@ -40,16 +40,16 @@ def make_course(
                 "Train without --prompt-back-weight, or generate answers with the local teacher.",
             )
         prompt_back = PromptBack.make(rows, Prompted(student.format, taught), teacher, config.prompt_back_weight)
-    beside = ExtraTerms(student, config.seed, general, prompt_back)
+    extra_terms = ExtraTerms(student, config.seed, general, prompt_back)
     tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in taught))
     work = work_of(config, len(rows), 0, tokens, on_gpu=student.device.type != "cpu")
     stages: list[Stage] = []
     costs: list[float] = []
     if config.epochs > 0:
         cached = teacher if config.objective != "cross_entropy" else None
-        stages.append(OffPolicy(student, config, rows, cached, beside))
+        stages.append(OffPolicy(student, config, rows, cached, extra_terms))
         costs.append(work.first)
     if config.on_policy_steps > 0:
-        stages.append(OnPolicy(student, config, rows, taught, beside, ranks))
+        stages.append(OnPolicy(student, config, rows, taught, extra_terms, ranks))
         costs.append(work.second)
     return Course(tuple(stages), config, tuple(costs))

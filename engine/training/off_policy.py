@@ -31,7 +31,7 @@ class OffPolicy:
         config: TrainingConfig,
         rows: Sequence[DatasetRow],
         teacher: TeacherCache | None,
-        beside: ExtraTerms,
+        extra_terms: ExtraTerms,
     ) -> None:
         """Without `teacher`, every token carries cross-entropy."""
         self.learning_rate = config.learning_rate
@@ -41,7 +41,7 @@ class OffPolicy:
         self._config = config
         self._rows = rows
         self._teacher = teacher
-        self._beside = beside
+        self._extra_terms = extra_terms
         self._step_cost = first_step_cost(config, row_tokens(rows, 0))
 
     @property
@@ -55,7 +55,7 @@ class OffPolicy:
     def work(self, step: int, micro_batch_rows: int) -> StepWork:
         rows = [self._rows[index] for index in self.schedule.rows_at(step)]
         tokens = sum(len(row.completion_ids) for row in rows)
-        return self._beside.step(self.name, step, rows, self.rows_a_step, self._step_cost, tokens, self._loss)
+        return self._extra_terms.step(self.name, step, rows, self.rows_a_step, self._step_cost, tokens, self._loss)
 
     def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
         """Return the objective at the completion tokens of one batch."""

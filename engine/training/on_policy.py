@@ -56,7 +56,7 @@ class OnPolicy:
         config: TrainingConfig,
         rows: Sequence[DatasetRow],
         taught: Sequence[DatasetPrompt],
-        beside: ExtraTerms,
+        extra_terms: ExtraTerms,
         ranks: Ranks = ALONE,
     ) -> None:
         """`taught` holds the prompts and their questions; the `ranks` share the sampling.
@@ -75,7 +75,7 @@ class OnPolicy:
         self.rows = tuple({row.question_key: row for row in own}.values())
         self._student = student
         self._config = config
-        self._beside = beside
+        self._extra_terms = extra_terms
         self._ranks = ranks
         # The same on every device: which steps carry a term follows from the configuration alone.
         self._step_cost = second_step_cost(config, len(self.rows), row_tokens(own, 0), DECODING_STEP_COST)
@@ -130,7 +130,7 @@ class OnPolicy:
         tokens = sum(max(0, len(row.completion_ids) - skipped) for row in answers)
         share = figures[CUT_ANSWERS]
         alarm = f"over half of the student's own answers were cut off ({share:.0%})" if share > MANY_CUT else ""
-        return self._beside.step(
+        return self._extra_terms.step(
             self.name, step, answers, self.rows_a_step, self._step_cost, tokens, self._loss, figures, alarm
         )
 

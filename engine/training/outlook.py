@@ -93,7 +93,7 @@ def outlook_text(config: TrainingConfig, basis: Basis) -> str:
         f"disk    {disk}",
     ]
     if warning := warned(config):
-        lines.append(f"Stage 2: {warning}.")
+        lines.append(f"Second stage: {warning}.")
     return "\n".join(lines)
 
 

@@ -118,7 +118,7 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
         objective = picker.pick(
             "objective", asked.objective, mix, "KL keeps the teacher's uncertainty, cross-entropy the edits", _DEMO
         )
-        why = "more keeps more rules, less stays closer to the teacher"
+        why = "more passes more rules, less stays closer to the teacher"
         weight = picker.pick("cross_entropy_weight", weight, 0.5, why, _DEMO)
     else:
         objective = picker.pick("objective", asked.objective, asked.objective, _UNSCORED, "this dataset")
@@ -244,7 +244,9 @@ def _second_stage(preset: Preset, facts: TrainingFacts, config: TrainingConfig, 
     why = "questions per step, one answer each" if wanted == _SECOND_STAGE_ROWS else "there are no more questions"
     batch = picker.pick("on_policy_batch_rows", config.on_policy_batch_rows, wanted, why, _PUBLISHED)
     asked = config.on_policy_learning_rate
-    rate = picker.pick("on_policy_learning_rate", asked, _SECOND_STAGE_RATE, "well below stage 1", _PUBLISHED)
+    rate = picker.pick(
+        "on_policy_learning_rate", asked, _SECOND_STAGE_RATE, "well below that of the first stage", _PUBLISHED
+    )
     return replace(config, on_policy_batch_rows=batch, on_policy_learning_rate=rate)
 
 
@@ -254,9 +256,9 @@ def _beside(preset: Preset, facts: TrainingFacts, config: TrainingConfig, picker
     if preset == "fast":
         fraction, why = 0.0, "left out to save time: the prompt's format spills into other answers"
     fraction = picker.pick("general_fraction", config.general_fraction, fraction, why, _DEMO)
-    weight, why = 0.0, "left out: it repairs what a second stage damages"
+    weight, why = 0.0, "left out: it repairs what the second stage damages"
     if config.on_policy_steps and facts.own_rows:
-        weight, why = _PROMPT_BACK_WEIGHT, "repairs answers with the prompt put back, which stage 2 damages"
+        weight, why = _PROMPT_BACK_WEIGHT, "repairs what the second stage damages with the prompt put back"
     weight = picker.pick("prompt_back_weight", config.prompt_back_weight, weight, why, _PUBLISHED)
     return replace(config, general_fraction=fraction, prompt_back_weight=weight)
 

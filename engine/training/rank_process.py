@@ -68,8 +68,8 @@ def train_along(ranks: Ranks, home: Home) -> None:
         pass  # the first rank checks whether there is anything to do
     brief = ranks.broadcast(Brief, None)
     local, ranks = load_for(brief, home, ranks)
-    known = ask_base(brief, local, ranks, lambda _done, _total, _what: None)
-    make_trainer(brief, local, known, _Silent(), ranks).run()
+    outputs = ask_base(brief, local, ranks, lambda _done, _total, _what: None)
+    make_trainer(brief, local, outputs, _Silent(), ranks).run()
 
 
 def _lead(project: Path, options: TrainOptions, home: Home) -> int:

@@ -95,7 +95,7 @@ class Trainer:
         """Train to the last step, from the newest intact checkpoint if there is one.
 
         The run ends early if the hooks ask for it, if a stage raised an alarm for ten steps in a row, or if `patience`
-        evaluations in a row found nothing better; it is then measured once more, so that its last steps count too.
+        evaluations in a row found nothing better; its last steps are then measured too, if they were not already.
         Raises `TrainingError` after three steps in a row whose loss is not finite or blew up, if the validation KL is
         not finite, and if a single row does not fit into memory; `ModelError` if the optimizer or one sampled answer
         does not. Whatever the hooks raise passes through. The newest checkpoint then holds the last good state.
@@ -270,7 +270,7 @@ class Trainer:
         if in_row < _BAD_AT_MOST:
             return
         first = step - in_row + 1
-        # The weights before the first bad step are suspect. But one row can make a loss infinite: measured, they hold.
+        # The weights before the first bad step are suspect, unless measured: a single row can make a loss infinite.
         measured = not finite and any(point.step == first - 1 for point in self.state.points)
         back = self._go_back(first if measured else first - 1)
         raise TrainingError(

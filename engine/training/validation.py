@@ -166,7 +166,9 @@ class Validator:
                 batch_rows=at_once,
             )
 
-        with within_memory("Close other programs, or choose a smaller base model.", "Answers that validation samples"):
+        with within_memory(
+            "Close other programs, or choose a smaller base model.", "The answers sampled for validation"
+        ):
             started = time.monotonic()
             decoded = halve_until_it_fits(sample, _SAMPLED_AT_ONCE)
             seconds = time.monotonic() - started

@@ -9,7 +9,7 @@ from engine.training.costs import (
     GENERAL_ANSWER_TOKENS,
     GENERAL_QUESTIONS,
     GENERAL_ROW_TOKENS,
-    ROWS_BEHIND_A_PROMPT,
+    ROWS_PER_SHARED_PROMPT,
     SCORED_COST,
     RowTokens,
     decoding_cost,
@@ -90,5 +90,5 @@ def _beside(config: TrainingConfig, rows: float, tokens: RowTokens, own: float) 
     cost = general_rows_a_step(rows, config.general_fraction) * GENERAL_ROW_TOKENS
     if config.prompt_back_weight and tokens.mean:
         every = steps_between_prompts(tokens.prompt, own)
-        cost += (tokens.prompt + ROWS_BEHIND_A_PROMPT * tokens.mean) / every
+        cost += (tokens.prompt + ROWS_PER_SHARED_PROMPT * tokens.mean) / every
     return cost

@@ -114,7 +114,7 @@ async def test_a_judge_decides_on_every_answer_and_what_it_garbles_counts_neithe
         scores = [score for _, score in first.arms]
         assert (sum(score.all_rules.total for score in scores), sum(map(first.left_out, scores))) == (16, 2)
         assert first.decided_questions in (4, 5), "a question is out in every arm where it is in one"
-        assert "Not counted for all rules together" in " ".join(to_text(build(read_report(project))).split())
+        assert "Not counted in the all-rules rate" in " ".join(to_text(build(read_report(project))).split())
         found = [c for a in answers_of(project, first).answers for c in a.checks if c.rule_id == 3]
         assert len(found) == 16
         assert [check.note for check in found if not check.passed] == ["cold"]

@@ -66,54 +66,54 @@ def alone(tiny_folder: Path, adapter: Path, heard: Heard) -> tuple[int, ...]:
     return decoded.ids
 
 
-def test_each_voice_gets_one_token_a_round(made: tuple[ArmScheduler, str, LocalModel]) -> None:
-    turns, sha256, _ = made
+def test_each_setting_gets_one_token_a_round(made: tuple[ArmScheduler, str, LocalModel]) -> None:
+    scheduler, sha256, _ = made
     settings = [ArmSetting(), ArmSetting(sha256, 1.0), ArmSetting("", 0.0, PROMPT), ArmSetting(sha256, 0.5, PROMPT)]
     heard = [Heard(setting, QUESTION, limit=6) for setting in settings]
     for each in heard:
-        turns.add(each.turn())
-    turns.step()
+        scheduler.add(each.turn())
+    scheduler.step()
     before = [len(each.tokens) for each in heard]
     assert before == [2, 2, 2, 2]  # a row's first step reads its question, which tells the first token
-    turns.step()
+    scheduler.step()
     assert all(len(each.tokens) == 3 or each.ended for each in heard)
 
 
 def test_answers_are_those_of_a_model_of_their_own_whenever_they_come(
     made: tuple[ArmScheduler, str, LocalModel], tiny_folder: Path, adapter: Path
 ) -> None:
-    turns, sha256, _ = made
+    scheduler, sha256, _ = made
     settings = [ArmSetting(), ArmSetting(sha256, 1.0), ArmSetting("", 0.0, PROMPT), ArmSetting(sha256, 1.0, PROMPT)]
     heard = [
         Heard(setting, [44, 50 + n], draw=Draw(0.0 if n % 2 else 1.0), seed=n) for n in range(3) for setting in settings
     ]
     for each in heard:  # three rows per setting, and two places
-        turns.add(each.turn())
-        turns.step()
-    while turns.busy:
-        turns.step()
+        scheduler.add(each.turn())
+        scheduler.step()
+    while scheduler.busy:
+        scheduler.step()
     for each in heard:
         assert tuple(each.tokens) == each.ended[0].ids == alone(tiny_folder, adapter, each)
-    assert turns.adapters_in_use == frozenset()
+    assert scheduler.adapters_in_use == frozenset()
 
 
 def test_a_row_that_is_dropped_is_told_nothing_more_and_changes_no_other(
     made: tuple[ArmScheduler, str, LocalModel], tiny_folder: Path, adapter: Path
 ) -> None:
-    turns, sha256, _ = made
+    scheduler, sha256, _ = made
     setting = ArmSetting(sha256, 1.0)
     heard = [Heard(setting, [44, 50 + n]) for n in range(4)]
     taken = [each.turn() for each in heard]
     for turn in taken:
-        turns.add(turn)
-    turns.step()
-    turns.drop(taken[0])  # decoding
-    turns.drop(taken[3])  # waiting
+        scheduler.add(turn)
+    scheduler.step()
+    scheduler.drop(taken[0])  # decoding
+    scheduler.drop(taken[3])  # waiting
     told = len(heard[0].tokens)
-    assert turns.adapters_in_use == {sha256}
-    while turns.busy:
-        turns.step()
-    turns.drop(taken[1])  # ended
+    assert scheduler.adapters_in_use == {sha256}
+    while scheduler.busy:
+        scheduler.step()
+    scheduler.drop(taken[1])  # ended
     assert (len(heard[0].tokens), heard[0].ended) == (told, [])
     assert (heard[3].tokens, heard[3].ended) == ([], [])
     for each in heard[1:3]:
@@ -123,7 +123,7 @@ def test_a_row_that_is_dropped_is_told_nothing_more_and_changes_no_other(
 def test_a_prompt_is_read_once_and_only_a_few_are_kept(
     made: tuple[ArmScheduler, str, LocalModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns, sha256, _ = made
+    scheduler, sha256, _ = made
     built: list[int] = []
     build = PromptCache.build
     monkeypatch.setattr(
@@ -131,9 +131,9 @@ def test_a_prompt_is_read_once_and_only_a_few_are_kept(
     )
 
     def ask(setting: ArmSetting) -> None:
-        turns.add(Heard(setting, QUESTION, limit=1).turn())
-        while turns.busy:
-            turns.step()
+        scheduler.add(Heard(setting, QUESTION, limit=1).turn())
+        while scheduler.busy:
+            scheduler.step()
 
     for _ in range(3):
         ask(ArmSetting("", 0.0, PROMPT))
@@ -148,18 +148,18 @@ def test_a_prompt_is_read_once_and_only_a_few_are_kept(
 def test_what_does_not_fit_is_refused_and_out_of_memory_is_explained(
     made: tuple[ArmScheduler, str, LocalModel], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    turns, _, _ = made
+    scheduler, _, _ = made
     with pytest.raises(ContextError):
-        turns.add(Heard(ArmSetting(), QUESTION, limit=200).turn())
-    assert not turns.busy
-    turns.add(Heard(ArmSetting(), QUESTION).turn())
+        scheduler.add(Heard(ArmSetting(), QUESTION, limit=200).turn())
+    assert not scheduler.busy
+    scheduler.add(Heard(ArmSetting(), QUESTION).turn())
 
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("no room")
 
     monkeypatch.setattr("engine.model.decode.Batch.admit", full)
     with pytest.raises(ModelError, match="memory"):
-        turns.step()
+        scheduler.step()
     monkeypatch.setattr("engine.model.prompt_cache.PromptCache.build", full)
     with pytest.raises(ModelError, match="memory"):
-        turns.add(Heard(ArmSetting(prefix_ids=tuple(PROMPT)), [*PROMPT, *QUESTION]).turn())
+        scheduler.add(Heard(ArmSetting(prefix_ids=tuple(PROMPT)), [*PROMPT, *QUESTION]).turn())

@@ -86,8 +86,8 @@ def test_what_cannot_be_answered_is_an_error_of_our_tree(served: Served) -> None
 @pytest.mark.parametrize("way", ["cancelled", "left"])
 def test_whoever_stops_listening_ends_the_row(served: Served, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     answerer, dropped = served.answerers[-1], []
-    drop = answerer._turns.drop
-    monkeypatch.setattr(answerer._turns, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
+    drop = answerer._scheduler.drop
+    monkeypatch.setattr(answerer._scheduler, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
 
     async def listen(client: ArmClient, began: asyncio.Event) -> None:
         stream = client.stream("run-1", QUESTION, temperature=2.0, max_tokens=1900, seed=2)

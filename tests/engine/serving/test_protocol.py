@@ -148,8 +148,8 @@ def test_every_refusal_has_the_protocols_shape(served: Served) -> None:
 
 def test_who_hangs_up_ends_the_row(served: Served, client: openai.OpenAI, monkeypatch: pytest.MonkeyPatch) -> None:
     answerer, dropped = served.answerers[-1], []
-    drop = answerer._turns.drop
-    monkeypatch.setattr(answerer._turns, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
+    drop = answerer._scheduler.drop
+    monkeypatch.setattr(answerer._scheduler, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
     stream = client.chat.completions.create(model="run-1", messages=HELLO, max_tokens=1900, temperature=0, stream=True)
     next(iter(stream))
     stream.close()

@@ -176,7 +176,9 @@ def test_a_prompt_that_rows_share_counts_as_often_as_it_is_read(
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), BACK)
     work, _sums, tokens = trainer._gradients(0, micro_batch_rows)
     own, back = ([len(row.question_ids) + len(row.completion_ids) - 1 for row in term.rows] for term in work.terms)
-    shared = shared_length([row.question_ids for row in trainer.course.stages[0]._beside._prompt_back.parts[0].rows])
+    shared = shared_length(
+        [row.question_ids for row in trainer.course.stages[0]._extra_terms._prompt_back.parts[0].rows]
+    )
     assert tokens == sum(own) + sum(back) - shared * (len(back) - len(back) // micro_batch_rows)
 
 

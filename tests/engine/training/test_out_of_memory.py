@@ -99,7 +99,7 @@ def test_answers_that_validation_samples_say_nothing_of_the_rows_of_a_pass(
     assert tried == [32, 16, 8] * len(trained.state.points)
     assert trained.state.micro_batch_rows == 4
     fewer(validation, 0, monkeypatch, "decode_shared")
-    with pytest.raises(ModelError, match="Answers that validation samples do not fit"):
+    with pytest.raises(ModelError, match="The answers sampled for validation do not fit"):
         make_trainer(model_folder, tmp_path / "none", rows, Recorder()).run()
 
 
@@ -122,4 +122,4 @@ def test_an_adapter_that_does_not_fit_is_the_reason_of_the_runs_end(
         carry_out(project, made.id)
     failed = project.runs.get(made.id)
     assert failed.state == "failed"
-    assert failed.reason.startswith("The adapter and its trained weights do not fit the device's memory.")
+    assert failed.reason.startswith("The adapter's weights do not fit the device's memory.")
