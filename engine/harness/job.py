@@ -109,7 +109,7 @@ def failure(name: str, status: int, lines: tuple[str, ...]) -> JobError:
     if (unknown := _UNKNOWN.search(why)) is not None:
         names = clean_line(unknown["names"], 200)
         return JobError(
-            f"lm-eval does not know the task {names}.",
+            f"lm-eval does not know the task{'s' if ',' in names else ''} {names}.",
             "",
             f"List its tasks with lm_eval ls tasks, or add your own with --include-path (or {TASKS_VARIABLE}).",
         )

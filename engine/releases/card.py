@@ -170,7 +170,7 @@ def parity_words(parity: Parity | None) -> str:
     if parity is None:
         return "Not compared with the weights it was made from: no llama-server was available."
     return (
-        f"llama-server reads {counted(parity.questions, 'question')} token by token as in training. Of the "
+        f"llama-server turns {counted(parity.questions, 'question')} into the same tokens as in training. Of the "
         f"{parity.tokens} tokens of its greedy answers, {parity.same_likeliest} are also the likeliest under the "
         f"original weights; log-probabilities differ by {parity.mean_difference:.2g} nats on average, "
         f"{parity.largest_difference:.2g} at most."

@@ -52,7 +52,7 @@ class TrainingState:
     oom_kills: int = -1  # processes that the kernel had killed for lack of memory by then; -1: not known
 
     def with_less_memory(self, *, may_recompute: bool) -> "TrainingState | None":
-        """Return the state to continue with after running out of memory; None if nothing more can be saved.
+        """Return the state to continue with after running out of memory; None if it cannot use less.
 
         `may_recompute`: whether the base can recompute its layers for their gradients.
         """

@@ -2,7 +2,7 @@
 
 Costs are in trained tokens, as for all work. The divergence is measured at every point of the curve, because it decides
 which step is best. Answers are sampled at every point and to as many questions as the budget allows; if it is short,
-to fewer questions, and none before the first step. Two answers at each evaluation after training are always sampled:
+to fewer questions, and none before the first step. Each evaluation after the first step samples at least two answers:
 the user should see the prompt sink in, however short the run.
 
 On a GPU the cost of decoding is not known in advance. Two answers are sampled before the first step to measure it, and
@@ -15,7 +15,7 @@ from typing import Literal
 from engine.training.costs import BEYOND_LONGEST, SCORED_COST, RowTokens, decoding_cost, decoding_step_cost
 
 VALIDATION_SHARE = 0.08  # of the cost of the steps, for all validation passes together
-WATCHED_QUESTIONS = 2  # the fewest answers of an evaluation after training
+WATCHED_QUESTIONS = 2  # the fewest answers of an evaluation after the first step
 _ROWS_WANTED = (8, 4)  # scored at each point before any budget goes to answers
 
 Places = Literal["every", "trained"]  # every point; all except the one before the first step
@@ -53,7 +53,7 @@ def plan_validation(
 ) -> ValidationPlan:
     """Return the plan for `points` points of a curve beside `trained` tokens of steps, measured on some of `rows` rows.
 
-    If there are too few steps for any plan to fit, it is the smallest: four rows per point, two answers after training.
+    If there are too few steps for any plan to fit, it is the smallest: four rows per point, two answers after a step.
     """
     budget = VALIDATION_SHARE * trained
     scoring = points * tokens.mean * SCORED_COST  # of one row at all points
@@ -85,7 +85,7 @@ def answers_within(left: float, points: int, scored: int, tokens: RowTokens, ste
 
 
 def _sampling_cost(asked: int, tokens: RowTokens, step_cost: float) -> float:
-    """Return the cost of the answers of one point after training."""
+    """Return the cost of the answers of one point after the first step."""
     # The more answers, the closer the longest of them is to the longest of all.
     longest = tokens.answer + (tokens.longest_answer - tokens.answer) * asked / (asked + 8)
     return decoding_cost(asked, longest, tokens.mean, step_cost)
