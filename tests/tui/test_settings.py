@@ -197,7 +197,7 @@ async def test_own_keys_are_told_wherever_keys_are_told(home: Home) -> None:
         await until(pilot, lambda: shown(app) == "evaluation")
         await until(pilot, lambda: "f9 quit" in app.screen.query_one(Footer).render().plain)
         offered = {command.title for command in app.get_system_commands(app.screen)}
-        assert {"Quit   f9", "Next   f8", "Cost   f7", "Run   5"} <= offered
+        assert {"Quit   f9", "Next pane   f8", "Cost   f7", "Run   5"} <= offered
         await pilot.press("q", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         rows = [line.split() for line in app.screen.query_one(Page).plain.split("\n")]

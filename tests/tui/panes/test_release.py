@@ -151,7 +151,7 @@ async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_fir
         await pilot.press("enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press(*str(tmp_path), "down", "left", "enter")
-        await until(pilot, lambda: any("no convert_hf" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("There is no convert_hf" in note.message for note in app._notifications))
         assert not launched
         await pilot.press("e")
         await form_of(pilot)
