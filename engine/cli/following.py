@@ -86,8 +86,7 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
 
 
 def _ended(job: Job) -> str:
-    what = {"failed": "failed", "lost": "was killed"}.get(job.state, f"is {job.state}")
-    return f"Job {job.id} ({job.kind}) {what}."
+    return f"Job {job.id} ({job.kind}) {job.state_words}."
 
 
 def _followed(invocation: Invocation, job: Job) -> Job:
@@ -155,7 +154,8 @@ class ProgressLines:
             case SampleAnswer(step, _, answer, passed):
                 self._line(f"step {step:>4} {'✓' if passed else '✗'} {clean_line(answer, 100)}")
             case StateChanged(state, note) if state in ("waiting", "paused") or note:
-                self._line(f"{state}: {clean_line(note)}".rstrip(": "))
+                says_it = note and state in ("paused", "lost")  # the note names the state itself
+                self._line(clean_line(note) if says_it else f"{state}: {clean_line(note)}".rstrip(": "))
             case StageStarted(station):
                 self._measured = ""
                 self._line(f"── {station}")

@@ -16,7 +16,7 @@ def command() -> None:
 
 
 @command.command("list")
-@click.option("--all", "everything", is_flag=True, help="Also list jobs that finished or were stopped.")
+@click.option("--all", "everything", is_flag=True, help="Also list jobs that are done or were stopped.")
 @command_options
 def list_(invocation: Invocation, everything: bool) -> None:
     """List the jobs that are running, waiting or paused, and those that failed or were killed."""
@@ -29,13 +29,18 @@ def list_(invocation: Invocation, everything: bool) -> None:
     widest = max((len(job.kind) for job in jobs), default=0)
     invocation.finish(
         "\n".join(
-            f"{job.id:>4}  {job.kind:<{widest}} {job.state:<8} {_progress(job):<16} "
+            f"{job.id:>4}  {job.kind:<{widest}} {_state(job):<8} {_progress(job):<16} "
             f"{duration(worked[job.id]) if worked[job.id] else '–':>11}  {job.note}".rstrip()
             for job in jobs
         )
-        or ("No jobs." if everything else "No unfinished jobs. --all lists the others."),
+        or ("No jobs." if everything else "No jobs to list. --all also lists those that are done or were stopped."),
         {"jobs": [job_json(invocation.project, job) for job in jobs]},
     )
+
+
+def _state(job: Job) -> str:
+    """The state as the user knows it: a lost job was killed."""
+    return "killed" if job.state == "lost" else job.state
 
 
 def _progress(job: Job) -> str:
@@ -49,7 +54,7 @@ def _progress(job: Job) -> str:
 def follow(invocation: Invocation, job_id: int) -> None:
     """Show the progress of job JOB_ID until it ends. Ctrl-C stops following, not the job."""
     job = follow_job(invocation, invocation.project.jobs.get(job_id))
-    invocation.finish(f"Job {job.id} ({job.kind}) is finished.", {"job": job_json(invocation.project, job)})
+    invocation.finish(f"Job {job.id} ({job.kind}) is done.", {"job": job_json(invocation.project, job)})
 
 
 @command.command("log")

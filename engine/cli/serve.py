@@ -45,7 +45,7 @@ def command(invocation: Invocation, port: int, run_id: int | None, idle_minutes:
     if there is not None:
         raise JobError(
             "The project is already being served.",
-            f"Job {there.id}: {there.note or there.state}.",
+            f"Job {there.id}: {(there.note or there.state).rstrip('.')}.",
             f"Stop it first: distill-tui jobs stop {there.id}",
         )
     if run_id is not None:

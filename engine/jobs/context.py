@@ -138,7 +138,7 @@ class JobContext:
         """Wait until no earlier job of this project is in `queue`, and keep later ones waiting for the `with` block.
 
         So two jobs never ask, and pay for, the same thing at once; work out what is left to ask inside the block. While
-        it waits the job is `waiting`, as for a device. `what` says what the other job does, such as "asks the judge";
+        it waits the job is `waiting`, as for a device. `what` says what the other job does ("is asking the judge");
         `meets` says for a job's number whether that job has to be waited for.
         """
         with self._hold(self.project.folder / "jobs", queue, what, lambda holder: meets(holder.job_id)):
@@ -175,7 +175,7 @@ class JobContext:
 
     def _wait_while_paused(self) -> None:
         state, note = self._state, self._note
-        self._change_state("paused", f"Resume it with `distill-tui jobs resume {self.job.id}`.")
+        self._change_state("paused", f"Paused. Resume it with `distill-tui jobs resume {self.job.id}`.")
         while self.pause_requested and not self._stop.up:
             time.sleep(_POLL_S)
         if self.stop_requested:

@@ -47,7 +47,7 @@ def launch(project: Path, job: Job, home: Home) -> Job:
     finally:
         os.close(log)
     if status == ALREADY_RUNNING_STATUS:
-        raise JobError(f"Job {job.id} is already running.", "Another process is at it.", "Follow it instead.")
+        raise JobError(f"Job {job.id} is already running.", "Another process is carrying it out.", "Follow it instead.")
     if status != 0:
         raise JobError(f"Job {job.id} could not be started.", _new_in_log(folder / LOG_FILE, before), "")
     holder = read_holder(folder / LOCK_FILE)

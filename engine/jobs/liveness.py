@@ -53,10 +53,10 @@ def mark_lost_jobs(project: HasJobs) -> tuple[Job, ...]:
 
     Safe while workers start or end, and while other readers do the same.
     """
-    return tuple(lost for job in project.jobs.live() if (lost := _reap(project, job)) is not None)
+    return tuple(lost for job in project.jobs.live() if (lost := _mark_if_lost(project, job)) is not None)
 
 
-def _reap(project: HasJobs, job: Job) -> Job | None:
+def _mark_if_lost(project: HasJobs, job: Job) -> Job | None:
     if is_at_work(job):
         return None
     folder = make_private_folder(project.folder / job.folder)

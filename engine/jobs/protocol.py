@@ -44,7 +44,7 @@ class AnswerStarted:
 
 @dataclass(frozen=True, slots=True)
 class AnswerDelta:
-    """More text of an answer; raw, hostile, not yet cleaned. Writers coalesce: about 10 per second per stream."""
+    """More text of an answer; raw, hostile, not yet cleaned. Writers coalesce: at most about 10 per s per stream."""
 
     stream: str
     text: str
@@ -106,7 +106,7 @@ class WorstTokens:
 
 @dataclass(frozen=True, slots=True)
 class StageStarted:
-    """A job that conducts several stages starts this one."""
+    """A job that runs several stages starts this one."""
 
     station: StationName
 

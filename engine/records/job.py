@@ -30,6 +30,11 @@ class Job:
     started_at: str = ""
     ended_at: str = ""
 
+    @property
+    def state_words(self) -> str:
+        """The state as the end of a sentence about the job. The process of a lost job was killed."""
+        return {"failed": "failed", "lost": "was killed"}.get(self.state, f"is {self.state}")
+
 
 @dataclass(frozen=True, slots=True)
 class Work:

@@ -108,7 +108,7 @@ def test_a_detached_generation_returns_at_once_and_is_followed_later(server: Hos
     wait_until(lambda: bool(opened))
     opened[0]()
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
-    assert succeed("jobs", "follow", "1").out == "Job 1 (generate) is finished.\n"
+    assert succeed("jobs", "follow", "1").out == "Job 1 (generate) is done.\n"
     assert get("curate", "list")["total"] == 6
     assert "distill-tui jobs follow 2" in succeed("generate", "--detach").out
     succeed("jobs", "follow", "2")

@@ -92,7 +92,7 @@ def test_a_job_is_paused_resumed_and_followed_to_its_end(desk: Project) -> None:
     done = succeed("jobs", "follow", "1", "--json")
     assert_shape(done.data["job"], JOB)
     assert (done.data["job"]["state"], done.data["job"]["heartbeat_age_s"]) == ("done", None)
-    assert "paused" in done.err
+    assert "\nPaused. Resume it with " in done.err
     assert "20 of 20" in done.err
     assert facts(desk) == 20
 
@@ -169,12 +169,14 @@ def test_a_number_that_no_project_can_hold_is_refused_in_words(desk: Project) ->
     assert (error["title"], error["next"]) == ("A number is too large.", "Use a smaller one.")
 
 
-def test_a_killed_job_is_lost_in_the_list_and_resumes(desk: Project) -> None:
+def test_a_killed_job_is_called_so_in_the_list_and_resumes(desk: Project) -> None:
     half_way(desk)
     os.killpg(desk.jobs.get(1).pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(desk.jobs.get(1)))
     wait_until(lambda: get("jobs", "list")["jobs"][0]["state"] == "lost")
-    assert "jobs resume 1" in succeed("jobs", "list").out
+    assert " killed " in (listed := succeed("jobs", "list").out)
+    assert "jobs resume 1" in listed
+    assert fail("jobs", "pause", "1", status=1)["message"] == "It was killed."
     open_gate(desk)
     assert get("jobs", "resume", "1")["job"]["state"] in ("waiting", "running", "done")
     succeed("jobs", "follow", "1")
@@ -208,7 +210,7 @@ def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:
     for verb in ("pause", "stop", "resume"):
         assert "done" in str(fail("jobs", verb, "1", status=1))
     assert get("jobs", "list") == {"jobs": []}
-    assert succeed("jobs", "list").out == "No unfinished jobs. --all lists the others.\n"
+    assert succeed("jobs", "list").out == "No jobs to list. --all also lists those that are done or were stopped.\n"
     assert "done" in succeed("jobs", "list", "--all").out
 
 
