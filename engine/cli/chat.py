@@ -60,7 +60,11 @@ def command(
     from engine.serving.names import parse_arm
 
     if question is None and (invocation.json_output or not sys.stdin.isatty()):
-        raise UsageError("No question was given.", "Without a terminal none can be read.", "Pass one: chat «…»")
+        raise UsageError(
+            "No question was given.",
+            "They are read from a terminal, without --json.",
+            "Pass one: chat «…»",
+        )
     for arm in arms:
         if arm != TEACHER and parse_arm(arm) is None:  # reported before a server is started
             known = "unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher"

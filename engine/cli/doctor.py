@@ -42,7 +42,7 @@ def command(invocation: Invocation) -> None:
     if not any(finding.level == "failure" for finding in findings):
         invocation.finish("\n".join(lines), rows)
         return
-    broken = DistillError("Some checks failed.", "They are marked ✗ above.", "Fix them, then run this command again.")
+    broken = DistillError("Some checks failed.", "The findings say which.", "Fix them, then run this command again.")
     rows["error"] = {"title": broken.title, "message": broken.message, "next": broken.next}
     invocation.finish("\n".join(lines), rows)
     if invocation.json_output:

@@ -55,8 +55,8 @@ def chosen_judge(
         invocation.project.settings.write(replace(settings, judge=judge))
     rubrics = [rule.id for rule in invocation.project.rules.all() if rule.needs_judge]
     if rubrics and judge is None:
-        numbers = ", ".join(map(str, rubrics))
-        invocation.say(f"Without a judge, rule {numbers} cannot be measured. Set one: --judge-model, --judge-url.")
+        numbers = f"rule{'' if len(rubrics) == 1 else 's'} {', '.join(map(str, rubrics))}"
+        invocation.say(f"Without a judge, {numbers} cannot be measured. Set one: --judge-model, --judge-url.")
     if rubrics and judge is not None and are_kin(judge.model, settings.teacher.model):
         invocation.say(
             f"The judge {judge.model} is from the teacher's model family ({settings.teacher.model}), and may favour it."

@@ -28,7 +28,7 @@ def list_(invocation: Invocation) -> None:
 @click.argument("name")
 @command_options
 def fetch(invocation: Invocation, name: str) -> None:
-    """Download the model NAME (`starter` or a hub name) into the cache. Safetensors only, never remote code."""
+    """Fetch the model NAME (`starter` or a hub name) into the cache. Safetensors only, never remote code."""
     from engine.model.locate import locate_base
 
     folder = locate_base(name, invocation.home, invocation.say_progress)

@@ -243,7 +243,7 @@ def split(
         counted[drawn[question.id]] += 1
     counts = {name: sum(topic[name] for topic in topics.values()) for name in SPLITS}
     invocation.finish(
-        ("Would draw: " if dry_run else "") + "  ".join(f"{name} {count}" for name, count in counts.items()),
+        ("Would assign: " if dry_run else "") + "  ".join(f"{name} {count}" for name, count in counts.items()),
         {
             "splits": counts,
             "drawn": sum(question.split is None for question in questions),

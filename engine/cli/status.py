@@ -16,7 +16,7 @@ _MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stal
 @click.command("status")
 @command_options
 def command(invocation: Invocation) -> None:
-    """Show the state of every station, the unfinished jobs, and what endpoints have cost so far."""
+    """Show the state of every station, the running, waiting and paused jobs, and what endpoints have cost."""
     from engine.stations import read_stations
     from engine.status import is_due, status_json
 

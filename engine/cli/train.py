@@ -84,8 +84,8 @@ def command(
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt.
 
-    Options that are not given are chosen by --preset; --show prints the reason for each value. The run is trained in a
-    job, which keeps running when you stop following it.
+    Options marked «by the preset» are chosen by --preset unless you give them; --show prints the reason for each value.
+    The run is trained in a job, which keeps running when you stop following it.
     """
     from engine.model.four_bits import require_four_bits
     from engine.training.facts import read_basis

@@ -75,7 +75,9 @@ def judge_examples(
         if passes_all(check_answer(rules, example.answer, question)):
             requests += [rubric_request(rule.rubric, question, example.answer) for rule in rubrics]
     me = Holder(0, "curate check", project.name)
-    with command_turn(project.folder / "jobs", "judge", me, lambda ahead: on_wait(f"{ahead.holder} asks the judge")):
+    with command_turn(
+        project.folder / "jobs", "judge", me, lambda ahead: on_wait(f"{ahead.holder} is asking the judge")
+    ):
         asking, done = JudgeRequests(project, judge, requests), count(1)
         asking.ask(rubric_verdict, lambda _key: on_progress(next(done), len(asking.missing)))
     faults, all_of_them = asking.faults.values(), {request_sha256(request) for request in requests}

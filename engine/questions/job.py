@@ -131,7 +131,7 @@ def _write_alike(context: JobContext, options: SynthesizeOptions, prompt: Prompt
 
 def _whole_items(context: JobContext, reply: str) -> str:
     """Return a cut reply without its last item, and report that."""
-    context.emit(Note("a reply reached its token limit: its last item is left out"))
+    context.emit(Note("A reply reached its token limit: its last item is left out."))
     return without_last_item(reply)
 
 

@@ -27,5 +27,5 @@ def require_idle(project: Project, harmless: Callable[[Job], bool] = lambda _job
         raise UsageError(
             "Another job is active in this project.",
             f"Job {others[0].id} ({others[0].kind}) is {others[0].state}.",
-            "Wait until it ends, or stop it.",
+            f"Wait until it ends, or stop it with `distill-tui jobs stop {others[0].id}`.",
         )

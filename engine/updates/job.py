@@ -56,7 +56,7 @@ def run(context: JobContext, options: UpdateOptions) -> None:
 
 
 def _require_its_run(context: JobContext, plan: UpdatePlan) -> None:
-    """Raise UsageError if a resumed update would train another run: an update is the log of only one run."""
+    """Raise UsageError if a resumed update would train another run: the log of an update is that of one run."""
     project, number = context.project, context.job.id
     if context.job.stage not in ("run", "evaluation"):  # nothing is trained yet
         return

@@ -54,7 +54,9 @@ def plan_update(project: Project, *, by_rules_alone: bool = False) -> UpdatePlan
         versions = {found.prompt.sha256: found.version for found in project.prompts.versions()}
         if old.prompt_sha256 not in versions:
             raise UsageError(
-                "The dataset's prompt is gone.", f"{old.prompt_sha256[:12]}.", "Generate and freeze again."
+                "The dataset's prompt is gone.",
+                f"No version has the hash {old.prompt_sha256[:12]}.",
+                "Generate and freeze again.",
             )
         before, rules = project.prompts.by_sha256(old.prompt_sha256), project.rules.all()
         frozen_rules = project.datasets.rules_of(old.sha256)

@@ -130,7 +130,7 @@ def test_a_dry_run_tells_where_topics_would_go_and_splits_nothing() -> None:
     assert told["drawn"] == 40
     assert [row["topic"] for row in told["topics"]] == list("abcdefghij")
     assert all(sorted(row[name] for name in SPLITS) == [0, 0, 4] for row in told["topics"])
-    assert "Would draw: train 32" in succeed("questions", "split", "--dry-run").out
+    assert "Would assign: train 32" in succeed("questions", "split", "--dry-run").out
     done = get("questions", "split")
     assert done == told
     assert get("questions", "split")["drawn"] == 0

@@ -107,7 +107,7 @@ def test_a_question_at_which_a_reply_was_cut_is_left_out(project: Project) -> No
         carry_out(project, job, wanted)
     assert texts(project) == [("hours", "Is it open?")]
     notes = [event.text for event in told(project, job) if isinstance(event, Note)]
-    assert notes.count("a reply reached its token limit: its last item is left out") == 2
+    assert notes.count("A reply reached its token limit: its last item is left out.") == 2
     assert "loans: 0" in notes
 
 
