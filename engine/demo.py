@@ -1,4 +1,4 @@
-"""The demo: the bundled prompt, and the recipe for conducting every station on it.
+"""The demo: the bundled prompt, and the recipe for running every station on it.
 
 Knows nothing of how a station works, or of their order.
 """

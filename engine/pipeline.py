@@ -1,4 +1,4 @@
-"""Conducts every station of one project, in one job that can be killed and resumed at any moment.
+"""Runs every station of one project, in one job that can be killed and resumed at any moment.
 
 Each stage looks at the project and does what is missing; nothing is remembered outside the store. Knows the order of
 the stations, and nothing of how a stage works or which prompt it is.

@@ -222,7 +222,7 @@ class Connection:
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
-        """Give all reads inside the same point in time. Nothing may be written inside."""
+        """Make all reads inside see the data of one point in time. Nothing may be written inside."""
         with explained(self.path):
             if self._in_transaction():
                 yield

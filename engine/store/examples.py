@@ -66,13 +66,13 @@ class ExampleTable:
                 WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?2) ON CONFLICT ({_KEY}) DO NOTHING""",
                 [_row(example, now) for example in examples],
             )
-            self._spending.book(last, self._homeless(examples))
+            self._spending.book(last, self._without_question(examples))
             example_index(self._connection).learn("id > ?", (last,))
             self._learn_broken_rules("e.id > ?", (last,))
             self.clear_in_flight([example.key for example in examples])
         return stored
 
-    def _homeless(self, examples: Sequence[Example]) -> list[Example]:
+    def _without_question(self, examples: Sequence[Example]) -> list[Example]:
         """Return the examples whose questions have been deleted."""
         asked = json.dumps([example.key.question_id for example in examples])
         rows = self._connection.rows("SELECT id FROM questions WHERE id IN (SELECT value FROM json_each(?))", (asked,))

@@ -66,7 +66,7 @@ class SettingsTable:
         self._keep("draft_begun", str(version))
 
     def remind_on(self) -> str:
-        """Return the day of the reminder to review the prompt, as YYYY-MM-DD, or an empty string."""
+        """Return the day of the reminder to check the prompt, as YYYY-MM-DD, or an empty string."""
         return self._value("remind_on") or ""
 
     def write_reminder(self, day: str) -> None:
