@@ -114,7 +114,7 @@ async def test_a_file_that_cannot_be_read_is_told_under_its_field_and_what_was_t
         await opened(pilot, app, "48")
         await pilot.press("i")
         await type_in(pilot, app, path="/nowhere/q.jsonl", limit="2")
-        await until(pilot, lambda: any("neither a file" in str(it.visual) for it in app.screen.query("#error-path")))
+        await until(pilot, lambda: any("not a file" in str(it.visual) for it in app.screen.query("#error-path")))
         assert app.screen.query_one("#field-limit").value == "2"
         await type_in(pilot, app, path=str(traffic))
         await until(pilot, lambda: "✓ 2 new" in text(app))

@@ -140,18 +140,19 @@ async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_fir
 ) -> None:
     monkeypatch.setenv("LLAMA_CPP", "")
     write_converter(tmp_path / "x")
+    there = tmp_path / "new"
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await form_opened(pilot, app)
-        await pilot.press("left", "down", "down", *"/tmp/x", "enter")
+        await pilot.press("left", "down", "down", *str(there), "enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press("escape")
         await until(pilot, lambda: bool(app.screen.query("#field-to")))
-        assert app.screen.query_one("#field-to", Input).value == "/tmp/x"
+        assert app.screen.query_one("#field-to", Input).value == str(there)
         await pilot.press("enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press(*str(tmp_path), "down", "left", "enter")
-        await until(pilot, lambda: any("There is no convert_hf" in note.message for note in app._notifications))
+        await until(pilot, lambda: any("no convert_hf" in note.message for note in app._notifications))
         assert not launched
         await pilot.press("e")
         await form_of(pilot)
