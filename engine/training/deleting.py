@@ -81,7 +81,7 @@ def _refuse_at_work(project: Project, run: Run) -> None:
 
 
 def _refuse_needed(project: Project, run: Run, stopped: list[Job], releases: tuple[Path, ...]) -> None:
-    reasons = [f"Job {job.id} ({job.kind}) is {job.state} and needs it to resume." for job in stopped]
+    reasons = [f"Job {job.id} ({job.kind}) {job.state_words} and needs it to resume." for job in stopped]
     reasons += [
         f"Run {other.id} starts from its adapter and is {other.state}."
         for other in project.runs.all()

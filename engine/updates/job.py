@@ -99,13 +99,16 @@ def _tell_unanswered(context: JobContext, options: GenerateOptions) -> None:
     questions = list(dict.fromkeys(question_id for question_id, _ in missing))
     if not questions:
         return
-    again = " ".join(f"--question {question_id}" for question_id in questions[:_NAMED])
-    more = f" and {len(questions) - _NAMED} more" if len(questions) > _NAMED else ""
+    if len(questions) > _NAMED:
+        named = ", ".join(map(str, questions[:_NAMED]))
+        again = f"--question ID, for each of {named} and {len(questions) - _NAMED} more"
+    else:
+        again = " ".join(f"--question {question_id}" for question_id in questions)
     context.emit(
         Note(
             f"{len(missing)} of {counted(len(options.asks), 'answer')} did not arrive: the student is trained without "
             f"{'it' if len(missing) == 1 else 'them'}. Ask again after this update: distill-tui generate "
-            f"{again}{more}; then distill-tui curate check, distill-tui curate freeze and distill-tui update."
+            f"{again}; then distill-tui curate check, distill-tui curate freeze and distill-tui update."
         )
     )
 

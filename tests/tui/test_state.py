@@ -266,7 +266,7 @@ def test_beside_a_server_a_job_that_was_killed_is_told_and_taken_up() -> None:
     assert state.shown == "run"
     assert state.wish_for("resume") == ("resume", 8, "Resuming job 8.")
     assert "workspace.resume" not in state.unavailable
-    assert state.wish_for("stop") == (None, 8, "Job 8 is lost. L lists the others.")
+    assert state.wish_for("stop") == (None, 8, "Job 8 was killed. L lists the others.")
 
 
 def test_a_server_takes_nobody_to_another_pane() -> None:
