@@ -13,8 +13,9 @@ from engine.rules.checks import check_answer
 def check_so_far(rules: Sequence[Rule], text: str) -> tuple[CheckResult, ...]:
     """Return the results so far, in the order of `rules`; a rule that must wait for the end has no result.
 
-    A minimum length, an ending, JSON, a language and a label need the whole answer. Forbidden text passes until it
-    occurs; required text has no result until it does. Raises UsageError as `check_answer` does.
+    An ending, JSON, a language and a label need the whole answer. Forbidden text and a maximum length pass until they
+    are violated; required text and a minimum length have no result until they are met. Raises UsageError as
+    `check_answer` does.
     """
     return tuple(result for rule in rules if (result := _so_far(rule, text)) is not None)
 

@@ -105,7 +105,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             # The library reads both from the environment and would send them to any host.
             self._client.organization = None
             self._client.project = None
-        self._dialect = RequestFormat(self.base_url, self.model, self._on_note)
+        self._format = RequestFormat(self.base_url, self.model, self._on_note)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -243,7 +243,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         self, messages: Sequence[Message], temperature: float, max_tokens: int
     ) -> openai.AsyncStream[object]:
         for changes_left in range(MOST_CHANGES, -1, -1):
-            body = self._dialect.request(messages, temperature, max_tokens)
+            body = self._format.request(messages, temperature, max_tokens)
             try:
                 async with asyncio.timeout(self.limits.first_byte_s):
                     # Events are read as plain JSON: the library builds its models without validation, so their
@@ -259,7 +259,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             except TimeoutError as error:
                 raise EndpointFault("stalled", f"No answer started within {self.limits.first_byte_s:.0f} s.") from error
             except (openai.BadRequestError, openai.UnprocessableEntityError) as error:
-                if not (changes_left and self._dialect.learn(str(error.body or error.message), body)):
+                if not (changes_left and self._format.learn(str(error.body or error.message), body)):
                     raise
         raise AssertionError("the last refusal is raised")
 

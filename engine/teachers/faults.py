@@ -237,8 +237,8 @@ def retry_after_s(headers: object) -> float | None:
     if not isinstance(after, str):
         return None
     try:
-        format_time = parsedate_to_datetime(after)
+        date = parsedate_to_datetime(after)
     except (ValueError, OverflowError):
         return None
-    format_time = format_time if format_time.tzinfo else format_time.replace(tzinfo=UTC)
-    return max(0.0, (format_time - datetime.now(UTC)).total_seconds())
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return max(0.0, (date - datetime.now(UTC)).total_seconds())
