@@ -134,7 +134,7 @@ def command(
     --prompt nothing is remembered, so --model and --requests-per-day are required.
     """
     from engine.economics.document import estimate_json, estimate_text
-    from engine.economics.figures import ONE_TIME_PARTS, reckon
+    from engine.economics.figures import ONE_TIME_PARTS, estimate_costs
     from engine.economics.measured import Measured, facts_of_prompt, measure
     from engine.economics.tokens import count_prompt_tokens
     from engine.prompts.documents import parse_prompt
@@ -168,5 +168,5 @@ def command(
         ranges=tuple((name.replace("-", "_"), low, high) for name, low, high in ranges) or inputs.ranges,
         **said,
     )
-    costs = reckon(inputs, measured, count_prompt_tokens(prompt, inputs.model, invocation.home))
+    costs = estimate_costs(inputs, measured, count_prompt_tokens(prompt, inputs.model, invocation.home))
     invocation.finish(estimate_text(costs.result), estimate_json(costs.result))

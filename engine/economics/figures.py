@@ -92,7 +92,7 @@ def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_ur
     return figures
 
 
-def reckon(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Costs:
+def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Costs:
     """Compute the estimate for these inputs. Raises `UsageError` if the model or its prices are not known."""
     figures = complete(inputs, measured, tokens, base_url)
     missing = [words for name, words in _PRICES.items() if name not in figures]

@@ -6,7 +6,7 @@ Stages that measure something renew it. Knows nothing of who shows it.
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from engine.economics.figures import Costs, reckon
+from engine.economics.figures import Costs, estimate_costs
 from engine.economics.measured import measure
 from engine.economics.outlook import outcome
 from engine.economics.tokens import count_prompt_tokens
@@ -24,7 +24,7 @@ def estimate_project(project: "Project", inputs: CostInputs) -> tuple[Costs, str
     """
     prompt = project.prompts.require()
     tokens = count_prompt_tokens(prompt, inputs.model, project.home)
-    return reckon(inputs, measure(project), tokens), prompt.sha256
+    return estimate_costs(inputs, measure(project), tokens), prompt.sha256
 
 
 def refresh_outcome(project: "Project") -> None:

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
-from engine.economics.figures import Costs, reckon
+from engine.economics.figures import Costs, estimate_costs
 from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
@@ -176,7 +176,7 @@ def _costs(
             return None, "The teacher runs on this machine, so no costs are calculated."
         inputs, base_url = replace(inputs, model=teacher.model), teacher.base_url
     try:
-        costs = reckon(inputs, measure(project, evaluation), tokens, base_url)
+        costs = estimate_costs(inputs, measure(project, evaluation), tokens, base_url)
     except DistillError as error:
         return None, f"{error.title} {error.message} No costs are calculated."
     hosted = [costs.figures[f"distilled_{kind}_usd_per_mtok"].value for kind in ("input", "output")]

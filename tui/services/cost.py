@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.economics.figures import Costs, complete, reckon
+from engine.economics.figures import Costs, complete, estimate_costs
 from engine.economics.measured import measure
 from engine.economics.outlook import outcome
 from engine.economics.prices import ListedModel, find_prices, models_like
@@ -29,7 +29,7 @@ AT = " @ "  # separates a model from its provider
 
 @dataclass(frozen=True, slots=True)
 class CostPage:
-    """The estimate as it stands. `costs` is None without a prompt or a model; `error` says what is missing."""
+    """The current estimate. `costs` is None without a prompt or a model; `error` says what is missing."""
 
     inputs: CostInputs
     figures: Mapping[str, Figure]
@@ -73,7 +73,7 @@ class CostService:
             lambda project: CostRead(self._page(project, project.settings.cost_inputs()), asked), self._target
         )
 
-    def reckon(self, inputs: CostInputs, asked: int, *, keep: bool) -> None:
+    def estimate(self, inputs: CostInputs, asked: int, *, keep: bool) -> None:
         """Estimate with other inputs; `keep` stores them, which refreshes everything shown."""
 
         def work(project: Project) -> Message:
@@ -97,7 +97,7 @@ class CostService:
             return CostPage(inputs, complete(inputs, measured, TokenCount(0, "", exact=True)), False, None, None)
         tokens = self._tokens(version.prompt, inputs.model)
         try:
-            costs = reckon(inputs, measured, tokens)
+            costs = estimate_costs(inputs, measured, tokens)
         except DistillError as error:
             return CostPage(inputs, complete(inputs, measured, tokens), True, None, error)
         return CostPage(inputs, costs.figures, True, costs, None)

@@ -5,7 +5,7 @@ from unittest.mock import ANY
 
 import pytest
 
-from engine.economics.figures import ASSUMED, complete, reckon
+from engine.economics.figures import ASSUMED, complete, estimate_costs
 from engine.economics.measured import Measured, measure
 from engine.economics.prices import find_prices
 from engine.economics.tokens import TokenCount
@@ -38,7 +38,7 @@ def test_what_is_given_wins_over_what_is_measured_listed_or_assumed() -> None:
     assert origins["output_usd_per_mtok"] == (7.0, "given")
     assert origins["input_usd_per_mtok"] == (listed.input_usd_per_mtok, "listed")
     assert origins["requests_per_day"] == (ASSUMED["requests_per_day"][0], "assumed")
-    sources = dict(reckon(inputs, measured, TOKENS).result.sources)
+    sources = dict(estimate_costs(inputs, measured, TOKENS).result.sources)
     assert sources["question_tokens"] == "measured: here"
     assert sources["answer_tokens"] == "given"
     assert "genai-prices" in sources["prices"]
@@ -54,20 +54,20 @@ def test_a_given_zero_is_a_figure_and_no_gap() -> None:
 def test_a_model_that_nobody_lists_needs_its_prices_and_has_no_cache_discount() -> None:
     inputs = CostInputs("our-own", input_usd_per_mtok=2.0)
     with pytest.raises(UsageError, match=r"our-own.*missing: output"):
-        reckon(inputs, Measured(), TOKENS)
+        estimate_costs(inputs, Measured(), TOKENS)
     with pytest.raises(UsageError, match="Which model"):
-        reckon(CostInputs(), Measured(), TOKENS)
-    costs = reckon(CostInputs("our-own", input_usd_per_mtok=2.0, output_usd_per_mtok=8.0), Measured(), TOKENS)
+        estimate_costs(CostInputs(), Measured(), TOKENS)
+    costs = estimate_costs(CostInputs("our-own", input_usd_per_mtok=2.0, output_usd_per_mtok=8.0), Measured(), TOKENS)
     assert costs.result.prompted_usd == pytest.approx((2_040 * 2.0 + 200 * 8.0) / 1e6)
     assert costs.result.prompted_cached_usd == costs.result.prompted_usd
     assert any("no discount" in reason for reason in costs.result.reasons)
 
 
 def test_a_write_price_goes_with_the_listed_discount_alone() -> None:
-    listed = reckon(CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0), Measured(), TOKENS).result
+    listed = estimate_costs(CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0), Measured(), TOKENS).result
     assert listed.prompted_cached_usd > listed.prompted_usd
     own = CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0, cached_input_usd_per_mtok=1.0)
-    assert reckon(own, Measured(), TOKENS).result.prompted_cached_usd == listed.prompted_usd
+    assert estimate_costs(own, Measured(), TOKENS).result.prompted_cached_usd == listed.prompted_usd
 
 
 @pytest.mark.parametrize("value", [5e-324, 1e-320, 1e-300, 1e300, 1e308])
@@ -76,7 +76,7 @@ def test_a_number_whose_quotients_leave_the_range_of_floats_is_refused_by_name(n
     ranges = (("generation_usd" if name == "one_time_usd" else name, 0.0, value),)
     for inputs in (CostInputs("gpt-5", **{name: value}), CostInputs("gpt-5", ranges=ranges)):
         with pytest.raises(UsageError, match=r"The estimate has an invalid number.*Give"):
-            reckon(inputs, Measured(), TOKENS)
+            estimate_costs(inputs, Measured(), TOKENS)
 
 
 def test_a_project_measures_first_by_its_teacher_then_by_its_evaluation(project: Project) -> None:

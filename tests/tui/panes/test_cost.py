@@ -13,7 +13,7 @@ from textual import events
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.economics.figures import complete, reckon
+from engine.economics.figures import complete, estimate_costs
 from engine.economics.measured import Measured
 from engine.economics.prices import models_like
 from engine.economics.tokens import TokenCount
@@ -232,7 +232,9 @@ async def test_moving_through_the_fields_reckons_nothing(home: Home, monkeypatch
         await pilot.press("e")
         await until(pilot, lambda: app.focused is not None and app.focused.id == MODEL)
         asked: list[CostInputs] = []
-        monkeypatch.setattr(service.CostService, "reckon", lambda _service, inputs, *_, **__: asked.append(inputs))
+        monkeypatch.setattr(
+            service.CostService, "estimate_costs", lambda _service, inputs, *_, **__: asked.append(inputs)
+        )
         await pilot.press("tab", "down", "down", "up", "escape")
         await until(pilot, lambda: app.focused is pane(app))
         assert asked == []
@@ -286,7 +288,7 @@ async def test_a_hostile_model_name_is_shown_and_never_obeyed(home: Home, size: 
 
 def page_of(inputs: CostInputs) -> CostPage:
     try:
-        costs, error = reckon(inputs, Measured(), TOKENS), None
+        costs, error = estimate_costs(inputs, Measured(), TOKENS), None
     except UsageError as found:
         costs, error = None, found
     return CostPage(inputs, complete(inputs, Measured(), TOKENS), True, costs, error)

@@ -125,7 +125,7 @@ class Figures(Vertical):
             self.post_message(self.Typed(name))
 
     def on_input_submitted(self, message: Input.Submitted) -> None:
-        """Go on."""
+        """Accept the field and go on."""
         message.stop()
         self.action_next()
 

@@ -51,7 +51,7 @@ class CostPane(Pane):
 
     @property
     def unavailable(self) -> frozenset[str]:
-        """Undo is in vain if nothing was changed."""
+        """Undo, if nothing was changed."""
         return frozenset() if self.state.changes else frozenset({"cost.undo"})
 
     @property
@@ -142,7 +142,7 @@ class CostPane(Pane):
         if self.state.page is None:
             self._service.read(self.state.ask())
         elif (inputs := self.state.inputs) is not None:
-            self._service.reckon(inputs, self.state.ask(), keep=self.state.texts == self.state.taken)
+            self._service.estimate(inputs, self.state.ask(), keep=self.state.texts == self.state.taken)
         else:
             return False
         return True
