@@ -90,11 +90,11 @@ async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple
         await until(pilot, lambda: "step 88" in pane_text(app))
         with Project.open(folder, home) as project:
             job = project.jobs.all()[0]
-            assert "ending" not in whole(app)
+            assert "stopping" not in whole(app)
             await pilot.press("x")
             await until(pilot, lambda: read_wish(folder / job.folder) == "stop")
-            await until(pilot, lambda: "■ ending   at its next safe point; then r resumes it" in pane_text(app))
-            assert "■ demo   ending" in app.screen.query_one(Header).plain
+            await until(pilot, lambda: "■ stopping   at its next safe point; then r resumes it" in pane_text(app))
+            assert "■ demo   stopping" in app.screen.query_one(Header).plain
             beside = app.screen.query_one(Rail if size[0] >= 100 else Spine).plain
             assert ("■    ending" if size[0] >= 100 else "■run") in beside
             assert "x ends" not in beside
@@ -106,7 +106,7 @@ async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple
                 await until(pilot, lambda: told(app) == "Job 1 is already stopping.")
             assert read_wish(folder / job.folder) == "stop"
             project.jobs.update(job.id, state="stopped")
-        await until(pilot, lambda: "■ demo   stopped" in whole(app) and "ending" not in whole(app))
+        await until(pilot, lambda: "■ demo   stopped" in whole(app) and "stopping" not in whole(app))
         assert shown(app) == "run"
 
 

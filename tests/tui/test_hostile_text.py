@@ -317,7 +317,7 @@ def frame_pages(a: Attack) -> Iterator[Lines]:
         yield [
             header.activity(job, a.job("train")),
             header.activity(job, None),
-            header.activity(job, None, "ending"),
+            header.activity(job, None, "stopping"),
         ]
     for shown in PANES:
         yield trouble._lines(a.facts, None, a.width, shown)

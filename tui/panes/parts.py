@@ -72,7 +72,7 @@ def paused_words() -> str:
 
 def ending_words() -> str:
     """Say that a job was asked to stop, with the key that resumes it afterwards."""
-    return f"■ ending   at its next safe point; then {key_of('workspace.resume')} resumes it"
+    return f"■ stopping   at its next safe point; then {key_of('workspace.resume')} resumes it"
 
 
 def pausing_words() -> str:

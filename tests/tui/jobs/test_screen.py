@@ -90,7 +90,7 @@ async def test_the_keys_steer_the_job_under_the_cursor_and_no_other(home: Home) 
         await listed(pilot, app)
         await pilot.press("x")  # the one that waits
         await until(pilot, lambda: read_wish(folder / "jobs/4") == "stop")
-        await until(pilot, lambda: "■" in text(app) and "ending" in text(app))
+        await until(pilot, lambda: "■" in text(app) and "stopping" in text(app))
         await pilot.press("j", "p")
         await until(pilot, lambda: read_wish(folder / "jobs/3") == "pause")
         await pilot.press("G", "x")  # one that is done cannot be stopped, and that is said

@@ -136,7 +136,7 @@ def test_what_runs_is_told_as_far_as_there_is_room() -> None:
 def test_the_header_counts_what_is_there() -> None:
     text = header(shelf(*ALL), 80).plain
     assert "2 projects" in text
-    assert "● 1 running" in text
+    assert "● 1 active" in text
     assert "2 archived" in text
 
 

@@ -10,7 +10,7 @@ from tui.keys import key_of
 from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, justify, shorten
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, justify, shorten, state_word
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
@@ -63,7 +63,7 @@ def _listed_rows(state: ReviewState, page: ReviewPage, height: int) -> int:
 def _title(state: ReviewState, page: ReviewPage, width: int) -> Content:
     counts = page.counts
     parts: list[Content | tuple[str, str] | str] = [
-        ("Curate", STRONG),
+        ("Review", STRONG),
         "   ",
         (f"{counts.accepted:,} ✓", GOOD),
         "  ",
@@ -73,7 +73,7 @@ def _title(state: ReviewState, page: ReviewPage, width: int) -> Content:
     ]
     if counts.flagged:
         parts += ["  ", (f"{counts.flagged:,} ⚑", WARN)]
-    pace = f"{state.a_minute:.0f} a minute" if state.a_minute is not None else ""
+    pace = f"{state.a_minute:.0f} per minute" if state.a_minute is not None else ""
     return justify(Content.assemble(*parts), Content.styled(pace, DIM), width)
 
 
@@ -89,7 +89,7 @@ def _second(state: ReviewState, page: ReviewPage, width: int) -> Content:
         left = Content.styled(f"◆ {state.marked:,} marked{following}", ACCENT)
     elif asked is not None and asked.live and asked.open_questions:
         left = Content.styled(
-            f"● {len(asked.open_questions):,} asked again; job {asked.job.id} {asked.job.state}", ACCENT
+            f"● {len(asked.open_questions):,} asked again; job {asked.job.id} {state_word(asked.job.state)}", ACCENT
         )
     else:
         left = Content("")

@@ -1,6 +1,6 @@
 """The state of the review: the last window read, the cursor, the marks, and the pace of decisions.
 
-Pure Python, free of Textual and of I/O. Text in here is unsanitized.
+Pure Python, free of Textual and of I/O. Text in here is raw.
 """
 
 from dataclasses import dataclass, field, replace
@@ -11,6 +11,7 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.screens.curate.marks import Marks, Spot
 from tui.services.review import ReviewPage, ReviewRow, Where
+from tui.widgets.lines import state_word
 from tui.widgets.rows import within
 from tui.widgets.shares import Shares
 
@@ -260,5 +261,7 @@ def _told(before: ReviewPage | None, now: ReviewPage) -> str:
     count, missing = now.asked.answered, len(now.asked.open_questions)
     following = key_of("curate.next_undecided")
     said = [f"{counted(count, 'new answer')}; {following} goes to the next undecided."] if count else []
-    said += [f"{missing:,} did not arrive: job {now.asked.job.id} {now.asked.job.state}."] if missing else []
+    said += (
+        [f"{missing:,} did not arrive: job {now.asked.job.id} {state_word(now.asked.job.state)}."] if missing else []
+    )
     return " ".join(said)

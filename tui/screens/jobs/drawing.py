@@ -1,5 +1,7 @@
 """The jobs of a project as lines, the one under the cursor with its full reason; or its log. Pure."""
 
+from collections import Counter
+
 from textual.content import Content
 
 from engine.records.job import LIVE_STATES, Job
@@ -19,6 +21,7 @@ from tui.widgets.lines import (
     justify,
     right,
     shorten,
+    state_word,
     wrap,
 )
 from tui.widgets.listing import numbered
@@ -45,10 +48,8 @@ def draw(state: JobsState, width: int) -> list[Content]:
 
 
 def _figures(state: JobsState) -> str:
-    live = state.at_work
-    waiting = sum(job.state == "waiting" for job in live)
-    parts = [f"{len(live) - waiting} running"] if len(live) > waiting else []
-    parts += [f"{waiting} waiting"] if waiting else []
+    counts = Counter(job.state for job in state.at_work)
+    parts = [f"{counts[name]} {name}" for name in ("running", "paused", "waiting") if counts[name]]
     if parts or state.rows is None:
         return ", ".join(parts)
     return counted(len(state.rows), "job") if state.rows else "none yet"
@@ -56,7 +57,7 @@ def _figures(state: JobsState) -> str:
 
 def _heading(width: int) -> Content:
     columns = right("job", _NUMBER) + "  " + fit("kind", _KIND) + fit("state", _STATE) + right("done", _DONE)
-    columns += right("worked", _WORKED) + "  " + fit("started (UTC)", _BEGAN)
+    columns += right("worked", _WORKED) + "  " + fit("created (UTC)", _BEGAN)
     return Content.styled(("    " + columns)[: _room(width)].rstrip(), DIM)
 
 
@@ -70,7 +71,7 @@ def _room(width: int) -> int:
 def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
     job = row.job
     mark, style = ENDING if row.ending else JOB_MARKS["paused" if row.pausing else job.state]
-    state = "ending" if row.ending else "pausing" if row.pausing else job.state
+    state = "stopping" if row.ending else "pausing" if row.pausing else state_word(job.state)
     quiet = "" if job.state in LIVE_STATES else DIM
     done = f"{job.done:,} of {job.total:,}" if job.total else ""
     line = Content.assemble(

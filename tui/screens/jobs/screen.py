@@ -17,6 +17,7 @@ from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
+from tui.widgets.lines import state_word
 from tui.widgets.listing import Listing
 from tui.widgets.page import Page
 from tui.widgets.placed import PlacedScreen
@@ -45,7 +46,7 @@ class Jobs(Scroller):
         return Listing(
             self.state.cursor,
             self._move,
-            lambda: [f"job {row.job.id} {row.job.kind} {row.job.state} {row.job.note}" for row in rows],
+            lambda: [f"job {row.job.id} {row.job.kind} {state_word(row.job.state)} {row.job.note}" for row in rows],
             self.action_log,
         )
 

@@ -35,7 +35,7 @@ _AGE = 12
 WELCOME = (
     "A long system prompt costs tokens on every request.",
     "Distil it into a local model once: a teacher answers with the prompt,",
-    "a student learns without it, and an evaluation proves every rule.",
+    "a student learns without it, and an evaluation checks every rule.",
 )
 
 
@@ -43,8 +43,8 @@ def header(state: StartState, width: int) -> Content:
     """The title and counts."""
     listed = len(state.projects or ())
     figures = [Content(counted(listed - state.archived, "project"))] if listed else []
-    if state.running:
-        figures.append(Content.styled(f"● {state.running} running", ACCENT))
+    if state.active:
+        figures.append(Content.styled(f"● {state.active} active", ACCENT))
     if state.archived:
         figures.append(Content.styled(f"{state.archived} archived", DIM))
         if width >= _WIDE:
@@ -119,7 +119,7 @@ def ago(changed_at: str, now: datetime) -> str:
 
 
 def running(project: ProjectSummary, width: int) -> Content:
-    """The running jobs in at most `width` cells: the newest, and the number of others."""
+    """The live jobs in at most `width` cells: the newest, and the number of others."""
     job = project.jobs[-1]
     share = percent(job.done / job.total) if job.total else ""
     mark, style = JOB_MARKS.get(job.state, ("●", ACCENT))

@@ -189,8 +189,8 @@ class StartScreen(PlacedScreen[None], Listed):
         if project.jobs:
             job, stop = project.jobs[0], key_of("workspace.stop")
             self.notify(
-                f"Job {job.id} ({job.kind}) is running. Open the project and stop it with {stop} first.",
-                title="Cannot delete a project with running jobs.",
+                f"Job {job.id} ({job.kind}) is {job.state}. Open the project and stop it with {stop} first.",
+                title="Cannot delete a project with an active job.",
                 severity="warning",
             )
             return

@@ -1,6 +1,6 @@
 """The state of the project list: what was read, the search, and the cursor.
 
-Pure Python, free of Textual and of I/O. Text in here is unsanitized.
+Pure Python, free of Textual and of I/O. Text in here is raw.
 """
 
 import re
@@ -42,8 +42,8 @@ class StartState:
         return rows[self.at] if self.at < len(rows) else None
 
     @property
-    def running(self) -> int:
-        """Number of projects with a running job."""
+    def active(self) -> int:
+        """Number of projects with a live job."""
         return sum(bool(project.jobs) for project in self.projects or ())
 
     @property

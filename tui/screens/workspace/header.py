@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.records.job import LIVE_STATES
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import next_step
-from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten
+from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten, state_word
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def _asked(facts: "Facts | None", job: "Job | None") -> str:
     """What the job was asked to do and has not done yet."""
     if facts is None or job is None:
         return ""
-    return "ending" if job.id in facts.ending else "pausing" if job.id in facts.pausing else ""
+    return "stopping" if job.id in facts.ending else "pausing" if job.id in facts.pausing else ""
 
 
 def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:
@@ -63,7 +63,7 @@ def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:
     state = job.state if job.state not in ("waiting", "running", "paused") else state
     if state not in LIVE_STATES or (asked == "pausing" and state == "paused"):
         asked = ""
-    mark, style = ENDING if asked == "ending" else JOB_MARKS["paused" if asked else state]
+    mark, style = ENDING if asked == "stopping" else JOB_MARKS["paused" if asked else state]
     words = [Content.assemble((mark, style), " ", job.kind)]
     if asked:
         return Content("   ").join([*words, Content.styled(asked, style)])
@@ -72,7 +72,7 @@ def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:
         if view.seconds_left is not None:
             words.append(Content.styled(f"{duration(view.seconds_left)} left", DIM))
     elif state != "running":
-        words.append(Content.styled(state, style))
+        words.append(Content.styled(state_word(state), style))
     if state == "waiting" and job.note:
         words.append(Content.styled(shorten(job.note, 40), DIM))
     return Content("   ").join(words)

@@ -120,7 +120,7 @@ def _mark(station: Station, *, ending: bool) -> tuple[str, str]:
 
 def _rail_line(station: Station, shown: PaneName, working: str, width: int, *, ending: bool) -> Content:
     mark, style = _mark(station, ending=ending)
-    working = "ending" if ending else working
+    working = "stopping" if ending else working
     figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
     name = _name(station.name, shown, width)
     room = width - 3 - name.cell_length  # for the figure, after the mark; two cells stay free at the right

@@ -166,12 +166,12 @@ class SearchLine(Horizontal):
 
 
 class SearchingScreen(PlacedScreen[None]):
-    """A screen with a search line for its carriers."""
+    """A screen with a search line."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("found")
 
     def searched(self, binding_chain: list[tuple[Place, DOMNode]]) -> list[tuple[Place, DOMNode]]:
-        """These carriers, preceded by those of an active search."""
+        """Return the binding chain, preceded by the place of an active search."""
         for line in self.query(SearchLine):
             if line.typing:
                 return [(line.place, line)]
