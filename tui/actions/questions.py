@@ -1,6 +1,6 @@
 """Actions of the questions pane: import, write, split, search, mark, delete, undo.
 
-Also the actions on near twins, and on an import or a split that is previewed before it is stored.
+Also the actions on near-duplicates, and on an import or a split that is previewed before it is stored.
 """
 
 from tui.actions.words import Action
@@ -15,7 +15,7 @@ ACTIONS = (
     Action("found_before", "N", "previous match", "Go to the previous match of the search."),
     Action("filter", "t", "filter by split", "Cycle the list: all, train, validation, test, unsplit."),
     Action("topics", "T", "topics", "Show the topics and their splits; {questions.take} lists one."),
-    Action("twins", "d", "near twins", "Find questions that nearly repeat others."),
+    Action("twins", "d", "near-duplicates", "Find questions that nearly repeat others."),
     Action("mark", "space", "mark", "Mark the question and go on; keys then act on all marked questions."),
     Action("range", "v", "range", "Start a range of marks; press again to end it."),
     Action("mark_all", "asterisk", "mark all", "Mark all questions in the list, or unmark them."),

@@ -96,8 +96,8 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
         if left < 1:
             return "Nothing would be left to train on."
         return (
-            f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that near "
-            "twins stay together. Questions that have a split keep it. You see the result before it is stored."
+            f"train {left} %, validation {now['validation']} %, test {now['test']} %: by whole topics, so that near-"
+            "duplicates stay together. Questions that have a split keep it. You see the result before it is stored."
         )
 
     return FormScreen(

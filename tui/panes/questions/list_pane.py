@@ -67,7 +67,7 @@ class QuestionList(Pane):
 
     @property
     def unavailable(self) -> frozenset[str]:
-        """Storing is in vain if there is nothing to store, or something is in progress."""
+        """Storing, if there is nothing to store or something is in progress."""
         return frozenset() if self.state.can_store else frozenset({"preview.take"})
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

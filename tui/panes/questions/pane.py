@@ -74,7 +74,7 @@ class QuestionsPane(QuestionList):
         self._unsplit = message.ids
 
     def on_pairs_read(self, message: PairsRead) -> None:
-        """Show near twins."""
+        """Show near-duplicates."""
         self.state.busy = ""
         self.state.show_twins(message.pairs, message.total)
         self.redraw()
@@ -178,7 +178,7 @@ class QuestionsPane(QuestionList):
         self.app.push_screen(forms.add_form(topics), answered)
 
     def action_twins(self) -> None:
-        """Find near twins."""
+        """Find near-duplicates."""
         if self.state.all and self._is_free:
             self._begin("Looking for questions that repeat others …")
             self._service.find_twins()

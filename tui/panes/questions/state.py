@@ -192,7 +192,7 @@ class QuestionsState:
         self.mode, self.preview, self.drawn, self.pairs, self.words = "list", None, None, (), ()
 
     def show_twins(self, pairs: tuple[Pair, ...], total: int) -> None:
-        """Show near twins side by side."""
+        """Show near-duplicates side by side."""
         self.mode, self.pairs, self.pairs_total, self.pair_at = "twins", pairs, total, 0
         self.marks.clear()
 

@@ -1,4 +1,4 @@
-"""Draw the other views of the questions as lines: an import preview, near twins, splits, topics. Pure."""
+"""Draw the other views of the questions as lines: an import preview, near-duplicates, splits, topics. Pure."""
 
 from collections.abc import Mapping, Sequence
 
@@ -61,11 +61,11 @@ def draw_import(preview: ImportPreview, width: int, height: int, *, busy: str) -
 
 
 def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
-    """Draw pairs of near twins: the list, and the pair under the cursor side by side."""
+    """Draw pairs of near-duplicates: the list, and the pair under the cursor side by side."""
     pairs = state.pairs
     if not pairs:
         return [
-            *title("Near twins", "none", "", width),
+            *title("Near-duplicates", "none", "", width),
             Content("✓ No question repeats another."),
             Content(""),
             _keys(state.busy, ("twins.leave_twins", "goes back"), width=width),
@@ -73,7 +73,7 @@ def draw_twins(state: QuestionsState, width: int, height: int) -> list[Content]:
     more = f"the first {len(pairs):,} of {state.pairs_total:,}" if state.pairs_total > len(pairs) else ""
     deletes = f"deletes the {len(state.marks):,} marked" if state.marks else "deletes the later one"
     lines = [
-        title("Near twins", counted(state.pairs_total, "pair"), more, width)[0],
+        title("Near-duplicates", counted(state.pairs_total, "pair"), more, width)[0],
         _keys(
             state.busy,
             ("twins.remove", deletes),
