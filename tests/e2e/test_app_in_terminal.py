@@ -11,13 +11,13 @@ from tests.tui.seeds import make_stage
 def test_the_table_of_the_arms_is_read_and_left(home: Home, columns: int, rows: int) -> None:
     make_stage(home, "done")
     terminal = Terminal(home, columns, rows)
-    text = terminal.until("all rules together")
+    text = terminal.until("every rule")
     assert "unprompted" in text
     assert "distilled" in text
     terminal.press("?")
     terminal.until("Evaluate a run")
     terminal.press("q")
-    terminal.until("all rules together", gone="Evaluate a run")
+    terminal.until("every rule", gone="Evaluate a run")
     terminal.press("1")
     terminal.until("You answer for Meridian")
     assert terminal.leave() == 0
@@ -42,7 +42,7 @@ def test_no_foreign_code_reaches_the_terminal(home: Home) -> None:
 def test_no_byte_ends_it_and_a_paste_with_escapes_stays_one(home: Home) -> None:
     make_stage(home, "done")
     terminal = Terminal(home, 80, 24)
-    terminal.until("all rules together")
+    terminal.until("every rule")
     terminal.press("1")
     terminal.until("You answer for Meridian")
     terminal.press("i")
@@ -62,7 +62,7 @@ def test_no_byte_ends_it_and_a_paste_with_escapes_stays_one(home: Home) -> None:
 def test_an_editor_that_fails_gives_the_terminal_back(home: Home, editor: str) -> None:
     make_stage(home, "done")
     terminal = Terminal(home, 80, 24, VISUAL="", EDITOR=editor)
-    terminal.until("all rules together")
+    terminal.until("every rule")
     terminal.press("1")
     terminal.until("You answer for Meridian")
     terminal.press("e")

@@ -65,7 +65,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
         text = terminal.until(words, gone, seconds=60 * minutes)
         (screens / f"{next(numbers):02d}.txt").write_text(text, encoding="utf-8")
 
-    terminal.until("No project yet")
+    terminal.until("No projects yet")
     press("n", "New project")
     press("desk", "desk")
     press("\r", "No prompt yet")
@@ -94,9 +94,9 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     terminal.kill()
     terminal = Terminal(home, 120, 40)
     wait("60 undecided")
-    press("c", "Curate")
+    press("c", "Review")
     press("c", "The rules accepted")
-    press("\x1b", "accepted", gone="Curate")
+    press("\x1b", "accepted", gone="Review")
     # 4 Dataset
     press("4", "what would be frozen")
     press("z", "sha256")
@@ -110,7 +110,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("e", "enter evaluate")
     press("\r", "● evaluate")
     wait("✓ evaluate")
-    wait("all rules together")
+    wait("every rule")
     # 7 Release
     press("7", "Release   none yet")
     press("e", "enter export")
@@ -133,7 +133,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
 def test_the_quick_demo_by_keys(home: Home) -> None:
     """Begun by a key; the terminal is killed in the middle, a smaller one shows how it ends."""
     terminal = Terminal(home, 120, 40)
-    terminal.until("No project yet")
+    terminal.until("No projects yet")
     terminal.press("d")
     terminal.until("Run the demo")
     terminal.press("\x1b[C")
@@ -144,7 +144,7 @@ def test_the_quick_demo_by_keys(home: Home) -> None:
     terminal = Terminal(home, 80, 24)
     terminal.until("✓ demo", seconds=900)
     terminal.press("6")
-    text = terminal.until("all rules together")
+    text = terminal.until("every rule")
     assert "distilled" in text
     for key, words in (("3", "Examples"), ("5", "Run 1"), ("7", "Release"), ("6", "Evaluation")):
         terminal.press(key)

@@ -43,8 +43,8 @@ FACES = [
     ("a", "Compare which arms", ""), (ESC, "enter ask", "Compare which arms"),
     ("5", "Run 1", ""), ("t", "learning rate", ""), (f"{DOWN}{DOWN}x\r", "A whole number", ""),
     (ESC, "Run 1", "learning rate"),
-    ("c", "Curate", ""), (" ", "1 marked", ""), ("/", "search", ""), (ESC, "1 marked", "search"),
-    (ESC, "Curate", "1 marked"), (ESC, "Run 1", "Curate"),
+    ("c", "Review", ""), (" ", "1 marked", ""), ("/", "search", ""), (ESC, "1 marked", "search"),
+    (ESC, "Review", "1 marked"), (ESC, "Run 1", "Review"),
     ("7", "Release", ""), ("?", "Go to that pane.", ""),
 ]  # fmt: skip
 
@@ -119,15 +119,15 @@ def test_without_colours_a_review_a_form_and_a_question_are_still_told(home: Hom
     terminal.press(ESC)
     terminal.until("watching", gone="learning rate")
     terminal.press("c")
-    terminal.until("Curate")
+    terminal.until("Review")
     terminal.until_row("Question 5 about cards", lambda cell: cell.data == "✗")
     terminal.press(" ")
     terminal.until_row("Question 1 about cards", lambda cell: cell.data == "◆")
     terminal.until_row("Question 2 about cards", lambda cell: cell.data == "▌")
     terminal.press(f"{ESC}")
-    terminal.until("Curate", gone="1 marked")
+    terminal.until("Review", gone="1 marked")
     terminal.press(ESC)
-    terminal.until("watching", gone="Curate")
+    terminal.until("watching", gone="Review")
     terminal.press("9")
     terminal.until("ask a question")
     terminal.press("i")

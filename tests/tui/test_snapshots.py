@@ -92,7 +92,7 @@ def test_what_is_laid_over_a_pane_looks_as_it_did(
     async def settle(pilot: Pilot[int]) -> None:
         for _ in range(200):
             await pilot.pause(0.05)
-            if "all rules together" in pane_text(pilot.app) and pilot.app.focused.region.area:
+            if "every rule" in pane_text(pilot.app) and pilot.app.focused.region.area:
                 break
         await pilot.pause(0.3)
         await pilot.press(*keys.split())

@@ -162,7 +162,7 @@ async def test_an_evaluation_is_started_by_keys(
     folder = make_compared(home)
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "all rules together")
+        await opened(pilot, app, "every rule")
         await pilot.press("e")
         await form_of(pilot)
         assert "3 arms × 8 test questions × 3" in said(app)
@@ -243,7 +243,7 @@ async def test_after_the_last_answer_it_says_what_it_does(home: Home, size: tupl
         watched = facts_of(app).newest_job
         assert watched is not None
         write_wish(Path(facts_of(app).folder) / watched.folder, "stop")  # as from another terminal
-        await until(pilot, lambda: "■ ending   at its next safe point" in text(app))
+        await until(pilot, lambda: "■ stopping   at its next safe point" in text(app))
         assert " left" not in text(app)
 
 
@@ -272,7 +272,7 @@ async def test_the_worst_answers_are_read_side_by_side(home: Home, size: tuple[i
         assert "question 1 of 8" in text(app)
         assert "sample 3 of 3" in text(app)
         await pilot.press("escape")
-        assert "all rules together" in text(app)
+        assert "every rule" in text(app)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -350,7 +350,7 @@ async def test_the_worst_tokens_take_the_place_of_the_questions_and_give_it_back
 async def test_an_evaluation_without_its_tokens_says_so(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "all rules together")
+        await opened(pilot, app, "every rule")
         await pilot.press("d")
         await until(pilot, lambda: len(app._notifications) == 1)
         assert {note.message for note in app._notifications} == {"The tokens of this evaluation were not stored."}
@@ -363,7 +363,7 @@ async def test_an_evaluation_that_is_opened_begins_with_its_title(home: Home) ->
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         assert pane(app).max_scroll_y > 0
         await pilot.press("G", "equals_sign", "enter")
-        await until(pilot, lambda: pane(app).state.mode == "table" and "all rules together" in text(app))
+        await until(pilot, lambda: pane(app).state.mode == "table" and "every rule" in text(app))
         await settled(pilot)
         assert pane(app).scroll_offset.y == 0
         pane(app).open(pane(app).state.evaluations[-1].id)
@@ -403,10 +403,10 @@ async def test_the_history_shows_an_older_evaluation_and_comes_back(home: Home, 
 async def test_answers_that_were_not_kept_are_said_to_be_so(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "all rules together")
+        await opened(pilot, app, "every rule")
         await pilot.press("enter")
         await until(pilot, lambda: len(app._notifications) == 1)
-        assert "all rules together" in text(app)
+        assert "every rule" in text(app)
 
 
 async def test_the_report_of_the_shown_run_is_written_and_its_place_said(home: Home) -> None:
@@ -447,7 +447,7 @@ async def test_what_failed_on_validation_becomes_a_wish_for_training_questions(
     folder = make_compared(home)
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app, "all rules together")
+        await opened(pilot, app, "every rule")
         await pilot.press("i")
         await until(pilot, lambda: any("e to start one" in note.message for note in app._notifications))
         with Project.open(folder, home) as project:
@@ -470,7 +470,7 @@ async def test_where_no_validation_question_failed_nothing_is_written(home: Home
         add_failed_validation(project, broken=((), ()))
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app, "all rules together")
+        await opened(pilot, app, "every rule")
         await pilot.press("i")
         await until(pilot, lambda: any("nothing to improve" in note.message for note in app._notifications))
 

@@ -115,7 +115,7 @@ def _measuring(view: View, job: JobView) -> list[Content]:
     ]
     lines[1:] = [
         heading(shorten("the same held-out questions for every arm; the student never sees the prompt", view.width)),
-        *_told_together("all rules passed:  ", counts, view.width),
+        *_told_together("pass every rule:  ", counts, view.width),
         _now(view, job),
         Content(""),
     ]
@@ -163,7 +163,7 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
     found = evaluation.comparison("distilled", evaluation.reference)
     together = [_rate(score.all_rules, cell, name, state) for name, score in arms]
     mark = mark_of(found.all_rules if found is not None else None)
-    lines.append(Content.assemble((fit("   all rules together", label - 2), STRONG), mark, " ", *together))
+    lines.append(Content.assemble((fit("   every rule", label - 2), STRONG), mark, " ", *together))
     paired = {each.id: each.paired for each in found.rules} if found is not None else {}
     for index, rule in enumerate(arms[0][1].rules if arms else ()):
         rates = [_rate(score.rules[index].rate, cell, name, state) for name, score in arms]
@@ -263,7 +263,7 @@ def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> Pa
     """All evaluations, newest first; as many as there is room for, around the cursor."""
     lines = title("Evaluations", f"{len(state.evaluations)} in all", "", view.width)
     wide = view.width >= 84
-    columns = (("verdict", 13), ("recovered", 17), ("all rules", 11), ("KL", 8), ("asked", 11))
+    columns = (("verdict", 13), ("recovered", 17), ("every rule", 11), ("KL", 8), ("asked", 11))
     lines.append(
         heading(fit("     run", 9) + "".join(right(name, cells) for name, cells in columns) + right("when", 18) * wide)
     )

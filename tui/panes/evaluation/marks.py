@@ -50,7 +50,7 @@ def deciding(found: Comparison, width: int) -> list[Content]:
 
 
 def _named(found: Comparison) -> list[tuple[str, Paired]]:
-    return [*((f"rule {each.id}", each.paired) for each in found.rules), ("all together", found.all_rules)]
+    return [*((f"rule {each.id}", each.paired) for each in found.rules), ("«every rule»", found.all_rules)]
 
 
 def arm_title(name: str) -> str:

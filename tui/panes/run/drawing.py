@@ -210,7 +210,7 @@ def _rule_table(curve: Sequence[CurvePoint], rules: Sequence[Rule], cursor: int 
     text_width = max(min(width - cell * len(columns) - 4, 50), 10)
     lines = [
         heading(fit(first, text_width + 3) + "".join(right(column, cell) for column in others))
-        for first, others in (("rule", columns), ("  kept, of", counts))
+        for first, others in (("rule", columns), ("  pass rate, of", counts))
     ]
     for rule in rules:
         rates = [dict(point.rule_rates).get(rule.id) for point in shown]
