@@ -1,4 +1,4 @@
-"""No text names a key by itself; an action that a person gave another key is told by that one, everywhere."""
+"""No text names a key by itself: an action for which the user set another key is shown with that key, everywhere."""
 
 import ast
 import re

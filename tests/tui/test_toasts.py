@@ -1,4 +1,4 @@
-"""What is told for a while lies over the page: the same words once, few at a time, errors longest."""
+"""Toasts cover the page: the same text once, few at a time, errors longest."""
 
 from textual.notifications import Notification
 from textual.widgets._toast import Toast

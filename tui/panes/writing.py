@@ -45,7 +45,7 @@ class Writing:
                 return found
             lines = [
                 f"{found.requests:,} requests for up to {found.questions:,} questions.",
-                f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} received.",
+                f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} generated.",
                 money_words(found.money),
                 key_words(found.key, values),
             ]

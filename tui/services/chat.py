@@ -289,7 +289,7 @@ def _arms(project: Project) -> Message:
     try:
         return ArmsRead(offered, rules, project.settings.talk())
     except StoreError as error:
-        return ArmsRead(offered, rules, said=f"The last conversation is lost. {error}")
+        return ArmsRead(offered, rules, said=f"The last chat is lost. {error}")
 
 
 def _standing(project: Project, arms: tuple[str, str]) -> Standing:

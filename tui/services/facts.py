@@ -1,4 +1,4 @@
-"""What services read for the screens: plain dataclasses, free of Textual. All text in here is unsanitized."""
+"""What services read for the screens: plain dataclasses, free of Textual. All text in here is raw."""
 
 from dataclasses import dataclass
 from typing import Literal

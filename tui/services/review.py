@@ -17,6 +17,7 @@ from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
 from engine.store.decisions import MovedStep
 from engine.store.examples import ExampleCounts
+from engine.wording import counted
 from tui.services.program import Program
 from tui.services.store import StoreService
 
@@ -26,7 +27,7 @@ _DONE = {
     "reject": "rejected",
     "edit": "edited",
     "flag": "flagged",
-    "unflag": "flags taken down",
+    "unflag": "flags removed",
     None: "decisions",
 }
 
@@ -141,7 +142,8 @@ class ReviewService:
         def work(project: Project) -> _Done:
             done = accept(project, meant)
             said = f"Accepted {done.decided:,}." if _many(meant) else ""
-            return _Done(said + (f" {done.left_out:,} were cut off and stay undecided." if done.left_out else ""), 1)
+            cut = f" Skipped {counted(done.left_out, 'answer')} that {'was' if done.left_out == 1 else 'were'} cut off."
+            return _Done(f"{said}{cut if done.left_out else ''}".strip(), 1)
 
         self._carry_out(where, work)
 
@@ -169,7 +171,7 @@ class ReviewService:
 
         def work(project: Project) -> _Done:
             job = ask_again(project, meant)
-            return _Done(f"Job {job.id} is asking again. The old answer is rejected; the new one is added beside it.")
+            return _Done(f"Job {job.id} will ask again. The old answer is rejected; the new one is added beside it.")
 
         self._carry_out(where, work)
 
@@ -189,7 +191,7 @@ class ReviewService:
 
     def redo(self, where: Where) -> None:
         """Redo the last undone step."""
-        self._carry_out(where, lambda project: _moved(project.decisions.redo(), "Done again", "Nothing to redo."))
+        self._carry_out(where, lambda project: _moved(project.decisions.redo(), "Redone", "Nothing to redo."))
 
     def next_undecided(self, where: Where, after_id: int, *, backwards: bool = False) -> None:
         """Go to the next undecided example of this list, or to the previous one."""

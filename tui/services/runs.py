@@ -105,7 +105,7 @@ def run_deleter(run_id: int) -> Callable[[Project], RunDeleted]:
 
         deleted = delete_run(project, run_id)
         gone = f"Deleted run {run_id}, {counted(deleted.evaluations, 'evaluation')}, {counted(deleted.votes, 'vote')}."
-        stays = f" Its files were linked from {clean_line(str(deleted.elsewhere))} and stay there."
+        stays = f" Only the link to its files was deleted; they stay in {clean_line(str(deleted.elsewhere))}."
         return RunDeleted(gone + (stays if deleted.elsewhere else ""))
 
     return work

@@ -28,8 +28,8 @@ def read_settings(home: Home, environment: Mapping[str, str] = os.environ) -> tu
     except FileNotFoundError:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        wrong = UsageError("The settings cannot be read.", f"{home.settings}: {why}.", "Using the defaults.")
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        wrong = UsageError("Cannot read the settings.", f"{home.settings}: {why}.", "Using the defaults.")
         return _in(environment, Settings()), (wrong,)
     settings, errors = parse_settings(text, str(home.settings))
     return _in(environment, settings), errors

@@ -100,6 +100,6 @@ def _read(path: Path) -> Theme:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no UTF-8 text"
-        raise UsageError("A theme cannot be read.", f"{path.name}: {why}.", "Fix the file.") from error
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UsageError("Cannot read a theme.", f"{path.name}: {why}.", "Fix the file.") from error
     return parse_theme(text, path.name)

@@ -32,7 +32,7 @@ async def opened(pilot: Pilot[int], app: DistillApp) -> None:
     await until(pilot, lambda: bool(app.screen.query("Pane")))
     await until(pilot, lambda: getattr(getattr(app.screen, "state", None), "facts", None) is not None)
     await pilot.press("c")
-    await until(pilot, lambda: "Curate" in page(app))
+    await until(pilot, lambda: "Review" in page(app))
 
 
 async def settled(pilot: Pilot[int], app: DistillApp) -> None:

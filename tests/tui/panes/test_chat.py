@@ -298,7 +298,7 @@ async def test_a_talk_that_cannot_be_gone_on_with_keeps_nobody_from_talking(home
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_chat(pilot)
         await until(pilot, lambda: chat(app).state.arms == ("prompted", "run-1"))
-        assert any("last conversation is lost" in note.message for note in app._notifications) is ("3" in lies)
+        assert any("last chat is lost" in note.message for note in app._notifications) is ("3" in lies)
         converse(app, "done")
     wait_until(lambda: kept(folder, home) == (("prompted", "run-1"), 1))
 

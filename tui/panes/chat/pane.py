@@ -131,7 +131,7 @@ class ChatPane(Pane):
         self.redraw()
 
     def on_votes_read(self, message: VotesRead) -> None:
-        """Take the vote counts, and note which vote was stored or taken back."""
+        """Take the vote counts, and note which vote was stored or undone."""
         self.standing = message.standing
         for vote, kept in ((message.kept, True), (message.taken, False)):
             if vote is not None:

@@ -222,7 +222,7 @@ class ChatState:
         return Vote(self.history(0), left.arm, right.arm, left.text, right.text, choice, turn.blind)
 
     def settle(self, vote: Vote, *, kept: bool) -> None:
-        """Mark the vote as stored, or as taken back: then its turn can be voted on again."""
+        """Mark the vote as stored, or as undone: then its turn can be voted on again."""
         for turn in reversed(self.turns):
             answers = turn.replies["left"].text, turn.replies["right"].text
             if turn.voted is not None and answers == (vote.left_answer, vote.right_answer):

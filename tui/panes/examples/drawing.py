@@ -113,7 +113,7 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
     pace: list[str] = []
     if not rest:
         if job.answers_per_minute is not None:
-            pace.append(f"{job.answers_per_minute:,.0f} a minute")
+            pace.append(f"{job.answers_per_minute:,.0f} per minute")
         if job.tokens_per_second is not None:
             pace.append(f"{job.tokens_per_second:,.0f} tokens/s")
         if job.seconds_left is not None:

@@ -194,10 +194,10 @@ class PromptPane(ModesPane):
         """List the versions."""
         from tui.panes.prompt.versions_view import VersionsView
 
-        mode = self._made(VersionsView, lambda: VersionsView(self.store, self.state.versions))
+        view = self._made(VersionsView, lambda: VersionsView(self.store, self.state.versions))
         self._turn_to("versions")
-        mode.focus()
-        mode.read()
+        view.focus()
+        view.read()
 
     def action_rules(self) -> None:
         """Go to the rules."""
@@ -222,10 +222,10 @@ class PromptPane(ModesPane):
             if values is None:
                 return
             typed = [values["question"]] if values["question"] else []
-            mode = self._made(TrialView, lambda: TrialView(self.store, self.state.trial))
+            view = self._made(TrialView, lambda: TrialView(self.store, self.state.trial))
             self._turn_to("trial")
-            mode.focus()
-            mode.call_after_refresh(mode.begin, typed, int(values.get("count", "1")), facts.settings.teacher.name)
+            view.focus()
+            view.call_after_refresh(view.begin, typed, int(values.get("count", "1")), facts.settings.teacher.name)
 
         self.app.push_screen(trial_form(facts), begin)
 
@@ -234,20 +234,20 @@ class PromptPane(ModesPane):
         from tui.panes.prompt.advice_views import ProposalsView
 
         if self._has_prompt():
-            mode = self._made(ProposalsView, lambda: ProposalsView(self.store, self.state.proposals))
+            view = self._made(ProposalsView, lambda: ProposalsView(self.store, self.state.proposals))
             self._turn_to("proposals")
-            mode.focus()
-            mode.read_again()
+            view.focus()
+            view.read_again()
 
     def action_check(self) -> None:
         """Check the prompt."""
         from tui.panes.prompt.advice_views import FindingsView
 
         if self._has_prompt():
-            mode = self._made(FindingsView, lambda: FindingsView(self.store, self.state.findings))
+            view = self._made(FindingsView, lambda: FindingsView(self.store, self.state.findings))
             self._turn_to("findings")
-            mode.focus()
-            mode.read()
+            view.focus()
+            view.read()
 
     def action_bring(self) -> None:
         """Import a prompt from a file into the editor."""
@@ -317,9 +317,9 @@ class PromptPane(ModesPane):
     def _open_own_answer(self) -> None:
         from tui.panes.prompt.own_answer import OwnAnswerView
 
-        mode = self._made(OwnAnswerView, lambda: OwnAnswerView(self.store, self.state.own_answer))
+        view = self._made(OwnAnswerView, lambda: OwnAnswerView(self.store, self.state.own_answer))
         self._turn_to("testing")
-        self.call_after_refresh(mode.begin)
+        self.call_after_refresh(view.begin)
 
     def _has_prompt(self) -> bool:
         has = self._shown is not None and self._shown.facts.prompt is not None

@@ -91,7 +91,7 @@ def _why(row: ReviewRow, width: int, *, compared: bool) -> Content:
     by = "" if row.state == "undecided" else " by you" if row.by_person else " by the rules"
     words = " · ".join(part for part in (row.reason, f"{row.state}{by}") if part)
     if row.answer != row.generated:
-        words += f"   edited; {key_of('curate.compare')} shows {'the answer alone' if compared else 'what changed'}"
+        words += f"   edited; {key_of('curate.compare')} shows {'only the answer' if compared else 'what changed'}"
     flag = "" if row.note is None else f"⚑ {row.note}   " if row.note else "⚑ flagged   "
     room = max(width - 24 if len(row.attempts) > 1 else width, 20)
     flag = f"{shorten(flag, room // 2)}   " if flag else ""
