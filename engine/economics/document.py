@@ -91,7 +91,7 @@ def estimate_text(result: Estimate) -> str:
         ("1,000 requests, prompted", _money(result.prompted_usd, uncached.request_usd, 1_000)),
         ("1,000 requests, prompted, cached", _money(result.prompted_cached_usd, cached.request_usd, 1_000)),
         ("1,000 requests, distilled", _money(result.distilled_usd, result.distilled_range_usd, 1_000)),
-        ("once", _money(result.one_time_usd, Range(result.one_time_low_usd, result.one_time_high_usd))),
+        ("one-time cost", _money(result.one_time_usd, Range(result.one_time_low_usd, result.one_time_high_usd))),
         ("repaid, uncached", _when(result, days.uncached, uncached)),
         ("repaid, cached", _when(result, days.cached, cached)),
         ("saved after a month, uncached", _money(monthly.uncached, uncached.month_usd)),
@@ -99,14 +99,14 @@ def estimate_text(result: Estimate) -> str:
         ("saved in the first year, uncached", _money(yearly.uncached, uncached.year_usd)),
         ("saved in the first year, cached", _money(yearly.cached, cached.year_usd)),
         (f"saved in {horizon}, cached", _money(result.worth_usd.cached, cached.worth_usd) + rate),
-        ("first token", _first_token(result)),
+        ("time to first token", _first_token(result)),
         ("verdict", verdict_words(result.verdict)),
     ]
     lines = [result.headline, "", *(f"{name:<{_LABEL}}{value}" for name, value in rows if value)]
     lines += ["", *(f"{_MARKS[each.met]} {each.words}" for each in result.criteria)]
     lines += ["", *result.reasons]
     if result.sensitivity:
-        lines += ["", f"what moves the savings in {horizon}, cached", *_table(result)]
+        lines += ["", f"what affects the savings in {horizon}, cached", *_table(result)]
     if result.inputs:
         lines += ["", "where the figures come from", *map(_source, result.inputs.items())]
     return "\n".join(lines)

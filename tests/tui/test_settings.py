@@ -100,7 +100,7 @@ def test_a_file_that_cannot_be_read_is_named_and_left_as_it_is(home: Home) -> No
     home.settings.write_bytes(b"theme = '\xff'")
     settings, errors = read_settings(home, {})
     assert settings == Settings()
-    assert "it is no UTF-8 text" in errors[0].message
+    assert "it is not UTF-8 text" in errors[0].message
     assert home.settings.read_bytes() == b"theme = '\xff'"
     home.settings.unlink()
     home.settings.mkdir()

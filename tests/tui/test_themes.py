@@ -186,7 +186,7 @@ def test_a_persons_own_theme_goes_before_one_that_ships(home: Home) -> None:
     assert "dusk" in refused.value.next
     assert "broken" not in refused.value.next, "what cannot be read is not there to be chosen"
     (home.themes / "dusk.yaml").write_bytes(b"\xff")
-    with pytest.raises(UsageError, match="no UTF-8"):
+    with pytest.raises(UsageError, match="not UTF-8"):
         read_theme(home, "dusk")
 
 

@@ -110,7 +110,7 @@ def test_an_edit_is_told_by_signs_and_not_by_colour_alone() -> None:
     styles = {str(span.style) for line in lines[2:4] for span in line.spans}
     assert any("strike" in style for style in styles)
     assert any("underline" in style for style in styles)
-    assert "edited; d shows the answer alone" in text(lines)
+    assert "edited; d shows only the answer" in text(lines)
 
 
 def test_marks_flags_attempts_and_what_is_listed_are_said_in_words() -> None:

@@ -241,7 +241,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def action_curate(self) -> None:
         """Open the review."""
-        from tui.screens.curate.screen import CurateScreen  # the first sight of a project does without it
+        from tui.screens.curate.screen import CurateScreen  # not needed for the first paint of a project
 
         self.app.push_screen(CurateScreen(self.store, self.state.shares))
 
