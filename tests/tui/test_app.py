@@ -96,7 +96,7 @@ async def test_that_a_job_is_ending_is_told_until_it_has(home: Home, size: tuple
             await until(pilot, lambda: "■ stopping   at its next safe point; then r resumes it" in pane_text(app))
             assert "■ demo   stopping" in app.screen.query_one(Header).plain
             beside = app.screen.query_one(Rail if size[0] >= 100 else Spine).plain
-            assert ("■    ending" if size[0] >= 100 else "■run") in beside
+            assert ("■  stopping" if size[0] >= 100 else "■run") in beside
             assert "x ends" not in beside
             assert " left" not in whole(app)
             assert "Job 1 will stop at its next safe point. r resumes it." in told(app)

@@ -232,9 +232,7 @@ async def test_moving_through_the_fields_reckons_nothing(home: Home, monkeypatch
         await pilot.press("e")
         await until(pilot, lambda: app.focused is not None and app.focused.id == MODEL)
         asked: list[CostInputs] = []
-        monkeypatch.setattr(
-            service.CostService, "estimate_costs", lambda _service, inputs, *_, **__: asked.append(inputs)
-        )
+        monkeypatch.setattr(service.CostService, "estimate", lambda _service, inputs, *_, **__: asked.append(inputs))
         await pilot.press("tab", "down", "down", "up", "escape")
         await until(pilot, lambda: app.focused is pane(app))
         assert asked == []

@@ -566,7 +566,7 @@ def test_in_a_low_window_the_verdict_and_all_rules_are_seen_before_what_would_de
     assert "◐ undecided" in seen
     told = " ".join(lines[lines.index("◐ undecided") + 1 :])
     assert told.endswith(
-        "◐ 1 more question would decide all together, 292 rule 8, 293 rule 7, 294 rule 6, 296 rule 4, 297 rule 3, "
+        "◐ 1 more question would decide «every rule», 292 rule 8, 293 rule 7, 294 rule 6, 296 rule 4, 297 rule 3, "
         "298 rule 2, 299 rule 1."
     ), "the nearest first, and none for the rule that no number decides"
 
