@@ -92,13 +92,13 @@ def test_a_generation_and_a_training_outlive_their_terminal(project: Project, ho
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("kills", [1, pytest.param(10, marks=pytest.mark.slow)])
 def test_killed_jobs_lose_nothing_and_ask_nothing_twice(project: Project, kills: int) -> None:
-    format_time = random.Random(kills)
+    chance = random.Random(kills)
     job = project.start_job(
         GenerateOptions(project.settings.read().teacher, samples=2, max_answer_tokens=24, batch_rows=4)
     )
     for kill in range(kills):
         stored = project.examples.counts().total
-        wanted = stored + format_time.randrange(1, max(2, ANSWERS // (kills + 2)))
+        wanted = stored + chance.randrange(1, max(2, ANSWERS // (kills + 2)))
         until(lambda wanted=wanted: project.examples.counts().total >= wanted or ended(project))
         assert not ended(project), f"the job ended before kill {kill}"
         kill_and_resume(project, job)

@@ -176,9 +176,9 @@ class TestProjects:
     def two(self, home: Home) -> tuple[Path, Path]:
         """An older and a newer project; the newer is the current one."""
         folders = Path(get("new", "zebra")["folder"]), Path(get("new", "ant")["folder"])
-        for folder, format_time in zip(folders, (1_700_000_000, 1_800_000_000), strict=True):
+        for folder, when in zip(folders, (1_700_000_000, 1_800_000_000), strict=True):
             for path in folder.iterdir():
-                os.utime(path, (format_time, format_time))
+                os.utime(path, (when, when))
         return folders
 
     def test_the_list_is_newest_first(self, two: tuple[Path, Path]) -> None:

@@ -108,7 +108,7 @@ def test_ten_kills_at_random_moments_give_the_bytes_of_one_quiet_run(
         general_fraction=0.2, prompt_back_weight=0.1, on_policy_learning_rate=1e-2,
     )  # fmt: skip
     make_trainer(model_folder, tmp_path / "quiet", rows, Recorder(), config).run()
-    folder, format_time = tmp_path / "killed", Random(7)
+    folder, chance = tmp_path / "killed", Random(7)
     real = student_module.add_gradients
     passes_left = 0
 
@@ -122,7 +122,7 @@ def test_ten_kills_at_random_moments_give_the_bytes_of_one_quiet_run(
     monkeypatch.setattr(trainer_module, "add_gradients", mortal)
     reached = []
     for _kill in range(10):
-        passes_left = format_time.randrange(2, 12)
+        passes_left = chance.randrange(2, 12)
         hooks = Recorder()
         with pytest.raises(Killed):
             make_trainer(model_folder, folder, rows, hooks, config).run()
