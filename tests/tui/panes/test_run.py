@@ -380,7 +380,7 @@ async def test_a_rate_is_never_told_without_how_many_answers_it_is_of(home: Home
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await opened(pilot, app, "watching 1 of 2")
-        table = re.compile(r"kept, of +16 answers +1 answer\n 1 .+ 0 % +100 %\n")
+        table = re.compile(r"pass rate, of +16 answers +1 answer\n 1 .+ 0 % +100 %\n")
         assert re.search(r"rules kept +100 % of 2 ", text(app))
         assert table.search(text(app)), "the rules are of the project's own questions alone"
         await pilot.press("left", "left")
