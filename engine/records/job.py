@@ -32,8 +32,13 @@ class Job:
 
     @property
     def state_words(self) -> str:
-        """The state as the end of a sentence about the job. The process of a lost job was killed."""
+        """The state as the end of a sentence about the job."""
         return {"failed": "failed", "lost": "was killed"}.get(self.state, f"is {self.state}")
+
+
+def state_word(state: JobState) -> str:
+    """Return a job's state as shown to the user: the process of a lost job was killed."""
+    return "killed" if state == "lost" else state
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,12 +16,6 @@ BELL = "\x07"
 # The terminal saves its earlier title, which is restored when the user comes back.
 KEEP_TITLE = "\x1b[22;2t"
 BRING_TITLE_BACK = "\x1b[23;2t"
-_ENDS = {
-    "done": "is done",
-    "stopped": "stopped",
-    "failed": "failed",
-    "lost": "was killed",
-}
 _TITLE_CELLS = 80
 LONG_COMMANDS = ("freeze", "import")  # other commands are short enough to watch
 
@@ -45,12 +39,12 @@ class Endings:
 
 def words(project: str, job: Job) -> str:
     """The message about a job that ended."""
-    return f"{project}: {job.kind} {_ENDS[job.state]}"
+    return f"{project}: {job.kind} {job.state_words}"
 
 
 def command_words(project: str, name: str, *, failed: bool) -> str:
     """The message about a command that ended."""
-    return f"{project}: {name} {_ENDS['failed' if failed else 'done']}"
+    return f"{project}: {name} {'failed' if failed else 'is done'}"
 
 
 def parting(folder: Path | None, at_work: Sequence[str]) -> Text:

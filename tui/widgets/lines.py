@@ -54,11 +54,6 @@ def shorten(text: str, width: int) -> str:
     return fit(text, width).rstrip()
 
 
-def state_word(state: JobState) -> str:
-    """Return a job's state as shown to the user."""
-    return "killed" if state == "lost" else state
-
-
 def right(text: str, width: int) -> str:
     """Return text right-aligned in `width` cells."""
     return " " * max(width - cell_len(text), 0) + text

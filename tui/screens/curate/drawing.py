@@ -6,11 +6,12 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.records.example import ExampleState
+from engine.records.job import state_word
 from tui.keys import key_of
 from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, justify, shorten, state_word
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, justify, shorten
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window

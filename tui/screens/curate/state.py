@@ -6,12 +6,12 @@ Pure Python, free of Textual and of I/O. Text in here is raw.
 from dataclasses import dataclass, field, replace
 
 from engine.records.example import ExampleState
+from engine.records.job import state_word
 from engine.records.selection import Selection
 from engine.wording import counted
 from tui.keys import key_of
 from tui.screens.curate.marks import Marks, Spot
 from tui.services.review import ReviewPage, ReviewRow, Where
-from tui.widgets.lines import state_word
 from tui.widgets.rows import within
 from tui.widgets.shares import Shares
 

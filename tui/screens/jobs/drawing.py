@@ -4,7 +4,7 @@ from collections import Counter
 
 from textual.content import Content
 
-from engine.records.job import LIVE_STATES, Job
+from engine.records.job import LIVE_STATES, Job, state_word
 from engine.wording import counted
 from tui.keys import key_of
 from tui.screens.jobs.state import JobsState
@@ -21,7 +21,6 @@ from tui.widgets.lines import (
     justify,
     right,
     shorten,
-    state_word,
     wrap,
 )
 from tui.widgets.listing import numbered

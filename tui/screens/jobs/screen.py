@@ -8,6 +8,7 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 
 from engine.clean import clean_text
+from engine.records.job import state_word
 from tui.actions import Place, bindings
 from tui.keys import footer_actions
 from tui.screens.jobs.drawing import draw
@@ -17,7 +18,6 @@ from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
-from tui.widgets.lines import state_word
 from tui.widgets.listing import Listing
 from tui.widgets.page import Page
 from tui.widgets.placed import PlacedScreen

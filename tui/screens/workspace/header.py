@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from engine.records.job import LIVE_STATES
+from engine.records.job import LIVE_STATES, state_word
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import next_step
-from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten, state_word
+from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
