@@ -13,7 +13,7 @@ ACTIONS = (
     ),
     Action("pause", "p", "pause", "Pause the training, or let it continue.", footer=True),
     Action("compare", "equals_sign", "compare", "Compare all runs in a table, or go back.", footer=True),
-    Action("overlay", "v", "overlay", "Draw the next earlier run over the curves; after the last, none."),
+    Action("overlay", "v", "overlay", "Draw another run over the curves; after the last, none."),
     Action("choose", "enter", "overlay", "In the table: draw this run over the curves, or remove it."),
     Action("delete", "D,delete", "delete", "In the table: delete this run for good, if nothing needs it; asks first."),
     Action("log", "l", "log axis", "Draw KL and loss on a logarithmic axis, or a linear one."),
