@@ -149,7 +149,7 @@ class RunPane(Pane):
         self.redraw()
 
     def action_overlay(self) -> None:
-        """Overlay the next earlier run on the curves."""
+        """Overlay the next other run on the curves."""
         if len(self.state.rows) < 2:
             self.app.notify("There is no other run to overlay.")
             return

@@ -162,7 +162,7 @@ class RunState:
         self.smoothing = SMOOTHINGS[(SMOOTHINGS.index(self.smoothing) + 1) % len(SMOOTHINGS)]
 
     def turn_overlay(self, shown: int) -> None:
-        """Overlay only the next earlier run on the shown one; after the earliest, none."""
+        """Overlay only the next other run on the shown one, newest first; after the oldest, none."""
         others = [row.run.id for row in reversed(self.rows) if row.run.id != shown]
         if not others:
             return
