@@ -64,10 +64,10 @@ def command(
                 except JobError as error:
                     failed, failure = failed or error, str(error)
             results.append(read_result(project, benchmark, failure))
-    told = None if failed is None else {"title": failed.title, "message": failed.message, "next": failed.next}
+    details = None if failed is None else {"title": failed.title, "message": failed.message, "next": failed.next}
     table = table_of(results, settings, quick=quick)
     invocation.finish(
-        to_markdown(table) if markdown else to_text(table), results_json(results, settings, quick=quick, error=told)
+        to_markdown(table) if markdown else to_text(table), results_json(results, settings, quick=quick, error=details)
     )
     if failed is not None:
         click.get_current_context().exit(failed.exit_status)

@@ -139,9 +139,9 @@ def command(
     from engine.economics.tokens import count_prompt_tokens
     from engine.prompts.documents import parse_prompt
 
-    said = {name: value for name, value in numbers.items() if value is not None}
+    given = {name: value for name, value in numbers.items() if value is not None}
     if prompt_source is not None:
-        for name, missing in (("--model", model is None), ("--requests-per-day", "requests_per_day" not in said)):
+        for name, missing in (("--model", model is None), ("--requests-per-day", "requests_per_day" not in given)):
             if missing:
                 raise click.UsageError(f"Missing option '{name}'.")
         prompt = parse_prompt(read_text_argument(prompt_source), prompt_source)
@@ -159,14 +159,14 @@ def command(
             cache_write_usd_per_mtok=None,
             output_usd_per_mtok=None,
         )
-    if any(part in said for part in ONE_TIME_PARTS):
+    if any(part in given for part in ONE_TIME_PARTS):
         inputs = dataclasses.replace(inputs, one_time_usd=None)  # the remembered total would override the parts
     inputs = dataclasses.replace(
         inputs,
         model=model or inputs.model,
         provider=inputs.provider if provider is None else provider,
         ranges=tuple((name.replace("-", "_"), low, high) for name, low, high in ranges) or inputs.ranges,
-        **said,
+        **given,
     )
     costs = estimate_costs(inputs, measured, count_prompt_tokens(prompt, inputs.model, invocation.home))
     invocation.finish(estimate_text(costs.result), estimate_json(costs.result))

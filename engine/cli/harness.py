@@ -75,5 +75,5 @@ def command(
     )
     if start_and_follow(invocation, options, detach=detach) is not None:
         results = project.harness.standing(release.run_id)[-1:]
-        told = Document(project.name, f"Release {release.id}", "", "plain", (harness_section(results),))
-        invocation.finish(to_text(told), {"harness": harness_json(results)})
+        document = Document(project.name, f"Release {release.id}", "", "plain", (harness_section(results),))
+        invocation.finish(to_text(document), {"harness": harness_json(results)})

@@ -125,8 +125,8 @@ def remind(invocation: Invocation, day: str | None) -> None:
                 "Invalid date.", f"{day!r} is not YYYY-MM-DD.", "Pass a date like 2027-03-01, or off."
             ) from None
     kept = settings.remind_on()
-    said = f"Reminder to check the prompt: {kept}." if kept else "No reminder is set."
-    invocation.finish(said, {"reminder": reminder_json(invocation.project)})
+    message = f"Reminder to check the prompt: {kept}." if kept else "No reminder is set."
+    invocation.finish(message, {"reminder": reminder_json(invocation.project)})
 
 
 @command.command("try")

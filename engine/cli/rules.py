@@ -148,8 +148,8 @@ def proposals_text(shown: Sequence[tuple[int, Proposal]], added: Sequence[Rule],
     for number, proposal in shown:
         check = f"[{check_words(proposal.check)}]" if proposal.check else "[rubric: no check measures it]"
         known = f"  already rule {proposal.rule}" if proposal.rule else ""
-        said_by = "  (from the teacher)" if proposal.source == "teacher" else ""
-        lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{said_by}")
+        source = "  (from the teacher)" if proposal.source == "teacher" else ""
+        lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{source}")
     if to_add:
         what = f"Added rules {', '.join(str(rule.id) for rule in added)}." if added else "Nothing was added."
         return "\n".join([*lines, "", what])

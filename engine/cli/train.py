@@ -9,7 +9,7 @@ import click
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.cli.train_sweep import sweep
-from engine.cli.training_options import preset_of, preset_option, said, training_options, with_initial_adapter
+from engine.cli.training_options import given_options, preset_of, preset_option, training_options, with_initial_adapter
 from engine.jobs.protocol import WorstTokens
 from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
 from engine.records.run import TrainingConfig
@@ -96,10 +96,10 @@ def command(
     from engine.training.shardable import require_shardable
 
     if click.get_current_context().invoked_subcommand is not None:
-        if before := said():
+        if before := given_options():
             raise click.UsageError(f"Put --{min(before).replace('_', '-')} after the subcommand.")
         return
-    if run_id is not None and (more := said().keys() - _WITH_A_RUN):
+    if run_id is not None and (more := given_options().keys() - _WITH_A_RUN):
         raise click.UsageError(f"A run keeps its configuration: leave out --{min(more).replace('_', '-')}, or --run.")
     if nodes > 1 and print_launch is None:
         raise click.UsageError("More than one node needs --print-launch.")
@@ -111,11 +111,13 @@ def command(
         basis = dataclasses.replace(read_basis(project), shards=processes * nodes if shard else 1)
         if print_launch is not None:
             basis = dataclasses.replace(basis, free=None)  # the memory of another machine counts
-        config, given = with_initial_adapter(project, dataclasses.replace(asked, base=basis.dataset.base), said())
+        config, given = with_initial_adapter(
+            project, dataclasses.replace(asked, base=basis.dataset.base), given_options()
+        )
         if shard:
             require_shardable(config, processes * nodes)
         # Without an explicit preset this only warns: memory in use now may be free by the time the job has its turn.
-        named, must_fit = preset_of(preset), "preset" in said()
+        named, must_fit = preset_of(preset), "preset" in given_options()
         choice = None if named is None else choose(named, basis.facts(config), config, given)
         config = supported_objective(config, basis.facts(config), given) if choice is None else choice.config
         if calibrate:
@@ -126,15 +128,15 @@ def command(
             basis = read_basis(project)
             if basis.calibration is not None:
                 config = dataclasses.replace(config, micro_batch_rows=basis.calibration.config.micro_batch_rows)
-        told = "\n".join([*([choice_text(choice)] if choice is not None else []), outlook_text(config, basis)])
+        text = "\n".join([*([choice_text(choice)] if choice is not None else []), outlook_text(config, basis)])
         if show:
             estimate = dataclasses.asdict(estimate_training(config, basis).figures)
             chosen = {} if choice is None else choice_json(choice)
-            invocation.finish(told, {**chosen, "config": dataclasses.asdict(config), "estimate": estimate})
+            invocation.finish(text, {**chosen, "config": dataclasses.asdict(config), "estimate": estimate})
             return
         if config.quantize_base != "none" and print_launch is None:
             require_four_bits(config.device, on_gpu=basis.facts(config).on_gpu)
-        invocation.say(told)
+        invocation.say(text)
         if choice is not None and must_fit:
             choice.require_fit()
         run = project.runs.add(basis.dataset.sha256, config)
@@ -142,7 +144,7 @@ def command(
         run = project.runs.get(run_id)
         if shard:
             require_shardable(run.config, processes * nodes)
-        if "epochs" in said():
+        if "epochs" in given_options():
             run = replan(project, run, asked.epochs)
     if print_launch is not None:
         gpu = run.config.device != "cpu"
@@ -186,5 +188,5 @@ def _worst_tokens(folder: Path, step: int) -> list[dict[str, object]]:
     from engine.jobs.follow import read_all
 
     events = [stamped.event for stamped in read_all(folder)]
-    told = [event.tokens for event in events if isinstance(event, WorstTokens) and event.step == step]
-    return [dataclasses.asdict(token) for token in told[-1]] if told else []
+    worst = [event.tokens for event in events if isinstance(event, WorstTokens) and event.step == step]
+    return [dataclasses.asdict(token) for token in worst[-1]] if worst else []

@@ -11,10 +11,10 @@ from engine.cli.invocation import Invocation, Number, command_options
 from engine.cli.training_options import (
     as_arguments,
     changed,
+    given_options,
     parse_values,
     preset_of,
     preset_option,
-    said,
     training_options,
     with_initial_adapter,
 )
@@ -64,7 +64,7 @@ def sweep(
     project = invocation.project
     basis = read_basis(project)
     dataset = basis.dataset
-    base, given = with_initial_adapter(project, dataclasses.replace(asked, base=dataset.base), said())
+    base, given = with_initial_adapter(project, dataclasses.replace(asked, base=dataset.base), given_options())
     planned: list[tuple[TrainingConfig, str]] = []
     for preset, chosen in combinations:
         tried = dict(chosen)
@@ -72,7 +72,7 @@ def sweep(
         if (named := preset_of(preset)) is not None:
             config = choose(named, basis.facts(config), config, named_fields).require_fit().config
         config = supported_objective(config, basis.facts(config), named_fields)
-        words = ["--preset", preset, *as_arguments({**said(), **tried})]
+        words = ["--preset", preset, *as_arguments({**given_options(), **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)
     share = None if minutes is None else minutes / len(trials)

@@ -84,7 +84,7 @@ def training_options(function: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(function)
     def wrapper(*arguments: object, **given: object) -> None:
         fields = {name: given.pop(name) for name, _kind, _help in _OPTIONS}
-        if fields["adapter"] == "full" and "learning_rate" not in said():
+        if fields["adapter"] == "full" and "learning_rate" not in given_options():
             fields["learning_rate"] = _DEFAULT.learning_rate * FULL_RATE
         function(*arguments, asked=_config(fields), **given)
 
@@ -153,7 +153,7 @@ def parse_values(text: str) -> tuple[str, tuple[object, ...]]:
         raise
 
 
-def said() -> dict[str, object]:
+def given_options() -> dict[str, object]:
     """Return the options that were given, rather than left to their defaults, with their values."""
     context = click.get_current_context()
     given = (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT)

@@ -38,7 +38,7 @@ def check_examples(project: Project) -> AutomaticCounts:
             return AutomaticCounts(0, 0)
         rules = project.rules.all()
         judge = project.settings.read().judge if any(rule.needs_judge for rule in rules) else None
-        said = project.judgements.of(judge.name) if judge is not None else {}
+        verdicts = project.judgements.of(judge.name) if judge is not None else {}
         questions = project.questions.by_id()
         examples = project.examples.all(prompt.prompt.sha256)
     leaks = {
@@ -50,7 +50,7 @@ def check_examples(project: Project) -> AutomaticCounts:
     for curated in examples:
         example = curated.example
         question = questions[example.key.question_id]
-        judged = rubric_checks(rules, example.answer, question, said) if said else ()
+        judged = rubric_checks(rules, example.answer, question, verdicts) if verdicts else ()
         checks = tuple(sorted((*check_answer(rules, example.answer, question), *judged), key=_rule_id))
         if checks != example.checks:
             changed[example.id] = checks

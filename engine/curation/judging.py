@@ -31,11 +31,11 @@ class JudgedExamples:
 
 
 def rubric_checks(
-    rules: Sequence[Rule], answer: str, question: Question, said: Mapping[str, JudgeVerdict]
+    rules: Sequence[Rule], answer: str, question: Question, verdicts: Mapping[str, JudgeVerdict]
 ) -> tuple[CheckResult, ...]:
     """Return the judge's verdict on this answer for each rubric that it was asked about."""
     words = {
-        rule.id: said.get(request_sha256(rubric_request(rule.rubric, question, answer)))
+        rule.id: verdicts.get(request_sha256(rubric_request(rule.rubric, question, answer)))
         for rule in rules
         if rule.needs_judge
     }

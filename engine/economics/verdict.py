@@ -94,35 +94,37 @@ def criteria(found: Findings) -> tuple[Criterion, ...]:
 def reasons(found: Findings) -> tuple[str, ...]:
     """Return the reasons for the verdict, and what would change it."""
     given, prices = found.given, found.given.prices
-    told = [
+    reasons = [
         _reason("Without the provider's cache", found, found.uncached),
         _reason(f"With a cache hit rate of {given.cache_hit_rate:.0%}", found, found.cached),
     ]
     if prices.cached_input_usd_per_mtok >= prices.input_usd_per_mtok:
-        told.append("The provider gives no discount for cached input.")
+        reasons.append("The provider gives no discount for cached input.")
     elif given.cache_hit_rate > 0 and given.prompt_tokens.tokens < given.cache_min_tokens:
-        told.append(
+        reasons.append(
             f"The provider caches prompts of {given.cache_min_tokens:,.0f} tokens or more; this one has "
             f"{given.prompt_tokens.tokens:,}, so it is paid in full each time."
         )
     elif (
         given.cache_hit_rate > 0 and given.prompt_tokens.tokens < USUAL_CACHE_MIN_TOKENS and not given.cache_min_tokens
     ):
-        told.append(
+        reasons.append(
             f"Most providers cache only prompts of {USUAL_CACHE_MIN_TOKENS:,.0f} tokens or more; this one has "
             f"{given.prompt_tokens.tokens:,}, so the figures without the cache are the likelier ones."
         )
     if given.retrainings_per_year > 0:
         again = given.retrainings_per_year
         cost = "retraining a year costs" if again == 1 else "retrainings a year cost"
-        told.append(f"{again:g} {cost} {usd(float(found.once) * again)} more.")
-    told += [each.words for each in criteria(found) if each.met is False and each.name != "volume"]
-    told += _deciding(found)
+        reasons.append(f"{again:g} {cost} {usd(float(found.once) * again)} more.")
+    reasons += [each.words for each in criteria(found) if each.met is False and each.name != "volume"]
+    reasons += _deciding(found)
     if found.verdict != "worth_it" and found.cached.saved > 0:
-        told.append(f"Judged over {found.horizon}: a training should be repaid in that time, and before the next one.")
+        reasons.append(
+            f"Judged over {found.horizon}: a training should be repaid in that time, and before the next one."
+        )
     if not given.prompt_tokens.exact:
-        told.append(f"The prompt's tokens are an estimate ({given.prompt_tokens.tokenizer}).")
-    return tuple(told)
+        reasons.append(f"The prompt's tokens are an estimate ({given.prompt_tokens.tokenizer}).")
+    return tuple(reasons)
 
 
 def _volume(found: Findings) -> Criterion:
@@ -189,15 +191,15 @@ def _horizon(found: Findings) -> Criterion:
 
 def _deciding(found: Findings) -> list[str]:
     """Return the input that changes the savings most, and the inputs that change the verdict, with the values."""
-    told = []
+    reasons = []
     if found.sensitivity:
         first = found.sensitivity[0]
-        told.append(
+        reasons.append(
             f"What matters most is {label(first.name)}: from {written(first.name, first.low)} to "
             f"{written(first.name, first.high)}, the savings within {found.horizon} go from "
             f"{usd(first.worth_low_usd)} to {usd(first.worth_high_usd)}."
         )
-    return told + [flip_words(each) for each in found.sensitivity if each.flips_at is not None][:_FLIPS_TOLD]
+    return reasons + [flip_words(each) for each in found.sensitivity if each.flips_at is not None][:_FLIPS_TOLD]
 
 
 def flip_words(each: Influence) -> str:

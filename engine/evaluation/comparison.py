@@ -47,7 +47,7 @@ def _compare(
     seed: int,
 ) -> Comparison:
     differences = shares[arm] - shares[against]
-    told = [int(count) for count in (~np.isnan(differences)).sum(axis=0)]
+    measured = [int(count) for count in (~np.isnan(differences)).sum(axis=0)]
     intervals = mean_differences(topics, differences, seed=seed)
     better = [int(count) for count in (differences > 0).sum(axis=0)]
     worse = [int(count) for count in (differences < 0).sum(axis=0)]
@@ -56,7 +56,7 @@ def _compare(
     paired = [
         _paired(interval, more, fewer, (raw, held), questions, tests=1 if index == 0 else len(rules))
         for index, (interval, more, fewer, raw, held, questions) in enumerate(
-            zip(intervals, better, worse, p, corrected, told, strict=True)
+            zip(intervals, better, worse, p, corrected, measured, strict=True)
         )
     ]
     by_rule = tuple(RulePaired(rule.id, each) for rule, each in zip(rules, paired[1:], strict=True))
@@ -77,7 +77,7 @@ def _paired(
         if not questions:
             return Paired(difference, better, worse, *p, outcome, None, 0)
         kept = to_clear(difference.value + MARGIN, spread_of(difference, questions))
-        told = to_tell_apart(better / questions, worse / questions, ALPHA / max(tests, 1))
-        needed = [max(number, MIN_QUESTIONS) for number in (kept, told) if number is not None]
+        decisive = to_tell_apart(better / questions, worse / questions, ALPHA / max(tests, 1))
+        needed = [max(number, MIN_QUESTIONS) for number in (kept, decisive) if number is not None]
         more = max(1, min(needed) - questions) if needed else None
     return Paired(difference, better, worse, *p, outcome, more, questions)

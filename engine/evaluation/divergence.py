@@ -104,12 +104,12 @@ def _worst_tokens(
     expected, found = (dict(zip(read, side, strict=True)) for side in sides)
     first = {answer.question_id: answer for answer in answers[prompted.name] if answer.sample == 0}
     broken = broken_by_question(answers[arm.name])
-    told = []
+    worst = []
     for kl, row, place in places:
         ids, question = rows[row].completion_ids, questions[row].id
         fixed, failed = rules_at(first[question].checks, *local.format.token_spans(ids)[place])
         before = ids[:place]
-        told.append(
+        worst.append(
             HeldOutToken(
                 kl=kl,
                 question_id=question,
@@ -122,7 +122,7 @@ def _worst_tokens(
                 broken=broken.get(question, ()),
             )
         )
-    return tuple(told)
+    return tuple(worst)
 
 
 def _likeliest(

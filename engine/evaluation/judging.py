@@ -68,14 +68,14 @@ class Judging:
                 self._keep(
                     (answer, CheckResult(rule.id, word == KEPT, reason))
                     for (answer, rule), key in zip(asked, keys, strict=True)
-                    if key in asking.said
-                    for word, reason in [asking.said[key]]
+                    if key in asking.verdicts
+                    for word, reason in [asking.verdicts[key]]
                 )
         self._context.checkpoint()
         missing = [
             f"rule {rule.id}, question {answer.question_id}: {asking.faults.get(key, 'not asked')}"
             for (answer, rule), key in zip(asked, keys, strict=True)
-            if key not in asking.said
+            if key not in asking.verdicts
         ]
         teacher = self._context.project.settings.read().teacher.model
         return Judged(

@@ -29,9 +29,9 @@ def preference_json(found: Preference | None) -> dict[str, object] | None:
     """The preference with both win rates; null if no judge was asked. `votes`: the agreement with human votes."""
     if found is None:
         return None
-    told = asdict(found)
-    told["votes"] = told.pop("agreement")
-    return told
+    fields = asdict(found)
+    fields["votes"] = fields.pop("agreement")
+    return fields
 
 
 def regressions_json(found: Regressions | None) -> dict[str, object] | None:
@@ -55,6 +55,6 @@ def regressions_json(found: Regressions | None) -> dict[str, object] | None:
 
 
 def _without_arm(found: GeneralChecks | Recitation) -> dict[str, object]:
-    told = asdict(found)
-    del told["arm"]  # already the key of the object
-    return told
+    fields = asdict(found)
+    del fields["arm"]  # already the key of the object
+    return fields

@@ -47,7 +47,7 @@ class PairwiseJudging:
         self._context, self._plan, self._spec, self._recorder = context, plan, spec, recorder
         self._limit_usd = limit_usd
         self._rules = [rule.text for rule in plan.rules]
-        self._said: dict[str, Better] = {}
+        self._replies: dict[str, Better] = {}
         self._faults: dict[str, str] = {}
 
     def prefer(self, answers: Mapping[ArmName, Sequence[ArmAnswer]], seed: int) -> Preference:
@@ -61,13 +61,13 @@ class PairwiseJudging:
         ]
         voted = self._voted()
         self._ask([*pairs, *(pair for pair, _ in voted)])
-        found = [(pair, said) for pair in pairs if (said := self._both(pair)) is not None]
-        scores = [_SCORES[outcome(*said)] for _, said in found]
+        found = [(pair, replies) for pair in pairs if (replies := self._both(pair)) is not None]
+        scores = [_SCORES[outcome(*replies)] for _, replies in found]
         longer = [float(len(pair.first) - len(pair.second)) for pair, _ in found]
         topics = [pair.question.topic for pair, _ in found]
-        asked = [said for pair, said in found if pair.first != pair.second]
+        asked = [replies for pair, replies in found if pair.first != pair.second]
         controlled = length_controlled(scores, longer)
-        agreed = [(outcome(*said), theirs) for pair, theirs in voted if (said := self._both(pair)) is not None]
+        agreed = [(outcome(*replies), theirs) for pair, theirs in voted if (replies := self._both(pair)) is not None]
         return Preference(
             judge=self._spec.name,
             arm="distilled",
@@ -78,7 +78,7 @@ class PairwiseJudging:
             missing=len(self._plan.questions) - len(found),
             fault=next(iter(self._faults.values()), ""),
             win_rate=mean_by_question(topics, scores, [1] * len(scores), seed=seed) if scores else None,
-            flipped=wilson(sum(flipped(*said) for said in asked), len(asked)),
+            flipped=wilson(sum(flipped(*replies) for replies in asked), len(asked)),
             longer_characters=sum(longer) / len(longer) if longer else 0.0,
             length_controlled=controlled.win_rate,
             length_note=controlled.note,
@@ -99,7 +99,7 @@ class PairwiseJudging:
         """The replies for both orders; equal answers are a tie without asking."""
         if pair.first == pair.second:
             return ("tie", "tie")
-        first, second = (self._said.get(request_sha256(request)) for request in self._requests(pair))
+        first, second = (self._replies.get(request_sha256(request)) for request in self._requests(pair))
         return None if first is None or second is None else (first, second)
 
     def _requests(self, pair: Pair) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
@@ -114,7 +114,9 @@ class PairwiseJudging:
             self._recorder.begin(_NOTE)
             asking = JudgeRequests(self._context.project, self._spec, requests, self._context, self._limit_usd)
             asking.ask(read_pair_verdict, interrupted=self._recorder.interrupted, on_note=self._recorder.note)
-        self._said = {key: better for key, (said, _) in asking.said.items() for better in _REPLIES if said == better}
+        self._replies = {
+            key: better for key, (reply, _) in asking.verdicts.items() for better in _REPLIES if reply == better
+        }
         self._faults = asking.faults
         self._recorder.advance(len(self._plan.questions), _NOTE)
         self._context.checkpoint()

@@ -103,8 +103,9 @@ def _topics_and_shares(
     """The topic of each question that has a result in every arm, and its pass share by arm."""
     found = pass_shares(rules, questions, {arm: answers[arm] for arm in arms})
     shares = np.array([found[arm][:, 0] for arm in arms])
-    told = ~np.isnan(shares).any(axis=0)
-    return [question.topic for question, one in zip(questions, told, strict=True) if one], shares[:, told].tolist()
+    complete = ~np.isnan(shares).any(axis=0)
+    topics = [question.topic for question, has_all in zip(questions, complete, strict=True) if has_all]
+    return topics, shares[:, complete].tolist()
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -150,9 +150,9 @@ def mean_differences(topics: Sequence[str], differences: Floats, *, seed: int = 
     A row holds, for one question, one arm's pass share minus the other's (−1 to 1), one column per rule. NaN means
     that the question has no result for that rule and counts in no resample. A column of NaN gives 0, from −1 to 1.
     """
-    told = ~np.isnan(differences)
+    measured = ~np.isnan(differences)
     width = differences.shape[1]
-    columns = np.hstack((np.where(told, differences, 0.0), told))
+    columns = np.hstack((np.where(measured, differences, 0.0), measured))
     sums = np.vstack((columns.sum(axis=0), resampled_sums(topics, columns, seed)))
     found = []
     for total, count in zip(sums[:, :width].T, sums[:, width:].T, strict=True):

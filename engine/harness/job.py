@@ -53,8 +53,8 @@ def run(context: JobContext, options: HarnessOptions) -> None:
     with context.hold_device(device):
         for name, weights in (("base", None), ("release", released)):
             folder = make_private_folder(context.folder / f"{name}-{release.sha256[:12]}")
-            told = configuration(options, run, base, weights, released, device, folder / "results")
-            found[name] = _measured(context, program, folder, name, json.dumps(told, indent=2))
+            config = configuration(options, run, base, weights, released, device, folder / "results")
+            found[name] = _measured(context, program, folder, name, json.dumps(config, indent=2))
     project.harness.add(
         HarnessResult(
             id=0,
@@ -72,12 +72,12 @@ def run(context: JobContext, options: HarnessOptions) -> None:
     )
 
 
-def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name: str, told: str) -> ModelResults:
-    """Return what lm-eval scored with the configuration `told`: now, or before this job was stopped."""
+def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name: str, config: str) -> ModelResults:
+    """Return what lm-eval scored with this configuration: now, or before this job was stopped."""
     written, measured_by, results = folder / CONFIGURATION, folder / _PROGRAM, folder / "results"
     # With another lm-eval, or another configuration, the difference would not come from the adapter alone.
     before = [path.read_text(encoding="utf-8") for path in (written, measured_by) if path.is_file()]
-    if before == [told, json.dumps(program)]:
+    if before == [config, json.dumps(program)]:
         kept = find_results(results)
         if kept is not None:
             with suppress(JobError):  # killed while it was written: measured again
@@ -85,7 +85,7 @@ def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name:
                 context.emit(Note(f"The {name} has been measured already."))
                 return found
     shutil.rmtree(results, ignore_errors=True)
-    written.write_text(told, encoding="utf-8")
+    written.write_text(config, encoding="utf-8")
     measured_by.write_text(json.dumps(program), encoding="utf-8")
     context.emit(Note(f"lm-eval is measuring the {name}."))
     status, lines = run_child((*program, "run", "--config", str(written)), folder, context, name, _ENVIRONMENT)
@@ -101,8 +101,8 @@ def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name:
 
 def failure(name: str, status: int, lines: tuple[str, ...]) -> JobError:
     """Explain, from its last lines, why lm-eval ended with this `status`, and what to do."""
-    told = next((line for line in reversed(lines) if _ENDS_WITH_ERROR.match(line)), lines[-1] if lines else "")
-    why = clean_line(told, 300) or "It printed nothing."
+    last = next((line for line in reversed(lines) if _ENDS_WITH_ERROR.match(line)), lines[-1] if lines else "")
+    why = clean_line(last, 300) or "It printed nothing."
     title, text = f"lm-eval failed on the {name}.", "\n".join(lines)
     if status < 0:
         return JobError(title, f"It was killed by signal {-status}. {why}", "Free some memory, or use --batch-rows 1.")

@@ -51,7 +51,7 @@ def find_program() -> tuple[str, ...]:
 
     Raises `NotFoundError`, which says how to install it.
     """
-    if named := _told(VARIABLE):
+    if named := _absolute_variable(VARIABLE):
         if shutil.which(named) is None:
             raise NotFoundError(
                 "Cannot find lm_eval.",
@@ -70,29 +70,29 @@ def find_program() -> tuple[str, ...]:
     )
 
 
-def _told(variable: str) -> str | None:
+def _absolute_variable(variable: str) -> str | None:
     """Return the value of an environment variable, which must be an absolute path.
 
     A job runs in the project's folder, and nothing there may be executed.
     """
-    told = os.environ.get(variable)
-    if told and not Path(told).is_absolute():
+    value = os.environ.get(variable)
+    if value and not Path(value).is_absolute():
         raise NotFoundError(
-            f"{variable} is not an absolute path.", f"It is set to {told}.", "Set it to an absolute path."
+            f"{variable} is not an absolute path.", f"It is set to {value}.", "Set it to an absolute path."
         )
-    return told
+    return value
 
 
 def tasks_folder() -> str | None:
     """Return the folder of tasks that the environment names, if any. Raises `NotFoundError` if it is not there."""
-    told = _told(TASKS_VARIABLE)
-    if told and not Path(told).is_dir():
+    value = _absolute_variable(TASKS_VARIABLE)
+    if value and not Path(value).is_dir():
         raise NotFoundError(
             "Cannot find the tasks.",
-            f"{TASKS_VARIABLE} names {told}, which is not a folder.",
+            f"{TASKS_VARIABLE} names {value}, which is not a folder.",
             "Name the folder with the tasks' YAML files.",
         )
-    return told
+    return value
 
 
 def find_release(project: Project, number: int | None) -> Release:
@@ -152,7 +152,7 @@ def configuration(
     if release is not None:
         merged = not holds_adapter(release)
         model |= {"pretrained": str(release)} if merged else {"peft": str(release)}
-    told: dict[str, object] = {
+    settings: dict[str, object] = {
         "model": "hf",
         "model_args": model,
         "tasks": list(options.tasks),
@@ -165,4 +165,4 @@ def configuration(
         "output_path": str(output),
         "trust_remote_code": False,
     }
-    return {name: value for name, value in told.items() if value not in (None, "")}
+    return {name: value for name, value in settings.items() if value not in (None, "")}

@@ -104,11 +104,11 @@ def command_turn(state_folder: Path, device: str, holder: Holder, on_wait: Calla
 
     Raises `JobError` or `StoreError`.
     """
-    ticket, told = Ticket.draw(state_folder, device, holder), None
+    ticket, reported = Ticket.draw(state_folder, device, holder), None
     try:
         while (ahead := ticket.ahead()) is not None:
-            if ahead != told:
-                told = ahead
+            if ahead != reported:
+                reported = ahead
                 on_wait(ahead)
             time.sleep(_POLL_S)
         yield

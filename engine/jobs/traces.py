@@ -16,6 +16,6 @@ def read_trace(project: "Project", run_id: int) -> tuple[StampedEvent, ...]:
     """Return the metrics, watched answers and differing tokens of a run, in the order in which its jobs wrote them."""
     events: list[StampedEvent] = []
     for number in project.runs.trained_by().get(run_id, ()):
-        told = read_all(project.folder / project.jobs.get(number).folder)
-        events += [each for each in told if isinstance(each.event, Metrics | SampleAnswer | WorstTokens)]
+        recorded = read_all(project.folder / project.jobs.get(number).folder)
+        events += [each for each in recorded if isinstance(each.event, Metrics | SampleAnswer | WorstTokens)]
     return tuple(events)

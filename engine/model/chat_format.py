@@ -178,16 +178,16 @@ class ChatFormat:
         It accepts any ids: the stream of `tokenizers` fails on bytes that are not text, which models do produce.
         """
         held: list[int] = []  # the ids of the last piece returned, and of characters that are not complete yet
-        told = 0  # how many of them belong to that piece
+        emitted = 0  # how many of them belong to that piece
 
         def step(token: int) -> str:
-            nonlocal told
+            nonlocal emitted
             held.append(token)
-            before, now = (self._tokenizer.decode(part, skip_special_tokens=False) for part in (held[:told], held))
+            before, now = (self._tokenizer.decode(part, skip_special_tokens=False) for part in (held[:emitted], held))
             if len(now) <= len(before) or now.endswith(_NOT_WHOLE):
                 return ""
-            del held[:told]
-            told = len(held)
+            del held[:emitted]
+            emitted = len(held)
             return now[len(before) :]
 
         return lambda ids: "".join(step(token) for token in ids if token not in self.stop_ids)

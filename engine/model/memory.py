@@ -9,7 +9,7 @@ import torch
 from engine.errors import ModelError
 
 # What torch reports only by message: its CPU allocator, the driver, and the library that computes products.
-_SAID = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
+_MESSAGES = ("can't allocate memory", "CUDA error: out of memory", "CUBLAS_STATUS_ALLOC_FAILED")
 
 Made = TypeVar("Made")
 
@@ -18,7 +18,7 @@ def is_out_of_memory(error: BaseException) -> bool:
     """Whether torch or Python failed for lack of memory."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _SAID)
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _MESSAGES)
 
 
 @contextmanager

@@ -49,14 +49,14 @@ def findings_text(findings: Sequence[Finding]) -> str:
     lines: list[str] = []
     for finding in findings:
         place = f"line {finding.line}" if finding.line else "the prompt"
-        said_by = "  (from the teacher)" if finding.source == "teacher" else ""
-        lines.append(f"{place}: {TITLES[finding.kind]}{said_by}")
+        source = "  (from the teacher)" if finding.source == "teacher" else ""
+        lines.append(f"{place}: {TITLES[finding.kind]}{source}")
         if finding.quote:
             lines.append(f"    {clean_line(finding.quote, _QUOTE_CELLS)}")
         lines += [f"  {finding.problem}", f"  {finding.advice}", ""]
     teachers = sum(finding.source == "teacher" for finding in findings)
-    told = f", {teachers} of them from the teacher" if teachers else ""
-    return "\n".join([*lines, f"{counted(len(findings), 'finding')}{told}. Lines are numbered as in `prompt show`."])
+    origin = f", {teachers} of them from the teacher" if teachers else ""
+    return "\n".join([*lines, f"{counted(len(findings), 'finding')}{origin}. Lines are numbered as in `prompt show`."])
 
 
 def _context_of(base: str, home: Home) -> int | None:

@@ -21,11 +21,11 @@ def find_outdated(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rul
     for rule in rules:
         if rule.check.kind != "length" or (demand := _only_one(prompt, demands, rule.check)) is None:
             continue
-        said = [check for check in checks_of(demand.text) if check.kind == "length" and check.unit == rule.check.unit]
-        if len(said) != 1 or not _in_order(said[0]):
+        stated = [check for check in checks_of(demand.text) if check.kind == "length" and check.unit == rule.check.unit]
+        if len(stated) != 1 or not _in_order(stated[0]):
             continue
         for bound in _BOUNDS:
-            held, says = _number(rule.check, bound), _number(said[0], bound)
+            held, says = _number(rule.check, bound), _number(stated[0], bound)
             alone = sum(_number(other.check, bound) is not None for other in rules if _alike(other, rule)) == 1
             if None in (held, says) or held == says or not alone or held in numbers_in(demand.text):
                 continue

@@ -114,10 +114,10 @@ def _changes(found: "re.Match[str]", line: str, closed: set[str], *, of_the_form
         return False
     if found["single"]:
         return not of_the_form or _FILLED_IN.fullmatch(name) is not None
-    return not of_the_form and ("_" in name or _told(line, found))
+    return not of_the_form and ("_" in name or _is_announced(line, found))
 
 
-def _told(line: str, found: "re.Match[str]") -> bool:
+def _is_announced(line: str, found: "re.Match[str]") -> bool:
     """Whether the sentence states a fact with the placeholder: «The user is called <name>»."""
     before = line[max(found.start() - _NEAR, 0) : found.start()]
     return re.search(r"(?:\b(?:is|are|was|called|named|for|from|to)|:)\s*[\"“«']?\Z", before) is not None

@@ -39,8 +39,8 @@ def set_llama_cpp(folder: str = "") -> None:
 
     Raises `NotFoundError` if it is not there.
     """
-    told = folder or os.environ.get(VARIABLE)
-    found = _in_folder(expand(told).absolute()) if told else _on_path()
+    named = folder or os.environ.get(VARIABLE)
+    found = _in_folder(expand(named).absolute()) if named else _on_path()
     os.environ[VARIABLE] = str(found.converter.parent)
 
 
@@ -49,14 +49,14 @@ def find_llama_cpp() -> LlamaCpp:
 
     Raises `NotFoundError`, which says how to get it.
     """
-    told = os.environ.get(VARIABLE)
-    if not told:
+    named = os.environ.get(VARIABLE)
+    if not named:
         return _on_path()
-    if not Path(told).is_absolute():  # a job runs in the project's folder, and nothing there is executed
+    if not Path(named).is_absolute():  # a job runs in the project's folder, and nothing there is executed
         raise NotFoundError(
-            "Cannot find llama.cpp.", f"{VARIABLE} is the relative path {told}.", "Set it to an absolute path."
+            "Cannot find llama.cpp.", f"{VARIABLE} is the relative path {named}.", "Set it to an absolute path."
         )
-    return _in_folder(Path(told))
+    return _in_folder(Path(named))
 
 
 def _in_folder(folder: Path) -> LlamaCpp:

@@ -37,7 +37,7 @@ class GreedyAnswer:
     """
 
     ids: tuple[int, ...]
-    told: tuple[tuple[int, float], ...]  # ids in the answer's order, with their log-probabilities in nats
+    logprobs: tuple[tuple[int, float], ...]  # ids in the answer's order, with their log-probabilities in nats
 
 
 class LlamaServer:
@@ -72,8 +72,8 @@ class LlamaServer:
             for step in steps
         ):
             raise _useless("/completion", "it returns no log-probabilities")
-        told = tuple((cast("int", step["id"]), float(step["logprob"])) for step in steps)
-        return GreedyAnswer(tuple(_whole_numbers("/completion", found.get("tokens"))), told)
+        logprobs = tuple((cast("int", step["id"]), float(step["logprob"])) for step in steps)
+        return GreedyAnswer(tuple(_whole_numbers("/completion", found.get("tokens"))), logprobs)
 
     def _ask(self, path: str, words: Mapping[str, object]) -> dict[str, object]:
         import httpx2
@@ -140,10 +140,10 @@ def _await(client: "httpx2.Client", process: "subprocess.Popen[bytes]", path: Pa
                 return
         time.sleep(_ASKS_EVERY_S)
     lines = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
-    told = [line for line in lines if "error" in line.lower()][:1] or lines[-1:]  # the first error causes the others
+    reasons = [line for line in lines if "error" in line.lower()][:1] or lines[-1:]  # the first causes the others
     raise ModelError(
         "llama-server cannot load the converted model.",
-        f"It says: {clean_line(told[0])[:_LONGEST_REASON] if told else 'nothing'}",
+        f"It says: {clean_line(reasons[0])[:_LONGEST_REASON] if reasons else 'nothing'}",
         "Rebuild llama.cpp from the same commit as its converter, or export with --form merged instead.",
     )
 

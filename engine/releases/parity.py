@@ -58,12 +58,13 @@ def _check_reading(served: LlamaServer, chat: "ChatFormat", ids: list[int], mess
     if found != ids:
         raise ModelError(
             "llama.cpp does not read questions the way the student was trained to.",
-            f"«{clean_line(messages[-1].content)[:80]}» is {_told(chat, ids)} in training, {_told(chat, found)} there.",
+            f"«{clean_line(messages[-1].content)[:80]}» is {_ids_text(chat, ids)} in training, "
+            f"{_ids_text(chat, found)} there.",
             "Try a newer llama.cpp, or export with --form merged, for a server that reads the model's own template.",
         )
 
 
-def _told(chat: "ChatFormat", ids: Sequence[int]) -> str:
+def _ids_text(chat: "ChatFormat", ids: Sequence[int]) -> str:
     return f"{len(ids)} tokens («{clean_line(chat.text_of(ids))[:120]}»)"
 
 
@@ -111,6 +112,6 @@ def _placed(chat: "ChatFormat", answer: GreedyAnswer) -> list[tuple[int, float]]
     """Pair log-probabilities with the places of their tokens; none if it is unclear which tokens they belong to."""
     ends = range(1, len(answer.ids) + 1)
     whole = [end - 1 for end in ends if chat.ends_whole(answer.ids[:end])]
-    if [answer.ids[place] for place in whole] != [token for token, _ in answer.told]:
+    if [answer.ids[place] for place in whole] != [token for token, _ in answer.logprobs]:
         return []
-    return [(place, value) for place, (_, value) in zip(whole, answer.told, strict=True)]
+    return [(place, value) for place, (_, value) in zip(whole, answer.logprobs, strict=True)]

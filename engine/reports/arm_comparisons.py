@@ -54,8 +54,10 @@ def against_in_brief(evaluation: Evaluation) -> Iterator[Block]:
     found = evaluation.comparison("distilled", evaluation.reference)
     if found is None:
         return
-    told = [f"rule {each.id} is {_said(each.paired)}" for each in found.rules if each.paired.outcome != "kept"]
-    words = "; ".join(told) if told else "every rule is kept"
+    outcomes = [
+        f"rule {each.id} is {_outcome_text(each.paired)}" for each in found.rules if each.paired.outcome != "kept"
+    ]
+    words = "; ".join(outcomes) if outcomes else "every rule is kept"
     yield Words(f"Compared with {found.against}, Holm-corrected over the rules: {words}.", "quiet")
 
 
@@ -78,7 +80,7 @@ def outcome(paired: Paired) -> str:
     return "undecided" if paired.more_questions is None else f"{paired.more_questions:,} more"
 
 
-def _said(paired: Paired) -> str:
+def _outcome_text(paired: Paired) -> str:
     if paired.outcome != "undecided" or paired.more_questions is None:
         return paired.outcome
     return f"undecided (about {counted(paired.more_questions, 'more question')} would decide)"

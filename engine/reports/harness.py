@@ -62,8 +62,8 @@ def _row(score: TaskScore) -> Row:
             score.task,
             metric,
             MISSING if score.questions is None else f"{score.questions:,}",
-            _told(score.base),
-            _told(score.released),
+            _score_text(score.base),
+            _score_text(score.released),
             change(score.released.value, score.base.value, _DECIMALS) + _error(stderr),
             _WORDS[found],
         ),
@@ -71,7 +71,7 @@ def _row(score: TaskScore) -> Row:
     )
 
 
-def _told(score: Score) -> str:
+def _score_text(score: Score) -> str:
     return f"{score.value:,.{_DECIMALS}f}{_error(score.stderr)}"
 
 

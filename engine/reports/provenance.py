@@ -10,7 +10,7 @@ from engine.records.run import TrainingConfig
 from engine.reports.document import Column, Fact, Facts, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
 from engine.reports.numbers import MISSING, format_time
-from engine.reports.run_comparison import said, value
+from engine.reports.run_comparison import option_name, value
 from engine.wording import counted, duration, size
 
 
@@ -68,10 +68,10 @@ def _configuration(config: TrainingConfig) -> Iterator[Table]:
     for field in dataclasses.fields(config):
         given: object = getattr(config, field.name)
         if given == field.default:
-            left.append(Row((said(field.name), value(given))))
+            left.append(Row((option_name(field.name), value(given))))
         else:
             default = MISSING if field.default is dataclasses.MISSING else value(field.default)
-            chosen.append(Row((said(field.name), value(given), default)))
+            chosen.append(Row((option_name(field.name), value(given), default)))
     setting, number = Column("setting"), Column("value", number=True)
     yield Table("Training configuration", (setting, number, Column("default", number=True)), tuple(chosen))
     yield Table("Settings at their defaults", (setting, number), tuple(left), folded=True)

@@ -34,7 +34,7 @@ def run_comparison(facts: ReportFacts) -> Section | None:
 def _configurations(facts: ReportFacts, other: OtherRun) -> Table:
     run, its = facts.proof.run, other.run
     names = [field.name for field in dataclasses.fields(run.config)]
-    pairs = [(said(name), value(getattr(run.config, name)), value(getattr(its.config, name))) for name in names]
+    pairs = [(option_name(name), value(getattr(run.config, name)), value(getattr(its.config, name))) for name in names]
     pairs.append(("dataset", run.dataset_sha256[:12], its.dataset_sha256[:12]))
     if other.evaluation is not None:
         pairs.append(("prompt", facts.proof.evaluation.prompt_sha256[:12], other.evaluation.prompt_sha256[:12]))
@@ -176,7 +176,7 @@ def _names(facts: ReportFacts, other: OtherRun) -> tuple[str, str]:
     return f"run {facts.proof.run.id}", f"run {other.run.id}"
 
 
-def said(name: str) -> str:
+def option_name(name: str) -> str:
     """A setting's name as plain text."""
     return name.replace("_", " ")
 

@@ -47,8 +47,8 @@ def _blocks(found: Regressions) -> Iterator[Block]:
         "check",
         with_roles([(each.arm, each) for each in found.general]),
         tuple(
-            IntervalRow(said, tuple(None if rate is None else of_rate(rate) for rate in rates))
-            for said, check in _CHECKS
+            IntervalRow(name, tuple(None if rate is None else of_rate(rate) for rate in rates))
+            for name, check in _CHECKS
             for rates in [[check(each) for each in found.general]]
             if any(rates)
         ),

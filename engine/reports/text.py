@@ -97,8 +97,8 @@ def _facts(facts: Facts, width: int) -> Iterator[str]:
     room = min(max((cell_width(clean_line(fact.name)) for fact in facts.rows), default=0) + _GAP, _NAME)
     for fact in facts.rows:
         name = clean_line(fact.name, room - 1)
-        said = f"{fact.value}, {fact.note}" if fact.note else fact.value
-        yield from _hanging(name + " " * (room - cell_width(name)), said, width)
+        text = f"{fact.value}, {fact.note}" if fact.note else fact.value
+        yield from _hanging(name + " " * (room - cell_width(name)), text, width)
 
 
 def _hanging(head: str, text: str, width: int) -> Iterator[str]:

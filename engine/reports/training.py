@@ -38,8 +38,8 @@ def curves(facts: ReportFacts) -> Section:
     """Loss, divergence and pass rates over the steps, with the compared run overlaid."""
     run = facts.proof.run
     where = " ".join(part for part in (run.device, run.dtype) if part)
-    told = f"{counted(run.step, 'step')} in {duration(run.train_s)}{f' on {where}' if where else ''}"
-    words = f"Run {run.id}: {told}; the best step is {run.best_step:,}."
+    summary = f"{counted(run.step, 'step')} in {duration(run.train_s)}{f' on {where}' if where else ''}"
+    words = f"Run {run.id}: {summary}; the best step is {run.best_step:,}."
     if not run.curve:
         return Section("training", "Training", (Words(words), Words("No evaluation was kept.", "quiet")))
     measure = measure_of(run, facts.other.run if facts.other is not None else None)

@@ -68,7 +68,7 @@ def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
 
 def check_to_fields(check: Check) -> dict[str, object]:
     """A check's kind and the fields that are set."""
-    said: dict[str, object] = {"kind": check.kind}
+    found: dict[str, object] = {"kind": check.kind}
     unset = Check(check.kind)
     for name, holds in _FIELDS[check.kind].items():
         value: object = getattr(check, name)
@@ -76,23 +76,25 @@ def check_to_fields(check: Check) -> dict[str, object]:
             continue
         if holds == "schema":
             value = json.loads(check.schema)
-        said[name] = list(value) if isinstance(value, tuple) else value
-    return said
+        found[name] = list(value) if isinstance(value, tuple) else value
+    return found
 
 
 def check_from_fields(given: Mapping[str, object], name: str = "The check") -> Check:
     """Return the check with these fields, as `check_to_fields` writes them. Raises UsageError starting with `name`."""
     kind = given.get("kind")
     if not isinstance(kind, str) or kind not in _FIELDS:
-        said = "it has no kind" if kind is None else f"kind is {_shown(kind)}"
-        raise UsageError(f"{name} cannot be used", f"{said}; allowed: {', '.join(_FIELDS)}.", "Use one of these kinds.")
+        problem = "it has no kind" if kind is None else f"kind is {_shown(kind)}"
+        raise UsageError(
+            f"{name} cannot be used", f"{problem}; allowed: {', '.join(_FIELDS)}.", "Use one of these kinds."
+        )
     allowed = _FIELDS[kind]
     values: dict[str, object] = {}
     for field, value in given.items():
         if field == "kind":
             continue
         if field not in allowed:
-            if field in _UNSET and _said(value) == _UNSET[field]:  # `rules list --json` names every field
+            if field in _UNSET and _as_stored(value) == _UNSET[field]:  # `rules list --json` names every field
                 continue
             message = f"a {kind} check has no field {field!r}; allowed: {', '.join(allowed)}."
             raise UsageError(f"{name} cannot be used", message, "Remove or rename the field.")
@@ -156,7 +158,7 @@ def _shown(value: object) -> str:
     return repr(value) if isinstance(value, str | int | float) else kind_of_value(value)
 
 
-def _said(value: object) -> object:
+def _as_stored(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 

@@ -55,7 +55,7 @@ def _nearest_sentence(rule: Rule, text: str) -> Span | None:
     words = [_stems(text[span.start : span.end]) for span in sentences]
     held_by = Counter(word for found in words for word in found)
     own = _stems(rule.text)
-    wanted = own | _stems(" ".join(_said_by(rule.check)))
+    wanted = own | _stems(" ".join(_words_of(rule.check)))
 
     def weight(word: str) -> float:
         return math.log(1 + len(sentences) / held_by[word]) if held_by[word] else 0.5
@@ -79,14 +79,14 @@ def _verbatim(check: Check, sentence: str) -> float:
     return 0.5 * (named or any(text.strip() in sentence for text in asked))
 
 
-def _said_by(check: Check) -> list[str]:
+def _words_of(check: Check) -> list[str]:
     """The words that a prompt would use to ask for what the check tests."""
-    said = [check.text, *check.texts[:8], *check.labels, *_LITERAL.findall(check.pattern)]
+    wanted = [check.text, *check.texts[:8], *check.labels, *_LITERAL.findall(check.pattern)]
     if check.kind == "length":
-        said += [check.unit, *(str(limit) for limit in (check.min, check.max) if limit is not None)]
+        wanted += [check.unit, *(str(limit) for limit in (check.min, check.max) if limit is not None)]
     if check.kind == "json":
-        said.append("json")
-    return said
+        wanted.append("json")
+    return wanted
 
 
 def _stems(text: str) -> frozenset[str]:

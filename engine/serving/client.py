@@ -99,13 +99,13 @@ async def wait_until_ready(project_folder: Path, job: Job, on_phase: OnPhase | N
     Raises `JobError` with the job's own reason if it ends instead. Waits as long as another job holds the device.
     """
     folder = project_folder / job.folder
-    told: tuple[Phase, str] | None = None
+    reported: tuple[Phase, str] | None = None
     async with _http() as client:
         while True:
             address = read_address(folder)
             now: tuple[Phase, str] = _STARTING if address is None else await _phase(client, address)
-            if now != told:
-                told = now
+            if now != reported:
+                reported = now
                 if on_phase is not None:
                     on_phase(*now)
             if address is not None and now[0] == "ready":

@@ -54,7 +54,7 @@ def run(context: JobContext, options: ServeOptions) -> None:
     web = Web(requests, catalog, Conversation(ChatFormat.load(folder)), token, _key_of(config, folder))
     with Server(options.port) as server:
         server.start(web.application())
-        with _told(context, Address(server.base_url, token)):
+        with _announced(context, Address(server.base_url, token)):
             try:
                 _Service(context, requests, options, config, folder, server.base_url).run()
             finally:
@@ -68,7 +68,7 @@ def base_of(project: Project, options: ServeOptions) -> TrainingConfig:
 
 
 @contextmanager
-def _told(context: JobContext, address: Address) -> Iterator[None]:
+def _announced(context: JobContext, address: Address) -> Iterator[None]:
     """Let clients find the server while inside."""
     write_address(context.folder, address)
     try:

@@ -18,7 +18,7 @@ class JudgementTable:
         return self._connection.write_many(
             """INSERT INTO judgements (judge, request_sha256, said, reason) VALUES (?, ?, ?, ?)
             ON CONFLICT DO NOTHING""",
-            [(judge, sha256, *said) for sha256, said in found],
+            [(judge, sha256, *verdict) for sha256, verdict in found],
         )
 
     def of(self, judge: str) -> dict[str, JudgeVerdict]:

@@ -177,8 +177,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             fault.usage = self._bill(reader, messages)
             if fault.kind == "key":
                 name = variable_of(self.base_url)
-                told = f"No key was found; set {name}." if self._key == KEYLESS else f"Set {name} to override it."
-                fault.message = f"{fault.message} {told}"
+                text = f"No key was found; set {name}." if self._key == KEYLESS else f"Set {name} to override it."
+                fault.message = f"{fault.message} {text}"
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
             raise fault from error
@@ -210,13 +210,13 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                     if text:
                         guard.refuse(reader.end_of_text)
                         first_text = first_text or time.monotonic()
-                        if on_delta is not None and (told := guard.safe_part(text)):
-                            on_delta(told)
+                        if on_delta is not None and (safe := guard.safe_part(text)):
+                            on_delta(safe)
         except TimeoutError as error:
             if not reader.finished:
                 raise EndpointFault("too_slow", f"More than {self.limits.total_s:.0f} s.") from error
-        if on_delta is not None and (told := guard.rest()):
-            on_delta(told)
+        if on_delta is not None and (rest := guard.rest()):
+            on_delta(rest)
         return first_text
 
     async def _events(

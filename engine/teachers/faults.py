@@ -98,8 +98,8 @@ class EndpointFault(EndpointError):
         usage: Usage | None = None,
     ) -> None:
         title, advice = _TEXTS[kind]
-        told = redact(detail)[:_LONGEST_DETAIL].rstrip()  # a server's message may lack a final full stop
-        super().__init__(title, told if not told or told[-1] in ".!?…" else f"{told}.", advice)
+        message = redact(detail)[:_LONGEST_DETAIL].rstrip()  # a server's message may lack a final full stop
+        super().__init__(title, message if not message or message[-1] in ".!?…" else f"{message}.", advice)
         self.kind = kind
         self.scope: FaultScope = scope or _SCOPES.get(kind, "retry")
         self.retry_after_s = retry_after_s

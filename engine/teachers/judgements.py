@@ -19,7 +19,7 @@ KEPT, BROKEN = "kept", "broken"  # the stored verdicts on a rubric
 
 
 class JudgeRequests:
-    """Requests to one judge. `said`: its verdicts by request hash; `missing`: requests without a verdict; `faults`: why
+    """Requests to one judge. `verdicts`: its verdicts by request hash; `missing`: requests without one; `faults`: why
     the requests sent now got no verdict.
     """
 
@@ -34,8 +34,8 @@ class JudgeRequests:
         """`context`: the job that pays, if any; `limit_usd`: the most that it may pay."""
         self._project, self._judge = project, judge
         self._context, self._limit_usd = context, limit_usd
-        self.said: dict[str, JudgeVerdict] = project.judgements.of(judge.name)
-        self.missing = {key: request for request in requests if (key := request_sha256(request)) not in self.said}
+        self.verdicts: dict[str, JudgeVerdict] = project.judgements.of(judge.name)
+        self.missing = {key: request for request in requests if (key := request_sha256(request)) not in self.verdicts}
         self.faults: dict[str, str] = {}
 
     def ask(
@@ -54,7 +54,7 @@ class JudgeRequests:
 
         def keep() -> None:
             self._project.judgements.add(self._judge.name, waiting)
-            self.said |= waiting
+            self.verdicts |= waiting
             waiting.clear()
 
         def take(place: int, reply: str) -> None:
@@ -74,7 +74,7 @@ class JudgeRequests:
         try:
             ask_judge(
                 self._judge, self._project.home, ledger, list(self.missing.values()), take, refuse, interrupted,
-                on_note, has_answered=bool(self.said),
+                on_note, has_answered=bool(self.verdicts),
             )  # fmt: skip
         finally:
             keep()

@@ -18,11 +18,11 @@ class KeyGuard:
 
     def safe_part(self, text: str) -> str:
         """Return what may be shown after this piece; an end that could be the start of the key is held back."""
-        told = self._held + text
-        longest = min(max(len(self._key) - 1, 0), len(told))
-        held = next((length for length in range(longest, 0, -1) if told.endswith(self._key[:length])), 0)
-        self._held = told[len(told) - held :]
-        return told[: len(told) - held]
+        pending = self._held + text
+        longest = min(max(len(self._key) - 1, 0), len(pending))
+        held = next((length for length in range(longest, 0, -1) if pending.endswith(self._key[:length])), 0)
+        self._held = pending[len(pending) - held :]
+        return pending[: len(pending) - held]
 
     def rest(self) -> str:
         """Return the text still held back at the end of the answer; it is not the key."""

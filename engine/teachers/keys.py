@@ -34,8 +34,8 @@ def check_address(base_url: str) -> str:
     except ValueError as error:
         raise UsageError("The base URL cannot be read.", f"{error}.", example) from error
     if not host or parts.scheme not in ("http", "https"):
-        told = f"«{clean_line(base_url, 80)}» has no https host."
-        raise UsageError("The base URL is not a web address.", told, example)
+        problem = f"«{clean_line(base_url, 80)}» has no https host."
+        raise UsageError("The base URL is not a web address.", problem, example)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(
             "The base URL contains more than an address.", f"Host {host}.", f"Do not put keys in it. {example}"

@@ -48,7 +48,7 @@ class Recorder:
         self._done_before = plan.done
         self._progress_at = 0.0
         self._spent = Spent(spent_usd, limit_usd, 0, 0)
-        self._spent_told: Spent | None = None
+        self._spent_emitted: Spent | None = None
         self.stored = 0
         self.failures: Counter[str] = Counter()
 
@@ -146,8 +146,8 @@ class Recorder:
         fresh = self._plan.done - self._done_before
         left = seconds_left(now - (self._began or now), fresh, self._plan.total - self._plan.done)
         self._emit(Progress(self._plan.done, self._plan.total, note or self._words(), left))
-        if self._spent != self._spent_told:
-            self._spent_told = self._spent
+        if self._spent != self._spent_emitted:
+            self._spent_emitted = self._spent
             self._emit(self._spent)
 
     def _words(self) -> str:

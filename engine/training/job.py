@@ -175,9 +175,9 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
         hooks.keep_progress(trainer)
     _place_adapter(trained.best_checkpoint, folder)
     made = [*folder.rglob("*"), *([outputs.teacher.path] if outputs.teacher is not None else [])]
-    told, peak_mb = project.runs.get(run.id).estimate, device_memory(local.device).get(GPU_PEAK)
-    if told is not None and peak_mb is not None:
-        project.runs.update(run.id, estimate=replace(told, gpu_peak_mb=peak_mb))
+    prior, peak_mb = project.runs.get(run.id).estimate, device_memory(local.device).get(GPU_PEAK)
+    if prior is not None and peak_mb is not None:
+        project.runs.update(run.id, estimate=replace(prior, gpu_peak_mb=peak_mb))
     project.runs.update(run.id, disk_mb=sum(path.stat().st_size for path in made if path.is_file()) / 1e6)
     _end(context, run, trained)
 
@@ -272,12 +272,12 @@ class _JobHooks:
         self._run = run
         self._teacher_s = teacher_s
         self._mirrors = mirrors
-        self._told_of_cuts = False
+        self._warned_of_cuts = False
         self._ends_at = time.monotonic() + most_s - run.train_s
 
     def on_step(self, metrics: StepMetrics) -> None:
-        if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._told_of_cuts:
-            self._told_of_cuts = True
+        if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._warned_of_cuts:
+            self._warned_of_cuts = True
             self.on_note(
                 f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} were cut off: "
                 "they do not end, or need more tokens than the longest training answer."

@@ -107,12 +107,12 @@ def error_text(run: Run) -> str:
         ("memory", run.estimate.memory_mb, _taken_mb(run), size),
         ("disk", run.estimate.disk_mb, run.disk_mb, size),
     )
-    told = [
+    parts = [
         f"{name} {words(estimated)}, took {words(taken)} ({taken / estimated - 1:+.0%})".replace("-", "−")
         for name, estimated, taken, words in pairs
         if estimated and taken
     ]
-    return f"Estimated {'; '.join(told)}." if told else ""
+    return f"Estimated {'; '.join(parts)}." if parts else ""
 
 
 def _time(estimate: TrainingEstimate, config: TrainingConfig) -> str:

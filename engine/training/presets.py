@@ -22,7 +22,7 @@ CHOSEN = frozenset({
     "on_policy_learning_rate", "general_fraction", "prompt_back_weight",
 })  # fmt: skip
 T = TypeVar("T")
-SAID = "as you said"
+GIVEN = "as you said"
 
 FEW_ROWS, MANY_ROWS = 200, 2_000
 MEMORY_SHARE = 0.9  # of the free memory: the rest covers the system and the error of the estimate
@@ -106,12 +106,12 @@ _UNSCORED = "no training answer comes from the prompted base: only text is avail
 _CUT = "measured on the starter model: 75 to 88 % cut off"
 
 
-def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Collection[str] = ()) -> Choice:
-    """Return the preset's configuration. Fields of `asked` that `said` names win; fields outside `CHOSEN` stay."""
-    picker = _Picker(frozenset(said))
+def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, given: Collection[str] = ()) -> Choice:
+    """Return the preset's configuration. Fields of `asked` that `given` names win; fields outside `CHOSEN` stay."""
+    picker = _Picker(frozenset(given))
     aim = (_SMALL if facts.small else _LARGE)[preset]
     basis = _DEMO if facts.small and preset == "fast" else _STARTER if facts.small else _PUBLISHED
-    asked = supported_objective(asked, facts, said)
+    asked = supported_objective(asked, facts, given)
     mix: Objective = "mix"
     weight = asked.cross_entropy_weight
     if facts.scored_tokens:
@@ -162,14 +162,14 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, said: Co
     return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
 
 
-def supported_objective(config: TrainingConfig, facts: TrainingFacts, said: Collection[str] = ()) -> TrainingConfig:
+def supported_objective(config: TrainingConfig, facts: TrainingFacts, given: Collection[str] = ()) -> TrainingConfig:
     """Return `config` with an objective that the training answers allow: cross-entropy if they are only text.
 
-    Raises `TrainingError` if `said` names an objective that they do not allow.
+    Raises `TrainingError` if `given` names an objective that they do not allow.
     """
     if facts.scored_tokens or config.objective == "cross_entropy":
         return config
-    if "objective" in said:
+    if "objective" in given:
         raise TrainingError(
             f"Cannot train on this dataset with the objective {config.objective}.",
             f"It needs the teacher's distributions, but {_UNSCORED}.",
@@ -210,15 +210,15 @@ def choice_json(choice: Choice) -> dict[str, object]:
 class _Picker:
     """Takes the user's value if there is one, else the preset's, and records the reasons."""
 
-    def __init__(self, said: frozenset[str]) -> None:
-        self._said = said
+    def __init__(self, given: frozenset[str]) -> None:
+        self._given = given
         self.reasons: list[Reason] = []
 
     def pick(self, name: str, asked: T, chosen: T, why: str, basis: str, *, against: str = "") -> T:
         """Return the value to use. `against`: a warning, recorded if the user's value is not the chosen one."""
-        if name in self._said:
-            why = f"{SAID}, but {against}" if against and asked != chosen else SAID
-            chosen, basis = asked, basis if why != SAID else ""
+        if name in self._given:
+            why = f"{GIVEN}, but {against}" if against and asked != chosen else GIVEN
+            chosen, basis = asked, basis if why != GIVEN else ""
         words = f"{chosen:g}" if isinstance(chosen, float) else str(chosen)
         self.reasons.append(Reason(name, words, why, basis))
         return chosen

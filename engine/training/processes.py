@@ -81,7 +81,7 @@ def _started(ranks: Ranks, context: JobContext) -> Iterator[Ranks]:
         with connected(ranks, folder, while_waiting) as joined:
             yield joined
     except RankLost as lost:
-        raise TrainingError(lost.title, " ".join((lost.message, _told(_ends(children)))), lost.next) from lost
+        raise TrainingError(lost.title, " ".join((lost.message, _exits_text(_ends(children)))), lost.next) from lost
     finally:
         _ends(children)
         shutil.rmtree(folder, ignore_errors=True)
@@ -99,7 +99,7 @@ def _ends(children: Sequence[subprocess.Popen[bytes]]) -> list[int]:
     return [child.wait() for child in children]
 
 
-def _told(statuses: Sequence[int]) -> str:
+def _exits_text(statuses: Sequence[int]) -> str:
     """Describe how those that failed have ended."""
     return " ".join(
         f"Process {rank} of {len(statuses) + 1} was killed by signal {-status}."

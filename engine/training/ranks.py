@@ -146,8 +146,8 @@ class Ranks:
         """Return the first rank's `word` on every rank; those of the others are ignored."""
         if self.size == 1 and word is not None:
             return word
-        said: list[Word] = self.gather(kind, [word] if self.leads and word is not None else [])
-        return said[0]
+        gathered: list[Word] = self.gather(kind, [word] if self.leads and word is not None else [])
+        return gathered[0]
 
     def gather(self, kind: type[Word], words: Sequence[Word]) -> list[Word]:
         """Return the words of all ranks, in the order that the items had before `share`."""
@@ -191,8 +191,10 @@ class Ranks:
         if worst < _ENDED:
             return worst, ""
         reasons = self._gather_texts(reason if fault == _ENDED else "")
-        told = (f"Process {rank + 1} of {self.size}: {text.rstrip('.')}." for rank, text in enumerate(reasons) if text)
-        return _ENDED, " ".join(told)
+        sentences = (
+            f"Process {rank + 1} of {self.size}: {text.rstrip('.')}." for rank, text in enumerate(reasons) if text
+        )
+        return _ENDED, " ".join(sentences)
 
     def _exchange(self, exchange: Callable[[], object]) -> None:
         try:

@@ -141,8 +141,8 @@ class Validator:
                 teacher_ids = teacher.ids[:, 0]
             likeliest: list[Tensor] = []
             losses = token_losses(student, batch, _loss(student, batch.target_ids, teacher, likeliest))
-            told = losses.masked_fill(~counted, float("-inf"))
-            found += worst_of_batch(part, told, teacher_ids, torch.cat(likeliest).cpu(), student.format)
+            counted_losses = losses.masked_fill(~counted, float("-inf"))
+            found += worst_of_batch(part, counted_losses, teacher_ids, torch.cat(likeliest).cpu(), student.format)
             losses = losses[counted]
             total += float(losses.double().sum())
             count += len(losses)

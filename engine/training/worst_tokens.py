@@ -34,10 +34,12 @@ def worst_of_batch(
     for kl, index in zip(values.tolist(), found.tolist(), strict=True):
         if math.isfinite(kl):
             row, place = places[index]
-            yield _told(kl, row, place, int(teacher_ids[index]), int(student_ids[index]), chat)
+            yield _worst_token(kl, row, place, int(teacher_ids[index]), int(student_ids[index]), chat)
 
 
-def _told(kl: float, row: DatasetRow, place: int, teacher_id: int, student_id: int, chat: ChatFormat) -> WorstToken:
+def _worst_token(
+    kl: float, row: DatasetRow, place: int, teacher_id: int, student_id: int, chat: ChatFormat
+) -> WorstToken:
     ids = row.completion_ids[:place]
     return WorstToken(
         kl=kl,
