@@ -281,10 +281,10 @@ class DistillApp(TypedApp):
     def _remember_theme(self, name: str) -> None:
         self._memory.choose_theme(name, self.settings)
 
-    def _ring(self, said: str) -> None:
+    def _ring(self, text: str) -> None:
         if notice.rings(self.settings.bell, looked_at=self.app_focus):
             self.send(notice.BELL)
-            self.send(("" if self._titled else notice.KEEP_TITLE) + notice.title(said))
+            self.send(("" if self._titled else notice.KEEP_TITLE) + notice.title(text))
             self._titled = True
 
     def _bring_title_back(self) -> None:

@@ -35,15 +35,15 @@ def own_keys(wanted: Mapping[str, str]) -> tuple[dict[str, str], tuple[UsageErro
             )
             errors.append(UsageError("Unknown action in the settings.", f"keys: {name}.", near))
         elif strange or not pressed:
-            said = f"keys: {name} = {', '.join(strange) or 'nothing'}."
-            errors.append(UsageError("Unknown key in the settings.", said, "The default key is used."))
+            detail = f"keys: {name} = {', '.join(strange) or 'nothing'}."
+            errors.append(UsageError("Unknown key in the settings.", detail, "The default key is used."))
         else:
             kept[name] = ",".join(pressed)
     while (clash := _first_clash({**BOUND, **kept}, kept)) is not None:
         out, other, key = clash
         del kept[out]
-        said = f"keys: {key} is used for both {out} and {other}."
-        errors.append(UsageError("Two actions share a key.", said, f"{out} keeps its default key."))
+        detail = f"keys: {key} is used for both {out} and {other}."
+        errors.append(UsageError("Two actions share a key.", detail, f"{out} keeps its default key."))
     taken = {key for keys in kept.values() for key in keys.split(",")}
     for name, keys in kept.items():
         if _place(name) == "everywhere" and not non_printing(keys):

@@ -87,24 +87,26 @@ def _pairs(node: yaml.MappingNode, source: str) -> list[tuple[yaml.ScalarNode, y
     return pairs
 
 
-def _checked_variable(name: str, said: str, where: str) -> str:
+def _checked_variable(name: str, value: str, where: str) -> str:
     """Check a variable of Textual's style sheets: unknown ones would do nothing, invalid ones would crash the app."""
     known = _generated()
     if name not in known:
         raise UsageError(_UNREAD, f"{where}: unknown variable {name}.", did_you_mean(name, known, "Remove it."))
     if name.endswith("-style") or "-style-" in name:
-        fits = _STYLE.fullmatch(said) is not None
-    elif said in ("initial", "auto") or said.startswith("auto "):
+        fits = _STYLE.fullmatch(value) is not None
+    elif value in ("initial", "auto") or value.startswith("auto "):
         # Valid for text colours, and for variables where Textual itself uses them; in a border they crash the app.
-        word = said.partition(" ")[0]
-        fits = _FILLED_IN.fullmatch(said) is not None and (
+        word = value.partition(" ")[0]
+        fits = _FILLED_IN.fullmatch(value) is not None and (
             known[name].partition(" ")[0] == word or (word == "auto" and name.endswith("-foreground"))
         )
     else:
-        fits = said == "transparent" or _is_colour(said)
+        fits = value == "transparent" or _is_colour(value)
     if not fits:
-        raise UsageError(_UNREAD, f"{where}: invalid value for {name}: {said}.", f"Textual's default is {known[name]}.")
-    return said
+        raise UsageError(
+            _UNREAD, f"{where}: invalid value for {name}: {value}.", f"Textual's default is {known[name]}."
+        )
+    return value
 
 
 @cache
@@ -114,21 +116,21 @@ def _generated() -> dict[str, str]:
     return {**ansi, **plain}
 
 
-def _is_colour(said: str) -> bool:
+def _is_colour(value: str) -> bool:
     try:
-        Color.parse(said)
+        Color.parse(value)
     except ColorParseError:
         return False
     return True
 
 
-def _checked(name: str, value: yaml.ScalarNode, where: str) -> str:
+def _checked(name: str, node: yaml.ScalarNode, where: str) -> str:
     """Return the field's value if it is valid."""
-    said = str(value.value)
+    value = str(node.value)
     if name in _FLAGS:
-        if said not in ("true", "false"):
+        if value not in ("true", "false"):
             raise UsageError(_UNREAD, f"{where}: {name} must be true or false.", "Fix the file.")
-        return said
-    if not _is_colour(said):
-        raise UsageError(_UNREAD, f"{where}: {said} is not a colour.", 'Use the form "#aabbcc".')
-    return said
+        return value
+    if not _is_colour(value):
+        raise UsageError(_UNREAD, f"{where}: {value} is not a colour.", 'Use the form "#aabbcc".')
+    return value

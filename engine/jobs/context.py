@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 from engine.errors import JobStopped, StoreError
 from engine.gpus import why_gpus_unusable
+from engine.jobs.control_file import read_command
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import Event, Note, Progress, StageStarted, StateChanged, Wish
+from engine.jobs.protocol import Command, Event, Note, Progress, StageStarted, StateChanged
 from engine.jobs.stopwatch import Stopwatch
-from engine.jobs.wishes import read_wish
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job, JobState, Work
 from engine.redact import redact
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 _PROGRESS_ROW_EVERY_S = 0.5
-_WISH_READ_EVERY_S = 0.05
+_COMMAND_READ_EVERY_S = 0.05
 _POLL_S = 0.1
 
 
@@ -50,8 +50,8 @@ class JobContext:
         self._unwritten_events = 0
         self._progress: Progress | None = None
         self._progress_written_at = 0.0
-        self._wish: Wish = "run"
-        self._wish_read_at = 0.0
+        self._command: Command = "run"
+        self._command_read_at = 0.0
         self._state: JobState = job.state
         self._note = job.note
 
@@ -87,17 +87,17 @@ class JobContext:
     @property
     def stop_requested(self) -> bool:
         """Whether the next `checkpoint` will raise; for stages that have to save first."""
-        return self._stop.up or self._current_wish() == "stop"
+        return self._stop.up or self._current_command() == "stop"
 
     @property
     def pause_requested(self) -> bool:
         """Whether the next `checkpoint` will block; for stages with work in flight that should end first."""
-        return self._current_wish() == "pause"
+        return self._current_command() == "pause"
 
     @property
     def keep_requested(self) -> bool:
         """Whether training should finish now with its best checkpoint; `checkpoint` does not raise for this."""
-        return self._current_wish() == "keep"
+        return self._current_command() == "keep"
 
     @property
     def work(self) -> Work:
@@ -186,12 +186,12 @@ class JobContext:
         if (state, note) != (self._state, self._note):
             self.emit(StateChanged(state, note))
 
-    def _current_wish(self) -> Wish:
+    def _current_command(self) -> Command:
         now = time.monotonic()
-        if now - self._wish_read_at >= _WISH_READ_EVERY_S:
-            self._wish = read_wish(self.folder)
-            self._wish_read_at = now
-        return self._wish
+        if now - self._command_read_at >= _COMMAND_READ_EVERY_S:
+            self._command = read_command(self.folder)
+            self._command_read_at = now
+        return self._command
 
     def _write_state(self, event: StateChanged) -> None:
         self._write_progress(now=True)

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.errors import JobError
+from engine.jobs.control_file import read_command, write_command
 from engine.jobs.identity import ProcessIdentity, is_running
 from engine.jobs.launch import launch, read_holder
 from engine.jobs.liveness import LOCK_FILE, is_alive, mark_lost_jobs, write_end
-from engine.jobs.protocol import Wish
-from engine.jobs.wishes import read_wish, write_wish
+from engine.jobs.protocol import Command
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job
 
@@ -31,7 +31,7 @@ def pause(project: "Project", job: Job) -> Job:
 
     Raises `JobError` if it is not live, or was asked to stop.
     """
-    return _wish(project, job, "pause")
+    return _send(project, job, "pause")
 
 
 def resume(project: "Project", job: Job) -> Job:
@@ -44,11 +44,11 @@ def resume(project: "Project", job: Job) -> Job:
     if job.state == "done":
         raise JobError(f"Cannot resume job {job.id}.", "It is done.", "Start a new one.")
     if job.state in LIVE_STATES:
-        if read_wish(folder) == "stop":
+        if read_command(folder) == "stop":
             raise JobError(f"Cannot resume job {job.id} yet.", "It is about to stop.", "Try again soon.")
-        write_wish(folder, "run")
+        write_command(folder, "run")
         return job
-    write_wish(folder, "run")
+    write_command(folder, "run")
     launch(project.folder, job, project.home)
     return project.jobs.get(job.id)
 
@@ -65,7 +65,7 @@ def keep(project: "Project", job: Job) -> Job:
             f"It is {job.state} at the {job.stage} station.",
             f"Stop it with `distill-tui jobs stop {job.id}`.",
         )
-    return _wish(project, job, "keep")
+    return _send(project, job, "keep")
 
 
 def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 30.0) -> Job:
@@ -75,7 +75,7 @@ def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 
     whole process group; the job is then `stopped`. Anything not stored by then is lost. Raises `JobError` if the job is
     not live, or survives even that.
     """
-    job = _wish(project, job, "stop")
+    job = _send(project, job, "stop")
     if not force or _ended(project, job, grace_s):
         return project.jobs.get(job.id)
     for sent in (signal.SIGTERM, signal.SIGKILL):
@@ -133,7 +133,7 @@ def _signal(pid: int, sent: signal.Signals) -> None:
         os.killpg(pid, sent)
 
 
-def _wish(project: "Project", job: Job, wish: Wish) -> Job:
+def _send(project: "Project", job: Job, command: Command) -> Job:
     job = _now(project, job)
     if job.state not in LIVE_STATES:
         raise JobError(
@@ -142,13 +142,13 @@ def _wish(project: "Project", job: Job, wish: Wish) -> Job:
             "" if job.state == "done" else f"Resume it with `distill-tui jobs resume {job.id}`.",
         )
     folder = make_private_folder(project.folder / job.folder)
-    if wish != "stop" and read_wish(folder) == "stop":  # this request would replace that one
+    if command != "stop" and read_command(folder) == "stop":  # this request would replace that one
         raise JobError(
             f"Job {job.id} is already stopping.",
             "It was asked to stop.",
             f"When it has stopped, resume it with `distill-tui jobs resume {job.id}`.",
         )
-    write_wish(folder, wish)
+    write_command(folder, command)
     return job
 
 

@@ -12,7 +12,7 @@ from engine.records.run import WorstToken
 from engine.records.station import StationName
 
 PROTOCOL_VERSION = 1
-Wish = Literal["run", "pause", "stop", "keep"]  # keep: finish training now with its best checkpoint
+Command = Literal["run", "pause", "stop", "keep"]  # keep: finish training now with its best checkpoint
 
 
 @dataclass(frozen=True, slots=True)

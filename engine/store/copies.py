@@ -54,7 +54,7 @@ def write_copy(source: Connection, path: Path, kept: Kept) -> None:
                 for table in COPIED_WITH[part]:
                     copy.write(f"DELETE FROM {table}")
                 copy.write(f"DELETE FROM timings WHERE stage IN ({_marks(_TIMED[part])})", _TIMED[part])
-            if "runs" in left_out:  # a talk refers to runs, as votes do
+            if "runs" in left_out:  # a chat refers to runs, as votes do
                 copy.write("DELETE FROM settings WHERE name = 'talk'")
             if "examples" in left_out:
                 copy.write("INSERT INTO examples_fts (examples_fts) VALUES ('delete-all')")

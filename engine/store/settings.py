@@ -1,11 +1,13 @@
-"""A project's settings, cost figures, stage timings, last talk, and other single values."""
+"""A project's settings, cost figures, stage timings, last chat, and other single values."""
 
+from engine.records.chat import Chat
 from engine.records.cost import CostInputs, CostOutcome
 from engine.records.options import ProjectSettings
 from engine.records.run import Calibration
-from engine.records.talk import Talk
 from engine.store.connection import Connection
 from engine.store.dataclass_json import Word, decode, encode
+
+_CHAT = "talk"  # the name under which earlier versions stored it
 
 
 class SettingsTable:
@@ -47,14 +49,14 @@ class SettingsTable:
         """Store a calibration, replacing the previous one."""
         self._keep("calibration", encode(calibration))
 
-    def talk(self) -> Talk | None:
-        """Return the last talk of the chat, or None."""
-        value = self._value("talk")
-        return None if value is None else decode(Talk, value)
+    def chat(self) -> Chat | None:
+        """Return the last chat, or None."""
+        value = self._value(_CHAT)
+        return None if value is None else decode(Chat, value)
 
-    def keep_talk(self, talk: Talk) -> None:
-        """Store the talk, replacing the previous one."""
-        self._keep("talk", encode(talk))
+    def keep_chat(self, chat: Chat) -> None:
+        """Store the chat, replacing the previous one."""
+        self._keep(_CHAT, encode(chat))
 
     def draft_begun(self) -> int:
         """Return the prompt version that the draft started from; 0: none."""

@@ -11,7 +11,7 @@ from engine.store.connection import Connection
 @dataclass(frozen=True, slots=True)
 class Spent:
     """Requests to one teacher or judge, and their cost: answers that became examples, and other requests (questions,
-    reviews, verdicts, an arm's answers, talks, failed attempts).
+    reviews, verdicts, an arm's answers, chats, failed attempts).
     """
 
     teacher: str

@@ -4,8 +4,8 @@ import math
 
 from engine.errors import JobStopped, TrainingError
 from engine.jobs.context import JobContext
+from engine.jobs.control_file import read_command, write_command
 from engine.jobs.protocol import Note
-from engine.jobs.wishes import read_wish, write_wish
 from engine.records.options import SweepOptions, TrainOptions
 from engine.training import job
 from engine.training.sweep import Tried, sweep_text, winner
@@ -28,8 +28,8 @@ def run(context: JobContext, options: SweepOptions) -> None:
             raise
         except TrainingError as error:
             context.emit(Note(f"Run {trial.run_id} could not be trained: {error.title} {error.message}"))
-        if read_wish(context.folder) == "keep":
-            write_wish(context.folder, "run")  # it was meant only for this run
+        if read_command(context.folder) == "keep":
+            write_command(context.folder, "run")  # it was meant only for this run
     tried = [Tried(runs.get(trial.run_id), trial.words) for trial in options.trials]
     won = winner(tried)
     if won is None:

@@ -104,7 +104,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         }
         self._title, self._fields, self._go = title, tuple(fields), go
         self._aside, self._whole, self._guide = aside, whole, guide
-        self._told: Mapping[str, FieldNote] = {}
+        self._notes: Mapping[str, FieldNote] = {}
 
     def compose(self) -> ComposeResult:
         """Yield the title, one line per field, the text below, the keys."""
@@ -227,20 +227,20 @@ class FormScreen(OverScreen[dict[str, str] | None]):
             self._tell_guided(self._guide(values))
 
     def _keys(self) -> Content:
-        told = [(key_of("form.submit"), self._go), (key_of("form.field_before", "form.next_field"), "field")]
+        hints = [(key_of("form.submit"), self._go), (key_of("form.field_before", "form.next_field"), "field")]
         if any(item.choices for item in self._fields):
-            told.append((key_of("form.choice_before", "form.next_choice"), "choose"))
+            hints.append((key_of("form.choice_before", "form.next_choice"), "choose"))
         if any(item.path for item in self._fields):
-            told.append(("→", "complete"))
-        told.append((key_of("form.leave"), "cancel"))
-        told += [(action.shown, action.label) for action in footer_actions(self.place) if action.id == "help"]
-        parts = [Content.assemble((key, ACCENT), (f" {words}", DIM)) for key, words in told]
+            hints.append(("→", "complete"))
+        hints.append((key_of("form.leave"), "cancel"))
+        hints += [(action.shown, action.label) for action in footer_actions(self.place) if action.id == "help"]
+        parts = [Content.assemble((key, ACCENT), (f" {words}", DIM)) for key, words in hints]
         return Content("   ").join(parts)
 
-    def _tell_guided(self, told: Mapping[str, FieldNote]) -> None:
-        self._told = told
+    def _tell_guided(self, notes: Mapping[str, FieldNote]) -> None:
+        self._notes = notes
         for item in self._fields:
-            one = told.get(item.id, FieldNote())
+            one = notes.get(item.id, FieldNote())
             self.query_one(f"#row-{item.id}").display = one.shown
             for entry in self.query(f"#field-{item.id}").results(Input):
                 entry.placeholder = clean_line(one.instead) or item.hint
@@ -251,7 +251,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
     def _tell_why(self) -> None:
         focused = self.focused
         item = next((item for item in self._fields if focused is not None and focused.id == f"field-{item.id}"), None)
-        one = self._told.get(item.id) if item is not None else None
+        one = self._notes.get(item.id) if item is not None else None
         basis = f" ({one.basis})" if one is not None and one.basis else ""
         for place in self.query("#why").results(Words):
             why = f"{one.why[:1].upper()}{one.why[1:]}{basis}." if one is not None and one.why else ""

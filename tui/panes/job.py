@@ -63,7 +63,7 @@ class JobView:
         self.state_note = ""
         self.since = 0.0  # when it entered this state, in seconds since the epoch
         self.progress: Progress | None = None
-        self._since_told = 0.0  # seconds since the last progress event
+        self._since_progress = 0.0  # seconds since the last progress event
         self.streams: OrderedDict[str, Stream] = OrderedDict()
         self.curves: dict[str, Curve] = {}
         self.epoch = 0.0
@@ -102,7 +102,7 @@ class JobView:
                 self.spent = None
                 self._written.clear()
             case Progress():
-                self.progress, self._since_told = stamped.event, 0.0
+                self.progress, self._since_progress = stamped.event, 0.0
             case AnswerStarted(name, arm, question):
                 self.streams[name] = Stream(name, arm, question)
                 self._drop_oldest()
@@ -140,20 +140,20 @@ class JobView:
                 earlier = [sample for sample in self.samples.get(question, ()) if sample.step < step]
                 self.samples[question] = [*earlier, stamped.event]
             case WorstTokens(step):
-                self.worst = [*(told for told in self.worst if told.step < step), stamped.event]
+                self.worst = [*(progress for progress in self.worst if progress.step < step), stamped.event]
             case Note(text):
                 self.notes = [*self.notes[-(NOTES_KEPT - 1) :], text]
 
     def tick(self, seconds: float) -> None:
         """Note that this much time has passed, whether or not the job reported anything."""
         if self.state == "running":
-            self._since_told += seconds
+            self._since_progress += seconds
 
     @property
     def seconds_left(self) -> float | None:
         """The job's last estimate minus the time since; None if there is none, or if it has been exceeded."""
         left = self.progress.seconds_left if self.progress is not None else None
-        return None if left is None or left < self._since_told else left - self._since_told
+        return None if left is None or left < self._since_progress else left - self._since_progress
 
     @property
     def live(self) -> bool:
@@ -184,10 +184,10 @@ class JobView:
     @property
     def share(self) -> float | None:
         """The share of this station's work that is done; None if not reported, and while a training prepares."""
-        told = self.progress if self.live else None
-        if told is None or not told.total or self.prepares:
+        progress = self.progress if self.live else None
+        if progress is None or not progress.total or self.prepares:
             return None
-        return told.done / told.total
+        return progress.done / progress.total
 
     @property
     def prepares(self) -> bool:

@@ -35,7 +35,7 @@ class Pane(Scroller):
         self._shown: View | None = None  # the latest facts, without a size
         self._seen: tuple[object, ...] = ()  # the facts for which the pane last read its own data
         self._unread = False  # whether the store has failed since
-        self._keys_told: tuple[object, ...] = ()  # what last determined the keys shown
+        self._keys_shown: tuple[object, ...] = ()  # what last determined the keys shown
 
     def move_divider(self, steps: int) -> bool:
         """Move the pane's divider by so many steps; 0 resets it. Returns False if the pane is not divided."""
@@ -94,7 +94,7 @@ class Pane(Scroller):
 
     def _tell_keys(self) -> None:
         """Announce a change of keys if other places are shown than before."""
-        told = (*(place for place, _ in self.binding_chain), self.unavailable)
-        if told != self._keys_told:
-            self._keys_told = told
+        shown = (*(place for place, _ in self.binding_chain), self.unavailable)
+        if shown != self._keys_shown:
+            self._keys_shown = shown
             self.post_message(KeysChanged())

@@ -24,7 +24,7 @@ class Writing:
         self._pane = pane
         self._service = GenerationService(store, pane)
         self._form: FormScreen | None = None
-        self._told: dict[SynthesizeOptions, SynthesisOutlook | str] = {}  # estimates, while the form is open
+        self._outlooks: dict[SynthesizeOptions, SynthesisOutlook | str] = {}  # estimates, while the form is open
 
     @property
     def asking(self) -> bool:
@@ -66,21 +66,21 @@ class Writing:
         )
         if open_if_shown(form, answered, self._pane, f"workspace.{self._pane.place}", action):
             self._form = form
-            self._told.clear()
+            self._outlooks.clear()
 
     def take(self, message: OutlookRead) -> None:
         """Show the estimate, if the form is still open."""
         if isinstance(message.options, SynthesizeOptions):
             error = clean_text(f"! {message.error}") if message.error is not None else ""
-            told = message.outlook if isinstance(message.outlook, SynthesisOutlook) else error
-            self._told[message.options] = told
+            outlook = message.outlook if isinstance(message.outlook, SynthesisOutlook) else error
+            self._outlooks[message.options] = outlook
         if self._form is not None and self._form.is_mounted:
             self._form.tell()
 
     def _outlook(self, options: SynthesizeOptions | None) -> SynthesisOutlook | str:
         if options is None:
             return "The estimate appears once all fields are valid."
-        if options not in self._told:
-            self._told[options] = "Estimating …"
+        if options not in self._outlooks:
+            self._outlooks[options] = "Estimating …"
             self._service.generation_outlook(options)
-        return self._told[options]
+        return self._outlooks[options]

@@ -46,7 +46,7 @@ def ensure(project: Project) -> tuple[Server, bool]:
 
 
 async def from_teacher(
-    server: Server, said: tuple[Message, ...], folder: Path, home: Home
+    server: Server, messages: tuple[Message, ...], folder: Path, home: Home
 ) -> AsyncGenerator[object, None]:
     """Stream the answer of a teacher at an endpoint; its cost is recorded in the project."""
     from engine.serving.remote import RemoteClient
@@ -57,7 +57,7 @@ async def from_teacher(
             Ledger(project, server.teacher).bill(usage)
 
     async with RemoteClient(server.teacher, server.prompt, home, book) as client:
-        async for piece in client.stream(said, temperature=server.temperature):
+        async for piece in client.stream(messages, temperature=server.temperature):
             yield piece
 
 

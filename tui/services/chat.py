@@ -19,15 +19,15 @@ from engine.errors import StoreError, UsageError
 from engine.evaluation.preference import Standing, standing
 from engine.project import Project
 from engine.questions.duplicates import twins_of
+from engine.records.chat import Chat
 from engine.records.prompt import Message as Said
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
-from engine.records.talk import Talk
 from engine.records.vote import Vote
 from engine.rules.checks import check_answer
 from engine.rules.live import check_so_far
 from tui.services.arms import Server, cost, ensure, from_teacher
-from tui.services.failing import told_as
+from tui.services.failing import as_distill_error
 from tui.services.store import StoreService
 
 if TYPE_CHECKING:
@@ -67,29 +67,29 @@ class ServerStatus(Message):
 
 @dataclass
 class ArmsRead(Message):
-    """The arms that can be compared, the rules for their answers, and the last talk; `said`: why there is none."""
+    """The arms that can be compared, the rules for their answers, and the last chat; `notice`: why there is none."""
 
     arms: tuple[str, ...]
     rules: tuple[Rule, ...]
-    talk: Talk | None = None
-    said: str = ""
+    chat: Chat | None = None
+    notice: str = ""
 
 
 @dataclass
 class VotesRead(Message):
-    """The votes on two arms; `said` reports what was just done, if anything, `kept` or `taken` to which vote."""
+    """The votes on two arms; `notice` reports what was just done, if anything, `kept` or `taken` to which vote."""
 
     standing: Standing
-    said: str = ""
+    notice: str = ""
     kept: Vote | None = None
     taken: Vote | None = None
 
 
 @dataclass
 class Kept(Message):
-    """A question was added to the training questions, or was there already; `said` reports which."""
+    """A question was added to the training questions, or was there already; `notice` reports which."""
 
-    said: str
+    notice: str
 
 
 class ChatService:
@@ -123,9 +123,9 @@ class ChatService:
         """Add the question to the training questions; ends in `Kept`."""
         self._store.ask(lambda project: Kept(_keep(project, text)), self._target)
 
-    def keep_talk(self, talk: Talk) -> None:
+    def keep_chat(self, chat: Chat) -> None:
         """Save the conversation, so that it is restored next time."""
-        self._store.carry_out(lambda project: project.settings.keep_talk(talk), self._target)
+        self._store.carry_out(lambda project: project.settings.keep_chat(chat), self._target)
 
     def read_votes(self, arms: tuple[str, str]) -> None:
         """Read the votes on these two; ends in `VotesRead`."""
@@ -185,7 +185,7 @@ class ChatService:
             self._end_all(ticket, len(asked), "Stopped.")
             raise
         await asyncio.gather(
-            *(self._one(ticket, arm, server, client, name, said) for arm, (name, said) in enumerate(asked))
+            *(self._one(ticket, arm, server, client, name, messages) for arm, (name, messages) in enumerate(asked))
         )
 
     async def _connect(self, server: Server) -> "ArmClient":
@@ -209,22 +209,22 @@ class ChatService:
         self._target.post_message(ServerStatus(words or sentences[phase]))
 
     async def _one(
-        self, ticket: int, arm: int, server: Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
+        self, ticket: int, arm: int, server: Server, client: "ArmClient | None", name: str, messages: tuple[Said, ...]
     ) -> None:
         """Stream one arm's answer."""
         from engine.serving.client import Answer
 
-        text, told_at = "", 0.0
+        text, shown_at = "", 0.0
         answer: Answer | None = None
         try:
-            async for piece in self._pieces(server, client, name, said):
+            async for piece in self._pieces(server, client, name, messages):
                 if isinstance(piece, Answer):
                     here = piece.provenance is not None and server.local is not None
                     answer = replace(piece, cost_usd=cost(piece, server.local)) if here else piece
                     continue
                 text = text + piece if isinstance(piece, str) else ""  # the request is retried: discard what came
-                if (now := time.monotonic()) - told_at >= FLUSH_EVERY_S:
-                    told_at = now
+                if (now := time.monotonic()) - shown_at >= FLUSH_EVERY_S:
+                    shown_at = now
                     self._target.post_message(ReplyGrew(ticket, arm, text, check_so_far(self._rules, text)))
         except Exception as error:  # noqa: BLE001 - otherwise it would go unseen and the turn would never end
             self._target.post_message(ReplyGrew(ticket, arm, text))
@@ -234,14 +234,14 @@ class ChatService:
             self._target.post_message(ReplyGrew(ticket, arm, text))
             self._end(ticket, arm, None, "Stopped.")
             raise
-        self._end(ticket, arm, answer, "" if answer is not None else "The answer broke off.", said[-1].content)
+        self._end(ticket, arm, answer, "" if answer is not None else "The answer broke off.", messages[-1].content)
 
     def _pieces(
-        self, server: Server, client: "ArmClient | None", name: str, said: tuple[Said, ...]
+        self, server: Server, client: "ArmClient | None", name: str, messages: tuple[Said, ...]
     ) -> AsyncGenerator[object, None]:
         if client is not None and name != server.teacher.name:
-            return client.stream(name, said)
-        return from_teacher(server, said, self._store.folder, self._store.home)
+            return client.stream(name, messages)
+        return from_teacher(server, messages, self._store.folder, self._store.home)
 
     def _end_all(self, ticket: int, arms: int, error: str) -> None:
         for arm in range(arms):
@@ -256,7 +256,7 @@ class ChatService:
 
 def _words_of(error: Exception) -> str:
     """Why an answer broke off: the message of a known error, or that it is a bug."""
-    return str(error if isinstance(error, OSError) else told_as(error))
+    return str(error if isinstance(error, OSError) else as_distill_error(error))
 
 
 def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
@@ -287,9 +287,9 @@ def _arms(project: Project) -> Message:
     arms += [teacher.name] if teacher.kind == "endpoint" else []
     rules, offered = project.rules.all(), (*arms, "unprompted")
     try:
-        return ArmsRead(offered, rules, project.settings.talk())
+        return ArmsRead(offered, rules, project.settings.chat())
     except StoreError as error:
-        return ArmsRead(offered, rules, said=f"The last chat is lost. {error}")
+        return ArmsRead(offered, rules, notice=f"The last chat is lost. {error}")
 
 
 def _standing(project: Project, arms: tuple[str, str]) -> Standing:

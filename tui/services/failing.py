@@ -6,18 +6,20 @@ from contextlib import contextmanager
 from engine.errors import DistillError
 
 
-def told_as(error: Exception) -> DistillError:
+def as_distill_error(error: Exception) -> DistillError:
     """Convert to our three-sentence error: unchanged if it is one, else a system error or a bug of the program."""
     if isinstance(error, DistillError):
         return error
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        said = f"{where}{error.strerror or error}."
+        detail = f"{where}{error.strerror or error}."
         return DistillError(
-            "The operating system reported an error.", said, "Check the free space and the permissions, then try again."
+            "The operating system reported an error.",
+            detail,
+            "Check the free space and the permissions, then try again.",
         )
-    said = f"{type(error).__name__}: {error}"
-    return DistillError("The program failed.", said, "This is a bug in distill-tui. Nothing stored before is lost.")
+    detail = f"{type(error).__name__}: {error}"
+    return DistillError("The program failed.", detail, "This is a bug in distill-tui. Nothing stored before is lost.")
 
 
 @contextmanager
@@ -26,4 +28,4 @@ def failing_to(tell: Callable[[DistillError], object]) -> Iterator[None]:
     try:
         yield
     except Exception as error:  # noqa: BLE001 - otherwise it would go unseen
-        tell(told_as(error))
+        tell(as_distill_error(error))

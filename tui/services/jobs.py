@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
+from engine.jobs.control_file import read_command
 from engine.jobs.printed import end_of_log
-from engine.jobs.wishes import read_wish
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
 
@@ -41,13 +41,13 @@ def read_jobs(project: Project) -> JobsRead:
     with project.snapshot():
         jobs = project.jobs.all()
         worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
-    wishes = {job.id: read_wish(project.folder / job.folder) for job in jobs if job.state in LIVE_STATES}
+    commands = {job.id: read_command(project.folder / job.folder) for job in jobs if job.state in LIVE_STATES}
     rows = [
         JobRow(
             job,
             worked[job.id],
-            ending=wishes.get(job.id) == "stop",
-            pausing=wishes.get(job.id) == "pause" and job.state != "paused",
+            ending=commands.get(job.id) == "stop",
+            pausing=commands.get(job.id) == "pause" and job.state != "paused",
         )
         for job in jobs
     ]

@@ -50,19 +50,19 @@ class ProjectsRead(Message):
 
 @dataclass
 class ProjectsChanged(Message):
-    """Something was done: `said` reports what. `listed` is new in the list, `moved` was archived or restored."""
+    """Something was done: `notice` reports what. `listed` is new in the list, `moved` was archived or restored."""
 
-    said: str
+    notice: str
     listed: Path | None = None
     moved: Path | None = None
 
 
 @dataclass
 class ProjectReady(Message):
-    """A project can be shown; `said` reports what was just done, if anything."""
+    """A project can be shown; `notice` reports what was just done, if anything."""
 
     folder: Path
-    said: str = ""
+    notice: str = ""
 
 
 @dataclass
@@ -89,10 +89,10 @@ class ProjectsService:
         self._home = home
         self._target = target
         self._reader = ThreadPoolExecutor(max_workers=1, thread_name_prefix="projects")
-        self._doer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="wishes")  # one may take a while
+        self._doer = ThreadPoolExecutor(max_workers=2, thread_name_prefix="actions")  # one may take a while
         self._asked: Future[None] | None = None
         self._seen: dict[Path, _Seen] = {}
-        self._told: tuple[ProjectSummary, ...] | None = None
+        self._listed: tuple[ProjectSummary, ...] | None = None
 
     def close(self) -> None:
         """Close without waiting; work in progress ends by itself."""
@@ -185,7 +185,7 @@ class ProjectsService:
 
     def _read(self) -> None:
         def fail(error: DistillError) -> None:
-            self._told = None
+            self._listed = None
             self._target.post_message(ProjectsFailed(error, "list"))
 
         with failing_to(fail):
@@ -193,17 +193,17 @@ class ProjectsService:
 
     def _read_folders(self, folders: Sequence[Path]) -> None:
         seen: dict[Path, _Seen] = {}
-        told_at = time.monotonic()
+        listed_at = time.monotonic()
         for folder in folders:
             seen[folder] = self._look(folder)
             # The first read of hundreds takes a second: show the last used ones meanwhile.
-            if self._told is None and time.monotonic() - told_at > FIRST_SIGHT_S:
+            if self._listed is None and time.monotonic() - listed_at > FIRST_SIGHT_S:
                 self._target.post_message(ProjectsRead(in_order(summary for _, summary in seen.values())))
-                told_at = time.monotonic()
+                listed_at = time.monotonic()
         self._seen = seen
         projects = in_order(summary for _, summary in self._seen.values())
-        if projects != self._told:
-            self._told = projects
+        if projects != self._listed:
+            self._listed = projects
             self._target.post_message(ProjectsRead(projects))
 
     def _look(self, folder: Path) -> _Seen:
@@ -239,8 +239,8 @@ class ProjectsService:
                     _set_prompt(project, prompt, wanted.prompt_path)
                 remember(project.folder, self._home)
             following = f"Next: {key_of('workspace.prompt')} Prompt"
-            said = f"Created {wanted.name}. {following}{'' if prompt is None else ', to add rules'}."
-            self._target.post_message(ProjectReady(project.folder, said))
+            notice = f"Created {wanted.name}. {following}{'' if prompt is None else ', to add rules'}."
+            self._target.post_message(ProjectReady(project.folder, notice))
 
 
 def name_trouble(name: str) -> str:

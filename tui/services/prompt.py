@@ -66,11 +66,11 @@ class VersionRow:
 
 @dataclass
 class PromptSaved(Message):
-    """A prompt became current; `said` reports what that makes stale."""
+    """A prompt became current; `notice` reports what that makes stale."""
 
     version: int
     prompt: Prompt
-    said: str
+    notice: str
 
 
 @dataclass
@@ -113,7 +113,7 @@ class DocumentRead(Message):
 
     source: str
     document: str
-    said: str
+    notice: str
 
 
 @dataclass
@@ -147,12 +147,12 @@ def save_prompt(project: Project, prompt: Prompt, begun: int | None = None) -> P
             return PromptOvertaken(current.version, prompt)
         version = project.prompts.set(prompt).version
     stale = [station.name for station in read_stations(project) if station.state == "stale"]
-    said = f"Version {version} is current."
+    notice = f"Version {version} is current."
     if stale:
-        said += f" Now out of date: {', '.join(stale)}."
+        notice += f" Now out of date: {', '.join(stale)}."
         if project.datasets.latest() is not None:
-            said += f" {key_of('workspace.update')} shows what the change affects."
-    return PromptSaved(version, prompt, said)
+            notice += f" {key_of('workspace.update')} shows what the change affects."
+    return PromptSaved(version, prompt, notice)
 
 
 def read_draft(project: Project) -> DraftRead:

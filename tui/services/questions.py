@@ -93,11 +93,11 @@ class SplitPreview:
 
 @dataclass
 class QuestionsRead(Message):
-    """The list was read; `said` reports what was just done, and `step` undoes it."""
+    """The list was read; `notice` reports what was just done, and `step` undoes it."""
 
     page: QuestionsPage
     asked: int
-    said: str = ""
+    notice: str = ""
     step: Step | None = None
 
 
@@ -165,9 +165,9 @@ class QuestionsService:
         self._target = target
         self._program = Program(store.folder, store.home, target)
 
-    def read(self, where: Where, asked: int, said: str = "", step: Step | None = None) -> None:
+    def read(self, where: Where, asked: int, notice: str = "", step: Step | None = None) -> None:
         """Read the window around the cursor."""
-        self._store.ask(lambda project: QuestionsRead(_page(project, where), asked, said, step), self._target)
+        self._store.ask(lambda project: QuestionsRead(_page(project, where), asked, notice, step), self._target)
 
     def read_topics(self) -> None:
         """Read the topics; ends in `TopicsRead`."""
@@ -208,8 +208,8 @@ class QuestionsService:
             removed = project.questions.take_out(ids)
             lost = f", without {answers:,} answers" if answers else ""
             back = f"{key_of('questions.undo')} restores the questions{lost}"
-            said = f"Deleted {counted(len(removed), 'question')}. {back}."
-            return QuestionsRead(_page(project, where), asked, said, Step("the deletion", removed=removed))
+            notice = f"Deleted {counted(len(removed), 'question')}. {back}."
+            return QuestionsRead(_page(project, where), asked, notice, Step("the deletion", removed=removed))
 
         self._store.ask(work, self._target)
 
@@ -235,21 +235,21 @@ class QuestionsService:
                 return QuestionsRead(_page(project, where), asked, "Nothing to undo.")
             step = steps[-1]
             if step.removed:
-                said = f"Restored {counted(table.put_back(step.removed), 'question')}."
+                notice = f"Restored {counted(table.put_back(step.removed), 'question')}."
             elif step.split_ids:
                 answered = table.examples_of(step.split_ids)
                 free = set(step.split_ids) - answered.keys()
                 table.set_splits({id: None for id in table.ids() if id in free})
                 kept = f" {len(answered):,} answered ones keep theirs." if answered else ""
-                said = f"Undid the splits.{kept}"
+                notice = f"Undid the splits.{kept}"
             else:
                 ids = table.ids_added(step.added_at)
                 answers = sum(table.examples_of(ids).values())
                 if answers:
                     return AnswersStand(ids, answers)
-                said = f"Undid {step.words}: {counted(table.remove(ids), 'question')}."
+                notice = f"Undid {step.words}: {counted(table.remove(ids), 'question')}."
             steps.remove(step)
-            return QuestionsRead(_page(project, where), asked, said)
+            return QuestionsRead(_page(project, where), asked, notice)
 
         self._store.ask(work, self._target)
 

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from engine.curation.meaning import counts_of_now
+from engine.jobs.control_file import read_command
 from engine.jobs.liveness import mark_lost_jobs
-from engine.jobs.protocol import Wish
-from engine.jobs.wishes import read_wish
+from engine.jobs.protocol import Command
 from engine.paths import Home
 from engine.project import Project
 from engine.records.question import SPLITS
@@ -45,10 +45,10 @@ class Reader:
         self._seen = version
         return facts
 
-    def _asked_to(self, wish: Wish) -> frozenset[int]:
+    def _asked_to(self, command: Command) -> frozenset[int]:
         """Live jobs that have not yet done what they were asked; requests are files, unknown to the store."""
-        live = [job for job in self._project.jobs.live() if wish != "pause" or job.state != "paused"]
-        return frozenset(job.id for job in live if read_wish(self._project.folder / job.folder) == wish)
+        live = [job for job in self._project.jobs.live() if command != "pause" or job.state != "paused"]
+        return frozenset(job.id for job in live if read_command(self._project.folder / job.folder) == command)
 
     def _facts(self) -> Facts:
         project = self._project

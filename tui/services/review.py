@@ -96,10 +96,10 @@ class ReviewPage:
 
 @dataclass
 class ReviewRead(Message):
-    """The list was read; `said` reports what was just done, if anything."""
+    """The list was read; `notice` reports what was just done, if anything."""
 
     page: ReviewPage
-    said: str
+    notice: str
     decided: int
 
 
@@ -120,7 +120,7 @@ class FiltersRead(Message):
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    said: str = ""
+    notice: str = ""
     decided: int = 0
     go_to: int | None = None  # an example's id
 
@@ -141,9 +141,9 @@ class ReviewService:
 
         def work(project: Project) -> _Done:
             done = accept(project, meant)
-            said = f"Accepted {done.decided:,}." if _many(meant) else ""
+            notice = f"Accepted {done.decided:,}." if _many(meant) else ""
             cut = f" Skipped {counted(done.left_out, 'answer')} that {'was' if done.left_out == 1 else 'were'} cut off."
-            return _Done(f"{said}{cut if done.left_out else ''}".strip(), 1)
+            return _Done(f"{notice}{cut if done.left_out else ''}".strip(), 1)
 
         self._carry_out(where, work)
 
@@ -161,8 +161,8 @@ class ReviewService:
 
         def work(project: Project) -> _Done:
             count = flag(project, meant, note) if up else unflag(project, meant)
-            said = f"Flagged {count:,}." if up else f"Removed {count:,} flag{'s' if count != 1 else ''}."
-            return _Done(said if _many(meant) else "")
+            notice = f"Flagged {count:,}." if up else f"Removed {count:,} flag{'s' if count != 1 else ''}."
+            return _Done(notice if _many(meant) else "")
 
         self._carry_out(where, work)
 
@@ -240,7 +240,7 @@ class ReviewService:
     def _carry_out(self, where: Where, work: Callable[[Project], _Done]) -> None:
         def whole(project: Project) -> Message:
             done = work(project)
-            return ReviewRead(_page(project, where, done.go_to), done.said, done.decided)
+            return ReviewRead(_page(project, where, done.go_to), done.notice, done.decided)
 
         self._store.ask(whole, self._target)
 

@@ -18,7 +18,7 @@ RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # (before, after)
 class RulesPut(Message):
     """The rules have changed."""
 
-    said: str
+    notice: str
     before: tuple[Rule, ...]
     after: tuple[Rule, ...]
 
@@ -30,7 +30,7 @@ RulesWork = Callable[[Project], RulesPut]
 class RulesTakenBack(Message):
     """The last change of the rules was undone."""
 
-    said: str
+    notice: str
 
 
 def put_rule(project: Project, rule: Rule) -> RulesPut:
@@ -51,8 +51,8 @@ def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
     if not new:
         raise UsageError("This rule already exists.", "It was not added again.", "")
     added = project.rules.add(new)
-    said = f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules"
-    return RulesPut(f"{said}; {key_of('proposals.undo')} undoes it.", before, project.rules.all())
+    notice = f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules"
+    return RulesPut(f"{notice}; {key_of('proposals.undo')} undoes it.", before, project.rules.all())
 
 
 def remove_rule(project: Project, number: int) -> RulesPut:
@@ -73,8 +73,8 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
     else:
         project.rules.add(rules)
     what = "rule was" if len(rules) == 1 else "rules were"
-    said = f"Read {len(rules)} {what}; {key_of('rules.undo')} undoes it."
-    return RulesPut(said, before, project.rules.all())
+    notice = f"Read {len(rules)} {what}; {key_of('rules.undo')} undoes it."
+    return RulesPut(notice, before, project.rules.all())
 
 
 def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:

@@ -62,9 +62,9 @@ class RunAdded(Message):
 
 @dataclass
 class RunDeleted(Message):
-    """A run was deleted; `said` reports what went with it."""
+    """A run was deleted; `notice` reports what went with it."""
 
-    said: str
+    notice: str
 
 
 def read_runs(project: Project) -> RunsRead:

@@ -59,7 +59,7 @@ class Memory:
     def __init__(self, home: Home, tell: Callable[[DistillError], object]) -> None:
         self._path = home.state / _REMEMBERED
         self._tell = tell
-        self._told = False
+        self._warned = False
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="memory")
         self.remembered = self._read()
 
@@ -108,8 +108,8 @@ class Memory:
             make_private_folder(self._path.parent)
             write_atomically(self._path, remembered_text(change(self._read())).encode())
         except StoreError as error:
-            if not self._told:
-                self._told = True
+            if not self._warned:
+                self._warned = True
                 self._tell(error)
 
 

@@ -20,7 +20,7 @@ from textual.widget import Widget
 
 from engine.errors import DistillError
 from engine.paths import Home
-from tui.services.failing import failing_to, told_as
+from tui.services.failing import as_distill_error, failing_to
 
 # The threads import what they need: screens that use these messages are drawn before the engine is loaded.
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tui.services.facts import Facts
     from tui.services.reading import Reader
 
-Wish = Literal["pause", "resume", "stop", "keep"]
+JobCommand = Literal["pause", "resume", "stop", "keep"]
 
 
 @dataclass
@@ -143,15 +143,15 @@ class StoreService:
         try:
             return await wrap_future(self._worker.submit(lambda: work(self._worker.held)))
         except Exception as error:
-            raise told_as(error) from error
+            raise as_distill_error(error) from error
 
     def start(self, options: "JobOptions") -> None:
         """Start a job with these `options`; ends in `JobStarted` or `StoreFailed`."""
         self._worker.submit(lambda: self._start(options))
 
-    def wish(self, wish: Wish, job_id: int) -> None:
+    def send(self, command: JobCommand, job_id: int) -> None:
         """Ask the job to pause, resume, stop, or end its training and keep the best adapter."""
-        self._worker.submit(lambda: self._wish(wish, job_id))
+        self._worker.submit(lambda: self._send(command, job_id))
 
     def close(self) -> None:
         """Close the project and end the threads once current work has ended."""
@@ -177,13 +177,13 @@ class StoreService:
             self._target.post_message(JobStarted(project.start_job(options)))
         self.read()
 
-    def _wish(self, wish: Wish, job_id: int) -> None:
+    def _send(self, command: JobCommand, job_id: int) -> None:
         from engine.jobs import control
 
         with _failing_to(self._target):
             project = self._worker.held
             job = project.jobs.get(job_id)
-            match wish:
+            match command:
                 case "pause":
                     control.pause(project, job)
                 case "stop":

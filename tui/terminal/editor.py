@@ -22,6 +22,6 @@ def edit(app: App[int], text: str, instead: str) -> str | None:
     except SuspendNotSupported:
         app.notify(f"This terminal cannot be handed to an editor; {instead}.", severity="warning")
     if failed is not None:
-        said = clean_text(f"{failed.message}\n{failed.next}")
-        app.notify(said, title=failed.title, severity="error")
+        message = clean_text(f"{failed.message}\n{failed.next}")
+        app.notify(message, title=failed.title, severity="error")
     return saved

@@ -36,25 +36,25 @@ class Footer(Widget):
 
     def render(self) -> RenderResult:
         """Draw the keys in the accent colour and their labels dim."""
-        return _line(self._told)
+        return _line(self._fitting)
 
     def on_click(self, event: Click) -> None:
         """Press the key that was clicked."""
         place = event.get_content_offset(self)
         start = 0
-        for action in self._told if place is not None else ():
+        for action in self._fitting if place is not None else ():
             end = start + _line([action]).cell_length - _GAP
             if place is not None and start <= place.x < end:
                 self.app.simulate_key(action.keys.partition(",")[0])
             start = end + _GAP
 
     @property
-    def _told(self) -> list[Action]:
+    def _fitting(self) -> list[Action]:
         """The actions that fit."""
-        told = list(self._actions)
-        while len(told) > 1 and _line(told).cell_length - _GAP > self.size.width:
-            told.remove(next((action for action in reversed(told) if action.id not in _STAY), told[-1]))
-        return told
+        shown = list(self._actions)
+        while len(shown) > 1 and _line(shown).cell_length - _GAP > self.size.width:
+            shown.remove(next((action for action in reversed(shown) if action.id not in _STAY), shown[-1]))
+        return shown
 
 
 def _line(actions: Sequence[Action]) -> Content:

@@ -95,8 +95,8 @@ class PlacedScreen(LeftOnce[Result]):
         for word in self.query(TooSmall):
             word.display = self.is_unseen
             least = f"It must be at least {LEAST_COLUMNS}x{LEAST_ROWS}."
-            said = f"This window is {columns}x{rows}.\n{least}\n{key_while_typing('everywhere.quit')} quits."
-            word.update(Content(said))
+            text = f"This window is {columns}x{rows}.\n{least}\n{key_while_typing('everywhere.quit')} quits."
+            word.update(Content(text))
 
     def say_error(self, error: DistillError) -> None:
         """Show in a toast what went wrong, and what to do next."""

@@ -10,9 +10,9 @@ class Toasts(Notifications):
 
     def add(self, notification: Notification) -> "Toasts":
         """Add a notification, replacing any with the same text."""
-        said = notification.title, notification.message
+        content = notification.title, notification.message
         for older in list(self):
-            if (older.title, older.message) == said:
+            if (older.title, older.message) == content:
                 del self[older]
         super().add(notification)
         words = [older for older in list(self)[:-1] if older.severity == "information"]

@@ -1,4 +1,4 @@
-"""The chat as lines: the talk so far in two columns, the newest turn with its figures and rule checks."""
+"""The chat as lines: the chat so far in two columns, the newest turn with its figures and rule checks."""
 
 from textual.content import Content
 
@@ -16,7 +16,7 @@ NARROWEST_SIDE_BY_SIDE = 56
 _GAP = " │ "
 _BROKEN_LINES = 3  # of text for one broken rule
 _LETTERS: dict[Place, str] = {"left": "A", "right": "B"}
-_SAID: dict[VoteChoice, str] = {
+_VOTED: dict[VoteChoice, str] = {
     "left": "A was better",
     "right": "B was better",
     "tie": "a tie",
@@ -25,7 +25,7 @@ _SAID: dict[VoteChoice, str] = {
 
 
 def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int) -> list[Content]:
-    """All lines of the talk."""
+    """All lines of the chat."""
     lines = title("Chat", _compared(state), "", width)
     lines[1:] = [Content.styled(shorten(_standing(state, score), width), DIM), Content("")]
     if state.note:
@@ -95,13 +95,13 @@ def _turn(turn: Turn, state: ChatState, rules: tuple[Rule, ...], width: int, *, 
     ]  # fmt: skip
     lines.append(Content(""))
     if turn.voted is not None:
-        lines.append(Content.styled(f"You said: {_SAID[turn.voted]}." if turn.kept else "Storing your vote …", DIM))
+        lines.append(Content.styled(f"You said: {_VOTED[turn.voted]}." if turn.kept else "Storing your vote …", DIM))
     elif newest and turn.comparable and not state.votable:
         lines += [Content.styled(line, DIM) for line in wrap(no_vote(turn), width)]
     elif newest and turn.comparable:
         votes = ("vote_left", "A"), ("vote_right", "B"), ("vote_tie", "tie"), ("vote_both_bad", "both bad")
-        said = (f"{key_of(f'chat.{vote}')} {word}" for vote, word in votes)
-        lines.append(Content.styled("   ".join(("Which is better?", *said)), ACCENT))
+        keys = (f"{key_of(f'chat.{vote}')} {word}" for vote, word in votes)
+        lines.append(Content.styled("   ".join(("Which is better?", *keys)), ACCENT))
     return [*lines, Content("")]
 
 

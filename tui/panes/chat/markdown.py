@@ -14,7 +14,7 @@ from textual.content import Content
 from engine.clean import clean_text
 
 
-@lru_cache(maxsize=256)  # a talk is drawn five times per second while its newest turn grows
+@lru_cache(maxsize=256)  # a chat is drawn five times per second while its newest turn grows
 def markdown_lines(text: str, width: int) -> tuple[Content, ...]:
     """Return `text` as lines of at most `width` cells."""
     console = Console(file=StringIO(), width=max(width, 10), color_system=None, legacy_windows=False)

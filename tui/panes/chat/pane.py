@@ -13,7 +13,7 @@ from textual.timer import Timer
 
 from engine.clean import clean_line
 from engine.evaluation.preference import Standing
-from engine.records.talk import Talk
+from engine.records.chat import Chat
 from engine.records.vote import VoteChoice
 from tui.actions import PaneName, Place, bindings
 from tui.actions.chat import VOTES
@@ -56,17 +56,17 @@ class ChatPane(Pane):
         self._field = QuestionField()
         self._ticket = 0
         self._arms: tuple[str, ...] = ()
-        self._kept: Talk | None = None  # the stored talk; None: not read yet
-        self._begun = False  # whether a talk has turns, here or as stored
+        self._kept: Chat | None = None  # the stored chat; None: not read yet
+        self._begun = False  # whether a chat has turns, here or as stored
         self._waiting: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Yield the talk, and the question field under it."""
+        """Yield the chat, and the question field under it."""
         yield Page(classes="lines")
         yield self._field
 
     def on_unmount(self) -> None:
-        """End the talk; the server stays."""
+        """End the chat; the server stays."""
         self._service.close()
 
     @property
@@ -94,18 +94,18 @@ class ChatPane(Pane):
         super().show(facts, job)
 
     def draw(self, view: View) -> list[Content]:
-        """The talk; while it grows, with room for more lines."""
+        """The chat; while it grows, with room for more lines."""
         lines = draw(self.state, self.standing, view.facts.rules, view.width)
         return [*lines, *[Content("")] * room_to_grow(len(lines), view.height)] if self.state.streaming else lines
 
     def redraw(self) -> None:
-        """Draw the talk; stay at its end if the user is there."""
+        """Draw the chat; stay at its end if the user is there."""
         if self._waiting is not None:
             self._waiting.stop()
             self._waiting = None
         super().redraw()
         self.stay_at_end()
-        self._keep_talk()
+        self._keep_chat()
 
     def _redraw_soon(self) -> None:
         """Schedule one drawing for everything that arrives until then: each added line sends the whole page."""
@@ -116,15 +116,15 @@ class ChatPane(Pane):
         """Take the arms; until the user chooses, compare the newest run with the prompted model."""
         self._arms = message.arms
         if self._kept is None:
-            said = message.said
-            if message.talk is not None and {*message.talk.arms} <= {*self._arms}:
-                self.state.take_up(message.talk)
+            notice = message.notice
+            if message.chat is not None and {*message.chat.arms} <= {*self._arms}:
+                self.state.take_up(message.chat)
                 self._compared()
-            elif message.talk is not None and message.talk.turns:
-                said = f"The last chat, with {' and '.join(message.talk.arms)}, is kept until you start a new one."
-            if said:
-                self._say(clean_line(said))
-            self._kept = self.state.talk
+            elif message.chat is not None and message.chat.turns:
+                notice = f"The last chat, with {' and '.join(message.chat.arms)}, is kept until you start a new one."
+            if notice:
+                self._say(clean_line(notice))
+            self._kept = self.state.chat
             self._begun = bool(self.state.turns)
         if self.state.arms[0] not in self._arms or self.state.arms[1] not in self._arms:
             self._compare((*self._arms, *self._arms)[:2])
@@ -136,8 +136,8 @@ class ChatPane(Pane):
         for vote, kept in ((message.kept, True), (message.taken, False)):
             if vote is not None:
                 self.state.settle(vote, kept=kept)
-        if message.said:
-            self._say(message.said)
+        if message.notice:
+            self._say(message.notice)
         self.redraw()
 
     def on_server_status(self, message: ServerStatus) -> None:
@@ -170,7 +170,7 @@ class ChatPane(Pane):
 
     def on_kept(self, message: Kept) -> None:
         """Confirm that the question was kept."""
-        self._say(message.said)
+        self._say(message.notice)
 
     def on_question_field_sent(self, message: QuestionField.Sent) -> None:
         """Ask both arms; the keys for voting work at once."""
@@ -185,7 +185,7 @@ class ChatPane(Pane):
         self.focus()
 
     def on_question_field_left(self, message: QuestionField.Left) -> None:
-        """Go back to the talk."""
+        """Go back to the chat."""
         message.stop()
         self.focus()
 
@@ -257,7 +257,7 @@ class ChatPane(Pane):
             self._service.keep(turn.question)
 
     def action_begin(self) -> None:
-        """Start a new talk; the last one can be restored."""
+        """Start a new chat; the last one can be restored."""
         self._halt()
         if self._asked() is not None:
             self.state.begin()
@@ -265,7 +265,7 @@ class ChatPane(Pane):
         self.redraw()
 
     def action_restore(self) -> None:
-        """Restore the talk as it was before turns were last dropped."""
+        """Restore the chat as it was before turns were last dropped."""
         before = self.state.compared
         if not self.state.restore():
             self._say("There is no earlier chat to restore.")
@@ -295,12 +295,12 @@ class ChatPane(Pane):
         self.post_message(ArmsChosen(self.state.compared))
         self._service.read_votes(self.state.compared)
 
-    def _keep_talk(self) -> None:
-        """Store the talk if it has changed; an unfinished answer is stored when it is complete."""
-        self._begun = self._begun or bool(self.state.turns)  # until then, the stored talk may be another one
-        if self._begun and self._kept is not None and (talk := self.state.talk) != self._kept:
-            self._kept = talk
-            self._service.keep_talk(talk)
+    def _keep_chat(self) -> None:
+        """Store the chat if it has changed; an unfinished answer is stored when it is complete."""
+        self._begun = self._begun or bool(self.state.turns)  # until then, the stored chat may be another one
+        if self._begun and self._kept is not None and (chat := self.state.chat) != self._kept:
+            self._kept = chat
+            self._service.keep_chat(chat)
 
     def _send(self) -> None:
         """Send the newest turn to its arms."""

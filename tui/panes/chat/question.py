@@ -36,7 +36,7 @@ class QuestionField(TextArea):
 
     @dataclass
     class Scrolled(Message):
-        """The user scrolled the talk by pages; 0 means follow its end again."""
+        """The user scrolled the chat by pages; 0 means follow its end again."""
 
         pages: int
 
@@ -61,15 +61,15 @@ class QuestionField(TextArea):
         self.insert("\n")
 
     def action_leave(self) -> None:
-        """Go back to the talk; what was typed stays."""
+        """Go back to the chat; what was typed stays."""
         self.post_message(self.Left())
 
     def action_scroll_up(self) -> None:
-        """Scroll the talk up."""
+        """Scroll the chat up."""
         self.post_message(self.Scrolled(-1))
 
     def action_scroll_down(self) -> None:
-        """Scroll the talk down."""
+        """Scroll the chat down."""
         self.post_message(self.Scrolled(1))
 
     def action_end(self) -> None:

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, fields
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
+from engine.records.chat import Chat, ChatReply, ChatTurn
 from engine.records.prompt import Message
 from engine.records.rule import CheckResult
-from engine.records.talk import Talk, TalkReply, TalkTurn
 from engine.records.vote import Vote, VoteChoice
 
 if TYPE_CHECKING:
@@ -21,8 +21,8 @@ PLACES: tuple[Place, Place] = ("left", "right")
 FULL_STRENGTH = 100
 STRENGTH_STEP = 10
 STOPPED = "Stopped."
-_KEPT = 20  # talks that can be restored
-_SAID = [each.name for each in fields(TalkReply)]  # a reply's fields, apart from whether it has ended
+_KEPT = 20  # chats that can be restored
+_STORED = [each.name for each in fields(ChatReply)]  # a reply's fields, apart from whether it has ended
 
 
 @dataclass(slots=True)
@@ -41,16 +41,16 @@ class Reply:
     checks: tuple[CheckResult, ...] = ()
 
     @classmethod
-    def of(cls, kept: TalkReply) -> "Reply":
+    def of(cls, kept: ChatReply) -> "Reply":
         """Return a stored reply."""
-        return cls(done=True, **{name: getattr(kept, name) for name in _SAID})
+        return cls(done=True, **{name: getattr(kept, name) for name in _STORED})
 
     @property
-    def kept(self) -> TalkReply:
+    def kept(self) -> ChatReply:
         """The reply to be stored; one that is still streaming is stored only as stopped."""
         if not self.done:
-            return TalkReply(self.arm, error=STOPPED)
-        return TalkReply(**{name: getattr(self, name) for name in _SAID})
+            return ChatReply(self.arm, error=STOPPED)
+        return ChatReply(**{name: getattr(self, name) for name in _STORED})
 
     def end(self, answer: "Answer | None", error: str, checks: tuple[CheckResult, ...]) -> None:
         """Mark the reply as ended; without an answer, `error` is the reason."""
@@ -150,23 +150,23 @@ class ChatState:
         return self.turns.pop().question if self.turns else ""
 
     def restore(self) -> bool:
-        """Restore the talk, with its arms, as it was before turns were last dropped; return whether there was one."""
+        """Restore the chat, with its arms, as it was before turns were last dropped; return whether there was one."""
         if not self._past:
             return False
         self.arms, self.turns, self.revealed = self._past.pop()
         return True
 
     def begin(self) -> None:
-        """Start a new talk; the next question is its first."""
+        """Start a new chat; the next question is its first."""
         self._keep()
         self.turns.clear()
         self.revealed = False
 
     @property
-    def talk(self) -> Talk:
-        """The current talk, to be stored; a vote that is not stored yet is left out."""
+    def chat(self) -> Chat:
+        """The current chat, to be stored; a vote that is not stored yet is left out."""
         turns = (
-            TalkTurn(
+            ChatTurn(
                 turn.question,
                 turn.replies["left"].kept,
                 turn.replies["right"].kept,
@@ -176,11 +176,11 @@ class ChatState:
             )
             for turn in self.turns
         )
-        return Talk(self.arms, tuple(turns), self.blind, self.revealed, self.strength)
+        return Chat(self.arms, tuple(turns), self.blind, self.revealed, self.strength)
 
-    def take_up(self, talk: Talk) -> None:
-        """Continue a stored talk."""
-        self.arms, self.blind, self.revealed, self.strength = talk.arms, talk.blind, talk.revealed, talk.strength
+    def take_up(self, chat: Chat) -> None:
+        """Continue a stored chat."""
+        self.arms, self.blind, self.revealed, self.strength = chat.arms, chat.blind, chat.revealed, chat.strength
         self.turns = [
             Turn(
                 turn.question,
@@ -190,7 +190,7 @@ class ChatState:
                 turn.voted,
                 turn.voted is not None,
             )
-            for turn in talk.turns
+            for turn in chat.turns
         ]
 
     def history(self, arm: int) -> tuple[Message, ...]:
@@ -240,12 +240,12 @@ class ChatState:
         return self.named(self.arms[0]), self.named(self.arms[1])
 
     def choose(self, arms: Sequence[str]) -> None:
-        """Compare these two from now on; this starts a new talk, because the answers were from other arms."""
+        """Compare these two from now on; this starts a new chat, because the answers were from other arms."""
         self.begin()
         self.arms = (arms[0], arms[1])
 
     def _keep(self) -> None:
-        """Remember the current talk, to be restored; replies still streaming count as stopped."""
+        """Remember the current chat, to be restored; replies still streaming count as stopped."""
         if self.turn is None:
             return
         self._stop()

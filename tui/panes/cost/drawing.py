@@ -84,9 +84,9 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
             *next_steps(("workspace.prompt", "go to the prompt pane to write one", "distill-tui prompt set FILE")),
         ]
     if page.costs is None:
-        said = (page.error.title, page.error.message, page.error.next) if page.error is not None else ()
+        failure = (page.error.title, page.error.message, page.error.next) if page.error is not None else ()
         return [
-            *(Content(line) for part in said for line in wrap(part, width)),
+            *(Content(line) for part in failure for line in wrap(part, width)),
             Content(""),
             *next_steps(("cost.edit", "name a model", "distill-tui estimate --model gpt-5")),
         ]
@@ -246,10 +246,10 @@ def _same(result: Estimate) -> bool:
 
 def _reasons(result: Estimate, width: int) -> list[Content]:
     """Draw the reasons that are not already shown above."""
-    told = {each.words for each in result.criteria} | {flip_words(each) for each in result.sensitivity}
+    stated = {each.words for each in result.criteria} | {flip_words(each) for each in result.sensitivity}
     lines = [heading("why")]
     for reason in result.reasons:
-        if reason not in told:
+        if reason not in stated:
             first, *rest = wrap(reason, width - 2)
             lines += [Content(f"· {first}"), *(Content(f"  {line}") for line in rest)]
     return lines

@@ -74,7 +74,7 @@ def _title(dataset: DatasetSummary | None, station: Station, width: int) -> list
 
 
 def _busy(state: DatasetState, seconds: float, width: int) -> list[Content]:
-    words = state.said or "reading the tokenizer and every accepted answer"
+    words = state.note or "reading the tokenizer and every accepted answer"
     return [
         Content.assemble(("● ", ACCENT), ("freezing", STRONG), f"   {duration(seconds)}   ",
                          (shorten(words, max(width - 24, 8)), DIM)),
@@ -107,20 +107,20 @@ def _prompts(dataset: DatasetSummary) -> str:
     validation = dataset.validation - sum(other.validation for other in dataset.others)
     parts = [("this one", train, validation)]
     parts += [(PurePath(other.project).name, other.train, other.validation) for other in dataset.others]
-    told = ", ".join(f"{name} {train:,} + {validation:,}" for name, train, validation in parts)
-    return f"{dataset.prompts}: {told}"
+    listed = ", ".join(f"{name} {train:,} + {validation:,}" for name, train, validation in parts)
+    return f"{dataset.prompts}: {listed}"
 
 
 def _nothing(view: View) -> list[Content]:
     examples = view.facts.examples
     then = ("dataset.freeze", "then freeze the accepted ones", "distill-tui curate freeze")
     if not examples.total:
-        said = "There are no answers to freeze yet."
+        text = "There are no answers to freeze yet."
         first = ("workspace.examples", "generate answers", "distill-tui generate")
     else:
-        said = f"None of the {examples.total:,} answers is accepted."
+        text = f"None of the {examples.total:,} answers is accepted."
         first = ("workspace.curate", "review them, one key each", "distill-tui curate check")
-    return [Content(said), Content(""), *next_steps(first, then)]
+    return [Content(text), Content(""), *next_steps(first, then)]
 
 
 def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: bool) -> list[Content]:
@@ -147,10 +147,10 @@ def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: 
         (preview.repeated, "exact duplicates"),
     )
     left_out = "   ".join(f"{count:,} {why}" for count, why in out if count) or "nothing"
-    said = [f"left out: {left_out}"]
+    text = [f"left out: {left_out}"]
     if not preview.lengths_checked:
-        said.append("Lengths are checked once the student's tokenizer is available.")
-    lines += [Content(""), *(Content.styled(line, DIM) for each in said for line in wrap(each, width))]
+        text.append("Lengths are checked once the student's tokenizer is available.")
+    lines += [Content(""), *(Content.styled(line, DIM) for each in text for line in wrap(each, width))]
     if state.looking:
         lines += [Content.styled("checking again …", DIM)]
     elif state.waits:
@@ -160,8 +160,8 @@ def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: 
 
 def _waiting(width: int) -> list[Content]:
     """Draw why nothing is checked now, and the key that checks."""
-    said = f"Answers are still coming in; {key_of('dataset.look')} checks what would be frozen so far."
-    return [Content.styled(line, DIM) for line in wrap(said, width)]
+    text = f"Answers are still coming in; {key_of('dataset.look')} checks what would be frozen so far."
+    return [Content.styled(line, DIM) for line in wrap(text, width)]
 
 
 def _row(topic: str, counts: Counter[str], name_width: int) -> Content:
@@ -190,9 +190,9 @@ def _refused(state: DatasetState, width: int) -> list[Content]:
         )  # fmt: skip
         if here:
             words = refusal.words if refusal.kind not in ("message", "overlap") else f"«{refusal.words}»"
-            said = wrap(words, width - 10)
-            lines += [Content.styled(f"{' ' * 10}{line}", "") for line in said[:4]]
-            lines += [Content.styled(f"{' ' * 10}… {len(said) - 4} more lines", DIM)] if len(said) > 4 else []
+            text = wrap(words, width - 10)
+            lines += [Content.styled(f"{' ' * 10}{line}", "") for line in text[:4]]
+            lines += [Content.styled(f"{' ' * 10}… {len(text) - 4} more lines", DIM)] if len(text) > 4 else []
     if more := count - shown.stop:
         lines.append(Content.styled(f"  and {more:,} more", DIM))
     return [*lines, Content("")]

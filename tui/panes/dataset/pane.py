@@ -71,7 +71,7 @@ class DatasetPane(Pane):
     def on_command_progress(self, message: CommandProgress) -> None:
         """Show what the process says."""
         if message.name == FREEZE:
-            self.state.said = message.words
+            self.state.note = message.words
             self.redraw()
 
     def on_command_ended(self, message: CommandEnded) -> None:
@@ -178,7 +178,7 @@ class DatasetPane(Pane):
 
     def _freeze(self, *, allow_overlaps: bool) -> None:
         self._then_freeze = None
-        self.state.freezing_since, self.state.said, self.state.failure = monotonic(), "", None
+        self.state.freezing_since, self.state.note, self.state.failure = monotonic(), "", None
         frozen = self.view.facts.dataset if self.view is not None else None
         others = [other.project for other in frozen.others] if frozen is not None else []  # as in the last freeze
         self._service.freeze(allow_overlaps=allow_overlaps, others=others)

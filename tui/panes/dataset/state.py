@@ -24,7 +24,7 @@ class DatasetState:
     looking: bool = False
     waits: bool = False  # something has changed, and is checked once no more answers arrive
     freezing_since: float | None = None
-    said: str = ""  # by the freezing process
+    note: str = ""  # by the freezing process
     failure: DistillError | None = None  # of a freeze
     check_error: DistillError | None = None  # why the last check failed
     cursor: int = 0  # in the refused answers

@@ -35,5 +35,5 @@ def _lines(token: HeldOutToken, columns: TokenColumns) -> Iterator[Content]:
     yield columns.line(
         Differing(token.kl, str(token.question_id), token.before, token.token, token.prompted, token.arm)
     )
-    if told := rules_text(token):
-        yield columns.under(told)
+    if rules := rules_text(token):
+        yield columns.under(rules)

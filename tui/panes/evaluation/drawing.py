@@ -13,7 +13,7 @@ from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation,
 from tui.keys import key_of
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.differing import held_out_tokens, tokens_of
-from tui.panes.evaluation.marks import arm_title, deciding, mark_of, marks_told
+from tui.panes.evaluation.marks import arm_title, deciding, legend, mark_of
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
@@ -70,10 +70,12 @@ def draw(view: View, state: EvaluationState) -> PageDrawn:
         return PageDrawn(reading(view, state, evaluation), over="answers")
     lines = _table(evaluation, state, view.width)
     if state.differing and (tokens := tokens_of(evaluation)):
-        told = held_out_tokens(tokens, view.width)
+        differences = held_out_tokens(tokens, view.width)
         # If there is no room for both, keep the tokens: they are what the user asked for.
-        over = [*lines, Content("")] if len(lines) + 1 + len(told) <= view.height else _head(evaluation, view.width)
-        return PageDrawn([*over, *told], over="differences")
+        over = (
+            [*lines, Content("")] if len(lines) + 1 + len(differences) <= view.height else _head(evaluation, view.width)
+        )
+        return PageDrawn([*over, *differences], over="differences")
     return _with_questions(lines, state, evaluation, view)
 
 
@@ -115,7 +117,7 @@ def _measuring(view: View, job: JobView) -> list[Content]:
     ]
     lines[1:] = [
         heading(shorten("the same held-out questions for every arm; the student never sees the prompt", view.width)),
-        *_told_together("pass every rule:  ", counts, view.width),
+        *_joined("pass every rule:  ", counts, view.width),
         _now(view, job),
         Content(""),
     ]
@@ -133,7 +135,7 @@ def _now(view: View, job: JobView) -> Content:
     return Content.assemble(("● ", ACCENT), (shorten(f"now: {note or 'preparing'}", view.width - 2), DIM))
 
 
-def _told_together(head: str, counts: Sequence[Content], width: int) -> list[Content]:
+def _joined(head: str, counts: Sequence[Content], width: int) -> list[Content]:
     """The counts after their heading; a blank line while there are none."""
     if not counts:
         return [Content("")]
@@ -170,7 +172,7 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
         mark = mark_of(paired.get(rule.id))
         lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 5)}", mark, " ", *rates))
     if found is not None:
-        lines += marks_told(found, width)
+        lines += legend(found, width)
     if words := left_out(evaluation):
         lines += [Content.styled(line, BAD) for line in wrap(words, width)]
     lines += [Content(""), *_measures(arms, label, cell)]

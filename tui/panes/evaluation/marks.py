@@ -19,7 +19,7 @@ def mark_of(paired: Paired | None) -> tuple[str, str]:
     return _MARKS[paired.outcome] if paired is not None else _MARKS["kept"]
 
 
-def marks_told(found: Comparison, width: int) -> list[Content]:
+def legend(found: Comparison, width: int) -> list[Content]:
     """The legend of the marks used above, on one line; empty if every rule is kept."""
     outcomes = {paired.outcome for _, paired in _named(found)}
     parts = [

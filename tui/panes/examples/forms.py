@@ -22,20 +22,22 @@ _SAMPLES, _AT_ONCE, _COUNT, _TEMPERATURE = whole(1, 64), whole(1, 1024), whole(1
 _BUDGET = or_empty(number(0.0))
 
 
-def generate_form(before: GenerateOptions, outlook: Callable[[GenerateOptions], GenerationOutlook | str]) -> FormScreen:
-    """Return a form for how a teacher should answer. `outlook` estimates options, or says why it cannot (yet)."""
+def generate_form(
+    before: GenerateOptions, outlook_of: Callable[[GenerateOptions], GenerationOutlook | str]
+) -> FormScreen:
+    """Return a form for how a teacher should answer. `outlook_of` estimates options, or says why it cannot (yet)."""
 
     def aside(values: Values) -> str:
         options = wanted(values, before)
         if options is None:
             return "The estimate appears once every field is valid."
-        told = outlook(options)
-        return told if isinstance(told, str) else outlook_words(told, values)
+        outlook = outlook_of(options)
+        return outlook if isinstance(outlook, str) else outlook_words(outlook, values)
 
     def whole(values: Values) -> str:
         options = wanted(values, before)
-        told = outlook(options) if options is not None else ""
-        return "" if isinstance(told, str) else outlook_trouble(told, values)
+        outlook = outlook_of(options) if options is not None else ""
+        return "" if isinstance(outlook, str) else outlook_trouble(outlook, values)
 
     splits = next((name for name, names in SPLITS_OF.items() if names == before.splits), "")
     at_once = before.concurrency if before.teacher.kind == "endpoint" else before.batch_rows
@@ -89,38 +91,38 @@ def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
     )
 
 
-def outlook_words(told: GenerationOutlook, values: Values) -> str:
+def outlook_words(outlook: GenerationOutlook, values: Values) -> str:
     """Return the estimate in sentences."""
-    if not told.questions:
+    if not outlook.questions:
         keys = f"{key_of('workspace.questions')} Questions, then {key_of('questions.split')}"
-        unsplit = f" {told.unsplit:,} questions are in no split yet: {keys}." if told.unsplit else ""
+        unsplit = f" {outlook.unsplit:,} questions are in no split yet: {keys}." if outlook.unsplit else ""
         return f"There are no questions to answer.{unsplit}"
-    if not told.left:
-        return f"All {told.answers:,} answers are already stored. Raise the answers per question to get more."
-    stored = f", {told.stored:,} already stored: {told.left:,} to ask" if told.stored else ""
+    if not outlook.left:
+        return f"All {outlook.answers:,} answers are already stored. Raise the answers per question to get more."
+    stored = f", {outlook.stored:,} already stored: {outlook.left:,} to ask" if outlook.stored else ""
     time = (
-        f"≈ {duration(told.seconds)} at the pace of {told.pace}"
-        if told.seconds is not None
+        f"≈ {duration(outlook.seconds)} at the pace of {outlook.pace}"
+        if outlook.seconds is not None
         else "time not measured yet"
     )
-    each = told.answer_tokens
-    answered = f"≈ {each.value * told.left:,.0f} generated ({each.value:,.0f} each, {each.origin})"
+    each = outlook.answer_tokens
+    answered = f"≈ {each.value * outlook.left:,.0f} generated ({each.value:,.0f} each, {each.origin})"
     lines = [
-        f"{told.questions:,} questions, {told.answers:,} answers{stored}; {time}.",
-        f"Tokens: ≈ {told.prompt_tokens:,} sent, {answered}.",
-        money_words(told.money),
-        key_words(told.key, values),
+        f"{outlook.questions:,} questions, {outlook.answers:,} answers{stored}; {time}.",
+        f"Tokens: ≈ {outlook.prompt_tokens:,} sent, {answered}.",
+        money_words(outlook.money),
+        key_words(outlook.key, values),
     ]
     return "\n".join(line for line in lines if line)
 
 
-def outlook_trouble(told: GenerationOutlook, values: Values) -> str:
+def outlook_trouble(outlook: GenerationOutlook, values: Values) -> str:
     """Return why it cannot start like this, or an empty text."""
-    if not told.left:
+    if not outlook.left:
         return "There is nothing left to ask."
-    if values["teacher"] == ENDPOINT and values["budget"] and told.money.usd is None:
+    if values["teacher"] == ENDPOINT and values["budget"] and outlook.money.usd is None:
         return f"No price is known for {clean_line(values['model'])}, so a budget cannot be enforced: leave it empty."
-    return key_trouble(told.key, values)
+    return key_trouble(outlook.key, values)
 
 
 def _or_empty(value: float | None) -> str:

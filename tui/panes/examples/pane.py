@@ -34,7 +34,7 @@ class ExamplesPane(Pane):
         self.state = WallState()
         self._service = GenerationService(store, self)
         self._form: FormScreen | None = None
-        self._told: dict[GenerateOptions, GenerationOutlook | str] = {}  # while the form is open
+        self._outlooks: dict[GenerateOptions, GenerationOutlook | str] = {}  # while the form is open
 
     def draw(self, view: View) -> list[Content]:
         """Draw the lines of this pane."""
@@ -62,14 +62,14 @@ class ExamplesPane(Pane):
 
         if open_if_shown(form, answered, self, "workspace.examples", "examples.generate"):
             self._form = form
-            self._told.clear()
+            self._outlooks.clear()
 
     def on_outlook_read(self, message: OutlookRead) -> None:
         """Show the estimate, if the form is still open."""
         if isinstance(message.options, GenerateOptions) and isinstance(message.outlook, GenerationOutlook):
-            self._told[message.options] = message.outlook
+            self._outlooks[message.options] = message.outlook
         elif isinstance(message.options, GenerateOptions) and message.error is not None:
-            self._told[message.options] = clean_text(f"! {message.error}")
+            self._outlooks[message.options] = clean_text(f"! {message.error}")
         if self._form is not None and self._form.is_mounted:
             self._form.tell()
 
@@ -123,10 +123,10 @@ class ExamplesPane(Pane):
             self.notify("There is no answer yet.")
 
     def _outlook(self, options: GenerateOptions) -> GenerationOutlook | str:
-        if options not in self._told:
-            self._told[options] = "Estimating what it will take …"
+        if options not in self._outlooks:
+            self._outlooks[options] = "Estimating what it will take …"
             self._service.generation_outlook(options)
-        return self._told[options]
+        return self._outlooks[options]
 
     def _move(self, steps: int) -> None:
         self.state.move(self._streams, steps)

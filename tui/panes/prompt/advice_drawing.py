@@ -18,8 +18,8 @@ def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
         return unread("the prompt", state.failure, width, "proposals.back", "prompt.propose")
     if not state.proposals:
         lines = title("Proposed rules", "none", "", width)
-        said = "No demands found. Only sentences and lists in English are read."
-        return [*lines, *(Content(line) for line in wrap(said, width))]
+        text = "No demands found. Only sentences and lists in English are read."
+        return [*lines, *(Content(line) for line in wrap(text, width))]
     lines = title("Proposed rules", f"{len(state.open)} to add", f"{len(state.proposals)} found in the text", width)
     lines[1:] = [
         Content.assemble((key_of("proposals.accept"), ACCENT), (" adds one   ", DIM),
@@ -31,16 +31,16 @@ def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
         chosen = place == state.cursor
         edge = ("▌ " if chosen else "  ", ACCENT)
         if proposal.rule:
-            mark, said = ("✓ ", GOOD), f"covered by rule {proposal.rule}"
+            mark, text = ("✓ ", GOOD), f"covered by rule {proposal.rule}"
         elif proposal.check is None:
-            mark, said = ("– ", DIM), "no automatic check"
+            mark, text = ("– ", DIM), "no automatic check"
         else:
-            mark, said = ("○ ", ""), check_words(proposal.check)
+            mark, text = ("○ ", ""), check_words(proposal.check)
         for row, line in enumerate(wrap(proposal.text, max(width - 5, 8))[:4]):
             style = STRONG if chosen else DIM if proposal.rule or proposal.check is None else ""
             lines.append(numbered(Content.assemble(edge, mark if row == 0 else ("  ", ""), (line, style)), place))
-        told = shorten(f"line {proposal.line}   {said}", max(width - 5, 8))
-        lines.append(numbered(Content.assemble(edge, "  ", (told, ACCENT if chosen else DIM)), place))
+        detail = shorten(f"line {proposal.line}   {text}", max(width - 5, 8))
+        lines.append(numbered(Content.assemble(edge, "  ", (detail, ACCENT if chosen else DIM)), place))
     return lines
 
 

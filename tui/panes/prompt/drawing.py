@@ -114,8 +114,8 @@ def draw_rules(
             words = [*words[: _CHECK_LINES - 1], shorten(" ".join(words[_CHECK_LINES - 1 :]), max(width - 5, 8))]
         lines += [numbered(Content.assemble(mark, "    ", (line, DIM)), place) for line in words]
         if chosen and passages is not None:
-            said = "marked in the text" if passages else "not found in the text"
-            lines.append(numbered(Content.assemble(mark, "    ", (said, ACCENT if passages else DIM)), place))
+            text = "marked in the text" if passages else "not found in the text"
+            lines.append(numbered(Content.assemble(mark, "    ", (text, ACCENT if passages else DIM)), place))
     return lines
 
 
@@ -213,7 +213,7 @@ def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[
     return [justify(left, state, width), Content("")]
 
 
-def draw_words(said: str, error: str, width: int) -> list[Content]:
+def draw_words(text: str, error: str, width: int) -> list[Content]:
     """Draw the lines under the field: why it cannot be saved, or what a file contained; often nothing."""
-    words, style = (f"✗ {error}", BAD) if error else (said, DIM)
+    words, style = (f"✗ {error}", BAD) if error else (text, DIM)
     return [Content(""), *(Content.styled(line, style) for line in wrap(words, width)[:3])] if words else []

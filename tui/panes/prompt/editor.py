@@ -121,10 +121,10 @@ class Editor(Vertical):
     class Leave(Message):
         """The user wants to leave the field."""
 
-    def __init__(self, text: str, stored: str, said: str = "") -> None:
+    def __init__(self, text: str, stored: str, notice: str = "") -> None:
         super().__init__(id="prompt-editor")
         self.area = DocumentArea(text, placeholder=PLACEHOLDER)
-        self._stored, self._said = stored, said
+        self._stored, self._notice = stored, notice
         self._refused: tuple[str, str] | None = None  # a text that cannot be saved, and why
         self._waiting: Timer | None = None
 
@@ -134,9 +134,9 @@ class Editor(Vertical):
         yield self.area
         yield Page(classes="words")
 
-    def begin(self, text: str, stored: str, said: str = "") -> None:
+    def begin(self, text: str, stored: str, notice: str = "") -> None:
         """Show another text, as one undoable change."""
-        self._stored, self._said = stored, said
+        self._stored, self._notice = stored, notice
         if self.area.text != text:
             self.area.replace(text, (0, 0), self.area.document.end)
             self.area.move_cursor((0, 0))
@@ -192,7 +192,7 @@ class Editor(Vertical):
         self.query_one(".title", Page).show(
             draw_editing(estimate_prompt_tokens(prompt).tokens, len(prompt.example_turns) // 2, width, changed=changed)
         )
-        self.query_one(".words", Page).show(draw_words(self._said, refused, width))
+        self.query_one(".words", Page).show(draw_words(self._notice, refused, width))
 
 
 def can_hold(text: str) -> bool:

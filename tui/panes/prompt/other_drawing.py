@@ -41,12 +41,12 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
         lines.append(numbered(_version(rows[place], width, here=place == state.cursor), place))
     chosen = rows[state.cursor]
     current = next((row.version for row in rows if row.current), 0)
-    said = (
+    text = (
         "this is the current version"
         if chosen.current
         else f"from version {chosen.version} to {current}, the current one{', full text' if state.whole else ''}"
     )
-    return [*lines, Content(""), Content.styled(shorten(said, width), DIM)]
+    return [*lines, Content(""), Content.styled(shorten(text, width), DIM)]
 
 
 def _version(row: VersionRow, width: int, *, here: bool) -> Content:
@@ -109,9 +109,9 @@ def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Con
         lines.append(Content.assemble("Stopped.   ", (key_of("prompt.trial"), ACCENT), (" tries again", DIM)))
     else:
         kept = sum(all(rule.passed for rule in answer.rules) for answer in state.answers)
-        said = f"{kept} of {len(state.answers)} pass every rule" if rules else "no rules to check yet"
+        text = f"{kept} of {len(state.answers)} pass every rule" if rules else "no rules to check yet"
         others = (key_of("prompt.trial"), ACCENT), (" tries others   nothing was stored", DIM)
-        lines.append(Content.assemble((f"{said}   ", ""), *others))
+        lines.append(Content.assemble((f"{text}   ", ""), *others))
     return lines
 
 
@@ -142,11 +142,10 @@ def _checks(answer: TriedAnswer, texts: dict[int, str], width: int) -> list[Cont
 
 def finding(number: int, text: str, note: str, width: int, *, passed: bool) -> Content:
     """Draw one rule's result for an answer: passed or not, and why not."""
-    said = note if note and not passed else text
     return Content.assemble(
         ("✓" if passed else "✗", GOOD if passed else BAD),
         (f" {number} ", ""),
-        (shorten(said, width - len(f" {number} ") - 1), DIM if passed else ""),
+        (shorten(note if note and not passed else text, width - len(f" {number} ") - 1), DIM if passed else ""),
     )
 
 

@@ -112,7 +112,7 @@ class PromptPane(ModesPane):
         self.state.draft.begun = message.version
         if self._shown is not None and self._shown.facts.prompt_version != message.version:
             self._saved = (self._shown.facts.prompt_version, message.prompt)
-        self.app.notify(message.said, timeout=6)
+        self.app.notify(message.notice, timeout=6)
         self.store.read()
         if self.state.mode == "versions":
             self.action_versions()
@@ -138,7 +138,7 @@ class PromptPane(ModesPane):
     def on_document_read(self, message: DocumentRead) -> None:
         """Show the content of a file in the editor, where it can be saved or left."""
         message.stop()
-        self._open_editor(message.document, said=message.said)
+        self._open_editor(message.document, notice=message.notice)
 
     def on_editor_save(self, message: "Editor.Save") -> None:
         """Save it as a new version."""
@@ -262,12 +262,12 @@ class PromptPane(ModesPane):
 
     def action_drop(self) -> None:
         """Discard the draft, or restore it."""
-        said = {
+        notice = {
             True: f"Draft discarded; {key_of('prompt.drop')} restores it.",
             False: f"Draft restored; {key_of('prompt.edit')} continues it.",
             None: "There is no draft.",
         }
-        self.app.notify(said[self.state.draft.drop()])
+        self.app.notify(notice[self.state.draft.drop()])
         self.redraw()
 
     @property
@@ -293,7 +293,7 @@ class PromptPane(ModesPane):
     def _show_text(self, facts: Facts) -> None:
         self.query_one(TextView).show(facts.prompt, self.state.rules.passages or ())
 
-    def _open_editor(self, document: str, said: str = "") -> None:
+    def _open_editor(self, document: str, notice: str = "") -> None:
         from tui.panes.prompt.editor import Editor, can_hold
 
         if not can_hold(document):
@@ -302,9 +302,9 @@ class PromptPane(ModesPane):
             return
         self._begin()
         if self.query(Editor):
-            self._editor.begin(document, self._stored, said)
+            self._editor.begin(document, self._stored, notice)
         else:
-            self._field = Editor(document, self._stored, said)
+            self._field = Editor(document, self._stored, notice)
             self.mount(self._field)
         self._turn_to("editing")
         self.call_after_refresh(self.focus)

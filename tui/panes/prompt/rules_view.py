@@ -101,12 +101,12 @@ class RulesView(Scroller):
         new = {rule.id for rule in message.after} - {rule.id for rule in message.before}
         if new:
             self._state.cursor = next(place for place, rule in enumerate(message.after) if rule.id in new)
-        self._said(message.said)
+        self._notify(message.notice)
 
     def on_rules_taken_back(self, message: RulesTakenBack) -> None:
         """Say what was done."""
         message.stop()
-        self._said(message.said)
+        self._notify(message.notice)
 
     def action_change(self) -> None:
         """Edit the rule under the cursor; if there is none, write the first one."""
@@ -191,7 +191,7 @@ class RulesView(Scroller):
         self._state.cursor = within(self._state.cursor + steps, len(self._rules))
         self.redraw()
 
-    def _said(self, words: str) -> None:
+    def _notify(self, words: str) -> None:
         self.app.notify(words, timeout=4)
         self._store.read()
 

@@ -186,8 +186,8 @@ def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
     room, chat = height - 2, len(question.messages) > 1
     if len(body) > room:
         # The end of a chat is the actual question.
-        told = Content.styled(f"… {len(body) - room + 1} {'earlier' if chat else 'more'} lines", DIM)
-        body = [told, *body[-(room - 1) :]] if chat else [*body[: room - 1], told]
+        more = Content.styled(f"… {len(body) - room + 1} {'earlier' if chat else 'more'} lines", DIM)
+        body = [more, *body[-(room - 1) :]] if chat else [*body[: room - 1], more]
     head = Content.styled(shorten("   ".join(fact for fact in facts if fact), width), DIM)
     return [Content.styled("─" * width, DIM), head, *body, *([Content("")] * (room - len(body)))]
 

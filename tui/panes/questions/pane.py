@@ -58,8 +58,8 @@ class QuestionsPane(QuestionList):
         if message.step is not None:
             self.state.did(message.step)
             self.state.forget_pairs([removed.question.id for removed in message.step.removed])
-        if message.said:
-            self.notify(message.said, timeout=4)
+        if message.notice:
+            self.notify(message.notice, timeout=4)
             self.store.read()
         self.state.take(message.page, message.asked)
         self.redraw()
@@ -253,7 +253,7 @@ class QuestionsPane(QuestionList):
         self.state.busy = busy
         self.redraw()
 
-    def _done(self, step: Step | None, said: str) -> None:
+    def _done(self, step: Step | None, notice: str) -> None:
         """Go back to the list after a command stored something, and read it again."""
         self.state.leave()
-        self._service.read(self.state.where, self.state.ask(), said, step)
+        self._service.read(self.state.where, self.state.ask(), notice, step)

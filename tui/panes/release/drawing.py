@@ -70,14 +70,14 @@ def _work(view: View, job: JobView, now: float) -> list[Content]:
     """What the job is doing and for how long; or why it is not working."""
     if words := rests(view, job):
         return [Content.styled(shorten(words, view.width), WARN), Content("")]
-    said = percent(job.share) if job.share is not None else ""
+    share = percent(job.share) if job.share is not None else ""
     step = job.progress.note if job.progress is not None else job.notes[-1] if job.notes else "reading base and adapter"
     head = Content.assemble(
         ("● ", ACCENT), ("measuring" if job.kind == "harness" else "exporting", STRONG),
         (f"   {duration(now - job.since)}" if job.since else ""),
     )  # fmt: skip
-    told = shorten("   ".join(part for part in (step, said) if part), max(view.width - head.cell_length - 3, 8))
-    return [justify(head, Content.styled(told, DIM), view.width), Content("")]
+    progress = shorten("   ".join(part for part in (step, share) if part), max(view.width - head.cell_length - 3, 8))
+    return [justify(head, Content.styled(progress, DIM), view.width), Content("")]
 
 
 def _beside(view: View, station: Station) -> list[Content]:

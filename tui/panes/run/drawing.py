@@ -121,10 +121,10 @@ def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str
         duration(run.train_s) if run.train_s else "",
         f"{run.peak_rss_mb / 1000:.1f} GB" if run.peak_rss_mb else "",
     ]
-    told = [part for part in parts if part]
-    while len("   ".join(told)) + len(figure) > view.width - 12 and len(told) > 1:
-        told.pop()  # the least important one is last
-    return figure, "   ".join(told)
+    shown = [part for part in parts if part]
+    while len("   ".join(shown)) + len(figure) > view.width - 12 and len(shown) > 1:
+        shown.pop()  # the least important one is last
+    return figure, "   ".join(shown)
 
 
 def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> list[Content]:
@@ -137,8 +137,8 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
         if is_pausing(view, live):
             return [Content.styled(shorten(pausing_words(), width), WARN)]
         note = live.progress.note if live.progress is not None and not live.step else ""
-        told = note or (live.notes[-1] if live.notes and not live.step else "")
-        return [Content.styled(shorten(told, width), DIM)] if told else []
+        shown = note or (live.notes[-1] if live.notes and not live.step else "")
+        return [Content.styled(shorten(shown, width), DIM)] if shown else []
     if run is None:
         return []
     if run.state == "failed":

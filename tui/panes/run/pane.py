@@ -110,7 +110,7 @@ class RunPane(Pane):
 
     def on_run_deleted(self, message: RunDeleted) -> None:
         """Confirm it; the table is read again when the store reports the change."""
-        self.app.notify(message.said)
+        self.app.notify(message.notice)
         self.store.read()
 
     def action_train(self) -> None:
@@ -135,7 +135,7 @@ class RunPane(Pane):
             again = f"Press {key_of('run.keep')} again to confirm."
             self.app.notify(f"End the training now and keep its best checkpoint? {again}", severity="warning")
             return
-        self.store.wish("keep", job.job_id)
+        self.store.send("keep", job.job_id)
         self.app.notify(f"Job {job.job_id} evaluates its run once more, then keeps the best checkpoint.")
 
     async def action_pause(self) -> None:

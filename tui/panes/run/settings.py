@@ -76,10 +76,10 @@ def choice_of(values: Mapping[str, str], basis: Basis) -> Choice | None:
     if preset not in _PRESETS:
         return None
     asked = _asked(values, basis)
-    said = {name for name in _TYPED if values[name]}
+    given = {name for name in _TYPED if values[name]}
     if basis.scored_train and asked.objective != _DEFAULT.objective:
-        said.add("objective")
-    return choose(preset, basis.facts(asked), asked, said)
+        given.add("objective")
+    return choose(preset, basis.facts(asked), asked, given)
 
 
 def config_of(values: Mapping[str, str], basis: Basis) -> TrainingConfig:
@@ -97,17 +97,17 @@ def guide(values: Mapping[str, str], basis: Basis) -> dict[str, FieldNote]:
     except (ValueError, ZeroDivisionError, OverflowError):
         return {}
     reasons = {reason.name: reason for reason in choice.reasons} if choice is not None else {}
-    told = {"preset": FieldNote(why=_WHY_PRESET if choice is not None else f"the values of {_as_last(basis)[3:]}")}
+    notes = {"preset": FieldNote(why=_WHY_PRESET if choice is not None else f"the values of {_as_last(basis)[3:]}")}
     for name in ("objective", *_TYPED):
         reason = reasons.get(name)
         value = getattr(config, name)
-        told[name] = FieldNote(
+        notes[name] = FieldNote(
             instead=f"{value:g}" if isinstance(value, float) else str(value),
             why=reason.why if reason is not None else "as you typed" if values[name] and name in _TYPED else "",
             basis=reason.basis if reason is not None else "",
             shown=name not in _SECOND_STAGE or config.on_policy_steps > 0,
         )
-    return told
+    return notes
 
 
 def outlook(values: Mapping[str, str], basis: Basis) -> str:

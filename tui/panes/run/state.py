@@ -128,9 +128,9 @@ class RunState:
                 curves["all_rules"].add(point.step, point.all_rules_rate)
             if point.step:
                 curves["loss"].add(point.step, point.train_loss)
-        for name, told in trace.curves.items() if trace else ():
-            if name in curves and name != "all_rules" and len(told.steps) >= len(curves[name].steps):
-                curves[name] = told
+        for name, traced in trace.curves.items() if trace else ():
+            if name in curves and name != "all_rules" and len(traced.steps) >= len(curves[name].steps):
+                curves[name] = traced
         return curves
 
     def watched(self, trace: JobView | None) -> Watched | None:

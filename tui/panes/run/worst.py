@@ -9,17 +9,17 @@ from tui.panes.tokens import Differing, TokenColumns
 from tui.widgets.lines import ACCENT, DIM, justify
 
 
-def worst_tokens(told: WorstTokens, width: int) -> list[Content]:
+def worst_tokens(worst: WorstTokens, width: int) -> list[Content]:
     """Each token after the answer up to it, with the likeliest token of the teacher and of the student there."""
     columns = TokenColumns(width)
     return [
         justify(
-            Content.styled(f"differs most  step {told.step:,}", DIM),
+            Content.styled(f"differs most  step {worst.step:,}", DIM),
             Content.assemble((key_of("run.differing"), ACCENT), (" answers", DIM)),
             width,
         ),
         columns.heading("example", "teacher", "student"),
-        *(columns.line(_drawn(token)) for token in told.tokens),
+        *(columns.line(_drawn(token)) for token in worst.tokens),
         Content(""),
     ]
 

@@ -61,17 +61,17 @@ def _findings(
     ordered = sorted(checks, key=lambda check: (check.passed, check.rule_id))
     broken = sum(not check.passed for check in ordered)
     lines = max(room - answer_lines, min(broken + 1, max(room // 2, 1)))
-    told = len(ordered) if len(ordered) <= lines else lines - 1  # the last one counts the others
+    shown = len(ordered) if len(ordered) <= lines else lines - 1  # the last one counts the others
     findings = [
         Content.assemble(
             ("✓ " if check.passed else "✗ ", GOOD if check.passed else BAD),
             shorten(_found(check, rules.get(check.rule_id, "")), width - 2),
         )
-        for check in ordered[:told]
+        for check in ordered[:shown]
     ]
-    if hidden := len(ordered) - told:
-        said = (f"{broken - told} failed", BAD) if broken > told else ("passed", DIM)
-        findings.append(Content.assemble(f"  and {hidden} more, " if told else f"{counted(hidden, 'rule')} ", said))
+    if hidden := len(ordered) - shown:
+        others = (f"{broken - shown} failed", BAD) if broken > shown else ("passed", DIM)
+        findings.append(Content.assemble(f"  and {hidden} more, " if shown else f"{counted(hidden, 'rule')} ", others))
     return findings
 
 

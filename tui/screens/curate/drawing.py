@@ -36,8 +36,8 @@ def draw(state: ReviewState, width: int, height: int) -> Drawn:
         return Drawn([Content.styled("Reading the examples …", DIM)])
     lines = [_title(state, page, width), _second(state, page, width)]
     if page.total == 0:
-        said, ways = _nothing(state.where, page)
-        return Drawn([*lines, Content(f"{said}."), Content(""), *next_steps(*ways)])
+        text, ways = _nothing(state.where, page)
+        return Drawn([*lines, Content(f"{text}."), Content(""), *next_steps(*ways)])
     if not state.whole:
         lines += _list(state, page, width, _listed_rows(state, page, height))
         lines.append(Content.styled("─" * width, DIM))
@@ -118,18 +118,18 @@ def _nothing(where: Where, page: ReviewPage) -> tuple[str, tuple[tuple[str, str,
     if not page.counts.total or where.same_list(Where()):
         keys = "curate.back workspace.examples examples.generate"
         return "The teacher has not answered yet", ((keys, "generate answers", "distill-tui generate"),)
-    said = f"Nothing in this list: {listed_words(where, page)}"
+    text = f"Nothing in this list: {listed_words(where, page)}"
     if where.search:
-        return said, (("curate.back", "back to the previous list", ""),)
-    return said, (("curate.filter", "next filter", ""), ("curate.choose", "choose topic or rule", ""))
+        return text, (("curate.back", "back to the previous list", ""),)
+    return text, (("curate.filter", "next filter", ""), ("curate.choose", "choose topic or rule", ""))
 
 
 def nothing_words(state: ReviewState) -> str:
     """The same in one line, for a key that needs an answer."""
     if state.page is None:
         return "Still reading the answers."
-    said, ways = _nothing(state.where, state.page)
-    return f"{said}; {', '.join(f'{key_of(*names.split())} {words}' for names, words, _ in ways)}."
+    text, ways = _nothing(state.where, state.page)
+    return f"{text}; {', '.join(f'{key_of(*names.split())} {words}' for names, words, _ in ways)}."
 
 
 def _list(state: ReviewState, page: ReviewPage, width: int, count: int) -> list[Content]:

@@ -54,8 +54,8 @@ class CurateScreen(WalkingScreen):
     def on_review_read(self, message: ReviewRead) -> None:
         """Store a window, and report what was done."""
         self.state.failed = False
-        told = self.state.take(message.page, message.decided, time.monotonic())
-        for words in (message.said, told):
+        arrived = self.state.take(message.page, message.decided, time.monotonic())
+        for words in (message.notice, arrived):
             if words:
                 self.notify(words, timeout=3)
         if self.state.lacking:
@@ -85,8 +85,8 @@ class CurateScreen(WalkingScreen):
         """The rules have decided, or failed to."""
         self.state.checking = False
         if message.answer is not None:
-            said = "The rules accepted {accepted:,} and rejected {rejected:,}.".format_map(message.answer)
-            self.notify(said, timeout=3)
+            notice = "The rules accepted {accepted:,} and rejected {rejected:,}.".format_map(message.answer)
+            self.notify(notice, timeout=3)
         elif message.error is not None:
             self.say_error(message.error)
         self._review.read(self.state.ask())

@@ -93,13 +93,13 @@ class ReviewState:
         if self.awaited:
             return ""
         self.doing = ""
-        told = _told(self.page, page)
+        arrived = _arrived(self.page, page)
         cursor = page.where.cursor if page.sent else within(self.where.cursor, page.total)
         self.page = page
         self._go(replace(page.where, cursor=cursor))
         if self.listed is None or self.other_id not in self.listed.attempts:
             self.other_id = self.other = None  # another question is under the cursor now
-        return told
+        return arrived
 
     def move(self, steps: int) -> bool:
         """Move the cursor within the list; True if the window does not contain its new position."""
@@ -252,7 +252,7 @@ class ReviewState:
         return Spot(listed.id, self.where.cursor)
 
 
-def _told(before: ReviewPage | None, now: ReviewPage) -> str:
+def _arrived(before: ReviewPage | None, now: ReviewPage) -> str:
     """Report on answers that were asked for again, once the last of them has arrived."""
     if before is None or before.asked is None or now.asked is None or now.asked.live or not before.asked.live:
         return ""
@@ -260,8 +260,8 @@ def _told(before: ReviewPage | None, now: ReviewPage) -> str:
         return ""
     count, missing = now.asked.answered, len(now.asked.open_questions)
     following = key_of("curate.next_undecided")
-    said = [f"{counted(count, 'new answer')}; {following} goes to the next undecided."] if count else []
-    said += (
+    sentences = [f"{counted(count, 'new answer')}; {following} goes to the next undecided."] if count else []
+    sentences += (
         [f"{missing:,} did not arrive: job {now.asked.job.id} {state_word(now.asked.job.state)}."] if missing else []
     )
-    return " ".join(said)
+    return " ".join(sentences)

@@ -13,8 +13,8 @@ from tui.actions import Place, bindings
 from tui.keys import footer_actions
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.state import JobsState
+from tui.screens.workspace.job_keys import JobKey, answer_to
 from tui.screens.workspace.unavailable import GOES_ON
-from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
@@ -99,15 +99,15 @@ class Jobs(Scroller):
 
     def action_pause(self) -> None:
         """Pause or resume the job."""
-        self._wish_for("pause")
+        self._press("pause")
 
     def action_stop(self) -> None:
         """Stop the job at its next safe point."""
-        self._wish_for("stop")
+        self._press("stop")
 
     def action_resume(self) -> None:
         """Resume the job."""
-        self._wish_for("resume")
+        self._press("resume")
 
     def action_copy(self) -> None:
         """Copy the log if it is shown, otherwise the job's reason."""
@@ -136,13 +136,13 @@ class Jobs(Scroller):
         if self.state.log is not None and self.state.row is not None:
             self._store.ask(log_reader(self.state.row.job), self)
 
-    def _wish_for(self, asked: Asked) -> None:
+    def _press(self, key: JobKey) -> None:
         row = self.state.row
-        wish, said = answer_to(asked, row.job if row is not None else None, ending=row is not None and row.ending)
-        if wish is not None and row is not None:
-            self._store.wish(wish, row.job.id)
+        command, message = answer_to(key, row.job if row is not None else None, ending=row is not None and row.ending)
+        if command is not None and row is not None:
+            self._store.send(command, row.job.id)
             self._read()
-        self.app.notify(said)
+        self.app.notify(message)
 
 
 class JobsScreen(PlacedScreen[None]):

@@ -96,7 +96,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def on_projects_changed(self, message: ProjectsChanged) -> None:
         """Report what was done."""
         self.state.busy = ""
-        self.notify(message.said, timeout=4)
+        self.notify(message.notice, timeout=4)
         self.state.awaited = message.listed
         self.state.moved = message.moved or self.state.moved
         self._service.read()
@@ -104,8 +104,8 @@ class StartScreen(PlacedScreen[None], Listed):
 
     def on_project_ready(self, message: ProjectReady) -> None:
         """Show the project."""
-        if message.said:
-            self.notify(message.said, timeout=6)
+        if message.notice:
+            self.notify(message.notice, timeout=6)
         self.post_message(ShowProject(message.folder))
 
     def on_projects_failed(self, message: ProjectsFailed) -> None:

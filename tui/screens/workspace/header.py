@@ -46,8 +46,8 @@ def _others(facts: "Facts") -> list[str]:
     """The other live jobs: those waiting for the device, and the number of others."""
     others = [job for job in facts.jobs if job.state in LIVE_STATES and job is not facts.newest_job]
     waiting = [job.kind for job in others if job.state == "waiting"]
-    told = [f"○ {waiting[0]} waiting" if len(waiting) == 1 else f"○ {len(waiting)} jobs waiting"] if waiting else []
-    return told + ([f"+{len(others) - len(waiting)} more"] if len(others) > len(waiting) else [])
+    parts = [f"○ {waiting[0]} waiting" if len(waiting) == 1 else f"○ {len(waiting)} jobs waiting"] if waiting else []
+    return parts + ([f"+{len(others) - len(waiting)} more"] if len(others) > len(waiting) else [])
 
 
 def _asked(facts: "Facts | None", job: "Job | None") -> str:

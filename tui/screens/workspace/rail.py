@@ -47,14 +47,14 @@ class Rail(_Panes):
             return
         shown, width = state.shown, state.rail_width
         working = percent(state.progress) if state.progress is not None else ""
-        said: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
+        summaries: dict[PaneName, str] = {"cost": facts.cost, "chat": state.arms or compared(facts)}
         tall, ending = self.size.height >= _TALL_FROM, facts.ending_at
         lines: list[Content] = []
         for station in facts.stations:
             lines.append(_rail_line(station, shown, working, width, ending=station.name in ending))
             if tall:
                 lines.append(Content.styled(f"    {fit(step_from(shown, station, facts), width - 5)}", DIM))
-        lines += [Content(""), *(_other(pane, shown, said.get(pane, ""), width) for pane in _OTHERS)]
+        lines += [Content(""), *(_other(pane, shown, summaries.get(pane, ""), width) for pane in _OTHERS)]
         if not tall and (step := next_step(facts)):
             lines += [Content(""), Content.styled(f"   {fit(f'next: {step}', width - 4)}", DIM)]
         self.show(lines)
@@ -107,10 +107,10 @@ def _key(pane: PaneName) -> str:
     return f" {fit(key_of(f'workspace.{pane}'), widest)} "
 
 
-def _other(pane: PaneName, shown: PaneName, said: str, width: int) -> Content:
+def _other(pane: PaneName, shown: PaneName, summary: str, width: int) -> Content:
     name = Content.assemble(("▌" if pane == shown else " ", ACCENT), (_key(pane), DIM))
     label = Content.styled(pane.capitalize(), STRONG if pane == shown else "")
-    line = justify(Content.assemble(name, label), Content.styled(said, DIM), width - 2)
+    line = justify(Content.assemble(name, label), Content.styled(summary, DIM), width - 2)
     return numbered(line, PANES.index(pane))
 
 

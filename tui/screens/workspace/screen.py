@@ -17,13 +17,13 @@ from tui.actions import TEXT_PLACES, PaneName, Place, bindings
 from tui.keys import footer_actions
 from tui.panes import pane_class
 from tui.screens.workspace.header import Header
+from tui.screens.workspace.job_keys import JobKey
 from tui.screens.workspace.providers import PROVIDERS
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.search import SearchingScreen, SearchLine
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.trouble import Trouble
 from tui.screens.workspace.watching import Watching
-from tui.screens.workspace.wishes import Asked
 from tui.services.meters import MeterRead
 from tui.services.store import FactsRead, JobStarted, ReadFailed, StoreFailed, StoreService
 from tui.settings import Remembered
@@ -264,21 +264,21 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def action_pause(self) -> None:
         """Pause or resume the job."""
-        self._wish_for("pause")
+        self._press("pause")
 
     def action_resume(self) -> None:
         """Resume a job that stopped, failed or was killed."""
-        self._wish_for("resume")
+        self._press("resume")
 
     def action_stop(self) -> None:
         """Stop the job at its next safe point."""
-        self._wish_for("stop")
+        self._press("stop")
 
-    def _wish_for(self, asked: Asked) -> None:
-        wish, job_id, said = self.state.wish_for(asked)
-        if wish is not None:
-            self.store.wish(wish, job_id)
-        self.notify(said)
+    def _press(self, key: JobKey) -> None:
+        command, job_id, message = self.state.press(key)
+        if command is not None:
+            self.store.send(command, job_id)
+        self.notify(message)
 
     def _turn(self) -> None:
         self._arranged()

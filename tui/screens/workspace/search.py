@@ -131,8 +131,8 @@ class SearchLine(Horizontal):
             self._count.show([Content.styled(right("✗ no match", _COUNT - 1), WARN)])
             self._restore()
             return
-        said = f"{rows.index(self._found) + 1:,} of {len(rows):,}"
-        self._count.show([Content.styled(right(said, _COUNT - 1), DIM)])
+        position = f"{rows.index(self._found) + 1:,} of {len(rows):,}"
+        self._count.show([Content.styled(right(position, _COUNT - 1), DIM)])
         listed.go(self._found)
         self._note()
 

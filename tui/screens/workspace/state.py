@@ -10,8 +10,8 @@ from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
+from tui.screens.workspace.job_keys import JobKey, answer_to
 from tui.screens.workspace.unavailable import present_labels, unavailable_actions
-from tui.screens.workspace.wishes import Asked, answer_to
 from tui.services.meters import GpuReading, Reading
 from tui.widgets.rows import within
 from tui.widgets.shares import Shares
@@ -75,18 +75,18 @@ class WorkspaceState:
         first, self.facts, self.asked_to_end = self.facts is None, facts, 0
         return first
 
-    def wish_for(self, asked: Asked) -> tuple[Asked | None, int, str]:
+    def press(self, key: JobKey) -> tuple[JobKey | None, int, str]:
         """The request to the watched job, None if there is none to make; its id, and the message to show."""
         job = self.facts.newest_job if self.facts else None
         number = job.id if job is not None else 0
         ending = self.facts is not None and number in (*self.facts.ending, self.asked_to_end)
-        wish, said = answer_to(asked, job, ending=ending)
-        if wish == "stop":
+        command, message = answer_to(key, job, ending=ending)
+        if command == "stop":
             self.asked_to_end = number
         others = [other for other in self.facts.jobs if other is not job] if self.facts is not None else []
-        if wish is None and any(other.state in LIVE_STATES for other in others):
-            said = f"{said} {key_of('workspace.jobs')} lists the others."
-        return wish, number, said
+        if command is None and any(other.state in LIVE_STATES for other in others):
+            message = f"{message} {key_of('workspace.jobs')} lists the others."
+        return command, number, message
 
     def believe_the_store(self) -> None:
         """Take the job's state from the store if its log lags: killed processes log nothing, resumed ones not yet."""

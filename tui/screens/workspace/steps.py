@@ -28,7 +28,7 @@ def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
 
     A key that only works at the station is preceded by the key that goes there.
     """
-    return _told(station, *_step(station, facts), here=station.name == shown)
+    return _key_text(station, *_step(station, facts), here=station.name == shown)
 
 
 def next_step(facts: "Facts") -> str:
@@ -38,10 +38,10 @@ def next_step(facts: "Facts") -> str:
         if station.state == "running":
             return ""
         if station.state == "stale" and _update_brings(facts):
-            return _told(station, ("workspace.update",), "update", here=False)
+            return _key_text(station, ("workspace.update",), "update", here=False)
         first = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
         if station.state in ("failed", "stale", "ready") or (first and _step(station, facts) != _NOTHING):
-            return _told(station, *_step(station, facts), here=False)
+            return _key_text(station, *_step(station, facts), here=False)
     return ""
 
 
@@ -79,7 +79,7 @@ def _step(station: Station, facts: "Facts") -> _Step:
     return _NOTHING
 
 
-def _told(station: Station, actions: tuple[str, ...], words: str, *, here: bool) -> str:
+def _key_text(station: Station, actions: tuple[str, ...], words: str, *, here: bool) -> str:
     if not actions:
         return ""
     there = () if here or actions[0].startswith("workspace.") else (f"workspace.{station.name}",)

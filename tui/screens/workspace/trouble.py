@@ -41,8 +41,8 @@ def _lines(facts: "Facts | None", error: DistillError | None, width: int, shown:
     head = f"✗ {job.kind} {job.state_words}; {again}"
     if shown != job.stage:
         return [Content.styled(shorten(f"{head}, {key_of(f'workspace.{job.stage}')} shows why", width), BAD)]
-    said = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
-    return [Content.styled(head, f"{STRONG} {BAD}"), *said]
+    note = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
+    return [Content.styled(head, f"{STRONG} {BAD}"), *note]
 
 
 def _failure(error: DistillError) -> list[Content]:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from engine.records.station import StationName
-from tui.screens.workspace.wishes import Asked, answer_to
+from tui.screens.workspace.job_keys import JobKey, answer_to
 
 if TYPE_CHECKING:
     from tui.panes.job import JobView
@@ -17,7 +17,7 @@ _NEEDED_BY: dict[StationName, tuple[str, ...]] = {
     "release": ("release.card",),
 }
 GOES_ON = "resume"
-_ASKED: tuple[Asked, ...] = ("pause", "resume")
+_KEYS: tuple[JobKey, ...] = ("pause", "resume")
 
 
 def unavailable_actions(facts: "Facts | None", job: "JobView | None") -> frozenset[str]:
@@ -26,7 +26,7 @@ def unavailable_actions(facts: "Facts | None", job: "JobView | None") -> frozens
     unavailable = {action for station, actions in _NEEDED_BY.items() if station not in made for action in actions}
     newest = facts.newest_job if facts is not None else None
     ending = facts is not None and newest is not None and newest.id in facts.ending
-    unavailable |= {f"workspace.{asked}" for asked in _ASKED if answer_to(asked, newest, ending=ending)[0] != asked}
+    unavailable |= {f"workspace.{key}" for key in _KEYS if answer_to(key, newest, ending=ending)[0] != key}
     at_work = job.station if job is not None and job.live and job.kind != "serve" else None
     if at_work is None:
         unavailable.add("workspace.follow")

@@ -1,4 +1,4 @@
-"""A talk: a chat with two arms side by side. Knows nothing of models."""
+"""A chat with two arms side by side. Knows nothing of models."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from engine.records.vote import VoteChoice
 
 
 @dataclass(frozen=True, slots=True)
-class TalkReply:
+class ChatReply:
     """One arm's answer, possibly partial: `error` says why it was cut short. `arm` includes its strength."""
 
     arm: str
@@ -22,23 +22,23 @@ class TalkReply:
 
 
 @dataclass(frozen=True, slots=True)
-class TalkTurn:
+class ChatTurn:
     """One question and both answers, on the sides where they were shown."""
 
     question: str
-    left: TalkReply
-    right: TalkReply
+    left: ChatReply
+    right: ChatReply
     blind: bool = False
     swapped: bool = False  # the second arm is on the left
     voted: VoteChoice | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class Chat:
     """What the chat shows: the two arms, named without strength, and the turns so far."""
 
     arms: tuple[str, str]
-    turns: tuple[TalkTurn, ...] = ()
+    turns: tuple[ChatTurn, ...] = ()
     blind: bool = False  # from the next question on
     revealed: bool = False  # the names are shown for the last turn, although it has no vote
     strength: int = 100  # of adapters, in percent

@@ -7,10 +7,10 @@ from tui.keys import key_of
 if TYPE_CHECKING:
     from engine.records.job import Job
 
-Asked = Literal["pause", "resume", "stop"]
+JobKey = Literal["pause", "resume", "stop"]
 
 
-def answer_to(asked: Asked, job: "Job | None", *, ending: bool = False) -> tuple[Asked | None, str]:
+def answer_to(key: JobKey, job: "Job | None", *, ending: bool = False) -> tuple[JobKey | None, str]:
     """The request to the job, None if there is none to make, and the message to show.
 
     `ending`: it was already asked to stop, which another request would replace.
@@ -19,9 +19,9 @@ def answer_to(asked: Asked, job: "Job | None", *, ending: bool = False) -> tuple
         return None, "There is no job."
     if ending and job.state in ("running", "waiting", "paused"):
         return None, f"Job {job.id} is already stopping."
-    if asked == "pause" and job.state == "paused":
-        asked = "resume"
-    match asked:
+    if key == "pause" and job.state == "paused":
+        key = "resume"
+    match key:
         case "pause" if job.state in ("running", "waiting"):
             return "pause", f"Job {job.id} will pause at its next safe point."
         case "resume" if job.state in ("paused", "stopped", "failed", "lost"):

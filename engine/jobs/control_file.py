@@ -4,22 +4,23 @@ import json
 from pathlib import Path
 from typing import cast, get_args
 
-from engine.jobs.protocol import PROTOCOL_VERSION, Wish
+from engine.jobs.protocol import PROTOCOL_VERSION, Command
 from engine.paths import write_atomically
 
 CONTROL_FILE = "control.json"
+_KEY = "wish"  # its name since the first release: a worker may be of another version than the app
 
 
-def write_wish(folder: Path, wish: Wish) -> None:
+def write_command(folder: Path, command: Command) -> None:
     """Write what the user wants from the job in `folder`. Raises `StoreError` if the file cannot be written."""
-    write_atomically(folder / CONTROL_FILE, json.dumps({"version": PROTOCOL_VERSION, "wish": wish}).encode())
+    write_atomically(folder / CONTROL_FILE, json.dumps({"version": PROTOCOL_VERSION, _KEY: command}).encode())
 
 
-def read_wish(folder: Path) -> Wish:
+def read_command(folder: Path) -> Command:
     """Return the current request; `run` if there is none, or none that this version understands."""
     try:
         row: object = json.loads((folder / CONTROL_FILE).read_bytes())
     except (OSError, ValueError):
         return "run"
-    wish = cast("dict[str, object]", row).get("wish") if isinstance(row, dict) else None
-    return cast(Wish, wish) if wish in get_args(Wish) else "run"
+    command = cast("dict[str, object]", row).get(_KEY) if isinstance(row, dict) else None
+    return cast(Command, command) if command in get_args(Command) else "run"
