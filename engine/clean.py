@@ -21,6 +21,7 @@ _WITHOUT_GLYPH = (
 )
 _FOREIGN = re.compile(f"\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{_WITHOUT_GLYPH}]")
 _ELLIPSIS = "…"
+REASON_CELLS = 300  # how much of the last line of another program's output is worth showing
 # Cleaning a whole ten-megabyte answer to show one line of it would stall the user interface.
 _CHARACTERS_A_CELL = 16
 

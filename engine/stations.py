@@ -212,9 +212,9 @@ def _evaluation(facts: StationFacts, run: Station) -> Station:
 def _age_of_evaluation(facts: StationFacts, run: Station) -> str:
     """Return why it is stale; empty if it is not."""
     if facts.evaluation_run_id != facts.run_id:
-        return "of an older run"
+        return "measured on an older run"
     if facts.evaluation_prompt_sha256 != facts.prompt_sha256:
-        return "against an older prompt"
+        return "measured with an older prompt"
     if facts.evaluation_rules_changed:
         return "measured under other rules"
     return "its run is stale" if run.state == "stale" else ""
@@ -223,7 +223,7 @@ def _age_of_evaluation(facts: StationFacts, run: Station) -> str:
 def _release(facts: StationFacts, run: Station) -> Station:
     stale = ""
     if facts.release_run_id != facts.run_id:
-        stale = "of an older run"
+        stale = "made from an older run"
     elif run.state == "stale":
         stale = "its run is stale"
     return _station(facts, "release", facts.releases, facts.release_note, possible=facts.run_made, stale=stale)

@@ -7,7 +7,13 @@ from engine.cli.invocation import Invocation, command_options
 
 
 @click.command("harness")
-@click.option("--release", "number", type=int, default=None, help="Number of the release; defaults to the last one.")
+@click.option(
+    "--release",
+    "number",
+    type=int,
+    default=None,
+    help="Number of the release; defaults to the newest one that is not GGUF.",
+)
 @click.option(
     "--tasks",
     required=True,

@@ -16,9 +16,9 @@ from engine.economics.ranges import Range
 from engine.economics.sensitivity import Influence
 from engine.economics.uncertainty import USUAL_CACHE_MIN_TOKENS
 from engine.records.cost import WorthVerdict
+from engine.records.prompt import SHORT_PROMPT_TOKENS
 from engine.wording import counted
 
-SHORT_PROMPT_TOKENS = 200  # up to this length there is little to save
 _FLIPS_TOLD = 3
 
 CriterionName = Literal["volume", "length", "stability", "sameness", "horizon"]
@@ -142,11 +142,11 @@ def _length(found: Findings) -> Criterion:
         found.each.prompted > 0
     ) else 0.0  # fmt: skip
     part = f"{share:.0%} of what a request costs"
-    if tokens > SHORT_PROMPT_TOKENS:
+    if tokens >= SHORT_PROMPT_TOKENS:
         return Criterion("length", True, f"The prompt has {tokens:,} tokens, {part}.")
     return Criterion(
         "length", False,
-        f"The prompt has {tokens:,} tokens, {part}: up to {SHORT_PROMPT_TOKENS} tokens there is little to save.",
+        f"The prompt has {tokens:,} tokens, {part}: below {SHORT_PROMPT_TOKENS} tokens there is little to save.",
     )  # fmt: skip
 
 

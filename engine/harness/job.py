@@ -9,7 +9,7 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 
-from engine.clean import clean_line
+from engine.clean import REASON_CELLS, clean_line
 from engine.errors import JobError
 from engine.harness.program import TASKS_VARIABLE, configuration, find_program, find_release
 from engine.harness.results import ModelResults, find_results, read_results, side_by_side
@@ -102,7 +102,7 @@ def _measured(context: JobContext, program: tuple[str, ...], folder: Path, name:
 def failure(name: str, status: int, lines: tuple[str, ...]) -> JobError:
     """Explain, from its last lines, why lm-eval ended with this `status`, and what to do."""
     last = next((line for line in reversed(lines) if _ENDS_WITH_ERROR.match(line)), lines[-1] if lines else "")
-    why = clean_line(last, 300) or "It printed nothing."
+    why = clean_line(last, REASON_CELLS) or "It printed nothing."
     title, text = f"lm-eval failed on the {name}.", "\n".join(lines)
     if status < 0:
         return JobError(title, f"It was killed by signal {-status}. {why}", "Free some memory, or use --batch-rows 1.")

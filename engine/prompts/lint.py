@@ -15,11 +15,10 @@ from engine.prompts.documents import first_lines
 from engine.prompts.outdated import find_outdated
 from engine.prompts.variables import find_variables
 from engine.records.finding import Finding
-from engine.records.prompt import Prompt
+from engine.records.prompt import SHORT_PROMPT_TOKENS, Prompt
 from engine.records.rule import Rule
 from engine.rules.checks import check_answer
 
-LEAST_TOKENS = 200  # below this, a request saves so little that it depends on prices and traffic
 ANSWER_ROOM_TOKENS = 256  # context reserved for a question and its answer
 
 _HEDGES = re.compile(
@@ -75,7 +74,7 @@ def lint_prompt(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Finding, ..
 
 def lint_length(tokens: int, context_tokens: int | None, base: str) -> tuple[Finding, ...]:
     """Return the findings on a prompt's length. `context_tokens`: the base's context length; None if unknown."""
-    if tokens < LEAST_TOKENS:
+    if tokens < SHORT_PROMPT_TOKENS:
         problem = f"The prompt has {tokens} tokens; a request saves at most that many."
         suggestion = "Whether that pays depends on prices and traffic: run `distill-tui estimate`."
         return (Finding("length", 0, "", problem, suggestion),)

@@ -8,6 +8,7 @@ from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
 ROLES: tuple[Role, ...] = ("system", "user", "assistant")
+SHORT_PROMPT_TOKENS = 200  # below this, a request saves so little that it depends on prices and traffic
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from engine.clean import clean_line
+from engine.clean import REASON_CELLS, clean_line
 from engine.errors import ModelError, NotFoundError
 from engine.jobs.child import run_child
 from engine.jobs.context import JobContext
@@ -23,7 +23,6 @@ VARIABLE = "LLAMA_CPP"
 _CONVERTER, _SERVER = "convert_hf_to_gguf.py", "llama-server"
 _BUILT_IN = ("", "build/bin", "bin")  # where the server may be in its folder
 _MISSING_MODULE = re.compile(r"No module named '([\w.]+)'")
-_LONGEST_REASON = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +103,7 @@ def _refused(lines: Sequence[str], llama_cpp: LlamaCpp) -> ModelError:
             f"It imports {missing[1]}, which is not installed in distill-tui's environment.",
             f"Install it: {extra if missing[1] == 'sentencepiece' else f'pip install {missing[1]}'}",
         )
-    reason = clean_line(lines[-1] if lines else "it wrote no file and said nothing")[:_LONGEST_REASON].rstrip(".")
+    reason = clean_line(lines[-1] if lines else "it wrote no file and printed nothing", REASON_CELLS).rstrip(".")
     return ModelError(
         "llama.cpp's converter cannot convert the model.",
         f"{llama_cpp.converter.name} says: {reason}.",

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from engine.clean import clean_line
+from engine.clean import REASON_CELLS, clean_line
 from engine.errors import ModelError
 from engine.jobs.child import as_child
 from engine.records.prompt import Message, as_plain
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _STARTS_WITHIN_S, _ASKS_EVERY_S = 900.0, 0.1
 _ANSWERS_WITHIN_S = 900.0
 _ENDS_WITHIN_S = 10.0
-_LONGEST_REASON = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,7 @@ class LlamaServer:
         except (httpx2.HTTPError, ValueError) as error:
             raise _useless(path, clean_line(str(error)) or type(error).__name__) from error
         if answer.status_code != 200 or not isinstance(row, dict):
-            raise _useless(path, clean_line(answer.text)[:_LONGEST_REASON])
+            raise _useless(path, clean_line(answer.text, REASON_CELLS))
         return cast("dict[str, object]", row)
 
 
@@ -143,7 +142,7 @@ def _await(client: "httpx2.Client", process: "subprocess.Popen[bytes]", path: Pa
     reasons = [line for line in lines if "error" in line.lower()][:1] or lines[-1:]  # the first causes the others
     raise ModelError(
         "llama-server cannot load the converted model.",
-        f"It says: {clean_line(reasons[0])[:_LONGEST_REASON] if reasons else 'nothing'}",
+        f"It says: {clean_line(reasons[0], REASON_CELLS) if reasons else 'nothing'}",
         "Rebuild llama.cpp from the same commit as its converter, or export with --form merged instead.",
     )
 

@@ -26,7 +26,9 @@ def require_free(target: Path, *, force: bool) -> None:
         return
     if not force:
         raise UsageError(
-            "The destination is not empty.", f"{target} contains files.", "Choose another folder, or add --force."
+            "The destination is not empty.",
+            f"{target} contains files.",
+            "Choose another folder, or replace it (--force).",
         )
     if not (target / CHECKSUMS).is_file():
         raise UsageError(

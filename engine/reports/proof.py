@@ -87,7 +87,7 @@ def verdict(facts: ReportFacts) -> Section:
 
 def _stale(why: str) -> Iterator[Fact]:
     if why:
-        yield Fact("Is it current?", f"No, it is stale: {why}.")
+        yield Fact("Is it current?", f"No: {why}.")
 
 
 def _saved(costs: Costs) -> Fact:

@@ -1,8 +1,22 @@
 """Asks for confirmation of something that cannot be undone. Knows nothing of what that is."""
 
+from collections.abc import Callable
+
+from textual.app import App
+
 from tui.forms.screen import Field, FormScreen, Values
 
 _NO, _YES = "no", "yes"
+
+
+def confirm(app: App[object], title: str, words: str, go: str, then: Callable[[], None]) -> None:
+    """Ask in a form, and call `then` if the answer is yes."""
+
+    def answered(values: Values | None) -> None:
+        if is_confirmed(values):
+            then()
+
+    app.push_screen(confirm_form(title, words, go), answered)
 
 
 def confirm_form(title: str, words: str, go: str) -> FormScreen:

@@ -130,7 +130,7 @@ def _now(view: View, job: JobView) -> Content:
         return Content.styled(shorten(rest, view.width), WARN)
     note = job.progress.note if job.progress is not None else ""
     writes = next((f"{stream.arm} answers" for stream in job.streams.values() if stream.state == "writing"), "")
-    if " answers" in note and not note.startswith(writes):  # the note is about what has ended; another arm has started
+    if not note.startswith(writes):  # the note is about what has ended; another arm has started
         note = writes
     return Content.assemble(("● ", ACCENT), (shorten(f"now: {note or 'preparing'}", view.width - 2), DIM))
 

@@ -10,7 +10,7 @@ from engine.records.options import TrainOptions
 from engine.training.facts import Basis
 from engine.wording import counted
 from tui.actions import PaneName, bindings
-from tui.forms.confirm import confirm_form, is_confirmed
+from tui.forms.confirm import confirm
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
@@ -131,12 +131,14 @@ class RunPane(Pane):
         if self.view is not None and is_ending(self.view, job):  # a second request would replace the first
             self.app.notify(f"Job {job.job_id} is already stopping.")
             return
-        if not self.state.confirmed(job.job_id):
-            again = f"Press {key_of('run.keep')} again to confirm."
-            self.app.notify(f"End the training now and keep its best checkpoint? {again}", severity="warning")
-            return
-        self.store.send("keep", job.job_id)
-        self.app.notify(f"Job {job.job_id} evaluates its run once more, then keeps the best checkpoint.")
+        number = job.job_id
+
+        def keep() -> None:
+            self.store.send("keep", number)
+            self.app.notify(f"Job {number} evaluates its run once more, then keeps the best checkpoint.")
+
+        words = "The best checkpoint so far becomes the run's adapter. The remaining steps will not be trained."
+        confirm(self.app, "End the training now?", words, "end it", keep)
 
     async def action_pause(self) -> None:
         """Pause or resume the job, through the workspace."""
@@ -172,12 +174,8 @@ class RunPane(Pane):
         row = self.state.table[self.state.row]
         number, evaluated = row.run.id, ", evaluations with all their answers," if row.evaluation else ""
         words = f"Its adapter, checkpoints, curve{evaluated} and votes will be deleted permanently."
-
-        def answered(values: dict[str, str] | None) -> None:
-            if is_confirmed(values):
-                self.store.ask(run_deleter(number), self)
-
-        self.app.push_screen(confirm_form(f"Delete run {number}?", words, "delete it"), answered)
+        delete = run_deleter(number)
+        confirm(self.app, f"Delete run {number}?", words, "delete it", lambda: self.store.ask(delete, self))
 
     def action_log(self) -> None:
         """Switch between a linear and a logarithmic axis."""

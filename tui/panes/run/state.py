@@ -47,7 +47,6 @@ class RunState:
     comparing: bool = False
     row: int = 0  # in the table, newest run first
     seen: object = None  # the facts for which the rows were last read
-    _unconfirmed: int = 0  # the job to end once the user confirms
 
     def stale(self, facts: Facts) -> bool:
         """Whether the runs have to be read again; call once per set of facts."""
@@ -61,12 +60,6 @@ class RunState:
         )
         stale, self.seen = key != self.seen, key
         return stale
-
-    def confirmed(self, job_id: int) -> bool:
-        """Whether the user has confirmed ending this job: on the second call, because it cannot be undone."""
-        sure = job_id == self._unconfirmed
-        self._unconfirmed = 0 if sure else job_id
-        return sure
 
     def take(self, rows: tuple[RunRow, ...]) -> None:
         """Take the runs."""

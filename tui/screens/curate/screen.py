@@ -11,7 +11,8 @@ from textual.dom import DOMNode
 from textual.widgets import Input
 
 from tui.actions import Place, bindings
-from tui.keys import footer_actions, key_of
+from tui.forms.confirm import confirm
+from tui.keys import footer_actions
 from tui.screens.curate.walking import WalkingScreen, on_an_answer
 from tui.screens.curate.words import WordsLine
 from tui.services.program import CommandEnded
@@ -21,9 +22,11 @@ from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
+    from engine.records.selection import Selection
     from tui.screens.curate.narrow import Narrowed
 
 LOOK_EVERY_S = 1.0
+_ASKS_UNCONFIRMED = 10  # more than these cost time or money that undo cannot recover
 _TYPED = ("search", "note")  # they open the input line
 
 
@@ -154,15 +157,15 @@ class CurateScreen(WalkingScreen):
 
     @on_an_answer
     def action_again(self) -> None:
-        """Ask the teacher again; for many answers only when the key is pressed twice."""
-        meant = self.state.meant()
-        if meant is None:
-            return
-        if not self.state.confirmed(meant):
-            once_more = f"Press {key_of('curate.again')} again to confirm"
-            words = f"Ask the teacher again for {self.state.marked:,} answers? {once_more}."
-            self.notify(words, severity="warning")
-            return
+        """Ask the teacher again; for many answers only if the user confirms it."""
+        meant, count = self.state.meant(), self.state.marked
+        if meant is not None and count > _ASKS_UNCONFIRMED:
+            words = "It takes time, and money if the teacher is an endpoint; undo brings back neither."
+            confirm(self.app, f"Ask again for {count:,} answers?", words, "ask again", lambda: self._ask(meant))
+        elif meant is not None:
+            self._ask(meant)
+
+    def _ask(self, meant: "Selection") -> None:
         if self.state.marks.any:
             self.state.begin("asked again …")
         self._review.again(self.state.ask(), meant)

@@ -16,7 +16,6 @@ from tui.widgets.rows import within
 from tui.widgets.shares import Shares
 
 _PACE_OVER_S, _PACE_NEEDS_S = 300.0, 5.0  # meaningless for a few quick keys
-_ASKS_UNCONFIRMED = 10  # more than these cost time or money that undo cannot recover
 
 
 @dataclass(slots=True)
@@ -43,7 +42,6 @@ class ReviewState:
     whole: bool = False  # the answer fills the page
     comparing: bool = False
     shares: Shares = field(default_factory=Shares)  # of list and answer
-    _unconfirmed: Selection | None = None
 
     @property
     def listed(self) -> ReviewRow | None:
@@ -148,12 +146,6 @@ class ReviewState:
         """Note that an action on all marked examples has started, and clear the marks."""
         self.doing = f"{self.marked:,} {doing}"
         self.marks.clear()
-
-    def confirmed(self, meant: Selection) -> bool:
-        """Whether to ask again now: a few at once, many only when the key is pressed twice."""
-        sure = self.marked <= _ASKS_UNCONFIRMED or meant == self._unconfirmed
-        self._unconfirmed = None if sure else meant
-        return sure
 
     def toggle_mark(self) -> None:
         """Mark or unmark the row under the cursor, and move on."""
