@@ -11,8 +11,9 @@ from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.cli.train_sweep import sweep
 from engine.cli.training_options import given_options, preset_of, preset_option, training_options, with_initial_adapter
 from engine.jobs.protocol import WorstTokens
+from engine.records.job import Job
 from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
-from engine.records.run import TrainingConfig
+from engine.records.run import Run, TrainingConfig
 from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
 from engine.wording import rate_of
@@ -87,11 +88,7 @@ def command(
     Options marked «by the preset» are chosen by --preset unless you give them; --show prints the reason for each value.
     The run is trained in a job, which keeps running when you stop following it.
     """
-    from engine.model.four_bits import require_four_bits
-    from engine.training.facts import read_basis
     from engine.training.mirrors import require_libraries
-    from engine.training.outlook import estimate_training, outlook_text
-    from engine.training.presets import choice_json, choice_text, choose, supported_objective
     from engine.training.replan import replan
     from engine.training.shardable import require_shardable
 
@@ -106,44 +103,16 @@ def command(
     if shard and calibrate:
         raise click.UsageError("--calibrate measures one process with the whole base: leave out --shard.")
     require_libraries(mirrors)
-    project = invocation.project
+    project, shards = invocation.project, processes * nodes if shard else None
     if run_id is None:
-        basis = dataclasses.replace(read_basis(project), shards=processes * nodes if shard else 1)
-        if print_launch is not None:
-            basis = dataclasses.replace(basis, free=None)  # the memory of another machine counts
-        config, given = with_initial_adapter(
-            project, dataclasses.replace(asked, base=basis.dataset.base), given_options()
-        )
-        if shard:
-            require_shardable(config, processes * nodes)
-        # Without an explicit preset this only warns: memory in use now may be free by the time the job has its turn.
-        named, must_fit = preset_of(preset), "preset" in given_options()
-        choice = None if named is None else choose(named, basis.facts(config), config, given)
-        config = supported_objective(config, basis.facts(config), given) if choice is None else choice.config
-        if calibrate:
-            if choice is not None and must_fit:
-                choice.require_fit()
-            if start_and_follow(invocation, CalibrateOptions(config, basis.dataset.sha256), detach=False) is None:
-                return
-            basis = read_basis(project)
-            if basis.calibration is not None:
-                config = dataclasses.replace(config, micro_batch_rows=basis.calibration.config.micro_batch_rows)
-        text = "\n".join([*([choice_text(choice)] if choice is not None else []), outlook_text(config, basis)])
-        if show:
-            estimate = dataclasses.asdict(estimate_training(config, basis).figures)
-            chosen = {} if choice is None else choice_json(choice)
-            invocation.finish(text, {**chosen, "config": dataclasses.asdict(config), "estimate": estimate})
+        added = _new_run(invocation, asked, preset, shards, show=show, calibrate=calibrate, here=print_launch is None)
+        if added is None:
             return
-        if config.quantize_base != "none" and print_launch is None:
-            require_four_bits(config.device, on_gpu=basis.facts(config).on_gpu)
-        invocation.say(text)
-        if choice is not None and must_fit:
-            choice.require_fit()
-        run = project.runs.add(basis.dataset.sha256, config)
+        run = added
     else:
         run = project.runs.get(run_id)
-        if shard:
-            require_shardable(run.config, processes * nodes)
+        if shards is not None:
+            require_shardable(run.config, shards)
         if "epochs" in given_options():
             run = replan(project, run, asked.epochs)
     if print_launch is not None:
@@ -153,9 +122,66 @@ def command(
         invocation.finish(text, {"run": run.id, "text": text})
         return
     job = start_and_follow(invocation, TrainOptions(run.id, processes, mirrors, shard), detach=detach)
-    if job is None:
-        return
-    run = project.runs.get(run.id)
+    if job is not None:
+        _finish(invocation, job, project.runs.get(run.id))
+
+
+def _new_run(
+    invocation: Invocation,
+    asked: TrainingConfig,
+    preset: str,
+    shards: int | None,
+    *,
+    show: bool,
+    calibrate: bool,
+    here: bool,
+) -> Run | None:
+    """Choose the configuration, show it, and add the run; None if it was only shown, or calibration was stopped.
+
+    `shards`: the processes that share the base's layers, None if none do. `here`: the run will be trained on this
+    machine, whose free memory then counts.
+    """
+    from engine.model.four_bits import require_four_bits
+    from engine.training.facts import read_basis
+    from engine.training.outlook import estimate_training, outlook_text
+    from engine.training.presets import choice_json, choice_text, choose, supported_objective
+    from engine.training.shardable import require_shardable
+
+    project = invocation.project
+    basis = dataclasses.replace(read_basis(project), shards=shards or 1)
+    if not here:
+        basis = dataclasses.replace(basis, free=None)
+    config, given = with_initial_adapter(project, dataclasses.replace(asked, base=basis.dataset.base), given_options())
+    if shards is not None:
+        require_shardable(config, shards)
+    # Without an explicit preset this only warns: memory in use now may be free by the time the job has its turn.
+    named, must_fit = preset_of(preset), "preset" in given_options()
+    choice = None if named is None else choose(named, basis.facts(config), config, given)
+    config = supported_objective(config, basis.facts(config), given) if choice is None else choice.config
+    if calibrate:
+        if choice is not None and must_fit:
+            choice.require_fit()
+        if start_and_follow(invocation, CalibrateOptions(config, basis.dataset.sha256), detach=False) is None:
+            return None
+        basis = read_basis(project)
+        if basis.calibration is not None:
+            config = dataclasses.replace(config, micro_batch_rows=basis.calibration.config.micro_batch_rows)
+    text = "\n".join([*([choice_text(choice)] if choice is not None else []), outlook_text(config, basis)])
+    if show:
+        estimate = dataclasses.asdict(estimate_training(config, basis).figures)
+        chosen = {} if choice is None else choice_json(choice)
+        invocation.finish(text, {**chosen, "config": dataclasses.asdict(config), "estimate": estimate})
+        return None
+    if config.quantize_base != "none" and here:
+        require_four_bits(config.device, on_gpu=basis.facts(config).on_gpu)
+    invocation.say(text)
+    if choice is not None and must_fit:
+        choice.require_fit()
+    return project.runs.add(basis.dataset.sha256, config)
+
+
+def _finish(invocation: Invocation, job: Job, run: Run) -> None:
+    """Report what the finished run has reached."""
     best = next((point for point in run.curve if point.best), None)
     kept = rate_of(best.all_rules_rate, best.asked) if best else ""
     figures = f": {best.measure} {best.validation_kl:.3f}, all rules {kept}" if best else ""
@@ -174,7 +200,7 @@ def command(
                 "estimate": dataclasses.asdict(run.estimate) if run.estimate else None,
                 "validation_kl": best.validation_kl if best else None,
                 "all_rules_rate": best.all_rules_rate if best else None,
-                "worst_tokens": _worst_tokens(project.folder / job.folder, run.best_step),
+                "worst_tokens": _worst_tokens(invocation.project.folder / job.folder, run.best_step),
             },
         },
     )

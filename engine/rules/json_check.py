@@ -16,7 +16,7 @@ from engine.wording import shortened
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
 
-_TOLD_CHARACTERS = 120
+_SHOWN_CHARACTERS = 120
 
 
 class _Validator(Protocol):
@@ -69,55 +69,9 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
 
     Raises SchemaProblemError if the schema itself is wrong.
     """
-    from jsonschema.exceptions import SchemaError, ValidationError
-    from jsonschema.validators import Draft202012Validator, extend, validator_for
     from referencing.exceptions import Unresolvable
-    from referencing.jsonschema import EMPTY_REGISTRY
 
-    try:
-        schema = read_json(schema_text)
-    except JsonProblemError as error:
-        raise SchemaProblemError(f"the schema is not JSON: {error}") from error
-    if not isinstance(schema, dict | bool):
-        raise SchemaProblemError("a schema must be a JSON object, true or false")
-    _check_patterns(schema)
-    if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
-        raise SchemaProblemError("$.$schema: it is not a string")
-    base = validator_for(schema, default=Draft202012Validator)
-    try:
-        base.check_schema(cast("dict[str, object]", schema))
-    except SchemaError as error:
-        raise SchemaProblemError(f"{error.json_path}: {error.message}") from error
-
-    def pattern(_validator: object, text: str, value: object, _schema: object) -> Iterator[ValidationError]:
-        # The library's version uses `re`, which cannot be interrupted.
-        if isinstance(value, str) and Pattern(text).search(value) is None:
-            yield ValidationError(f"{value!r} does not match {text!r}")
-
-    def multiple_of(_validator: object, step: float, value: object, _schema: object) -> Iterator[ValidationError]:
-        # The library's version divides floats: 19.99 is then not a multiple of 0.01, and huge numbers overflow.
-        if _is_number(value) and not _is_multiple(value, step):
-            yield ValidationError(f"{value!r} is not a multiple of {step!r}")
-
-    def unique_items(_validator: object, wanted: object, value: object, _schema: object) -> Iterator[ValidationError]:
-        # The library's version compares every pair of items.
-        if wanted and isinstance(value, list) and len(set(map(_key, value))) < len(value):
-            yield ValidationError("two items are the same")
-
-    own = {"pattern": pattern, "multipleOf": multiple_of, "uniqueItems": unique_items}
-    bounded = cast("Callable[[object, object], type[_Validator]]", extend)(
-        base, own
-    )  # the library's function is untyped
-    try:
-        # The default registry would fetch references over the network.
-        validator = bounded(schema, registry=EMPTY_REGISTRY)
-        next(validator.iter_errors(None), None)
-    except Unresolvable as error:
-        raise SchemaProblemError(f"it refers to {error.ref}, which it does not contain") from error
-    except RecursionError as error:
-        raise SchemaProblemError("a reference in it refers to itself") from error
-    except ValueError as error:  # an invalid address
-        raise SchemaProblemError(f"a reference in it cannot be followed: {error}") from error
+    validator = _validator(_read_schema(schema_text))
 
     def problem(value: object) -> str:
         try:
@@ -129,10 +83,75 @@ def make_schema_check(schema_text: str) -> Callable[[object], str]:
         except OverflowError:
             return "it contains a number that is too large for the schema"
         except ValueError as broken:
-            return f"a reference in the schema cannot be followed: {shortened(str(broken), _TOLD_CHARACTERS)}"
-        return "" if error is None else f"{error.json_path}: {shortened(error.message, _TOLD_CHARACTERS)}"
+            return f"a reference in the schema cannot be followed: {shortened(str(broken), _SHOWN_CHARACTERS)}"
+        return "" if error is None else f"{error.json_path}: {shortened(error.message, _SHOWN_CHARACTERS)}"
 
     return problem
+
+
+def _read_schema(text: str) -> dict[str, object] | bool:
+    """Read the text of a schema, without looking into the parts that JSON Schema defines."""
+    try:
+        schema = read_json(text)
+    except JsonProblemError as error:
+        raise SchemaProblemError(f"the schema is not JSON: {error}") from error
+    if not isinstance(schema, dict | bool):
+        raise SchemaProblemError("a schema must be a JSON object, true or false")
+    _check_patterns(schema)
+    if isinstance(schema, dict) and not isinstance(schema.get("$schema", ""), str):
+        raise SchemaProblemError("$.$schema: it is not a string")
+    return schema
+
+
+def _validator(schema: dict[str, object] | bool) -> _Validator:
+    """Return the library's validator, with keywords of our own where the library's can hang, overflow or be wrong."""
+    from jsonschema.exceptions import SchemaError
+    from jsonschema.validators import Draft202012Validator, extend, validator_for
+    from referencing.exceptions import Unresolvable
+    from referencing.jsonschema import EMPTY_REGISTRY
+
+    base = validator_for(schema, default=Draft202012Validator)
+    try:
+        base.check_schema(cast("dict[str, object]", schema))
+    except SchemaError as error:
+        raise SchemaProblemError(f"{error.json_path}: {error.message}") from error
+    own = {"pattern": _pattern, "multipleOf": _multiple_of, "uniqueItems": _unique_items}
+    bounded = cast("Callable[[object, object], type[_Validator]]", extend)(base, own)  # the library's is untyped
+    try:
+        # The default registry would fetch references over the network.
+        validator = bounded(schema, registry=EMPTY_REGISTRY)
+        next(validator.iter_errors(None), None)
+    except Unresolvable as error:
+        raise SchemaProblemError(f"it refers to {error.ref}, which it does not contain") from error
+    except RecursionError as error:
+        raise SchemaProblemError("a reference in it refers to itself") from error
+    except ValueError as error:  # an invalid address
+        raise SchemaProblemError(f"a reference in it cannot be followed: {error}") from error
+    return validator
+
+
+def _pattern(_validator: object, text: str, value: object, _schema: object) -> "Iterator[ValidationError]":
+    """The library's version uses `re`, which cannot be interrupted."""
+    if isinstance(value, str) and Pattern(text).search(value) is None:
+        yield _violation(f"{value!r} does not match {text!r}")
+
+
+def _multiple_of(_validator: object, step: float, value: object, _schema: object) -> "Iterator[ValidationError]":
+    """The library's version divides floats: 19.99 is then not a multiple of 0.01, and huge numbers overflow."""
+    if _is_number(value) and not _is_multiple(value, step):
+        yield _violation(f"{value!r} is not a multiple of {step!r}")
+
+
+def _unique_items(_validator: object, wanted: object, value: object, _schema: object) -> "Iterator[ValidationError]":
+    """The library's version compares every pair of items."""
+    if wanted and isinstance(value, list) and len(set(map(_key, value))) < len(value):
+        yield _violation("two items are the same")
+
+
+def _violation(message: str) -> "ValidationError":
+    from jsonschema.exceptions import ValidationError
+
+    return ValidationError(message)
 
 
 def _check_patterns(schema: object) -> None:

@@ -5,39 +5,40 @@ When resumed, it continues from the newest intact checkpoint. Knows nothing of l
 
 import math
 import shutil
-import time
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, replace
+from itertools import chain
 from pathlib import Path
 
 from engine.economics.stored_outcome import refresh_outcome
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.gpus import card_of
 from engine.jobs.context import JobContext
-from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
+from engine.jobs.protocol import Note, Progress
 from engine.model.adapter_place import ADAPTER, adapter_of
+from engine.model.chat_format import ChatFormat
+from engine.model.local_model import LocalModel
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetPrompt
 from engine.records.options import TrainOptions
 from engine.records.question import Question
-from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
+from engine.records.run import Run, RunState, TrainingConfig
 from engine.store.dataclass_json import encode
 from engine.training.batches import check_prompt_absent, check_rows
 from engine.training.brief import Brief, ask_base, device_of, load_for, make_trainer
 from engine.training.checkpoints import fault_of
 from engine.training.facts import read_basis
-from engine.training.hooks import StepMetrics
+from engine.training.job_hooks import JobHooks
 from engine.training.memory import GPU_PEAK, device_memory, peak_rss_mb
 from engine.training.mirrors import About, Mirrors, require_libraries
-from engine.training.on_policy import CUT_ANSWERS, MANY_CUT
 from engine.training.outlook import error_text, estimate_training
 from engine.training.precision import TF32_NOTE, steps_in_tf32
 from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
 from engine.training.sharding import held_bytes
 from engine.training.trainer import Trained, Trainer
-from engine.training.validation import Measurement
 from engine.wording import counted, size
 
 
@@ -106,13 +107,7 @@ def _tell_end(project: Project, run_id: int, state: RunState, reason: str, *, ou
 
 def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: float, mirrors: Mirrors) -> None:
     project, config = context.project, run.config
-    dataset = project.datasets.get(run.dataset_sha256)
-    if dataset.base != config.base:
-        raise TrainingError(
-            "The dataset was made for another base model.",
-            f"Its token ids are for {dataset.base}; run {run.id} trains {config.base}.",
-            "Freeze a new dataset for this base, or train the base that this one was made for.",
-        )
+    dataset = _dataset_of(project, run)
     folder = make_private_folder(project.folder / run.folder)
     write_atomically(folder / "config.json", encode(config).encode())
     if ranks.size > 1:
@@ -120,29 +115,8 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     context.emit(Progress(0, 0, f"loading {config.loaded_base}"))
     brief = ranks.broadcast(Brief, replace(brief_of(project, config, dataset, folder), shard=shard))
     local, ranks = load_for(brief, project.home, ranks)
-    if shard:
-        held = held_bytes(local)
-        context.emit(
-            Note(
-                f"Each of {ranks.size} processes holds {size(held.own_bytes / 1e6)} of the base's "
-                f"{size(held.whole_bytes / 1e6)}."
-            )
-        )
-    for note in (*local.format.notes, *([TF32_NOTE] if steps_in_tf32(local) else [])):
-        context.emit(Note(note))
     project.runs.update(run.id, device=str(local.device), dtype=str(local.dtype).removeprefix("torch."))
-    rows, validation = dataset.split("train"), dataset.split("validation")
-    check_rows(rows, local.format.context_length)
-    if validation:
-        check_rows(validation, local.format.context_length)
-    for index, taught in enumerate(brief.taught):
-        answers = [row for row in (*rows, *validation) if row.prompt_index == index]
-        check_prompt_absent(answers, [local.format.completion_ids(m.content)[:-1] for m in taught.prompt.messages])
-        if validation and not any(row.prompt_index == index for row in validation):
-            whose = f"the prompt of {taught.project}" if index else "the project's own prompt"
-            context.emit(Note(f"There are no validation rows for {whose}: the curve does not cover it."))
-    if not validation:
-        note = "There are no validation rows: the curve is measured on training rows, and the last step is kept."
+    for note in chain(_loaded_notes(local, ranks, shard), _check_answers(brief, local.format)):
         context.emit(Note(note))
 
     def on_rows(done: int, total: int, what: str) -> None:
@@ -152,13 +126,12 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     outputs = ask_base(brief, local, ranks, on_rows)
     if outputs.teacher is not None:
         context.emit(Note(outputs.teacher.words))
-    hooks = _JobHooks(context, run, outputs.teacher.seconds if outputs.teacher is not None else 0.0, most_s, mirrors)
+    hooks = JobHooks(context, run, outputs.teacher.seconds if outputs.teacher is not None else 0.0, most_s, mirrors)
     trainer = make_trainer(brief, local, outputs, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
     if not run.step:
         basis = replace(read_basis(project, dataset.sha256), shards=ranks.size if shard else 1)
-        estimate = estimate_training(config, basis).figures
-        project.runs.update(run.id, estimate=estimate)
+        project.runs.update(run.id, estimate=estimate_training(config, basis).figures)
     context.emit(Progress(0, trainer.steps, "measuring the untrained student"))
     if not trainer.validator.has_teacher:
         note = "No validation answer comes from a local teacher: the curve shows cross-entropy instead of KL."
@@ -166,20 +139,64 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     try:
         trained = trainer.run()
     except Exception:
-        best = trainer.checkpoints / f"step-{trainer.state.best_step}"
-        if trainer.state.best_step and fault_of(best) is None:
-            with suppress(TrainingError):  # such as a full disk: the error to report is the one that ended the run
-                _place_adapter(best, folder)
+        with suppress(TrainingError):  # such as a full disk: the error to report is the one that ended the run
+            _place_best_so_far(trainer, folder)
         raise
     finally:
         hooks.keep_progress(trainer)
     _place_adapter(trained.best_checkpoint, folder)
-    made = [*folder.rglob("*"), *([outputs.teacher.path] if outputs.teacher is not None else [])]
+    caches = [outputs.teacher.path] if outputs.teacher is not None else []
+    _record_size(project, run, local, [*folder.rglob("*"), *caches])
+    _end(context, run, trained)
+
+
+def _dataset_of(project: Project, run: Run) -> Dataset:
+    """Return the run's dataset. Raises `TrainingError` if it was made for another base."""
+    dataset = project.datasets.get(run.dataset_sha256)
+    if dataset.base != run.config.base:
+        raise TrainingError(
+            "The dataset was made for another base model.",
+            f"Its token ids are for {dataset.base}; run {run.id} trains {run.config.base}.",
+            "Freeze a new dataset for this base, or train the base that this one was made for.",
+        )
+    return dataset
+
+
+def _loaded_notes(local: LocalModel, ranks: Ranks, shard: bool) -> Iterator[str]:
+    """Yield what the user should know about the loaded base."""
+    if shard:
+        held = held_bytes(local)
+        yield (
+            f"Each of {ranks.size} processes holds {size(held.own_bytes / 1e6)} of the base's "
+            f"{size(held.whole_bytes / 1e6)}."
+        )
+    yield from local.format.notes
+    if steps_in_tf32(local):
+        yield TF32_NOTE
+
+
+def _check_answers(brief: Brief, chat: ChatFormat) -> Iterator[str]:
+    """Yield what the validation rows do not cover. Raises `DatasetError` if an answer is too long or has a prompt."""
+    rows, validation = brief.train, brief.validation
+    check_rows(rows, chat.context_length)
+    if validation:
+        check_rows(validation, chat.context_length)
+    for index, taught in enumerate(brief.taught):
+        answers = [row for row in (*rows, *validation) if row.prompt_index == index]
+        check_prompt_absent(answers, [chat.completion_ids(m.content)[:-1] for m in taught.prompt.messages])
+        if validation and not any(row.prompt_index == index for row in validation):
+            whose = f"the prompt of {taught.project}" if index else "the project's own prompt"
+            yield f"There are no validation rows for {whose}: the curve does not cover it."
+    if not validation:
+        yield "There are no validation rows: the curve is measured on training rows, and the last step is kept."
+
+
+def _record_size(project: Project, run: Run, local: LocalModel, made: Sequence[Path]) -> None:
+    """Record the size of the files in `made`, and the peak memory of a GPU beside the estimate."""
     prior, peak_mb = project.runs.get(run.id).estimate, device_memory(local.device).get(GPU_PEAK)
     if prior is not None and peak_mb is not None:
         project.runs.update(run.id, estimate=replace(prior, gpu_peak_mb=peak_mb))
     project.runs.update(run.id, disk_mb=sum(path.stat().st_size for path in made if path.is_file()) / 1e6)
-    _end(context, run, trained)
 
 
 def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder: Path) -> Brief:
@@ -194,6 +211,12 @@ def brief_of(project: Project, config: TrainingConfig, dataset: Dataset, folder:
         str(folder),
         str(project.caches),
     )
+
+
+def _place_best_so_far(trainer: Trainer, folder: Path) -> None:
+    best = trainer.checkpoints / f"step-{trainer.state.best_step}"
+    if trainer.state.best_step and fault_of(best) is None:
+        _place_adapter(best, folder)
 
 
 def _place_adapter(checkpoint: Path, folder: Path) -> None:
@@ -262,80 +285,3 @@ def _questions(project: Project, dataset: Dataset) -> tuple[Question, ...]:
             "Freeze a new dataset and train on it.",
         )
     return tuple(questions)
-
-
-class _JobHooks:
-    """Passes what the loop reports to the job's events and the store, and the user's requests to the loop."""
-
-    def __init__(self, context: JobContext, run: Run, teacher_s: float, most_s: float, mirrors: Mirrors) -> None:
-        self._context = context
-        self._run = run
-        self._teacher_s = teacher_s
-        self._mirrors = mirrors
-        self._warned_of_cuts = False
-        self._ends_at = time.monotonic() + most_s - run.train_s
-
-    def on_step(self, metrics: StepMetrics) -> None:
-        if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._warned_of_cuts:
-            self._warned_of_cuts = True
-            self.on_note(
-                f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} were cut off: "
-                "they do not end, or need more tokens than the longest training answer."
-            )
-        values = {
-            "loss": metrics.loss,
-            "learning_rate": metrics.learning_rate,
-            "gradient_norm": metrics.gradient_norm,
-            "tokens_per_second": metrics.tokens_per_second,
-            "rss_mb": metrics.rss_mb,
-            **metrics.figures,
-        }
-        self._tell(metrics.step, metrics.epoch, values)
-        self._context.emit(Progress(metrics.step, metrics.steps, "training", metrics.seconds_left))
-
-    def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
-        self._context.project.runs.add_curve_point(self._run.id, point)
-        if measured is None:
-            return
-        rates = {f"rule_{rule_id}": rate for rule_id, rate in point.rule_rates}
-        values = {"validation_kl": point.validation_kl, **rates}
-        if point.all_rules_rate is not None:
-            values |= {"all_rules": point.all_rules_rate, "asked": point.asked}
-        self._tell(point.step, point.epoch, values, point.measure)
-        for watched in measured.watched:
-            self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))
-        self._context.emit(WorstTokens(point.step, measured.worst))
-
-    def _tell(self, step: int, epoch: float, values: dict[str, float], measure: str = "") -> None:
-        self._context.emit(Metrics(step, epoch, values, measure))
-        self._mirrors.log(step, values)
-
-    def on_saved(self, step: int) -> None:
-        self._context.project.runs.update(self._run.id, step=step)
-
-    def on_note(self, text: str) -> None:
-        self._context.emit(Note(text))
-
-    def save_first(self) -> bool:
-        return self._context.stop_requested or self._context.pause_requested
-
-    def end_early(self) -> bool:
-        return self._context.keep_requested or time.monotonic() > self._ends_at
-
-    def rest(self) -> None:
-        paused = self._context.pause_requested
-        if paused:
-            self._context.project.runs.update(self._run.id, state="paused")
-        self._context.checkpoint()
-        if paused:
-            self._context.project.runs.update(self._run.id, state="running")
-
-    def keep_progress(self, trainer: Trainer) -> None:
-        """Record how far the run got, however it ended."""
-        state = trainer.state
-        train_s = state.train_s + self._teacher_s
-        project = self._context.project
-        project.runs.update(
-            self._run.id, step=state.step, best_step=state.best_step, train_s=train_s, peak_rss_mb=peak_rss_mb()
-        )
-        project.settings.keep_timing("train", train_s)

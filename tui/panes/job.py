@@ -86,21 +86,9 @@ class JobView:
             case StateChanged(state, note):
                 self.state, self.state_note, self.since = state, note, stamped.at
                 if state == "running":  # for the first time or again: earlier answers say nothing about the pace now
-                    self.answers_ended.clear()
-                    self._written.clear()
+                    self._clear_pace()
             case StageStarted(station):
-                self.station = station
-                self.progress = None
-                self.rules_kept = self.rules_broken = 0
-                self.kept_by_arm.clear()
-                self.ended_by_arm.clear()
-                self.streams.clear()
-                self.answers_ended.clear()
-                self.asked_again.clear()
-                if station == "examples":  # kept by other stages: they can be asked for again after an update
-                    self.unanswered.clear()
-                self.spent = None
-                self._written.clear()
+                self._start_stage(station)
             case Progress():
                 self.progress, self._since_progress = stamped.event, 0.0
             case AnswerStarted(name, arm, question):
@@ -109,29 +97,14 @@ class JobView:
             case AnswerDelta(name, text):
                 if name in self.streams:
                     self.streams[name].text += text
-            case AnswerEnded(name, _, _, _, fault, True):
+            case AnswerEnded(name, fault=fault, again=True):
                 self.asked_again[fault] += 1
                 self.streams.pop(name, None)
-            case AnswerEnded(name, answer, passed, note, fault):
-                stream = self.streams.setdefault(name, Stream(name, "", ""))
-                stream.text, stream.note = answer, note
-                stream.state = "passed" if passed else "failed"
-                self.ended_by_arm[stream.arm] = self.ended_by_arm.get(stream.arm, 0) + 1
-                self.kept_by_arm[stream.arm] = self.kept_by_arm.get(stream.arm, 0) + passed
-                self.rules_kept += passed
-                self.rules_broken += bool(answer) and not passed  # an answer that broke off has no text to check
-                if fault and self.station == "examples":
-                    self.unanswered[_ask_of(name)] = fault
-                elif self.unanswered and self.station == "examples":
-                    self.unanswered.pop(_ask_of(name), None)
-                if answer:
-                    self.answers_ended = [*self.answers_ended[-63:], stamped.at]
+            case AnswerEnded():
+                self._end_answer(stamped.event, stamped.at)
             case Spent(completion_tokens=tokens):
                 self.spent = stamped.event
-                if self._written and tokens < self._written[-1][1]:
-                    self._written.clear()  # another process resumed the job
-                recent = [point for point in self._written if stamped.at - point[0] <= _PACE_OVER_S]
-                self._written = [*recent, (stamped.at, tokens)]
+                self._add_tokens(tokens, stamped.at)
             case Metrics(step, epoch, values):
                 self.epoch = epoch
                 for name, value in values.items():
@@ -140,7 +113,7 @@ class JobView:
                 earlier = [sample for sample in self.samples.get(question, ()) if sample.step < step]
                 self.samples[question] = [*earlier, stamped.event]
             case WorstTokens(step):
-                self.worst = [*(progress for progress in self.worst if progress.step < step), stamped.event]
+                self.worst = [*(worst for worst in self.worst if worst.step < step), stamped.event]
             case Note(text):
                 self.notes = [*self.notes[-(NOTES_KEPT - 1) :], text]
 
@@ -193,6 +166,43 @@ class JobView:
     def prepares(self) -> bool:
         """Whether a training is still before its first step: until then its progress does not count steps."""
         return self.station == "run" and self.kind != "calibrate" and not self.step
+
+    def _start_stage(self, station: StationName) -> None:
+        self.station = station
+        self.progress = self.spent = None
+        self.rules_kept = self.rules_broken = 0
+        self.kept_by_arm.clear()
+        self.ended_by_arm.clear()
+        self.streams.clear()
+        self.asked_again.clear()
+        self._clear_pace()
+        if station == "examples":  # kept by other stages: they can be asked for again after an update
+            self.unanswered.clear()
+
+    def _clear_pace(self) -> None:
+        self.answers_ended.clear()
+        self._written.clear()
+
+    def _end_answer(self, ended: AnswerEnded, at: float) -> None:
+        stream = self.streams.setdefault(ended.stream, Stream(ended.stream, "", ""))
+        stream.text, stream.note = ended.answer, ended.note
+        stream.state = "passed" if ended.passed else "failed"
+        self.ended_by_arm[stream.arm] = self.ended_by_arm.get(stream.arm, 0) + 1
+        self.kept_by_arm[stream.arm] = self.kept_by_arm.get(stream.arm, 0) + ended.passed
+        self.rules_kept += ended.passed
+        self.rules_broken += bool(ended.answer) and not ended.passed  # an answer that broke off has no text to check
+        if ended.fault and self.station == "examples":
+            self.unanswered[_ask_of(ended.stream)] = ended.fault
+        elif self.unanswered and self.station == "examples":
+            self.unanswered.pop(_ask_of(ended.stream), None)
+        if ended.answer:
+            self.answers_ended = [*self.answers_ended[-63:], at]
+
+    def _add_tokens(self, tokens: int, at: float) -> None:
+        if self._written and tokens < self._written[-1][1]:
+            self._written.clear()  # another process resumed the job
+        recent = [point for point in self._written if at - point[0] <= _PACE_OVER_S]
+        self._written = [*recent, (at, tokens)]
 
     def _drop_oldest(self) -> None:
         while len(self.streams) > STREAMS_KEPT:
