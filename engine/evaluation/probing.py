@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 from engine.evaluation.divergence import kl_to_prompted
 from engine.evaluation.plan import Plan, Task
 from engine.evaluation.probes import PROBED, answer_limit, probe_source, probes
-from engine.evaluation.recorder import Recorder, answering
+from engine.evaluation.recorder import Recorder
 from engine.evaluation.regressions import score_regressions
+from engine.evaluation.streams import answering_note
 from engine.jobs.context import JobContext
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.interval import Interval
@@ -73,7 +74,7 @@ class Probing:
         self._recorder.skip(len(tasks) - len(missing))
         try:
             if missing:
-                self._recorder.begin(answering(arm.name, kind))
+                self._recorder.begin(answering_note(arm.name, kind))
                 longest = max(len(arm.context_ids(task.question)) for task in missing)
                 # A probe is longer than its held-out question, so it may leave less room for the answer.
                 room = max(1, local.format.context_length - longest)

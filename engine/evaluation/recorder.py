@@ -7,7 +7,7 @@ from itertools import groupby
 
 from engine.evaluation.plan import Plan, Task
 from engine.evaluation.probes import probe_source
-from engine.evaluation.streams import AnswerStreams
+from engine.evaluation.streams import AnswerStreams, answering_note
 from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
 from engine.jobs.protocol import Note, Progress
@@ -67,7 +67,7 @@ class Recorder:
             self.store()
         if task.probe is None:
             self._streams.end(_stream(arm, task), raw.text, passes_all(answer.checks), raw.refused)
-        self.advance(1, answering(arm, task.probe))
+        self.advance(1, answering_note(arm, task.probe))
 
     def store(self) -> None:
         """Write the waiting answers, and the work done, in one transaction."""
@@ -126,11 +126,6 @@ class Recorder:
             self.store()
         self._context.checkpoint()
         return False
-
-
-def answering(arm: ArmName, probe: ProbeKind | None) -> str:
-    """The progress note while an arm answers."""
-    return f"{arm} answers ({probe} probes)" if probe else f"{arm} answers"
 
 
 def _stream(arm: ArmName, task: Task) -> str:

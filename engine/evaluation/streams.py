@@ -8,6 +8,11 @@ from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Event
 FLUSH_EVERY_S = 0.25  # per stream
 
 
+def answering_note(arm: str, probe: str | None = None) -> str:
+    """Return the progress note while an arm answers, which the app compares with the answers that are in progress."""
+    return f"{arm} answers ({probe} probes)" if probe else f"{arm} answers"
+
+
 class AnswerStreams:
     """Follows any number of answers; `emit` receives their events."""
 

@@ -8,6 +8,7 @@ from typing import Literal
 from textual.content import Content
 
 from engine.evaluation.lapses import Lapse
+from engine.evaluation.streams import answering_note
 from engine.evaluation.verdict import left_out, reason
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.keys import key_of
@@ -129,9 +130,9 @@ def _now(view: View, job: JobView) -> Content:
     if rest := rests(view, job):
         return Content.styled(shorten(rest, view.width), WARN)
     note = job.progress.note if job.progress is not None else ""
-    writes = next((f"{stream.arm} answers" for stream in job.streams.values() if stream.state == "writing"), "")
-    if not note.startswith(writes):  # the note is about what has ended; another arm has started
-        note = writes
+    writes = next((answering_note(stream.arm) for stream in job.streams.values() if stream.state == "writing"), "")
+    if not note.startswith(writes) and note.startswith(tuple(map(answering_note, job.ended_by_arm))):
+        note = writes  # the note is about an answer that has ended; another arm has started
     return Content.assemble(("● ", ACCENT), (shorten(f"now: {note or 'preparing'}", view.width - 2), DIM))
 
 
