@@ -1,4 +1,4 @@
-"""A fresh project for every test, and the facts that most of them need."""
+"""A new project for every test, and fixtures that fill it with questions and examples."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,20 +20,18 @@ def project() -> Iterator[Project]:
 
 
 @pytest.fixture
-def asked(project: Project) -> Project:
-    """With a prompt and twelve questions in three topics, unsplit."""
+def twelve_questions(project: Project) -> None:
+    """Give the project a prompt and twelve questions in three topics, unsplit."""
     project.prompts.set(PROMPT)
     project.questions.add(
         Question((Message("user", f"What is number {number}?"),), topic=f"topic {number % 3}") for number in range(12)
     )
-    return project
 
 
 @pytest.fixture
-def answered(asked: Project) -> Project:
-    """With one example for each question, ids 1 to 12, each at a tenth of a dollar."""
-    asked.examples.add([example(question.id, f"Number {question.id}.") for question in asked.questions.all()])
-    return asked
+def twelve_examples(project: Project, twelve_questions: None) -> None:
+    """Add one example per question, with ids 1 to 12, at a tenth of a dollar each."""
+    project.examples.add([example(question.id, f"Number {question.id}.") for question in project.questions.all()])
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The facts that the store's tests fill a project with."""
+"""Sample records for projects in tests: a prompt, dataset rows, a dataset, an example."""
 
 from engine.records.dataset import Dataset, DatasetRow
 from engine.records.example import Example, ExampleKey, Usage

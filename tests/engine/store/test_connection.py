@@ -1,4 +1,4 @@
-"""The connection on real files: its safety settings, and every way in which SQLite can refuse."""
+"""The connection on real files: its safety settings, transactions, and every kind of SQLite failure."""
 
 import multiprocessing
 import os
@@ -28,7 +28,7 @@ def _question(text: str) -> Question:
     return Question((Message("user", text),))
 
 
-def test_the_safety_settings_hold(connection: Connection) -> None:
+def test_connection_sets_the_safety_pragmas(connection: Connection) -> None:
     found = {
         name: connection.value(f"PRAGMA {name}")
         for name in ("journal_mode", "foreign_keys", "synchronous", "trusted_schema", "mmap_size", "secure_delete",
@@ -46,14 +46,14 @@ def test_the_safety_settings_hold(connection: Connection) -> None:
     }
 
 
-def test_files_are_private(project: Project) -> None:
+def test_project_files_are_accessible_only_to_their_owner(project: Project) -> None:
     assert stat.S_IMODE(project.folder.stat().st_mode) == 0o700
     files = list(project.folder.glob("project.db*"))
     assert len(files) == 3
     assert {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}
 
 
-def test_an_error_inside_a_transaction_takes_all_of_it_back(project: Project) -> None:
+def test_error_inside_a_transaction_rolls_it_back(project: Project) -> None:
     def fail_late() -> None:
         with project.transaction():
             project.questions.add([_question("kept?")])
@@ -64,7 +64,7 @@ def test_an_error_inside_a_transaction_takes_all_of_it_back(project: Project) ->
     assert project.questions.count() == 0
 
 
-def test_an_inner_failure_takes_back_the_inner_part_alone(project: Project) -> None:
+def test_failed_inner_transaction_leaves_the_outer_one_intact(project: Project) -> None:
     with project.transaction():
         project.questions.add([_question("outer")])
         with suppress(ZeroDivisionError), project.transaction():
@@ -73,7 +73,7 @@ def test_an_inner_failure_takes_back_the_inner_part_alone(project: Project) -> N
     assert [question.text for question in project.questions.all()] == ["outer"]
 
 
-def test_a_snapshot_is_one_moment_and_refuses_writing(project: Project) -> None:
+def test_snapshot_hides_later_commits_and_refuses_writes(project: Project) -> None:
     with Project.open(project.folder) as other, project.snapshot():
         assert project.questions.count() == 0
         other.questions.add([_question("meanwhile")])
@@ -83,7 +83,7 @@ def test_a_snapshot_is_one_moment_and_refuses_writing(project: Project) -> None:
     assert [question.text for question in project.questions.all()] == ["meanwhile"]
 
 
-def test_text_that_utf8_cannot_carry_is_replaced_and_all_else_is_raw(project: Project) -> None:
+def test_lone_surrogates_are_replaced_and_control_characters_kept(project: Project) -> None:
     raw = "\x1b]52;c;x\x07 \x00 \u202e \U0001f600"
     project.questions.add([_question(raw), _question("half \ud83d pair")])
     assert [question.text for question in project.questions.all()] == [raw, "half \ufffd pair"]
@@ -96,17 +96,17 @@ def _hold_the_write_lock(path: Path, held: Event, release: Event) -> None:
         release.wait(60)
 
 
-def test_a_writer_waits_and_then_says_that_the_project_is_busy(project: Project) -> None:
+def test_blocked_write_reports_a_busy_project_after_its_timeout(project: Project) -> None:
     processes = multiprocessing.get_context("spawn")
     held, release = processes.Event(), processes.Event()
     holder = processes.Process(target=_hold_the_write_lock, args=(project.folder / DATABASE, held, release))
     holder.start()
     try:
         assert held.wait(60)
-        with Project.open(project.folder, timeout_s=0.2) as impatient:
+        with Project.open(project.folder, timeout_s=0.2) as other:
             with pytest.raises(StoreError) as caught:
-                impatient.questions.add([_question("q")])
-            assert impatient.questions.count() == 0  # readers are not in the way of a writer
+                other.questions.add([_question("q")])
+            assert other.questions.count() == 0  # a writer does not block readers
         assert caught.value.title == "The project is busy."
         assert caught.value.next
     finally:
@@ -115,7 +115,7 @@ def test_a_writer_waits_and_then_says_that_the_project_is_busy(project: Project)
     project.questions.add([_question("q")])
 
 
-def test_a_full_disk_keeps_what_was_there(project: Project, connection: Connection) -> None:
+def test_full_disk_rolls_back_the_write_and_keeps_earlier_data(project: Project, connection: Connection) -> None:
     project.questions.add([_question("before")])
     pages = connection.number("PRAGMA page_count")
     connection.value(f"PRAGMA max_page_count={pages + 2}")
@@ -127,14 +127,14 @@ def test_a_full_disk_keeps_what_was_there(project: Project, connection: Connecti
     assert project.check() == ()
 
 
-def test_a_read_only_database_is_explained(project: Project, connection: Connection) -> None:
+def test_write_to_a_read_only_database_is_reported(project: Project, connection: Connection) -> None:
     connection.value("PRAGMA query_only=ON")
     with pytest.raises(StoreError, match="read-only"):
         project.settings.write(ProjectSettings())
 
 
 @pytest.mark.parametrize("damage", ["removed", "replaced"])
-def test_a_database_that_vanished_is_never_made_anew(project: Project, damage: str) -> None:
+def test_removed_or_replaced_database_is_reported_and_not_recreated(project: Project, damage: str) -> None:
     (project.folder / DATABASE).rename(project.folder / "elsewhere.db")
     if damage == "replaced":
         (project.folder / DATABASE).write_bytes(b"")
@@ -145,15 +145,15 @@ def test_a_database_that_vanished_is_never_made_anew(project: Project, damage: s
     assert (project.folder / DATABASE).exists() == (damage == "replaced")
 
 
-def test_something_else_is_no_project(folder: Path) -> None:
+def test_folder_without_a_project_database_is_refused(folder: Path) -> None:
     with pytest.raises(NotFoundError):
         Project.open(folder)
-    (folder / "project.db").write_text("just a text, long enough to be looked at " * 20)
+    (folder / "project.db").write_text("plain text, long enough to be read as a header " * 20)
     with pytest.raises(StoreError, match="not a project"):
         Project.open(folder)
 
 
-def test_a_database_of_another_program_is_left_alone(folder: Path) -> None:
+def test_database_of_another_program_is_refused_and_left_unchanged(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "project.db")) as driver:
         driver.execute("CREATE TABLE notes (text)")
     before = (folder / "project.db").read_bytes()
@@ -164,7 +164,7 @@ def test_a_database_of_another_program_is_left_alone(folder: Path) -> None:
         assert [row[0] for row in driver.execute("SELECT name FROM sqlite_schema")] == ["notes"]
 
 
-def test_a_damaged_database_is_explained(project: Project) -> None:
+def test_damaged_database_is_reported(project: Project) -> None:
     project.questions.add(_question(f"{number} " + "word " * 200) for number in range(200))
     project.close()
     with (project.folder / DATABASE).open("r+b") as file:
@@ -175,18 +175,18 @@ def test_a_damaged_database_is_explained(project: Project) -> None:
     assert caught.value.title == "The project's database is damaged."
 
 
-def test_the_log_stays_short_while_others_are_connected(project: Project, connection: Connection) -> None:
+def test_write_ahead_log_stays_short_while_others_are_connected(project: Project, connection: Connection) -> None:
     log = (project.folder / DATABASE).with_name("project.db-wal")
     sizes = []
     with Project.open(project.folder):
         for number in range(4 * COMMITS_PER_CHECKPOINT):
             project.questions.add([_question(f"question {number}")])
             sizes.append(log.stat().st_size)
-    # Copied into the database, the log starts again from its beginning instead of growing on.
+    # After a checkpoint, the log is overwritten from its beginning instead of growing.
     assert sizes[-1] <= max(sizes[: COMMITS_PER_CHECKPOINT + 1])
 
 
-def test_a_checkpoint_gives_way_to_a_writer(project: Project) -> None:
+def test_checkpoint_during_a_write_fails_as_busy(project: Project) -> None:
     with Project.open(project.folder, timeout_s=0.1) as other:
         with project.transaction():
             project.questions.add([_question("first")])
@@ -196,7 +196,7 @@ def test_a_checkpoint_gives_way_to_a_writer(project: Project) -> None:
     assert project.questions.count() == 1
 
 
-def test_dangling_facts_are_found(project: Project, connection: Connection) -> None:
+def test_check_reports_dangling_references(project: Project, connection: Connection) -> None:
     assert project.check() == ()
     connection.value("PRAGMA foreign_keys=OFF")
     connection.write(
@@ -205,13 +205,13 @@ def test_dangling_facts_are_found(project: Project, connection: Connection) -> N
     assert project.check() == ("releases row 1 refers to a missing row in runs",)
 
 
-def test_a_number_that_is_too_large_is_refused_among_many_too(connection: Connection) -> None:
+def test_batch_with_a_number_too_large_stores_nothing(connection: Connection) -> None:
     with pytest.raises(UsageError, match="too large"):
         connection.write_many("INSERT INTO timings VALUES (?, ?)", [("train", 1.0), ("evaluate", 10**30)])
     assert connection.number("SELECT count(*) FROM timings") == 0
 
 
-def test_a_folder_whose_name_is_no_utf8_holds_a_project(tmp_path: Path) -> None:
+def test_project_works_in_a_folder_whose_name_is_not_utf8(tmp_path: Path) -> None:
     parent = Path(os.fsdecode(os.fsencode(tmp_path) + b"/b\xffd?#%41"))
     parent.mkdir()
     with Project.create(parent / "odd") as made:
@@ -221,7 +221,7 @@ def test_a_folder_whose_name_is_no_utf8_holds_a_project(tmp_path: Path) -> None:
         assert [question.text for question in copy.questions.all()] == ["kept"]
 
 
-def test_half_a_backup_does_not_stay_on_a_full_disk(
+def test_incomplete_copy_is_removed_when_the_disk_is_full(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full_disk(file: int) -> None:

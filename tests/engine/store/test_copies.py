@@ -1,4 +1,4 @@
-"""Every table says with what it is copied, and what cannot be copied is told."""
+"""Copies of a project: which tables each kind includes, and how a failure is reported."""
 
 import sqlite3
 from pathlib import Path
@@ -12,17 +12,17 @@ from engine.store.connection import Connection
 from engine.store.copies import COPIED_WITH, KEPT, NEVER_COPIED, Kept
 
 
-def test_every_table_of_the_schema_has_its_place(project: Project) -> None:
+def test_every_table_is_listed_as_copied_or_never_copied(project: Project) -> None:
     found = project._connection.rows(
         "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE '%\\_fts%' ESCAPE '\\' "
         "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND name NOT LIKE '\\_%' ESCAPE '\\'"
     )
-    placed = [*NEVER_COPIED, *(table for kept in KEPT for table in COPIED_WITH[kept])]
-    assert sorted(row[0] for row in found) == sorted(placed)
+    listed = [*NEVER_COPIED, *(table for kept in KEPT for table in COPIED_WITH[kept])]
+    assert sorted(row[0] for row in found) == sorted(listed)
 
 
 class _FullDisk:
-    """The driver of a copy whose disk has no room to write it once more."""
+    """A database driver that fails every statement because the disk is full."""
 
     def execute(self, statement: str) -> sqlite3.Cursor:
         error = sqlite3.OperationalError("database or disk is full")
@@ -30,16 +30,16 @@ class _FullDisk:
         raise error
 
 
-def test_a_copy_that_finds_no_room_says_so(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_during_a_copy_is_reported(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Connection, "driver", _FullDisk())
     with pytest.raises(StoreError, match="disk is full"):
         project.write_copy(tmp_path, "questions")
 
 
-@pytest.mark.parametrize(("kept", "goes_along"), [("runs", True), ("examples", False), ("questions", False)])
-def test_a_talk_goes_along_with_the_runs_alone(project: Project, tmp_path: Path, kept: Kept, goes_along: bool) -> None:
+@pytest.mark.parametrize(("kept", "copied"), [("runs", True), ("examples", False), ("questions", False)])
+def test_chat_is_copied_only_together_with_runs(project: Project, tmp_path: Path, kept: Kept, copied: bool) -> None:
     project.settings.keep_talk(Talk(("prompted", "run-1")))
     (tmp_path / "copy").mkdir()
     project.write_copy(tmp_path / "copy", kept)
     with Project.open(tmp_path / "copy", project.home) as copy:
-        assert (copy.settings.talk() is not None) is goes_along
+        assert (copy.settings.talk() is not None) is copied

@@ -1,4 +1,4 @@
-"""Words to JSON and back: nothing changes on the way, and nothing that does not fit comes in."""
+"""Records to JSON and back: values survive the round trip, and JSON that does not match the type is refused."""
 
 import json
 from typing import get_args, get_type_hints
@@ -20,32 +20,32 @@ from engine.store.jobs import options_of_job
 @pytest.mark.parametrize("kind", [Rule, Usage, TrainingConfig, CurvePoint])
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
-def test_any_word_survives(kind: type, data: st.DataObject) -> None:
-    word = data.draw(st.from_type(kind))
-    assert repr(decode(kind, encode(word))) == repr(word)  # as text: a NaN equals nothing
+def test_any_record_survives_the_round_trip(kind: type, data: st.DataObject) -> None:
+    record = data.draw(st.from_type(kind))
+    assert repr(decode(kind, encode(record))) == repr(record)  # as text, because NaN is not equal to itself
 
 
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.lists(st.from_type(CheckResult)))
-def test_any_list_of_words_survives(words: list[CheckResult]) -> None:
-    assert decode_all(CheckResult, encode_all(words)) == tuple(words)
+def test_any_list_of_records_survives_the_round_trip(records: list[CheckResult]) -> None:
+    assert decode_all(CheckResult, encode_all(records)) == tuple(records)
 
 
 @pytest.mark.parametrize("kind", get_args(JobKind))
 @settings(max_examples=50, suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(data=st.data())
-def test_the_options_of_every_kind_of_job_survive(kind: JobKind, data: st.DataObject) -> None:
+def test_options_of_every_job_kind_survive_the_round_trip(kind: JobKind, data: st.DataObject) -> None:
     options = data.draw(st.from_type(OPTIONS_OF_KIND[kind]))
     job = Job(1, kind, "waiting", encode(options), "jobs/1", options.station)
     assert repr(options_of_job(job)) == repr(options)
-    assert not json.loads(job.options).keys() & get_type_hints(JobOptionsBase).keys(), "said of the kind, not of a job"
+    assert not json.loads(job.options).keys() & get_type_hints(JobOptionsBase).keys(), "kept once per kind"
 
 
 def test_fields_with_a_default_may_be_missing() -> None:
     assert decode(TeacherSpec, '{"model": "m"}') == TeacherSpec(model="m")
 
 
-def test_a_whole_number_is_a_fine_float() -> None:
+def test_integer_is_accepted_for_a_float_field() -> None:
     value = decode(TrainingConfig, '{"base": "b", "epochs": 3}').epochs
     assert isinstance(value, float)
 
@@ -67,6 +67,6 @@ def test_a_whole_number_is_a_fine_float() -> None:
         (EvaluateOptions, '{"run_id": 1, "teacher": 1}'),
     ],
 )
-def test_what_does_not_fit_is_refused(kind: type, text: str) -> None:
+def test_json_that_does_not_match_the_type_is_refused(kind: type, text: str) -> None:
     with pytest.raises(StoreError, match="cannot be read"):
         decode(kind, text)

@@ -1,4 +1,4 @@
-"""Datasets: packed, named by their content, and verified when read."""
+"""Datasets: packed, identified by the hash of their content, and verified when read."""
 
 from dataclasses import replace
 
@@ -24,7 +24,7 @@ def test_packing_is_lossless(ids: list[int], flags: list[bool]) -> None:
     assert unpack_flags(pack_flags(flags)) == tuple(flags)
 
 
-def test_a_dataset_comes_back_whole(project: Project) -> None:
+def test_stored_dataset_reads_back_unchanged(project: Project) -> None:
     project.datasets.add(dataset())
     found = project.datasets.get(dataset().sha256)
     assert replace(found, created_at="") == dataset()
@@ -34,7 +34,7 @@ def test_a_dataset_comes_back_whole(project: Project) -> None:
     assert (summary.sha256, summary.train, summary.validation) == (found.sha256, 2, 1)
 
 
-def test_every_field_of_a_row_is_part_of_the_name() -> None:
+def test_hash_covers_every_field_of_a_row() -> None:
     first = ROWS[0]
     changed = [
         replace(first, example_id=9),
@@ -49,42 +49,42 @@ def test_every_field_of_a_row_is_part_of_the_name() -> None:
     assert len({dataset((row, *ROWS[1:])).sha256 for row in (first, *changed)}) == len(changed) + 1
 
 
-def test_a_dataset_of_one_prompt_has_the_name_that_it_always_had() -> None:
+def test_hash_of_a_dataset_with_one_prompt_is_stable() -> None:
     assert dataset().sha256 == "5c071e572eab27e8e82c20a62d1cd41eea1b87213620bd7cc57ab2c176e81bb8"
 
 
-def test_prompts_of_other_projects_come_back_and_are_part_of_the_name(project: Project) -> None:
+def test_prompts_of_other_projects_are_stored_and_hashed(project: Project) -> None:
     router = Prompt((Message("system", "Say where it belongs."),))
     questions = (Question((Message("user", "My card is gone."),), split="train", id=1),)
     rule = Rule(1, "One word.", Check("length", unit="words", max=1))
-    taught = DatasetPrompt(router, questions, (rule,), "router", "a" * 64)
+    other = DatasetPrompt(router, questions, (rule,), "router", "a" * 64)
     rows = (*ROWS, replace(ROWS[0], prompt_index=1), replace(ROWS[1], prompt_index=1))
-    reworded = replace(taught, questions=(replace(questions[0], messages=(Message("user", "My card is lost."),)),))
-    names = [
+    changed = replace(other, questions=(replace(questions[0], messages=(Message("user", "My card is lost."),)),))
+    hashes = [
         dataset_sha256(PROMPT.sha256, "starter", some, others)
         for some, others in (
-            (rows, (taught,)),
+            (rows, (other,)),
             (rows, ()),
-            (rows, (reworded,)),
-            (rows, (replace(taught, prompt=PROMPT),)),
-            ((*ROWS, ROWS[0], ROWS[1]), (taught,)),
+            (rows, (changed,)),
+            (rows, (replace(other, prompt=PROMPT),)),
+            ((*ROWS, ROWS[0], ROWS[1]), (other,)),
         )
     ]
-    assert len(set(names)) == len(names)
-    made = Dataset(names[0], PROMPT.sha256, "starter", rows, others=(taught,))
+    assert len(set(hashes)) == len(hashes)
+    combined = Dataset(hashes[0], PROMPT.sha256, "starter", rows, others=(other,))
     project.datasets.add(dataset())
-    project.datasets.add(made)
-    assert replace(project.datasets.get(made.sha256), created_at="") == made
+    project.datasets.add(combined)
+    assert replace(project.datasets.get(combined.sha256), created_at="") == combined
     alone, both = project.datasets.all()
     assert (alone.prompts, alone.others) == (1, ())
     assert (both.train, both.validation, both.prompts) == (3, 2, 2)
     assert both.others == (OtherPrompt("router", router.sha256, 1, 1),)
     project._connection.write("UPDATE dataset_prompts SET taught = replace(taught, 'gone', 'stolen')")
     with pytest.raises(DatasetError, match="does not match its hash"):
-        project.datasets.get(made.sha256)
+        project.datasets.get(combined.sha256)
 
 
-def test_the_same_content_is_kept_once_and_becomes_the_latest_again(project: Project) -> None:
+def test_dataset_added_again_is_stored_once_and_becomes_the_latest(project: Project) -> None:
     shorter = dataset(ROWS[:1])
     project.datasets.add(dataset())
     project.datasets.add(shorter)
@@ -92,13 +92,13 @@ def test_the_same_content_is_kept_once_and_becomes_the_latest_again(project: Pro
     assert [summary.sha256 for summary in project.datasets.all()] == [shorter.sha256, dataset().sha256]
 
 
-def test_a_wrong_name_is_refused(project: Project) -> None:
+def test_dataset_with_a_wrong_hash_is_refused(project: Project) -> None:
     with pytest.raises(DatasetError):
         project.datasets.add(replace(dataset(), base="another"))
     assert project.datasets.latest() is None
 
 
-def test_changed_content_is_noticed(project: Project) -> None:
+def test_changed_rows_are_detected_when_read(project: Project) -> None:
     project.datasets.add(dataset())
     project._connection.write("UPDATE dataset_rows SET edited_from = 0 WHERE position = 0")
     with pytest.raises(DatasetError, match="does not match its hash"):
@@ -107,11 +107,12 @@ def test_changed_content_is_noticed(project: Project) -> None:
         project.datasets.get("abc")
 
 
-def test_it_remembers_what_it_was_frozen_from(answered: Project) -> None:
-    answered.decisions.decide([Decision(1, "accept", "person")])
-    before = answered.examples.accepted_sha256(PROMPT.sha256)
-    answered.decisions.decide([Decision(2, "accept", "person")])
-    answered.datasets.add(dataset(), accepted_sha256=before)
-    assert answered.datasets.frozen_from(dataset().sha256) == before
-    answered.datasets.add(dataset())
-    assert answered.datasets.frozen_from(dataset().sha256) == answered.examples.accepted_sha256(PROMPT.sha256) != before
+@pytest.mark.usefixtures("twelve_examples")
+def test_dataset_records_the_accepted_answers_it_was_frozen_from(project: Project) -> None:
+    project.decisions.decide([Decision(1, "accept", "person")])
+    before = project.examples.accepted_sha256(PROMPT.sha256)
+    project.decisions.decide([Decision(2, "accept", "person")])
+    project.datasets.add(dataset(), accepted_sha256=before)
+    assert project.datasets.frozen_from(dataset().sha256) == before
+    project.datasets.add(dataset())
+    assert project.datasets.frozen_from(dataset().sha256) == project.examples.accepted_sha256(PROMPT.sha256) != before

@@ -1,4 +1,4 @@
-"""Examples: one completion a key, money booked with it, and fast looks at many."""
+"""Examples: one completion per key, its cost recorded with it, and fast windows over many."""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,8 @@ from engine.store.examples import ExampleCounts, window_query
 from tests.engine.store.facts import PROMPT, example
 
 
-def test_all_fields_come_back(asked: Project) -> None:
+@pytest.mark.usefixtures("twelve_questions")
+def test_every_field_is_stored(project: Project) -> None:
     whole = Example(
         key=ExampleKey(PROMPT.sha256, 3, "gpt @ https://x", 2),
         answer="text \x1b[2J",
@@ -29,130 +30,139 @@ def test_all_fields_come_back(asked: Project) -> None:
         checks=(CheckResult(1, False, "too long", (Span(0, 2),), (Span(1, 3),)),),
         created_at="2026-01-01T00:00:00.000+00:00",
     )
-    asked.examples.add([whole])
-    stored = asked.examples.get(1)
+    project.examples.add([whole])
+    stored = project.examples.get(1)
     assert stored.example == Example(**{name: getattr(whole, name) for name in whole.__slots__} | {"id": 1})
     assert stored.decision is None
     assert not stored.accepted
 
 
-def test_a_key_is_stored_and_paid_once(asked: Project) -> None:
-    assert asked.examples.add([example(1, "first"), example(1, "second"), example(1, "other", attempt=1)]) == 2
-    assert asked.examples.add([example(1, "third")]) == 0
-    stored = asked.examples.all()
+@pytest.mark.usefixtures("twelve_questions")
+def test_each_key_is_stored_and_charged_once(project: Project) -> None:
+    assert project.examples.add([example(1, "first"), example(1, "second"), example(1, "other", attempt=1)]) == 2
+    assert project.examples.add([example(1, "third")]) == 0
+    stored = project.examples.all()
     assert [curated.example.answer for curated in stored] == ["first", "other"]
     assert [curated.example.key for curated in stored] == [example(1, "", 0).key, example(1, "", 1).key]
-    assert asked.spending.usd() == pytest.approx(0.2)
+    assert project.spending.usd() == pytest.approx(0.2)
 
 
-def test_of_a_batch_only_the_answer_to_a_removed_question_is_left_out(asked: Project) -> None:
+@pytest.mark.usefixtures("twelve_questions")
+def test_answer_to_a_removed_question_is_charged_but_not_stored(project: Project) -> None:
     batch = [example(1, "fine"), example(2, "nowhere")]
-    asked.examples.record_in_flight([each.key for each in batch])
-    asked.questions.remove([2])
-    assert asked.examples.add(batch) == 1
-    assert [row.example.answer for row in asked.examples.window(0, 9, Selection(search="fine"))] == ["fine"]
-    assert asked.examples.counts().total == 1
-    assert asked.examples.in_flight() == 0
-    assert asked.spending.usd() == pytest.approx(0.2), "both were paid for"
-    asked.examples.add([example(3, "gone with its question", attempt=7)])
-    asked.questions.remove([1, 3])
-    assert asked.examples.add([example(1, "late", attempt=1), example(3, "late", attempt=8)]) == 0
-    assert asked.spending.usd() == pytest.approx(0.5)
+    project.examples.record_in_flight([each.key for each in batch])
+    project.questions.remove([2])
+    assert project.examples.add(batch) == 1
+    assert [row.example.answer for row in project.examples.window(0, 9, Selection(search="fine"))] == ["fine"]
+    assert project.examples.counts().total == 1
+    assert project.examples.in_flight() == 0
+    assert project.spending.usd() == pytest.approx(0.2), "both were paid for"
+    project.examples.add([example(3, "gone with its question", attempt=7)])
+    project.questions.remove([1, 3])
+    assert project.examples.add([example(1, "late", attempt=1), example(3, "late", attempt=8)]) == 0
+    assert project.spending.usd() == pytest.approx(0.5)
 
 
-def test_money_stays_spent_when_questions_go(answered: Project) -> None:
-    answered.questions.remove([1, 2])
-    assert answered.spending.usd() == pytest.approx(1.2)
+@pytest.mark.usefixtures("twelve_examples")
+def test_removing_questions_keeps_the_recorded_spending(project: Project) -> None:
+    project.questions.remove([1, 2])
+    assert project.spending.usd() == pytest.approx(1.2)
 
 
-def test_what_is_in_flight_survives_a_restart_and_lands_with_its_example(asked: Project) -> None:
+@pytest.mark.usefixtures("twelve_questions")
+def test_requests_in_flight_survive_a_restart_until_answered_or_cleared(project: Project) -> None:
     keys = [example(number, "").key for number in (1, 2, 3)]
-    asked.examples.record_in_flight(keys)
-    asked.examples.record_in_flight(keys[:1])
-    with Project.open(asked.folder) as again:
-        assert again.examples.in_flight() == 3
-        again.examples.add([example(1, "landed")])
-        again.examples.clear_in_flight(keys[1:2])
-    assert asked.examples.in_flight() == 1
+    project.examples.record_in_flight(keys)
+    project.examples.record_in_flight(keys[:1])
+    with Project.open(project.folder) as reopened:
+        assert reopened.examples.in_flight() == 3
+        reopened.examples.add([example(1, "landed")])
+        reopened.examples.clear_in_flight(keys[1:2])
+    assert project.examples.in_flight() == 1
 
 
-def test_checks_are_replaced(answered: Project) -> None:
-    answered.examples.set_checks({1: [CheckResult(1, True)]})
-    answered.examples.set_checks({1: [CheckResult(2, False, "why")]})
-    assert answered.examples.get(1).example.checks == (CheckResult(2, False, "why"),)
+@pytest.mark.usefixtures("twelve_examples")
+def test_new_checks_replace_earlier_ones(project: Project) -> None:
+    project.examples.set_checks({1: [CheckResult(1, True)]})
+    project.examples.set_checks({1: [CheckResult(2, False, "why")]})
+    assert project.examples.get(1).example.checks == (CheckResult(2, False, "why"),)
     with pytest.raises(NotFoundError):
-        answered.examples.set_checks({2: [CheckResult(1, True)], 99: []})
-    assert answered.examples.get(2).example.checks == ()
+        project.examples.set_checks({2: [CheckResult(1, True)], 99: []})
+    assert project.examples.get(2).example.checks == ()
 
 
-def test_windows_by_state_prompt_and_words(answered: Project) -> None:
-    answered.decisions.decide([Decision(number, "accept", "rules") for number in (2, 4, 6)])
-    answered.decisions.decide([Decision(5, "reject", "person", reason="rude")])
-    answered.decisions.decide([Decision(7, "edit", "person", edited_answer="Seven, says Zebedee.")])
+@pytest.mark.usefixtures("twelve_examples")
+def test_window_filters_by_state_prompt_and_search(project: Project) -> None:
+    project.decisions.decide([Decision(number, "accept", "rules") for number in (2, 4, 6)])
+    project.decisions.decide([Decision(5, "reject", "person", reason="rude")])
+    project.decisions.decide([Decision(7, "edit", "person", edited_answer="Seven, says Zebedee.")])
 
     def ids(
         state: ExampleState | None = None, search: str = "", prompt: str | None = None, offset: int = 0
     ) -> list[int]:
         selection = Selection(prompt, state, search=search)
-        return [c.example.id for c in answered.examples.window(offset, 3, selection)]
+        return [c.example.id for c in project.examples.window(offset, 3, selection)]
 
     assert ids(offset=10) == [11, 12]
     assert ids("accepted") == [2, 4, 6]
     assert ids("accepted", offset=3) == [7]
     assert ids("rejected") == [5]
     assert ids(search="zebed") == [7]
-    assert ids(search="what number 4") == [5]  # the question's words: question 5 asks for number 4
+    assert ids(search="what number 4") == [5]  # also searches the question: question 5 asks for number 4
     assert ids("undecided", prompt=PROMPT.sha256) == [1, 3, 8]
     assert ids(prompt="another") == []
-    assert answered.examples.counts() == ExampleCounts(total=12, accepted=4, rejected=1, undecided=7)
-    assert answered.examples.counts("another").total == 0
-    assert answered.examples.get(7).answer == "Seven, says Zebedee."
-    decided = answered.examples.get(5).decision
+    assert project.examples.counts() == ExampleCounts(total=12, accepted=4, rejected=1, undecided=7)
+    assert project.examples.counts("another").total == 0
+    assert project.examples.get(7).answer == "Seven, says Zebedee."
+    decided = project.examples.get(5).decision
     assert decided is not None
     assert (decided.example_id, decided.verdict) == (5, "reject")
 
 
-def test_the_place_of_an_example_in_a_list_is_its_offset(answered: Project) -> None:
+@pytest.mark.usefixtures("twelve_examples")
+def test_position_of_an_example_is_its_offset_in_the_window(project: Project) -> None:
     for state in (None, "undecided"):
-        listed = Selection(PROMPT.sha256, state)
-        shown = answered.examples.window(0, 100, listed)
-        assert answered.examples.count(listed) == len(shown)
-        places = [answered.examples.position(row.example.id, listed) for row in shown]
-        assert places == list(range(len(shown)))
+        selection = Selection(PROMPT.sha256, state)
+        shown = project.examples.window(0, 100, selection)
+        assert project.examples.count(selection) == len(shown)
+        positions = [project.examples.position(row.example.id, selection) for row in shown]
+        assert positions == list(range(len(shown)))
 
 
-def test_the_next_undecided_comes_round_from_the_end(answered: Project) -> None:
+@pytest.mark.usefixtures("twelve_examples")
+def test_next_undecided_example_wraps_around_in_both_directions(project: Project) -> None:
     undecided = Selection(PROMPT.sha256, "undecided")
-    ids = [row.example.id for row in answered.examples.window(0, 100, undecided)]
-    assert answered.examples.next_after(0, undecided) == ids[0]
-    assert answered.examples.next_after(ids[3], undecided) == ids[4]
-    assert answered.examples.next_after(ids[-1], undecided) == ids[0]
-    assert answered.examples.next_after(ids[4], undecided, backwards=True) == ids[3]
-    assert answered.examples.next_after(ids[0], undecided, backwards=True) == ids[-1]
-    assert answered.examples.newest_id() == 12
-    answered.decisions.decide([Decision(example_id, "accept", "person") for example_id in ids])
-    assert answered.examples.next_after(0, undecided) is None
+    ids = [row.example.id for row in project.examples.window(0, 100, undecided)]
+    assert project.examples.next_after(0, undecided) == ids[0]
+    assert project.examples.next_after(ids[3], undecided) == ids[4]
+    assert project.examples.next_after(ids[-1], undecided) == ids[0]
+    assert project.examples.next_after(ids[4], undecided, backwards=True) == ids[3]
+    assert project.examples.next_after(ids[0], undecided, backwards=True) == ids[-1]
+    assert project.examples.newest_id() == 12
+    project.decisions.decide([Decision(example_id, "accept", "person") for example_id in ids])
+    assert project.examples.next_after(0, undecided) is None
 
 
-def test_the_accepted_set_has_a_hash_that_follows_undo(answered: Project) -> None:
-    def now() -> str:
-        return answered.examples.accepted_sha256(PROMPT.sha256)
+@pytest.mark.usefixtures("twelve_examples")
+def test_hash_of_the_accepted_answers_follows_decisions_and_undo(project: Project) -> None:
+    def accepted_hash() -> str:
+        return project.examples.accepted_sha256(PROMPT.sha256)
 
-    seen = [now()]
+    hashes = [accepted_hash()]
     for decision in (
         Decision(1, "accept", "person"),
         Decision(1, "edit", "person", edited_answer="Better."),
         Decision(1, "edit", "person", edited_answer="Best."),
         Decision(2, "accept", "rules"),
     ):
-        answered.decisions.decide([decision])
-        seen.append(now())
-    assert len(set(seen)) == len(seen)
-    for earlier in reversed(seen[:-1]):
-        answered.decisions.undo()
-        assert now() == earlier
-    answered.decisions.decide([Decision(3, "reject", "person")])
-    assert now() == seen[0]
+        project.decisions.decide([decision])
+        hashes.append(accepted_hash())
+    assert len(set(hashes)) == len(hashes)
+    for earlier in reversed(hashes[:-1]):
+        project.decisions.undo()
+        assert accepted_hash() == earlier
+    project.decisions.decide([Decision(3, "reject", "person")])
+    assert accepted_hash() == hashes[0]
 
 
 def _plan(project: Project, sql: str, values: tuple[str | int, ...]) -> str:
@@ -161,7 +171,7 @@ def _plan(project: Project, sql: str, values: tuple[str | int, ...]) -> str:
 
 @pytest.mark.parametrize("state", [None, "accepted"])
 @pytest.mark.parametrize("prompt", [None, PROMPT.sha256])
-def test_a_window_on_many_examples_sorts_nothing(many: Project, state: ExampleState | None, prompt: str | None) -> None:
+def test_window_over_many_examples_sorts_nothing(many: Project, state: ExampleState | None, prompt: str | None) -> None:
     selection = Selection(prompt, state)
     sql, values = window_query(selection)
     plan = _plan(many, sql, (*values, 50, 40_000))
@@ -173,7 +183,7 @@ def test_a_window_on_many_examples_sorts_nothing(many: Project, state: ExampleSt
     assert [curated.example.id for curated in shown] == list(range(40_001, 40_051))
 
 
-def test_counts_on_many_examples_read_an_index_alone(many: Project) -> None:
+def test_counts_of_many_examples_read_only_an_index(many: Project) -> None:
     plan = _plan(many, "SELECT state, count(*) FROM examples GROUP BY state", ())
     assert "COVERING INDEX" in plan
     assert "TEMP B-TREE" not in plan
@@ -183,7 +193,7 @@ def test_counts_on_many_examples_read_an_index_alone(many: Project) -> None:
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """A hundred thousand accepted examples, multiplied from one that came in by the door."""
+    """A hundred thousand accepted examples, copied in SQL from one that was added normally."""
     home = Home.locate(tmp_path_factory.mktemp("many"))
     with Project.create(home.projects / "many", home=home) as project:
         project.questions.add([Question((Message("user", "Why?"),))])

@@ -1,4 +1,4 @@
-"""Migrations: whole or not at all, whatever happens in their middle."""
+"""Migrations: applied completely or not at all, even if a step fails or the process is killed."""
 
 import sqlite3
 import subprocess
@@ -27,17 +27,17 @@ if TYPE_CHECKING:
     from sqlite_utils import Database
 
 
-def _hints(database: "Database") -> None:
+def _add_hints(database: "Database") -> None:
     database.executescript("ALTER TABLE questions ADD COLUMN hint TEXT; CREATE TABLE hints (text TEXT)")
 
 
-def _broken(database: "Database") -> None:
+def _fail_midway(database: "Database") -> None:
     database.executescript("ALTER TABLE questions ADD COLUMN hint TEXT")
     database.executescript("INSERT INTO no_such_table VALUES (1)")
 
 
 @pytest.fixture
-def filled(project: Project) -> Project:
+def existing_project(project: Project) -> Project:
     project.questions.add([Question((Message("user", "kept"),))])
     project.close()
     return project
@@ -53,57 +53,57 @@ def _version_and_columns(path: Path) -> tuple[int, set[str]]:
         return version, {row[1] for row in driver.execute("PRAGMA table_info(questions)")}
 
 
-def test_a_new_step_is_applied_once_after_a_backup(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _version_and_columns(filled.folder / DATABASE)
-    _add_step(monkeypatch, _hints)
+def test_new_step_is_applied_once_after_a_backup(existing_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _version_and_columns(existing_project.folder / DATABASE)
+    _add_step(monkeypatch, _add_hints)
     for _ in range(2):
-        with Project.open(filled.folder) as again:
-            assert [question.text for question in again.questions.all()] == ["kept"]
-    version, columns = _version_and_columns(filled.folder / DATABASE)
+        with Project.open(existing_project.folder) as reopened:
+            assert [question.text for question in reopened.questions.all()] == ["kept"]
+    version, columns = _version_and_columns(existing_project.folder / DATABASE)
     assert (version, columns) == (before[0] + 1, before[1] | {"hint"})
-    (backup,) = filled.folder.glob("*.backup.db*")
+    (backup,) = existing_project.folder.glob("*.backup.db*")
     assert _version_and_columns(backup) == before
     assert backup.stat().st_mode & 0o777 == 0o600
 
 
-def test_a_failing_step_leaves_the_old_schema(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _version_and_columns(filled.folder / DATABASE)
+def test_failing_step_leaves_the_old_schema(existing_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _version_and_columns(existing_project.folder / DATABASE)
     with monkeypatch.context() as newer:
-        _add_step(newer, _broken)
+        _add_step(newer, _fail_midway)
         with pytest.raises(SchemaError) as caught:
-            Project.open(filled.folder)
+            Project.open(existing_project.folder)
     assert "no_such_table" in caught.value.message
-    assert _version_and_columns(filled.folder / DATABASE) == before
-    with Project.open(filled.folder) as again:
-        assert again.questions.count() == 1
+    assert _version_and_columns(existing_project.folder / DATABASE) == before
+    with Project.open(existing_project.folder) as reopened:
+        assert reopened.questions.count() == 1
 
 
-def test_a_newer_schema_is_refused_and_listed_with_its_reason(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_newer_schema_is_refused_and_listed_as_such(existing_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as newer:
-        _add_step(newer, _hints)
-        Project.open(filled.folder).close()
+        _add_step(newer, _add_hints)
+        Project.open(existing_project.folder).close()
     with pytest.raises(SchemaError, match="newer distill-tui"):
-        Project.open(filled.folder)
-    (summary,) = list_projects(filled.home)
+        Project.open(existing_project.folder)
+    (summary,) = list_projects(existing_project.home)
     assert "newer distill-tui" in summary.trouble
 
 
-def test_a_list_of_projects_migrates_none(filled: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = _version_and_columns(filled.folder / DATABASE)
-    _add_step(monkeypatch, _hints)
-    assert [summary.trouble for summary in list_projects(filled.home)] == [""]
-    assert _version_and_columns(filled.folder / DATABASE) == before
+def test_listing_projects_migrates_none_of_them(existing_project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = _version_and_columns(existing_project.folder / DATABASE)
+    _add_step(monkeypatch, _add_hints)
+    assert [summary.trouble for summary in list_projects(existing_project.home)] == [""]
+    assert _version_and_columns(existing_project.folder / DATABASE) == before
 
 
-# In a process of its own: for every STRIDE-th statement of the whole migration a child that is killed before it.
-_KILLED_EVERYWHERE = """
+# Runs in a separate process: for every STRIDE-th statement of the whole migration, a child is killed just before it.
+_KILL_AT_EACH_STATEMENT = """
 import os, shutil, signal, sys
 from pathlib import Path
 from engine.store import migrations
 from engine.store.connection import Connection
 
 folder, stride = Path(sys.argv[1]), int(sys.argv[2])
-migrations._as_migrations()  # imported once, before the children are made
+migrations._as_migrations()  # imported once, before the children are forked
 nth = 1 - stride
 while True:
     nth += stride
@@ -138,35 +138,35 @@ print(nth)
 
 
 @pytest.mark.parametrize("stride", [11, pytest.param(1, marks=pytest.mark.slow)])
-def test_a_migration_killed_at_any_statement_leaves_the_old_schema(folder: Path, stride: int) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", _KILLED_EVERYWHERE, str(folder), str(stride)],
+def test_migration_killed_at_any_statement_is_complete_or_absent(folder: Path, stride: int) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", _KILL_AT_EACH_STATEMENT, str(folder), str(stride)],
         capture_output=True,
         text=True,
         timeout=200,
     )
-    assert done.returncode == 0, done.stderr
-    assert int(done.stdout) > 60
+    assert result.returncode == 0, result.stderr
+    assert int(result.stdout) > 60
 
 
-def test_who_comes_second_backs_up_nothing_that_is_new_already(
-    filled: Project, monkeypatch: pytest.MonkeyPatch
+def test_no_backup_is_made_if_another_process_migrated_first(
+    existing_project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = _version_and_columns(filled.folder / DATABASE)
-    _add_step(monkeypatch, _hints)
-    asked = []
+    before = _version_and_columns(existing_project.folder / DATABASE)
+    _add_step(monkeypatch, _add_hints)
+    found_versions = []
 
-    def other_is_faster(connection: Connection) -> int:
+    def migrate_meanwhile(connection: Connection) -> int:
         found = check_schema(connection)
-        if not asked:
-            asked.append(found)
-            Project.open(filled.folder).close()
+        if not found_versions:
+            found_versions.append(found)
+            Project.open(existing_project.folder).close()
         return found
 
     check_schema = migrations.check_schema
-    monkeypatch.setattr(migrations, "check_schema", other_is_faster)
-    Project.open(filled.folder).close()
-    (backup,) = filled.folder.glob("*.backup.db*")
+    monkeypatch.setattr(migrations, "check_schema", migrate_meanwhile)
+    Project.open(existing_project.folder).close()
+    (backup,) = existing_project.folder.glob("*.backup.db*")
     assert _version_and_columns(backup) == before
 
 
@@ -174,9 +174,7 @@ def _at(minute: int) -> str:
     return f"2026-01-01T00:{minute:02d}:00.000+00:00"
 
 
-def test_which_jobs_trained_older_runs_is_told_by_their_names_and_times(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_jobs_of_older_runs_are_inferred_from_options_and_times(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     step = next(place for place, each in enumerate(migrations.STEPS) if each.__name__ == "jobs_of_runs")
     with monkeypatch.context() as older:
         older.setattr(migrations, "STEPS", migrations.STEPS[:step])
@@ -186,10 +184,10 @@ def test_which_jobs_trained_older_runs_is_told_by_their_names_and_times(
     jobs: list[tuple[JobOptions, int, int | None]] = [
         (DemoOptions(), 0, 8),
         (TrainOptions(2), 10, 15),
-        (UpdateOptions(), 20, 24),  # was killed
-        (UpdateOptions(), 25, 30),  # went on with what it had made
+        (UpdateOptions(), 20, 24),  # killed
+        (UpdateOptions(), 25, 30),  # continued its run
         (SweepOptions((Trial(4, ""), Trial(5, ""))), 31, 36),
-        (TrainOptions(99), 37, 38),  # of a run that is gone
+        (TrainOptions(99), 37, 38),  # its run was deleted
         (UpdateOptions(), 40, None),
     ]
     runs = {1: (5, "done"), 2: (9, "done"), 3: (22, "done"), 4: (29, "running"), 5: (29, "done"), 6: (42, "running")}

@@ -1,4 +1,4 @@
-"""Several processes on one project, and processes killed at any moment: nothing committed is lost, nothing is torn."""
+"""Concurrent and killed processes on one project: nothing committed is lost or half-written."""
 
 import random
 import subprocess
@@ -40,7 +40,7 @@ def _pipes(writer: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
     return writer.stdin, writer.stdout
 
 
-def test_two_writers_and_a_reader_at_once(shared: Project) -> None:
+def test_two_writers_and_a_reader_see_consistent_data(shared: Project) -> None:
     count = 2 * COMMITS_PER_CHECKPOINT
     writers = [_start(shared, count) for _ in range(2)]
     for writer in writers:
@@ -52,7 +52,7 @@ def test_two_writers_and_a_reader_at_once(shared: Project) -> None:
     while any(writer.poll() is None for writer in writers):
         with shared.snapshot():
             counts = shared.examples.counts()
-            # Money is booked in the very transaction that stores its answer, and so is the decision.
+            # The cost and the decision are stored in the same transaction as the answer.
             assert shared.spending.usd() == counts.total == counts.accepted
         assert counts.total >= seen
         seen = counts.total
@@ -65,23 +65,23 @@ def test_two_writers_and_a_reader_at_once(shared: Project) -> None:
 
 
 @pytest.mark.parametrize("kills", [8, pytest.param(50, marks=pytest.mark.slow)])
-def test_a_writer_killed_at_any_moment_loses_nothing_that_it_said_was_stored(shared: Project, kills: int) -> None:
-    chance = random.Random(kills)
-    said = 0
+def test_killed_writer_loses_nothing_it_reported_as_stored(shared: Project, kills: int) -> None:
+    generator = random.Random(kills)
+    reported = 0
     for _ in range(kills):
         writer = _start(shared, 1_000_000)
         into, out = _pipes(writer)
         assert out.readline() == "ready\n"
         into.write("\n")
         into.flush()
-        time.sleep(chance.uniform(0.0, 0.4))  # the moment of the kill is what is drawn here
+        time.sleep(generator.uniform(0.0, 0.4))  # kills at a random moment
         writer.kill()
-        said = max([said, *(int(line) + 1 for line in out.read().splitlines() if line)])
+        reported = max([reported, *(int(line) + 1 for line in out.read().splitlines() if line)])
         writer.communicate()
-        with Project.open(shared.folder) as again:
-            counts = again.examples.counts()
-            assert said <= counts.total == counts.accepted <= said + 1
-            assert again.spending.usd() == counts.total
-            assert again.check() == ()
-        said = counts.total
-    assert said > 0
+        with Project.open(shared.folder) as reopened:
+            counts = reopened.examples.counts()
+            assert reported <= counts.total == counts.accepted <= reported + 1
+            assert reopened.spending.usd() == counts.total
+            assert reopened.check() == ()
+        reported = counts.total
+    assert reported > 0

@@ -12,7 +12,7 @@ def _prompt(text: str) -> Prompt:
     return Prompt((Message("system", text), Message("user", "hi"), Message("assistant", "ho")))
 
 
-def test_versions_count_up_and_the_last_one_set_is_current(project: Project) -> None:
+def test_versions_are_numbered_and_the_last_one_set_is_current(project: Project) -> None:
     assert project.prompts.current() is None
     first = project.prompts.set(_prompt("one"), note="the first")
     second = project.prompts.set(_prompt("two"))
@@ -22,7 +22,7 @@ def test_versions_count_up_and_the_last_one_set_is_current(project: Project) -> 
     assert not project.prompts.by_version(1).current
 
 
-def test_the_same_content_becomes_current_again_without_a_new_version(project: Project) -> None:
+def test_setting_known_content_again_makes_no_new_version(project: Project) -> None:
     project.prompts.set(_prompt("one"), note="the first")
     project.prompts.set(_prompt("two"))
     again = project.prompts.set(_prompt("one"))
@@ -31,14 +31,14 @@ def test_the_same_content_becomes_current_again_without_a_new_version(project: P
     assert project.prompts.set(_prompt("one"), note="renamed").note == "renamed"
 
 
-def test_unknown_prompts_are_named(project: Project) -> None:
+def test_unknown_prompt_is_named_in_the_error(project: Project) -> None:
     with pytest.raises(NotFoundError, match="number 7"):
         project.prompts.by_version(7)
     with pytest.raises(NotFoundError, match="hash abc"):
         project.prompts.by_sha256("abc")
 
 
-def test_rules_are_numbered_here(project: Project) -> None:
+def test_store_numbers_rules_and_does_not_reuse_numbers(project: Project) -> None:
     rules = [Rule(0, f"rule {name}", Check("pattern", pattern=name)) for name in "abc"]
     assert [rule.id for rule in project.rules.add(rules)] == [1, 2, 3]
     before = project.rules.sha256()
@@ -57,7 +57,7 @@ def test_replacing_all_rules_numbers_them_from_one(project: Project) -> None:
     assert (new[0].id, new[0].text) == (1, "new")
 
 
-def test_rules_are_put_with_their_numbers(project: Project) -> None:
+def test_put_keeps_the_given_rule_numbers(project: Project) -> None:
     project.rules.add([Rule(0, name, Check("json")) for name in "abc"])
     before = project.rules.all()
     project.rules.put([before[0], Rule(3, "changed", Check("language", code="en"))])

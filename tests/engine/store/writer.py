@@ -1,7 +1,7 @@
-"""A process that stores examples one by one and says so: `writer.py FOLDER COUNT`.
+"""A process that stores examples one by one and reports each: `writer.py FOLDER COUNT`.
 
-Says `ready`, waits for a line, then says the attempt's number after each commit. Every writer asks for the same
-keys, so that each is stored by one of them.
+Prints `ready`, waits for a line, then prints the attempt's number after each commit. All writers store the same keys,
+so that each key is stored by one of them.
 """
 
 import sys
@@ -14,7 +14,7 @@ from engine.records.example import Decision, Example, ExampleKey, Usage
 def main(folder: Path, count: int) -> None:
     with Project.open(folder) as project:
         first = project.examples.counts().total
-        _say("ready")
+        _report("ready")
         sys.stdin.readline()
         for attempt in range(first, first + count):
             example = Example(
@@ -23,14 +23,14 @@ def main(folder: Path, count: int) -> None:
             )  # fmt: skip
             with project.transaction():
                 project.examples.add([example])
-                # A key that the other writer stored first burns a number, so that ids have gaps.
+                # A key that another writer stored first uses up an id, so ids have gaps.
                 stored = project.examples.window(attempt, 1)[0].example
                 project.decisions.decide([Decision(stored.id, "edit", "rules", f"edited {attempt}")])
-            _say(attempt)
+            _report(attempt)
 
 
-def _say(word: str | int) -> None:
-    sys.stdout.write(f"{word}\n")
+def _report(line: str | int) -> None:
+    sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
 
 
