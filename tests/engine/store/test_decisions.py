@@ -33,9 +33,8 @@ def test_decision_journal_matches_a_reference_model(project: Project) -> None:
                 pass
             project.questions.remove([])
             self.applied: list[list[Decision]] = []
-            self.undone: list[list[Decision]] | None = (
-                None  # unknown until the first decision: steps of an earlier example may be left
-            )
+            # Unknown until the first decision: redo may still hold steps of an earlier machine.
+            self.undone: list[list[Decision]] | None = None
 
         @rule(step=st.lists(_DECISIONS, min_size=1, max_size=4))
         def decide(self, step: list[Decision]) -> None:

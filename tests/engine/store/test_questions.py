@@ -73,18 +73,12 @@ def test_setting_the_split_of_an_unknown_question_changes_nothing(project: Proje
 
 @pytest.mark.usefixtures("twelve_questions")
 def test_window_supports_offset_and_search(project: Project) -> None:
+    def found(search: str) -> list[int]:
+        return [question.id for question in project.questions.window(0, 9, QuestionFilter(search=search))]
+
     assert [question.id for question in project.questions.window(3, 2)] == [4, 5]
-    assert [question.id for question in project.questions.window(0, 9, QuestionFilter(search="NUMBER 1"))] == [
-        2,
-        11,
-        12,
-    ]
-    assert [question.id for question in project.questions.window(0, 9, QuestionFilter(search="Topic 1"))] == [
-        2,
-        5,
-        8,
-        11,
-    ]
+    assert found("NUMBER 1") == [2, 11, 12]
+    assert found("Topic 1") == [2, 5, 8, 11]
     assert project.questions.matching(QuestionFilter(search="pic 1 ")) == 4
     project.questions.add([Question((Message("user", "Wie?"),), topic="Überweisung")])
     assert project.questions.matching(QuestionFilter(search="überweis")) == 1
@@ -175,12 +169,8 @@ def test_removing_a_question_deletes_its_examples_decisions_and_answers(project:
     assert project.examples.counts().total == 11
     assert project._connection.number("SELECT count(*) FROM decisions") == 0
     assert project.evaluations.answers("key") == ()
-    assert [curated.example.id for curated in project.examples.window(0, 20, Selection(search="number 1"))] == [
-        2,
-        10,
-        11,
-        12,
-    ]
+    left = project.examples.window(0, 20, Selection(search="number 1"))
+    assert [curated.example.id for curated in left] == [2, 10, 11, 12]
     assert len(project.datasets.get(data.sha256).rows) == 3
     assert project.check() == ()
 
