@@ -1,4 +1,4 @@
-"""A comparison gives both texts back, and marks only what changed."""
+"""Comparing two texts: every line is shown and only what changed is marked."""
 
 import time
 
@@ -11,7 +11,7 @@ lines = st.lists(st.text(st.sampled_from("ab .é\t"), max_size=8), max_size=8).m
 
 
 @given(lines, lines)
-def test_both_texts_come_back_whole(before: str, after: str) -> None:
+def test_comparison_contains_both_texts_whole(before: str, after: str) -> None:
     compared = compare_texts(before, after)
     if before == after:
         assert compared == ()
@@ -21,7 +21,7 @@ def test_both_texts_come_back_whole(before: str, after: str) -> None:
 
 
 @given(lines, lines, st.integers(0, 3))
-def test_folding_leaves_out_unchanged_lines_alone_and_counts_them(before: str, after: str, context: int) -> None:
+def test_folding_omits_only_unchanged_lines_and_counts_them(before: str, after: str, context: int) -> None:
     whole, folded = compare_texts(before, after), compare_texts(before, after, context)
     assert [line for line in folded if line.kind in ("removed", "added")] == [
         line for line in whole if line.kind in ("removed", "added")
@@ -30,19 +30,19 @@ def test_folding_leaves_out_unchanged_lines_alone_and_counts_them(before: str, a
     assert same == sum(line.kind == "same" for line in whole)
 
 
-def test_the_words_that_changed_are_marked_and_no_others() -> None:
+def test_only_the_changed_words_are_marked() -> None:
     removed, added = compare_texts("Begin with a risk score, then stop.", "Begin with a clear score, then stop.")
     assert (removed.kind, added.kind) == ("removed", "added")
     assert [piece.text for piece in removed.pieces if piece.changed] == ["risk"]
     assert [piece.text for piece in added.pieces if piece.changed] == ["clear"]
 
 
-def test_lines_with_little_in_common_are_shown_whole() -> None:
+def test_lines_with_little_in_common_are_marked_whole() -> None:
     removed, added = compare_texts("Never promise a date.", "Sign with the name of the desk")
     assert [piece.changed for piece in (*removed.pieces, *added.pieces)] == [True, True]
 
 
-def test_far_lines_are_folded_into_a_gap() -> None:
+def test_lines_beyond_the_context_are_folded_into_a_gap() -> None:
     before = "\n".join(f"line {number}" for number in range(20))
     compared = compare_texts(before, before.replace("line 10", "line ten"), 2)
     assert [line.kind for line in compared] == [
@@ -51,7 +51,7 @@ def test_far_lines_are_folded_into_a_gap() -> None:
     assert [line.left_out for line in compared if line.kind == "gap"] == [8, 7]
 
 
-def test_a_prompt_with_many_empty_lines_is_compared_in_no_time() -> None:
+def test_prompts_with_many_empty_lines_are_compared_within_seconds() -> None:
     before, after = ("\n\n".join(f"{name} {number}" for number in range(1_000)) for name in ("rule", "demand"))
     started_at = time.process_time()
     lines = compare_texts(before, after)

@@ -1,4 +1,4 @@
-"""The three forms of a prompt's file: one meaning, exact round trips, refusals by name."""
+"""Prompt files in Markdown, YAML and JSON: same prompt, exact round trips, and errors that name the place."""
 
 import json
 
@@ -38,30 +38,30 @@ def chat(*pairs: tuple[str, object]) -> str:
     return json.dumps([{"role": role, "content": content} for role, content in pairs])
 
 
-def test_markdown() -> None:
+def test_markdown_is_parsed_and_written() -> None:
     assert parse_prompt(MARKDOWN) == PROMPT
     assert prompt_to_markdown(PROMPT) == MARKDOWN
     assert parse_prompt("\ufeff" + MARKDOWN.replace("\n", "\r\n")) == PROMPT
 
 
-def test_yaml_and_json_mean_the_same() -> None:
+def test_yaml_and_json_give_the_same_prompt() -> None:
     messages = json.loads(messages_to_json(PROMPT.messages))
     assert parse_prompt("# ours\n---\n" + yaml.safe_dump({"messages": messages})) == PROMPT
     assert parse_prompt(json.dumps(messages)) == PROMPT
     assert parse_prompt(json.dumps({"model": "m", "tools": [], "messages": messages})) == PROMPT
 
 
-def test_text_parts_are_joined_and_developer_is_system() -> None:
+def test_text_parts_are_joined_and_developer_becomes_system() -> None:
     parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
     assert parse_prompt(chat(("developer", parts))) == Prompt((Message("system", "a\nb"),))
 
 
 @pytest.mark.parametrize("text", ["[ROLE] You are kind.", "{{persona}}", "messages: are short", "messages:\n\nare"])
-def test_a_text_that_only_begins_like_another_form_is_markdown(text: str) -> None:
+def test_text_that_only_starts_like_yaml_or_json_is_markdown(text: str) -> None:
     assert parse_prompt(text) == Prompt((Message("system", text),))
 
 
-pieces = [
+fragments = [
     "a",
     "b ",
     "\n",
@@ -79,11 +79,11 @@ pieces = [
     "messages:\n",
     "\u2028",
 ]
-contents = st.lists(st.sampled_from(pieces), max_size=8).map(lambda parts: "".join(parts).strip()).filter(bool)
+contents = st.lists(st.sampled_from(fragments), max_size=8).map(lambda parts: "".join(parts).strip()).filter(bool)
 
 
 @given(st.none() | contents, st.lists(st.tuples(contents, contents), max_size=3))
-def test_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
+def test_any_prompt_survives_the_markdown_and_json_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
     messages = [Message("system", system)] if system else []
     for user, assistant in turns:
         messages += [Message("user", user), Message("assistant", assistant)]
@@ -94,7 +94,7 @@ def test_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "expected"),
     [
         ("", "contains no messages"),
         (" \n ", "contains no messages"),
@@ -128,14 +128,14 @@ def test_round_trip(system: str | None, turns: list[tuple[str, str]]) -> None:
     ],
     ids=lambda value: value[:40],
 )
-def test_refusals_say_what_and_where(text: str, words: str) -> None:
+def test_invalid_document_is_refused_with_what_and_where(text: str, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_prompt(text, "prompt.md")
     assert caught.value.title == "The prompt cannot be read from prompt.md."
-    assert words in caught.value.message
+    assert expected in caught.value.message
 
 
-def test_diff() -> None:
+def test_diff_shows_only_changed_lines() -> None:
     changed = Prompt((Message("system", "You are a bank's assistant.\n\n## Style\nBe thorough."), *PROMPT.messages[1:]))
     lines = diff_prompts(PROMPT, changed).splitlines()
     assert lines[:2] == ["--- before", "+++ after"]
@@ -151,15 +151,15 @@ def test_diff() -> None:
         ("Be brief.", "p.json"),
     ],
 )
-def test_a_file_that_is_named_as_data_and_holds_no_messages_is_no_prompt(text: str, source: str) -> None:
+def test_yaml_or_json_file_without_messages_is_refused(text: str, source: str) -> None:
     with pytest.raises(UsageError, match=f"cannot be read from {source}"):
         parse_prompt(text, source)
     assert parse_prompt(text, "p.md").system == text
 
 
-NINE = ", ".join(["*{0}"] * 9)
-BOMB = ", ".join(["&a0 [x, x]", *(f"&a{n} [{NINE.format(f'a{n - 1}')}]" for n in range(1, 9))])
-MERGED = "".join(f"- &a{n}\n  <<: [{NINE.format(f'a{n - 1}')}]\n" for n in range(1, 8))
+NINE_ALIASES = ", ".join(["*{0}"] * 9)
+BOMB = ", ".join(["&a0 [x, x]", *(f"&a{n} [{NINE_ALIASES.format(f'a{n - 1}')}]" for n in range(1, 9))])
+MERGED = "".join(f"- &a{n}\n  <<: [{NINE_ALIASES.format(f'a{n - 1}')}]\n" for n in range(1, 8))
 
 
 @pytest.mark.parametrize(
@@ -167,21 +167,21 @@ MERGED = "".join(f"- &a{n}\n  <<: [{NINE.format(f'a{n - 1}')}]\n" for n in range
     [f"messages:\n- role: system\n  content: a\n- role: [{BOMB}]\n", f"messages:\n- &a0 {{a: 1, b: 2}}\n{MERGED}"],
     ids=["named", "merged"],
 )
-def test_aliases_within_aliases_are_refused_before_they_fill_the_memory(text: str) -> None:
+def test_nested_yaml_aliases_are_refused_before_they_exhaust_memory(text: str) -> None:
     with pytest.raises(UsageError, match="more than 200,000 values"):
         parse_prompt(text)
 
 
 @pytest.mark.parametrize("value", ["!!bool maybe", "!!timestamp soon", '!!int ""'])
-def test_a_value_that_is_not_what_its_form_says_is_named_as_such(value: str) -> None:
+def test_yaml_value_that_does_not_match_its_tag_is_refused(value: str) -> None:
     with pytest.raises(UsageError, match="Invalid YAML"):
         parse_prompt(f"messages:\n- role: system\n  content: {value}\n")
 
 
-def test_a_role_as_long_as_a_book_is_told_in_a_line() -> None:
-    with pytest.raises(UsageError) as refused:
+def test_error_about_a_very_long_role_stays_short() -> None:
+    with pytest.raises(UsageError) as caught:
         parse_prompt(chat(("x" * 100_000, "a")))
-    assert len(refused.value.message) < 200
+    assert len(caught.value.message) < 200
 
 
 @pytest.mark.parametrize(
@@ -191,16 +191,16 @@ def test_a_role_as_long_as_a_book_is_told_in_a_line() -> None:
         '{"messages": [{"role": "system", "content": "a"}], "messages": [{"role": "system", "content": "b"}]}',
     ],
 )
-def test_json_that_names_something_twice_is_refused_as_yaml_is(text: str) -> None:
+def test_json_with_a_repeated_key_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="appears twice"):
         parse_prompt(text)
 
 
-def test_prompts_that_differ_in_a_line_separator_differ() -> None:
+def test_diff_shows_a_changed_line_separator() -> None:
     before, after = Prompt((Message("system", "a\nb"),)), Prompt((Message("system", "a\u2028b"),))
     assert "+a\u2028b" in diff_prompts(before, after)
 
 
-def test_a_byte_order_mark_within_a_prompt_survives_the_document() -> None:
+def test_byte_order_mark_inside_a_prompt_survives_the_round_trip() -> None:
     prompt = Prompt((Message("system", "\ufeffBe brief."),))
     assert parse_prompt(prompt_to_markdown(prompt)) == prompt

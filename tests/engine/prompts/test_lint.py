@@ -1,4 +1,4 @@
-"""The check of a prompt: what is wrong is found at its line, and a well-written prompt has nothing to say about."""
+"""Checking a prompt: each problem is found at its line, and a well-written prompt has no findings."""
 
 import time
 from pathlib import Path
@@ -29,15 +29,15 @@ def findings(text: str, *rules: Rule) -> tuple[Finding, ...]:
 
 
 @pytest.mark.parametrize("path", WELL_WRITTEN, ids=lambda path: path.stem)
-def test_a_well_written_prompt_has_no_findings(path: Path) -> None:
+def test_well_written_prompt_has_no_findings(path: Path) -> None:
     assert findings(path.read_text()) == ()
 
 
-def test_there_are_ten_of_them() -> None:
+def test_there_are_ten_well_written_prompts() -> None:
     assert len(WELL_WRITTEN) == 10
 
 
-def test_the_bundled_prompt_has_no_findings() -> None:
+def test_bundled_prompt_has_no_findings() -> None:
     prompt = parse_prompt(bundled_text("demo/prompt.yaml"))
     assert lint_prompt(prompt, parse_rules(bundled_text("demo/rules.yaml"), "bundled")) == ()
     assert lint_prompt(prompt) == ()
@@ -55,7 +55,7 @@ def test_the_bundled_prompt_has_no_findings() -> None:
         "Explain fees, limits, etc.",
     ],
 )
-def test_a_vague_demand_is_found(sentence: str) -> None:
+def test_vague_instruction_is_found(sentence: str) -> None:
     assert found(f"You answer for a bank.\n\n- {sentence}") == [("vague", 3, 0)]
 
 
@@ -70,7 +70,7 @@ def test_a_vague_demand_is_found(sentence: str) -> None:
         "Take a deep breath.",
     ],
 )
-def test_an_untestable_demand_is_found(sentence: str) -> None:
+def test_untestable_instruction_is_found(sentence: str) -> None:
     assert found(f"You answer for a bank.\n{sentence}") == [("untestable", 2, 0)]
 
 
@@ -85,11 +85,11 @@ def test_an_untestable_demand_is_found(sentence: str) -> None:
         "Be the customer's advocate.",
     ],
 )  # fmt: skip
-def test_what_only_sounds_vague_is_left_alone(sentence: str) -> None:
+def test_precise_sentence_with_a_vague_word_has_no_finding(sentence: str) -> None:
     assert found(f"You answer for a bank.\n{sentence}") == []
 
 
-def test_a_word_for_length_is_enough_where_a_number_stands_elsewhere() -> None:
+def test_vague_length_is_accepted_if_a_number_is_given_elsewhere() -> None:
     assert found("Be brief.\nUse at most 30 words.") == []
     assert found("Be brief.", Rule(1, "Short", Check("length", max=30))) == []
 
@@ -111,9 +111,9 @@ def test_a_word_for_length_is_enough_where_a_number_stands_elsewhere() -> None:
         ("Answer only with one of: yes, no.", "Answer only with one of: card, loan."),
     ],
 )
-@pytest.mark.parametrize("turned", [False, True])
-def test_a_contradiction_is_found_with_both_lines(one: str, other: str, *, turned: bool) -> None:
-    first, second = (other, one) if turned else (one, other)
+@pytest.mark.parametrize("swapped", [False, True])
+def test_contradiction_is_found_with_both_lines(one: str, other: str, *, swapped: bool) -> None:
+    first, second = (other, one) if swapped else (one, other)
     contradictions = [row for row in found(f"Bank desk.\n\n{first}\n\n{second}") if row[0] == "contradiction"]
     assert contradictions == [("contradiction", 5, 3)]
 
@@ -130,23 +130,23 @@ def test_a_contradiction_is_found_with_both_lines(one: str, other: str, *, turne
         ("Be concise.  Use 20 words.", "Explain the steps in the order in which they are done."),
     ],
 )
-def test_what_can_be_kept_together_is_no_contradiction(one: str, other: str) -> None:
+def test_compatible_instructions_are_not_a_contradiction(one: str, other: str) -> None:
     assert found(f"Bank desk.\n\n{one}\n\n{other}") == []
 
 
-def test_demands_under_headings_of_different_cases_do_not_meet() -> None:
+def test_instructions_under_different_headings_do_not_contradict() -> None:
     assert found("# Refunds\n\nBegin with «Refund».\n\n# Loans\n\nBegin with «Loan».") == []
 
 
-def test_a_repeated_demand_is_found_whatever_the_order_of_its_words() -> None:
+def test_repeated_instruction_is_found_despite_different_word_order() -> None:
     text = "# Form\n\nName the desk in every answer.\n\n# Style\n\n- In each reply, you must name the desk."
     assert found(text) == [("duplicate", 7, 3)]
     assert found("Refunds take 3 days: say so.\nRefunds take 5 days: say so.") == []
 
 
-def test_what_is_said_many_times_is_told_once_at_each() -> None:
-    often = ["Name the desk in every answer."] * 3
-    text = "\n\n".join([*often, "Never name the desk in an answer.", *often])
+def test_each_repetition_gives_one_finding() -> None:
+    repeated = ["Name the desk in every answer."] * 3
+    text = "\n\n".join([*repeated, "Never name the desk in an answer.", *repeated])
     assert found(text) == [
         ("duplicate", 3, 1),
         ("duplicate", 5, 1),
@@ -155,14 +155,14 @@ def test_what_is_said_many_times_is_told_once_at_each() -> None:
     ]
 
 
-def test_a_hand_wrapped_sentence_is_one_and_told_at_its_first_line() -> None:
+def test_hard_wrapped_sentence_is_reported_at_its_first_line() -> None:
     text = "You answer the questions of our customers.\n\nYou write to people who have little time, so\nbe polite."
     assert found(text) == []
     text = "Answer the questions of our customers in a way that\nfits, where appropriate, to what they know."
     assert found(text) == [("vague", 1, 0)]
 
 
-def test_an_example_turn_that_breaks_a_rule_is_told_at_its_answer() -> None:
+def test_example_turn_that_fails_a_rule_is_reported_at_its_answer() -> None:
     turns = "\n\n## User\n\nOpen?\n\n## Assistant\n\nYes.\n\n## User\n\nShut?\n\n## Assistant\n\nNo. — Bank"
     signed = Rule(3, "Sign with «— Bank»", Check("ends_with", text="— Bank"))
     (finding,) = findings("You answer for a bank." + turns, signed)
@@ -171,7 +171,7 @@ def test_an_example_turn_that_breaks_a_rule_is_told_at_its_answer() -> None:
     assert "example turn 1" in finding.problem
 
 
-def test_without_rules_the_examples_are_held_against_what_the_prompt_says_beyond_doubt() -> None:
+def test_without_rules_example_turns_are_checked_against_the_prompt() -> None:
     turns = "\n\n## User\n\nOpen?\n\n## Assistant\n\nYes, and we are glad to see you there."
     (finding,) = findings("Answer in at most 4 words." + turns)
     assert (finding.kind, finding.line) == ("example", 9)
@@ -194,7 +194,7 @@ def test_without_rules_the_examples_are_held_against_what_the_prompt_says_beyond
         ("Today's date: Monday", "Today's date: Monday"),
     ],
 )
-def test_what_changes_with_each_request_is_named(text: str, name: str) -> None:
+def test_text_that_depends_on_the_request_is_found(text: str, name: str) -> None:
     ((variable),) = find_variables(text)
     assert variable.name == name
     assert text[variable.start : variable.end] == name
@@ -217,11 +217,11 @@ def test_what_changes_with_each_request_is_named(text: str, name: str) -> None:
         "The current date stands in the question.",
     ],
 )
-def test_the_form_of_an_answer_and_code_are_no_variables(text: str) -> None:
+def test_answer_formats_and_code_are_not_variables(text: str) -> None:
     assert find_variables(text) == ()
 
 
-def test_a_prompt_that_is_too_short_or_too_long_is_told() -> None:
+def test_prompt_that_is_too_short_or_too_long_is_reported() -> None:
     assert [finding.kind for finding in lint_length(LEAST_TOKENS - 1, 2_048, "base")] == ["length"]
     assert lint_length(LEAST_TOKENS, 2_048, "base") == ()
     assert lint_length(1_800, None, "base") == ()
@@ -234,7 +234,7 @@ messages = st.text(alphabet="aB.:\n#-*`<>{}$ «»\"'", min_size=1).map(str.strip
 
 
 @given(st.lists(messages, min_size=1, max_size=5), st.booleans())
-def test_any_text_is_read_and_its_lines_are_those_of_the_document(texts: list[str], has_system: bool) -> None:
+def test_findings_of_any_prompt_point_into_its_document(texts: list[str], has_system: bool) -> None:
     turns = texts[1 if has_system else 0 :]
     turns = turns[: len(turns) // 2 * 2]
     roles = ("user", "assistant") * len(turns)
@@ -258,9 +258,9 @@ def test_any_text_is_read_and_its_lines_are_those_of_the_document(texts: list[st
         "Ask `a` {user_b} " * 4_000,
         "Answer " + "Begin with «a», " * 4_000 + "b.",
     ],
-    ids=["a heading of blanks", "braces", "angles", "code", "quotes"],
+    ids=["spaces in a heading", "braces", "angles", "code", "quotes"],
 )
-def test_a_page_on_one_line_is_checked_in_no_time(text: str) -> None:
+def test_very_long_line_is_checked_within_seconds(text: str) -> None:
     started_at = time.process_time()
     lint_prompt(Prompt((Message("system", text),)))
     assert time.process_time() - started_at < 3.0
@@ -280,7 +280,7 @@ SHORT = Rule(3, "At most 40 words.", Check("length", unit="words", max=40))
         ("Write one to three lines.", Rule(3, "1 to 2 lines.", Check("length", unit="lines", min=1, max=2))),
     ],
 )
-def test_a_rule_that_the_prompt_outgrew_is_found(sentence: str, rule: Rule) -> None:
+def test_outdated_length_rule_is_found(sentence: str, rule: Rule) -> None:
     (finding,) = findings(f"You answer for a bank.\n\n- {sentence}", rule)
     assert (finding.kind, finding.line, finding.quote) == ("rule", 3, sentence)
     assert "rule 3 says" in finding.problem
@@ -292,9 +292,9 @@ def test_a_rule_that_the_prompt_outgrew_is_found(sentence: str, rule: Rule) -> N
         "Answer in at most 40 words.",
         "Answer in at most forty words.",
         "Answer in under 41 words.",
-        "Answer in under 40 words.",  # the rule may be read either way
+        "Answer in under 40 words.",  # a rule may mean either
         "Answer in 20 to 40 words.",
-        "Answer in at least 20 words.",  # its other end was never said
+        "Answer in at least 20 words.",  # gives no maximum
         "Answer in at most a hundred and fifty words.",
         "Answer in at most one hundred and twenty words.",
         "Answer in at most thirty-five words.",
@@ -309,10 +309,10 @@ def test_a_rule_that_the_prompt_outgrew_is_found(sentence: str, rule: Rule) -> N
         "Answer in about 20 words.",
     ],
 )
-def test_where_it_is_not_sure_that_a_rule_was_outgrown_nothing_is_said(text: str) -> None:
+def test_rule_is_not_reported_as_outdated_in_doubt(text: str) -> None:
     assert "rule" not in {finding.kind for finding in findings(f"You answer for a bank.\n\n{text}", SHORT)}
 
 
-def test_of_two_rules_for_one_limit_neither_is_said_to_be_outgrown() -> None:
+def test_two_rules_for_the_same_limit_are_not_reported_as_outdated() -> None:
     other = Rule(4, "Of loans at most 60 words.", Check("length", unit="words", max=60))
     assert "rule" not in {finding.kind for finding in findings("Answer in at most 20 words.", SHORT, other)}

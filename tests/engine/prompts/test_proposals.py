@@ -1,4 +1,4 @@
-"""Rules proposed from a prompt: which check a sentence asks for, where it stands, and nothing twice."""
+"""Rules proposed from a prompt: the check each sentence asks for, its place, and no duplicates."""
 
 from pathlib import Path
 
@@ -48,7 +48,7 @@ WELL_WRITTEN = sorted((Path(__file__).parent / "well_written").glob("*.md"))
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
-def test_a_sentence_asks_for_its_check(sentence: str, check: Check) -> None:
+def test_sentence_yields_the_check_it_asks_for(sentence: str, check: Check) -> None:
     assert checks_of(sentence) == (check,)
 
 
@@ -66,19 +66,21 @@ def test_a_sentence_asks_for_its_check(sentence: str, check: Check) -> None:
         ("Answer in 2 to 3 sentences or 50 words.", {("sentences", 2, 3)}),
     ],
 )
-def test_every_limit_of_a_sentence_is_one(sentence: str, limits: set[tuple[str, int | None, int | None]]) -> None:
+def test_every_limit_in_a_sentence_yields_a_check(
+    sentence: str, limits: set[tuple[str, int | None, int | None]]
+) -> None:
     assert {(check.unit, check.min, check.max) for check in checks_of(sentence)} == limits
 
 
-def test_all_that_a_list_bans_is_banned() -> None:
+def test_every_item_of_a_forbidding_list_is_checked() -> None:
     rules = [
         Rule(n, "", check)
         for n, check in enumerate(checks_of("Do not use bullet points, emojis or exclamation marks."))
     ]
-    kept = {
+    passed = {
         answer: all(result.passed for result in check_answer(rules, answer)) for answer in ("Yes.", "- a", "🎉", "!")
     }
-    assert kept == {"Yes.": True, "- a": False, "🎉": False, "!": False}
+    assert passed == {"Yes.": True, "- a": False, "🎉": False, "!": False}
 
 
 @pytest.mark.parametrize(
@@ -98,7 +100,7 @@ def test_all_that_a_list_bans_is_banned() -> None:
         ("Avoid code blocks.", "`x`", "```\nx\n```"),
     ],
 )
-def test_a_check_of_form_passes_what_it_should(sentence: str, good: str, bad: str) -> None:
+def test_format_check_passes_good_and_fails_bad_answers(sentence: str, good: str, bad: str) -> None:
     (check,) = checks_of(sentence)
     rule = Rule(1, sentence, check)
     assert [check_answer((rule,), answer)[0].passed for answer in (good, bad)] == [True, False]
@@ -120,11 +122,11 @@ def test_a_check_of_form_passes_what_it_should(sentence: str, good: str, bad: st
         "Explain what the word limit of 100 words means.",
     ],
 )
-def test_what_holds_of_a_part_or_in_doubt_makes_no_check(sentence: str) -> None:
+def test_partial_or_ambiguous_instruction_yields_no_check(sentence: str) -> None:
     assert checks_of(sentence) == ()
 
 
-def test_each_proposal_tells_its_place_and_what_a_rule_says_already() -> None:
+def test_proposal_has_its_place_and_the_rule_that_covers_it() -> None:
     prompt = parse_prompt('Bank desk.\n\n## Rules\n\n- Use at most 40 words and end with "Bye."\n- Quote no fees.\n'
                           "- If asked for a loan, begin with «Loan».\n\nBe kind.")  # fmt: skip
     known = Rule(4, "Short", Check("length", max=40))
@@ -137,7 +139,7 @@ def test_each_proposal_tells_its_place_and_what_a_rule_says_already() -> None:
 
 
 @pytest.mark.parametrize("path", WELL_WRITTEN, ids=lambda path: path.stem)
-def test_what_was_added_is_not_proposed_again(path: Path) -> None:
+def test_added_rules_are_not_proposed_again(path: Path) -> None:
     prompt = parse_prompt(path.read_text())
     found = propose_rules(prompt)
     assert found
@@ -157,7 +159,7 @@ SENTENCES = st.one_of(
 
 
 @given(st.lists(SENTENCES, min_size=1, max_size=12))
-def test_any_prompt_gives_the_same_proposals_each_with_a_sound_place_and_check(parts: list[str]) -> None:
+def test_proposals_for_any_prompt_are_deterministic_and_valid(parts: list[str]) -> None:
     prompt = Prompt((Message("system", "\n".join(parts).strip() or "x"),))
     found = propose_rules(prompt)
     assert found == propose_rules(prompt)
