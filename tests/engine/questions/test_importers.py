@@ -1,4 +1,4 @@
-"""Every source of questions, whole and broken: nothing is cut, and every refusal says where and why."""
+"""Every source of questions, valid and broken: nothing is truncated, and every refusal says where and why."""
 
 import io
 import json
@@ -28,14 +28,14 @@ def turn(role: str, content: object, **more: object) -> dict[str, object]:
     return {"role": role, "content": content, **more}
 
 
-def test_text_is_a_question_a_line(tmp_path: Path) -> None:
-    result = import_questions(write(tmp_path, "asked.txt", "\ufeffWhere is it?\r\n\n  Is it lost? \nLast"))
+def test_text_file_gives_one_question_per_line(tmp_path: Path) -> None:
+    result = import_questions(write(tmp_path, "questions.txt", "\ufeffWhere is it?\r\n\n  Is it lost? \nLast"))
     assert [q.text for q in result.questions] == ["Where is it?", "Is it lost?", "Last"]
-    assert {q.source for q in result.questions} == {"asked.txt"}
+    assert {q.source for q in result.questions} == {"questions.txt"}
     assert result.refused == ()
 
 
-def test_text_refuses_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_text_lines_are_refused_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 40)
     source = write(tmp_path, "a.txt", b"one\ncaf\xe9\n" + b"x" * 95 + b"\na\0b\nlast" + b" " * 90)
     result = import_questions(source)
@@ -48,7 +48,7 @@ def test_text_refuses_by_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     )
 
 
-def test_jsonl_guesses_and_named_columns(tmp_path: Path) -> None:
+def test_jsonl_columns_are_guessed_or_named(tmp_path: Path) -> None:
     rows = [
         {"text": "Where?", "topic": "card", "label": "CARDS"},
         {"question": "How?", "category": 3},
@@ -67,7 +67,7 @@ def test_jsonl_guesses_and_named_columns(tmp_path: Path) -> None:
     assert [(q.text, q.topic, q.label) for q in named.questions] == [("Where?", "card", "7")]
 
 
-def test_chats_lose_system_messages_and_the_last_answer_with_a_count(tmp_path: Path) -> None:
+def test_system_messages_and_last_answers_are_dropped_and_counted(tmp_path: Path) -> None:
     chat = [turn("system", "Be kind."), turn("user", "Hi"), turn("assistant", "Yes?"), turn("user", "Where?")]
     rows = [
         {"messages": [*chat, turn("assistant", "There.")], "model": "m"},
@@ -109,7 +109,7 @@ def test_chats_lose_system_messages_and_the_last_answer_with_a_count(tmp_path: P
         (["a"], "not a JSON object"),
     ],
 )
-def test_rows_are_refused_by_name(tmp_path: Path, row: object, reason: str) -> None:
+def test_invalid_row_is_refused_with_its_line_and_reason(tmp_path: Path, row: object, reason: str) -> None:
     result = import_questions(write(tmp_path, "a.jsonl", jsonl({"text": "good"}, row, {"text": "good too"})))
     assert [q.text for q in result.questions] == ["good", "good too"]
     (refusal,) = result.refused
@@ -126,14 +126,14 @@ def test_rows_are_refused_by_name(tmp_path: Path, row: object, reason: str) -> N
         ('{"text": "a", "n": ' + "9" * 5_000 + "}", "invalid JSON"),
     ],
 )
-def test_broken_json_is_refused_by_line(tmp_path: Path, line: str, reason: str) -> None:
+def test_broken_json_is_refused_with_its_line(tmp_path: Path, line: str, reason: str) -> None:
     result = import_questions(write(tmp_path, "a.jsonl", f"\n{line}\n"))
     assert result.questions == ()
     assert result.refused[0].line == 2
     assert reason in result.refused[0].reason
 
 
-def test_csv(tmp_path: Path) -> None:
+def test_csv_and_tsv_are_imported(tmp_path: Path) -> None:
     content = 'id,text,topic\n1,"Where, exactly,\nis it?",card\n\n2,short\n3,"He said ""no""",\n'
     result = import_questions(write(tmp_path, "a.csv", content))
     assert [(q.text, q.topic) for q in result.questions] == [("Where, exactly,\nis it?", "card"), ('He said "no"', "")]
@@ -145,7 +145,7 @@ def test_csv(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "expected"),
     [
         ("", "It is empty"),
         ("a,b\n1,2\n", "No column looks like the question. Columns: 'a', 'b'"),
@@ -158,18 +158,18 @@ def test_csv(tmp_path: Path) -> None:
     ],
     ids=lambda value: str(value)[:12],
 )
-def test_a_broken_csv_is_an_error_that_says_where(tmp_path: Path, content: str | bytes, words: str) -> None:
+def test_broken_csv_is_an_error_that_says_where(tmp_path: Path, content: str | bytes, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         import_questions(write(tmp_path, "a.csv", content))
-    assert words in str(caught.value)
+    assert expected in str(caught.value)
 
 
-def test_a_column_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_column_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"There is no column 'nope'\. Columns: 'text'"):
         import_questions(write(tmp_path, "a.csv", "text\na\n"), topic_column="nope")
 
 
-def test_parquet(tmp_path: Path) -> None:
+def test_parquet_is_imported_and_broken_files_are_refused(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -187,7 +187,7 @@ def test_parquet(tmp_path: Path) -> None:
             import_questions(str(tmp_path / f"c{number}.parquet"))
 
 
-def test_whole_numbers_with_gaps_are_the_same_labels_everywhere(tmp_path: Path) -> None:
+def test_integer_labels_with_gaps_are_the_same_in_parquet_and_jsonl(tmp_path: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -206,7 +206,7 @@ def test_whole_numbers_with_gaps_are_the_same_labels_everywhere(tmp_path: Path) 
         assert [refusal.reason for refusal in result.refused] == ["label is a number, not text"] * 2
 
 
-def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path) -> None:
+def test_datasets_folder_gives_label_names_and_reports_its_split(tmp_path: Path) -> None:
     import datasets
 
     features = datasets.Features({"text": datasets.Value("string"), "label": datasets.ClassLabel(names=["no", "yes"])})
@@ -231,13 +231,13 @@ def test_a_datasets_folder_gives_label_names_and_says_which_split(tmp_path: Path
 @pytest.mark.parametrize(
     ("source", "error"), [("absent.jsonl", NotFoundError), ("no/file.csv", NotFoundError), ("acme/none", NotFoundError)]
 )
-def test_what_is_not_there(source: str, error: type[Exception]) -> None:
+def test_missing_source_is_reported(source: str, error: type[Exception]) -> None:
     with pytest.raises(error, match=source):
         import_questions(source)
 
 
 @pytest.mark.parametrize("name", ["a.md", "a.json", "a.gz"])
-def test_other_formats_are_refused_with_the_list(tmp_path: Path, name: str) -> None:
+def test_other_formats_are_refused_with_a_list_of_supported_ones(tmp_path: Path, name: str) -> None:
     with pytest.raises(UsageError, match=r"not a format for questions\. Formats: \.txt"):
         import_questions(write(tmp_path, name, "a"))
 
@@ -246,7 +246,7 @@ def test_other_formats_are_refused_with_the_list(tmp_path: Path, name: str) -> N
     ("content", "texts"),
     [('\n{"text": "a"}\n', ["a"]), ("a\n{b}\n", ["a", "{b}"])],
 )
-def test_standard_input_and_files_without_a_suffix(
+def test_format_of_standard_input_and_of_files_without_suffix_is_guessed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str, texts: list[str]
 ) -> None:
     assert [q.text for q in import_questions(write(tmp_path, "piped", content)).questions] == texts
@@ -256,7 +256,7 @@ def test_standard_input_and_files_without_a_suffix(
     assert all(q.source == "standard input" for q in result.questions)
 
 
-def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limit_stops_the_import_and_too_many_rows_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     source = write(tmp_path, "a.txt", "a\nb\nc\n")
     limited = import_questions(source, limit=2)
     assert [q.text for q in limited.questions] == ["a", "b"]

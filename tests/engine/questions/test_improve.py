@@ -17,26 +17,26 @@ from engine.records.question import Question, Split
 from tests.engine.teachers.hostile_server import good, served
 from tests.tui.panes.measured import arm_answer, make_compared
 
-TWIN = "Why was my card blocked at the hotel in Lisbon last night?"
+HELD_OUT = "Why was my card blocked at the hotel in Lisbon last night?"
 
 
 def question(text: str, topic: str, split: Split) -> Question:
     return Question((Message("user", text),), topic=topic, split=split)
 
 
-def test_questions_like_failed_ones_are_for_training_and_no_twins_of_held_out_ones(private_home: object) -> None:
+def test_improvement_adds_training_questions_that_duplicate_no_held_out_ones() -> None:
     with Project.create(Home.locate().projects / "kind") as project:
         project.prompts.set(Prompt((Message("system", "Be kind."),)))
-        asked = [question("Is my card blocked?", "cards", "validation"), question("Loan?", "loans", "validation")]
-        project.questions.add([*asked, question(TWIN, "travel", "test")])
-        numbers = {each.text: each.id for each in project.questions.all()}
-        like = tuple(numbers.values())  # the test question among them is left alone
-        with served(good(f"1. {TWIN}!\n2. Card gone?\n3. Is my card blocked?"), good("1. Rates?")) as server:
-            wanted = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), per_topic=5, like=like)
-            job = project.jobs.add(wanted)
+        validation = [question("Is my card blocked?", "cards", "validation"), question("Loan?", "loans", "validation")]
+        project.questions.add([*validation, question(HELD_OUT, "travel", "test")])
+        ids = {each.text: each.id for each in project.questions.all()}
+        like = tuple(ids.values())  # includes the test question, which is ignored
+        with served(good(f"1. {HELD_OUT}!\n2. Card gone?\n3. Is my card blocked?"), good("1. Rates?")) as server:
+            options = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), per_topic=5, like=like)
+            job = project.jobs.add(options)
             context = JobContext(project, job)
-            run(context, wanted)
-            run(context, wanted)  # taken up again: nothing is asked twice
+            run(context, options)
+            run(context, options)  # resumed: no request is repeated
             context.close()
             assert len(server.requests) == 2
         added = [each for each in project.questions.all() if each.source == IMPROVEMENT]
@@ -45,23 +45,23 @@ def test_questions_like_failed_ones_are_for_training_and_no_twins_of_held_out_on
     ]  # fmt: skip
 
 
-def test_the_worst_failed_validation_questions_are_named_and_test_is_refused(private_home: object) -> None:
+def test_failed_questions_need_a_validation_evaluation_and_come_worst_first() -> None:
     home = Home.locate()
     with Project.open(make_compared(home), home) as project:
         with pytest.raises(NotFoundError, match="--split validation"):
             failed_validation(project, 5)
-        held = project.evaluations.all()[-1]
-        asked = [each.id for each in project.questions.all(split="validation")]
+        evaluation = project.evaluations.all()[-1]
+        validation = [each.id for each in project.questions.all(split="validation")]
         answers = [
-            arm_answer(project, arm, number, 0, broken if arm == "distilled" else ())
-            for number, broken in zip(asked, [(2,), (2, 3)] + [()] * len(asked), strict=False)
+            arm_answer(project, arm, number, 0, failed_rules if arm == "distilled" else ())
+            for number, failed_rules in zip(validation, [(2,), (2, 3)] + [()] * len(validation), strict=False)
             for arm in ("prompted", "distilled")
         ]
-        project.evaluations.add_answers(held.run_id, "validation", answers)
+        project.evaluations.add_answers(evaluation.run_id, "validation", answers)
         project.evaluations.add(
             dataclasses.replace(
-                held, id=0, created_at="", split="validation", answers_key="validation", questions=len(asked)
+                evaluation, id=0, created_at="", split="validation", answers_key="validation", questions=len(validation)
             )
         )
-        assert failed_validation(project, 5) == (asked[1], asked[0])
-        assert failed_validation(project, 1) == (asked[1],)
+        assert failed_validation(project, 5) == (validation[1], validation[0])
+        assert failed_validation(project, 1) == (validation[1],)

@@ -1,4 +1,4 @@
-"""Synthesis as a job: what it stores as it goes, what it tells, and how it goes on after it was stopped."""
+"""Question synthesis as a job: what it stores and reports as it runs, and how it resumes after a stop."""
 
 import asyncio
 import threading
@@ -30,20 +30,20 @@ def project() -> Iterator[Project]:
         yield made
 
 
-def begin(project: Project, server: HostileServer) -> tuple[Job, SynthesizeOptions]:
-    wanted = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), topics=2, per_topic=2)
-    return project.jobs.add(wanted), wanted
+def add_job(project: Project, server: HostileServer) -> tuple[Job, SynthesizeOptions]:
+    options = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), topics=2, per_topic=2)
+    return project.jobs.add(options), options
 
 
-def carry_out(project: Project, job: Job, wanted: SynthesizeOptions, stop: StopFlag | None = None) -> None:
+def run_job(project: Project, job: Job, options: SynthesizeOptions, stop: StopFlag | None = None) -> None:
     context = JobContext(project, job, stop)
     try:
-        run(context, wanted)
+        run(context, options)
     finally:
         context.close()
 
 
-def told(project: Project, job: Job) -> list[Event]:
+def events_of(project: Project, job: Job) -> list[Event]:
     return [stamped.event for stamped in Follower(project.folder / job.folder).read_new()]
 
 
@@ -51,12 +51,12 @@ def texts(project: Project) -> list[tuple[str, str]]:
     return [(question.topic, question.text) for question in project.questions.all()]
 
 
-def test_topics_are_named_and_their_questions_stored_as_they_come(project: Project) -> None:
+def test_job_names_topics_and_stores_their_questions(project: Project) -> None:
     with served(*map(good, (TOPICS, FIRST, SECOND))) as server:
-        job, wanted = begin(project, server)
-        carry_out(project, job, wanted)
+        job, options = add_job(project, server)
+        run_job(project, job, options)
     assert texts(project) == [("hours", "Is it open?"), ("hours", "When?"), ("loans", "Can I lend?")]
-    events = told(project, job)
+    events = events_of(project, job)
     assert [event.stream for event in events if isinstance(event, AnswerStarted)] == ["hours", "loans"]
     assert [event.answer for event in events if isinstance(event, AnswerEnded)] == [
         "Is it open?\nWhen?", "Can I lend?",
@@ -66,90 +66,90 @@ def test_topics_are_named_and_their_questions_stored_as_they_come(project: Proje
     assert [request.body["max_tokens"] for request in server.requests] == [512] * 3
 
 
-def test_taken_up_again_it_goes_on_with_the_topics_it_had_named(project: Project) -> None:
+def test_resumed_job_continues_with_its_named_topics(project: Project) -> None:
     refusal = status("401 Unauthorized", error("No such key"))
     with served(good(TOPICS), good(FIRST), refusal, good(SECOND)) as server:
-        job, wanted = begin(project, server)
+        job, options = add_job(project, server)
         with pytest.raises(TeacherError):
-            carry_out(project, job, wanted)
+            run_job(project, job, options)
         assert len(texts(project)) == 2
-        assert project.settings.timings()["questions"] > 0, "also where nobody resumes it"
-        carry_out(project, job, wanted)
+        assert project.settings.timings()["questions"] > 0, "even if the job is never resumed"
+        run_job(project, job, options)
     assert len(server.requests) == 4
     assert "about this topic: loans" in server.requests[-1].question
     assert texts(project)[-1] == ("loans", "Can I lend?")
 
 
-def test_it_stops_between_two_requests(project: Project) -> None:
+def test_job_stops_between_two_requests(project: Project) -> None:
     stop = StopFlag()
     stop.up = True
     with served(good(TOPICS)) as server:
-        job, wanted = begin(project, server)
+        job, options = add_job(project, server)
         with pytest.raises(JobStopped):
-            carry_out(project, job, wanted, stop)
+            run_job(project, job, options, stop)
     assert not server.requests
 
 
 @pytest.mark.parametrize("reply", ["::", '["Is it open?", "When?",]'])
-def test_a_topic_without_a_list_is_told_and_the_next_one_comes(project: Project, reply: str) -> None:
+def test_topic_without_a_readable_list_is_noted_and_skipped(project: Project, reply: str) -> None:
     with served(*map(good, (TOPICS, reply, SECOND))) as server:
-        job, wanted = begin(project, server)
-        carry_out(project, job, wanted)
-    assert "hours: 0" in [event.text for event in told(project, job) if isinstance(event, Note)]
+        job, options = add_job(project, server)
+        run_job(project, job, options)
+    assert "hours: 0" in [event.text for event in events_of(project, job) if isinstance(event, Note)]
     assert [topic for topic, _ in texts(project)] == ["loans", "loans"]
 
 
-def test_a_question_at_which_a_reply_was_cut_is_left_out(project: Project) -> None:
-    cut = "1. Is it open?\n2. My card was lost while I was\n   travelling in the nor"
-    one_line = "1. Can I le"
-    with served(good(TOPICS), good(cut, finish="length"), good(one_line, finish="length")) as server:
-        job, wanted = begin(project, server)
-        carry_out(project, job, wanted)
+def test_question_cut_off_by_the_token_limit_is_left_out(project: Project) -> None:
+    cut_second = "1. Is it open?\n2. My card was lost while I was\n   travelling in the nor"
+    cut_first = "1. Can I le"
+    with served(good(TOPICS), good(cut_second, finish="length"), good(cut_first, finish="length")) as server:
+        job, options = add_job(project, server)
+        run_job(project, job, options)
     assert texts(project) == [("hours", "Is it open?")]
-    notes = [event.text for event in told(project, job) if isinstance(event, Note)]
+    notes = [event.text for event in events_of(project, job) if isinstance(event, Note)]
     assert notes.count("A reply reached its token limit: its last item is left out.") == 2
     assert "loans: 0" in notes
 
 
-def test_why_it_waits_for_the_endpoint_is_told(project: Project) -> None:
+def test_reason_for_waiting_for_the_endpoint_is_noted(project: Project) -> None:
     busy = status("429 Too Many Requests", error("Slow down."), "retry-after-ms: 10")
     with served(busy, *map(good, (TOPICS, FIRST, SECOND))) as server:
-        job, wanted = begin(project, server)
-        carry_out(project, job, wanted)
-    first = next(event.text for event in told(project, job) if isinstance(event, Note))
+        job, options = add_job(project, server)
+        run_job(project, job, options)
+    first = next(event.text for event in events_of(project, job) if isinstance(event, Note))
     assert "asks for fewer requests. HTTP 429: Slow down. Asked again in" in first
 
 
-def test_without_a_prompt_nobody_is_asked() -> None:
+def test_no_request_is_sent_without_a_prompt() -> None:
     with Project.create(Home.locate().projects / "bare") as bare, served(good(TOPICS)) as server:
-        job, wanted = begin(bare, server)
+        job, options = add_job(bare, server)
         with pytest.raises(UsageError, match="There is no prompt"):
-            carry_out(bare, job, wanted)
+            run_job(bare, job, options)
         assert not server.requests
 
 
-def test_of_two_at_once_the_later_waits_and_leaves_out_the_topics_that_have_questions(project: Project) -> None:
-    opened = threading.Event()
+def test_second_job_waits_and_leaves_out_topics_that_have_questions(project: Project) -> None:
+    released = threading.Event()
 
-    async def held(request: Request, writer: asyncio.StreamWriter) -> None:
-        while len(server.requests) == 1 and not opened.is_set():
+    async def hold_reply(request: Request, writer: asyncio.StreamWriter) -> None:
+        while len(server.requests) == 1 and not released.is_set():
             await asyncio.sleep(0.01)
         await good(TOPICS)(request, writer)
 
-    def once_more() -> None:
+    def run_another_job() -> None:
         with Project.open(project.folder) as mine:
-            carry_out(mine, *begin(mine, server))
+            run_job(mine, *add_job(mine, server))
 
     replies = map(good, (FIRST, SECOND, "1. Hours.\n2. cards\n3. fees", "1. Lost?", "1. How much?"))
-    with served(held, *replies) as server, ThreadPoolExecutor() as pool:
+    with served(hold_reply, *replies) as server, ThreadPoolExecutor() as pool:
         try:
-            first = pool.submit(once_more)
+            first = pool.submit(run_another_job)
             wait_until(lambda: len(server.requests) == 1)
-            second = pool.submit(once_more)
+            second = pool.submit(run_another_job)
             wait_until(lambda: project.jobs.all()[-1].note == "job 1 (synthesize) of kind asks for questions")
             assert project.jobs.all()[-1].state == "waiting"
         finally:
-            opened.set()
+            released.set()
         first.result()
         second.result()
     assert "Leave out these: hours; loans" in server.requests[3].question

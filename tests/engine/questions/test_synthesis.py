@@ -1,4 +1,4 @@
-"""Questions by the teacher: any list is read, hostile replies survive, nothing of the prompt's examples comes back."""
+"""Questions from a teacher: lists of any format, hostile replies, and no repetition of the prompt's examples."""
 
 from collections.abc import Callable, Sequence
 
@@ -43,8 +43,9 @@ PROMPT = Prompt(
         "1. First\n   one?\n2. Second, one.\n3. Third",
     ],
 )
-def test_any_list_is_read(text: str) -> None:
-    assert [item for item in parse_list(text) if item not in ("[", "]")] == ["First one?", "Second, one.", "Third"]
+def test_any_format_of_list_is_read(text: str) -> None:
+    # A bracket on its own line is dropped later, like every item without words.
+    assert [item for item in parse_list(text) if item != "]"] == ["First one?", "Second, one.", "Third"]
 
 
 @pytest.mark.parametrize(
@@ -59,11 +60,11 @@ def test_any_list_is_read(text: str) -> None:
         'Here:\n```json\n["First one?", "Second, one.",]\n```',
     ],
 )
-def test_a_json_list_that_cannot_be_read_is_no_question(text: str) -> None:
+def test_unreadable_json_list_yields_no_items(text: str) -> None:
     assert parse_list(text) == ()
 
 
-def test_a_question_may_begin_with_a_bracket() -> None:
+def test_question_may_start_with_a_bracket() -> None:
     assert parse_list("[urgent] Where is my card?\n[2] Is it lost?") == (
         "[urgent] Where is my card?",
         "[2] Is it lost?",
@@ -86,12 +87,14 @@ def test_a_question_may_begin_with_a_bracket() -> None:
         "1. " + "a" * (MAX_ITEM_CHARACTERS + 1),
     ],
 )
-def test_hostile_replies_give_nothing_or_little(text: str) -> None:
-    assert all(len(item) <= MAX_ITEM_CHARACTERS for item in parse_list(text))
+def test_hostile_reply_yields_at_most_one_short_item(text: str) -> None:
+    items = parse_list(text)
+    assert len(items) <= 1
+    assert all(item in text and len(item) <= MAX_ITEM_CHARACTERS for item in items)
 
 
 @given(st.text(max_size=300))
-def test_every_item_is_sound(text: str) -> None:
+def test_every_parsed_item_is_clean_text(text: str) -> None:
     for item in parse_list(text):
         assert item == item.strip() != ""
         assert "\0" not in item
@@ -100,13 +103,13 @@ def test_every_item_is_sound(text: str) -> None:
 
 def teacher(*replies: str) -> tuple[Callable[[Sequence[Message]], str], list[str]]:
     requests: list[str] = []
-    waiting = list(replies)
+    remaining = list(replies)
 
     def ask(messages: Sequence[Message]) -> str:
         (message,) = messages
         assert message.role == "user"
         requests.append(message.content)
-        return waiting.pop(0)
+        return remaining.pop(0)
 
     return ask, requests
 
@@ -116,7 +119,7 @@ def synthesized(ask: Callable[[Sequence[Message]], str], topics: int, per_topic:
     return [q for _, written in write_questions(ask, PROMPT, named, per_topic, seed) for q in written]
 
 
-def test_topics_then_questions() -> None:
+def test_topics_are_named_first_and_then_their_questions() -> None:
     ask, requests = teacher(
         "1. Cards\n2. Loans",
         "1. Where is my card?\n2. Is it lost?\n3. is it LOST\n4. Blocked?\n5. Too many?",
@@ -133,20 +136,20 @@ def test_topics_then_questions() -> None:
     assert "topic: Cards" in requests[1]
 
 
-def test_too_few_topics_are_asked_for_again() -> None:
+def test_missing_topics_are_requested_again() -> None:
     ask, requests = teacher("1. Cards", "1. cards\n2. Loans.", "1. A?", "1. B?")
     questions = synthesized(ask, 2, 5)
     assert [q.topic for q in questions] == ["Cards", "Loans"]
     assert "Leave out these: Cards" in requests[1]
 
 
-def test_no_topics_is_an_error() -> None:
+def test_reply_without_topics_is_an_error() -> None:
     ask, _ = teacher("", "::", "\n")
     with pytest.raises(TeacherError, match="named no topics"):
         synthesized(ask, 2, 5)
 
 
-def test_topics_that_are_known_are_left_out() -> None:
+def test_known_topics_are_left_out() -> None:
     ask, requests = teacher("1. cards\n2. Loans", "1. Cards", "1. Fees")
     assert name_topics(ask, PROMPT, 2, known=("Cards",)) == ("Loans", "Fees")
     assert ["Leave out these: Cards" in requests[0], "Leave out these: Cards; Loans" in requests[1]] == [True, True]
@@ -155,7 +158,7 @@ def test_topics_that_are_known_are_left_out() -> None:
         name_topics(ask, PROMPT, 2, known=("Cards",))
 
 
-def test_the_seed_orders_the_kinds() -> None:
+def test_seed_orders_the_kinds_of_question() -> None:
     def order(seed: int) -> list[int]:
         ask, requests = teacher("1. Cards", "1. A?")
         synthesized(ask, 1, 1, seed)
@@ -165,14 +168,14 @@ def test_the_seed_orders_the_kinds() -> None:
     assert len({tuple(order(seed)) for seed in range(5)}) > 1
 
 
-def test_a_topic_is_asked_for_when_its_turn_comes() -> None:
+def test_questions_of_a_topic_are_requested_only_when_needed() -> None:
     ask, requests = teacher("1. A?", "nothing", "1. C?")
-    writing = write_questions(ask, PROMPT, ("a", "b", "c"), 2, seed=0)
-    assert [(topic, len(found)) for topic, found in (next(writing), next(writing))] == [("a", 1), ("b", 1)]
+    by_topic = write_questions(ask, PROMPT, ("a", "b", "c"), 2, seed=0)
+    assert [(topic, len(found)) for topic, found in (next(by_topic), next(by_topic))] == [("a", 1), ("b", 1)]
     assert len(requests) == 2
 
 
-def test_a_long_list_has_room_in_one_reply() -> None:
+def test_token_limit_leaves_room_for_long_lists() -> None:
     assert reply_tokens(1, 1) == 512
     assert reply_tokens(200, 1) >= 12 * 200
     assert reply_tokens(1, 50) >= 40 * 50
