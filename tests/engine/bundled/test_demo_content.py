@@ -1,4 +1,4 @@
-"""The demo's bundled content keeps its promises: enough questions and topics, clean splits, a usable prompt."""
+"""The demo's bundled content: enough questions and topics, clean splits, a usable prompt and rules."""
 
 import re
 from collections import defaultdict
@@ -36,18 +36,18 @@ def topics_by_split() -> dict[str, set[str]]:
     return topics
 
 
-def test_questions_are_many_and_of_many_topics() -> None:
+def test_questions_are_numerous_and_cover_many_topics() -> None:
     assert len(QUESTIONS) >= 520
     assert len({question.topic for question in QUESTIONS}) >= 44
     assert sum(question.split == "test" for question in QUESTIONS) >= 120
     assert len({text_of(question) for question in QUESTIONS}) == len(QUESTIONS)
 
 
-def test_questions_are_of_a_natural_length() -> None:
+def test_questions_have_a_natural_length() -> None:
     assert [text for text in map(text_of, QUESTIONS) if not 5 <= len(text.split()) <= 18] == []
 
 
-def test_topics_are_drawn_whole_into_splits() -> None:
+def test_every_topic_is_in_one_split() -> None:
     topics = topics_by_split()
     assert set(topics) == {"train", "validation", "test"}
     assert len(topics["test"]) >= 10
@@ -55,7 +55,7 @@ def test_topics_are_drawn_whole_into_splits() -> None:
     assert not topics["train"] & topics["validation"]
 
 
-def test_every_label_occurs_in_every_split_and_only_once_a_topic() -> None:
+def test_every_label_is_in_every_split_and_every_topic_has_one() -> None:
     (label_rule,) = [rule for rule in RULES if rule.check.kind == "label"]
     labels_of_split: dict[str, set[str]] = defaultdict(set)
     labels_of_topic: dict[str, set[str]] = defaultdict(set)
@@ -67,19 +67,19 @@ def test_every_label_occurs_in_every_split_and_only_once_a_topic() -> None:
     assert {topic: labels for topic, labels in labels_of_topic.items() if len(labels) != 1} == {}
 
 
-def test_a_label_can_be_told_from_the_question_alone() -> None:
+def test_label_is_clear_from_the_question_alone() -> None:
     labels = sorted({question.label or "" for question in QUESTIONS})
     named = {text_of(q): [label for label in labels if label in text_of(q).lower()] for q in QUESTIONS}
     assert {text_of(q): named[text_of(q)] for q in QUESTIONS if named[text_of(q)] != [q.label]} == {}
 
 
-def test_no_test_question_resembles_a_question_trained_on() -> None:
-    seen = {text_of(q): word_grams(text_of(q), 5) for q in QUESTIONS if q.split != "test"}
+def test_no_test_question_resembles_another_question() -> None:
+    others = {text_of(q): word_grams(text_of(q), 5) for q in QUESTIONS if q.split != "test"}
     worst = 0.0
     for question in QUESTIONS:
         grams = word_grams(text_of(question), 5)
         if question.split == "test" and grams:
-            worst = max(worst, *(len(grams & other) / len(grams | other) for other in seen.values()))
+            worst = max(worst, *(len(grams & other) / len(grams | other) for other in others.values()))
     assert worst < 0.5
 
 
@@ -87,34 +87,34 @@ def test_there_are_no_near_duplicates() -> None:
     assert find_duplicates(QUESTIONS, threshold=0.7) == ()
 
 
-def test_no_example_turn_is_among_the_questions() -> None:
-    asked = {message.content.lower() for message in PROMPT.messages if message.role == "user"}
-    assert asked.isdisjoint(text_of(question).lower() for question in QUESTIONS)
+def test_questions_do_not_include_the_example_turns() -> None:
+    example_questions = {message.content.lower() for message in PROMPT.messages if message.role == "user"}
+    assert example_questions.isdisjoint(text_of(question).lower() for question in QUESTIONS)
 
 
-def test_rules_are_enough_and_one_asks_for_the_gold_label() -> None:
+def test_rules_are_numerous_and_one_needs_the_gold_label() -> None:
     assert len(RULES) >= 5
     assert [rule.check.kind for rule in RULES if rule.check.gold] == ["label"]
 
 
-def test_example_turns_keep_every_rule_and_name_the_right_desk() -> None:
-    asked = ""
+def test_example_turns_pass_every_rule_and_name_the_right_desk() -> None:
+    question_text = ""
     examples = 0
     for message in PROMPT.messages:
         if message.role == "user":
-            asked = message.content
+            question_text = message.content
         elif message.role == "assistant":
-            (label,) = [name for name in _labels() if name in asked.lower()]
+            (label,) = [name for name in _labels() if name in question_text.lower()]
             question = Question(messages=(message,), label=label)
             assert passes_all(check_answer(RULES, message.content, question)), message.content
             examples += 1
     assert examples >= 6
 
 
-def test_rules_can_be_broken_one_by_one() -> None:
+def test_every_rule_can_be_failed() -> None:
     question = Question(messages=(), label="card")
     good = "Regarding your card: please open the card menu in the app. — Meridian"
-    broken = (
+    failing = (
         good.replace("Regarding your card", "About your card"),
         good.replace("your card", "your loan"),
         good.replace("please ", ""),
@@ -124,11 +124,11 @@ def test_rules_can_be_broken_one_by_one() -> None:
         good.replace("— Meridian", "— the bank"),
     )
     assert passes_all(check_answer(RULES, good, question))
-    for rule, answer in zip(RULES, broken, strict=True):
+    for rule, answer in zip(RULES, failing, strict=True):
         assert not {r.rule_id: r.passed for r in check_answer(RULES, answer, question)}[rule.id], rule.text
 
 
-def test_the_prompt_is_long_enough_by_the_starters_tokenizer() -> None:
+def test_prompt_has_at_least_300_tokens() -> None:
     weights = starter_weights()
     if weights is None:
         pytest.skip("the starter's weights are not installed")

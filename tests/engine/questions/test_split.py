@@ -67,7 +67,7 @@ def test_near_duplicates_share_a_split_in_scripts_without_spaces() -> None:
 
 @settings(max_examples=40)
 @given(topics, st.integers(0, 5))
-def test_topics_stay_whole_and_no_split_stays_empty(topics: list[tuple[str, str | None]], seed: int) -> None:
+def test_topics_stay_whole_and_fill_as_many_splits_as_possible(topics: list[tuple[str, str | None]], seed: int) -> None:
     questions = numbered(topics)
     splits = split_by_topic(questions, seed)
     assert set(splits) == {q.id for q in questions}
@@ -170,6 +170,6 @@ def test_split_with_a_fraction_of_zero_stays_empty() -> None:
 
 
 @pytest.mark.parametrize("fractions", [(0.8, 0.1, 0.2), (1.2, -0.1, -0.1)])
-def test_fractions_that_are_negative_or_exceed_one_are_refused(fractions: tuple[float, float, float]) -> None:
+def test_negative_fractions_or_a_sum_above_one_are_refused(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(UsageError):
         split_by_topic([], 0, fractions)

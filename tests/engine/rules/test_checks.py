@@ -1,4 +1,4 @@
-"""Every kind of check, on answers that keep it, break it, and mean harm."""
+"""Every kind of check, on answers that pass it, fail it, and attack it."""
 
 import json
 import time
@@ -24,23 +24,23 @@ def found(check: Check, answer: str, label: str | None = None) -> CheckResult:
     return result
 
 
-def test_pattern_is_searched_anywhere_and_marks_what_it_dictates() -> None:
+def test_pattern_is_searched_anywhere_and_its_match_is_fixed_text() -> None:
     result = found(Check("pattern", pattern=r"RISK SCORE: [1-5]"), "So: RISK SCORE: 3. Fine.")
     assert result.passed
     assert result.fixed == (Span(4, 17),)
     assert not found(Check("pattern", pattern="^RISK"), "So: RISK").passed
 
 
-def test_a_pattern_that_matches_nothing_dictates_nothing() -> None:
+def test_empty_match_of_a_pattern_fixes_no_text() -> None:
     assert found(Check("pattern", pattern="x*"), "abc") == CheckResult(7, True)
 
 
-def test_catastrophic_pattern_is_stopped_and_named() -> None:
+def test_catastrophic_pattern_fails_with_a_timeout_note() -> None:
     result = found(Check("pattern", pattern=r"^(a|a)*(b)\2?(a|aa)+$"), "ab" + "a" * 5_000 + "!")
     assert result.note == "the pattern took longer than 1 s"
 
 
-def test_starts_with() -> None:
+def test_starts_with_ignores_leading_whitespace() -> None:
     check = Check("starts_with", text="Dear client,")
     assert found(check, "\n Dear client, hello").fixed == (Span(2, 14),)
     broken = found(check, "Hello there, Dear client,")
@@ -49,19 +49,19 @@ def test_starts_with() -> None:
     assert found(check, "").failing == ()
 
 
-def test_ends_with() -> None:
+def test_ends_with_ignores_trailing_whitespace() -> None:
     check = Check("ends_with", text="Stay safe.")
     assert found(check, "Yes. Stay safe.\n").fixed == (Span(5, 15),)
     assert found(check, "Stay safe. Bye").failing == (Span(4, 14),)
 
 
-def test_contains() -> None:
+def test_contains_is_case_sensitive() -> None:
     check = Check("contains", text="IBAN")
     assert found(check, "your IBAN please").fixed == (Span(5, 9),)
     assert found(check, "your iban please").note == "«IBAN» is missing"
 
 
-def test_forbidden_finds_every_place_in_any_case() -> None:
+def test_forbidden_text_is_found_everywhere_in_any_case() -> None:
     result = found(Check("forbidden", texts=("sorry", "as an AI", "(x+)+$")), "Sorry, so SORRY; as an ai")
     assert result.failing == (Span(0, 5), Span(10, 15), Span(17, 25))
     assert result.note == "contains «sorry», «as an AI»"
@@ -78,28 +78,28 @@ def test_forbidden_finds_every_place_in_any_case() -> None:
         (Check("length", unit="sentences", min=2), "One.", "1 sentence, 1 too few"),
     ],
 )
-def test_length_counts(check: Check, answer: str, note: str) -> None:
+def test_length_note_counts_what_is_too_many_or_too_few(check: Check, answer: str, note: str) -> None:
     assert found(check, answer).note == note
 
 
-def test_length_points_at_what_is_too_much() -> None:
+def test_length_marks_the_excess() -> None:
     assert found(Check("length", max=2), "one two three four ").failing == (Span(8, 18),)
     assert found(Check("length", min=1, max=2), "one two").passed
 
 
 @pytest.mark.parametrize("answer", ["{}", ' [1, "a", null]\n', "3", '"text"'])
-def test_json_is_json(answer: str) -> None:
+def test_valid_json_passes(answer: str) -> None:
     assert found(Check("json"), answer).passed
 
 
 @pytest.mark.parametrize(
     "answer", ["", "```json\n{}\n```", "{'a': 1}", "NaN", '{"a": Infinity}', "{} {}", "[" * 90_000, "1" * 9_000, "{"]
 )
-def test_no_json_is_no_json(answer: str) -> None:
+def test_invalid_json_fails(answer: str) -> None:
     assert not found(Check("json"), answer).passed
 
 
-def test_json_schema() -> None:
+def test_json_schema_is_applied() -> None:
     schema = {"type": "object", "required": ["score"], "properties": {"score": {"type": "integer", "maximum": 5}}}
     check = Check("json", schema=json.dumps(schema))
     assert found(check, '{"score": 5}').passed
@@ -123,13 +123,13 @@ def test_json_schema_pattern_runs_under_the_time_limit() -> None:
         ({"uniqueItems": True}, '[{"a": [1], "b": 2}, {"b": 2.0, "a": [1.0]}]', False),
     ],
 )
-def test_json_schema_numbers_are_those_that_were_written(schema: object, answer: str, passed: bool) -> None:
+def test_json_schema_compares_numbers_exactly_as_written(schema: object, answer: str, passed: bool) -> None:
     assert found(Check("json", schema=json.dumps(schema)), answer).passed is passed
 
 
 @pytest.mark.parametrize("answer", [json.dumps([{"a": n} for n in range(9_000)]), "e.g. " * 20_000, "J. " * 33_000])
-def test_long_answers_are_checked_in_no_time(answer: str) -> None:
-    began = time.thread_time()
+def test_long_answers_are_checked_within_seconds(answer: str) -> None:
+    started_at = time.thread_time()
     check_answer(
         [
             Rule(1, "", Check("json", schema='{"uniqueItems": true}')),
@@ -137,7 +137,7 @@ def test_long_answers_are_checked_in_no_time(answer: str) -> None:
         ],
         answer,
     )
-    assert time.thread_time() - began < 5  # minutes, where all is compared with all
+    assert time.thread_time() - started_at < 5  # it would take minutes if every item were compared with every other
 
 
 @pytest.mark.parametrize("reference", ["https://example.com/schema.json", "#/$defs/absent"])
@@ -156,11 +156,11 @@ def test_json_schema_fetches_nothing(reference: str) -> None:
         ("fr", "Votre carte arrivera sous cinq jours ouvrables.", True),
     ],
 )
-def test_language(code: str, answer: str, passed: bool) -> None:
+def test_language_is_detected(code: str, answer: str, passed: bool) -> None:
     assert found(Check("language", code=code), answer).passed is passed
 
 
-def test_a_text_too_short_for_its_language_passes_and_says_so() -> None:
+def test_text_too_short_to_detect_its_language_passes_with_a_note() -> None:
     result = found(Check("language", code="en"), "RISK SCORE: 3.")
     assert result.passed
     assert result.note == "too short to detect its language"
@@ -169,7 +169,7 @@ def test_a_text_too_short_for_its_language_passes_and_says_so() -> None:
 
 @pytest.mark.parametrize("form", ["NFC", "NFD"])
 @pytest.mark.parametrize("other", ["NFC", "NFD"])
-def test_what_looks_the_same_is_the_same(form: Literal["NFC", "NFD"], other: Literal["NFC", "NFD"]) -> None:
+def test_text_matches_in_any_unicode_normal_form(form: Literal["NFC", "NFD"], other: Literal["NFC", "NFD"]) -> None:
     text, answer = unicodedata.normalize(form, "Café"), unicodedata.normalize(other, " Café ")
     span = (Span(1, len(answer) - 1),)
     assert found(Check("starts_with", text=text), answer).fixed == span
@@ -192,7 +192,7 @@ def test_label_equals_the_gold_label_in_any_case() -> None:
     assert wrong.failing == (Span(10, 17),)
 
 
-def test_label_without_gold_tests_membership_alone() -> None:
+def test_label_without_a_gold_label_tests_only_membership() -> None:
     assert found(LABEL, "CATEGORY: BILLING").passed
     assert check_answer([Rule(1, "", LABEL)], "CATEGORY: BILLING")[0].passed
     assert found(LABEL, "CATEGORY: LOANS").note == "label LOANS is not allowed"
@@ -207,7 +207,7 @@ def test_label_without_a_pattern_is_the_whole_answer() -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "words"),
+    ("check", "expected"),
     [
         (Check("pattern", pattern="("), "not a regular expression"),
         (Check("pattern"), "the pattern is empty"),
@@ -231,19 +231,19 @@ def test_label_without_a_pattern_is_the_whole_answer() -> None:
         (Check("label", labels=("a",), pattern="(a)(b)"), "2 groups; it needs exactly one"),
     ],
 )
-def test_a_check_that_cannot_be_run_is_named(check: Check, words: str) -> None:
+def test_invalid_check_is_refused_with_its_reason(check: Check, expected: str) -> None:
     with pytest.raises(UsageError) as caught:
         validate_check(check, "Rule 3")
     assert caught.value.title == "Rule 3 cannot be used."
-    assert words in caught.value.message
+    assert expected in caught.value.message
 
 
-def test_an_answer_too_long_fails_every_rule() -> None:
+def test_answer_that_is_too_long_fails() -> None:
     result = found(Check("contains", text="a"), "a" * (MAX_ANSWER_CHARACTERS + 1))
     assert result.note == "longer than 100000 characters"
 
 
-def test_passes_all() -> None:
+def test_passes_all_requires_every_result_to_pass() -> None:
     assert passes_all(())
     assert passes_all((CheckResult(1, True), CheckResult(2, True)))
     assert not passes_all((CheckResult(1, True), CheckResult(2, False)))
@@ -264,7 +264,7 @@ CHECKS = (
 
 
 @given(st.text(max_size=120))
-def test_spans_lie_within_any_answer(answer: str) -> None:
+def test_results_and_spans_are_consistent_for_any_answer(answer: str) -> None:
     results = check_answer([Rule(n, "", check) for n, check in enumerate(CHECKS, 1)], answer)
     assert [result.rule_id for result in results] == list(range(1, len(CHECKS) + 1))
     for result in results:

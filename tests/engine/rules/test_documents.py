@@ -1,4 +1,4 @@
-"""Rules as YAML: read strictly, written so that they read back the same."""
+"""Rules as YAML and JSON: parsed strictly, and written so that they read back unchanged."""
 
 import json
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ rules:
 """
 
 
-def test_reads_and_numbers() -> None:
+def test_rules_are_read_and_numbered() -> None:
     rules = parse_rules(DOCUMENT, "rules.yaml")
     assert [rule.id for rule in rules] == [1, 2, 3, 4]
     assert rules[0] == Rule(1, "Begins with the risk score.", Check("pattern", pattern="^RISK SCORE: [1-5]"))
@@ -39,7 +39,7 @@ def test_reads_and_numbers() -> None:
 
 
 def listed(rules: Sequence[Rule]) -> str:
-    """As `rules list --json` tells them."""
+    """The rules as printed by `rules list --json`."""
     return json.dumps({"rules": [asdict(rule) for rule in rules]})
 
 
@@ -60,7 +60,7 @@ checks = st.one_of(
 
 
 @given(st.lists(st.tuples(words, checks), min_size=1, max_size=3))
-def test_round_trip(pairs: list[tuple[str, Check]]) -> None:
+def test_rules_survive_the_round_trip(pairs: list[tuple[str, Check]]) -> None:
     rules = tuple(Rule(number, text, check) for number, (text, check) in enumerate(pairs, 1))
     assert parse_rules(listed(rules), "round trip") == rules
     assert [check_from_fields(check_to_fields(rule.check)) for rule in rules] == [rule.check for rule in rules]
@@ -91,7 +91,7 @@ def test_round_trip(pairs: list[tuple[str, Check]]) -> None:
         ("rules: [{text: a, check: {kind: jsno}}]", ("Rule 1", "kind is 'jsno'", "allowed: pattern")),
         ("rules: [{text: a, check: {text: b}}]", ("Rule 1", "it has no kind", "allowed: pattern")),
         ("rules: [{text: a, check: {kind: contains, text: null}}]", ("contains.text", "not nothing")),
-        # A forgotten dash: the rule «a» would be lost.
+        # Without the second dash, rule «a» would be lost.
         ("rules:\n- text: a\n  check: {kind: json}\n  text: b\n", ("at line 4, column 3", "'text' is there twice")),
         (r'rules: [{text: "\ud83d", check: {kind: json}}]', ("at line 1", "half of a surrogate pair")),
         ("rules: []\nrules: []", ("at line 2, column 1", "'rules' is there twice")),
@@ -100,14 +100,14 @@ def test_round_trip(pairs: list[tuple[str, Check]]) -> None:
     ],
     ids=lambda value: "" if isinstance(value, str) else value[-1],
 )
-def test_what_is_wrong_is_named(document: str, words: tuple[str, ...]) -> None:
+def test_invalid_document_is_refused_with_what_and_where(document: str, words: tuple[str, ...]) -> None:
     with pytest.raises(UsageError) as caught:
         parse_rules(document, "rules.yaml")
     for word in words:
         assert word in str(caught.value)
 
 
-def test_aliases_may_stand_for_what_was_said_before() -> None:
+def test_yaml_aliases_and_merge_keys_are_resolved() -> None:
     document = """
 rules:
   - {text: a, check: &label {kind: label, labels: &both [yes please, no]}}
@@ -120,15 +120,15 @@ rules:
 
 
 @pytest.mark.parametrize(
-    ("repeated", "levels", "said"),
+    ("repeated", "levels", "message"),
     [
         ("{b: 1, c: 1}", 60, "more than 200,000 values"),
         ("x" * 1_000, 12, r"json.schema is not valid JSON: it has more than 1000000 characters"),
     ],
     ids=["values", "characters"],
 )
-def test_aliases_of_aliases_fill_no_memory(repeated: str, levels: int, said: str) -> None:
+def test_nested_yaml_aliases_are_refused_before_they_exhaust_memory(repeated: str, levels: int, message: str) -> None:
     lines = ["rules:", "  - text: a", "    check:", "      kind: json", "      schema:", f"        a0: &a0 {repeated}"]
     lines += [f"        a{n}: &a{n} {{b: *a{n - 1}, c: *a{n - 1}}}" for n in range(1, levels)]
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         parse_rules("\n".join(lines), "rules.yaml")

@@ -1,4 +1,4 @@
-"""Checks of an answer that is still being written: nothing is said that the end takes back without need."""
+"""Checks of an answer that is still being written: early results agree with the final ones."""
 
 import pytest
 from hypothesis import given
@@ -20,12 +20,12 @@ CHECKS = [
 
 
 @given(st.sampled_from(CHECKS), st.text("ab ", max_size=12), st.text("ab ", max_size=12))
-def test_a_broken_rule_stays_broken_and_what_must_come_stays_kept(check: Check, begun: str, rest: str) -> None:
+def test_early_results_agree_with_the_complete_answer(check: Check, start: str, rest: str) -> None:
     rule = Rule(1, "", check)
-    told = check_so_far([rule], begun)
-    if not told:
+    results = check_so_far([rule], start)
+    if not results:
         return
-    now, end = told[0].passed, check_answer([rule], begun + rest)[0].passed
+    now, end = results[0].passed, check_answer([rule], start + rest)[0].passed
     if not now:
         assert not end
     elif check.kind in ("contains", "starts_with", "pattern") or (check.max is None and check.min is not None):
@@ -33,7 +33,7 @@ def test_a_broken_rule_stays_broken_and_what_must_come_stays_kept(check: Check, 
 
 
 @pytest.mark.parametrize(
-    ("check", "text", "said"),
+    ("check", "text", "expected"),
     [
         (Check("starts_with", text="RISK"), "RI", None),
         (Check("starts_with", text="RISK"), "Ro", False),
@@ -45,6 +45,6 @@ def test_a_broken_rule_stays_broken_and_what_must_come_stays_kept(check: Check, 
         (Check("language", code="en"), "All of this is English text.", None),
     ],
 )
-def test_what_only_the_end_tells_is_pending(check: Check, text: str, said: bool | None) -> None:
-    told = check_so_far([Rule(1, "", check)], text)
-    assert [result.passed for result in told] == ([] if said is None else [said])
+def test_result_is_given_only_once_it_is_unlikely_to_change(check: Check, text: str, expected: bool | None) -> None:
+    results = check_so_far([Rule(1, "", check)], text)
+    assert [result.passed for result in results] == ([] if expected is None else [expected])

@@ -1,4 +1,4 @@
-"""A rule is found in the sentence that asks for it, or in the answers that show it, or not at all."""
+"""Locating a rule in a prompt: in the sentence that states it, in the example turns that show it, or nowhere."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,7 +25,7 @@ def in_system(text: str, check: Check) -> list[str]:
     return found(Rule(1, text, check), Message("system", SYSTEM), *TURNS)
 
 
-def test_the_sentence_that_asks_for_the_rule_is_found() -> None:
+def test_sentence_that_asks_for_the_rule_is_found() -> None:
     begin = "Begin every answer with RISK SCORE: and a digit."
     assert in_system("Starts with the score", Check("pattern", pattern=r"^RISK SCORE: [1-9]")) == [begin]
     assert in_system("Starts right", Check("starts_with", text="RISK SCORE:")) == [begin]
@@ -39,25 +39,25 @@ def test_the_sentence_that_asks_for_the_rule_is_found() -> None:
     ]
 
 
-def test_a_word_in_common_is_no_place_but_what_a_check_asks_word_by_word_is() -> None:
+def test_one_word_in_common_is_not_enough_but_literal_text_is() -> None:
     assert in_system("Sign as Meridian", Check("ends_with", text="yours")) == []
     assert in_system("Sign", Check("ends_with", text="— Meridian")) == ["Close with «— Meridian»."]
 
 
-def test_what_no_sentence_asks_for_is_found_where_example_turns_show_it() -> None:
+def test_rule_without_a_sentence_is_found_in_the_example_turns() -> None:
     rule = Rule(1, "Opens politely", Check("starts_with", text="Regarding your "))
     assert found(rule, Message("system", "Be kind."), *TURNS) == ["Regarding your "]
     assert found(rule, *TURNS) == ["Regarding your "]
 
 
-def test_nothing_is_marked_where_nothing_is_near() -> None:
+def test_unrelated_or_invalid_rule_has_no_place() -> None:
     assert in_system("Names the weather", Check("contains", text="rain")) == []
     assert found(Rule(1, "Broken", Check("pattern", pattern="(")), *TURNS) == []
     assert locate_rule(Rule(1, "Anything", Check("json")), ()) == ()
 
 
 @given(st.text(), st.text(), st.text(min_size=1))
-def test_a_place_lies_inside_its_message(text: str, system: str, asked: str) -> None:
+def test_place_is_inside_its_message(text: str, system: str, required: str) -> None:
     messages = (Message("system", system), Message("user", "q"), Message("assistant", text))
-    for place in locate_rule(Rule(1, text, Check("contains", text=asked)), messages):
+    for place in locate_rule(Rule(1, text, Check("contains", text=required)), messages):
         assert 0 <= place.span.start < place.span.end <= len(messages[place.message].content)

@@ -1,4 +1,4 @@
-"""What counts as a word, a sentence, a line."""
+"""What counts as a word, a sentence or a line."""
 
 import pytest
 from hypothesis import given
@@ -34,17 +34,17 @@ def sentences(text: str) -> list[str]:
         ("", []),
     ],
 )
-def test_sentences(text: str, expected: list[str]) -> None:
+def test_sentences_are_split(text: str, expected: list[str]) -> None:
     assert sentences(text) == expected
 
 
-def test_words_hold_a_letter_or_a_digit() -> None:
+def test_words_contain_a_letter_or_a_digit() -> None:
     text = "- Don't pay 3.50 — twice • (ok)"
     words = [text[span.start : span.end] for span in unit_spans(text, "words")]
     assert words == ["Don't", "pay", "3.50", "twice", "(ok)"]
 
 
-def test_lines_are_those_that_are_not_blank() -> None:
+def test_blank_lines_are_not_counted() -> None:
     text = " a \r\n\n\tb\n"
     assert [text[span.start : span.end] for span in unit_spans(text, "lines")] == ["a", "b"]
 
@@ -53,7 +53,7 @@ def test_lines_are_those_that_are_not_blank() -> None:
     st.text(alphabet=st.sampled_from("aB1 .!?…\n\"'*-。)"), max_size=80),
     st.sampled_from(["words", "sentences", "lines"]),
 )
-def test_spans_are_in_order_trimmed_and_miss_no_content(text: str, unit: LengthUnit) -> None:
+def test_spans_are_ordered_and_trimmed_and_cover_all_content(text: str, unit: LengthUnit) -> None:
     spans = unit_spans(text, unit)
     ends = [0, *(span.end for span in spans)]
     for span, earlier in zip(spans, ends, strict=False):
