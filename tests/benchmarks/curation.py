@@ -1,11 +1,11 @@
-"""The review of very many answers, as a person at a terminal meets it: every key, the event loop, the memory.
+"""The review of very many answers in a terminal: response to every key, event loop and memory.
 
     uv run --group bench python -m tests.benchmarks.curation [--examples N] [--repeats N] [--json FILE]
 
 The app runs in a pseudo-terminal of 120 × 40 on a project that is built through the store, interleaved with one of a
-hundred answers. Figures are medians over the repetitions: how long the words that answer a key take to come, held
-against what a person does not notice; and what the processor worked in the app for it, which a busy machine distorts
-least, alone and over the small project: that tells what grows.
+hundred answers. Figures are medians over the repetitions: the time from a key to the text that it shows, compared with
+what a person does not notice; and the CPU time of the app, which a busy machine distorts least, alone and over that of
+the small project, which shows what grows with the number of answers.
 """
 
 import argparse
@@ -22,23 +22,23 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
 from engine.records.rule import CheckResult
-from tests.benchmarks.loads import make_large
+from tests.benchmarks.loads import make_large_project
 from tests.benchmarks.pseudo_terminal import Session
-from tests.benchmarks.terminal import Figure, tell, watched
+from tests.benchmarks.terminal import Figure, print_figure, watched_app
 
 SMALL = 100
-UNNOTICED_MS = 100.0  # between a key and what it shows
+UNNOTICED_MS = 100.0  # from a key to what it shows
 SHOWN_MS = 300.0
 AFTERWARDS_S = 0.4
-TICK_MS = 10.0  # the clock of processes counts no less
+TICK_MS = 10.0  # the resolution of a process's CPU clock
 STALL_MS = 100.0
 MEMORY_MB = 150.0
-_BULK = ("reject all that are listed", "take that back")
+_BULK_STEPS = ("reject all that are listed", "take that back")
 
 
-def make_reviewed(home: Home, examples: int) -> Path:
-    """The project: half of the answers undecided, a tenth of them breaking rule 3, a few flags; its folder."""
-    folder = make_large(home, examples)
+def make_project(home: Home, examples: int) -> Path:
+    """A project with half of the answers undecided, a tenth failing rule 3 and a few flagged; its folder."""
+    folder = make_large_project(home, examples)
     with Project.open(folder, home) as project:
         if not project.examples.counts().flagged:
             broken = tuple(CheckResult(rule.id, rule.id != 3, "too long") for rule in project.rules.all())
@@ -48,7 +48,7 @@ def make_reviewed(home: Home, examples: int) -> Path:
 
 
 def steps(examples: int) -> list[tuple[str, str, str]]:
-    """What is measured: its name, the keys, the words that answer them; one after the other on one screen."""
+    """The steps, in order, on one screen: name, keys, and the text that they show."""
     half, searched = examples // 2, examples // 2 + 1
     return [
         ("show the list", "c", "about number 1."),
@@ -73,34 +73,34 @@ def steps(examples: int) -> list[tuple[str, str, str]]:
         ("what else it can be narrowed to", "F", "List only"),
         ("list everything again", "g\x1b[H\r", "all"),
         ("mark everything", "A", f"{examples:,} marked"),
-        (_BULK[0], "x", f"Rejected {examples:,}."),
-        (_BULK[1], "u", f"Undone: {examples:,} rejected."),
+        (_BULK_STEPS[0], "x", f"Rejected {examples:,}."),
+        (_BULK_STEPS[1], "u", f"Undone: {examples:,} rejected."),
     ]
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
-    """One step: until its words came, and what the processor worked in the app for it."""
+class Timing:
+    """One step: the time until its text appeared, and the CPU time of the app."""
 
-    waited_ms: float
-    worked_ms: float
+    wait_ms: float
+    cpu_ms: float
 
 
-def review(session: Session, examples: int) -> Iterator[tuple[str, Took]]:
-    """Each step with what it took."""
+def review(session: Session, examples: int) -> Iterator[tuple[str, Timing]]:
+    """Each step with its timing."""
     app = psutil.Process(session.pid)
-    for name, keys, words in steps(examples):
+    for name, keys, expected in steps(examples):
         if keys[:-1]:
             session.press(keys[:-1])
             session.listen(AFTERWARDS_S)
-        before, pressed = worked_s(app), session.press(keys[-1])
-        waited_s = session.until(words) - pressed
+        before, pressed = cpu_s(app), session.press(keys[-1])
+        waited_s = session.until(expected) - pressed
         session.listen(AFTERWARDS_S)
-        yield name, Took(1000 * waited_s, 1000 * (worked_s(app) - before))
+        yield name, Timing(1000 * waited_s, 1000 * (cpu_s(app) - before))
 
 
-def worked_s(app: psutil.Process) -> float:
-    """What the processor has worked in the app, all threads together."""
+def cpu_s(app: psutil.Process) -> float:
+    """The CPU time of the app so far, all threads together."""
     times = app.cpu_times()
     return times.user + times.system
 
@@ -111,46 +111,46 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--examples", type=int, default=100_000)
-    parser.add_argument("--home", type=Path, help="keep the projects there, to measure again")
-    words = parser.parse_args()
-    took: dict[int, dict[str, list[Took]]] = {SMALL: {}, words.examples: {}}
+    parser.add_argument("--home", type=Path, help="keep the projects in this folder, to measure again")
+    args = parser.parse_args()
+    timings: dict[int, dict[str, list[Timing]]] = {SMALL: {}, args.examples: {}}
     memory: list[float] = []
     stalls: list[float] = []
     with tempfile.TemporaryDirectory(prefix="distill-bench-") as scratch:
-        home, file = Home.locate(words.home or Path(scratch) / "home"), Path(scratch) / "watched.json"
-        folders = {examples: make_reviewed(home, examples) for examples in took}
-        for _ in range(words.repeats):
+        home, file = Home.locate(args.home or Path(scratch) / "home"), Path(scratch) / "watched.json"
+        folders = {examples: make_project(home, examples) for examples in timings}
+        for _ in range(args.repeats):
             for examples, folder in folders.items():
-                with watched(home, folder, file, "Examples") as session:
+                with watched_app(home, folder, file, "Examples") as session:
                     file.unlink(missing_ok=True)
                     session.listen(1.2)
                     for name, step in review(session, examples):
-                        took[examples].setdefault(name, []).append(step)
+                        timings[examples].setdefault(name, []).append(step)
                     session.listen(0.8)
-                    told = json.loads(file.read_text())
-                if examples == words.examples:
-                    memory.append(told["rss_mb"])
-                    stalls.append(told["stall_ms"])
-    figures = list(figures_of(took[SMALL], took[words.examples], words.examples))
+                    found = json.loads(file.read_text())
+                if examples == args.examples:
+                    memory.append(found["rss_mb"])
+                    stalls.append(found["stall_ms"])
+    figures = list(figures_of(timings[SMALL], timings[args.examples], args.examples))
     figures += [
-        Figure(f"longest stall of the event loop, {words.examples:,} answers", max(stalls), "ms", STALL_MS),
-        Figure(f"memory with {words.examples:,} answers", max(memory), "MB", MEMORY_MB),
+        Figure(f"longest stall of the event loop, {args.examples:,} answers", max(stalls), "ms", STALL_MS),
+        Figure(f"memory with {args.examples:,} answers", max(memory), "MB", MEMORY_MB),
     ]
     for figure in figures:
-        tell(figure)
-    if words.json:
-        words.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2))
+        print_figure(figure)
+    if args.json:
+        args.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2))
 
 
-def figures_of(few: dict[str, list[Took]], many: dict[str, list[Took]], examples: int) -> Iterator[Figure]:
-    """Each step on many answers: how long its words took to come, what was worked for it, and that over few answers."""
-    for name, taken in many.items():
-        waited = statistics.median(took.waited_ms for took in taken)
-        worked = statistics.median(took.worked_ms for took in taken)
-        bar = None if name in _BULK else SHOWN_MS if name == "show the list" else UNNOTICED_MS
-        yield Figure(f"{name}, {examples:,}" if name in _BULK else name, waited, "ms", bar)
+def figures_of(few: dict[str, list[Timing]], many: dict[str, list[Timing]], examples: int) -> Iterator[Figure]:
+    """Each step on many answers: time until its text appeared, CPU time, and CPU time over that on few answers."""
+    for name, timings in many.items():
+        waited = statistics.median(timing.wait_ms for timing in timings)
+        worked = statistics.median(timing.cpu_ms for timing in timings)
+        bar = None if name in _BULK_STEPS else SHOWN_MS if name == "show the list" else UNNOTICED_MS
+        yield Figure(f"{name}, {examples:,}" if name in _BULK_STEPS else name, waited, "ms", bar)
         yield Figure("  worked by the processor", worked, "ms")
-        least = max(statistics.median(took.worked_ms for took in few[name]), TICK_MS)
+        least = max(statistics.median(timing.cpu_ms for timing in few[name]), TICK_MS)
         yield Figure(f"  over {SMALL} answers", worked / least, "times")
 
 

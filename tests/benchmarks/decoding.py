@@ -1,9 +1,9 @@
-"""Decoding and scoring behind a prompt of about 430 tokens: the prompt shared by all rows against copied to each.
+"""Decoding and scoring after a prompt of about 430 tokens, with one shared prompt cache or one copy per row.
 
 Run it with `python -m tests.benchmarks.decoding`; the starter is converted on first use. The peer is transformers'
-own `generate` over a cache copied to every row, and the same scoring over prompt and answer together. All figures
-are tokens a CPU-second over all threads, so that a busy machine distorts them least. Greedy answers and
-log-probabilities are compared in the same run.
+`generate` with a cache copied to every row, and the same scoring over prompt and answer together. All figures are
+tokens per CPU-second over all threads, which a busy machine distorts least. Greedy answers and log-probabilities are
+compared in the same run.
 """
 
 import argparse
@@ -42,9 +42,9 @@ PROMPT = Prompt((Message("system", "You answer questions about personal finance 
 
 def measure(work: Callable[[], Result]) -> tuple[float, Result]:
     """CPU-seconds of one call, and its result."""
-    begin = time.process_time()
+    started = time.process_time()
     result = work()
-    return time.process_time() - begin, result
+    return time.process_time() - started, result
 
 
 def copied_cache(local: LocalModel, prefix_ids: list[int], rows: int) -> DynamicCache:
@@ -59,9 +59,9 @@ def copied_cache(local: LocalModel, prefix_ids: list[int], rows: int) -> Dynamic
 def generate_copied(
     local: LocalModel, cache: DynamicCache, rows: list[list[int]], tokens: int
 ) -> tuple[list[list[int]], tuple[Tensor, ...]]:
-    """transformers' `generate`, greedy, over a copied cache, which it uses up (questions of equal length).
+    """Greedy answers by transformers' `generate` with a copied cache, and the logits (rows, V) of each of their tokens.
 
-    The answers, and the logits (rows, V) of each of their tokens.
+    The questions must have equal length. The cache cannot be used again.
     """
     local.base.set_attn_implementation("sdpa")
     try:
@@ -85,9 +85,9 @@ def generate_copied(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 32, 64])
-    parser.add_argument("--tokens", type=int, default=32, help="tokens an answer")
-    parser.add_argument("--threads", type=int, help="torch threads; the physical cores where not given")
-    parser.add_argument("--model", type=Path, help="a model folder; the starter where not given")
+    parser.add_argument("--tokens", type=int, default=32, help="tokens per answer")
+    parser.add_argument("--threads", type=int, help="torch threads (default: the physical cores)")
+    parser.add_argument("--model", type=Path, help="a model folder (default: the starter)")
     options = parser.parse_args()
     folder = options.model or ensure_starter(Home.locate(), lambda done, total, note: print(f"{done}/{total} {note}"))
     local = load_base(folder, device="cpu", dtype="float32")
@@ -122,22 +122,24 @@ def main() -> None:
         def copied(cache: DynamicCache = cache, rows: list[list[int]] = rows) -> list[list[int]]:
             return generate_copied(local, cache, rows, options.tokens)[0]
 
-        ours_s, ours = measure(shared)
-        theirs_s, theirs = measure(copied)
-        same = sum(a == b for a, b in zip(ours, theirs, strict=True))
+        shared_s, shared_answers = measure(shared)
+        copied_s, copied_answers = measure(copied)
+        equal = sum(a == b for a, b in zip(shared_answers, copied_answers, strict=True))
         total = count * options.tokens
-        print(f"{count:4} {total / ours_s:8.1f} {total / theirs_s:8.1f} {theirs_s / ours_s:7.2f}×  {same} of {count}")
+        print(
+            f"{count:4} {total / shared_s:8.1f} {total / copied_s:8.1f} {copied_s / shared_s:7.2f}×  {equal} of {count}"
+        )
     answer = local.format.completion_ids(_ANSWER.format(3))
     questions = [[Message("user", f"Question {i}: should I buy a house this year?")] for i in range(10, 42)]
     scored = [ScoreRow(local.format.prompted_ids(PROMPT, question), answer) for question in questions]
-    behind_s, behind = measure(lambda: score(local, scored, prefix=prefix, k=64))
+    cached_s, cached = measure(lambda: score(local, scored, prefix=prefix, k=64))
     whole_s, whole = measure(lambda: score(local, scored, k=64))
-    apart = max(
-        float((a.completion_logprobs - b.completion_logprobs).abs().max()) for a, b in zip(behind, whole, strict=True)
+    difference = max(
+        float((a.completion_logprobs - b.completion_logprobs).abs().max()) for a, b in zip(cached, whole, strict=True)
     )
     total = len(scored) * len(answer)
-    print(f"score {total / behind_s:.1f} shared, {total / whole_s:.1f} whole: {whole_s / behind_s:.2f}×")
-    print(f"log-probabilities differ by {apart:.1e} at most")
+    print(f"score {total / cached_s:.1f} shared, {total / whole_s:.1f} whole: {whole_s / cached_s:.2f}×")
+    print(f"log-probabilities differ by {difference:.1e} at most")
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What keeps the app busy while it is measured: 64 answers at once at 2,000 tokens a second, and a real training.
+"""Loads for the app while it is measured: 64 simultaneous answers at 2,000 tokens per second, and a real training.
 
-Run as `python -m tests.benchmarks.loads FOLDER ARM …` it writes the events of such a generation, or of an evaluation of
-these arms, to a job folder until it is killed, as a job does: coalesced, ten times a second a stream.
+`python -m tests.benchmarks.loads FOLDER ARM …` writes the events of such a generation, or of an evaluation of these
+arms, to a job folder until it is killed. Like a job, it combines them to ten events per second and stream.
 """
 
 import itertools
@@ -33,9 +33,9 @@ _ANSWER_TOKENS = 120
 
 
 def stream(folder: Path, arms: Sequence[str]) -> None:
-    """Write the events of answers without an end."""
+    """Write the events of answers endlessly."""
     words = itertools.cycle(_TEXT.split())
-    tokens_a_flush = TOKENS_PER_SECOND / FLUSHES_PER_SECOND / STREAMS
+    tokens_per_flush = TOKENS_PER_SECOND / FLUSHES_PER_SECOND / STREAMS
     with EventLog(folder) as log:
         names = [f"bench-{index}" for index in range(STREAMS)]
         length = dict.fromkeys(names, 0.0)
@@ -43,23 +43,23 @@ def stream(folder: Path, arms: Sequence[str]) -> None:
         for name in names:
             log.append(AnswerStarted(name, arm_of[name], f"Question of {name}, what should I do now?"))
         for flush in itertools.count(1):
-            begin = time.perf_counter()
+            started = time.perf_counter()
             for name in names:
-                before, length[name] = length[name], length[name] + tokens_a_flush
+                before, length[name] = length[name], length[name] + tokens_per_flush
                 text = " ".join(next(words) for _ in range(int(length[name]) - int(before)))
                 log.append(AnswerDelta(name, f"{text} "))
                 if length[name] > _ANSWER_TOKENS:
                     log.append(AnswerEnded(name, "An answer as it was stored, of no great length.", flush % 3 > 0))
                     length[name] = 0.0
                     log.append(AnswerStarted(name, arm_of[name], f"Question {flush} of {name}, what should I do now?"))
-            time.sleep(max(0.0, 1 / FLUSHES_PER_SECOND - (time.perf_counter() - begin)))
+            time.sleep(max(0.0, 1 / FLUSHES_PER_SECOND - (time.perf_counter() - started)))
 
 
 @contextmanager
 def streaming(folder: Path, *arms: str) -> Iterator[None]:
-    """The load of a generation, or of an evaluation of `arms`, in the folder of a job, for the `with` block.
+    """The load of a generation, or of an evaluation of `arms`, in a job's folder during the `with` block.
 
-    The block begins once the answers flow: the writer's own start is no load that is meant.
+    The block starts with the first event, so that the start of the writer is not part of the load.
     """
     events = folder / EVENTS_FILE
     before = events.stat().st_size if events.exists() else 0
@@ -73,8 +73,8 @@ def streaming(folder: Path, *arms: str) -> Iterator[None]:
         writer.wait()
 
 
-def make_training(home: Home) -> Path:
-    """A project whose training of a small random model goes on for minutes, in its own job; its folder."""
+def make_training_project(home: Home) -> Path:
+    """A project with a job that trains a small random model for minutes; its folder."""
     base = str(make_tiny_base(home.projects.parent / "base", hidden_size=256, layers=6))
     with Project.create(
         home.projects / "training", ProjectSettings(student_base=base, teacher=TeacherSpec(model=base)), home
@@ -94,23 +94,23 @@ def make_training(home: Home) -> Path:
         )
         project.decisions.decide([Decision(row.example.id, "accept", "person") for row in project.examples.all()])
         folder = project.folder
-    program(home, "curate", "freeze", "--project", "training")
-    program(home, "train", "--preset", "none", "--epochs", "2000", "--detach", "--project", "training")
+    run_program(home, "curate", "freeze", "--project", "training")
+    run_program(home, "train", "--preset", "none", "--epochs", "2000", "--detach", "--project", "training")
     return folder
 
 
-def make_evaluating(home: Home) -> Path:
-    """A project whose run is being evaluated; its folder. The events are `streaming`'s to write."""
+def make_evaluating_project(home: Home) -> Path:
+    """A project whose run is being evaluated; its folder. `streaming` writes the events."""
     with make_project(home, "evaluating") as project:
         add_examples(project)
         run_id = add_run(project, add_dataset(project), done=True)
-        begun: list[Event] = [StateChanged("running"), StageStarted("evaluation"), Progress(90, 1_080, "answers")]
-        add_job(project, EvaluateOptions(run_id), "running", begun)
+        events: list[Event] = [StateChanged("running"), StageStarted("evaluation"), Progress(90, 1_080, "answers")]
+        add_job(project, EvaluateOptions(run_id), "running", events)
         return project.folder
 
 
-def make_talk(home: Home) -> Path:
-    """A project that a small random model of this machine answers in; its folder."""
+def make_chat_project(home: Home) -> Path:
+    """A project for chatting with a small random local model; its folder."""
     base = str(make_tiny_base(home.projects.parent / "base", hidden_size=128, layers=4))
     settings = ProjectSettings(student_base=base, teacher=TeacherSpec(model=base))
     with Project.create(home.projects / "talk", settings, home) as project:
@@ -119,8 +119,8 @@ def make_talk(home: Home) -> Path:
         return project.folder
 
 
-def make_large(home: Home, examples: int) -> Path:
-    """A project of this many answered questions; its folder. Takes about a minute for 100,000."""
+def make_large_project(home: Home, examples: int) -> Path:
+    """A project with this many answered questions; its folder. Takes about a minute for 100,000."""
     folder = home.projects / f"large-{examples}"
     if folder.is_dir():
         return folder
@@ -156,13 +156,13 @@ def make_large(home: Home, examples: int) -> Path:
     return folder
 
 
-def program(home: Home, *words: str) -> dict[str, object]:
-    """What the program answers, headless. Raises `RuntimeError` where it fails."""
-    command = [str(Path(sys.executable).with_name("distill-tui")), *words, "--json", "--home", str(home.root)]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"{' '.join(words)}: {done.stdout}{done.stderr}")
-    answer: dict[str, object] = json.loads(done.stdout)
+def run_program(home: Home, *args: str) -> dict[str, object]:
+    """The JSON output of a headless command. Raises `RuntimeError` if it fails."""
+    command = [str(Path(sys.executable).with_name("distill-tui")), *args, "--json", "--home", str(home.root)]
+    result = subprocess.run(command, capture_output=True, text=True)
+    if result.returncode:
+        raise RuntimeError(f"{' '.join(args)}: {result.stdout}{result.stderr}")
+    answer: dict[str, object] = json.loads(result.stdout)
     return answer
 
 

@@ -1,12 +1,12 @@
-"""What each loss and each stage adds, on the demo's data: rules kept, divergence held out, what is forgotten, time.
+"""What each loss and stage adds on the demo's data: rules passed, held-out divergence, forgetting, time.
 
-    uv run python -m tests.benchmarks.methods [--home DIR] [--quick] [--only NAME …] [--json FILE]
+    uv run python -m tests.benchmarks.methods --home DIR [--quick] [--only NAME …] [--json FILE]
 
-Every method trains on one frozen dataset with the demo's own configuration but for what its name says, one after
-another, and is asked the same held-out questions with the same seeds. The home is kept: what is trained there already
-is not trained again. `KL` is the divergence from the prompted base along its own answers, `general` that from the
-unprompted base along its answers to general questions that no run has seen, `back` is `KL` of the student behind the
-prompt; all are exact, in nats a token.
+The methods train one after another on one frozen dataset, with the demo's configuration except for what the name says,
+and answer the same held-out questions with the same seeds. The home is kept, so runs trained in it are not trained
+again. `KL` is the divergence from the prompted base along its own answers, `general` that from the unprompted base
+along its answers to general questions that no run has seen, and `back` is `KL` of the student with the prompt in
+context. All are exact, in nats per token.
 """
 
 import argparse
@@ -47,7 +47,7 @@ ANSWER_TOKENS = 48
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One method's figures. Rates are shares of answers that keep all rules."""
+    """One method's figures. Rates are shares of answers that pass all rules."""
 
     method: str
     rules_greedy: float
@@ -56,13 +56,13 @@ class Row:
     rules_warm_high: float
     kl: float
     general_kl: float
-    back_kl: float  # the prompt put back
+    back_kl: float  # with the prompt in context again
     steps: int
     train_s: float
 
 
 def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
-    """By name. The second stage is as long as half of the first one takes."""
+    """The configurations by name. The second stage takes half as long as the first."""
     plain = replace(config, general_fraction=0.0, cross_entropy_weight=0.3)
     general = replace(plain, general_fraction=0.1)
     return {
@@ -79,8 +79,8 @@ def methods(config: TrainingConfig) -> dict[str, TrainingConfig]:
     }
 
 
-def carry_out(project: Project, options: JobOptions) -> None:
-    """Start a job and wait for its end."""
+def run_job(project: Project, options: JobOptions) -> None:
+    """Start a job and wait until it ends."""
     job = project.start_job(options)
     while (state := project.jobs.get(job.id).state) in LIVE_STATES:
         time.sleep(1)
@@ -88,28 +88,28 @@ def carry_out(project: Project, options: JobOptions) -> None:
 
 
 def prepare(home: Home, *, quick: bool) -> tuple[Project, str]:
-    """The demo's project with answers and one frozen dataset, whose hash is returned."""
+    """The demo's project with answers, and the hash of its frozen dataset."""
     project = open_demo(home, quick=quick, fresh=False)
     if (found := project.datasets.latest()) is not None:
         return project, found.sha256
-    carry_out(project, (QUICK if quick else FULL).generate)
+    run_job(project, (QUICK if quick else FULL).generate)
     check_examples(project)
     base = locate_base(project.settings.read().student_base, home)
     return project, freeze(project, ChatFormat.load(base)).sha256
 
 
-def trained(project: Project, dataset_sha256: str, config: TrainingConfig) -> Run:
-    """The run of this configuration; trained now unless it was before."""
+def trained_run(project: Project, dataset_sha256: str, config: TrainingConfig) -> Run:
+    """The run of this configuration, trained now if there is none yet."""
     for run in project.runs.all():
         if (run.dataset_sha256, run.config, run.state) == (dataset_sha256, config, "done"):
             return run
     run = project.runs.add(dataset_sha256, config)
-    carry_out(project, TrainOptions(run.id))
+    run_job(project, TrainOptions(run.id))
     return project.runs.get(run.id)
 
 
-class Examiner:
-    """Asks every student the same: held-out questions of the project, and general ones."""
+class Evaluator:
+    """Asks every student the same questions: the project's held-out ones and general ones."""
 
     def __init__(self, project: Project, config: TrainingConfig) -> None:
         self._project = project
@@ -120,48 +120,48 @@ class Examiner:
         self._questions = [q for q in project.questions.all() if q.split == "test"]
         general = general_questions("test")
         base = self._base()
-        self._held_out = _rows(base, version.prompt, self._questions)
-        self._general = _rows(base, Prompt(()), general)
+        self._held_out = _base_answers(base, version.prompt, self._questions)
+        self._general = _base_answers(base, Prompt(()), general)
         self._prompt = version.prompt
 
     def measure(self, method: str, run: Run) -> Row:
-        """One line of the table."""
+        """Measure one line of the table."""
         student = with_adapter(self._base(), self._project.folder / run.folder / "adapter")
-        greedy = self._kept(student, 0.0, 1)
-        warm = self._kept(student, WARM, SAMPLES)
-        interval = rate_of_samples((at // SAMPLES, kept) for at, kept in enumerate(warm))
+        greedy = self._passed(student, 0.0, 1)
+        warm = self._passed(student, WARM, SAMPLES)
+        interval = rate_of_samples((at // SAMPLES, passed) for at, passed in enumerate(warm))
         prompt_ids = student.format.prompt_prefix_ids(self._prompt, single_turn=True)
-        own = PromptCache.build(student, prompt_ids)
+        student_prefix = PromptCache.build(student, prompt_ids)
         with adapter_off(student):
             prefix = PromptCache.build(student, prompt_ids)
-        behind = [replace(row, question_ids=row.prompted_ids) for row in self._held_out]
+        with_prompt = [replace(row, question_ids=row.prompted_ids) for row in self._held_out]
         return Row(
             method, sum(greedy) / len(greedy), sum(warm) / len(warm), interval.low, interval.high,
             _mean(divergence(student, self._held_out, prefix)[0]), _mean(divergence(student, self._general)[0]),
-            _mean(divergence(student, behind, prefix, student_prefix=own)[0]), run.step, run.train_s,
+            _mean(divergence(student, with_prompt, prefix, student_prefix=student_prefix)[0]), run.step, run.train_s,
         )  # fmt: skip
 
     def _base(self) -> LocalModel:
         return load_base(locate_base(self._config.base, self._project.home), device=self._config.device)
 
-    def _kept(self, student: LocalModel, temperature: float, samples: int) -> list[bool]:
-        asked = [(question, sample) for question in self._questions for sample in range(samples)]
+    def _passed(self, student: LocalModel, temperature: float, samples: int) -> list[bool]:
+        requests = [(question, sample) for question in self._questions for sample in range(samples)]
         decoded = decode(
             student,
-            [student.format.question_ids(question.messages) for question, _ in asked],
+            [student.format.question_ids(question.messages) for question, _ in requests],
             temperature=temperature,
             max_new_tokens=ANSWER_TOKENS,
-            seeds=[1_000 * question.id + sample for question, sample in asked],
+            seeds=[1_000 * question.id + sample for question, sample in requests],
         )
         return [
             one.finish_reason == "stop"
             and passes_all(check_answer(self._rules, student.format.decode(one.ids), question))
-            for (question, _), one in zip(asked, decoded, strict=True)
+            for (question, _), one in zip(requests, decoded, strict=True)
         ]
 
 
-def _rows(base: LocalModel, prompt: Prompt, questions: Sequence[Question]) -> list[DivergenceRow]:
-    """The base's own answers behind `prompt`, which every student is held against."""
+def _base_answers(base: LocalModel, prompt: Prompt, questions: Sequence[Question]) -> list[DivergenceRow]:
+    """The base's own answers after `prompt`, with which every student is compared."""
     contexts = [base.format.prompted_ids(prompt, q.messages) for q in questions]
     prefix = PromptCache.build(base, base.format.prompt_prefix_ids(prompt, single_turn=True))
     decoded = decode(
@@ -190,27 +190,27 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--only", nargs="*")
     parser.add_argument("--json", type=Path)
-    words = parser.parse_args()
-    home = Home.locate(words.home)
-    project, dataset_sha256 = prepare(home, quick=words.quick)
+    args = parser.parse_args()
+    home = Home.locate(args.home)
+    project, dataset_sha256 = prepare(home, quick=args.quick)
     with project:
-        recipe = (QUICK if words.quick else FULL).training
-        chosen = methods(recipe)
-        examiner = Examiner(project, recipe)
+        config = (QUICK if args.quick else FULL).training
+        configurations = methods(config)
+        evaluator = Evaluator(project, config)
         rows: list[Row] = []
         print(f"{'method':<22}{'T = 0':>7}{'T = 0.7':>9}{'':>12}", end="")
         print(f"{'KL':>8}{'general':>9}{'back':>8}{'steps':>7}{'seconds':>9}")
-        for name in words.only or chosen:
-            row = examiner.measure(name, trained(project, dataset_sha256, chosen[name]))
+        for name in args.only or configurations:
+            row = evaluator.measure(name, trained_run(project, dataset_sha256, configurations[name]))
             rows.append(row)
-            between = f"{row.rules_warm_low:.0%}–{row.rules_warm_high:.0%}"
+            interval = f"{row.rules_warm_low:.0%}–{row.rules_warm_high:.0%}"
             print(
-                f"{row.method:<22}{row.rules_greedy:>7.0%}{row.rules_warm:>9.0%}{between:>12}{row.kl:>8.3f}"
+                f"{row.method:<22}{row.rules_greedy:>7.0%}{row.rules_warm:>9.0%}{interval:>12}{row.kl:>8.3f}"
                 f"{row.general_kl:>9.3f}{row.back_kl:>8.3f}{row.steps:>7}{row.train_s:>9.0f}",
                 flush=True,
             )
-    if words.json:
-        words.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+    if args.json:
+        args.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""What a key of the cost pane costs the thread that draws, over what the turn to another pane costs it.
+"""How long each key of the cost pane blocks the UI thread, over switching to another pane.
 
     uv run python -m tests.benchmarks.panes [--repeats N] [--json FILE]
 
-The app runs in this process without a terminal, at 80 × 24 and 120 × 40, on a project whose answers are evaluated. Each
-key is followed by a rest; counted is the processor's work for it on the thread that draws: the longest that the event
-loop was held at a stretch, against what a person may feel, and all of it over that of the turn to the evaluation and
-back in the same run. Medians over the keys of a kind, the longest stretch also at its worst.
+The app runs in this process without a terminal, at 80 × 24 and 120 × 40, on a project with an evaluation. A pause
+follows each key. Measured is the CPU time of the UI thread: the longest time the event loop was blocked, compared with
+what a person notices, and the total over that of switching to the evaluation and back in the same run. Figures are
+medians over the keys of a kind; the longest block is also shown at its worst.
 """
 
 import argparse
@@ -26,7 +26,7 @@ from textual.pilot import Pilot
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs
-from tests.benchmarks.terminal import Figure, tell
+from tests.benchmarks.terminal import Figure, print_figure
 from tests.tui.piloting import pane_of, reach, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
@@ -34,9 +34,9 @@ from tui.panes.cost.pane import CostPane
 from tui.panes.evaluation.pane import EvaluationPane
 
 SIZES = ((80, 24), (120, 40))
-FELT_MS = 50.0
+NOTICEABLE_MS = 50.0
 REST_S = 0.4
-# Kinds of keys, one after the other on one screen; the first is what the others are held against.
+# Kinds of keys, in order, on one screen; the others are compared with the first.
 STEPS: tuple[tuple[str, str], ...] = (
     ("the turn to the evaluation and back", "6 8 6 8"),
     ("scroll", "j j j k k k"),
@@ -53,67 +53,69 @@ STEPS: tuple[tuple[str, str], ...] = (
 
 
 @contextmanager
-def turns() -> Iterator[list[float]]:
-    """While inside, every turn of this thread's event loop is noted, in milliseconds of the processor."""
-    plain, noted = asyncio.Handle._run, list[float]()
+def timed_loop() -> Iterator[list[float]]:
+    """Record the CPU time of every callback of this thread's event loop, in milliseconds."""
+    original, durations = asyncio.Handle._run, list[float]()
 
     def run(handle: asyncio.Handle) -> None:
-        begin = time.thread_time()
-        plain(handle)
-        noted.append(1000 * (time.thread_time() - begin))
+        started = time.thread_time()
+        original(handle)
+        durations.append(1000 * (time.thread_time() - started))
 
     with mock.patch.object(asyncio.Handle, "_run", run):
-        yield noted
+        yield durations
 
 
 @dataclass(frozen=True, slots=True)
-class Took:
-    """One key: the longest stretch, and all stretches together."""
+class Timing:
+    """One key: the longest block of the event loop, and the total."""
 
     longest_ms: float
     whole_ms: float
 
 
-async def press(pilot: Pilot[int], key: str, noted: list[float]) -> Took:
-    """Press a key and rest; what it took more than the rest does without it is little, and not taken off."""
-    noted.clear()
+async def press(pilot: Pilot[int], key: str, durations: list[float]) -> Timing:
+    """Press a key and pause. The little that the pause itself takes is not subtracted."""
+    durations.clear()
     await pilot.press(key)
     await asyncio.sleep(REST_S)
-    return Took(max(noted), sum(noted))
+    return Timing(max(durations), sum(durations))
 
 
-async def measure(home: Home, folder: Path, size: tuple[int, int]) -> dict[str, list[Took]]:
-    """All kinds of keys, once."""
+async def measure(home: Home, folder: Path, size: tuple[int, int]) -> dict[str, list[Timing]]:
+    """Measure all kinds of keys once."""
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await counted(pilot, app)
+        await show_exact_estimate(pilot, app)
         await asyncio.sleep(1.0)
-        with turns() as noted:
-            return {name: [await press(pilot, key, noted) for key in keys.split()] for name, keys in STEPS}
+        with timed_loop() as durations:
+            return {name: [await press(pilot, key, durations) for key in keys.split()] for name, keys in STEPS}
 
 
-async def counted(pilot: Pilot[int], app: DistillApp) -> None:
-    """Show the cost pane, and wait until its estimate stands with the exact count of the prompt."""
+async def show_exact_estimate(pilot: Pilot[int], app: DistillApp) -> None:
+    """Show the cost pane, and wait until its estimate uses the exact token count of the prompt."""
 
-    def stands() -> bool:
+    def estimate_is_exact() -> bool:
         page = pane_of(app, CostPane).state.page
         return page is not None and page.costs is not None and page.costs.given.prompt_tokens.exact
 
     await reach(pilot, 6, EvaluationPane, lambda: True)
-    await asyncio.sleep(0.5)  # a pane is made when it is first shown, which is another matter
+    await asyncio.sleep(0.5)  # a pane is created when it is first shown, which is not measured here
     await reach(pilot, 8, CostPane, lambda: True)
-    await until(pilot, stands, 60.0)
+    await until(pilot, estimate_is_exact, 60.0)
 
 
-def figures_of(size: tuple[int, int], taken: dict[str, list[Took]]) -> Iterator[Figure]:
-    """Each kind of key, of all repetitions."""
-    turn = statistics.median(took.whole_ms for took in taken[STEPS[0][0]])
-    for name, keys in taken.items():
-        where = f"{name}, {size[0]} × {size[1]}"
-        yield Figure(where, statistics.median(took.longest_ms for took in keys), "ms", FELT_MS)
-        yield Figure("  at its worst", max(took.longest_ms for took in keys), "ms")
+def figures_of(size: tuple[int, int], timings: dict[str, list[Timing]]) -> Iterator[Figure]:
+    """The figures of each kind of key over all repetitions."""
+    switch = statistics.median(timing.whole_ms for timing in timings[STEPS[0][0]])
+    for name, keys in timings.items():
+        label = f"{name}, {size[0]} × {size[1]}"
+        yield Figure(label, statistics.median(timing.longest_ms for timing in keys), "ms", NOTICEABLE_MS)
+        yield Figure("  at its worst", max(timing.longest_ms for timing in keys), "ms")
         if name != STEPS[0][0]:
-            yield Figure("  all of it over the turn", statistics.median(took.whole_ms for took in keys) / turn, "times")
+            yield Figure(
+                "  all of it over the turn", statistics.median(timing.whole_ms for timing in keys) / switch, "times"
+            )
 
 
 def main() -> None:
@@ -121,25 +123,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--json", type=Path)
     parser.add_argument("--repeats", type=int, default=3)
-    words = parser.parse_args()
+    args = parser.parse_args()
     figures: list[Figure] = []
-    gc.freeze()  # as the program does it
+    gc.freeze()  # as the program does
     gc.set_threshold(10_000, 3, 30)
     for size in SIZES:
-        taken: dict[str, list[Took]] = {}
-        for _ in range(words.repeats):
+        timings: dict[str, list[Timing]] = {}
+        for _ in range(args.repeats):
             with tempfile.TemporaryDirectory(prefix="distill-bench-") as scratch:
                 home = Home.locate(Path(scratch))
                 folder = make_stage(home, "done")
                 with Project.open(folder, home) as project:
                     project.settings.write_cost(CostInputs("gpt-5", requests_per_day=5_000.0), None)
                 for name, keys in asyncio.run(measure(home, folder, size)).items():
-                    taken.setdefault(name, []).extend(keys)
-        for figure in figures_of(size, taken):
+                    timings.setdefault(name, []).extend(keys)
+        for figure in figures_of(size, timings):
             figures.append(figure)
-            tell(figure)
-    if words.json:
-        words.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2))
+            print_figure(figure)
+    if args.json:
+        args.json.write_text(json.dumps([asdict(figure) for figure in figures], indent=2))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A program in a pseudo-terminal, timed from outside: when words come on the line, and how many bytes.
+"""A program in a pseudo-terminal, timed from outside: when a text is written, and how many bytes.
 
 Knows nothing of the program.
 """
@@ -24,14 +24,14 @@ class Session:
     """One run of a program; killed when the block is left."""
 
     def __init__(
-        self, words: Sequence[str], environment: Mapping[str, str], columns: int = 120, rows: int = 40
+        self, command: Sequence[str], environment: Mapping[str, str], columns: int = 120, rows: int = 40
     ) -> None:
         self.started_at = time.perf_counter()
         self.pid, self._file = pty.fork()
         if self.pid == 0:
-            # A person's Python keeps what it compiled.
-            own = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
-            os.execvpe(words[0], list(words), {**own, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
+            # Compiled modules are cached, as for a user.
+            environment = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+            os.execvpe(command[0], list(command), {**environment, "TERM": "xterm-256color", "COLORTERM": "truecolor"})
         fcntl.ioctl(self._file, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         self.received = 0
         self._tail = b""
@@ -46,24 +46,24 @@ class Session:
         os.waitpid(self.pid, 0)
         os.close(self._file)
 
-    def until(self, words: str, timeout_s: float = 60.0) -> float:
-        """Wait for words to come, from now on; when they came. Raises `TimeoutError`."""
-        sought, seen, deadline = words.encode(), b"", time.perf_counter() + timeout_s
+    def until(self, text: str, timeout_s: float = 60.0) -> float:
+        """Wait until the program writes `text`; the time when it did. Raises `TimeoutError`."""
+        wanted, seen, deadline = text.encode(), b"", time.perf_counter() + timeout_s
         while time.perf_counter() < deadline:
             seen += self._read(deadline)
-            if sought in _CODES.sub(b"", seen):
+            if wanted in _CODES.sub(b"", seen):
                 return time.perf_counter()
-        raise TimeoutError(f"{words!r} never came; the last that did: {_CODES.sub(b'', seen)[-600:]!r}")
+        raise TimeoutError(f"{text!r} did not appear; the last output was: {_CODES.sub(b'', seen)[-600:]!r}")
 
     def listen(self, seconds: float) -> int:
-        """How many bytes come in this time."""
+        """The number of bytes written in this time."""
         before, deadline = self.received, time.perf_counter() + seconds
         while time.perf_counter() < deadline:
             self._read(deadline)
         return self.received - before
 
     def press(self, keys: str) -> float:
-        """Send keys; when they were sent."""
+        """Send keys; the time when they were sent."""
         os.write(self._file, keys.encode())
         return time.perf_counter()
 

@@ -1,6 +1,6 @@
-"""The app with a watcher in its event loop, which notes how long the loop could not turn, and the process's memory.
+"""The app with a watcher in its event loop that measures stalls of the loop and the memory of the process.
 
-Run as `python -m tests.benchmarks.watched HOME PROJECT FILE`; the file is written anew every half second.
+Run as `python -m tests.benchmarks.watched HOME PROJECT FILE`; the file is rewritten every half second.
 """
 
 import asyncio
@@ -18,29 +18,29 @@ from tui.main import prepare, run_app
 HOME = Home.locate(Path(sys.argv[1]))
 SETTINGS, ERRORS = prepare(HOME)
 
-from tui.app import DistillApp  # noqa: E402 - Textual reads how often it draws when it is imported
+from tui.app import DistillApp  # noqa: E402 - Textual reads its frame rate on import
 
 TICK_S = 0.01
 
 
 class WatchedApp(DistillApp):
-    """Writes the longest stall since the file was last removed, and the memory."""
+    """Writes the longest stall since the file was last removed, and the memory in use."""
 
     def __init__(self, folder: Path, file: Path) -> None:
         super().__init__(HOME, folder, SETTINGS, errors=ERRORS)
         self._file = file
 
     def on_ready(self) -> None:
-        """Begin to watch when the first screen stands."""
+        """Start watching when the first screen is shown."""
         self._watcher = asyncio.create_task(self._watch())
 
     async def _watch(self) -> None:
         process, longest, written = psutil.Process(os.getpid()), 0.0, 0.0
         while True:
-            begin = time.perf_counter()
+            started = time.perf_counter()
             await asyncio.sleep(TICK_S)
             now = time.perf_counter()
-            longest = max(longest, now - begin - TICK_S)
+            longest = max(longest, now - started - TICK_S)
             if now - written > 0.5:
                 if not self._file.exists():
                     longest = 0.0

@@ -1,4 +1,4 @@
-"""What is compared with what, and the bars that hold. Knows nothing of how a side does its work."""
+"""What is compared with what, and the bar for each ratio. Knows nothing of how a side does its work."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -6,18 +6,18 @@ from pathlib import Path
 from typing import cast
 
 from tests.benchmarks.contenders.figures import Figure, computes_bfloat16, upper_bound_of_difference
+from tests.benchmarks.contenders.parent import Measured, Side, measure, ratio
 from tests.benchmarks.contenders.peers import TRL, trl_python
-from tests.benchmarks.contenders.process import Measured, Side, measure, ratio
 
 LENGTHS = (100, 1_000, 2_000, 4_000)  # tokens of the prompts
-_BEHIND = 24  # rows that are scored behind one cache: more would only make its building cheaper
+_ROWS_PER_CACHE = 24  # rows scored with one cache: with more, building it would only cost less per row
 _SAME_LOSS = 1e-2 if computes_bfloat16() else 1e-4
-_SAME_F32 = 2e-3  # log-probabilities and logits of two ways that differ by rounding alone
+_SAME_F32 = 2e-3  # for log-probabilities and logits that differ only by rounding
 
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """What all comparisons share."""
+    """The settings that all comparisons share."""
 
     model: Path
     scratch: Path
@@ -29,9 +29,9 @@ class Bench:
     def material(self) -> Path:
         return self.scratch / "material.json"
 
-    def side(self, module: str, python: Path | None = None, **words: object) -> Side:
-        given = {"model": str(self.model), "material": str(self.material), **words}
-        return Side(module, given) if python is None else Side(module, given, python)
+    def side(self, module: str, python: Path | None = None, **options: object) -> Side:
+        all_options = {"model": str(self.model), "material": str(self.material), **options}
+        return Side(module, all_options) if python is None else Side(module, all_options, python)
 
     def measure(self, **sides: Side) -> dict[str, Measured]:
         return measure(sides, self.repetitions, self.threads, self.scratch / "log.txt")
@@ -50,13 +50,13 @@ def _scoring(bench: Bench) -> Iterator[Figure]:
     for length, bar in ((1_000, 5.0), (4_000, 15.0)):
         found = bench.measure(
             whole=bench.side("scoring", dtype="float32", shared=False, length=length, rows=1),
-            shared=bench.side("scoring", dtype="float32", shared=True, length=length, rows=_BEHIND),
+            shared=bench.side("scoring", dtype="float32", shared=True, length=length, rows=_ROWS_PER_CACHE),
         )
         whole, shared = found["whole"], found["shared"]
-        tokens = shared.told["prompt_tokens"]
+        tokens = shared.report["prompt_tokens"]
         yield Figure(f"{tokens} tokens: whole forward", whole.median("row_s"), "CPU-s/row", peak_mb=whole.peak_mb)
         yield Figure(
-            f"  shared cache, {_BEHIND} rows, its building included",
+            f"  shared cache, {_ROWS_PER_CACHE} rows, its building included",
             shared.median("row_s"),
             "CPU-s/row",
             peak_mb=shared.peak_mb,
@@ -66,9 +66,9 @@ def _scoring(bench: Bench) -> Iterator[Figure]:
 
 
 def _prompt_length(bench: Bench) -> Iterator[Figure]:
-    words = {"objective": "forward_kl", "rows": 24, "epochs": 3, "batch_rows": 8}
+    options = {"objective": "forward_kl", "rows": 24, "epochs": 3, "batch_rows": 8}
     found = bench.measure(
-        long=bench.side("training", length=2_000, **words), short=bench.side("training", length=100, **words)
+        long=bench.side("training", length=2_000, **options), short=bench.side("training", length=100, **options)
     )
     for name, side in (("2,000 tokens", found["long"]), ("100 tokens", found["short"])):
         yield Figure(f"{name}: teacher cache and 3 epochs", side.median("cpu_s"), "CPU-s", peak_mb=side.peak_mb)
@@ -76,21 +76,21 @@ def _prompt_length(bench: Bench) -> Iterator[Figure]:
 
 
 def _every_step(bench: Bench) -> Iterator[Figure]:
-    words = {"objective": "forward_kl", "rows": 6, "epochs": 3, "batch_rows": 3, "length": 1_000}
-    found = bench.measure(plain=bench.side("plain", **words), ours=bench.side("training", **words))
+    options = {"objective": "forward_kl", "rows": 6, "epochs": 3, "batch_rows": 3, "length": 1_000}
+    found = bench.measure(plain=bench.side("teacher_every_step", **options), ours=bench.side("training", **options))
     plain, ours = found["plain"], found["ours"]
     yield Figure("the teacher in every step", plain.median("cpu_s"), "CPU-s", peak_mb=plain.peak_mb)
     yield Figure("the teacher once, cache building included", ours.median("cpu_s"), "CPU-s", peak_mb=ours.peak_mb)
     yield Figure("  faster", ratio(plain, ours), "times", at_least=5.0)
     yield Figure("  held-out KL, the teacher in every step", _mean(_pairs(plain)), "nats/token")
     yield Figure("  held-out KL, the teacher once", _mean(_pairs(ours)), "nats/token")
-    worse = upper_bound_of_difference(_pairs(ours), _pairs(plain))
-    yield Figure("  worse by, upper end of the 95 % interval", worse, "nats/token", at_most=0.01)
+    upper_bound = upper_bound_of_difference(_pairs(ours), _pairs(plain))
+    yield Figure("  worse by, upper end of the 95 % interval", upper_bound, "nats/token", at_most=0.01)
 
 
 def _student(bench: Bench) -> Iterator[Figure]:
-    words = {"rows": 24, "batch_rows": 8, "epochs": 1, "proof": str(bench.scratch / "proof")}
-    # Where the processor only emulates bfloat16, TRL's default of it is switched off: it would take many times as long.
+    options = {"rows": 24, "batch_rows": 8, "epochs": 1, "proof": str(bench.scratch / "proof")}
+    # TRL enables bfloat16 by default. It is disabled if the processor only emulates it, which takes many times longer.
     dtype = {} if computes_bfloat16() else {"bf16": False}
     best = {"gradient_checkpointing": False, "train_sampling_strategy": "sequential"}
     flags = {"its defaults": dtype, "in float32": {"bf16": False}, "its best flags": {**dtype, **best}}
@@ -98,8 +98,8 @@ def _student(bench: Bench) -> Iterator[Figure]:
         del flags["in float32"]  # those are its defaults here
     python = trl_python(bench.peers)
     found = bench.measure(
-        ours=bench.side("training", objective="cross_entropy", length=100, **words),
-        **{name: bench.side("trl_sft", python=python, flags=each, **words) for name, each in flags.items()},
+        ours=bench.side("training", objective="cross_entropy", length=100, **options),
+        **{name: bench.side("trl_sft", python=python, flags=each, **options) for name, each in flags.items()},
     )
     figure, ours = "tokens_per_cpu_s", found["ours"]
     yield Figure("this trainer", ours.median(figure), "tokens/CPU-s", peak_mb=ours.peak_mb)
@@ -110,23 +110,23 @@ def _student(bench: Bench) -> Iterator[Figure]:
         yield Figure("  times as many tokens", ratio(ours, peer, figure), "times", at_least=bars[name])
         for what in ("losses", "norms"):
             pairs = zip(_numbers(ours, what), _numbers(peer, what), strict=True)
-            apart = max(abs(a - b) / abs(b) for a, b in pairs)
-            words_of = {"losses": "loss", "norms": "gradient norm"}[what]
-            yield Figure(f"  {words_of} of the same batches apart", apart, "of it", at_most=_SAME_LOSS)
+            difference = max(abs(a - b) / abs(b) for a, b in pairs)
+            quantity = {"losses": "loss", "norms": "gradient norm"}[what]
+            yield Figure(f"  {quantity} of the same batches apart", difference, "of it", at_most=_SAME_LOSS)
 
 
 def _decoding(dtype: str, bar: float) -> Callable[[Bench], Iterator[Figure]]:
     def figures(bench: Bench) -> Iterator[Figure]:
-        words = {"dtype": dtype, "rows": 16, "tokens": 32}
+        options = {"dtype": dtype, "rows": 16, "tokens": 32}
         found = bench.measure(
-            copied=bench.side("decoding", shared=False, length=2_000, **words),
-            shared=bench.side("decoding", shared=True, length=2_000, **words),
-            short=bench.side("decoding", shared=True, length=100, **words),
+            copied=bench.side("decoding", shared=False, length=2_000, **options),
+            shared=bench.side("decoding", shared=True, length=2_000, **options),
+            short=bench.side("decoding", shared=True, length=100, **options),
         )
         copied, shared, short = found["copied"], found["shared"], found["short"]
         for name, side in (("cache copied to every row", copied), ("shared", shared), ("shared", short)):
             yield Figure(
-                f"{side.told['prompt_tokens']} tokens, {name}",
+                f"{side.report['prompt_tokens']} tokens, {name}",
                 side.median("tokens_per_cpu_s"),
                 "tokens/CPU-s",
                 peak_mb=side.peak_mb,
@@ -143,11 +143,11 @@ def _decoding(dtype: str, bar: float) -> Callable[[Bench], Iterator[Figure]]:
 
 
 def _numbers(side: Measured, name: str) -> list[float]:
-    return cast("list[float]", side.told[name])
+    return cast("list[float]", side.report[name])
 
 
 def _pairs(side: Measured) -> list[tuple[float, int]]:
-    return [(total, count) for total, count in cast("list[tuple[float, int]]", side.told["kl"])]
+    return [(total, count) for total, count in cast("list[tuple[float, int]]", side.report["kl"])]
 
 
 def _mean(pairs: list[tuple[float, int]]) -> float:
@@ -155,7 +155,7 @@ def _mean(pairs: list[tuple[float, int]]) -> float:
 
 
 def _number(side: Measured, name: str) -> float:
-    value = side.told[name]
+    value = side.report[name]
     assert isinstance(value, int | float)
     return float(value)
 

@@ -1,4 +1,4 @@
-"""Side: 16 answers decoded together behind one prompt, its keys and values shared by all rows or copied to each."""
+"""Side: 16 answers decoded together after one prompt, whose cache is shared by all rows or copied to each."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -14,35 +14,35 @@ from tests.benchmarks.contenders.loading import load
 from tests.benchmarks.contenders.material import read_prompt
 from tests.benchmarks.decoding import copied_cache, generate_copied
 
-_QUESTION = "Question {}: how do I get a new card for my sister?"  # of one length: the copied cache knows no other
+_QUESTION = "Question {}: how do I get a new card for my sister?"  # of equal length, which the copied cache requires
 _COMPARED = 5  # tokens of each answer whose logits are compared
 
 
-class Heard(LocalModel):
-    """A model that keeps the logits it was asked for."""
+class LogitsRecorder(LocalModel):
+    """A model that records the logits it computes."""
 
-    kept: list[Tensor] = []  # noqa: RUF012 - one such model a process
+    recorded: list[Tensor] = []  # noqa: RUF012 - one such model per process
 
     def logits(self, hidden: Tensor) -> Tensor:
-        self.kept.append(found := LocalModel.logits(self, hidden))
+        self.recorded.append(found := LocalModel.logits(self, hidden))
         return found
 
 
 class Decoding:
     """`rows` answers of `tokens` tokens each, greedy.
 
-    Reading the prompt is not measured, and reading the questions is told apart: with their first token an answer has
-    read them, so that decoding is what a whole answer takes beyond that.
+    Reading the prompt is not measured. Reading the questions is subtracted: it ends with the first token of the
+    answers, so decoding is the time that whole answers take beyond it.
     """
 
-    def __init__(self, words: dict[str, object]) -> None:
-        local = load(words)
+    def __init__(self, options: dict[str, object]) -> None:
+        local = load(options)
         # Every row runs to the same length on both sides.
         self.local = replace(local, format=replace(local.format, stop_ids=frozenset()))
-        self.prompt = read_prompt(Path(str(words["material"])), int(str(words["length"])))
+        self.prompt = read_prompt(Path(str(options["material"])), int(str(options["length"])))
         self.prefix_ids = local.format.prompt_prefix_ids(self.prompt)
-        self.tokens, self.shared = int(str(words["tokens"])), bool(words["shared"])
-        questions = [[Message("user", _QUESTION.format(i))] for i in range(10, 10 + int(str(words["rows"])))]
+        self.tokens, self.shared = int(str(options["tokens"])), bool(options["shared"])
+        questions = [[Message("user", _QUESTION.format(i))] for i in range(10, 10 + int(str(options["rows"])))]
         self.rows = sorted(local.format.prompted_ids(self.prompt, question) for question in questions)
         self.prefix = PromptCache.build(self.local, self.prefix_ids) if self.shared else None
 
@@ -57,13 +57,13 @@ class Decoding:
 
     def _clocked(self, tokens: int) -> dict[str, float]:
         if self.shared:
-            with clocked() as took:
+            with clocked() as measured:
                 self._decode(self.local, self.prefix, tokens)
         else:
             cache = copied_cache(self.local, self.prefix_ids, len(self.rows))
-            with clocked() as took:
+            with clocked() as measured:
                 generate_copied(self.local, cache, self.rows, tokens)
-        return took
+        return measured
 
     def _decode(self, local: LocalModel, prefix: PromptCache | None, tokens: int) -> list[list[int]]:
         answers = decode(
@@ -77,22 +77,22 @@ class Decoding:
         )
         return [list(answer.ids) for answer in answers]
 
-    def tell(self) -> dict[str, object]:
-        """How far the logits of both ways are apart, as long as their answers are the same."""
-        told: dict[str, object] = {"prompt_tokens": len(self.prefix_ids)}
+    def report(self) -> dict[str, object]:
+        """The largest difference between the logits of both ways, for as long as their answers agree."""
+        found: dict[str, object] = {"prompt_tokens": len(self.prefix_ids)}
         if not self.shared:
-            heard = Heard(**{field.name: getattr(self.local, field.name) for field in fields(LocalModel)})
-            ours = self._decode(heard, PromptCache.build(self.local, self.prefix_ids), _COMPARED)
+            recorder = LogitsRecorder(**{field.name: getattr(self.local, field.name) for field in fields(LocalModel)})
+            ours = self._decode(recorder, PromptCache.build(self.local, self.prefix_ids), _COMPARED)
             cache = copied_cache(self.local, self.prefix_ids, len(self.rows))
             theirs, logits = generate_copied(self.local, cache, self.rows, _COMPARED)
-            told["same_answers"] = sum(a == b for a, b in zip(ours, theirs, strict=True))
-            told["apart"] = max(
+            found["same_answers"] = sum(a == b for a, b in zip(ours, theirs, strict=True))
+            found["apart"] = max(
                 float((mine[row] - peer[row]).abs().max())
-                for at, (mine, peer) in enumerate(zip(Heard.kept, logits, strict=True))
+                for at, (mine, peer) in enumerate(zip(LogitsRecorder.recorded, logits, strict=True))
                 for row in range(len(self.rows))
                 if ours[row][:at] == theirs[row][:at]
             )
-        return told
+        return found
 
 
 if __name__ == "__main__":

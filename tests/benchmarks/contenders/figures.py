@@ -1,4 +1,4 @@
-"""What the table shows: one figure with its bar and its memory; the machine's name."""
+"""The lines of the table, each a figure with its bar and memory, and the machine's name."""
 
 import platform
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from random import Random
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line. `at_least` and `at_most` are bars, None where the figure is only told."""
+    """One line. `at_least` and `at_most` are bars, None if the figure has none."""
 
     name: str
     value: float
@@ -27,7 +27,7 @@ class Figure:
         return ""
 
 
-def tell(figure: Figure) -> None:
+def print_figure(figure: Figure) -> None:
     """Print one line of the table."""
     memory = "" if figure.peak_mb is None else f"{figure.peak_mb:>7,.0f} MB"
     value = f"{figure.value:.1e}" if 0 < abs(figure.value) < 0.005 else f"{figure.value:.2f}"
@@ -35,11 +35,11 @@ def tell(figure: Figure) -> None:
 
 
 def upper_bound_of_difference(ours: Sequence[tuple[float, int]], theirs: Sequence[tuple[float, int]]) -> float:
-    """The upper end of the 95 % interval of our mean a token less theirs, by a paired bootstrap over answers."""
+    """The upper end of the 95 % interval of our mean per token minus theirs, by a paired bootstrap over answers."""
     random = Random(0)
-    apart = [(a - b, count) for (a, count), (b, _) in zip(ours, theirs, strict=True)]
-    drawn = [random.choices(apart, k=len(apart)) for _ in range(5_000)]
-    means = sorted(sum(total for total, _ in each) / sum(count for _, count in each) for each in drawn)
+    differences = [(a - b, count) for (a, count), (b, _) in zip(ours, theirs, strict=True)]
+    resamples = [random.choices(differences, k=len(differences)) for _ in range(5_000)]
+    means = sorted(sum(total for total, _ in each) / sum(count for _, count in each) for each in resamples)
     return means[round(0.975 * len(means))]
 
 
@@ -55,6 +55,6 @@ def processor() -> str:
 
 
 def computes_bfloat16() -> bool:
-    """Elsewhere a product in bfloat16 takes many times as long as in float32, and tells nothing."""
+    """Whether the processor has bfloat16 instructions; without them products are many times slower than in float32."""
     flags = Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").is_file() else ""
     return "avx512_bf16" in flags or "amx_bf16" in flags

@@ -1,4 +1,4 @@
-"""How far a student is from the prompted base on answers that it was not trained on."""
+"""The divergence of a student from the prompted base on held-out answers."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ _ROWS = 24
 
 
 def held_out_kl(student: LocalModel, prompt: Prompt, material: Path) -> list[tuple[float, int]]:
-    """Of each held-out answer the summed KL(prompted base ‖ student) in nats, and its tokens."""
+    """For each held-out answer: the summed KL(prompted base ‖ student) in nats, and its number of tokens."""
     chat = student.format
     with adapter_off(student):
         prefix = PromptCache.build(student, chat.prompt_prefix_ids(prompt))

@@ -1,6 +1,6 @@
-"""The rows and prompts that all sides read: the demo's questions, answers in its form, prompts of a wished length.
+"""The rows and prompts that all sides read: the demo's questions, answers in its form, prompts of given lengths.
 
-Made once from the starter's tokenizer, without a model; read from JSON with the standard library alone.
+Made once with the starter's tokenizer, without a model; read from JSON with only the standard library.
 """
 
 import json
@@ -18,11 +18,11 @@ _SYSTEM = (
     "You are the support desk of Meridian, a small bank. Every question belongs to one desk: card, loan, savings, "
     "transfer or insurance."
 )
-_MANNER = (
+_INSTRUCTIONS = (
     "Name the desk first, say in one sentence what to do next, promise nothing that the bank cannot keep, use no word "
     "that a child would not know, and end with the name of the bank."
 )
-# Of several lengths, as answers are.
+# Of different lengths, like real answers.
 _ANSWERS = (
     "Regarding your {}: please open the {} menu in the app. — Meridian",
     "Regarding your {}: please call the desk, and have the letter about your {} ready. — Meridian",
@@ -32,7 +32,7 @@ _ANSWERS = (
         "what has happened since. — Meridian"
     ),
 )
-TRAINING = 160  # questions that are trained on; the others are held out, or turns of the prompts
+TRAINING_ROWS = 160  # questions to train on; the others are held out, or turns of the prompts
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ def write_material(model: Path, lengths: tuple[int, ...], file: Path) -> None:
         for line, answer in zip(lines, answers, strict=True)
     ]
     turns = [
-        (line["text"], answer) for line, answer in zip(lines[2 * TRAINING :], answers[2 * TRAINING :], strict=True)
+        (line["text"], answer)
+        for line, answer in zip(lines[2 * TRAINING_ROWS :], answers[2 * TRAINING_ROWS :], strict=True)
     ]
     prompts = {str(length): _prompt_of(chat.prompt_prefix_ids, turns, length) for length in lengths}
     file.write_text(json.dumps({"rows": rows, "prompts": prompts}))
@@ -68,31 +69,31 @@ def write_material(model: Path, lengths: tuple[int, ...], file: Path) -> None:
 def _prompt_of(
     prefix_ids: Callable[["Prompt"], list[int]], turns: list[tuple[str, str]], length: int
 ) -> tuple[str, list[tuple[str, str]]]:
-    """A system message and turns: as many turns as fit, and then as many words of the manner."""
+    """A system message and turns: as many turns as fit, then as many words of the instructions."""
 
     def tokens(system: str, count: int) -> int:
         return len(prefix_ids(as_prompt(system, turns[:count])))
 
-    manner = _MANNER.split()
-    systems = [" ".join((_SYSTEM, *manner[:count])) for count in range(len(manner) + 1)]
+    instructions = _INSTRUCTIONS.split()
+    systems = [" ".join((_SYSTEM, *instructions[:count])) for count in range(len(instructions) + 1)]
     count = bisect_right(range(len(turns) + 1), length, key=lambda count: tokens(_SYSTEM, count)) - 1
-    words = bisect_right(systems, length, key=lambda system: tokens(system, count)) - 1
-    return systems[words], turns[:count]
+    word_count = bisect_right(systems, length, key=lambda system: tokens(system, count)) - 1
+    return systems[word_count], turns[:count]
 
 
 def as_prompt(system: str, turns: list[tuple[str, str]]) -> "Prompt":
     """The system message and these turns."""
     from engine.records.prompt import Message, Prompt
 
-    words = [Message(*each) for q, a in turns for each in (("user", q), ("assistant", a))]
-    return Prompt((Message("system", system), *words))
+    messages = [Message(*each) for q, a in turns for each in (("user", q), ("assistant", a))]
+    return Prompt((Message("system", system), *messages))
 
 
 def read_rows(file: Path, count: int, held_out: bool = False) -> list[Row]:
-    """The first `count` rows to train on, or of those that are held out."""
+    """The first `count` rows of those to train on, or of the held-out ones."""
     rows = json.loads(file.read_text())["rows"]
-    begin = TRAINING if held_out else 0
-    return [Row(i, q, tuple(ids), tuple(answer)) for i, (q, ids, answer) in enumerate(rows)][begin : begin + count]
+    start = TRAINING_ROWS if held_out else 0
+    return [Row(i, q, tuple(ids), tuple(answer)) for i, (q, ids, answer) in enumerate(rows)][start : start + count]
 
 
 def read_prompt(file: Path, length: int) -> "Prompt":

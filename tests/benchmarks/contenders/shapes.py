@@ -1,9 +1,9 @@
-"""This program alone on random weights in the shapes of larger Llamas: what a GPU makes of it. No download.
+"""This program alone, with random weights in the shapes of larger Llamas, on a GPU. Downloads nothing.
 
-Each shape trains LoRA on rows of question and answer, scores answers behind a shared prompt and decodes behind it;
-medians of wall time, because a device's work is no CPU-second. The share of the device's bfloat16 arithmetic that is
-used (model FLOP utilisation) counts 4 FLOPs a weight and trained token: a LoRA student has no gradients of weights.
-Scoring and decoding count 2; attention is not counted.
+Each shape trains LoRA on rows of question and answer, scores answers after a shared prompt and decodes after it.
+Figures are medians of wall time, because CPU-seconds do not include the device's work. Model FLOP utilisation, the
+share of the device's bfloat16 peak that is used, counts 4 FLOPs per weight and trained token, because a LoRA student
+computes no gradients of the weights. Scoring and decoding count 2; attention is not counted.
 """
 
 import statistics
@@ -32,24 +32,33 @@ from engine.training.student import add_gradients, trained_parameters, with_new_
 from tests.benchmarks.contenders.figures import Figure
 from tests.tiny import make_tiny_base
 
-# Dense bfloat16, in 10¹² a second, as the makers state it; by a word of the device's name.
-_STATED = {"H100 PCIe": 756, "H100": 989, "H200": 989, "A100": 312, "B200": 2250, "L40S": 362, "L4": 121, "A10": 125}
+# Dense bfloat16 peak in TFLOP/s, as the makers state it, by a part of the device's name.
+_PEAK_TFLOPS = {
+    "H100 PCIe": 756,
+    "H100": 989,
+    "H200": 989,
+    "A100": 312,
+    "B200": 2250,
+    "L40S": 362,
+    "L4": 121,
+    "A10": 125,
+}
 _CONTEXT = 8_192
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A Llama's measures, and how much work is given to it."""
+    """The dimensions of a Llama, and how much work it gets."""
 
     hidden: int
-    between: int
+    intermediate: int
     layers: int
     heads: int
     key_heads: int
     vocabulary: int
     tied: bool
     rows: int = 8
-    row_tokens: int = 512  # half of them the answer's
+    row_tokens: int = 512  # half of them belong to the answer
     prompt_tokens: int = 2_000
     answers: int = 64
     answer_tokens: int = 64
@@ -62,23 +71,23 @@ SHAPES = {
 }
 
 
-def shape_figures(name: str, device: str, repetitions: int, peak_tflops: float | None) -> Iterator[Figure]:
-    """Tokens a second, utilisation and memory of each kind of work on one shape."""
-    shape, place = SHAPES[name], torch.device(device)
-    peak = peak_tflops or _stated(place)
-    local = _random(shape, place)
+def shape_figures(name: str, device_name: str, repetitions: int, peak_tflops: float | None) -> Iterator[Figure]:
+    """Tokens per second, utilisation and memory of each kind of work on one shape."""
+    shape, device = SHAPES[name], torch.device(device_name)
+    peak = peak_tflops or _stated_tflops(device)
+    local = _random_model(shape, device)
     weights = sum(parameter.numel() for parameter in local.base.parameters())
     yield Figure(f"{name}: weights", weights / 1e9, "10⁹")
-    for what, flops, tokens, work in _works(local, shape):
-        seconds, memory = _timed(work, place, repetitions)
+    for what, flops, tokens, work in _workloads(local, shape):
+        seconds, memory = _measure(work, device, repetitions)
         yield Figure(f"  {what}", tokens / seconds, "tokens/s", peak_mb=memory)
         if peak is not None:
-            used = flops * weights * tokens / seconds / (peak * 1e12)
-            yield Figure(f"    of {peak:g} TFLOP/s stated", 100 * used, "%")
+            utilisation = flops * weights * tokens / seconds / (peak * 1e12)
+            yield Figure(f"    of {peak:g} TFLOP/s stated", 100 * utilisation, "%")
 
 
-def _works(local: LocalModel, shape: Shape) -> Iterator[tuple[str, int, int, Callable[[], object]]]:
-    """Name, FLOPs a weight and token, tokens, and the work; the adapter comes last and stays."""
+def _workloads(local: LocalModel, shape: Shape) -> Iterator[tuple[str, int, int, Callable[[], object]]]:
+    """Name, FLOPs per weight and token, tokens, and the work. LoRA comes last, because the adapter stays."""
     draw = torch.Generator().manual_seed(0)
 
     def ids(count: int) -> list[int]:
@@ -91,29 +100,29 @@ def _works(local: LocalModel, shape: Shape) -> Iterator[tuple[str, int, int, Cal
         prefix = PromptCache.build(local, prompt)
     half = shape.row_tokens // 2
     rows = [ScoreRow([*prompt, *ids(half)], ids(half)) for _ in range(shape.answers)]
-    own = shape.answers * shape.row_tokens
-    yield f"scoring behind {len(prompt):,} tokens", 2, own, lambda: score(local, rows, prefix=prefix, k=64)
+    tokens = shape.answers * shape.row_tokens
+    yield f"scoring behind {len(prompt):,} tokens", 2, tokens, lambda: score(local, rows, prefix=prefix, k=64)
     endless = replace(local, format=replace(local.format, stop_ids=frozenset()))
-    asked = [[*prompt, *ids(16)] for _ in range(shape.answers)]
+    requests = [[*prompt, *ids(16)] for _ in range(shape.answers)]
     yield (
         f"decoding {shape.answers} answers behind {len(prompt):,} tokens",
         2,
         shape.answers * shape.answer_tokens,
         lambda: decode(
             endless,
-            asked,
+            requests,
             prefix=prefix,
             temperature=0,
             max_new_tokens=shape.answer_tokens,
-            seeds=[0] * len(asked),
-            batch_rows=len(asked),
+            seeds=[0] * len(requests),
+            batch_rows=len(requests),
         ),
     )
     yield "LoRA steps", 4, shape.rows * (shape.row_tokens - 1), _steps(local, shape, ids)
 
 
 def _steps(local: LocalModel, shape: Shape, ids: Callable[[int], list[int]]) -> Callable[[], object]:
-    """One optimizer step over as many rows as go into one pass."""
+    """One optimizer step over a batch that fits into one pass."""
     student = with_new_adapter(local, TrainingConfig(base="random"))
     student.model.train()
     half = shape.row_tokens // 2
@@ -130,11 +139,11 @@ def _steps(local: LocalModel, shape: Shape, ids: Callable[[int], list[int]]) -> 
     return step
 
 
-def _random(shape: Shape, device: torch.device) -> LocalModel:
+def _random_model(shape: Shape, device: torch.device) -> LocalModel:
     register_attention()
     config = LlamaConfig(
         hidden_size=shape.hidden,
-        intermediate_size=shape.between,
+        intermediate_size=shape.intermediate,
         num_hidden_layers=shape.layers,
         num_attention_heads=shape.heads,
         num_key_value_heads=shape.key_heads,
@@ -150,15 +159,15 @@ def _random(shape: Shape, device: torch.device) -> LocalModel:
     with (
         quiet_libraries(),
         tempfile.TemporaryDirectory() as folder,
-    ):  # only the format is read from it: ids are drawn, no text is
+    ):  # only for the chat format: token ids are random
         chat = ChatFormat.load(make_tiny_base(Path(folder), context_length=_CONTEXT))
         local = LocalModel(model, chat, device, dtype, Path(folder))
     check_exactness(local)
     return local
 
 
-def _timed(work: Callable[[], object], device: torch.device, repetitions: int) -> tuple[float, float]:
-    """Median seconds of one call after two to warm up, and the peak of the device's memory (a process's) in MiB."""
+def _measure(work: Callable[[], object], device: torch.device, repetitions: int) -> tuple[float, float]:
+    """Median seconds of one call after two to warm up, and the peak memory of the device (or the process) in MiB."""
     on_gpu = device.type == "cuda"
     work()
     work()
@@ -167,22 +176,22 @@ def _timed(work: Callable[[], object], device: torch.device, repetitions: int) -
         torch.cuda.reset_peak_memory_stats(device)
     seconds = []
     for _ in range(repetitions):
-        begin = time.perf_counter()
+        started = time.perf_counter()
         work()
         if on_gpu:
             torch.cuda.synchronize(device)
-        seconds.append(time.perf_counter() - begin)
+        seconds.append(time.perf_counter() - started)
     peak = torch.cuda.max_memory_allocated(device) / (1 << 20) if on_gpu else peak_rss_mb()
     return statistics.median(seconds), peak
 
 
-def device_words(device: str) -> str:
-    """The name of a GPU, or of the kind of device."""
+def describe_device(device: str) -> str:
+    """The name of the GPU, or the kind of device."""
     return torch.cuda.get_device_name(torch.device(device)) if device.startswith("cuda") else device
 
 
-def _stated(device: torch.device) -> float | None:
+def _stated_tflops(device: torch.device) -> float | None:
     if device.type != "cuda":
         return None
     name = torch.cuda.get_device_name(device)
-    return next((float(value) for word, value in _STATED.items() if word in name), None)
+    return next((float(value) for word, value in _PEAK_TFLOPS.items() if word in name), None)

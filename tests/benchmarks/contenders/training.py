@@ -1,6 +1,6 @@
-"""Side: this program's training, as its job does it: teacher cache, then the trainer over all epochs.
+"""Side: this program's training as in its job: the teacher cache, then the trainer over all epochs.
 
-Validation is left out, because the peers do none; checkpoints are written.
+Without validation, because the peers do none; checkpoints are written.
 """
 
 import json
@@ -32,20 +32,20 @@ from tests.benchmarks.contenders.loading import load
 from tests.benchmarks.contenders.material import read_prompt, read_rows
 
 
-def config_of(words: dict[str, object]) -> TrainingConfig:
-    """The program's defaults, with the objective, epochs and rows a step that the comparison wants."""
+def config_of(options: dict[str, object]) -> TrainingConfig:
+    """The program's defaults, with the objective, epochs and rows per step of the comparison."""
     return TrainingConfig(
         base="starter",
-        objective=cast("Literal['forward_kl', 'cross_entropy']", words["objective"]),
-        epochs=float(str(words["epochs"])),
-        batch_rows=int(str(words["batch_rows"])),
+        objective=cast("Literal['forward_kl', 'cross_entropy']", options["objective"]),
+        epochs=float(str(options["epochs"])),
+        batch_rows=int(str(options["batch_rows"])),
     )
 
 
-def dataset_of(words: dict[str, object]) -> tuple[list[DatasetRow], dict[int, tuple[Message, ...]]]:
+def dataset_of(options: dict[str, object]) -> tuple[list[DatasetRow], dict[int, tuple[Message, ...]]]:
     """The training rows, and their questions by id."""
-    rows = read_rows(Path(str(words["material"])), int(str(words["rows"])))
-    made = [
+    rows = read_rows(Path(str(options["material"])), int(str(options["rows"])))
+    dataset_rows = [
         DatasetRow(
             row.number,
             row.number,
@@ -57,25 +57,25 @@ def dataset_of(words: dict[str, object]) -> tuple[list[DatasetRow], dict[int, tu
         )
         for row in rows
     ]
-    return made, {row.number: (Message("user", row.question),) for row in rows}
+    return dataset_rows, {row.number: (Message("user", row.question),) for row in rows}
 
 
-class Unmeasured:
-    """In a validator's place: measures nothing."""
+class NoValidation:
+    """A validator that measures nothing."""
 
     asked = ()
     plan = ValidationPlan(0, 0, "trained", 0.0)
     tokens = RowTokens()
 
     def measure(self, *_: object, **__: object) -> Measurement:
-        return Measurement(0.0, (), 0.0, ())
+        return Measurement(0.0)
 
 
 @dataclass(slots=True)
 class StepClock:
-    """Hooks that know when the first step began and when the last one ended, in CPU-seconds."""
+    """Hooks that record when the first step started and the last one ended, in CPU-seconds."""
 
-    began: float | None = None
+    started: float | None = None
     ended: float = 0.0
 
     def on_step(self, metrics: StepMetrics) -> None:
@@ -91,58 +91,58 @@ class StepClock:
         return False
 
     def rest(self) -> None:
-        if self.began is None:
-            self.began = time.process_time()
+        if self.started is None:
+            self.started = time.process_time()
 
     def end_early(self) -> bool:
         return False
 
 
-class Asked:
-    """What a side is asked to train: `rows` answers for `epochs`, behind a prompt of `length` tokens."""
+class TrainingSide:
+    """The data and settings of a training: `rows` answers for `epochs`, with a prompt of `length` tokens."""
 
-    def __init__(self, words: dict[str, object]) -> None:
-        self.words = words
-        self.config = config_of(words)
-        self.rows, self.messages = dataset_of(words)
-        self.prompt = read_prompt(Path(str(words["material"])), int(str(words["length"])))
+    def __init__(self, options: dict[str, object]) -> None:
+        self.options = options
+        self.config = config_of(options)
+        self.rows, self.messages = dataset_of(options)
+        self.prompt = read_prompt(Path(str(options["material"])), int(str(options["length"])))
         questions = tuple(Question(tuple(messages), id=number) for number, messages in self.messages.items())
         self.taught = (DatasetPrompt(self.prompt, questions),)
         self.student: LocalModel | None = None
 
 
-class Training(Asked):
-    """Trained by this program; the prompt counts where the objective has a teacher."""
+class Training(TrainingSide):
+    """Training by this program; the prompt matters only if the objective has a teacher."""
 
     def measure(self) -> dict[str, float]:
         self.student = None
-        local, hooks, config = load(self.words), StepClock(), self.config
+        local, hooks, config = load(self.options), StepClock(), self.config
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
-            with clocked() as took:
+            with clocked() as measured:
                 teacher = None
                 if config.objective != "cross_entropy":
                     teacher = TeacherCache.build(local, self.rows, self.taught, config.top_k, folder / "caches")
                 student = with_new_adapter(local, config)
                 course = make_course(student, config, self.rows, self.taught, teacher)
-                validator = cast("Validator", Unmeasured())
+                validator = cast("Validator", NoValidation())
                 Trainer(student, course, "bench", validator, folder / "run", hooks, held_out=False).run()
         self.student = student
-        assert hooks.began is not None
+        assert hooks.started is not None
         tokens = self.config.epochs * sum(len(row.question_ids) + len(row.completion_ids) - 1 for row in self.rows)
-        steps_s = hooks.ended - hooks.began
-        return {**took, "steps_cpu_s": steps_s, "tokens_per_cpu_s": tokens / steps_s}
+        steps_s = hooks.ended - hooks.started
+        return {**measured, "steps_cpu_s": steps_s, "tokens_per_cpu_s": tokens / steps_s}
 
-    def tell(self) -> dict[str, object]:
-        """The divergence from the prompted base on held-out answers, or what a peer must compute likewise."""
+    def report(self) -> dict[str, object]:
+        """The divergence from the prompted base on held-out answers, or values that a peer must reproduce."""
         if self.config.objective == "cross_entropy":
-            return self._proof(Path(str(self.words["proof"])))
+            return self._equivalence_proof(Path(str(self.options["proof"])))
         assert self.student is not None
-        return {"kl": held_out_kl(self.student, self.prompt, Path(str(self.words["material"])))}
+        return {"kl": held_out_kl(self.student, self.prompt, Path(str(self.options["material"])))}
 
-    def _proof(self, folder: Path) -> dict[str, object]:
-        """Loss and gradient norm of the first step's rows with an adapter that says something; written for the peer."""
-        student = with_new_adapter(load(self.words), self.config)
+    def _equivalence_proof(self, folder: Path) -> dict[str, object]:
+        """Loss and gradient norm of the first batch with a non-zero adapter; writes both for the peer."""
+        student = with_new_adapter(load(self.options), self.config)
         torch.manual_seed(1)
         for name, parameter in student.model.named_parameters():
             if "lora_B" in name:

@@ -1,4 +1,4 @@
-"""Side: TRL's SFTTrainer on the same ids with the same LoRA. Runs in an environment of its own; reads our JSON."""
+"""Side: TRL's SFTTrainer on the same ids with the same LoRA. Runs in a separate environment; reads our JSON."""
 
 import json
 import tempfile
@@ -16,10 +16,10 @@ from tests.benchmarks.contenders.material import Row, read_rows
 
 
 class StepClock(TrainerCallback):
-    """When the first step began and the last one ended, in CPU-seconds."""
+    """Records when the first step started and the last one ended, in CPU-seconds."""
 
     def on_train_begin(self, *_: object, **__: object) -> None:
-        self.began = time.process_time()
+        self.started = time.process_time()
 
     def on_step_end(self, *_: object, **__: object) -> None:
         self.ended = time.process_time()
@@ -28,17 +28,17 @@ class StepClock(TrainerCallback):
 class Sft:
     """One epoch over `rows` answers, cross-entropy on the completions, with `flags` of SFTConfig."""
 
-    def __init__(self, words: dict[str, object]) -> None:
-        self.words = words
-        self.flags = dict(words["flags"])
-        torch.set_num_threads(int(words["threads"]))
-        self.tokenizer = AutoTokenizer.from_pretrained(words["model"])
-        self.rows = read_rows(Path(str(words["material"])), int(words["rows"]))
+    def __init__(self, options: dict[str, object]) -> None:
+        self.options = options
+        self.flags = dict(options["flags"])
+        torch.set_num_threads(int(options["threads"]))
+        self.tokenizer = AutoTokenizer.from_pretrained(options["model"])
+        self.rows = read_rows(Path(str(options["material"])), int(options["rows"]))
         if self.flags.get("train_sampling_strategy") == "sequential":
             self.rows.sort(key=lambda row: -len(row.question_ids) - len(row.completion_ids))
 
     def trainer(self, scratch: str, *, adapter: str | None = None) -> SFTTrainer:
-        model = AutoModelForCausalLM.from_pretrained(self.words["model"])
+        model = AutoModelForCausalLM.from_pretrained(self.options["model"])
         lora = LoraConfig(r=16, lora_alpha=32, lora_dropout=0.0, target_modules="all-linear", task_type="CAUSAL_LM")
         if adapter is not None:
             model = PeftModel.from_pretrained(model, adapter, is_trainable=True)
@@ -62,15 +62,15 @@ class Sft:
         with tempfile.TemporaryDirectory() as scratch:
             trainer, steps = self.trainer(scratch), StepClock()
             trainer.add_callback(steps)
-            with clocked() as took:
+            with clocked() as measured:
                 trainer.train()
         tokens = sum(len(row.question_ids) + len(row.completion_ids) - 1 for row in self.rows)
-        steps_s = steps.ended - steps.began
-        return {**took, "steps_cpu_s": steps_s, "tokens_per_cpu_s": tokens / steps_s}
+        steps_s = steps.ended - steps.started
+        return {**measured, "steps_cpu_s": steps_s, "tokens_per_cpu_s": tokens / steps_s}
 
-    def tell(self) -> dict[str, object]:
-        """Loss and gradient norm of the batches that the other side wrote, with the adapter that it wrote."""
-        folder = Path(str(self.words["proof"]))
+    def report(self) -> dict[str, object]:
+        """Loss and gradient norm of the batches that the other side wrote, with its adapter."""
+        folder = Path(str(self.options["proof"]))
         by_number = {row.number: row for row in self.rows}
         losses, norms = [], []
         with tempfile.TemporaryDirectory() as scratch:
@@ -88,7 +88,7 @@ class Sft:
 
 
 def as_example(row: Row) -> dict[str, list[int]]:
-    """Ids as they are, loss on the completion alone."""
+    """The ids unchanged, with the loss only on the completion."""
     ids = [*row.question_ids, *row.completion_ids]
     return {"input_ids": ids, "labels": [-100] * len(row.question_ids) + list(row.completion_ids)}
 

@@ -1,4 +1,4 @@
-"""The parent's end: starts the sides of a comparison, asks them in turn, and ends them."""
+"""The parent process: starts the sides of a comparison, asks them in turn, and ends them."""
 
 import json
 import os
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
-from tests.benchmarks.contenders.child import MEASURE, TELL
+from tests.benchmarks.contenders.child import MEASURE, REPORT
 
 ROOT = Path(__file__).parents[3]
 _PACKAGE = "tests.benchmarks.contenders"
@@ -19,19 +19,19 @@ _PACKAGE = "tests.benchmarks.contenders"
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """A module of this package, the words it is started with, and the Python that runs it (ours, where not given)."""
+    """A module of this package, the options it is started with, and the Python that runs it (by default this one)."""
 
     module: str
-    words: Mapping[str, object]
+    options: Mapping[str, object]
     python: Path = Path(sys.executable)
 
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Repetitions of one side, and what it told."""
+    """The repetitions of one side, and its report."""
 
     repetitions: list[dict[str, float]] = field(default_factory=list)
-    told: dict[str, object] = field(default_factory=dict)
+    report: dict[str, object] = field(default_factory=dict)
 
     def median(self, figure: str) -> float:
         return statistics.median(each[figure] for each in self.repetitions)
@@ -48,7 +48,7 @@ def ratio(over: Measured, under: Measured, figure: str = "cpu_s") -> float:
 
 
 def measure(sides: Mapping[str, Side], repetitions: int, threads: int, log: Path) -> dict[str, Measured]:
-    """All sides, interleaved, each in its process."""
+    """Measure all sides, interleaved, each in its own process."""
     with ExitStack() as stack:
         running = {name: stack.enter_context(_Process(side, threads, log)) for name, side in sides.items()}
         found = {name: Measured() for name in sides}
@@ -56,14 +56,14 @@ def measure(sides: Mapping[str, Side], repetitions: int, threads: int, log: Path
             for name, process in running.items():
                 found[name].repetitions.append(process.ask(MEASURE))
         for name, process in running.items():
-            found[name].told.update(process.ask(TELL))
+            found[name].report.update(process.ask(REPORT))
     return found
 
 
 class _Process:
     def __init__(self, side: Side, threads: int, log: Path) -> None:
         self._side, self._log = side, log
-        # Threads that wait sleep: a thread that spins would be counted as work.
+        # Waiting threads sleep, because spinning would count as CPU time.
         settings = {
             "OMP_NUM_THREADS": str(threads),
             "OMP_WAIT_POLICY": "passive",
@@ -73,7 +73,7 @@ class _Process:
         }
         self._errors = log.open("a")
         self._process = subprocess.Popen(
-            [str(side.python), "-m", f"{_PACKAGE}.{side.module}", json.dumps({**side.words, "threads": threads})],
+            [str(side.python), "-m", f"{_PACKAGE}.{side.module}", json.dumps({**side.options, "threads": threads})],
             cwd=ROOT,
             env={**os.environ, **settings},
             stdin=subprocess.PIPE,
@@ -92,9 +92,9 @@ class _Process:
         self._process.communicate()
         self._errors.close()
 
-    def ask(self, word: str) -> dict[str, float]:
+    def ask(self, command: str) -> dict[str, float]:
         assert self._process.stdin is not None
-        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         return self._answer()
 
@@ -103,6 +103,8 @@ class _Process:
         line = self._process.stdout.readline()
         if not line:
             self._process.wait()
-            raise RuntimeError(f"{self._side.module} {dict(self._side.words)} ended:\n{self._log.read_text()[-3000:]}")
+            raise RuntimeError(
+                f"{self._side.module} {dict(self._side.options)} ended:\n{self._log.read_text()[-3000:]}"
+            )
         answer: dict[str, float] = json.loads(line)
         return answer

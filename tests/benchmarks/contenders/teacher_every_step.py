@@ -1,8 +1,8 @@
 """Side: a plain loop that runs the prompted teacher in every step, as TRL's self-distillation trainer does.
 
 Adapter, batches, learning rates and clipping are this program's. Each step runs the base over prompt, question and
-answer (adapter off, no cache), the student over question and answer, both with the output head on the answer's places
-only, and takes the forward KL over the whole vocabulary. torch and transformers alone, attention by SDPA.
+answer (adapter off, no cache) and the student over question and answer, both with the output head only on the answer's
+positions, and takes the forward KL over the whole vocabulary. Uses only torch and transformers, attention by SDPA.
 """
 
 from collections.abc import Sequence
@@ -21,23 +21,23 @@ from engine.training.student import trained_parameters, with_new_adapter
 from tests.benchmarks.contenders.child import clocked, serve
 from tests.benchmarks.contenders.held_out import held_out_kl
 from tests.benchmarks.contenders.loading import load
-from tests.benchmarks.contenders.training import Asked
+from tests.benchmarks.contenders.training import TrainingSide
 
 
-class Plain(Asked):
+class TeacherInEveryStep(TrainingSide):
     """Trained with the prompted teacher's forward pass in every step."""
 
     def measure(self) -> dict[str, float]:
         self.student = None
-        local = load(self.words)
-        prompted = {key: local.format.prompted_ids(self.prompt, asked) for key, asked in self.messages.items()}
+        local = load(self.options)
+        prompted = {key: local.format.prompted_ids(self.prompt, messages) for key, messages in self.messages.items()}
         local.base.set_attn_implementation("sdpa")
-        with clocked() as took:
+        with clocked() as measured:
             student = with_new_adapter(local, self.config)
             self._train(student, prompted)
         local.base.set_attn_implementation(ATTENTION)
         self.student = student
-        return took
+        return measured
 
     def _train(self, student: LocalModel, prompted: dict[int, list[int]]) -> None:
         config, model = self.config, cast("PeftModel", student.model)
@@ -60,15 +60,15 @@ class Plain(Asked):
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-    def tell(self) -> dict[str, object]:
+    def report(self) -> dict[str, object]:
         assert self.student is not None
-        return {"kl": held_out_kl(self.student, self.prompt, Path(str(self.words["material"])))}
+        return {"kl": held_out_kl(self.student, self.prompt, Path(str(self.options["material"])))}
 
 
 def answer_logits(
     model: PeftModel, contexts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]]
 ) -> tuple[Tensor, Tensor]:
-    """Logits (B, T, V) of the answers' tokens, and the mask (B, T) of those that are no padding."""
+    """Logits (B, T, V) of the answers' tokens, and the mask (B, T) of those that are not padding."""
     before, after = max(map(len, contexts)), max(map(len, answers))
     pairs = list(zip(contexts, answers, strict=True))
     ids = [[0] * (before - len(c)) + [*c, *a] + [0] * (after - len(a)) for c, a in pairs]
@@ -85,4 +85,4 @@ def answer_logits(
 
 
 if __name__ == "__main__":
-    serve(Plain)
+    serve(TeacherInEveryStep)
