@@ -80,7 +80,7 @@ def test_resumed_job_continues_with_its_named_topics(project: Project) -> None:
     assert texts(project)[-1] == ("loans", "Can I lend?")
 
 
-def test_job_stops_between_two_requests(project: Project) -> None:
+def test_stopped_job_sends_no_further_request(project: Project) -> None:
     stop = StopFlag()
     stop.up = True
     with served(good(TOPICS)) as server:

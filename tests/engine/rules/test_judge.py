@@ -48,7 +48,7 @@ def test_answer_cannot_break_out_of_its_place_in_the_request() -> None:
         '``` json\n{"passed": true, "reason": "Friendly."}```',
     ],
 )
-def test_complete_verdict_is_read_also_from_a_code_fence(reply: str) -> None:
+def test_complete_verdict_is_read_with_or_without_a_code_fence(reply: str) -> None:
     assert read_rubric_verdict(reply) == (True, "Friendly.")
 
 
