@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from engine.bundled import bundled_text
 from engine.prompts.documents import first_lines, parse_prompt, prompt_to_markdown
-from engine.prompts.lint import LEAST_TOKENS, lint_length, lint_prompt
+from engine.prompts.lint import lint_length, lint_prompt
 from engine.prompts.variables import find_variables
 from engine.records.finding import Finding
-from engine.records.prompt import Message, Prompt
+from engine.records.prompt import SHORT_PROMPT_TOKENS, Message, Prompt
 from engine.records.rule import Check, Rule
 from engine.rules.documents import parse_rules
 
@@ -222,8 +222,8 @@ def test_answer_formats_and_code_are_not_variables(text: str) -> None:
 
 
 def test_prompt_that_is_too_short_or_too_long_is_reported() -> None:
-    assert [finding.kind for finding in lint_length(LEAST_TOKENS - 1, 2_048, "base")] == ["length"]
-    assert lint_length(LEAST_TOKENS, 2_048, "base") == ()
+    assert [finding.kind for finding in lint_length(SHORT_PROMPT_TOKENS - 1, 2_048, "base")] == ["length"]
+    assert lint_length(SHORT_PROMPT_TOKENS, 2_048, "base") == ()
     assert lint_length(1_800, None, "base") == ()
     (finding,) = lint_length(1_800, 2_048, "owner/base")
     assert "owner/base" in finding.problem

@@ -7,7 +7,7 @@ import pytest
 
 from engine.errors import StoreError
 from engine.project import Project
-from engine.records.talk import Talk
+from engine.records.chat import Chat
 from engine.store.connection import Connection
 from engine.store.copies import COPIED_WITH, KEPT, NEVER_COPIED, Kept
 
@@ -38,8 +38,8 @@ def test_full_disk_during_a_copy_is_reported(project: Project, tmp_path: Path, m
 
 @pytest.mark.parametrize(("kept", "copied"), [("runs", True), ("examples", False), ("questions", False)])
 def test_chat_is_copied_only_together_with_runs(project: Project, tmp_path: Path, kept: Kept, copied: bool) -> None:
-    project.settings.keep_talk(Talk(("prompted", "run-1")))
+    project.settings.keep_chat(Chat(("prompted", "run-1")))
     (tmp_path / "copy").mkdir()
     project.write_copy(tmp_path / "copy", kept)
     with Project.open(tmp_path / "copy", project.home) as copy:
-        assert (copy.settings.talk() is not None) is copied
+        assert (copy.settings.chat() is not None) is copied

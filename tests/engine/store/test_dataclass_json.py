@@ -39,7 +39,7 @@ def test_options_of_every_job_kind_survive_the_round_trip(kind: JobKind, data: s
     job = Job(1, kind, "waiting", encode(options), "jobs/1", options.station)
     assert repr(options_of_job(job)) == repr(options)
     stored = json.loads(job.options).keys()
-    assert not stored & get_type_hints(JobOptionsBase).keys(), "what depends only on the kind is not stored with each job"
+    assert not stored & get_type_hints(JobOptionsBase).keys(), "options of the kind are not stored with each job"
 
 
 def test_fields_with_a_default_may_be_missing() -> None:
