@@ -1,4 +1,4 @@
-"""A project whose jobs have the stages of `steps_worker`."""
+"""A project whose jobs run the stages of `steps_worker`."""
 
 import os
 import signal
@@ -19,14 +19,14 @@ from tests.engine.jobs.support import STAGES_FOLDER
 
 @pytest.fixture
 def project(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """An open project; whatever of its jobs still runs at the end of the test is killed."""
+    """An open project; jobs that are still running at the end of the test are killed."""
     monkeypatch.setattr(launch, "WORKER_MODULE", "steps_worker")
     monkeypatch.setenv("PYTHONPATH", STAGES_FOLDER)
     home = Home.locate()
     with Project.create(home.projects / "tone", home=home) as project:
         yield project
         jobs: tuple[Job, ...] = ()
-        with suppress(StoreError):  # a test that deletes it looks after its jobs itself
+        with suppress(StoreError):  # a test that deletes the project ends its jobs itself
             jobs = project.jobs.all()
         for job in jobs:
             if is_alive(job):

@@ -1,6 +1,6 @@
-"""The worker with small stages of its own in place of the real ones; which one, the options' model name says.
+"""The worker with small test stages in place of the real ones; the model name in the options selects the stage.
 
-Started as a module by the tests' launcher: `launch.WORKER_MODULE` names it, PYTHONPATH finds it.
+Started as a module: `launch.WORKER_MODULE` names it, and PYTHONPATH makes it importable.
 """
 
 import os
@@ -23,7 +23,7 @@ def run(context: JobContext, options: GenerateOptions) -> None:
 
 
 def steps(context: JobContext, options: GenerateOptions) -> None:
-    """Writes its steps into a file, one line each, and goes on where that file ends."""
+    """Write the steps to a file, one line each, and continue where that file ends."""
     total = options.limit or 0
     with (context.folder / "facts").open("a+") as facts:
         facts.seek(0)
@@ -36,7 +36,7 @@ def steps(context: JobContext, options: GenerateOptions) -> None:
 
 
 def gated(context: JobContext, options: GenerateOptions) -> None:
-    """`steps`, that waits half way until the test opens the gate."""
+    """`steps`, waiting half way until the test opens the gate."""
     half = replace(options, limit=(options.limit or 0) // 2)
     steps(context, half)
     while not (context.folder / "gate").exists():
@@ -66,8 +66,8 @@ def defect(context: JobContext, options: GenerateOptions) -> None:
     raise ZeroDivisionError(f"with {os.environ['OPENAI_API_KEY']}")
 
 
-def tells(context: JobContext, options: GenerateOptions) -> None:
-    """Writes down what kind of process it is."""
+def describe_process(context: JobContext, options: GenerateOptions) -> None:
+    """Write down what kind of process this is."""
     try:
         os.close(os.open("/dev/tty", os.O_RDWR))
         terminal = True
@@ -82,7 +82,7 @@ def tells(context: JobContext, options: GenerateOptions) -> None:
 
 
 _STAGES: dict[str, Callable[[JobContext, GenerateOptions], None]] = {
-    stage.__name__: stage for stage in (steps, gated, on_device, stubborn, refused, defect, tells)
+    stage.__name__: stage for stage in (steps, gated, on_device, stubborn, refused, defect, describe_process)
 }
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Children of a job: what they print is kept, and told where it is a bar."""
+"""Child processes of a job: their output is kept, and progress bars in it are recognised."""
 
 import sys
 from pathlib import Path
@@ -12,7 +12,7 @@ from engine.project import Project
 from engine.records.options import ExportOptions
 
 
-def test_bars_are_told_from_lines() -> None:
+def test_progress_bars_are_distinguished_from_lines() -> None:
     assert bar_of("Running loglikelihood requests:  45%|████▌     | 9/20 [00:00<00:00, 11.62it/s]") == (
         "Running loglikelihood requests", 9, 20,
     )  # fmt: skip
@@ -28,7 +28,7 @@ def test_bars_are_told_from_lines() -> None:
     assert bar_of("|colours|Yaml|none|  0|acc|↑  |0.5|±  |0.1667|") is None
 
 
-def test_a_line_without_an_end_is_kept_in_pieces(project: Project, tmp_path: Path) -> None:
+def test_unterminated_line_is_kept_in_pieces(project: Project, tmp_path: Path) -> None:
     context = JobContext(project, project.jobs.add(ExportOptions(1)))
     command = (sys.executable, "-c", "print('x' * 20_000, end='')")
     status, lines = run_child(command, tmp_path, context, "base", {})
@@ -38,7 +38,7 @@ def test_a_line_without_an_end_is_kept_in_pieces(project: Project, tmp_path: Pat
     assert max(map(len, lines)) <= 4_000
 
 
-def test_a_program_that_cannot_be_run_is_named(project: Project, tmp_path: Path) -> None:
+def test_missing_program_is_named_in_the_error(project: Project, tmp_path: Path) -> None:
     context = JobContext(project, project.jobs.add(ExportOptions(1)))
     with pytest.raises(JobError, match="gone is missing"):
         run_child((str(tmp_path / "gone"),), tmp_path, context, "base", {})

@@ -1,4 +1,4 @@
-"""A stage does not die of its log or of a busy row, and asks its wishes without signals."""
+"""The context of a job: survives a full disk and a locked database, and reads control requests without signals."""
 
 import os
 import threading
@@ -18,7 +18,7 @@ from tests.engine.jobs.support import options, wait_until
 
 @pytest.fixture
 def context(project: Project) -> Iterator[JobContext]:
-    """The context of a job that no worker carries out, over a database that gives up waiting at once."""
+    """The context of a job that no worker runs, over a database connection that never waits for a lock."""
     job = project.jobs.add(options("steps"))
     with Project.open(project.folder, Home.locate(), timeout_s=0.0) as impatient:
         context = JobContext(impatient, job)
@@ -26,7 +26,7 @@ def context(project: Project) -> Iterator[JobContext]:
         context.close()
 
 
-def test_a_state_is_in_the_store_before_it_is_in_the_log(context: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_state_is_stored_even_if_it_cannot_be_logged(context: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> int:
         raise OSError("disk full")
 
@@ -36,7 +36,7 @@ def test_a_state_is_in_the_store_before_it_is_in_the_log(context: JobContext, mo
     assert Follower(context.folder).read_new() == []
 
 
-def test_events_that_a_full_disk_refused_are_counted(context: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_events_lost_to_a_full_disk_are_counted(context: JobContext, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as disk:
         disk.setattr(os, "write", lambda file, data: 3)
         context.emit(Note("lost"))
@@ -46,14 +46,14 @@ def test_events_that_a_full_disk_refused_are_counted(context: JobContext, monkey
     assert events == [Note("2 events could not be written to the log."), Note("kept")]
 
 
-def test_a_locked_database_does_not_end_the_work(context: JobContext, project: Project) -> None:
+def test_locked_database_does_not_stop_the_stage(context: JobContext, project: Project) -> None:
     with project.transaction():
         context.emit(Progress(3, 10, "half way"))
         context.checkpoint()
     assert project.jobs.get(context.job.id).done == 0
 
 
-def test_the_last_progress_is_in_the_row(context: JobContext, project: Project) -> None:
+def test_final_progress_is_stored(context: JobContext, project: Project) -> None:
     for done in range(1, 6):
         context.emit(Progress(done, 5, "answering"))
         context.checkpoint()
@@ -63,7 +63,7 @@ def test_the_last_progress_is_in_the_row(context: JobContext, project: Project) 
     assert job.ended_at
 
 
-def test_progress_may_come_from_another_thread(context: JobContext, project: Project) -> None:
+def test_progress_can_come_from_another_thread(context: JobContext, project: Project) -> None:
     thread = threading.Thread(target=context.emit, args=(Progress(4, 9),))
     thread.start()
     thread.join()
@@ -71,7 +71,7 @@ def test_progress_may_come_from_another_thread(context: JobContext, project: Pro
     assert project.jobs.get(context.job.id).done == 4
 
 
-def test_wishes_are_seen_at_the_checkpoint(context: JobContext) -> None:
+def test_stop_request_takes_effect_at_the_checkpoint(context: JobContext) -> None:
     context.checkpoint()
     assert not context.stop_requested
     write_wish(context.folder, "stop")
@@ -81,7 +81,7 @@ def test_wishes_are_seen_at_the_checkpoint(context: JobContext) -> None:
         context.checkpoint()
 
 
-def test_a_raised_flag_stops_even_a_paused_job(project: Project) -> None:
+def test_stop_flag_stops_even_a_paused_job(project: Project) -> None:
     flag = StopFlag()
     context = JobContext(project, project.jobs.add(options("steps")), flag)
     write_wish(context.folder, "pause")

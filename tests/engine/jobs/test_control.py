@@ -1,4 +1,4 @@
-"""Pause, resume, stop and kill: the row and the log always tell the same true story."""
+"""Pause, resume, stop and kill: the store and the log always agree on what happened."""
 
 import os
 import random
@@ -44,13 +44,13 @@ def _wait_for_note(project: Project, job: Job, note: str) -> None:
     wait_until(lambda: project.jobs.get(job.id).note == note)
 
 
-def _facts(project: Project, job: Job) -> list[str]:
+def _steps(project: Project, job: Job) -> list[str]:
     path = project.folder / job.folder / "facts"
     return path.read_text().splitlines() if path.exists() else []
 
 
 def _states(project: Project, job: Job) -> list[str]:
-    events = follow(project, job.id)  # which waits for the line of a state that is in the store already
+    events = follow(project, job.id)  # waits for the log line of a state that is already stored
     return [stamped.event.state for stamped in events if isinstance(stamped.event, StateChanged)]
 
 
@@ -58,7 +58,7 @@ def _open_gate(project: Project, job: Job) -> None:
     (project.folder / job.folder / "gate").touch()
 
 
-def _fill(project: Project) -> None:
+def _set_prompt(project: Project) -> None:
     project.prompts.set(Prompt((Message("system", "Be kind."),)))
 
 
@@ -69,25 +69,25 @@ def _new_run(project: Project) -> Run:
     return project.runs.add(dataset.sha256, TrainingConfig(base="starter"))
 
 
-def test_a_paused_job_stands_still_and_goes_on(project: Project) -> None:
+def test_paused_job_makes_no_progress_until_resumed(project: Project) -> None:
     job = project.start_job(options("gated", 20))
-    wait_until(lambda: len(_facts(project, job)) == 10)
+    wait_until(lambda: len(_steps(project, job)) == 10)
     control.pause(project, job)
     _wait_for(project, job, "paused")
     assert "jobs resume 1" in project.jobs.get(job.id).note
     _open_gate(project, job)
     time.sleep(0.2)
-    assert len(_facts(project, job)) == 10
+    assert len(_steps(project, job)) == 10
     control.resume(project, job)
     list(follow(project, job.id))
-    assert _facts(project, job) == [str(step) for step in range(20)]
+    assert _steps(project, job) == [str(step) for step in range(20)]
     assert _states(project, job) == ["running", "paused", "running", "done"]
 
 
 @pytest.mark.parametrize("paused_first", [False, True])
-def test_a_stopped_job_ends_and_goes_on_where_it_was(project: Project, *, paused_first: bool) -> None:
+def test_stopped_job_resumes_where_it_stopped(project: Project, *, paused_first: bool) -> None:
     job = project.start_job(options("gated", 20))
-    wait_until(lambda: len(_facts(project, job)) == 10)
+    wait_until(lambda: len(_steps(project, job)) == 10)
     if paused_first:
         control.pause(project, job)
         _wait_for(project, job, "paused")
@@ -99,35 +99,37 @@ def test_a_stopped_job_ends_and_goes_on_where_it_was(project: Project, *, paused
     again = control.resume(project, stopped)
     assert again.pid not in (0, stopped.pid)
     assert list(follow(project, job.id))[-1].event == StateChanged("done")
-    assert _facts(project, job) == [str(step) for step in range(20)]
+    assert _steps(project, job) == [str(step) for step in range(20)]
     assert project.jobs.get(job.id).options == job.options
 
 
-@pytest.mark.parametrize("wish", [control.pause, control.keep])
-def test_no_other_wish_takes_the_place_of_a_stop(project: Project, wish: Callable[[Project, Job], Job]) -> None:
+@pytest.mark.parametrize("request_other", [control.pause, control.keep])
+def test_stop_request_cannot_be_replaced_by_another(
+    project: Project, request_other: Callable[[Project, Job], Job]
+) -> None:
     job = project.start_job(options("stubborn"))
-    wait_until(lambda: bool(_facts(project, job)))
+    wait_until(lambda: bool(_steps(project, job)))
     project.jobs.update(job.id, stage="run")
     control.stop(project, job)
     with pytest.raises(JobError, match="already stopping"):
-        wish(project, job)
+        request_other(project, job)
     assert read_wish(project.folder / job.folder) == "stop"
-    assert control.stop(project, job).state == "running", "asked once more it still ends"
+    assert control.stop(project, job).state == "running", "a repeated stop request is accepted"
 
 
-@pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_asks_for_a_stop(project: Project, sent: signal.Signals) -> None:
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_sigterm_and_sigint_stop_the_job(project: Project, number: signal.Signals) -> None:
     job = project.start_job(options("steps", 100_000))
-    wait_until(lambda: len(_facts(project, job)) > 5)
+    wait_until(lambda: len(_steps(project, job)) > 5)
     os.kill(job.pid, signal.SIGHUP)
-    os.kill(job.pid, sent)
+    os.kill(job.pid, number)
     _wait_for(project, job, "stopped")
     assert _states(project, job) == ["running", "stopped"]
 
 
-def test_a_stop_without_force_waits_for_a_checkpoint(project: Project) -> None:
+def test_stop_without_force_waits_for_a_checkpoint(project: Project) -> None:
     job = project.start_job(options("stubborn"))
-    wait_until(lambda: bool(_facts(project, job)))
+    wait_until(lambda: bool(_steps(project, job)))
     assert control.stop(project, job).state == "running"
     with pytest.raises(JobError, match="about to stop"):
         control.resume(project, job)
@@ -135,10 +137,10 @@ def test_a_stop_without_force_waits_for_a_checkpoint(project: Project) -> None:
     assert is_alive(project.jobs.get(job.id))
 
 
-def test_force_ends_what_reaches_no_checkpoint(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forced_stop_ends_a_job_that_reaches_no_checkpoint(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.2)
     job = project.start_job(options("stubborn"))
-    wait_until(lambda: bool(_facts(project, job)))
+    wait_until(lambda: bool(_steps(project, job)))
     ended = control.stop(project, job, force=True, grace_s=0.1)
     assert ended.state == "stopped"
     assert "by force" in ended.note
@@ -147,12 +149,12 @@ def test_force_ends_what_reaches_no_checkpoint(project: Project, monkeypatch: py
 
 
 @pytest.mark.parametrize("damaged", [False, True])
-def test_a_project_that_is_deleted_by_force_leaves_no_job(
+def test_forced_deletion_of_a_project_ends_its_jobs(
     project: Project, monkeypatch: pytest.MonkeyPatch, *, damaged: bool
 ) -> None:
     monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.5)
     jobs = [project.start_job(options("stubborn")), project.start_job(options("gated", 20))]
-    wait_until(lambda: all(_facts(project, job) for job in jobs))
+    wait_until(lambda: all(_steps(project, job) for job in jobs))
     if damaged:
         for suffix in ("-shm", "-wal"):
             (project.folder / f"project.db{suffix}").unlink()
@@ -162,15 +164,15 @@ def test_a_project_that_is_deleted_by_force_leaves_no_job(
     assert not project.folder.exists()
 
 
-def test_what_is_made_again_has_no_job_of_the_earlier(project: Project) -> None:
+def test_recreated_project_has_no_job_of_the_old_one(project: Project) -> None:
     job = project.start_job(options("gated", 20))
-    wait_until(lambda: bool(_facts(project, job)))
-    with open_or_make(project.home, project.name, ProjectSettings(), _fill, fresh=True) as again:
+    wait_until(lambda: bool(_steps(project, job)))
+    with open_or_make(project.home, project.name, ProjectSettings(), _set_prompt, fresh=True) as again:
         assert not is_alive(job)
         assert again.jobs.all() == ()
 
 
-def test_only_live_jobs_are_controlled(project: Project) -> None:
+def test_finished_job_cannot_be_controlled(project: Project) -> None:
     job = project.start_job(options("steps", 1))
     list(follow(project, job.id))
     for act in (control.pause, control.stop):
@@ -180,9 +182,9 @@ def test_only_live_jobs_are_controlled(project: Project) -> None:
         control.resume(project, job)
 
 
-def test_a_killed_job_is_lost_for_every_reader_and_resumes(project: Project) -> None:
+def test_killed_job_is_marked_lost_and_can_be_resumed(project: Project) -> None:
     job = project.start_job(options("gated", 20))
-    wait_until(lambda: len(_facts(project, job)) == 10)
+    wait_until(lambda: len(_steps(project, job)) == 10)
     os.kill(job.pid, signal.SIGKILL)
     last = list(follow(project, job.id))[-1].event
     assert isinstance(last, StateChanged)
@@ -195,31 +197,31 @@ def test_a_killed_job_is_lost_for_every_reader_and_resumes(project: Project) -> 
     assert _states(project, job) == ["running", "lost", "running", "done"]
 
 
-def test_killed_at_random_moments_it_ends_as_if_it_had_not_been(project: Project) -> None:
-    moments = random.Random(20)
+def test_job_killed_at_random_moments_completes_every_step_once(project: Project) -> None:
+    rng = random.Random(20)
     job = project.start_job(options("gated", 300))
     for _ in range(5):
-        time.sleep(moments.uniform(0, 0.3))
+        time.sleep(rng.uniform(0, 0.3))
         os.kill(job.pid, signal.SIGKILL)
         wait_until(lambda: bool(mark_lost_jobs(project)))
         assert _state(project, job) == "lost"
         job = control.resume(project, job)
     _open_gate(project, job)
     assert list(follow(project, job.id))[-1].event == StateChanged("done")
-    assert _facts(project, job) == [str(step) for step in range(300)]
+    assert _steps(project, job) == [str(step) for step in range(300)]
     assert [state for state in _states(project, job) if state != "running"] == ["lost"] * 5 + ["done"]
 
 
-def test_a_reused_pid_does_not_make_a_job_look_alive(project: Project) -> None:
+def test_reused_pid_does_not_make_a_job_look_alive(project: Project) -> None:
     job = project.start_job(options("steps", 100_000))
     os.kill(job.pid, signal.SIGKILL)
-    # The pid of a process that certainly lives, with the start time of the dead one.
+    # The pid of a process that is certainly alive, with the start time of the dead one.
     project.jobs.update(job.id, pid=os.getpid())
     wait_until(lambda: bool(mark_lost_jobs(project)))
     assert _state(project, job) == "lost"
 
 
-def test_a_job_that_is_only_about_to_start_is_not_lost(project: Project) -> None:
+def test_job_that_is_about_to_start_is_not_lost(project: Project) -> None:
     job = project.jobs.add(options("steps", 1))
     assert mark_lost_jobs(project) == ()
     launch(project.folder, job, project.home)
@@ -227,13 +229,13 @@ def test_a_job_that_is_only_about_to_start_is_not_lost(project: Project) -> None
     assert _state(project, job) == "done"
 
 
-def test_a_job_whose_launcher_died_is_lost(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_job_that_never_started_is_lost(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     job = project.jobs.add(options("steps", 1))
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
     assert [lost.id for lost in mark_lost_jobs(project)] == [job.id]
 
 
-def test_the_run_of_a_job_that_was_killed_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_run_of_a_killed_job_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     run, other = (_new_run(project) for _ in range(2))
     job = project.jobs.add(TrainOptions(run.id))
     project.runs.keep_job(run.id, job.id)
@@ -241,13 +243,13 @@ def test_the_run_of_a_job_that_was_killed_is_stopped(project: Project, monkeypat
     project.runs.update(other.id, state="paused")
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
     mark_lost_jobs(project)
-    now = project.runs.get(run.id)
-    assert (now.state, now.reason) == ("stopped", "Its process was killed.")
+    stopped = project.runs.get(run.id)
+    assert (stopped.state, stopped.reason) == ("stopped", "Its process was killed.")
     assert project.runs.get(other.id).state == "paused"
     assert _state(project, job) == "lost"
 
 
-def test_the_run_of_a_job_that_was_killed_goes_on_where_another_trains_it(
+def test_run_of_a_killed_job_stays_running_if_another_job_trains_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = _new_run(project)
@@ -255,14 +257,14 @@ def test_the_run_of_a_job_that_was_killed_goes_on_where_another_trains_it(
     for job in (killed, other):
         project.runs.keep_job(run.id, job.id)
     project.runs.update(run.id, state="running")
-    me = own_identity()
-    project.jobs.update(other.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    own = own_identity()
+    project.jobs.update(other.id, state="running", pid=own.pid, pid_started_at=own.started_at, boot_id=own.boot_id)
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
     assert [lost.id for lost in mark_lost_jobs(project)] == [killed.id]
     assert project.runs.get(run.id).state == "running"
 
 
-def test_a_held_lock_keeps_readers_from_burying_the_living(project: Project) -> None:
+def test_job_that_holds_its_lock_is_not_marked_lost(project: Project) -> None:
     job = project.start_job(options("stubborn"))
     row = project.jobs.get(job.id)
     assert (row.pid, row.pid_started_at, row.boot_id) == (job.pid, job.pid_started_at, job.boot_id)
@@ -273,7 +275,7 @@ def test_a_held_lock_keeps_readers_from_burying_the_living(project: Project) -> 
     project.jobs.update(job.id, pid_started_at=job.pid_started_at)
 
 
-def test_a_moment_of_the_lock_does_not_keep_a_worker_from_starting(project: Project) -> None:
+def test_worker_starts_after_another_held_its_lock_briefly(project: Project) -> None:
     job = project.jobs.add(options("steps", 1))
     folder = project.folder / job.folder
     folder.mkdir(parents=True)
@@ -283,7 +285,7 @@ def test_a_moment_of_the_lock_does_not_keep_a_worker_from_starting(project: Proj
     assert launch(project.folder, job, project.home).pid
 
 
-def test_jobs_wait_for_the_device_in_their_order_and_say_for_whom(project: Project) -> None:
+def test_jobs_wait_for_the_device_in_order_and_name_its_holder(project: Project) -> None:
     ticket = Ticket.draw(project.home.state, "cpu", Holder(9, "train", "other"))
     first, second, third = (project.start_job(options("on_device", 3)) for _ in range(3))
     for job, note in ((first, ""), (second, ", 1 more before this job"), (third, ", 2 more before this job")):
@@ -300,7 +302,7 @@ def test_jobs_wait_for_the_device_in_their_order_and_say_for_whom(project: Proje
     assert _states(project, first) == ["running", "waiting", "running", "done"]
 
 
-def test_a_job_that_is_paused_in_the_queue_lets_others_pass(project: Project) -> None:
+def test_job_paused_in_the_queue_lets_others_pass(project: Project) -> None:
     ticket = Ticket.draw(project.home.state, "cpu", Holder(9, "train", "other"))
     first, second = (project.start_job(options("on_device", 3)) for _ in range(2))
     _wait_for_note(project, first, "job 9 (train) of other holds cpu")
@@ -316,9 +318,9 @@ def test_a_job_that_is_paused_in_the_queue_lets_others_pass(project: Project) ->
     assert _state(project, first) == "done"
 
 
-def test_a_killed_holder_frees_the_device(project: Project) -> None:
+def test_killed_holder_frees_the_device(project: Project) -> None:
     first = project.start_job(options("on_device", 100_000))
-    wait_until(lambda: bool(_facts(project, first)))
+    wait_until(lambda: bool(_steps(project, first)))
     second = project.start_job(options("on_device", 3))
     _wait_for_note(project, second, "job 1 (generate) of tone holds cpu")
     os.kill(first.pid, signal.SIGKILL)
@@ -326,12 +328,12 @@ def test_a_killed_holder_frees_the_device(project: Project) -> None:
     assert _state(project, second) == "done"
 
 
-def test_only_a_job_that_trains_can_be_asked_to_keep_what_it_has(project: Project) -> None:
-    me = own_identity()
+def test_keep_request_is_accepted_only_while_training(project: Project) -> None:
+    own = own_identity()
     job = project.jobs.add(TrainOptions(1))
-    project.jobs.update(job.id, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    project.jobs.update(job.id, pid=own.pid, pid_started_at=own.started_at, boot_id=own.boot_id)
     with pytest.raises(JobError, match="is not training now"):
-        control.keep(project, job)  # it waits
+        control.keep(project, job)  # still waiting
     project.jobs.update(job.id, state="running", stage="examples")
     with pytest.raises(JobError, match="at the examples"):
         control.keep(project, job)

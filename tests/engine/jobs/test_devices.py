@@ -1,4 +1,4 @@
-"""One at a time holds a device, in the order they came, and the dead stand in nobody's way."""
+"""Device queues: one holder at a time, in order of arrival, and a dead process blocks nobody."""
 
 import os
 import signal
@@ -51,7 +51,7 @@ def test_tickets_are_served_in_order_and_name_the_holder(tmp_path: Path) -> None
     fourth.give_back()
 
 
-def test_a_holder_is_told_who_waits_next_behind_it(tmp_path: Path) -> None:
+def test_ticket_names_the_next_one_behind_it(tmp_path: Path) -> None:
     first = Ticket.draw(tmp_path, "cpu", _A)
     assert first.behind() is None
     second, third = (Ticket.draw(tmp_path, "cpu", holder) for holder in (_B, _C))
@@ -62,7 +62,7 @@ def test_a_holder_is_told_who_waits_next_behind_it(tmp_path: Path) -> None:
     assert first.behind() is None
 
 
-def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
+def test_devices_have_separate_queues(tmp_path: Path) -> None:
     tickets = [Ticket.draw(tmp_path, device, _A) for device in ("cpu", "cuda:0", "cuda:1", "../../escape")]
     assert [ticket.ahead() for ticket in tickets] == [None] * 4
     assert [path for path in tmp_path.rglob("*.ticket") if not path.is_relative_to(tmp_path / "devices")] == []
@@ -70,14 +70,14 @@ def test_devices_do_not_wait_for_each_other(tmp_path: Path) -> None:
         ticket.give_back()
 
 
-def test_two_names_of_one_device_are_one_queue(tmp_path: Path) -> None:
+def test_two_names_of_one_device_share_a_queue(tmp_path: Path) -> None:
     first, second = Ticket.draw(tmp_path, "cuda", _A), Ticket.draw(tmp_path, "cuda:0", _B)
     assert second.ahead() == Ahead(_A, 0)
     first.give_back()
     second.give_back()
 
 
-def test_a_ticket_whose_text_is_gone_still_stands(tmp_path: Path) -> None:
+def test_ticket_with_an_emptied_file_keeps_its_place(tmp_path: Path) -> None:
     first, second = Ticket.draw(tmp_path, "cpu", _A), Ticket.draw(tmp_path, "cpu", _B)
     min(tmp_path.rglob("*.ticket")).write_text("")
     assert _ahead(second) == Ahead(Holder(0, "?", "?"), 0)
@@ -87,16 +87,16 @@ def test_a_ticket_whose_text_is_gone_still_stands(tmp_path: Path) -> None:
 
 
 class _Waiter:
-    """A real process with a ticket."""
+    """A separate process with a ticket."""
 
     def __init__(self, state: Path, number: int) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-c", _PROCESS, str(state), str(number)],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )  # fmt: skip
-        assert self.says() == "drawn"
+        assert self.next_line() == "drawn"
 
-    def says(self) -> str:
+    def next_line(self) -> str:
         assert self.process.stdout is not None
         return self.process.stdout.readline().strip()
 
@@ -114,23 +114,23 @@ def waiters(tmp_path: Path) -> Iterator[list[_Waiter]]:
         waiter.process.communicate()
 
 
-def test_three_processes_one_killed_keep_their_order(tmp_path: Path, waiters: list[_Waiter]) -> None:
+def test_queue_keeps_its_order_when_the_holder_is_killed(tmp_path: Path, waiters: list[_Waiter]) -> None:
     first, second, third = waiters
-    mine = Ticket.draw(tmp_path, "cpu", Holder(4, "evaluate", "tone"))
-    assert first.says() == "holds"
-    assert _ahead(mine) == Ahead(Holder(1, "train", "tone"), 2)
+    fourth = Ticket.draw(tmp_path, "cpu", Holder(4, "evaluate", "tone"))
+    assert first.next_line() == "holds"
+    assert _ahead(fourth) == Ahead(Holder(1, "train", "tone"), 2)
     first.process.send_signal(signal.SIGKILL)
-    assert second.says() == "holds"
-    assert _ahead(mine) == Ahead(Holder(2, "train", "tone"), 1)
+    assert second.next_line() == "holds"
+    assert _ahead(fourth) == Ahead(Holder(2, "train", "tone"), 1)
     second.finish()
-    assert third.says() == "holds"
+    assert third.next_line() == "holds"
     third.finish()
-    assert _ahead(mine) is None
-    mine.give_back()
+    assert _ahead(fourth) is None
+    fourth.give_back()
     assert list(tmp_path.rglob("*.ticket")) == []
 
 
-def test_a_forked_child_does_not_keep_its_dead_parents_lock(tmp_path: Path) -> None:
+def test_forked_child_does_not_keep_its_dead_parents_lock(tmp_path: Path) -> None:
     lock = FileLock.take(tmp_path / "lock")
     assert lock is not None
     assert FileLock.take(tmp_path / "lock") is None
@@ -139,7 +139,7 @@ def test_a_forked_child_does_not_keep_its_dead_parents_lock(tmp_path: Path) -> N
         os.kill(os.getpid(), signal.SIGSTOP)
         os._exit(0)
     os.waitpid(child, os.WUNTRACED)
-    # What the kernel does when a process dies: the descriptor is closed, the lock not given back.
+    # What the kernel does when a process dies: the descriptor is closed, and the lock is not released.
     os.close(lock._file)
     again = FileLock.take(tmp_path / "lock")
     os.kill(child, signal.SIGKILL)

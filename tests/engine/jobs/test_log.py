@@ -1,4 +1,4 @@
-"""Events survive the way through a file, whatever wrote the line and whoever was killed while writing it."""
+"""The event log: events survive the file, unreadable lines become notes, and killed writers damage only one line."""
 
 import json
 import os
@@ -53,26 +53,26 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
 
 
 @given(_EVENTS, st.floats(0, 4e9))
-def test_an_event_survives_its_line(event: Event, at: float) -> None:
+def test_event_survives_encoding_and_decoding(event: Event, at: float) -> None:
     line = encode_event(event, at)
     assert b"\n" not in line
     assert decode_event(line) == StampedEvent(round(at, 3), event)
 
 
 @given(_EVENTS, st.data())
-def test_half_a_line_is_a_note_and_never_an_exception(event: Event, data: st.DataObject) -> None:
+def test_half_a_line_decodes_to_a_note(event: Event, data: st.DataObject) -> None:
     line = encode_event(event, 1.0)
     half = line[: data.draw(st.integers(1, len(line) - 1))]
     assert isinstance(decode_event(half, 7.0).event, Note)
 
 
 @given(st.binary(max_size=60))
-def test_any_bytes_decode_to_something(line: bytes) -> None:
+def test_any_bytes_decode_to_an_event(line: bytes) -> None:
     assert isinstance(decode_event(line), StampedEvent)
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "text"),
     [
         ({"v": 2}, "newer version"),
         ({"type": "Surprise"}, "'Surprise'"),
@@ -81,21 +81,21 @@ def test_any_bytes_decode_to_something(line: bytes) -> None:
         ({"seconds_left": True}, "Progress.seconds_left should be float"),
     ],
 )
-def test_what_this_version_cannot_read_becomes_a_note(change: dict[str, object], words: str) -> None:
+def test_unreadable_event_becomes_a_note_that_names_the_problem(change: dict[str, object], text: str) -> None:
     row: dict[str, object] = {**json.loads(encode_event(Progress(1, 2), 5.0)), **change}
     stamped = decode_event(json.dumps(row).encode())
     assert stamped.at == 5.0
     assert isinstance(stamped.event, Note)
-    assert words in stamped.event.text
+    assert text in stamped.event.text
 
 
 @pytest.mark.parametrize("tokens", [7, "kl", [7], ["kl"], [{"kl": 1.0}], [{"kl": "x"}], None])
-def test_worst_tokens_that_cannot_be_read_become_a_note(tokens: object) -> None:
+def test_unreadable_worst_tokens_become_a_note(tokens: object) -> None:
     line = json.dumps({"v": 1, "at": 3, "type": "WorstTokens", "step": 1, "tokens": tokens}).encode()
     assert isinstance(decode_event(line).event, Note)
 
 
-def test_fields_that_are_new_or_absent_do_not_matter() -> None:
+def test_unknown_and_missing_fields_are_accepted() -> None:
     line = b'{"v":1,"at":3,"type":"Progress","done":1,"total":2,"mood":"good"}'
     assert decode_event(line) == StampedEvent(3.0, Progress(1, 2))
 
@@ -112,7 +112,7 @@ def test_no_secret_reaches_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert Follower(tmp_path).read_new()[0].event == Note(f"refused: {MASK}")
 
 
-def test_a_torn_line_does_not_glue_to_the_next(tmp_path: Path) -> None:
+def test_torn_line_does_not_damage_the_next(tmp_path: Path) -> None:
     with EventLog(tmp_path) as log:
         log.append(Note("whole"))
     path = tmp_path / EVENTS_FILE
@@ -124,12 +124,12 @@ def test_a_torn_line_does_not_glue_to_the_next(tmp_path: Path) -> None:
     assert notes == [Note("whole"), Note("One event was cut short when its writer was killed."), Note("after")]
 
 
-def test_the_log_is_private(tmp_path: Path) -> None:
+def test_log_is_readable_only_by_its_owner(tmp_path: Path) -> None:
     EventLog(tmp_path).close()
     assert (tmp_path / EVENTS_FILE).stat().st_mode & 0o777 == 0o600
 
 
-def test_threads_and_writers_do_not_mix_their_lines(tmp_path: Path) -> None:
+def test_concurrent_writers_do_not_mix_their_lines(tmp_path: Path) -> None:
     def write(name: str) -> None:
         with EventLog(tmp_path) as log:
             for number in range(200):
@@ -152,7 +152,7 @@ def test_threads_and_writers_do_not_mix_their_lines(tmp_path: Path) -> None:
     assert len(events) == 600
 
 
-def test_a_follower_needs_no_log_and_waits_for_half_a_line(tmp_path: Path) -> None:
+def test_follower_waits_for_the_file_and_for_whole_lines(tmp_path: Path) -> None:
     follower = Follower(tmp_path)
     assert follower.read_new() == []
     line = encode_event(Note("snow ❄ man"), 2.0) + b"\n"
@@ -166,7 +166,7 @@ def test_a_follower_needs_no_log_and_waits_for_half_a_line(tmp_path: Path) -> No
         assert follower.read_new() == [StampedEvent(2.0, Note("snow ❄ man"))]
 
 
-def test_a_follower_reads_a_bounded_piece_a_call_and_misses_nothing(tmp_path: Path) -> None:
+def test_follower_reads_bounded_pieces_and_misses_nothing(tmp_path: Path) -> None:
     with EventLog(tmp_path) as log:
         for number in range(300):
             log.append(Note(f"{number} " + "y" * 100))
@@ -179,7 +179,7 @@ def test_a_follower_reads_a_bounded_piece_a_call_and_misses_nothing(tmp_path: Pa
     assert [int(note.split()[0]) for note in notes] == list(range(300))
 
 
-def test_a_line_longer_than_a_piece_arrives_whole(tmp_path: Path) -> None:
+def test_line_longer_than_a_piece_arrives_whole(tmp_path: Path) -> None:
     answer = "z" * 5000
     with EventLog(tmp_path) as log:
         log.append(AnswerEnded("a", answer, passed=True))
@@ -191,7 +191,7 @@ def test_a_line_longer_than_a_piece_arrives_whole(tmp_path: Path) -> None:
     assert events[0].event == AnswerEnded("a", answer, passed=True)
 
 
-def test_two_followers_see_the_same(tmp_path: Path) -> None:
+def test_two_followers_read_the_same_events(tmp_path: Path) -> None:
     first, second = Follower(tmp_path), Follower(tmp_path)
     seen: list[StampedEvent] = []
     with EventLog(tmp_path) as log:
@@ -202,7 +202,7 @@ def test_two_followers_see_the_same(tmp_path: Path) -> None:
     assert len(seen) == 50
 
 
-def test_one_call_never_holds_up_a_drawing_process(tmp_path: Path) -> None:
+def test_one_read_of_a_large_log_takes_under_50_ms(tmp_path: Path) -> None:
     with (tmp_path / EVENTS_FILE).open("wb") as file:
         line = encode_event(AnswerDelta("stream-12", "a few words of an answer "), 1.0) + b"\n"
         file.write(line * (3 * MAX_BYTES_A_READ // len(line)))

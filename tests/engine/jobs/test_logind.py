@@ -1,4 +1,4 @@
-"""What threatens a job at logout, told by stand-ins for systemd's own programs."""
+"""How a job survives logout, with fake scripts in place of systemd's programs."""
 
 import os
 from pathlib import Path
@@ -29,27 +29,27 @@ def _loginctl(folder: Path, kills: str, linger: str) -> None:
     _program(folder, "loginctl", f'case "$*" in *KillUserProcesses*) echo {kills};; *Linger*) echo {linger};; esac')
 
 
-def test_without_systemd_nothing_is_needed(programs: Path) -> None:
+def test_nothing_is_needed_without_systemd(programs: Path) -> None:
     assert plan_survival() == Survival()
 
 
-def test_a_logind_that_spares_processes_needs_nothing(programs: Path) -> None:
+def test_nothing_is_needed_if_logind_spares_processes(programs: Path) -> None:
     _loginctl(programs, "no", "no")
     assert plan_survival() == Survival()
 
 
-def test_a_loginctl_that_fails_needs_nothing(programs: Path) -> None:
+def test_nothing_is_needed_if_loginctl_fails(programs: Path) -> None:
     _program(programs, "loginctl", "exit 1")
     assert plan_survival() == Survival()
 
 
-def test_a_scope_is_used_where_logind_kills(programs: Path) -> None:
+def test_scope_is_used_if_logind_kills_processes(programs: Path) -> None:
     _loginctl(programs, "yes", "yes")
     _program(programs, "systemd-run", "exit 0")
     assert plan_survival() == Survival(_SCOPE)
 
 
-def test_a_scope_without_linger_is_used_and_said(programs: Path) -> None:
+def test_scope_without_linger_comes_with_advice(programs: Path) -> None:
     _loginctl(programs, "yes", "no")
     _program(programs, "systemd-run", "exit 0")
     plan = plan_survival()
@@ -57,7 +57,7 @@ def test_a_scope_without_linger_is_used_and_said(programs: Path) -> None:
     assert "enable-linger" in plan.note
 
 
-def test_a_scope_that_does_not_work_is_said(programs: Path) -> None:
+def test_user_is_told_to_stay_logged_in_if_no_scope_works(programs: Path) -> None:
     _loginctl(programs, "yes", "yes")
     assert "Stay logged in" in plan_survival().note
     _program(programs, "systemd-run", "exit 1")
@@ -66,7 +66,7 @@ def test_a_scope_that_does_not_work_is_said(programs: Path) -> None:
     assert "Stay logged in" in plan.note
 
 
-def test_root_is_spared(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_needed_for_root(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _loginctl(programs, "yes", "no")
     monkeypatch.setattr(os, "getuid", lambda: 0)
     assert plan_survival() == Survival()

@@ -1,4 +1,4 @@
-"""What a job printed, from its end."""
+"""The end of what a job printed."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from engine.jobs.launch import LOG_FILE
 from engine.jobs.printed import END_BYTES, end_of_log
 
 
-def test_of_a_long_log_the_last_lines_are_read_whole(tmp_path: Path) -> None:
+def test_end_of_a_long_log_starts_with_a_whole_line(tmp_path: Path) -> None:
     assert end_of_log(tmp_path) == ""
     (tmp_path / LOG_FILE).write_text("one\ntwo")
     assert end_of_log(tmp_path) == "one\ntwo"
@@ -18,6 +18,6 @@ def test_of_a_long_log_the_last_lines_are_read_whole(tmp_path: Path) -> None:
     assert found.startswith("line ")
 
 
-def test_bytes_that_are_no_text_are_shown_as_such(tmp_path: Path) -> None:
+def test_invalid_utf8_becomes_replacement_characters(tmp_path: Path) -> None:
     (tmp_path / LOG_FILE).write_bytes(b"a\xff")
     assert end_of_log(tmp_path) == "a\ufffd"

@@ -1,6 +1,5 @@
-"""The time of a job is that of all its processes, kept as it goes, and none of its pauses."""
+"""The time worked on a job: the sum over its processes, stored as it goes, without pauses."""
 
-import time
 from types import SimpleNamespace
 
 import pytest
@@ -12,21 +11,19 @@ from tests.engine.jobs.support import options
 
 
 class Clock:
-    """A monotonic clock that the test moves; no process ever sees it stand still for long."""
+    """A monotonic clock that the test advances."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 100.0
         monkeypatch.setattr("engine.jobs.stopwatch.time", SimpleNamespace(monotonic=lambda: self.now))
 
     def after(self, seconds: float, context: JobContext) -> float:
-        """What the context says of its work that much later."""
+        """Advance the clock and return the seconds that the context has counted."""
         self.now += seconds
         return context.work.seconds
 
 
-def test_a_killed_process_leaves_its_time_to_the_next_of_the_same_job(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_time_of_a_killed_process_counts_for_its_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     clock = Clock(monkeypatch)
     job = project.jobs.add(options("steps"))
     killed = JobContext(project, job)
@@ -36,8 +33,8 @@ def test_a_killed_process_leaves_its_time_to_the_next_of_the_same_job(
         killed.keep_work(3)
     clock.now += 10.0
     killed.emit(Progress(3, 9))
-    killed.checkpoint()  # the last that it kept
-    clock.now += 400.0  # nothing of this process is written any more
+    killed.checkpoint()  # the last time that is stored
+    clock.now += 400.0  # killed: nothing more is stored
     again = JobContext(project, project.jobs.get(job.id))
     again.emit(StateChanged("running"))
     assert clock.after(5.0, again) == pytest.approx(35.0)
@@ -47,7 +44,7 @@ def test_a_killed_process_leaves_its_time_to_the_next_of_the_same_job(
     assert JobContext(project, project.jobs.add(options("steps"))).work.seconds == 0.0
 
 
-def test_waiting_and_pauses_are_no_work_and_each_station_has_its_own(
+def test_waiting_and_pauses_do_not_count_and_each_station_is_timed_separately(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)
@@ -63,7 +60,7 @@ def test_waiting_and_pauses_are_no_work_and_each_station_has_its_own(
     context.emit(StageStarted("run"))
     assert clock.after(2.0, context) == pytest.approx(2.0)
     context.emit(StateChanged("stopped"))
-    clock.now += time.monotonic()
+    clock.now += 500.0
     context = JobContext(project, project.jobs.get(job.id))
     context.emit(StateChanged("running"))
     assert clock.after(4.0, context) == pytest.approx(6.0)

@@ -1,4 +1,4 @@
-"""The terminal may go at any moment: what it started goes on."""
+"""A job keeps running when the terminal that started it closes."""
 
 import os
 import signal
@@ -26,18 +26,18 @@ with Project.open(Path(sys.argv[1])) as project:
 """
 
 
-def test_a_job_outlives_the_terminal_that_started_it(project: Project, tmp_path: Path) -> None:
+def test_job_outlives_the_terminal_that_started_it(project: Project, tmp_path: Path) -> None:
     program = tmp_path / "program.py"
     program.write_text(_PROGRAM)
     terminal = pexpect.spawn(
         sys.executable,
         [str(program), str(project.folder), STAGES_FOLDER],
         timeout=60,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # under nohup it would be ignored
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # nohup would have it ignored
     )
     terminal.expect("started 1")
     pid = terminal.pid
-    # Closing the master side is what a terminal window does: the kernel sends SIGHUP to all that it holds.
+    # A closing terminal window does the same: the kernel sends SIGHUP to all processes of the terminal.
     terminal.ptyproc.fileobj.close()
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -signal.SIGHUP
     assert project.jobs.get(1).state in ("waiting", "running")

@@ -1,4 +1,4 @@
-"""A job is a process of its own that says in the store, then in its log, how it stands."""
+"""The worker: each job is a separate process that reports its state in the store and in its log."""
 
 import os
 import time
@@ -28,7 +28,7 @@ def _events(project: Project, job: Job) -> list[Event]:
     return [stamped.event for stamped in follow(project, job.id, poll_s=0.01)]
 
 
-def test_a_job_runs_to_its_end_and_can_be_followed(project: Project) -> None:
+def test_job_runs_to_its_end_and_can_be_followed(project: Project) -> None:
     job = project.start_job(options("steps", 20))
     assert job.pid
     events = _events(project, job)
@@ -45,9 +45,9 @@ def test_a_job_runs_to_its_end_and_can_be_followed(project: Project) -> None:
     assert heartbeat_age_s(folder) is not None
 
 
-def test_it_has_a_session_and_a_group_of_its_own_no_terminal_and_no_input(project: Project) -> None:
+def test_worker_leads_a_process_group_without_terminal_or_input(project: Project) -> None:
     before = os.getpriority(os.PRIO_PROCESS, 0)
-    job = project.start_job(options("tells"))
+    job = project.start_job(options("describe_process"))
     _events(project, job)
     leads_session, leads_group, nice, terminal, rest = (project.folder / job.folder / "facts").read_text().split(" ", 4)
     assert (leads_session, leads_group, terminal) == ("False", "True", "False")
@@ -55,8 +55,8 @@ def test_it_has_a_session_and_a_group_of_its_own_no_terminal_and_no_input(projec
     assert rest == f"'' {project.folder} 1 {project.home.root}"
 
 
-@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel weighs no sessions")
-def test_its_session_gives_way_to_other_sessions(project: Project) -> None:
+@pytest.mark.skipif(not Path("/proc/self/autogroup").exists(), reason="this kernel has no autogroups")
+def test_session_of_the_worker_has_lower_priority(project: Project) -> None:
     job = project.start_job(options("steps", 100_000))
     group = Path(f"/proc/{project.jobs.get(job.id).pid}/autogroup")
     wait_until(lambda: group.read_text().endswith(f" nice {worker.NICENESS}\n"))
@@ -64,32 +64,32 @@ def test_its_session_gives_way_to_other_sessions(project: Project) -> None:
     wait_until(lambda: not is_alive(project.jobs.get(job.id)))
 
 
-def test_a_session_gives_way_though_others_do_in_the_same_moment(monkeypatch: pytest.MonkeyPatch) -> None:
-    heard: list[str] = []
+def test_lowering_session_priority_is_retried_while_the_kernel_is_busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
 
-    class Busy:
+    class BusyFile:
         def write_text(self, text: str) -> None:
-            heard.append(text)
-            if len(heard) < 3:
+            written.append(text)
+            if len(written) < 3:
                 raise BlockingIOError
 
-    monkeypatch.setattr(worker, "_SESSION_NICENESS", Busy())
+    monkeypatch.setattr(worker, "_SESSION_NICENESS", BusyFile())
     monkeypatch.setattr(worker, "_SESSION_EVERY_S", 0.0)
     worker._give_way_as_session()
-    assert heard == [str(worker.NICENESS)] * 3
+    assert written == [str(worker.NICENESS)] * 3
 
 
-def test_a_refusal_is_a_failure_with_its_three_sentences(project: Project) -> None:
+def test_refusal_fails_the_job_with_the_whole_message(project: Project) -> None:
     job = project.start_job(options("refused"))
-    words = f"The teacher refused. It said {MASK}. Ask another."
-    assert _events(project, job)[-1] == StateChanged("failed", words)
-    assert project.jobs.get(job.id).note == words
+    message = f"The teacher refused. It said {MASK}. Ask another."
+    assert _events(project, job)[-1] == StateChanged("failed", message)
+    assert project.jobs.get(job.id).note == message
     log = (project.folder / job.folder / "log.txt").read_text()
-    assert words in log
+    assert message in log
     assert "Traceback" not in log
 
 
-def test_a_defect_leaves_its_trace_in_the_log_alone_and_no_secret_anywhere(
+def test_defect_is_logged_with_its_traceback_and_without_secrets(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "canary-0123456789")
@@ -106,34 +106,34 @@ def test_a_defect_leaves_its_trace_in_the_log_alone_and_no_secret_anywhere(
         assert not path.is_file() or b"canary-0123456789" not in path.read_bytes()
 
 
-def test_no_child_and_no_zombie_is_left(project: Project) -> None:
+def test_launch_leaves_no_child_and_no_zombie(project: Project) -> None:
     before = set(psutil.Process().children())
     job = project.start_job(options("steps", 1))
-    assert set(psutil.Process().children()) <= before  # zombies are children too
+    assert set(psutil.Process().children()) <= before  # zombies count as children
     _events(project, job)
 
 
-def test_the_same_job_is_not_carried_out_twice(project: Project) -> None:
+def test_running_job_cannot_be_launched_again(project: Project) -> None:
     job = project.start_job(options("steps", 100_000))
     with pytest.raises(JobError, match="already running"):
         launching.launch(project.folder, job, project.home)
     assert is_alive(project.jobs.get(job.id))
 
 
-def test_a_worker_that_cannot_begin_says_why(project: Project) -> None:
+def test_failed_launch_says_why(project: Project) -> None:
     job = project.jobs.add(options("steps"))
     with pytest.raises(JobError, match=r"could not be started.*No job has the number 99"):
         launching.launch(project.folder, replace(job, id=99), project.home)
 
 
-def test_a_folder_full_of_modules_is_not_imported(project: Project) -> None:
+def test_modules_in_the_project_folder_are_not_imported(project: Project) -> None:
     (project.folder / "argparse.py").write_text("raise SystemExit('taken over')")
     job = project.start_job(options("steps", 1))
     _events(project, job)
     assert project.jobs.get(job.id).state == "done"
 
 
-def test_two_followers_see_the_same(project: Project) -> None:
+def test_early_and_late_followers_read_the_same_events(project: Project) -> None:
     job = project.start_job(options("steps", 50))
     early = Follower(project.folder / job.folder)
     seen = []
@@ -146,25 +146,25 @@ def test_two_followers_see_the_same(project: Project) -> None:
     assert len(late) == 52
 
 
-def test_progress_is_in_the_row_while_it_runs(project: Project) -> None:
+def test_progress_is_stored_while_the_job_runs(project: Project) -> None:
     job = project.start_job(options("steps", 100_000))
     wait_until(lambda: project.jobs.get(job.id).done > 0)
     assert project.jobs.get(job.id).total == 100_000
 
 
-def test_the_logs_grow_and_are_never_begun_anew(project: Project) -> None:
+def test_second_launch_appends_to_the_logs(project: Project) -> None:
     job = project.start_job(options("refused"))
     _events(project, job)
     files = [project.folder / job.folder / name for name in ("events.jsonl", "log.txt")]
-    first = [file.read_bytes() for file in files]
+    contents = [file.read_bytes() for file in files]
     launching.launch(project.folder, job, project.home)
     _events(project, job)
-    for file, before in zip(files, first, strict=True):
+    for file, before in zip(files, contents, strict=True):
         assert file.read_bytes().startswith(before)
         assert len(file.read_bytes()) > len(before)
 
 
-def test_a_scope_of_systemd_is_used_where_logind_kills(
+def test_systemd_scope_is_used_if_logind_kills_processes(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     programs = {
@@ -184,5 +184,5 @@ def test_a_scope_of_systemd_is_used_where_logind_kills(
     assert "scope: --user --scope --quiet --collect -- " in (project.folder / job.folder / "log.txt").read_text()
 
 
-def test_every_kind_of_job_has_its_stage() -> None:
+def test_every_kind_of_job_has_a_stage() -> None:
     assert STAGES.keys() == OPTIONS_OF_KIND.keys() == set(get_args(JobKind))
