@@ -1,4 +1,4 @@
-"""A real server on a real port over a tiny random base with two runs; the job's stage runs in a thread of its own."""
+"""A real server on a real port over a tiny random base with two runs; the job's stage runs in a separate thread."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,6 +6,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import openai
 import pytest
 
 from engine.errors import DistillError
@@ -22,7 +23,7 @@ from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_projec
 
 @dataclass
 class Served:
-    """One server: its project's folder, where it is, and what it has in memory."""
+    """One server: its project, job, thread and answerers."""
 
     home: Home
     project_folder: Path
@@ -69,7 +70,7 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 
 @pytest.fixture(scope="session")
 def make_served_project(base: Path, adapters: tuple[Path, Path]) -> Callable[[Home], Path]:
-    """Makes the project with two runs; its folder."""
+    """A function that makes a project with two runs and returns its folder."""
 
     def make(home: Home) -> Path:
         with make_trained_project(home, base, adapters[0]) as project:
@@ -87,14 +88,14 @@ def make_served_project(base: Path, adapters: tuple[Path, Path]) -> Callable[[Ho
 
 @contextmanager
 def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = True) -> Iterator[Served]:
-    """The server of the project while inside; `wait`: until it is there."""
+    """Run the project's server inside the block; `wait` until it is ready."""
     answerers: list[Answerer] = []
     errors: list[BaseException] = []
     flag = StopFlag()
     with Project.open(folder, home) as project:
         job = project.jobs.add(options)
 
-    class Seen(Answerer):
+    class RecordedAnswerer(Answerer):
         def __init__(self, local: object) -> None:
             super().__init__(local)
             answerers.append(self)
@@ -104,14 +105,14 @@ def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = Tru
             context = JobContext(project, project.jobs.get(job.id), flag)
             try:
                 serving_job.run(context, options)
-            except BaseException as error:  # noqa: BLE001 - told to the test
+            except BaseException as error:  # noqa: BLE001 - checked by the test
                 errors.append(error)
             finally:
                 context.close()
 
     with ExitStack() as stack:
         patch = stack.enter_context(pytest.MonkeyPatch.context())
-        patch.setattr(serving_job, "Answerer", Seen)
+        patch.setattr(serving_job, "Answerer", RecordedAnswerer)
         thread = threading.Thread(target=work)
         served = Served(home, folder, job.id, flag, thread, answerers, errors)
         thread.start()
@@ -125,13 +126,33 @@ def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = Tru
 
 @pytest.fixture(scope="module")
 def served(make_served_project: Callable[[Home], Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """One server for all tests of a module that leave it as it is."""
+    """One server for all tests of a module that leave it unchanged."""
     home = Home.locate(tmp_path_factory.mktemp("home"))
     with serving(home, make_served_project(home), ServeOptions()) as found:
         yield found
 
 
+def client_of(served: Served) -> openai.OpenAI:
+    return openai.OpenAI(api_key=served.address.token, base_url=served.address.base_url, max_retries=0)
+
+
+@pytest.fixture
+def client(served: Served) -> Iterator[openai.OpenAI]:
+    with client_of(served) as client:
+        yield client
+
+
+@pytest.fixture
+def dropped(served: Served, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The token limits of the answers that the server has stopped making."""
+    scheduler = served.answerers[-1]._scheduler
+    limits: list[int] = []
+    drop = scheduler.drop
+    monkeypatch.setattr(scheduler, "drop", lambda turn: (limits.append(turn.max_new_tokens), drop(turn)))
+    return limits
+
+
 @pytest.fixture
 def own_folder(private_home: Path, make_served_project: Callable[[Home], Path]) -> Path:
-    """A served project of the test's own."""
+    """The folder of a project with two runs, for one test alone."""
     return make_served_project(Home.locate())

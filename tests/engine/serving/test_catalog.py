@@ -1,4 +1,4 @@
-"""Which arms a project has to offer, and which it refuses by their names."""
+"""The catalogue of arms that a project offers, and the names that it refuses."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from engine.serving.requests import Refusal
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 
 
-def test_a_dora_adapter_and_whole_layers_are_served_whole_or_not_at_all(private_home: Path, tmp_path: Path) -> None:
+def test_dora_and_full_adapters_are_served_only_at_strength_0_or_100(private_home: Path, tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "base")
     adapter = make_tiny_adapter(base, tmp_path / "adapter")
     with make_trained_project(Home.locate(), base, adapter) as project:
@@ -30,15 +30,17 @@ def test_a_dora_adapter_and_whole_layers_are_served_whole_or_not_at_all(private_
             catalog.find("run-3@60")
 
 
-def test_a_run_over_four_bits_is_of_another_base(private_home: Path, tmp_path: Path) -> None:
+def test_run_over_a_four_bit_base_is_not_served_with_the_plain_base(private_home: Path, tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "base")
     adapter = make_tiny_adapter(base, tmp_path / "adapter")
     with make_trained_project(Home.locate(), base, adapter) as project:
         first = project.runs.get(1)
-        held = replace(first.config, quantize_base="nf4")
-        made = project.runs.add(first.dataset_sha256, held)
+        four_bit = replace(first.config, quantize_base="nf4")
+        made = project.runs.add(first.dataset_sha256, four_bit)
         make_tiny_adapter(base, project.folder / made.folder / "adapter")
-        plain, quantized = (Catalog(project.folder, project.home, one.loaded_base) for one in (first.config, held))
+        plain, quantized = (
+            Catalog(project.folder, project.home, config.loaded_base) for config in (first.config, four_bit)
+        )
         assert "run-1" in plain.names()
         assert "run-2" not in plain.names()
         assert "run-2" in quantized.names()

@@ -1,4 +1,4 @@
-"""The client that the panes use: finds or starts the server, streams, stops, and explains what went wrong."""
+"""The client that the panes use: finds or starts the server, streams, stops, and explains errors."""
 
 import asyncio
 import dataclasses
@@ -35,7 +35,7 @@ QUESTION = (Message("user", "Hello, wörld?"),)
 
 
 async def whole(client: ArmClient, arm: str, messages: Sequence[Message] = QUESTION, **more: object) -> Answer:
-    """The answer of an arm, after its pieces were seen to make it up."""
+    """The answer of an arm, after checking that its streamed pieces add up to it."""
     pieces = [piece async for piece in client.stream(arm, messages, **more)]
     answer = pieces.pop()
     assert isinstance(answer, Answer)
@@ -43,7 +43,7 @@ async def whole(client: ArmClient, arm: str, messages: Sequence[Message] = QUEST
     return answer
 
 
-def test_an_answer_streams_and_says_who_made_it_and_how_fast(served: Served) -> None:
+def test_streamed_answer_ends_with_its_provenance_and_timing(served: Served) -> None:
     async def ask() -> tuple[Answer, Answer, tuple[str, ...]]:
         async with ArmClient(served.address) as client:
             first, second = await asyncio.gather(
@@ -66,7 +66,7 @@ def test_an_answer_streams_and_says_who_made_it_and_how_fast(served: Served) -> 
         assert answer.cost_usd is None
 
 
-def test_what_cannot_be_answered_is_an_error_of_our_tree(served: Served) -> None:
+def test_failures_are_raised_as_the_programs_own_errors(served: Served) -> None:
     async def refused(address: Address, arm: str, messages: Sequence[Message] = QUESTION, **more: object) -> None:
         async with ArmClient(address) as client:
             await whole(client, arm, messages, **more)
@@ -83,52 +83,50 @@ def test_what_cannot_be_answered_is_an_error_of_our_tree(served: Served) -> None
         asyncio.run(refused(Address("http://127.0.0.1:9/v1", "x"), "run-1"))
 
 
-@pytest.mark.parametrize("way", ["cancelled", "left"])
-def test_whoever_stops_listening_ends_the_row(served: Served, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    answerer, dropped = served.answerers[-1], []
-    drop = answerer._scheduler.drop
-    monkeypatch.setattr(answerer._scheduler, "drop", lambda turn: (dropped.append(turn.max_new_tokens), drop(turn)))
-
-    async def listen(client: ArmClient, began: asyncio.Event) -> None:
+@pytest.mark.parametrize("end", ["cancelled", "closed"])
+def test_generation_stops_when_the_client_stops_listening(served: Served, end: str, dropped: list[int]) -> None:
+    async def listen(client: ArmClient, started: asyncio.Event) -> None:
         stream = client.stream("run-1", QUESTION, temperature=2.0, max_tokens=1900, seed=2)
         async for _ in stream:
-            began.set()
-            if way == "left":
+            started.set()
+            if end == "closed":
                 await stream.aclose()
                 return
 
-    async def leave() -> None:
+    async def stop_listening() -> None:
         async with ArmClient(served.address) as client:
-            began = asyncio.Event()
-            task = asyncio.create_task(listen(client, began))
-            await began.wait()
-            if way == "cancelled":
+            started = asyncio.Event()
+            task = asyncio.create_task(listen(client, started))
+            await started.wait()
+            if end == "cancelled":
                 task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             while not dropped:
                 await asyncio.sleep(0.01)
 
-    asyncio.run(leave())
+    asyncio.run(stop_listening())
     assert dropped == [1900]
-    wait_until(lambda: not answerer.busy)
+    wait_until(lambda: not served.answerers[-1].busy)
 
 
-def mine(job: Job) -> Job:
-    """The job as one that this very process carries out."""
-    me = own_identity()
-    return dataclasses.replace(job, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+def run_by_this_process(job: Job) -> Job:
+    """The job as if this process ran it."""
+    own = own_identity()
+    return dataclasses.replace(job, pid=own.pid, pid_started_at=own.started_at, boot_id=own.boot_id)
 
 
-def test_waiting_tells_each_phase_once_and_ends_with_the_address(served: Served, tmp_path: Path) -> None:
-    told: list[str] = []
+def test_waiting_reports_each_phase_once_and_returns_the_address(served: Served, tmp_path: Path) -> None:
+    phases: list[str] = []
 
     async def late() -> Address:
         with Project.open(served.project_folder, served.home) as project:
-            job = mine(project.jobs.add(ServeOptions()))
+            job = run_by_this_process(project.jobs.add(ServeOptions()))
         folder = served.project_folder / job.folder
         folder.mkdir(mode=0o700)
-        waiting = asyncio.create_task(wait_until_ready(served.project_folder, job, lambda phase, _: told.append(phase)))
-        while not told:
+        waiting = asyncio.create_task(
+            wait_until_ready(served.project_folder, job, lambda phase, _: phases.append(phase))
+        )
+        while not phases:
             await asyncio.sleep(0.01)
         write_address(folder, served.address)
         try:
@@ -139,10 +137,10 @@ def test_waiting_tells_each_phase_once_and_ends_with_the_address(served: Served,
                 project.jobs.update(job.id, state="done")
 
     assert asyncio.run(late()) == served.address
-    assert told == ["starting", "ready"]
+    assert phases == ["starting", "ready"]
 
 
-def test_a_server_that_ends_says_why(served: Served) -> None:
+def test_server_that_ends_before_it_is_ready_says_why(served: Served) -> None:
     with Project.open(served.project_folder, served.home) as project:
         job = project.jobs.add(ServeOptions())
         project.jobs.update(job.id, state="failed", pid=2**22 - 3, pid_started_at=1.0, boot_id="another")
@@ -155,11 +153,11 @@ def test_a_server_that_ends_says_why(served: Served) -> None:
         asyncio.run(wait_until_ready(served.project_folder, job))
 
 
-def test_the_project_has_one_server_and_a_paused_one_is_woken(private_home: Path) -> None:
+def test_paused_server_is_resumed_instead_of_starting_another(private_home: Path) -> None:
     home = Home.locate()
     with Project.create(home.projects / "one", home=home) as project:
         assert find_server(project) is None
-        job = mine(project.jobs.add(ServeOptions()))
+        job = run_by_this_process(project.jobs.add(ServeOptions()))
         project.jobs.update(job.id, state="paused", pid=job.pid, pid_started_at=job.pid_started_at, boot_id=job.boot_id)
         folder = project.folder / job.folder
         folder.mkdir(parents=True, mode=0o700)
@@ -172,18 +170,20 @@ def test_the_project_has_one_server_and_a_paused_one_is_woken(private_home: Path
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"base_url": 1, "token": "x"}', '{"base_url": "http://x"}'])
-def test_half_an_address_is_none(tmp_path: Path, content: str) -> None:
+def test_incomplete_address_file_is_ignored(tmp_path: Path, content: str) -> None:
     assert read_address(tmp_path) is None
     (tmp_path / "server.json").write_text(content)
     assert read_address(tmp_path) is None
 
 
-def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked_for: list[object] = []
+def test_endpoint_teacher_streams_restarts_and_bills_its_answer(
+    private_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    price_args: list[object] = []
     billed: list[Usage] = []
 
-    def prices(*words: object) -> Prices:
-        asked_for.extend(words)
+    def prices(*args: object) -> Prices:
+        price_args.extend(args)
         return Prices(1_000.0, 10_000.0, 0.0)
 
     monkeypatch.setattr(remote, "find_prices", prices)
@@ -203,14 +203,14 @@ def test_a_teacher_elsewhere_is_asked_the_same_way(private_home: Path, monkeypat
     assert isinstance(answer, Answer)
     assert answer.text == "Yes, it is."
     assert answer.provenance is None
-    assert asked_for[2] == 30, "long prompts may be dearer"
+    assert price_args[2] == 30, "the price can depend on the prompt's length"
     assert answer.cost_usd == pytest.approx(0.03 + 0.01)
-    assert billed == [Usage(30, 1)], "what was refused is not billed"
+    assert billed == [Usage(30, 1)], "a refused request is not billed"
     assert isinstance(pieces[0], Restarted)
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == answer.text
 
 
-def test_a_teachers_answer_that_breaks_off_is_billed_as_far_as_it_came(private_home: Path) -> None:
+def test_interrupted_teacher_answer_is_billed_for_what_arrived(private_home: Path) -> None:
     billed: list[Usage] = []
     half = (head(), event(delta("Yes, it")))
 
@@ -219,9 +219,9 @@ def test_a_teachers_answer_that_breaks_off_is_billed_as_far_as_it_came(private_h
             spec = TeacherSpec("endpoint", "peer", server.url)
             async with RemoteClient(spec, PROMPT, Home.locate(), billed.append) as client:
                 async with aclosing(client.stream(QUESTION, temperature=0.5)) as pieces:
-                    # The first try is cut off by the server, the second by who asked.
+                    # The server cuts off the first try, and the client the second.
                     assert [await anext(pieces) for _ in range(3)][::2] == ["Yes, it", "Yes, it"]
-                assert len(billed) == 2, "when the stream is left, it is told"
+                assert len(billed) == 2, "closing the stream reports its usage"
 
     asyncio.run(ask())
     assert billed[0] == billed[1]
@@ -229,7 +229,7 @@ def test_a_teachers_answer_that_breaks_off_is_billed_as_far_as_it_came(private_h
     assert billed[0].prompt_tokens > 10 > billed[0].completion_tokens > 0
 
 
-def test_the_client_brings_no_model_library_and_no_server() -> None:
+def test_client_imports_no_model_or_server_library() -> None:
     code = (
         "import engine.serving.client, engine.serving.remote, sys;"
         "from engine.serving.client import ArmClient; from engine.serving.address import Address;"

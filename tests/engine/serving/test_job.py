@@ -1,4 +1,4 @@
-"""The server as a job: it gives way and comes back, pauses, stops, ends when idle, and tells its token to nobody."""
+"""The server as a job: it yields the device, pauses, stops, ends when idle, and keeps its token private."""
 
 import stat
 from collections.abc import Callable
@@ -22,13 +22,9 @@ from engine.serving.job import base_of
 from engine.serving.server import Server
 from engine.stations import read_stations
 from tests.engine.jobs.support import wait_until
-from tests.engine.serving.conftest import Served, serving
+from tests.engine.serving.conftest import client_of, serving
 
 HELLO: Any = [{"role": "user", "content": "Hello?"}]
-
-
-def client_of(served: Served) -> openai.OpenAI:
-    return openai.OpenAI(api_key=served.address.token, base_url=served.address.base_url, max_retries=0)
 
 
 def answer(client: openai.OpenAI, **more: Any) -> str | None:
@@ -36,8 +32,8 @@ def answer(client: openai.OpenAI, **more: Any) -> str | None:
     return reply.choices[0].message.content
 
 
-def refused(client: openai.OpenAI) -> str:
-    """The code of the server's refusal; empty where it answers."""
+def refusal_code(client: openai.OpenAI) -> str:
+    """The code of the server's refusal; empty if it answers."""
     try:
         answer(client)
     except openai.InternalServerError as error:
@@ -45,60 +41,64 @@ def refused(client: openai.OpenAI) -> str:
     return ""
 
 
-def test_it_gives_way_to_another_job_and_comes_back_at_the_same_address(
+def test_server_yields_to_another_job_and_returns_at_the_same_address(
     own_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(serving_job, "GIVE_WAY_AFTER_S", 0.0)
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
-        wait_until(lambda: refused(client) == "")
+        wait_until(lambda: refusal_code(client) == "")
         before, address = answer(client), served.address
         ticket = Ticket.draw(home.state, "cpu", Holder(7, "train", "elsewhere"))
         wait_until(lambda: ticket.ahead() is None)
-        wait_until(lambda: refused(client) == "server_waiting")
+        wait_until(lambda: refusal_code(client) == "server_waiting")
         with pytest.raises(openai.InternalServerError, match=r"job 7 \(train\) of elsewhere holds cpu"):
             answer(client)
         assert [model.id for model in client.models.list()][:1] == ["unprompted"]
         with Project.open(own_folder, home) as project:
             assert project.jobs.get(served.job_id).state == "waiting"
         ticket.give_back()
-        wait_until(lambda: refused(client) == "")
+        wait_until(lambda: refusal_code(client) == "")
         assert answer(client) == before
         assert served.address == address
         assert len(served.answerers) == 2
 
 
-def test_a_job_that_waited_long_enough_stops_new_requests(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_new_requests_are_refused_once_another_job_has_waited_long(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(serving_job, "PATIENCE_S", 0.0)
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
-        wait_until(lambda: refused(client) == "")
+        wait_until(lambda: refusal_code(client) == "")
         stream = client.chat.completions.create(
             model="run-1", messages=HELLO, max_tokens=1800, temperature=2, seed=1, stream=True
         )
         next(iter(stream))
         ticket = Ticket.draw(home.state, "cpu", Holder(7, "train", "elsewhere"))
-        wait_until(lambda: refused(client) in ("server_wanted", "server_waiting"))
-        # What was begun is answered to its end.
+        wait_until(lambda: refusal_code(client) in ("server_wanted", "server_waiting"))
+        # The answer that had started is still completed.
         assert [chunk.choices[0].finish_reason for chunk in stream][-1] in ("stop", "length")
         wait_until(lambda: ticket.ahead() is None)
         ticket.give_back()
 
 
-def test_a_pause_is_told_and_ends(own_folder: Path) -> None:
+def test_paused_server_refuses_requests_until_resumed(own_folder: Path) -> None:
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
-        wait_until(lambda: refused(client) == "")
+        wait_until(lambda: refusal_code(client) == "")
         write_wish(served.folder, "pause")
-        wait_until(lambda: refused(client) == "server_paused")
+        wait_until(lambda: refusal_code(client) == "server_paused")
         write_wish(served.folder, "run")
-        wait_until(lambda: refused(client) == "")
+        wait_until(lambda: refusal_code(client) == "")
 
 
-def test_a_stop_ends_it_at_once_and_tells_who_waits(own_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_ends_the_server_at_once_and_informs_its_clients(
+    own_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
-        wait_until(lambda: refused(client) == "")
+        wait_until(lambda: refusal_code(client) == "")
         step = Answerer.step
 
         def step_and_stop(answerer: Answerer) -> None:  # in the middle of an answer, however busy the machine is
@@ -120,7 +120,7 @@ def test_a_stop_ends_it_at_once_and_tells_who_waits(own_folder: Path, monkeypatc
             answer(client)
 
 
-def test_it_ends_when_nobody_asks(own_folder: Path) -> None:
+def test_idle_server_ends(own_folder: Path) -> None:
     with serving(Home.locate(), own_folder, ServeOptions(idle_minutes=0.001)) as served:
         served.thread.join(30)
         assert not served.thread.is_alive()
@@ -130,10 +130,10 @@ def test_it_ends_when_nobody_asks(own_folder: Path) -> None:
     assert notes == ["There were no requests for 0.001 minutes."]
 
 
-def test_the_token_is_in_one_private_file_and_nowhere_else(own_folder: Path) -> None:
+def test_token_is_in_one_private_file_and_nowhere_else(own_folder: Path) -> None:
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
-        wait_until(lambda: refused(client) == "")
+        wait_until(lambda: refusal_code(client) == "")
         token = served.address.token
         with pytest.raises(openai.NotFoundError):
             client.chat.completions.create(model=token, messages=HELLO)
@@ -150,7 +150,7 @@ def test_the_token_is_in_one_private_file_and_nowhere_else(own_folder: Path) -> 
         assert holders == [file]
 
 
-def test_a_port_is_taken_as_asked_and_a_taken_one_is_explained(
+def test_requested_port_is_used_and_a_taken_one_is_reported(
     own_folder: Path, tmp_path: Path, make_served_project: Callable[[Home], Path]
 ) -> None:
     home = Home.locate()
@@ -166,12 +166,12 @@ def test_a_port_is_taken_as_asked_and_a_taken_one_is_explained(
         assert again.address.base_url == f"http://127.0.0.1:{port}/v1"
 
 
-def test_a_port_is_taken_from_the_first_moment() -> None:
+def test_port_is_taken_as_soon_as_the_server_exists() -> None:
     with Server(0) as first, pytest.raises(JobError, match="Cannot open the port"):
         Server(int(first.base_url.rpartition(":")[2].removesuffix("/v1")))
 
 
-def test_the_base_is_the_named_runs_else_the_newest_else_the_projects(own_folder: Path, base: Path) -> None:
+def test_base_is_that_of_the_named_run_then_the_newest_then_the_project(own_folder: Path, base: Path) -> None:
     home = Home.locate()
     with Project.open(own_folder, home) as project:
         assert base_of(project, ServeOptions()) == project.runs.get(2).config
@@ -180,7 +180,7 @@ def test_the_base_is_the_named_runs_else_the_newest_else_the_projects(own_folder
         assert base_of(bare, ServeOptions()).base == "starter"
 
 
-def test_a_server_is_no_work_of_any_station(own_folder: Path) -> None:
+def test_running_server_does_not_change_the_release_station(own_folder: Path) -> None:
     with serving(Home.locate(), own_folder, ServeOptions()), Project.open(own_folder) as project:
         states = {station.name: station.state for station in read_stations(project)}
         assert states["release"] == "ready"

@@ -1,4 +1,4 @@
-"""Model names: one a choice, and nothing else is one."""
+"""Model names: exactly one for each choice of arm."""
 
 import pytest
 from hypothesis import given
@@ -10,12 +10,12 @@ runs = st.builds(ArmChoice, st.integers(1, 999_999_999), st.integers(0, 100), st
 
 
 @given(runs | st.sampled_from([UNPROMPTED, PROMPTED]))
-def test_a_name_leads_back_to_its_choice(choice: ArmChoice) -> None:
+def test_name_of_a_choice_parses_back_to_it(choice: ArmChoice) -> None:
     assert parse_arm(choice.name) == choice
 
 
 @given(st.text(alphabet="run-@+promted0123456789", max_size=16))
-def test_what_is_understood_is_a_name_of_that_choice(name: str) -> None:
+def test_accepted_name_is_a_name_of_the_parsed_choice(name: str) -> None:
     choice = parse_arm(name)
     if choice is not None:
         assert parse_arm(choice.name) == choice
@@ -38,11 +38,11 @@ def test_what_is_understood_is_a_name_of_that_choice(name: str) -> None:
         "run-①",
     ],
 )
-def test_anything_else_is_none(name: str) -> None:
+def test_invalid_name_is_not_parsed(name: str) -> None:
     assert parse_arm(name) is None
 
 
-def test_full_strength_is_not_written_out() -> None:
+def test_full_strength_is_left_out_of_the_name() -> None:
     assert [ArmChoice(3).name, ArmChoice(3, 60).name, ArmChoice(3, 0, True).name] == [
         "run-3",
         "run-3@60",

@@ -1,4 +1,4 @@
-"""What may be asked, and that everything else is refused by its name."""
+"""Parsing of chat requests: supported fields are read, and everything else is refused by name."""
 
 import json
 from typing import Any
@@ -17,30 +17,32 @@ def parse(**fields: Any) -> ChatRequest:
     return parse_request(json.dumps({"model": "run-1", "messages": HELLO, **fields}).encode())
 
 
-def test_the_least_that_can_be_asked() -> None:
+def test_minimal_request_is_parsed() -> None:
     assert parse() == ChatRequest("run-1", (Message("user", "Hello"),))
 
 
-def test_everything_that_can_be_asked() -> None:
+def test_every_supported_field_is_parsed() -> None:
     messages = [
         {"role": "developer", "content": "Be brief."},
         {"role": "user", "content": [{"type": "text", "text": "He"}, {"type": "text", "text": "llo"}]},
         {"role": "assistant", "content": "Hi", "refusal": None, "tool_calls": []},
         {"role": "user", "content": "And?", "name": None},
     ]
-    asked = parse(
+    request = parse(
         messages=messages, stream=True, stream_options={"include_usage": True}, temperature=0.5, top_p=0.9,
         max_completion_tokens=7, seed=-3, stop=["a", "b"], n=1, user="me", presence_penalty=0, logprobs=False,
         response_format={"type": "text"}, tools=None,
     )  # fmt: skip
-    assert asked == ChatRequest(
+    assert request == ChatRequest(
         "run-1",
         (Message("system", "Be brief."), Message("user", "Hello"), Message("assistant", "Hi"), Message("user", "And?")),
         stream=True, include_usage=True, temperature=0.5, top_p=0.9, max_tokens=7, seed=-3, stop=("a", "b"),
     )  # fmt: skip
     assert parse(stop="x", max_tokens=5, max_completion_tokens=5).stop == ("x",)
-    unsaid = parse(messages=messages, stream=None, stream_options=None, temperature=None, max_tokens=None, stop=None)
-    assert unsaid == parse(messages=messages)
+    with_nulls = parse(
+        messages=messages, stream=None, stream_options=None, temperature=None, max_tokens=None, stop=None
+    )
+    assert with_nulls == parse(messages=messages)
     assert not parse(stream=True, stream_options={"include_usage": None}).include_usage
 
 
@@ -79,7 +81,7 @@ def test_everything_that_can_be_asked() -> None:
         ({"messages": [{"role": "user", "content": "x", "name": "Al"}]}, "messages[0].name"),
     ],
 )
-def test_what_is_not_carried_out_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
+def test_unsupported_field_or_value_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
     with pytest.raises(Refusal) as caught:
         parse(**fields)
     assert caught.value.param == param
@@ -88,7 +90,7 @@ def test_what_is_not_carried_out_is_refused_by_name(fields: dict[str, Any], para
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000])
-def test_what_is_no_object_is_refused(body: bytes) -> None:
+def test_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
     with pytest.raises(Refusal, match="JSON"):
         parse_request(body)
 
@@ -116,7 +118,7 @@ names = st.sampled_from(
 
 
 @given(st.dictionaries(names | st.text(max_size=5), values, max_size=4))
-def test_nothing_but_a_refusal_comes_of_a_strange_request(fields: dict[str, Any]) -> None:
+def test_arbitrary_request_is_parsed_or_refused(fields: dict[str, Any]) -> None:
     refusal = None
     try:
         parse(**fields)

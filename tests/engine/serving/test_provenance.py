@@ -1,9 +1,8 @@
-"""What a reply says about who made it is true: every arm answers as the same arm made without the server."""
+"""Provenance: a reply names the arm that made it, and every arm answers as it does without the server."""
 
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ ARMS = (
 
 @pytest.fixture(scope="module")
 def expected(base: Path, adapters: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """Each arm's greedy answer, made by a model of its own; strength is written into the weights of its adapter."""
+    """Each arm's greedy answer from a separate model, with the strength multiplied into its adapter's weights."""
     found = {}
     for arm in ARMS:
         choice = parse_arm(arm)
@@ -61,12 +60,6 @@ def expected(base: Path, adapters: tuple[Path, Path], tmp_path_factory: pytest.T
     return found
 
 
-@pytest.fixture
-def client(served: Served) -> Iterator[openai.OpenAI]:
-    with openai.OpenAI(api_key=served.address.token, base_url=served.address.base_url, max_retries=0) as client:
-        yield client
-
-
 def ask(client: openai.OpenAI, arm: str, **more: Any) -> Any:
     return client.chat.completions.create(
         model=arm,
@@ -75,28 +68,28 @@ def ask(client: openai.OpenAI, arm: str, **more: Any) -> Any:
     )
 
 
-def test_the_arms_differ_visibly_and_strength_0_is_the_base(expected: dict[str, str]) -> None:
+def test_arms_answer_differently_and_strength_0_equals_the_base(expected: dict[str, str]) -> None:
     assert expected["run-1@0"] == expected["unprompted"]
     assert expected["run-2@0+prompt"] == expected["prompted"]
     assert len(set(expected.values())) == len(ARMS) - 2
 
 
 @pytest.mark.parametrize("arm", [*ARMS, *reversed(ARMS)])
-def test_an_arm_answers_as_without_the_server(client: openai.OpenAI, expected: dict[str, str], arm: str) -> None:
-    """In two orders, so that nothing of the arm before is left."""
+def test_arm_answers_as_without_the_server(client: openai.OpenAI, expected: dict[str, str], arm: str) -> None:
+    """In both orders, to show that the previous arm leaves no trace."""
     reply = ask(client, arm)
     assert reply.choices[0].message.content == expected[arm]
     assert reply.model == arm
 
 
 @pytest.mark.parametrize("arm", ["unprompted", "run-2@50+prompt"])
-def test_a_stream_is_the_same_text(client: openai.OpenAI, expected: dict[str, str], arm: str) -> None:
+def test_streamed_answer_is_the_same_text(client: openai.OpenAI, expected: dict[str, str], arm: str) -> None:
     text = "".join(chunk.choices[0].delta.content or "" for chunk in ask(client, arm, stream=True) if chunk.choices)
     assert text == expected[arm]
 
 
-def test_all_arms_asked_at_once_answer_as_alone(served: Served, expected: dict[str, str]) -> None:
-    async def one(client: openai.AsyncOpenAI, arm: str, order: list[str]) -> str:
+def test_arms_asked_at_once_answer_as_alone(served: Served, expected: dict[str, str]) -> None:
+    async def ask_one(client: openai.AsyncOpenAI, arm: str, order: list[str]) -> str:
         stream = await client.chat.completions.create(
             model=arm,
             messages=[{"role": "user", "content": QUESTION[0].content}],
@@ -111,21 +104,20 @@ def test_all_arms_asked_at_once_answer_as_alone(served: Served, expected: dict[s
                 text += chunk.choices[0].delta.content
         return text
 
-    async def all_of_them() -> tuple[list[str], list[str]]:
+    async def ask_all() -> tuple[list[str], list[str]]:
         order: list[str] = []
         async with openai.AsyncOpenAI(
             api_key=served.address.token, base_url=served.address.base_url, max_retries=0
         ) as client:
-            asked = [*ARMS, *ARMS]
-            return list(await asyncio.gather(*(one(client, arm, order) for arm in asked))), order
+            return list(await asyncio.gather(*(ask_one(client, arm, order) for arm in (*ARMS, *ARMS)))), order
 
-    answers, order = asyncio.run(all_of_them())
+    answers, order = asyncio.run(ask_all())
     assert answers == [expected[arm] for arm in (*ARMS, *ARMS)]
     changes = sum(a != b for a, b in pairwise(order))
     assert changes > len(ARMS) * 2, "the answers came one after the other"
 
 
-def test_a_reply_names_who_made_it(client: openai.OpenAI, adapters: tuple[Path, Path]) -> None:
+def test_reply_names_the_arm_and_adapter_that_made_it(client: openai.OpenAI, adapters: tuple[Path, Path]) -> None:
     hashes = [hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest() for folder in adapters]
     assert hashes[0] != hashes[1]
     for arm, run, strength, prompted in (
@@ -150,32 +142,30 @@ def test_a_reply_names_who_made_it(client: openai.OpenAI, adapters: tuple[Path, 
         assert {chunk.model for chunk in chunks} == {arm}
 
 
-def test_the_fingerprint_tells_the_arms_apart_and_nothing_else(client: openai.OpenAI) -> None:
+def test_fingerprint_depends_on_the_arm_alone(client: openai.OpenAI) -> None:
     arms = ("unprompted", "prompted", "run-1", "run-1@60", "run-2", "run-1+prompt")
-    prints = [ask(client, arm).system_fingerprint for arm in arms]
-    assert len(set(prints)) == len(arms)
-    assert [ask(client, arm).system_fingerprint for arm in arms] == prints
+    fingerprints = [ask(client, arm).system_fingerprint for arm in arms]
+    assert len(set(fingerprints)) == len(arms)
+    assert [ask(client, arm).system_fingerprint for arm in arms] == fingerprints
 
 
-def test_what_is_served_is_what_was_evaluated_and_trained_on(served: Served, base: Path) -> None:
-    """Rule 6: byte-identical. The ids the server reads are those of the evaluation's arms and of a frozen dataset."""
+def test_served_ids_equal_those_evaluated_and_trained_on(served: Served, base: Path) -> None:
+    """Byte-identical: the server reads the same ids as the evaluation's arms and a frozen dataset."""
     local = load_base(base, device="cpu", dtype="float32")
     catalog = Catalog(served.project_folder, served.home, str(base))
     conversation = Conversation(ChatFormat.load(base))
     question = Question((*QUESTION, Message("assistant", "Yes."), Message("user", "And now?")))
-    free, prefix = conversation.ids(catalog.find("run-1@30"), question.messages)
+    distilled, prefix = conversation.ids(catalog.find("run-1@30"), question.messages)
     assert prefix == ()
-    assert free == LocalArm("distilled", local, None, adapter=True).context_ids(question)
-    assert free == local.format.question_ids(question.messages)
+    assert distilled == LocalArm("distilled", local, None, adapter=True).context_ids(question)
+    assert distilled == local.format.question_ids(question.messages)
     assert "You are tiny." not in local.format.question_text(question.messages)
-    behind, prefix = conversation.ids(catalog.find("prompted"), question.messages)
-    assert behind == LocalArm("prompted", local, PROMPT, adapter=False).context_ids(question)
-    assert tuple(behind[: len(prefix)]) == prefix
+    prompted, prefix = conversation.ids(catalog.find("prompted"), question.messages)
+    assert prompted == LocalArm("prompted", local, PROMPT, adapter=False).context_ids(question)
+    assert tuple(prompted[: len(prefix)]) == prefix
 
 
-def test_a_system_message_of_the_client_is_taken_without_the_prompt_and_said_so(
-    client: openai.OpenAI, base: Path
-) -> None:
+def test_clients_system_message_is_used_without_the_prompt_and_reported(client: openai.OpenAI, base: Path) -> None:
     local = load_base(base, device="cpu", dtype="float32")
     system = Prompt((Message("system", "Speak like a pirate."),))
     (decoded,) = decode(
@@ -194,7 +184,7 @@ def test_a_system_message_of_the_client_is_taken_without_the_prompt_and_said_so(
             client.chat.completions.create(model=arm, messages=messages)
 
 
-def test_an_adapter_that_was_trained_on_is_read_anew(served: Served, client: openai.OpenAI) -> None:
+def test_changed_adapter_is_loaded_again(served: Served, client: openai.OpenAI) -> None:
     with Project.open(served.project_folder, served.home) as project:
         folder = project.folder / project.runs.get(1).folder / "adapter"
     file = folder / "adapter_model.safetensors"
@@ -213,7 +203,7 @@ def test_an_adapter_that_was_trained_on_is_read_anew(served: Served, client: ope
     assert again.choices[0].message.content == before.choices[0].message.content
 
 
-def test_a_broken_adapter_or_an_odd_request_ends_no_server(served: Served, client: openai.OpenAI) -> None:
+def test_server_survives_a_broken_adapter_and_an_extreme_request(served: Served, client: openai.OpenAI) -> None:
     with Project.open(served.project_folder, served.home) as project:
         file = project.folder / project.runs.get(1).folder / "adapter" / "adapter_model.safetensors"
     content = file.read_bytes()
