@@ -1,19 +1,24 @@
-"""A small project to generate for: a prompt, two rules, twelve questions in three splits."""
+"""A small project to generate for, a misbehaving server, prices of one cent per token, and retries without waiting."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
+from engine.economics.prices import Prices
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
+from engine.teachers import budget
+from engine.teachers.endpoint import EndpointTeacher
+from tests.engine.teachers.hostile_server import HostileServer
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Project]:
+    """A project with a prompt, a rule and twelve questions in three splits."""
     with Project.create(tmp_path / "kind", home=Home.locate()) as made:
         made.prompts.set(Prompt((Message("system", "Be kind, and end with Bye."),)))
         made.rules.add([Rule(0, "End with Bye.", Check("ends_with", text="Bye."))])
@@ -21,3 +26,20 @@ def project(tmp_path: Path) -> Iterator[Project]:
         splits = {q.id: "test" if q.id > 10 else "validation" if q.id > 8 else "train" for q in made.questions.all()}
         made.questions.set_splits(splits)
         yield made
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[HostileServer]:
+    async with HostileServer() as running:
+        yield running
+
+
+@pytest.fixture
+def cent_per_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each token of an answer costs one cent, and prompts cost nothing."""
+    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))
+
+
+@pytest.fixture
+def no_retry_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(EndpointTeacher, "_wait", lambda *_: 0.0)

@@ -1,4 +1,4 @@
-"""A chat completions server on loopback that misbehaves by script, down to single bytes, and remembers each request."""
+"""A chat completions server on loopback that misbehaves as scripted, byte by byte, and records each request."""
 
 import asyncio
 import json
@@ -28,7 +28,7 @@ Behaviour = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
 @dataclass
 class HostileServer:
-    """Each request takes the next behaviour; the last one stays."""
+    """Each request gets the next behaviour; the last one is repeated."""
 
     behaviours: list[Behaviour] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
@@ -117,9 +117,9 @@ def raw(*chunks: bytes, pause: float = 0.0) -> Behaviour:
 
 def good(*pieces: str, finish: str = "stop", end: str = "\n\n") -> Behaviour:
     """A well-behaved stream of these pieces."""
-    words = pieces or ("An", " answer", ".")
-    events = [event(delta(piece), end) for piece in words]
-    return raw(head(), *events, event(delta(None, finish), end), event(usage(completion=len(words)), end), DONE)
+    parts = pieces or ("An", " answer", ".")
+    events = [event(delta(piece), end) for piece in parts]
+    return raw(head(), *events, event(delta(None, finish), end), event(usage(completion=len(parts)), end), DONE)
 
 
 def status(line: str, body: object, *headers: str) -> Behaviour:
@@ -148,7 +148,7 @@ def error(message: str, code: str = "") -> dict[str, Sequence[str] | dict[str, s
 
 @contextmanager
 def served(*behaviours: Behaviour) -> Iterator[HostileServer]:
-    """The server on a thread of its own, for callers that run their own event loop or another process."""
+    """Run the server in a separate thread, for callers with their own event loop or in another process."""
     server = HostileServer(list(behaviours))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
@@ -157,7 +157,7 @@ def served(*behaviours: Behaviour) -> Iterator[HostileServer]:
         asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(10)
         try:
             yield server
-        finally:  # else a test that fails is told as one that leaves a socket open
+        finally:  # otherwise a failing test is reported as leaving a socket open
             asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(10)
     finally:
         loop.call_soon_threadsafe(loop.stop)

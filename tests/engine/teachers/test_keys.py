@@ -1,4 +1,4 @@
-"""Keys: bound to their host, found in four places, readable by their owner alone."""
+"""API keys: bound to their host, found in four places, readable only by their owner."""
 
 import errno
 import os
@@ -21,9 +21,9 @@ LOCAL = "http://127.0.0.1:8000/v1"
 
 @pytest.fixture(autouse=True)
 def empty_keyring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]:
-    held: dict[tuple[str, str], str] = {}
-    monkeypatch.setattr(keyring, "get_password", lambda service, host: held.get((service, host)))
-    return held
+    stored: dict[tuple[str, str], str] = {}
+    monkeypatch.setattr(keyring, "get_password", lambda service, host: stored.get((service, host)))
+    return stored
 
 
 @pytest.mark.parametrize(
@@ -31,18 +31,18 @@ def empty_keyring(monkeypatch: pytest.MonkeyPatch) -> dict[tuple[str, str], str]
     ["ftp://x/v1", "x.example/v1", "http://x.example/v1", "http://0.0.0.0/v1", "https://u:secret1@x.example/v1",
      "https://x.example/v1?api_key=secret1", "https://x.example:port/v1", "", "http://127.0.0.1.evil.example/v1"],
 )  # fmt: skip
-def test_unsafe_addresses_are_refused_without_repeating_a_password(address: str) -> None:
+def test_unsafe_address_is_refused_without_repeating_its_password(address: str) -> None:
     with pytest.raises(UsageError) as caught:
         check_address(address)
     assert "secret1" not in str(caught.value)
 
 
 @pytest.mark.parametrize("address", [OPENAI, LOCAL, "http://localhost:1/v1", "http://[::1]:8000/v1", "https://x/v1/"])
-def test_safe_addresses_lose_only_their_slash(address: str) -> None:
+def test_safe_address_loses_only_its_trailing_slash(address: str) -> None:
     assert check_address(address) == address.rstrip("/")
 
 
-def test_the_openai_key_goes_to_openai_alone(monkeypatch: pytest.MonkeyPatch, private_home: Path) -> None:
+def test_openai_key_is_used_only_for_openai(monkeypatch: pytest.MonkeyPatch, private_home: Path) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-openai-000000000000")
     home = Home.locate()
     assert find_key(OPENAI, home) == "sk-openai-000000000000"
@@ -50,13 +50,13 @@ def test_the_openai_key_goes_to_openai_alone(monkeypatch: pytest.MonkeyPatch, pr
         assert find_key(address, home) is None
 
 
-def test_the_openai_key_goes_where_openai_base_url_points(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_openai_key_is_used_for_the_host_of_openai_base_url(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-proxy-0000000000000")
     monkeypatch.setenv("OPENAI_BASE_URL", OTHER)
     assert find_key(OTHER, Home.locate()) == "sk-proxy-0000000000000"
 
 
-def test_a_variable_can_be_bound_to_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_variable_can_be_bound_to_a_host(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WORK_KEY", "wk-1234567890")
     monkeypatch.setenv("DISTILL_TUI_API_KEY_LLM_EXAMPLE_COM_8443", "")
     bind_variable(OTHER, "WORK_KEY")
@@ -66,7 +66,7 @@ def test_a_variable_can_be_bound_to_a_host(monkeypatch: pytest.MonkeyPatch) -> N
         bind_variable(OTHER, "NO_SUCH_KEY")
 
 
-def test_the_keyring_is_asked_and_may_be_missing(
+def test_keyring_is_used_and_may_be_missing(
     monkeypatch: pytest.MonkeyPatch, empty_keyring: dict[tuple[str, str], str]
 ) -> None:
     empty_keyring["distill-tui", "llm.example.com:8443"] = "kr-1234567890"
@@ -79,7 +79,7 @@ def test_the_keyring_is_asked_and_may_be_missing(
     assert find_key(OTHER, Home.locate()) is None
 
 
-def test_a_saved_key_is_private_and_found_and_masked() -> None:
+def test_saved_key_is_private_found_and_masked() -> None:
     home = Home.locate()
     save_key(OTHER, "an-older-key-123", home)
     file = save_key(OTHER, "the-newer-key-123", home)
@@ -90,27 +90,27 @@ def test_a_saved_key_is_private_and_found_and_masked() -> None:
     assert "the-newer-key-123" not in redact("refused: the-newer-key-123")
 
 
-def test_a_key_that_cannot_be_saved_leaves_the_older_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    def no_room(_file: int) -> None:
+def test_failed_save_keeps_the_older_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail_full_disk(_file: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     home = Home.locate()
     file = save_key(OTHER, "an-older-key-123", home)
-    monkeypatch.setattr("engine.paths.os.fsync", no_room)
+    monkeypatch.setattr("engine.paths.os.fsync", fail_full_disk)
     with pytest.raises(StoreError, match="No space left"):
         save_key(OTHER, "the-newer-key-123", home)
     assert find_key(OTHER, home) == "an-older-key-123"
     assert list(file.parent.iterdir()) == [file]
 
 
-def test_a_key_file_that_others_can_read_is_refused() -> None:
+def test_key_file_readable_by_others_is_refused() -> None:
     home = Home.locate()
     save_key(OTHER, "the-key-1234567", home).chmod(0o640)
     with pytest.raises(EndpointError, match="chmod 600"):
         find_key(OTHER, home)
 
 
-def test_a_link_in_place_of_a_key_file_is_not_followed(tmp_path: Path) -> None:
+def test_symlink_in_place_of_a_key_file_is_not_followed(tmp_path: Path) -> None:
     home = Home.locate()
     file = save_key(OTHER, "the-key-1234567", home)
     (tmp_path / "elsewhere").write_text("stolen-key-123")
@@ -119,7 +119,7 @@ def test_a_link_in_place_of_a_key_file_is_not_followed(tmp_path: Path) -> None:
     assert find_key(OTHER, home) is None
 
 
-def test_loopback_needs_no_key_and_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_is_needed_except_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     home = Home.locate()
     assert key_for(LOCAL, home) == KEYLESS
     with pytest.raises(EndpointError, match="DISTILL_TUI_API_KEY_LLM_EXAMPLE_COM_8443"):

@@ -1,4 +1,4 @@
-"""What requests cost that leave no example is booked like any other, and told by the job that asked."""
+"""Spending: the cost of requests that leave no example is booked too, and reported by the job that made them."""
 
 import asyncio
 from dataclasses import replace
@@ -8,7 +8,6 @@ import pytest
 
 from engine.curation.judging import judge_examples
 from engine.economics.measured import measure
-from engine.economics.prices import Prices
 from engine.errors import TeacherError
 from engine.jobs.context import JobContext
 from engine.paths import Home
@@ -21,40 +20,32 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.status import job_json
-from engine.teachers import budget
-from engine.teachers.endpoint import EndpointTeacher
 from tests.engine.cli.calling import fail, succeed
 from tests.engine.teachers.hostile_server import HostileServer, error, good, served, status
 
+pytestmark = pytest.mark.usefixtures("cent_per_token")
 PROMPT = Prompt((Message("system", "You help."),))
 
 
-@pytest.fixture(autouse=True)
-def priced(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One cent for each token of an answer."""
-    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))
-
-
-def test_written_questions_are_paid_for_by_their_job(private_home: Path) -> None:
+def test_cost_of_synthesised_questions_is_booked_to_their_job(private_home: Path) -> None:
     with (
         Project.create(Home.locate().projects / "desk") as project,
         served(*map(good, ('["hours"]', '["Is it open?"]'))) as server,
     ):
         project.prompts.set(PROMPT)
-        wanted = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), topics=1, per_topic=1)
-        job = project.jobs.add(wanted)
+        options = SynthesizeOptions(TeacherSpec("endpoint", "peer", server.url), topics=1, per_topic=1)
+        job = project.jobs.add(options)
         context = JobContext(project, job)
-        run(context, wanted)
+        run(context, options)
         context.close()
         assert project.spending.usd() == pytest.approx(0.02)
         assert job_json(project, project.jobs.get(job.id))["cost_usd"] == pytest.approx(0.02)
         generation = measure(project).generation_usd
         assert generation is not None
-        assert generation.origin == "exact", "no answer was paid for yet"
+        assert generation.origin == "exact", "no answer has been paid for yet"
 
 
-def test_tries_and_reviews_of_a_prompt_are_paid_for(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(EndpointTeacher, "_wait", lambda *_: 0.0)
+def test_cost_of_prompt_tries_and_checks_is_booked(private_home: Path, no_retry_wait: None) -> None:
     with served(good("Yes", "."), good(), good('{"findings": []}')) as server:
         succeed("new", "served", "--teacher", "peer", "--base-url", server.url)
         succeed("prompt", "set", "-", input="Be kind.")
@@ -63,11 +54,11 @@ def test_tries_and_reviews_of_a_prompt_are_paid_for(private_home: Path, monkeypa
         server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
         fail("prompt", "try", "Is it shut?", status=1)
     with find_project("served", Home.locate()) as project:
-        assert project.spending.usd() == pytest.approx(0.01 * (2 + 3 + 1)), "a refusal bills for nothing"
-        assert project.spending.mean_answer_tokens() is None, "none of it tells how long answers are"
+        assert project.spending.usd() == pytest.approx(0.01 * (2 + 3 + 1)), "a refusal costs nothing"
+        assert project.spending.mean_answer_tokens() is None, "none of these requests is an answer to a question"
 
 
-async def test_a_judge_of_examples_is_paid_for_though_its_word_cannot_be_read(private_home: Path) -> None:
+async def test_cost_of_an_unreadable_verdict_is_booked(private_home: Path) -> None:
     with Project.create(Home.locate().projects / "desk") as project:
         project.prompts.set(PROMPT)
         project.rules.add([Rule(0, "Kind", Check("rubric"))])
@@ -75,13 +66,13 @@ async def test_a_judge_of_examples_is_paid_for_though_its_word_cannot_be_read(pr
         key = ExampleKey(PROMPT.sha256, 1, "starter", 0)
         project.examples.add([Example(key, "So.", "stop", "local")])
 
-        def work(url: str) -> None:
-            with Project.open(project.folder) as mine:
+        def judge(url: str) -> None:
+            with Project.open(project.folder) as opened:
                 spec = TeacherSpec("endpoint", "m", url)
-                mine.settings.write(replace(mine.settings.read(), judge=spec))
+                opened.settings.write(replace(opened.settings.read(), judge=spec))
                 with pytest.raises(TeacherError, match="no verdict"):
-                    judge_examples(mine, spec)
+                    judge_examples(opened, spec)
 
         async with HostileServer([good("Well", " …")]) as server:
-            await asyncio.to_thread(work, server.url)
+            await asyncio.to_thread(judge, server.url)
         assert project.spending.usd() == pytest.approx(0.02)
