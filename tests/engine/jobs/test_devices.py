@@ -28,26 +28,22 @@ ticket.give_back()
 """
 
 
-def _ahead(ticket: Ticket) -> Ahead | None:
-    return ticket.ahead()
-
-
 def test_tickets_are_served_in_order_and_name_the_holder(tmp_path: Path) -> None:
     first, second, third = (Ticket.draw(tmp_path, "cpu", holder) for holder in (_A, _B, _C))
-    assert _ahead(first) is None
-    assert _ahead(second) == Ahead(_A, 0)
-    assert _ahead(third) == Ahead(_A, 1)
+    assert first.ahead() is None
+    assert second.ahead() == Ahead(_A, 0)
+    assert third.ahead() == Ahead(_A, 1)
     assert str(_A) == "job 1 (train) of tone"
     assert str(Holder(0, "curate check", "tone")) == "a command (curate check) of tone"
     second.give_back()
-    assert _ahead(third) == Ahead(_A, 0)
+    assert third.ahead() == Ahead(_A, 0)
     first.give_back()
-    assert _ahead(third) is None
+    assert third.ahead() is None
     fourth = Ticket.draw(tmp_path, "cpu", _A)
-    assert _ahead(fourth) == Ahead(_C, 0)
+    assert fourth.ahead() == Ahead(_C, 0)
     third.give_back()
     third.give_back()
-    assert _ahead(fourth) is None
+    assert fourth.ahead() is None
     fourth.give_back()
 
 
@@ -80,9 +76,9 @@ def test_two_names_of_one_device_share_a_queue(tmp_path: Path) -> None:
 def test_ticket_with_an_emptied_file_keeps_its_place(tmp_path: Path) -> None:
     first, second = Ticket.draw(tmp_path, "cpu", _A), Ticket.draw(tmp_path, "cpu", _B)
     min(tmp_path.rglob("*.ticket")).write_text("")
-    assert _ahead(second) == Ahead(Holder(0, "?", "?"), 0)
+    assert second.ahead() == Ahead(Holder(0, "?", "?"), 0)
     first.give_back()
-    assert _ahead(second) is None
+    assert second.ahead() is None
     second.give_back()
 
 
@@ -118,14 +114,14 @@ def test_queue_keeps_its_order_when_the_holder_is_killed(tmp_path: Path, waiters
     first, second, third = waiters
     fourth = Ticket.draw(tmp_path, "cpu", Holder(4, "evaluate", "tone"))
     assert first.next_line() == "holds"
-    assert _ahead(fourth) == Ahead(Holder(1, "train", "tone"), 2)
+    assert fourth.ahead() == Ahead(Holder(1, "train", "tone"), 2)
     first.process.send_signal(signal.SIGKILL)
     assert second.next_line() == "holds"
-    assert _ahead(fourth) == Ahead(Holder(2, "train", "tone"), 1)
+    assert fourth.ahead() == Ahead(Holder(2, "train", "tone"), 1)
     second.finish()
     assert third.next_line() == "holds"
     third.finish()
-    assert _ahead(fourth) is None
+    assert fourth.ahead() is None
     fourth.give_back()
     assert list(tmp_path.rglob("*.ticket")) == []
 

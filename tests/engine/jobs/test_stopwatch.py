@@ -44,7 +44,7 @@ def test_time_of_a_killed_process_counts_for_its_job(project: Project, monkeypat
     assert JobContext(project, project.jobs.add(options("steps"))).work.seconds == 0.0
 
 
-def test_waiting_and_pauses_do_not_count_and_each_station_is_timed_separately(
+def test_idle_time_is_not_counted_and_stations_are_timed_separately(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = Clock(monkeypatch)

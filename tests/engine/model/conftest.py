@@ -1,4 +1,4 @@
-"""Tiny random models with a real byte-level tokenizer, saved as model folders the way real ones are."""
+"""Tiny random models with a real byte-level tokenizer, in model folders like real ones, and their reference logits."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -20,6 +20,8 @@ from transformers import (
     Qwen3Config,
 )
 
+from engine.model.load import load_base
+from engine.model.local_model import LocalModel
 from tests.trained import one_thread
 
 CHATML = (
@@ -53,7 +55,7 @@ CONFIGS: dict[str, Callable[[int], PretrainedConfig]] = {
 
 
 def write_tokenizer(folder: Path, template: str = CHATML, bos: str = "<|endoftext|>", eos: str = "<|im_end|>") -> int:
-    """A byte-level tokenizer with the special tokens of several families; returns its vocabulary size."""
+    """Write a byte-level tokenizer with the special tokens of several families; return its vocabulary size."""
     alphabet = sorted(ByteLevel.alphabet())
     vocabulary = {token: i for i, token in enumerate([*SPECIAL, *alphabet, "Ċ" * 2, "he", "ll"])}
     merges = [("Ċ", "Ċ"), ("h", "e"), ("l", "l")]
@@ -71,7 +73,7 @@ def write_tokenizer(folder: Path, template: str = CHATML, bos: str = "<|endoftex
 
 
 def write_format(folder: Path, template: str, bos: str, eos: str) -> Path:
-    """A folder without weights, enough for a chat format."""
+    """Write a model folder without weights, enough to load a chat format."""
     write_tokenizer(folder, template, bos, eos)
     (folder / "config.json").write_text(json.dumps({"model_type": "llama", "max_position_embeddings": 128}))
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": [SPECIAL.index(eos)]}))
@@ -79,7 +81,7 @@ def write_format(folder: Path, template: str, bos: str, eos: str) -> Path:
 
 
 def write_model(folder: Path, kind: str = "llama", seed: int = 0) -> Path:
-    """A tiny random model of one architecture. Its weights are large enough that answers vary."""
+    """Write a tiny random model of one architecture, with weights large enough that answers vary."""
     size = write_tokenizer(folder)
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(CONFIGS[kind](size), dtype=torch.float32)
@@ -91,9 +93,32 @@ def write_model(folder: Path, kind: str = "llama", seed: int = 0) -> Path:
     return folder
 
 
+def load_on_cpu(folder: Path) -> LocalModel:
+    return load_base(folder, device="cpu", dtype="float32")
+
+
+def logits(local: LocalModel) -> torch.Tensor:
+    """The logits of a short fixed text, (1, T, V)."""
+    ids = torch.tensor([[5, 40, 61, 33]])
+    with torch.inference_mode():
+        return local.logits(local.backbone(input_ids=ids, use_cache=False).last_hidden_state)
+
+
+def eager_logits(local: LocalModel, ids: list[int]) -> torch.Tensor:
+    """The logits of one forward pass with transformers' eager attention, which shares no code with the engine's."""
+    implementation = local.base.config._attn_implementation
+    local.base.set_attn_implementation("eager")
+    try:
+        with torch.inference_mode():
+            found: torch.Tensor = local.base(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
+    finally:
+        local.base.set_attn_implementation(implementation)
+    return found
+
+
 @pytest.fixture(scope="session", autouse=True)
 def single_thread() -> Iterator[None]:
-    """Tiny matrices gain nothing from a second thread, and wait long for it on a busy machine."""
+    """Tiny matrices gain nothing from a second thread, and waiting for it is slow on a busy machine."""
     with pytest.MonkeyPatch.context() as patch:
         one_thread(patch)
         yield

@@ -1,4 +1,4 @@
-"""Several arms at once: each gets its token every round, and answers as it would alone."""
+"""Several arms at once: each gets one token per round, and answers as it would alone."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from engine.errors import ContextError, ModelError
-from engine.model.adapters import Adapters
+from engine.model.adapters import Adapters, weights_sha256
 from engine.model.arm_scheduler import PROMPTS_KEPT, ArmScheduler, ArmSetting, Turn
 from engine.model.decode import Decoded, Draw, decode
-from engine.model.load import load_base, with_adapter
-from engine.model.local_model import LocalModel
+from engine.model.load import with_adapter
 from engine.model.prompt_cache import PromptCache
+from tests.engine.model.conftest import load_on_cpu
 from tests.trained import make_tiny_adapter
 
 PROMPT = (5, 40, 61, 33, 90, 12)
@@ -21,8 +21,8 @@ GREEDY = Draw(0.0)
 
 
 @dataclass
-class Heard:
-    """A turn and what its listeners were told."""
+class RecordedTurn:
+    """A turn, with the tokens and the end that its callbacks received."""
 
     setting: ArmSetting
     question: list[int]
@@ -42,88 +42,94 @@ def adapter(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return make_tiny_adapter(tiny_folder, tmp_path_factory.mktemp("adapter"))
 
 
+@pytest.fixture(scope="module")
+def sha256(adapter: Path) -> str:
+    """The hash by which the scheduler knows the adapter."""
+    return weights_sha256(adapter)
+
+
 @pytest.fixture
-def made(tiny_folder: Path, adapter: Path) -> tuple[ArmScheduler, str, LocalModel]:
-    local = load_base(tiny_folder, device="cpu", dtype="float32")
+def scheduler(tiny_folder: Path, adapter: Path) -> ArmScheduler:
+    """A scheduler with the adapter, decoding two rows per setting."""
+    local = load_on_cpu(tiny_folder)
     adapters = Adapters(local)
-    sha256 = adapters.load(adapter)
-    return ArmScheduler(local, adapters, batch_rows=2), sha256, local
+    adapters.load(adapter)
+    return ArmScheduler(local, adapters, batch_rows=2)
 
 
-def alone(tiny_folder: Path, adapter: Path, heard: Heard) -> tuple[int, ...]:
-    local = load_base(tiny_folder, device="cpu", dtype="float32")
-    if heard.setting.adapter:
+def answer_alone(tiny_folder: Path, adapter: Path, turn: RecordedTurn) -> tuple[int, ...]:
+    """The ids of the same answer from a separate model."""
+    local = load_on_cpu(tiny_folder)
+    if turn.setting.adapter:
         local = with_adapter(local, adapter)
-    prefix = PromptCache.build(local, heard.setting.prefix_ids)
+    prefix = PromptCache.build(local, turn.setting.prefix_ids)
     (decoded,) = decode(
         local,
-        [[*heard.setting.prefix_ids, *heard.question]],
+        [[*turn.setting.prefix_ids, *turn.question]],
         prefix=prefix,
-        temperature=heard.draw.temperature,
-        max_new_tokens=heard.limit,
-        seeds=[heard.seed],
+        temperature=turn.draw.temperature,
+        max_new_tokens=turn.limit,
+        seeds=[turn.seed],
     )
     return decoded.ids
 
 
-def test_each_setting_gets_one_token_a_round(made: tuple[ArmScheduler, str, LocalModel]) -> None:
-    scheduler, sha256, _ = made
+def test_each_setting_gets_one_token_per_round(scheduler: ArmScheduler, sha256: str) -> None:
     settings = [ArmSetting(), ArmSetting(sha256, 1.0), ArmSetting("", 0.0, PROMPT), ArmSetting(sha256, 0.5, PROMPT)]
-    heard = [Heard(setting, QUESTION, limit=6) for setting in settings]
-    for each in heard:
+    recorded = [RecordedTurn(setting, QUESTION, limit=6) for setting in settings]
+    for each in recorded:
         scheduler.add(each.turn())
     scheduler.step()
-    before = [len(each.tokens) for each in heard]
-    assert before == [2, 2, 2, 2]  # a row's first step reads its question, which tells the first token
+    # A row's first step reads its question, which gives the first token.
+    assert [len(each.tokens) for each in recorded] == [2, 2, 2, 2]
     scheduler.step()
-    assert all(len(each.tokens) == 3 or each.ended for each in heard)
+    assert all(len(each.tokens) == 3 or each.ended for each in recorded)
 
 
-def test_answers_are_those_of_a_model_of_their_own_whenever_they_come(
-    made: tuple[ArmScheduler, str, LocalModel], tiny_folder: Path, adapter: Path
+def test_answers_equal_those_of_separate_models_whenever_they_start(
+    scheduler: ArmScheduler, sha256: str, tiny_folder: Path, adapter: Path
 ) -> None:
-    scheduler, sha256, _ = made
     settings = [ArmSetting(), ArmSetting(sha256, 1.0), ArmSetting("", 0.0, PROMPT), ArmSetting(sha256, 1.0, PROMPT)]
-    heard = [
-        Heard(setting, [44, 50 + n], draw=Draw(0.0 if n % 2 else 1.0), seed=n) for n in range(3) for setting in settings
+    recorded = [
+        RecordedTurn(setting, [44, 50 + n], draw=Draw(0.0 if n % 2 else 1.0), seed=n)
+        for n in range(3)
+        for setting in settings
     ]
-    for each in heard:  # three rows per setting, and two places
+    for each in recorded:  # three turns per setting, and two rows
         scheduler.add(each.turn())
         scheduler.step()
     while scheduler.busy:
         scheduler.step()
-    for each in heard:
-        assert tuple(each.tokens) == each.ended[0].ids == alone(tiny_folder, adapter, each)
+    for each in recorded:
+        assert tuple(each.tokens) == each.ended[0].ids == answer_alone(tiny_folder, adapter, each)
     assert scheduler.adapters_in_use == frozenset()
 
 
-def test_a_row_that_is_dropped_is_told_nothing_more_and_changes_no_other(
-    made: tuple[ArmScheduler, str, LocalModel], tiny_folder: Path, adapter: Path
+def test_dropped_turn_receives_nothing_more_and_changes_no_other(
+    scheduler: ArmScheduler, sha256: str, tiny_folder: Path, adapter: Path
 ) -> None:
-    scheduler, sha256, _ = made
     setting = ArmSetting(sha256, 1.0)
-    heard = [Heard(setting, [44, 50 + n]) for n in range(4)]
-    taken = [each.turn() for each in heard]
-    for turn in taken:
+    recorded = [RecordedTurn(setting, [44, 50 + n]) for n in range(4)]
+    turns = [each.turn() for each in recorded]
+    for turn in turns:
         scheduler.add(turn)
     scheduler.step()
-    scheduler.drop(taken[0])  # decoding
-    scheduler.drop(taken[3])  # waiting
-    told = len(heard[0].tokens)
+    scheduler.drop(turns[0])  # decoding
+    scheduler.drop(turns[3])  # waiting
+    received = len(recorded[0].tokens)
     assert scheduler.adapters_in_use == {sha256}
     while scheduler.busy:
         scheduler.step()
-    scheduler.drop(taken[1])  # ended
-    assert (len(heard[0].tokens), heard[0].ended) == (told, [])
-    assert (heard[3].tokens, heard[3].ended) == ([], [])
-    for each in heard[1:3]:
-        assert each.ended[0].ids == alone(tiny_folder, adapter, each)
+    scheduler.drop(turns[1])  # ended
+    assert (len(recorded[0].tokens), recorded[0].ended) == (received, [])
+    assert (recorded[3].tokens, recorded[3].ended) == ([], [])
+    for each in recorded[1:3]:
+        assert each.ended[0].ids == answer_alone(tiny_folder, adapter, each)
 
 
-def test_a_prompt_is_read_once_and_only_a_few_are_kept(
-    made: tuple[ArmScheduler, str, LocalModel], monkeypatch: pytest.MonkeyPatch
+def test_prompt_is_read_once_and_only_a_few_prompts_are_kept(
+    scheduler: ArmScheduler, sha256: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scheduler, sha256, _ = made
     built: list[int] = []
     build = PromptCache.build
     monkeypatch.setattr(
@@ -131,7 +137,7 @@ def test_a_prompt_is_read_once_and_only_a_few_are_kept(
     )
 
     def ask(setting: ArmSetting) -> None:
-        scheduler.add(Heard(setting, QUESTION, limit=1).turn())
+        scheduler.add(RecordedTurn(setting, QUESTION, limit=1).turn())
         while scheduler.busy:
             scheduler.step()
 
@@ -145,14 +151,13 @@ def test_a_prompt_is_read_once_and_only_a_few_are_kept(
     assert len(built) == PROMPTS_KEPT + 2
 
 
-def test_what_does_not_fit_is_refused_and_out_of_memory_is_explained(
-    made: tuple[ArmScheduler, str, LocalModel], monkeypatch: pytest.MonkeyPatch
+def test_too_long_turn_is_refused_and_out_of_memory_is_explained(
+    scheduler: ArmScheduler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    scheduler, _, _ = made
     with pytest.raises(ContextError):
-        scheduler.add(Heard(ArmSetting(), QUESTION, limit=200).turn())
+        scheduler.add(RecordedTurn(ArmSetting(), QUESTION, limit=200).turn())
     assert not scheduler.busy
-    scheduler.add(Heard(ArmSetting(), QUESTION).turn())
+    scheduler.add(RecordedTurn(ArmSetting(), QUESTION).turn())
 
     def full(*_: object) -> None:
         raise torch.OutOfMemoryError("no room")
@@ -162,4 +167,4 @@ def test_what_does_not_fit_is_refused_and_out_of_memory_is_explained(
         scheduler.step()
     monkeypatch.setattr("engine.model.prompt_cache.PromptCache.build", full)
     with pytest.raises(ModelError, match="memory"):
-        scheduler.add(Heard(ArmSetting(prefix_ids=tuple(PROMPT)), [*PROMPT, *QUESTION]).turn())
+        scheduler.add(RecordedTurn(ArmSetting(prefix_ids=tuple(PROMPT)), [*PROMPT, *QUESTION]).turn())

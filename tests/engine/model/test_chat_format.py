@@ -1,4 +1,4 @@
-"""The chat format: byte-identical text with and without a default system block, boundaries, spans, refusals."""
+"""The chat format: exact text with and without a default system block, token boundaries and spans, and refusals."""
 
 # ruff: noqa: E501 (templates are kept as models ship them)
 
@@ -54,7 +54,7 @@ PHI = (
     "{% for message in messages %}{{ '<|' + message['role'] + '|>\n' + message['content'] + '<|end|>\n' }}{% endfor %}"
     "{% if add_generation_prompt %}{{ '<|assistant|>\n' }}{% else %}{{ eos_token }}{% endif %}"
 )
-# template, bos, eos, default system text, prompt-free text of the question "Hi"
+# template, bos, eos, default system text, text of the question "Hi" without the prompt
 FAMILIES = {
     "chatml": (CHATML, "<|endoftext|>", "<|im_end|>", None, "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"),
     "default": (
@@ -98,7 +98,7 @@ def family(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[str, ChatFor
     return request.param, ChatFormat.load(write_format(tmp_path, template, bos, eos))
 
 
-def test_prompt_free_text_is_free_of_a_default_system_block(family: tuple[str, ChatFormat]) -> None:
+def test_question_text_has_no_default_system_block(family: tuple[str, ChatFormat]) -> None:
     name, chat = family
     _, _, _, default, expected = FAMILIES[name]
     assert chat.question_text(HI) == expected
@@ -106,7 +106,7 @@ def test_prompt_free_text_is_free_of_a_default_system_block(family: tuple[str, C
     assert default is None or default in (chat.default_system or "")
 
 
-def test_the_exported_template_writes_the_same_ids_in_transformers(family: tuple[str, ChatFormat]) -> None:
+def test_exported_template_gives_the_same_ids_in_transformers(family: tuple[str, ChatFormat]) -> None:
     _, chat = family
     (chat.folder / "chat_template.jinja").write_text(chat.template)
     tokenizer = AutoTokenizer.from_pretrained(chat.folder)
@@ -126,7 +126,7 @@ def test_answers_are_tokenised_as_in_the_whole_conversation(family: tuple[str, C
     assert ids[-1] in chat.stop_ids
 
 
-def test_the_prompts_prefix_begins_every_prompted_row(family: tuple[str, ChatFormat]) -> None:
+def test_every_prompted_row_starts_with_the_prompt_prefix(family: tuple[str, ChatFormat]) -> None:
     name, chat = family
     prompt = Prompt(TURNS if name == "gemma" else (Message("system", "Be brief."), *TURNS))
     prefix = chat.prompt_prefix_ids(prompt)
@@ -137,7 +137,7 @@ def test_the_prompts_prefix_begins_every_prompted_row(family: tuple[str, ChatFor
     assert "One?" not in chat._tokenizer.decode(rest)
 
 
-def test_a_system_message_keeps_its_place_in_the_prompt(family: tuple[str, ChatFormat]) -> None:
+def test_system_message_of_the_prompt_is_written_once_or_refused(family: tuple[str, ChatFormat]) -> None:
     name, chat = family
     prompt = Prompt((Message("system", "Be brief."), *TURNS))
     if name == "gemma":
@@ -149,12 +149,12 @@ def test_a_system_message_keeps_its_place_in_the_prompt(family: tuple[str, ChatF
     assert "You are" not in text
 
 
-def test_a_question_with_a_system_message_is_refused(family: tuple[str, ChatFormat]) -> None:
+def test_question_with_a_system_message_is_refused(family: tuple[str, ChatFormat]) -> None:
     with pytest.raises(ModelError, match="contains a system message"):
         family[1].question_ids((Message("system", "S"), *HI))
 
 
-def test_a_template_that_refuses_a_conversation_says_so(tmp_path: Path) -> None:
+def test_refusal_by_the_template_is_reported(tmp_path: Path) -> None:
     chat = ChatFormat.load(write_format(tmp_path, MISTRAL, "<s>", "</s>"))
     with pytest.raises(ModelError, match="alternate"):
         chat.question_ids((*HI, *HI))
@@ -163,12 +163,12 @@ def test_a_template_that_refuses_a_conversation_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "expression", ["{{ 1 // 0 }}", "{{ 'a' * 10**15 }}", "{% macro again() %}{{ again() }}{% endmacro %}{{ again() }}"]
 )
-def test_a_template_whose_expressions_fail_is_an_error_in_words(tmp_path: Path, expression: str) -> None:
+def test_failing_template_expression_is_reported(tmp_path: Path, expression: str) -> None:
     with pytest.raises(ModelError, match="refuses this conversation"):
         ChatFormat.load(write_format(tmp_path, expression + CHATML, "<s>", "<|im_end|>"))
 
 
-def test_a_template_that_drops_the_system_message_is_not_used_silently(tmp_path: Path) -> None:
+def test_template_that_drops_the_system_message_is_refused(tmp_path: Path) -> None:
     dropping = CHATML.replace(
         "{{ '<|im_start|>' + message", "{% if message['role'] != 'system' %}{{ '<|im_start|>' + message", 1
     ).replace("{% endfor %}", "{% endif %}{% endfor %}", 1)
@@ -179,7 +179,7 @@ def test_a_template_that_drops_the_system_message_is_not_used_silently(tmp_path:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
 @given(answer=st.text(st.characters(exclude_categories=["Cs"]), max_size=40))
-def test_any_answer_survives_and_its_spans_cover_it(tiny_folder: Path, answer: str) -> None:
+def test_any_answer_round_trips_and_its_spans_cover_it(tiny_folder: Path, answer: str) -> None:
     chat = ChatFormat.load(tiny_folder)
     ids = chat.completion_ids(answer)
     assert chat.decode(ids) == answer
@@ -197,7 +197,7 @@ def test_control_tokens_in_an_answer_stay_plain_text(tiny_folder: Path) -> None:
     assert chat.decode(ids) == "a<|im_end|>b<|im_start|>"
 
 
-def test_streamed_text_holds_whole_characters_only(tiny_folder: Path) -> None:
+def test_streamed_text_contains_only_whole_characters(tiny_folder: Path) -> None:
     chat = ChatFormat.load(tiny_folder)
     feed = chat.text_stream()
     pieces = [feed([token]) for token in chat.completion_ids("é🙂 ok")]
@@ -205,7 +205,7 @@ def test_streamed_text_holds_whole_characters_only(tiny_folder: Path) -> None:
     assert all("\ufffd" not in piece for piece in pieces)
 
 
-def test_a_long_text_keeps_no_other_thread_waiting(tiny_folder: Path) -> None:
+def test_tokenising_a_long_text_lets_other_threads_run(tiny_folder: Path) -> None:
     chat = ChatFormat.load(tiny_folder)
     question = (Message("user", "hello wonderful world " * 40_000),)
     done, turns = threading.Event(), []
@@ -222,7 +222,7 @@ def test_a_long_text_keeps_no_other_thread_waiting(tiny_folder: Path) -> None:
     assert len(turns) > 20
 
 
-def test_what_does_not_fit_is_refused_by_name(tiny_folder: Path) -> None:
+def test_text_longer_than_the_context_is_refused_by_name(tiny_folder: Path) -> None:
     chat = ChatFormat.load(tiny_folder)
     chat.check_length([0] * 128, "Example 3")
     with pytest.raises(ContextError, match=r"Example 3.*129 tokens; the limit is 128"):
@@ -230,29 +230,29 @@ def test_what_does_not_fit_is_refused_by_name(tiny_folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("missing", "words"),
+    ("missing", "message"),
     [("tokenizer.json", "fast tokenizer"), ("chat_template.jinja", "chat template"), ("config.json", "missing")],
 )
-def test_an_incomplete_folder_is_explained(tmp_path: Path, missing: str, words: str) -> None:
+def test_incomplete_model_folder_is_explained(tmp_path: Path, missing: str, message: str) -> None:
     folder = write_format(tmp_path, CHATML, "<s>", "<|im_end|>")
     (folder / missing).unlink()
-    with pytest.raises(ModelError, match=words):
+    with pytest.raises(ModelError, match=message):
         ChatFormat.load(folder)
 
 
-def test_a_template_that_dates_every_question_is_refused(tmp_path: Path) -> None:
+def test_template_that_writes_the_date_into_questions_is_refused(tmp_path: Path) -> None:
     dated = CHATML.replace("+ message['content'] +", "+ strftime_now('%Y') + message['content'] +")
     with pytest.raises(ModelError, match="today's date into every question"):
         ChatFormat.load(write_format(tmp_path, dated, "<s>", "<|im_end|>"))
 
 
-def test_the_sandbox_holds(tmp_path: Path) -> None:
+def test_template_cannot_leave_the_sandbox(tmp_path: Path) -> None:
     hostile = "{{ messages.__class__.__mro__ }}" + CHATML
-    with pytest.raises(ModelError):
+    with pytest.raises(ModelError, match=r"refuses this conversation.*unsafe"):
         ChatFormat.load(write_format(tmp_path, hostile, "<s>", "<|im_end|>"))
 
 
-def test_no_model_library_is_imported() -> None:
+def test_chat_format_imports_no_model_library() -> None:
     code = "import sys, engine.model.chat_format, engine.model.locate, engine.model.adapter_files; print({'torch', 'transformers', 'peft'} & set(sys.modules))"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

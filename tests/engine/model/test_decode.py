@@ -1,4 +1,4 @@
-"""Decoding: greedy equals a slow full forward, sampling does not depend on the batch, rows come and go."""
+"""Decoding: greedy answers equal slow full forward passes, and samples depend on their seed but not on the batch."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from engine.errors import ContextError, ModelError, UsageError
 from engine.model import prompt_cache
 from engine.model.decode import Decoded, Draw, Row, decode, sample
-from engine.model.load import load_base
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import OwnCache, PromptCache, rows_that_fit
 from engine.training.decode_shared import decode_shared
 from engine.training.ranks import Ranks
+from tests.engine.model.conftest import load_on_cpu
 
 PROMPT = [5, 40, 61, 33, 90, 12]
 QUESTIONS = [[44], [60, 61, 62], [80, 81], [60, 61, 62], [99, 98, 97, 96, 95, 94, 93]]
@@ -26,7 +26,7 @@ SEEDS = [11, 12, 13, 14, 15]
 
 @pytest.fixture(scope="module")
 def local(tiny_folder: Path) -> LocalModel:
-    return load_base(tiny_folder, device="cpu", dtype="float32")
+    return load_on_cpu(tiny_folder)
 
 
 @pytest.fixture(scope="module")
@@ -43,14 +43,14 @@ def slow_greedy(local: LocalModel, row: list[int], limit: int) -> tuple[int, ...
 
 
 @pytest.mark.parametrize("batch_rows", [1, 2, 5])
-def test_greedy_answers_equal_a_whole_forward_pass_a_token(
+def test_greedy_answers_equal_one_full_forward_pass_per_token(
     local: LocalModel, prefix: PromptCache, batch_rows: int
 ) -> None:
     answers = decode(local, ROWS, prefix=prefix, temperature=0, max_new_tokens=20, seeds=SEEDS, batch_rows=batch_rows)
     assert [answer.ids for answer in answers] == [slow_greedy(local, row, 20) for row in ROWS]
 
 
-def test_an_answer_depends_on_its_seed_alone(local: LocalModel, prefix: PromptCache) -> None:
+def test_sampled_answers_do_not_depend_on_batch_or_order(local: LocalModel, prefix: PromptCache) -> None:
     whole = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=30, seeds=SEEDS, batch_rows=5)
     assert whole[1].ids != whole[3].ids  # the same question under two seeds
     for batch_rows, order in ((2, [4, 2, 0, 1, 3]), (1, [0, 1, 2, 3, 4])):
@@ -66,21 +66,21 @@ def test_an_answer_depends_on_its_seed_alone(local: LocalModel, prefix: PromptCa
         assert [answer.ids for answer in again] == [whole[i].ids for i in order]
 
 
-def test_the_prompt_cache_changes_nothing(local: LocalModel, prefix: PromptCache) -> None:
-    behind = decode(local, ROWS, prefix=prefix, temperature=0.7, max_new_tokens=20, seeds=SEEDS)
+def test_prompt_cache_does_not_change_answers(local: LocalModel, prefix: PromptCache) -> None:
+    cached = decode(local, ROWS, prefix=prefix, temperature=0.7, max_new_tokens=20, seeds=SEEDS)
     without = decode(local, ROWS, temperature=0.7, max_new_tokens=20, seeds=SEEDS)
-    assert [answer.ids for answer in behind] == [answer.ids for answer in without]
+    assert [answer.ids for answer in cached] == [answer.ids for answer in without]
 
 
-def test_no_more_rows_are_decoded_together_than_memory_has_room_for(
+def test_batch_is_limited_to_the_rows_that_fit_in_memory(
     local: LocalModel, prefix: PromptCache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS)
     caches: list[OwnCache] = []
-    made = OwnCache.__init__
-    monkeypatch.setattr(OwnCache, "__init__", lambda self, *sizes: caches.append(self) or made(self, *sizes))
+    init = OwnCache.__init__
+    monkeypatch.setattr(OwnCache, "__init__", lambda self, *sizes: caches.append(self) or init(self, *sizes))
     slots = max(map(len, QUESTIONS)) + 9
-    keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # of one token
+    keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # per token
     for rows, free, local_processes in ((2, 3 * 2 * slots * keys, 1), (2, 3 * 3 * 2 * slots * keys, 3), (1, 0, 1)):
         memory = SimpleNamespace(available=free)
         monkeypatch.setattr(prompt_cache.psutil, "virtual_memory", lambda memory=memory: memory)
@@ -93,15 +93,13 @@ def test_no_more_rows_are_decoded_together_than_memory_has_room_for(
     slots_alone = max(map(len, ROWS)) + 9
     memory = SimpleNamespace(available=3 * 2 * slots_alone * keys)
     monkeypatch.setattr(prompt_cache.psutil, "virtual_memory", lambda: memory)
-    for neighbours, rows in ((1, 2), (2, 1)):  # processes of one run on this machine
+    for neighbours, rows in ((1, 2), (2, 1)):  # processes of the same run on this machine
         decode_shared(Ranks(neighbours=neighbours), local, ROWS, temperature=1, max_new_tokens=9, seeds=SEEDS)
         assert caches[-1].rows == rows
 
 
-def test_what_torch_keeps_of_a_gpu_for_itself_is_free_for_rows(
-    local: LocalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The driver calls it taken: each decoding would find less room than the one before."""
+def test_gpu_memory_reserved_by_torch_counts_as_free(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The driver counts it as used: otherwise each decoding would find less memory than the one before."""
     gpu = replace(local, device=torch.device("cuda", 1))
     for name, answer in {"mem_get_info": (1_000_000, 0), "memory_reserved": 0, "memory_allocated": 0}.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, answer=answer: answer)
@@ -127,7 +125,7 @@ def test_answers_end_at_a_stop_token_or_at_the_limit(local: LocalModel, prefix: 
         assert 0 < answer.first_token_s <= answer.seconds
 
 
-def test_tokens_and_answers_are_told_as_they_come(local: LocalModel, prefix: PromptCache) -> None:
+def test_callbacks_receive_every_token_and_answer(local: LocalModel, prefix: PromptCache) -> None:
     streams: dict[int, list[int]] = {}
     finished: dict[int, Decoded] = {}
     answers = decode(
@@ -145,7 +143,7 @@ def test_tokens_and_answers_are_told_as_they_come(local: LocalModel, prefix: Pro
     assert [finished[i] for i in range(5)] == answers
 
 
-def test_stopping_gives_back_what_there_is(local: LocalModel, prefix: PromptCache) -> None:
+def test_stopped_decoding_returns_finished_and_cancelled_answers(local: LocalModel, prefix: PromptCache) -> None:
     finished: list[int] = []
     answers = decode(
         local,
@@ -163,13 +161,13 @@ def test_stopping_gives_back_what_there_is(local: LocalModel, prefix: PromptCach
     assert all(answers[i].ids == () for i in cancelled)
 
 
-def test_questions_longer_than_the_first_block_of_slots(local: LocalModel) -> None:
+def test_rows_longer_than_the_first_block_of_slots_are_decoded(local: LocalModel) -> None:
     rows = [[7 + i % 50 for i in range(90)], [8, 9]]
     answers = decode(local, rows, temperature=0, max_new_tokens=30, seeds=[1, 2])
     assert [answer.ids for answer in answers] == [slow_greedy(local, row, 30) for row in rows]
 
 
-def test_nothing_is_cut_and_nothing_is_guessed(local: LocalModel, prefix: PromptCache) -> None:
+def test_too_long_rows_and_missing_seeds_are_refused(local: LocalModel, prefix: PromptCache) -> None:
     with pytest.raises(ContextError, match="Row 2"):
         decode(local, [[1], [1] * 120], temperature=0, max_new_tokens=20, seeds=[1, 2])
     with pytest.raises(UsageError, match="one seed"):
@@ -185,13 +183,13 @@ def test_samples_follow_the_distribution() -> None:
 
 
 @pytest.mark.parametrize("seed", [-1, -(10**30), 10**30])
-def test_any_whole_number_is_a_seed(seed: int) -> None:
-    one, again, other = (Row.make(0, [1], 3, Draw(1.0), each).uniform for each in (seed, seed, seed + 1))
-    assert one.equal(again)
-    assert not one.equal(other)
+def test_any_integer_is_a_seed(seed: int) -> None:
+    first, repeated, other = (Row.make(0, [1], 3, Draw(1.0), each).uniform for each in (seed, seed, seed + 1))
+    assert first.equal(repeated)
+    assert not first.equal(other)
 
 
-def test_only_the_likeliest_ids_of_a_mass_are_drawn_and_in_their_proportion() -> None:
+def test_top_p_samples_only_the_likeliest_ids_in_proportion() -> None:
     logits = torch.tensor([0.1, 0.4, 0.2, 0.3]).log()
     uniform = torch.rand(20000, generator=torch.Generator().manual_seed(0))
     for top_p, kept in ((0.3, [1]), (0.5, [1, 3]), (0.69, [1, 3]), (0.8, [1, 2, 3]), (1.0, [0, 1, 2, 3])):
@@ -208,7 +206,7 @@ def test_only_the_likeliest_ids_of_a_mass_are_drawn_and_in_their_proportion() ->
     temperature=st.sampled_from([0.0, 1e-300, 1e-40, 0.1, 1.0, 3.0]),
     top_p=st.sampled_from([5e-324, 1e-6, 0.5, 0.999, 1.0]),
 )
-def test_a_draw_is_always_an_id_with_some_probability(
+def test_sampled_id_always_has_some_probability(
     logits: list[float], uniform: float, temperature: float, top_p: float
 ) -> None:
     row = torch.tensor([logits])
@@ -220,7 +218,7 @@ def test_a_draw_is_always_an_id_with_some_probability(
 
 
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
-def test_what_is_no_number_draws_no_id_past_the_last(broken: float) -> None:
+def test_nan_and_infinite_logits_are_refused(broken: float) -> None:
     logits = torch.tensor([[1.0, broken, 2.0]])
     for top_p in (0.5, 1.0):
         with pytest.raises(ModelError, match="no valid probabilities"):

@@ -1,4 +1,4 @@
-"""Each family, as a tiny random model through the real files: its template, its stop tokens, its cache, its adapter."""
+"""Each model family as a tiny random model in real files: template, stop tokens, prompt cache and adapter."""
 
 import json
 from dataclasses import replace
@@ -16,13 +16,14 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config, Gemm
 from engine.errors import ContextError, ModelError
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
-from engine.model.load import load_base, quiet_libraries, with_adapter
+from engine.model.load import quiet_libraries, with_adapter
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
 from engine.model.score import ScoreRow, score
 from engine.model.shapes import read_shapes
 from engine.model.targets import lora_targets
 from engine.records.prompt import Message, Prompt
+from tests.engine.model.conftest import eager_logits, load_on_cpu
 from tests.families import FAMILIES, Family
 from tests.tiny import make_tiny_family
 from tests.trained import make_tiny_adapter
@@ -55,7 +56,7 @@ def chat(folder: Path) -> ChatFormat:
 
 @pytest.fixture(scope="module")
 def local(folder: Path) -> LocalModel:
-    return load_base(folder, device="cpu", dtype="float32")
+    return load_on_cpu(folder)
 
 
 @pytest.fixture(scope="module")
@@ -63,23 +64,21 @@ def prompt(family: Family) -> Prompt:
     return Prompt((Message("system", RULE), *TURNS) if family.takes_system else TURNS)
 
 
-def test_the_student_reads_neither_a_default_system_prompt_nor_a_thought(family: Family, chat: ChatFormat) -> None:
+def test_question_text_has_no_default_system_prompt_and_no_thinking(family: Family, chat: ChatFormat) -> None:
     assert chat.question_text(HI) == family.free
     assert chat.default_system == family.default
     assert chat.without_thinking == family.thinks
-    said = " ".join(chat.notes)
-    assert (f"«{family.default}»" in said) == (family.default is not None)
-    assert ("thinking block stays empty" in said) == family.thinks
+    notes = " ".join(chat.notes)
+    assert (f"«{family.default}»" in notes) == (family.default is not None)
+    assert ("thinking block stays empty" in notes) == family.thinks
 
 
-def test_no_date_of_today_stands_in_what_teacher_or_student_read(chat: ChatFormat, prompt: Prompt) -> None:
+def test_texts_do_not_contain_the_current_year(chat: ChatFormat, prompt: Prompt) -> None:
     text = chat.decode(chat.prompted_ids(prompt, LONGER)) + chat.question_text(LONGER)
     assert str(datetime.now(UTC).year) not in text
 
 
-def test_transformers_writes_the_same_ids_from_the_template_that_a_release_carries(
-    chat: ChatFormat, folder: Path, tmp_path: Path
-) -> None:
+def test_released_template_gives_the_same_ids_in_transformers(chat: ChatFormat, folder: Path, tmp_path: Path) -> None:
     settings = json.loads((folder / "tokenizer_config.json").read_text())
     del settings["chat_template"]
     (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
@@ -92,28 +91,26 @@ def test_transformers_writes_the_same_ids_from_the_template_that_a_release_carri
         assert list(theirs) == chat.question_ids(messages)
 
 
-def test_no_server_that_asks_for_thinking_makes_the_student_read_what_it_was_not_trained_on(
-    family: Family, chat: ChatFormat
-) -> None:
-    asked = chat._chat._compiled.render(
+def test_enable_thinking_does_not_change_the_question_text(family: Family, chat: ChatFormat) -> None:
+    text = chat._chat._compiled.render(
         messages=[{"role": "user", "content": "Hi"}], add_generation_prompt=True, enable_thinking=True,
         bos_token=family.bos, eos_token=family.eos or family.stop,
     )  # fmt: skip
-    assert asked == family.free
+    assert text == family.free
 
 
-def test_a_system_message_is_kept_once_or_refused(family: Family, chat: ChatFormat) -> None:
-    behind = Prompt((Message("system", RULE), *TURNS))
+def test_system_message_is_written_once_or_refused(family: Family, chat: ChatFormat) -> None:
+    prompt = Prompt((Message("system", RULE), *TURNS))
     if not family.takes_system:
         with pytest.raises(ModelError, match="no place for a system message"):
-            chat.prompted_ids(behind, HI)
+            chat.prompted_ids(prompt, HI)
         return
-    text = chat.decode(chat.prompted_ids(behind, HI))
+    text = chat.decode(chat.prompted_ids(prompt, HI))
     assert text.count(RULE) == 1
     assert "You are" not in text
 
 
-def test_an_answer_has_the_ids_that_it_has_in_the_whole_conversation(chat: ChatFormat) -> None:
+def test_answer_has_the_same_ids_as_in_the_whole_conversation(chat: ChatFormat) -> None:
     answer = "Hello, it is."
     whole = chat._encode(chat._chat.render((*HI, Message("assistant", answer)), generation_prompt=False))
     ids = [*chat.question_ids(HI), *chat.completion_ids(answer)]
@@ -125,70 +122,64 @@ def test_an_answer_has_the_ids_that_it_has_in_the_whole_conversation(chat: ChatF
 
 @settings(max_examples=60)
 @given(st.lists(st.integers(0, 1 << 16), max_size=12))
-def test_any_ids_can_be_streamed_and_say_what_they_say_at_once(chat: ChatFormat, draws: list[int]) -> None:
+def test_streamed_text_equals_the_text_decoded_at_once(chat: ChatFormat, draws: list[int]) -> None:
     ids = [draw % chat._tokenizer.get_vocab_size() for draw in draws]
     ids = [token for token in ids if token not in chat.stop_ids]
     feed = chat.text_stream()
     streamed, whole = "".join(feed([token]) for token in ids), chat.decode(ids)
-    assert "\ufffd" in whole or streamed == whole  # bytes that are no text: what was told cannot be taken back
+    assert "\ufffd" in whole or streamed == whole  # invalid bytes: streamed text cannot be taken back
 
 
-def test_the_stop_token_ends_every_completion_and_decoding(
+def test_stop_token_ends_every_completion_and_decoding(
     family: Family, chat: ChatFormat, local: LocalModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     stop = family.special.index(family.stop)
     ids = chat.completion_ids("Hello.")
     assert [token for token in ids if token in chat.stop_ids] == ids[-1:] == [stop]
     assert chat.stop_ids == {family.special.index(token) for token in family.ends}
-    for end in chat.stop_ids:  # each of them, whichever the model draws
+    for end in chat.stop_ids:  # whichever of them the model samples
         monkeypatch.setattr("engine.model.decode.sample", lambda *_, end=end: torch.tensor([end]))
         (decoded,) = decode(local, [chat.question_ids(HI)], temperature=0.0, max_new_tokens=5, seeds=[0])
         assert (decoded.ids, decoded.finish_reason) == ((end,), "stop")
         assert chat.decode(decoded.ids) == ""
 
 
-def test_the_prompts_prefix_is_what_questions_share_and_no_less(chat: ChatFormat, prompt: Prompt) -> None:
-    always, alone = chat.prompt_prefix_ids(prompt), chat.prompt_prefix_ids(prompt, single_turn=True)
-    assert alone[: len(always)] == always
-    assert chat.prompted_ids(prompt, LONGER)[: len(always)] == always
+def test_prompt_prefix_is_shared_and_contains_the_whole_prompt(chat: ChatFormat, prompt: Prompt) -> None:
+    of_any, of_single_turn = chat.prompt_prefix_ids(prompt), chat.prompt_prefix_ids(prompt, single_turn=True)
+    assert of_single_turn[: len(of_any)] == of_any
+    assert chat.prompted_ids(prompt, LONGER)[: len(of_any)] == of_any
     rows = [chat.prompted_ids(prompt, (Message("user", text),)) for text in ("Hi", "\n", "  x", "é")]
-    assert all(row[: len(alone)] == alone for row in rows)
-    shared = chat.decode(alone)
+    assert all(row[: len(of_single_turn)] == of_single_turn for row in rows)
+    shared = chat.decode(of_single_turn)
     assert all(message.content in shared for message in prompt.messages)
 
 
-def whole_logits(local: LocalModel, ids: list[int]) -> Tensor:
-    """The model's own forward pass with transformers' eager attention, which shares no code with ours."""
-    ours = local.base.config._attn_implementation
-    local.base.set_attn_implementation("eager")
-    try:
-        with torch.inference_mode():
-            logits: Tensor = local.base(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
-    finally:
-        local.base.set_attn_implementation(ours)
-    return logits
+def logits_after(prefix: PromptCache, local: LocalModel, ids: list[int]) -> Tensor:
+    """The logits of `ids` after the cached prompt."""
+    positions = prefix.length + torch.arange(len(ids))[None]
+    with torch.inference_mode():
+        return local.logits(forward_shared(local, prefix, torch.tensor([ids]), positions, None))[0]
 
 
-def test_behind_the_shared_prompt_the_logits_are_those_of_a_whole_forward_pass(
+def test_logits_after_a_shared_prompt_equal_a_full_forward_pass(
     chat: ChatFormat, local: LocalModel, prompt: Prompt
 ) -> None:
     prefix = PromptCache.build(local, chat.prompt_prefix_ids(prompt, single_turn=True))
     row = [*chat.prompted_ids(prompt, HI), *chat.completion_ids("Hello, it is.")]
     own = prefix.own_part(row)
-    assert prefix.length > 12  # longer than the sliding window of those that have one
-    positions = torch.arange(prefix.length, len(row))[None]
-    with torch.inference_mode():
-        found = local.logits(forward_shared(local, prefix, torch.tensor([own]), positions, None))[0]
-    torch.testing.assert_close(found, whole_logits(local, row)[prefix.length :], rtol=1e-3, atol=1e-3)
+    assert prefix.length > 12  # longer than the sliding window, if there is one
+    torch.testing.assert_close(
+        logits_after(prefix, local, own), eager_logits(local, row)[prefix.length :], rtol=1e-3, atol=1e-3
+    )
 
 
-def test_decoding_and_scoring_behind_the_shared_prompt_agree_with_the_whole_forward_pass(
+def test_decoding_and_scoring_after_a_shared_prompt_agree_with_a_full_forward_pass(
     chat: ChatFormat, local: LocalModel, prompt: Prompt
 ) -> None:
     prefix = PromptCache.build(local, chat.prompt_prefix_ids(prompt, single_turn=True))
     row = chat.prompted_ids(prompt, HI)
     (decoded,) = decode(local, [row], prefix=prefix, temperature=0.0, max_new_tokens=16, seeds=[0])
-    logits = whole_logits(local, [*row, *decoded.ids])[len(row) - 1 : -1]
+    logits = eager_logits(local, [*row, *decoded.ids])[len(row) - 1 : -1]
     chosen = logits.gather(1, torch.tensor(decoded.ids)[:, None])[:, 0]
     assert (logits.max(dim=1).values - chosen).max() < 1e-3
     (top,) = score(local, [ScoreRow(row, decoded.ids)], prefix=prefix, k=4)
@@ -197,22 +188,22 @@ def test_decoding_and_scoring_behind_the_shared_prompt_agree_with_the_whole_forw
 
 
 @pytest.mark.parametrize(
-    ("name", "options", "why"),
+    ("name", "options", "reason"),
     [
         ("GptOssConfig", {"num_local_experts": 2, "num_experts_per_tok": 1}, "attention sinks"),
         ("Lfm2Config", {"layer_types": ["conv", "full_attention"]}, "does not reproduce it"),
         ("MambaConfig", {}, "does not reproduce it"),
     ],
 )
-def test_an_architecture_that_cannot_share_a_prompt_is_refused_by_name(
-    tmp_path: Path, name: str, options: dict[str, object], why: str
+def test_architecture_that_cannot_share_a_prompt_is_refused_with_the_reason(
+    tmp_path: Path, name: str, options: dict[str, object], reason: str
 ) -> None:
     folder = make_tiny_family(tmp_path / "odd", replace(FAMILIES["qwen2.5"], config=name, options=options))
-    with pytest.raises(ModelError, match=f"architecture is not supported.*odd.*{why}.*Choose a decoder"):
-        load_base(folder, device="cpu", dtype="float32")
+    with pytest.raises(ModelError, match=f"architecture is not supported.*odd.*{reason}.*Choose a decoder"):
+        load_on_cpu(folder)
 
 
-STRETCHED: dict[str, object] = {
+LONGROPE: dict[str, object] = {
     "original_max_position_embeddings": 64,
     "rope_parameters": {
         "rope_type": "longrope", "rope_theta": 1e4, "short_factor": [1.0] * 4, "long_factor": [4.0] * 4,
@@ -221,18 +212,16 @@ STRETCHED: dict[str, object] = {
 }  # fmt: skip
 
 
-def test_a_model_that_reads_longer_texts_otherwise_is_read_as_far_as_all_is_alike(tmp_path: Path) -> None:
-    stretched = replace(FAMILIES["phi3"], options=STRETCHED)
-    local = load_base(make_tiny_family(tmp_path / "long", stretched), device="cpu", dtype="float32")
+def test_longrope_model_is_limited_to_its_original_context(tmp_path: Path) -> None:
+    longrope = replace(FAMILIES["phi3"], options=LONGROPE)
+    local = load_on_cpu(make_tiny_family(tmp_path / "long", longrope))
     assert (local.format.context_length, local.format.declared_context_length) == (64, 2_048)
     assert any("limited to 64 tokens, although the model accepts 2,048" in note for note in local.format.notes)
     ids = [7 * number % 50 + 1 for number in range(70)]
-    for whole, alike in ((64, True), (70, False)):  # beyond them a prompt that is read for itself is another
-        prefix = PromptCache.build(local, ids[:50])
-        positions = torch.arange(50, whole)[None]
-        with torch.inference_mode():
-            found = local.logits(forward_shared(local, prefix, torch.tensor([ids[50:whole]]), positions, None))[0]
-        assert torch.allclose(found, whole_logits(local, ids[:whole])[50:], atol=1e-3) == alike
+    prefix = PromptCache.build(local, ids[:50])
+    for length, equal in ((64, True), (70, False)):  # beyond 64 tokens, the model reads the prompt differently
+        found = logits_after(prefix, local, ids[50:length])
+        assert torch.allclose(found, eager_logits(local, ids[:length])[50:], atol=1e-3) == equal
     with pytest.raises(ContextError, match="It takes 65 tokens; the limit is 64"):
         PromptCache.build(local, ids[:65])
     with pytest.raises(ContextError, match="the limit is 64"):
@@ -240,7 +229,7 @@ def test_a_model_that_reads_longer_texts_otherwise_is_read_as_far_as_all_is_alik
 
 
 @pytest.mark.parametrize(
-    ("words", "length"),
+    ("changes", "length"),
     [
         ({"rope_parameters": {"rope_type": "dynamic", "factor": 4.0}}, 2_048),
         ({"rope_scaling": {"type": "su"}, "original_max_position_embeddings": 100}, 100),
@@ -253,35 +242,31 @@ def test_a_model_that_reads_longer_texts_otherwise_is_read_as_far_as_all_is_alik
         ({"attention_chunk_size": None}, 2_048),
     ],
 )
-def test_how_far_all_is_alike_is_told_by_the_configuration(
-    tmp_path: Path, words: dict[str, object], length: int
-) -> None:
+def test_context_length_follows_the_configuration(tmp_path: Path, changes: dict[str, object], length: int) -> None:
     folder = make_tiny_family(tmp_path / "model", FAMILIES["llama3"])
     path = folder / "config.json"
-    path.write_text(json.dumps({**json.loads(path.read_text()), "rope_parameters": None, **words}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "rope_parameters": None, **changes}))
     assert ChatFormat.load(folder).context_length == length
 
 
-def test_a_model_whose_positions_are_stretched_only_beyond_its_context_shares_a_prompt(tmp_path: Path) -> None:
+def test_dynamic_rope_model_shares_a_prompt_within_its_context(tmp_path: Path) -> None:
     dynamic: dict[str, object] = {"rope_parameters": {"rope_type": "dynamic", "rope_theta": 1e4, "factor": 4.0}}
     family = replace(FAMILIES["llama3"], options=dynamic)
     folder = make_tiny_family(tmp_path / "dynamic", family, context_length=64)
-    local = load_base(folder, device="cpu", dtype="float32")
+    local = load_on_cpu(folder)
     ids = [7 * number % 50 + 1 for number in range(64)]
     prefix = PromptCache.build(local, ids[:40])
-    with torch.inference_mode():
-        found = local.logits(forward_shared(local, prefix, torch.tensor([ids[40:]]), torch.arange(40, 64)[None], None))[
-            0
-        ]
-    torch.testing.assert_close(found, whole_logits(local, ids)[40:], rtol=1e-3, atol=1e-3)
+    torch.testing.assert_close(
+        logits_after(prefix, local, ids[40:]), eager_logits(local, ids)[40:], rtol=1e-3, atol=1e-3
+    )
 
 
-def test_the_targets_are_all_linear_layers_of_a_text_model(local: LocalModel) -> None:
+def test_all_linear_layers_of_a_text_model_are_targets(local: LocalModel) -> None:
     assert lora_targets(local) == "all-linear"
 
 
-def test_towers_that_see_are_not_adapted(tmp_path: Path) -> None:
-    folder = make_tiny_family(tmp_path / "sees", FAMILIES["gemma3"])
+def test_vision_towers_are_not_adapted(tmp_path: Path) -> None:
+    folder = make_tiny_family(tmp_path / "vision", FAMILIES["gemma3"])
     config = Gemma3Config(
         text_config=Gemma3TextConfig.from_pretrained(folder).to_dict(),
         vision_config={
@@ -291,7 +276,7 @@ def test_towers_that_see_are_not_adapted(tmp_path: Path) -> None:
         mm_tokens_per_image=4,
     )  # fmt: skip
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    local = load_base(folder, device="cpu", dtype="float32")
+    local = load_on_cpu(folder)
     targets = lora_targets(local)
     assert not isinstance(targets, str)
     assert {name.rpartition(".")[2] for name in targets} == {
@@ -309,21 +294,19 @@ def test_towers_that_see_are_not_adapted(tmp_path: Path) -> None:
     )
 
 
-def test_every_linear_layer_is_adapted_but_the_output_head_and_tied_weights_stay_whole(
-    folder: Path, tmp_path: Path
-) -> None:
+def test_every_linear_layer_except_the_output_head_is_adapted(folder: Path, tmp_path: Path) -> None:
     adapter = make_tiny_adapter(folder, tmp_path / "adapter")
-    local = with_adapter(load_base(folder, device="cpu", dtype="float32"), adapter)
+    local = with_adapter(load_on_cpu(folder), adapter)
     head = local.base.get_output_embeddings()
     layers = {
-        part for part, module in local.base.named_modules()
-        if isinstance(module, nn.Linear) and module is not head and "lora" not in part
+        layer for layer, module in local.base.named_modules()
+        if isinstance(module, nn.Linear) and module is not head and "lora" not in layer
     }  # fmt: skip
-    adapted = {part.removesuffix(".base_layer") for part in layers if part.endswith(".base_layer")}
-    assert adapted == {part.removesuffix(".base_layer") for part in layers}
-    assert not any("head" in part or "embed" in part for part in adapted)
+    adapted = {layer.removesuffix(".base_layer") for layer in layers if layer.endswith(".base_layer")}
+    assert adapted == {layer.removesuffix(".base_layer") for layer in layers}
+    assert not any("head" in layer or "embed" in layer for layer in adapted)
     fused = json.loads((folder / "config.json").read_text())["model_type"] == "phi3"
-    assert any("qkv_proj" in part for part in adapted) == fused
+    assert any("qkv_proj" in layer for layer in adapted) == fused
     assert not hasattr(head, "lora_A")
     tied = json.loads((folder / "config.json").read_text())["tie_word_embeddings"]
     assert (head.weight is local.base.get_input_embeddings().weight) == tied

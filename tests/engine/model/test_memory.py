@@ -1,4 +1,4 @@
-"""An error that is for lack of memory is told as that, whoever gives up and however it says so."""
+"""Out-of-memory errors are recognised and explained, whatever raises them."""
 
 import pytest
 import torch
@@ -7,12 +7,12 @@ from engine.errors import ModelError
 from engine.model.memory import halve_until_it_fits, is_out_of_memory, within_memory
 
 
-def too_much() -> None:
+def exhaust_memory() -> None:
     torch.empty(1 << 55)
 
 
 @pytest.mark.parametrize(
-    ("error", "lacking"),
+    ("error", "expected"),
     [
         (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), True),
         (MemoryError(), True),
@@ -23,36 +23,36 @@ def too_much() -> None:
         (KeyboardInterrupt(), False),
     ],
 )
-def test_what_lacks_memory(error: BaseException, lacking: bool) -> None:
-    assert is_out_of_memory(error) == lacking
+def test_out_of_memory_errors_are_recognised(error: BaseException, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
 
 
-def test_the_processors_own_is_told_with_what_to_do() -> None:
+def test_out_of_memory_on_the_cpu_is_explained_with_advice() -> None:
     with pytest.raises(RuntimeError) as raised:
-        too_much()
+        exhaust_memory()
     assert is_out_of_memory(raised.value)
-    told_as = r"The answers of arm base do not fit.*memory.* Ask for fewer\."
-    with pytest.raises(ModelError, match=told_as) as told, within_memory("Ask for fewer.", "The answers of arm base"):
-        too_much()
-    assert "allocate" in told.value.message
+    message = r"The answers of arm base do not fit.*memory.* Ask for fewer\."
+    with pytest.raises(ModelError, match=message) as caught, within_memory("Ask for fewer.", "The answers of arm base"):
+        exhaust_memory()
+    assert "allocate" in caught.value.message
     with pytest.raises(ZeroDivisionError), within_memory("Ask for fewer."):
         raise ZeroDivisionError
 
 
-def test_half_as_many_are_tried_until_they_fit() -> None:
+def test_count_is_halved_until_it_fits() -> None:
     tried: list[int] = []
 
-    def make(most: int) -> int:
-        tried.append(most)
-        if most > 6:
-            too_much()
-        return most
+    def make(count: int) -> int:
+        tried.append(count)
+        if count > 6:
+            exhaust_memory()
+        return count
 
     assert halve_until_it_fits(make, 25) == 6
     assert tried == [25, 12, 6]
     tried.clear()
     with pytest.raises(RuntimeError, match="allocate"):
-        halve_until_it_fits(lambda most: (tried.append(most), too_much()), 5)
+        halve_until_it_fits(lambda count: (tried.append(count), exhaust_memory()), 5)
     assert tried == [5, 2, 1]
     with pytest.raises(ZeroDivisionError):
-        halve_until_it_fits(lambda most: most / 0, 5)
+        halve_until_it_fits(lambda count: count / 0, 5)

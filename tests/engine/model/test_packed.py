@@ -1,4 +1,4 @@
-"""Packed weights: the same products, for as long as the block lasts, and only where nothing could be lost by them."""
+"""Packed weights: the same products, only inside the block, and only if device and memory allow it."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,14 +13,14 @@ from engine.model.local_model import LocalModel
 from engine.model.packed import packed_weights
 from engine.records.run import TrainingConfig
 from engine.training.student import with_new_adapter
-from tests.engine.model.conftest import write_model
+from tests.engine.model.conftest import load_on_cpu, write_model
 
 IDS = torch.tensor([[5, 40, 61, 33, 90, 12], [44, 60, 61, 62, 80, 81]])
 
 
 @pytest.fixture
 def local(tiny_folder: Path) -> LocalModel:
-    return load_base(tiny_folder, device="cpu", dtype="float32")
+    return load_on_cpu(tiny_folder)
 
 
 def logits(local: LocalModel) -> Tensor:
@@ -33,7 +33,7 @@ def packed_layers(local: LocalModel) -> list[nn.Module]:
 
 
 @pytest.mark.parametrize(
-    ("dtype", "apart"),
+    ("dtype", "tolerance"),
     [
         ("float32", 1e-5),
         pytest.param(
@@ -47,23 +47,23 @@ def packed_layers(local: LocalModel) -> list[nn.Module]:
     ],
 )
 @pytest.mark.parametrize("kind", ["llama", "qwen2"])  # the second has biases
-def test_products_stay_the_same_and_layers_are_given_back(
-    tmp_path: Path, kind: str, dtype: DtypeName, apart: float
+def test_packed_layers_compute_the_same_and_are_restored(
+    tmp_path: Path, kind: str, dtype: DtypeName, tolerance: float
 ) -> None:
     local = load_base(write_model(tmp_path / kind, kind), device="cpu", dtype=dtype)
     before = logits(local)
     with packed_weights(local):
         assert len(packed_layers(local)) == 2 * 7 + 1  # every layer's seven matrices, and the head
-        within = logits(local)
+        packed = logits(local)
         with packed_weights(local):
             pass
         assert packed_layers(local), "an inner block must not unpack the outer one"
     assert not packed_layers(local)
-    assert float((within - before).abs().max()) <= apart * float(before.abs().max())
+    assert float((packed - before).abs().max()) <= tolerance * float(before.abs().max())
     assert torch.equal(logits(local), before)
 
 
-def test_changed_weights_are_read_anew_by_the_next_block(local: LocalModel) -> None:
+def test_next_block_uses_changed_weights(local: LocalModel) -> None:
     with packed_weights(local):
         before = logits(local)
     with torch.no_grad():
@@ -74,32 +74,32 @@ def test_changed_weights_are_read_anew_by_the_next_block(local: LocalModel) -> N
     assert not torch.allclose(before, changed, atol=1e-3)
 
 
-def test_gradients_flow_through_the_weights_as_they_are(local: LocalModel) -> None:
+def test_gradients_flow_through_packed_layers(local: LocalModel) -> None:
     with packed_weights(local):
         hidden = torch.randn(2, 32, requires_grad=True)
         local.base.get_decoder().layers[0].self_attn.q_proj(hidden).sum().backward()
     assert hidden.grad is not None
 
 
-def test_a_failure_inside_gives_the_layers_back(local: LocalModel) -> None:
+def test_layers_are_restored_after_a_failure(local: LocalModel) -> None:
     with pytest.raises(RuntimeError, match="halfway"), packed_weights(local):
         raise RuntimeError("halfway")
     assert not packed_layers(local)
 
 
-def test_nothing_is_packed_where_memory_is_short(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_packed_if_memory_is_short(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     memory = psutil.virtual_memory()
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory._replace(available=1_000))
     with packed_weights(local):
         assert not packed_layers(local)
 
 
-def test_nothing_is_packed_for_another_device(local: LocalModel) -> None:
+def test_nothing_is_packed_on_another_device(local: LocalModel) -> None:
     with packed_weights(replace(local, device=torch.device("meta"))):
         assert not packed_layers(local)
 
 
-def test_the_small_matrices_of_an_adapter_are_left_alone(local: LocalModel) -> None:
+def test_matrices_of_an_adapter_are_not_packed(local: LocalModel) -> None:
     adapted = with_new_adapter(local, TrainingConfig(base="tiny"))
     with packed_weights(adapted):
         assert len(packed_layers(adapted)) == 2 * 7 + 1

@@ -1,4 +1,4 @@
-"""Scores and divergences against slow full forward passes in float64."""
+"""Scores and divergences, compared with slow full forward passes in float64."""
 
 import copy
 from contextlib import nullcontext
@@ -13,10 +13,11 @@ from torch import Tensor
 
 from engine.errors import ContextError, UsageError
 from engine.model import score as scoring
-from engine.model.load import adapter_off, load_base, quiet_libraries
+from engine.model.load import adapter_off, quiet_libraries
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, ScoreRow, divergence, score
+from tests.engine.model.conftest import load_on_cpu
 
 PROMPT = [5, 40, 61, 33, 90, 12]
 QUESTIONS = [[44], [60, 61, 62], [80, 81, 82, 83, 84]]
@@ -25,12 +26,12 @@ COMPLETIONS = [[70, 71, 72, 2], [2], [33, 34, 35, 36, 37, 38, 39, 2]]
 
 @pytest.fixture
 def local(tiny_folder: Path) -> LocalModel:
-    return load_base(tiny_folder, device="cpu", dtype="float32")
+    return load_on_cpu(tiny_folder)
 
 
 @pytest.fixture
 def adapted(local: LocalModel) -> LocalModel:
-    """With an adapter that changes every linear layer."""
+    """The base with an adapter that changes every linear layer."""
     with quiet_libraries():
         model = get_peft_model(local.base, LoraConfig(r=2, target_modules="all-linear", task_type="CAUSAL_LM"))
     torch.manual_seed(3)
@@ -42,20 +43,20 @@ def adapted(local: LocalModel) -> LocalModel:
 
 
 def slow_logprobs(local: LocalModel, context: list[int], completion: list[int]) -> Tensor:
-    """(T, V) in float64: one forward pass a row, nothing shared."""
+    """The log-probabilities (T, V) in float64, from one forward pass per row with nothing shared."""
     double = copy.deepcopy(local.base).double()
     with torch.inference_mode():
         logits = double(input_ids=torch.tensor([context + completion])).logits[0]
     return torch.log_softmax(logits[len(context) - 1 : -1], dim=-1)
 
 
-@pytest.mark.parametrize("behind_prompt", [True, False])
+@pytest.mark.parametrize("with_prompt", [True, False])
 @pytest.mark.parametrize("chunk_bytes", [64 << 20, 4096])
 def test_top_k_and_tail_equal_a_full_forward_pass(
-    local: LocalModel, behind_prompt: bool, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
+    local: LocalModel, with_prompt: bool, chunk_bytes: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "_HEAD_BYTES", chunk_bytes)
-    prefix = PromptCache.build(local, PROMPT) if behind_prompt else None
+    prefix = PromptCache.build(local, PROMPT) if with_prompt else None
     rows = [ScoreRow(PROMPT + q, c) for q, c in zip(QUESTIONS, COMPLETIONS, strict=True)]
     for row, found in zip(rows, score(local, rows, prefix=prefix, k=5, batch_tokens=20), strict=True):
         expected = slow_logprobs(local, list(row.context_ids), list(row.completion_ids))
@@ -69,7 +70,7 @@ def test_top_k_and_tail_equal_a_full_forward_pass(
         torch.testing.assert_close(expected.gather(1, found.ids.long()), top.values, rtol=1e-4, atol=1e-4)
 
 
-def test_the_whole_vocabulary_leaves_a_finite_tail(local: LocalModel) -> None:
+def test_tail_is_finite_if_k_covers_the_vocabulary(local: LocalModel) -> None:
     (found,) = score(local, [ScoreRow([5, 6], [7, 2])], k=10_000)
     assert found.ids.shape == (2, local.model.config.vocab_size)
     assert torch.isfinite(found.tail).all()
@@ -77,7 +78,7 @@ def test_the_whole_vocabulary_leaves_a_finite_tail(local: LocalModel) -> None:
 
 
 @pytest.mark.parametrize("with_adapter", [(True,), (False,), (False, True)])
-def test_divergence_is_exact(
+def test_divergence_equals_full_forward_passes(
     adapted: LocalModel, with_adapter: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(scoring, "_HEAD_BYTES", 4096)
@@ -97,9 +98,7 @@ def test_divergence_is_exact(
             torch.testing.assert_close(kl.double(), expected, rtol=1e-3, atol=1e-4)
 
 
-def test_an_adapter_at_the_output_head_is_switched_as_all_layers_are(
-    local: LocalModel, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_adapter_at_the_output_head_is_switched_off_too(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     config = LoraConfig(r=2, target_modules=["q_proj", "lm_head"], task_type="CAUSAL_LM", init_lora_weights=False)
     with quiet_libraries(), pytest.warns(UserWarning, match="tied"):
         adapted = replace(local, model=get_peft_model(local.base, config).eval())
@@ -114,12 +113,12 @@ def test_an_adapter_at_the_output_head_is_switched_as_all_layers_are(
         torch.testing.assert_close(kl.double(), (teacher.exp() * (teacher - student)).sum(-1), rtol=1e-3, atol=1e-4)
 
 
-def test_a_model_diverges_from_itself_by_nothing(local: LocalModel) -> None:
+def test_model_does_not_diverge_from_itself(local: LocalModel) -> None:
     ((kl,),) = divergence(local, [DivergenceRow([5, 6, 7], [5, 6, 7], [9, 2])])
     assert kl.abs().max() < 1e-5
 
 
-def test_what_cannot_be_scored_is_refused(local: LocalModel) -> None:
+def test_too_long_rows_empty_answers_and_k_of_0_are_refused(local: LocalModel) -> None:
     with pytest.raises(ContextError):
         score(local, [ScoreRow([5] * 127, [6, 2])], k=2)
     with pytest.raises(UsageError, match="without an answer"):

@@ -1,4 +1,4 @@
-"""Attention behind a shared prompt equals attention over the whole sequence, in several architectures."""
+"""Attention after a shared prompt equals attention over the whole sequence, in several architectures."""
 
 from pathlib import Path
 
@@ -8,30 +8,16 @@ from torch import Tensor
 
 from engine.errors import ModelError
 from engine.model import prompt_cache, shared_attention
-from engine.model.load import load_base
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
-from tests.engine.model.conftest import CONFIGS, write_model
+from tests.engine.model.conftest import CONFIGS, eager_logits, load_on_cpu, write_model
 
 PROMPT = [5, 40, 61, 33, 90, 12, 77, 51, 28]
 
 
 @pytest.fixture(scope="module", params=CONFIGS)
 def local(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> LocalModel:
-    return load_base(
-        write_model(tmp_path_factory.mktemp("models") / request.param, request.param), device="cpu", dtype="float32"
-    )
-
-
-def whole_logits(local: LocalModel, ids: list[int]) -> Tensor:
-    """The model's own forward pass with transformers' eager attention, which shares no code with ours."""
-    local.base.set_attn_implementation("eager")
-    try:
-        with torch.inference_mode():
-            logits: Tensor = local.base(input_ids=torch.tensor([ids]), use_cache=False).logits[0]
-    finally:
-        local.base.set_attn_implementation(shared_attention.ATTENTION)
-    return logits
+    return load_on_cpu(write_model(tmp_path_factory.mktemp("models") / request.param, request.param))
 
 
 def shared_logits(local: LocalModel, rows: list[list[int]]) -> list[Tensor]:
@@ -47,27 +33,27 @@ def shared_logits(local: LocalModel, rows: list[list[int]]) -> list[Tensor]:
 ROWS = [[44, 45], [60, 61, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71], [80]]
 
 
-def test_ragged_rows_get_the_logits_of_a_whole_forward_pass(local: LocalModel) -> None:
+def test_rows_of_any_length_get_the_logits_of_a_full_forward_pass(local: LocalModel) -> None:
     for row, found in zip(ROWS, shared_logits(local, ROWS), strict=True):
-        torch.testing.assert_close(found, whole_logits(local, PROMPT + row)[len(PROMPT) :], rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(found, eager_logits(local, PROMPT + row)[len(PROMPT) :], rtol=1e-4, atol=1e-4)
 
 
-def test_a_row_alone_equals_the_row_in_a_batch(local: LocalModel) -> None:
+def test_row_alone_equals_the_row_in_a_batch(local: LocalModel) -> None:
     together = shared_logits(local, ROWS)
     for row, found in zip(ROWS, together, strict=True):
         torch.testing.assert_close(found, shared_logits(local, [row])[0], rtol=1e-5, atol=1e-5)
 
 
-def test_without_a_fused_kernel_the_logits_are_the_same(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_logits_are_the_same_without_a_fused_kernel(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
     expected = shared_logits(local, ROWS)
-    # The kernel belongs to the CPU; other devices take this path, in pieces when the scores are many.
+    # Only the CPU has the kernel; other devices take this path, in pieces if there are many scores.
     monkeypatch.setattr(shared_attention, "_fused", lambda *_: False)
     monkeypatch.setattr(shared_attention, "_MAX_SCORES", 64)
     for found, before in zip(shared_logits(local, ROWS), expected, strict=True):
         torch.testing.assert_close(found, before, rtol=1e-5, atol=1e-5)
 
 
-def test_without_a_shared_prompt_gradients_flow(local: LocalModel) -> None:
+def test_gradients_flow_without_a_shared_prompt(local: LocalModel) -> None:
     weight = local.base.get_input_embeddings().weight
     weight.requires_grad_(True)
     try:
@@ -79,26 +65,26 @@ def test_without_a_shared_prompt_gradients_flow(local: LocalModel) -> None:
         weight.grad = None
 
 
-def test_an_attention_that_loses_the_prompt_is_noticed_at_loading(
+def test_attention_that_ignores_the_prompt_is_refused_at_loading(
     tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def forgets(local: LocalModel, prefix: PromptCache, ids: Tensor, positions: Tensor, cache: object) -> Tensor:
+    def ignore_prompt(local: LocalModel, prefix: PromptCache, ids: Tensor, positions: Tensor, cache: object) -> Tensor:
         hidden: Tensor = local.backbone(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
         return hidden
 
-    monkeypatch.setattr(prompt_cache, "forward_shared", forgets)
+    monkeypatch.setattr(prompt_cache, "forward_shared", ignore_prompt)
     with pytest.raises(ModelError, match="architecture is not supported"):
-        load_base(tiny_folder, device="cpu", dtype="float32")
+        load_on_cpu(tiny_folder)
 
 
-def test_the_cache_is_held_once(tiny_folder: Path) -> None:
-    cache = PromptCache.build(load_base(tiny_folder, device="cpu", dtype="float32"), PROMPT)
+def test_prompt_cache_takes_the_memory_of_one_row(tiny_folder: Path) -> None:
+    cache = PromptCache.build(load_on_cpu(tiny_folder), PROMPT)
     assert cache.length == len(PROMPT)
     assert cache.memory_bytes == 2 * 2 * 2 * len(PROMPT) * 8 * 4  # k and v, layers, key heads, tokens, width, bytes
 
 
-def test_a_row_of_another_prompt_is_refused(tiny_folder: Path) -> None:
-    cache = PromptCache.build(load_base(tiny_folder, device="cpu", dtype="float32"), PROMPT)
+def test_row_of_another_prompt_is_refused(tiny_folder: Path) -> None:
+    cache = PromptCache.build(load_on_cpu(tiny_folder), PROMPT)
     assert cache.own_part([*PROMPT, 7]) == [7]
     for row in ([*PROMPT[:-1], 1, 7], PROMPT, []):
         with pytest.raises(ModelError, match="does not continue the cached prompt"):
@@ -110,20 +96,20 @@ def test_short_rows_in_bfloat16_have_the_gradients_of_float32(tokens: int) -> No
     torch.manual_seed(0)
     wide = [torch.randn(2, heads, tokens, 8) for heads in (4, 2, 2)]
     module = torch.nn.Module()
-    module.num_key_value_groups = 2  # what transformers reads of the layer
+    module.num_key_value_groups = 2  # read by transformers
     module.is_causal = True
 
-    def attended(dtype: torch.dtype) -> list[Tensor]:
-        given = [tensor.to(torch.bfloat16).to(dtype).requires_grad_() for tensor in wide]
-        out, _ = shared_attention.shared_attention(module, *given, None)
+    def attend(dtype: torch.dtype) -> list[Tensor]:
+        inputs = [tensor.to(torch.bfloat16).to(dtype).requires_grad_() for tensor in wide]
+        out, _ = shared_attention.shared_attention(module, *inputs, None)
         assert out.dtype == dtype
         out.float().square().sum().backward()
-        return [out, *(tensor.grad for tensor in given if tensor.grad is not None)]
+        return [out, *(tensor.grad for tensor in inputs if tensor.grad is not None)]
 
-    exact, found = attended(torch.float32), attended(torch.bfloat16)
+    exact, found = attend(torch.float32), attend(torch.bfloat16)
     assert len(found) == 4
-    for one, other in zip(exact, found, strict=True):
-        assert (one - other.float()).norm() < 0.02 * one.norm()
+    for expected, rounded in zip(exact, found, strict=True):
+        assert (expected - rounded.float()).norm() < 0.02 * expected.norm()
     if tokens == 7:
         assert torch.equal(found[0], exact[0].to(torch.bfloat16)), "only the result is rounded"
 
@@ -149,7 +135,7 @@ def exact_attention(query: Tensor, key: Tensor, value: Tensor, window: int | Non
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("heads", [2, 6])
 @pytest.mark.parametrize(("window", "cap"), [(None, None), (None, 5.0), (300, None), (4, None)])
-def test_behind_a_long_prompt_attention_is_exact(
+def test_attention_after_a_long_prompt_is_exact(
     dtype: torch.dtype, heads: int, window: int | None, cap: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     torch.manual_seed(0)
@@ -157,7 +143,7 @@ def test_behind_a_long_prompt_attention_is_exact(
     query = torch.randn(rows, heads, tokens, width).to(dtype)
     key, value = (torch.randn(rows, groups, tokens, width).to(dtype) for _ in range(2))
     prompt_key, prompt_value = (torch.randn(groups, start, width).to(dtype) for _ in range(2))
-    value[:, :, 0] += 20  # far from the others: a share too large or too small is seen
+    value[:, :, 0] += 20  # far from the others, so that a wrong weight is noticed
     module = torch.nn.Module()
     module.layer_idx = 0
     positions = (start + torch.arange(tokens)).expand(rows, -1)
@@ -168,17 +154,18 @@ def test_behind_a_long_prompt_attention_is_exact(
     monkeypatch.setattr(
         torch.ops.aten,
         "_scaled_dot_product_flash_attention_for_cpu",
-        lambda *given, **words: (fused.append(given[1].shape[2]), kernel(*given, **words))[1],
+        lambda *args, **kwargs: (fused.append(args[1].shape[2]), kernel(*args, **kwargs))[1],
     )
     found, _ = shared_attention.shared_attention(
         module, query, key, value, None, shared=shared, sliding_window=window, softcap=cap
     )
     assert found.dtype == dtype
     whole = [
-        torch.cat((one.expand(rows, -1, -1, -1), own), dim=2) for one, own in ((prompt_key, key), (prompt_value, value))
+        torch.cat((prompt.expand(rows, -1, -1, -1), own), dim=2)
+        for prompt, own in ((prompt_key, key), (prompt_value, value))
     ]
     expected = exact_attention(query, *whole, window, cap)
-    apart = float((found.double() - expected).norm() / expected.norm())
-    assert apart < (1e-5 if dtype == torch.float32 else 1e-2)
-    quick = dtype == torch.bfloat16 and window is None and torch.cpu._is_avx512_bf16_supported()
-    assert (start in fused) == (cap is None and not quick)
+    error = float((found.double() - expected).norm() / expected.norm())
+    assert error < (1e-5 if dtype == torch.float32 else 1e-2)
+    fast_bfloat16 = dtype == torch.bfloat16 and window is None and torch.cpu._is_avx512_bf16_supported()
+    assert (start in fused) == (cap is None and not fast_bfloat16)

