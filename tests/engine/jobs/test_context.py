@@ -1,4 +1,4 @@
-"""The context of a job: survives a full disk and a locked database, and reads control requests without signals."""
+"""The context of a job: survives a full disk and a locked database, and reads commands without signals."""
 
 import os
 import threading
@@ -8,9 +8,9 @@ import pytest
 
 from engine.errors import JobStopped
 from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.control_file import write_command
 from engine.jobs.follow import Follower
 from engine.jobs.protocol import Note, Progress, StateChanged
-from engine.jobs.wishes import write_wish
 from engine.paths import Home
 from engine.project import Project
 from tests.engine.jobs.support import options, wait_until
@@ -74,7 +74,7 @@ def test_progress_can_come_from_another_thread(context: JobContext, project: Pro
 def test_stop_request_takes_effect_at_the_checkpoint(context: JobContext) -> None:
     context.checkpoint()
     assert not context.stop_requested
-    write_wish(context.folder, "stop")
+    write_command(context.folder, "stop")
     wait_until(lambda: context.stop_requested)
     assert not context.pause_requested
     with pytest.raises(JobStopped):
@@ -84,7 +84,7 @@ def test_stop_request_takes_effect_at_the_checkpoint(context: JobContext) -> Non
 def test_stop_flag_stops_even_a_paused_job(project: Project) -> None:
     flag = StopFlag()
     context = JobContext(project, project.jobs.add(options("steps")), flag)
-    write_wish(context.folder, "pause")
+    write_command(context.folder, "pause")
     threading.Timer(0.3, lambda: setattr(flag, "up", True)).start()
     with pytest.raises(JobStopped):
         context.checkpoint()

@@ -12,6 +12,7 @@ import pytest
 from engine.errors import JobError
 from engine.folders import DATABASE
 from engine.jobs import control
+from engine.jobs.control_file import read_command
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import follow
 from engine.jobs.identity import own_identity
@@ -19,7 +20,6 @@ from engine.jobs.launch import launch
 from engine.jobs.liveness import is_alive, mark_lost_jobs
 from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StateChanged
-from engine.jobs.wishes import read_wish
 from engine.pipeline import open_or_make
 from engine.project import Project
 from engine.projects import delete
@@ -103,17 +103,17 @@ def test_stopped_job_resumes_where_it_stopped(project: Project, *, paused_first:
     assert project.jobs.get(job.id).options == job.options
 
 
-@pytest.mark.parametrize("request_other", [control.pause, control.keep])
+@pytest.mark.parametrize("other_command", [control.pause, control.keep])
 def test_stop_request_cannot_be_replaced_by_another(
-    project: Project, request_other: Callable[[Project, Job], Job]
+    project: Project, other_command: Callable[[Project, Job], Job]
 ) -> None:
     job = project.start_job(options("stubborn"))
     wait_until(lambda: bool(_steps(project, job)))
     project.jobs.update(job.id, stage="run")
     control.stop(project, job)
     with pytest.raises(JobError, match="already stopping"):
-        request_other(project, job)
-    assert read_wish(project.folder / job.folder) == "stop"
+        other_command(project, job)
+    assert read_command(project.folder / job.folder) == "stop"
     assert control.stop(project, job).state == "running", "a repeated stop request is accepted"
 
 
@@ -339,7 +339,7 @@ def test_keep_request_is_accepted_only_while_training(project: Project) -> None:
         control.keep(project, job)
     project.jobs.update(job.id, stage="run")
     control.keep(project, job)
-    assert read_wish(project.folder / job.folder) == "keep"
+    assert read_command(project.folder / job.folder) == "keep"
     project.jobs.update(job.id, state="done")
     with pytest.raises(JobError, match="not running"):
         control.keep(project, job)

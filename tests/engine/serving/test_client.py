@@ -12,10 +12,10 @@ import pytest
 
 from engine.economics.prices import Prices
 from engine.errors import ContextError, JobError, NotFoundError, TeacherError, UsageError
+from engine.jobs.control_file import read_command, write_command
 from engine.jobs.identity import own_identity
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import StateChanged
-from engine.jobs.wishes import read_wish, write_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Usage
@@ -161,12 +161,12 @@ def test_paused_server_is_resumed_instead_of_starting_another(private_home: Path
         project.jobs.update(job.id, state="paused", pid=job.pid, pid_started_at=job.pid_started_at, boot_id=job.boot_id)
         folder = project.folder / job.folder
         folder.mkdir(parents=True, mode=0o700)
-        write_wish(folder, "pause")
+        write_command(folder, "pause")
         found = find_server(project)
         assert found is not None
         started = ensure_server(project)
         assert (started.job.id, started.new) == (job.id, False)
-        assert read_wish(folder) == "run"
+        assert read_command(folder) == "run"
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"base_url": 1, "token": "x"}', '{"base_url": "http://x"}'])

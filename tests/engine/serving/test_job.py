@@ -9,10 +9,10 @@ import openai
 import pytest
 
 from engine.errors import JobError, JobStopped
+from engine.jobs.control_file import write_command
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import Follower
 from engine.jobs.protocol import Note
-from engine.jobs.wishes import write_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ServeOptions
@@ -87,9 +87,9 @@ def test_paused_server_refuses_requests_until_resumed(own_folder: Path) -> None:
     home = Home.locate()
     with serving(home, own_folder, ServeOptions()) as served, client_of(served) as client:
         wait_until(lambda: refusal_code(client) == "")
-        write_wish(served.folder, "pause")
+        write_command(served.folder, "pause")
         wait_until(lambda: refusal_code(client) == "server_paused")
-        write_wish(served.folder, "run")
+        write_command(served.folder, "run")
         wait_until(lambda: refusal_code(client) == "")
 
 

@@ -6,9 +6,9 @@ from collections import Counter
 from pathlib import Path
 
 from engine.jobs.context import JobContext, StopFlag
+from engine.jobs.control_file import write_command
 from engine.jobs.follow import Follower
 from engine.jobs.protocol import Event
-from engine.jobs.wishes import write_wish
 from engine.project import Project
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, TeacherSpec
@@ -55,7 +55,7 @@ class PausedOnce:
         self.is_paused = False
 
     def pause(self) -> None:
-        write_wish(self._folder, "pause")
+        write_command(self._folder, "pause")
         threading.Thread(target=self._resume_when_paused).start()
 
     def _resume_when_paused(self) -> None:
@@ -63,7 +63,7 @@ class PausedOnce:
         self.is_paused = True
         time.sleep(0.2)
         self.is_paused = False
-        write_wish(self._folder, "run")
+        write_command(self._folder, "run")
 
 
 def wait_for_end(project: Project, job_id: int) -> None:
