@@ -1,4 +1,4 @@
-"""Evaluations made by hand, for tests that render or compute over them."""
+"""Builds answers, scores and evaluations by hand, for tests that render them or compute with them."""
 
 from dataclasses import replace
 
@@ -14,17 +14,17 @@ RULES = (
 
 
 def arm_answer(arm: ArmName, question_id: int, sample: int, *passed: bool, tokens: int = 40) -> ArmAnswer:
-    checks = tuple(CheckResult(rule.id, kept) for rule, kept in zip(RULES, passed, strict=True))
+    checks = tuple(CheckResult(rule.id, result) for rule, result in zip(RULES, passed, strict=True))
     return ArmAnswer(arm, question_id, sample, "text", "stop", checks, 418 if arm == "prompted" else 18, tokens)
 
 
 def unjudged(answer: ArmAnswer) -> ArmAnswer:
-    """The same answer, had nobody said whether it keeps the last rule."""
+    """Return the answer without the check of the last rule, as if a judge gave no verdict."""
     return replace(answer, checks=answer.checks[:-1])
 
 
-def arm_score(arm: ArmName, kept: int, kl: float | None, questions: int = 40) -> ArmScore:
-    answers = [arm_answer(arm, index, 0, index < kept, index < kept + 1) for index in range(questions)]
+def arm_score(arm: ArmName, passed: int, kl: float | None, questions: int = 40) -> ArmScore:
+    answers = [arm_answer(arm, index, 0, index < passed, index < passed + 1) for index in range(questions)]
     divergence = None if kl is None else Divergence(kl, kl * 0.9, kl * 1.1, kl * 1.2)
     return score_arm(RULES, answers, ArmMeasures(divergence, 1_234.5 if arm == "prompted" else 61.2, 19.84))
 

@@ -1,4 +1,4 @@
-"""Tests, corrections, differences and power against scipy and statsmodels, and what a comparison says of two arms."""
+"""Paired comparison of two arms: significance, intervals and power against scipy and statsmodels, and outcomes."""
 
 import math
 import warnings
@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest, bootstrap
 
-with warnings.catch_warnings():  # of pandas, which statsmodels imports
+with warnings.catch_warnings():  # from pandas, which statsmodels imports
     warnings.simplefilter("ignore")
     from statsmodels.stats.contingency_tables import mcnemar
     from statsmodels.stats.multitest import multipletests
@@ -37,61 +37,61 @@ def test_mcnemar_equals_statsmodels_and_scipy(better: int, worse: int) -> None:
         assert mcnemar_exact(better, worse) == pytest.approx(binomtest(better, better + worse).pvalue, rel=1e-9)
 
 
-def test_mcnemar_of_thousands_of_questions_is_still_a_number() -> None:
+def test_mcnemar_stays_finite_for_thousands_of_questions() -> None:
     assert mcnemar_exact(6_000, 4_000) < 1e-80
     assert mcnemar_exact(0, 0) == mcnemar_exact(20_000, 20_000) == 1.0
 
 
-def slow_holm(p_values: list[float]) -> list[float]:
-    """Each against as many as are not below it; never less than what a smaller one came to."""
+def holm_by_definition(p_values: list[float]) -> list[float]:
+    """Multiply each p by the number of values not below it, then take the running maximum."""
     alone = {p: min(1.0, p * sum(other >= p for other in p_values)) for p in p_values}
     return [max(alone[other] for other in p_values if other <= p) for p in p_values]
 
 
 @given(st.lists(st.floats(0, 1), max_size=40))
-def test_holm_is_its_definition(p_values: list[float]) -> None:
-    assert holm(p_values) == pytest.approx(slow_holm(p_values), abs=1e-12)
+def test_holm_equals_its_definition(p_values: list[float]) -> None:
+    assert holm(p_values) == pytest.approx(holm_by_definition(p_values), abs=1e-12)
 
 
 def test_holm_equals_statsmodels() -> None:
-    p_values = list(np.random.default_rng(1).random(40) ** 4)  # one list: it collects garbage at each call
+    p_values = list(np.random.default_rng(1).random(40) ** 4)  # only one list: every call collects garbage
     assert holm(p_values) == pytest.approx(list(multipletests(p_values, method="holm")[1]), abs=1e-12)
 
 
 @pytest.mark.parametrize("questions", [60, 240])
-def test_the_paired_bootstrap_of_differences_equals_scipys(questions: int) -> None:
+def test_bootstrap_of_paired_differences_equals_scipys(questions: int) -> None:
     generator = np.random.default_rng(questions)
     arm, against = generator.binomial(3, 0.8, questions) / 3, generator.binomial(3, 0.9, questions) / 3
-    (mine,) = mean_differences(["one"] * questions, (arm - against)[:, None], seed=1)
+    (ours,) = mean_differences(["one"] * questions, (arm - against)[:, None], seed=1)
     theirs = bootstrap(
         (arm - against,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(2)
     ).confidence_interval
-    assert mine.value == pytest.approx(float(np.mean(arm) - np.mean(against)))
-    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), abs=0.004)
+    assert ours.value == pytest.approx(float(np.mean(arm) - np.mean(against)))
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.004)
 
 
-def test_the_plain_ratio_equals_scipys_paired_bootstrap_and_is_undefined_over_nothing() -> None:
+def test_plain_ratio_equals_scipys_paired_bootstrap_and_is_undefined_over_zero() -> None:
     generator = np.random.default_rng(5)
     arm, against = generator.binomial(3, 0.8, 150) / 3, generator.binomial(3, 0.9, 150) / 3
-    mine = plain_ratio(["one"] * 150, list(arm), list(against), seed=1)
+    ours = plain_ratio(["one"] * 150, list(arm), list(against), seed=1)
     theirs = bootstrap(
         (arm, against), lambda a, b, axis: a.mean(axis=axis) / b.mean(axis=axis), paired=True, vectorized=True,
         n_resamples=10_000, method="percentile", rng=np.random.default_rng(2),
     ).confidence_interval  # fmt: skip
-    assert mine is not None
-    assert mine.value == pytest.approx(arm.mean() / against.mean())
-    assert (mine.low, mine.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
+    assert ours is not None
+    assert ours.value == pytest.approx(arm.mean() / against.mean())
+    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.006)
     assert plain_ratio(["one"] * 4, [1.0] * 4, [0.0] * 4) is None
     assert plain_ratio([], [], []) is None
 
 
 @given(st.floats(0.01, 0.3), st.floats(0.05, 1.0))
-def test_the_plan_of_a_bound_equals_statsmodels(distance: float, spread: float) -> None:
-    mine = to_clear(distance, spread)
-    assert mine is not None
+def test_questions_planned_for_a_bound_equal_statsmodels(distance: float, spread: float) -> None:
+    ours = to_clear(distance, spread)
+    assert ours is not None
     power = [
         NormalIndPower().power(distance / spread, questions, 0.025, ratio=0, alternative="larger")
-        for questions in (mine, mine - 1)
+        for questions in (ours, ours - 1)
         if questions
     ]
     assert power[0] >= 0.8 - 1e-9
@@ -101,19 +101,21 @@ def test_the_plan_of_a_bound_equals_statsmodels(distance: float, spread: float) 
 
 
 @pytest.mark.parametrize(("better", "worse", "alpha"), [(0.1, 0.02, 0.05), (0.02, 0.12, 0.01), (0.2, 0.0, 0.005)])
-def test_the_plan_of_mcnemars_test_decides_four_times_in_five(better: float, worse: float, alpha: float) -> None:
+def test_questions_planned_for_mcnemars_test_give_about_80_percent_power(
+    better: float, worse: float, alpha: float
+) -> None:
     questions = to_tell_apart(better, worse, alpha)
     assert questions is not None
     draws = np.random.default_rng(0).multinomial(questions, [better, worse, 1 - better - worse], 4_000)
-    found = {tuple(pair) for pair in draws[:, :2].tolist()}
-    told = {pair: mcnemar_exact(*pair) < alpha for pair in found}
-    power = np.mean([told[tuple(pair)] for pair in draws[:, :2].tolist()])
-    assert 0.68 < power < 0.92  # Connor's plan is of the asymptotic test; the exact one is a little more careful
+    pairs = {tuple(pair) for pair in draws[:, :2].tolist()}
+    significant = {pair: mcnemar_exact(*pair) < alpha for pair in pairs}
+    power = np.mean([significant[tuple(pair)] for pair in draws[:, :2].tolist()])
+    assert 0.68 < power < 0.92  # Connor's plan is for the asymptotic test; the exact one is slightly more conservative
     assert to_tell_apart(0.1, 0.1, alpha) is None
 
 
-def test_the_plan_of_a_verdict_decides_four_times_in_five() -> None:
-    """A student that recovers 0.90: after as many questions as are planned, most repetitions fail it."""
+def test_questions_planned_for_a_verdict_give_about_80_percent_power() -> None:
+    """A student that recovers 0.90: with the planned number of questions, about 80 % of repetitions fail it."""
     generator = np.random.default_rng(4)
     value, spread = 0.90, 0.3
     half = 1.96 * spread / math.sqrt(100)
@@ -132,18 +134,18 @@ def test_the_plan_of_a_verdict_decides_four_times_in_five() -> None:
         (Interval(1.0, 0.95, 1.05), 120, 0),
         (Interval(0.5, 0.4, 0.6), 120, 0),
         (Interval(1.0, 1.0, 1.0), 10, 25),
-        (Interval(0.95, 0.85, 1.05), 120, None),  # exactly on the limit: no number of questions tells
+        (Interval(0.95, 0.85, 1.05), 120, None),  # exactly on the limit: no number of questions decides
         (None, 120, None),
     ],
 )
-def test_more_questions_only_where_they_would_decide(
+def test_more_questions_are_planned_only_if_they_would_decide(
     interval: Interval | None, questions: int, expected: int | None
 ) -> None:
     assert more_questions(interval, None, questions) == expected
     assert (expected == 0) == (verdict(interval, questions) != "undecided")
 
 
-def test_where_the_prompt_is_not_yet_shown_to_help_the_plan_is_for_that() -> None:
+def test_plan_targets_the_prompts_gain_while_that_is_undecided() -> None:
     gain = Paired(Interval(-0.1, -0.24, 0.04), 5, 9, 0.4, 0.4, "undecided", 3)
     planned = to_clear(0.1, spread_of(gain.difference, 40))
     assert planned is not None
@@ -154,7 +156,7 @@ QUESTIONS = [Question((Message("user", str(number)),), topic="one", id=number) f
 
 
 def answers(arm: str, first: int, second: int, samples: int = 2) -> list[ArmAnswer]:
-    """The arm keeps rule 1 in `first` of 60 questions and rule 2 in `second`."""
+    """Answers of an arm that passes rule 1 in `first` of 60 questions and rule 2 in `second`."""
     return [
         arm_answer(arm, question.id, sample, question.id <= first, question.id <= second)
         for question in QUESTIONS
@@ -162,7 +164,7 @@ def answers(arm: str, first: int, second: int, samples: int = 2) -> list[ArmAnsw
     ]
 
 
-def test_a_comparison_counts_questions_and_says_what_is_worse_kept_and_undecided() -> None:
+def test_comparison_counts_questions_and_names_the_outcome_of_each_rule() -> None:
     arms = {"prompted": answers("prompted", 60, 58), "distilled": answers("distilled", 60, 40)}
     (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
     same, lost = (each.paired for each in found.rules)
@@ -172,18 +174,18 @@ def test_a_comparison_counts_questions_and_says_what_is_worse_kept_and_undecided
     assert lost.p_holm == pytest.approx(2 * lost.p)
     assert lost.p == mcnemar_exact(0, 18)
     assert found.all_rules.worse == 18
-    (turned,) = compare(RULES, QUESTIONS, arms, [("prompted", "distilled")], seed=0)
-    assert turned.rules[1].paired.outcome == "better"
+    (reversed_pair,) = compare(RULES, QUESTIONS, arms, [("prompted", "distilled")], seed=0)
+    assert reversed_pair.rules[1].paired.outcome == "better"
     assert comparison_json(found)["against"] == "prompted"
 
 
-def test_no_outcome_is_named_where_counts_and_mean_disagree() -> None:
-    """Twenty questions are kept a little better, seven much worse."""
+def test_no_better_or_worse_if_counts_and_mean_disagree() -> None:
+    """Twenty questions are a little better, seven much worse."""
     before_and_after = [(3, 0)] * 7 + [(2, 3)] * 20 + [(3, 3)] * 33  # of three samples
-    kept = dict(enumerate(before_and_after, start=1))
+    passed = dict(enumerate(before_and_after, start=1))
     arms = {
         arm: [
-            arm_answer(arm, question.id, sample, sample < kept[question.id][index], True)
+            arm_answer(arm, question.id, sample, sample < passed[question.id][index], True)
             for question in QUESTIONS
             for sample in range(3)
         ]
@@ -197,8 +199,8 @@ def test_no_outcome_is_named_where_counts_and_mean_disagree() -> None:
     assert paired.outcome in ("undecided", "kept")
 
 
-def test_what_a_judge_left_undecided_in_one_arm_is_no_difference_and_no_question() -> None:
-    """Fifteen questions on which the student's second rule has no verdict: as if they had not been asked."""
+def test_questions_without_a_verdict_in_one_arm_are_not_compared() -> None:
+    """Fifteen questions without a verdict on the student's second rule count as if they had not been asked."""
     arms = {"prompted": answers("prompted", 60, 60), "distilled": answers("distilled", 60, 40)}
     arms["distilled"] = [unjudged(each) if each.question_id <= 15 else each for each in arms["distilled"]]
     (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
@@ -206,25 +208,25 @@ def test_what_a_judge_left_undecided_in_one_arm_is_no_difference_and_no_question
     rest = {name: [each for each in found if each.question_id > 15] for name, found in arms.items()}
     (alone,) = compare(RULES, QUESTIONS[15:], rest, [("distilled", "prompted")], seed=0)
     assert [each.questions for each in (first, second, found.all_rules)] == [60, 45, 45]
-    for told, expected in ((second, alone.rules[1].paired), (found.all_rules, alone.all_rules)):
-        assert told.difference.value == pytest.approx(expected.difference.value) == pytest.approx(-20 / 45)
-        assert told.difference.low == pytest.approx(expected.difference.low, abs=0.03)
-        assert (told.worse, told.p, told.outcome) == (20, expected.p, "worse")
+    for paired, expected in ((second, alone.rules[1].paired), (found.all_rules, alone.all_rules)):
+        assert paired.difference.value == pytest.approx(expected.difference.value) == pytest.approx(-20 / 45)
+        assert paired.difference.low == pytest.approx(expected.difference.low, abs=0.03)
+        assert (paired.worse, paired.p, paired.outcome) == (20, expected.p, "worse")
     arms["distilled"] = list(map(unjudged, answers("distilled", 60, 40)))
-    (nothing,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
-    assert nothing.rules[1].paired == Paired(Interval(0.0, -1.0, 1.0), 0, 0, 1.0, 1.0, "undecided", None, 0)
-    assert nothing.rules[0].paired.outcome == "kept"
+    (unjudged_arm,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
+    assert unjudged_arm.rules[1].paired == Paired(Interval(0.0, -1.0, 1.0), 0, 0, 1.0, 1.0, "undecided", None, 0)
+    assert unjudged_arm.rules[0].paired.outcome == "kept"
 
 
-def test_one_undecided_sample_leaves_the_others_of_its_question() -> None:
-    """Sample 0 of both arms is out, so that the question is decided by sample 1 alone: there they agree."""
+def test_undecided_sample_does_not_exclude_the_others_of_its_question() -> None:
+    """Sample 0 of both arms is left out, so sample 1 alone decides the question, and there the arms agree."""
     arms = {
         "prompted": [arm_answer("prompted", 1, 0, True, True), arm_answer("prompted", 1, 1, True, True)],
         "distilled": [unjudged(arm_answer("distilled", 1, 0, False, False)), arm_answer("distilled", 1, 1, True, True)],
     }
     (found,) = compare(RULES, QUESTIONS[:1], arms, [("distilled", "prompted")], seed=0)
     assert (found.all_rules.worse, found.all_rules.difference.value) == (0, 0.0)
-    assert found.rules[0].paired.difference.value == -0.5, "the first rule was decided in every sample"
+    assert found.rules[0].paired.difference.value == -0.5, "the first rule has a verdict in every sample"
 
 
 def test_samples_do_not_count_as_questions() -> None:
@@ -233,7 +235,7 @@ def test_samples_do_not_count_as_questions() -> None:
     assert (found.rules[1].paired.worse, found.rules[1].paired.p) == (3, 0.25)
 
 
-def test_an_undecided_rule_says_how_many_more_questions_would_decide() -> None:
+def test_undecided_rule_states_how_many_more_questions_would_decide() -> None:
     arms = {"prompted": answers("prompted", 60, 60), "distilled": answers("distilled", 60, 55)}
     (found,) = compare(RULES, QUESTIONS, arms, [("distilled", "prompted")], seed=0)
     undecided = found.rules[1].paired
@@ -243,4 +245,4 @@ def test_an_undecided_rule_says_how_many_more_questions_would_decide() -> None:
     few = QUESTIONS[:10]
     short = {name: [each for each in found if each.question_id <= 10] for name, found in arms.items()}
     (found,) = compare(RULES, few, short, [("distilled", "prompted")], seed=0)
-    assert found.rules[0].paired.more_questions == 25  # ten that agree are too few to say so
+    assert found.rules[0].paired.more_questions == 25  # ten questions are too few, even if all agree

@@ -1,4 +1,4 @@
-"""Arms beyond the standard ones, over a tiny random base: same questions, same seeds, the right weights."""
+"""Extra arms over a tiny random base: same questions and seeds as the standard arms, each with the right weights."""
 
 import dataclasses
 import shutil
@@ -17,7 +17,7 @@ from engine.project import Project
 from engine.records.options import EvaluateOptions
 from engine.records.run import TrainingConfig
 from engine.training.checkpoints import save_checkpoint
-from tests.engine.evaluation.evaluating import evaluate, latest
+from tests.engine.evaluation.evaluation_jobs import evaluate, latest_evaluation
 from tests.trained import make_tiny_adapter
 
 EXTRAS = ("run:2", "checkpoint:1:4", "prompt_back")
@@ -26,7 +26,7 @@ OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=
 
 @pytest.fixture
 def project(project: Project, base: Path, adapter: Path, tmp_path: Path) -> Project:
-    """Run 2 has run 1's weights; run 1's checkpoint at step 4 has others."""
+    """The project with a run 2 that has run 1's weights, and a checkpoint of run 1 at step 4 with other weights."""
     older = make_tiny_adapter(base, tmp_path / "older", seed=2)
     first = project.runs.get(1)
     second = project.runs.add(first.dataset_sha256, first.config)
@@ -38,9 +38,9 @@ def project(project: Project, base: Path, adapter: Path, tmp_path: Path) -> Proj
     return project
 
 
-def test_extra_arms_answer_the_same_questions_with_the_same_seeds_and_their_own_weights(project: Project) -> None:
+def test_extra_arms_use_the_same_questions_and_seeds_but_their_own_weights(project: Project) -> None:
     evaluate(project, OPTIONS)
-    evaluation = latest(project)
+    evaluation = latest_evaluation(project)
     assert [name for name, _ in evaluation.arms] == ["unprompted", "prompted", "distilled", *EXTRAS]
     found = answers_of(project, evaluation)
     texts = {name: [answer.answer for answer in found.answers if answer.arm == name] for name, _ in evaluation.arms}
@@ -57,29 +57,29 @@ def test_extra_arms_answer_the_same_questions_with_the_same_seeds_and_their_own_
     assert {(each.arm, each.against) for each in evaluation.comparisons} >= {
         pair for name in EXTRAS for pair in ((name, "prompted"), (name, "distilled"))
     }
-    told = report_json(project)["arms"]
-    assert isinstance(told, dict)
-    assert told.keys() > set(EXTRAS)
+    reported = report_json(project)["arms"]
+    assert isinstance(reported, dict)
+    assert reported.keys() > set(EXTRAS)
 
-    assert not evaluate(project, OPTIONS).ended(), "all is there"
+    assert not evaluate(project, OPTIONS).ended_answers(), "all answers are stored"
     plain = evaluate(project, dataclasses.replace(OPTIONS, arms=()))
-    assert not plain.ended(), "the standard arms are as good as before"
-    assert {answer.arm for answer in answers_of(project, latest(project)).answers} == {
+    assert not plain.ended_answers(), "the answers of the standard arms are reused"
+    assert {answer.arm for answer in answers_of(project, latest_evaluation(project)).answers} == {
         "unprompted", "prompted", "distilled",
     }  # fmt: skip
     make_tiny_adapter(Path(project.runs.get(1).config.base), project.folder / "runs/2/adapter", seed=5)
     again = evaluate(project, dataclasses.replace(OPTIONS, arms=("run:2",)))
-    assert len(again.ended()) == 12, "other weights are another arm"
+    assert len(again.ended_answers()) == 12, "new weights need new answers"
 
 
-def test_whole_layers_are_in_memory_one_after_the_other(
+def test_arms_with_whole_layers_are_loaded_one_at_a_time(
     project: Project, base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    held: list[int] = []
+    adapters_loaded: list[int] = []
 
     def attach(model: PeftModel, folder: Path, name: str) -> PeftModel:
         found = load.attach(model, folder, name)
-        held.append(len(found.peft_config))
+        adapters_loaded.append(len(found.peft_config))
         return found
 
     monkeypatch.setattr(other_adapter, "attach", attach)
@@ -89,8 +89,8 @@ def test_whole_layers_are_in_memory_one_after_the_other(
         make_tiny_adapter(base, project.folder / f"runs/{run}/adapter", seed=seed, kind="full")
     arms = ("run:2", "run:3", "prompt_back")
     context = evaluate(project, dataclasses.replace(OPTIONS, samples=1, limit=3, arms=arms))
-    assert held == [2, 2], "each beside the student's own"
-    scores = dict(latest(project).arms)
+    assert adapters_loaded == [2, 2], "each next to the student's own, never all at once"
+    scores = dict(latest_evaluation(project).arms)
     assert list(scores) == ["unprompted", "prompted", "distilled", *arms]
     means = {name: kl.mean for name, score in scores.items() if (kl := score.kl_to_prompted) is not None}
     assert means.keys() == scores.keys() - {"prompted"}
@@ -100,7 +100,7 @@ def test_whole_layers_are_in_memory_one_after_the_other(
     assert last.done == last.total == 6 * 3 + 4 * 3
 
 
-def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Project) -> None:
+def test_unknown_and_unusable_arms_are_refused(project: Project) -> None:
     run = project.runs.get(1)
     for names in (("run-2",), ("checkpoint:1",), ("run:0",), ("distilled",), ("run:2", "run:2")):
         with pytest.raises(UsageError):
@@ -113,9 +113,9 @@ def test_an_arm_that_is_not_there_is_refused_with_those_that_are(project: Projec
     with pytest.raises(NotFoundError, match="cannot be used"):
         find_arms(project, ("checkpoint:1:4",), run)
     whole = project.runs.add(run.dataset_sha256, dataclasses.replace(run.config, adapter="full"))
-    for one, beside in ((whole, run), (run, whole)):
-        with pytest.raises(UsageError, match=f"evaluate --run {one.id}"):
-            find_arms(project, (f"run:{one.id}",), beside)
+    for extra, student in ((whole, run), (run, whole)):
+        with pytest.raises(UsageError, match=f"evaluate --run {extra.id}"):
+            find_arms(project, (f"run:{extra.id}",), student)
     other = project.runs.add(run.dataset_sha256, TrainingConfig(base="elsewhere"))
     with pytest.raises(UsageError, match="another base"):
         find_arms(project, (f"run:{other.id}",), run)

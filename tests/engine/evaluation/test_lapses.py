@@ -1,14 +1,14 @@
-"""Where the student falls behind its reference, question by question."""
+"""Lapses: questions on which the student fails a rule that its reference passes."""
 
 from engine.evaluation.lapses import Lapse, find_lapses
 from tests.engine.evaluation.made import arm_answer
 
 
-def test_only_rules_that_the_reference_keeps_in_the_same_sample_count_and_the_worst_question_comes_first() -> None:
+def test_lapses_are_rules_the_reference_passes_in_the_same_sample_worst_question_first() -> None:
     answers = [
         arm_answer("prompted", 1, 0, True, True),
         arm_answer("distilled", 1, 0, True, True),
-        arm_answer("prompted", 2, 0, True, False),  # the reference breaks rule 2 itself
+        arm_answer("prompted", 2, 0, True, False),  # the reference fails rule 2 too
         arm_answer("distilled", 2, 0, False, False),
         arm_answer("prompted", 3, 0, True, True),
         arm_answer("distilled", 3, 0, False, True),
@@ -23,7 +23,7 @@ def test_only_rules_that_the_reference_keeps_in_the_same_sample_count_and_the_wo
     )
 
 
-def test_what_one_of_the_two_did_not_answer_is_left_out() -> None:
+def test_samples_that_only_one_arm_answered_are_left_out() -> None:
     answers = [arm_answer("prompted", 1, 0, True, True), arm_answer("distilled", 2, 0, False, False)]
     assert find_lapses(answers, "prompted") == ()
     both = [*answers, arm_answer("distilled", 1, 0, True, False), arm_answer("distilled", 1, 1, False, False)]

@@ -1,4 +1,4 @@
-"""What an evaluation will take."""
+"""The estimate of an evaluation: its units of work and its time."""
 
 import dataclasses
 
@@ -27,7 +27,7 @@ def test_answers_are_arms_times_questions_times_samples() -> None:
     assert estimate_evaluation(dataclasses.replace(OPTIONS, limit=99), 30, ()).questions == 30
 
 
-def test_time_is_that_of_the_newest_evaluation_with_as_many_arms() -> None:
+def test_time_is_based_on_the_newest_evaluation_with_as_many_arms() -> None:
     old = dataclasses.replace(evaluation(), id=1, evaluate_s=120.0)
     newer = dataclasses.replace(evaluation(), id=2)
     with_teacher = dataclasses.replace(evaluation(teacher=True), id=3)
@@ -35,23 +35,25 @@ def test_time_is_that_of_the_newest_evaluation_with_as_many_arms() -> None:
     assert estimate.like == newer
     assert estimate.seconds == pytest.approx(60.0 / (3 * 40) * 180)
     assert estimate_evaluation(OPTIONS, 30, (with_teacher,)).like == with_teacher
-    beside = Regressions(54, 64, None, (), (), (), seconds=12.0)
-    probed = dataclasses.replace(newer, evaluate_s=72.0, regressions=beside)
+    regressions = Regressions(54, 64, None, (), (), (), seconds=12.0)
+    probed = dataclasses.replace(newer, evaluate_s=72.0, regressions=regressions)
     assert estimate_evaluation(OPTIONS, 30, (probed,)).seconds == estimate.seconds
-    again = estimate_evaluation(PROBED, 30, (probed,))
-    assert again.seconds == pytest.approx(60.0 / (3 * 40) * 180 + 12.0), "what they took is not counted twice"
+    with_probes = estimate_evaluation(PROBED, 30, (probed,))
+    assert with_probes.seconds == pytest.approx(60.0 / (3 * 40) * 180 + 12.0), (
+        "the time of the probes is not counted twice"
+    )
 
 
-def test_answers_that_were_there_already_take_no_time() -> None:
-    whole = dataclasses.replace(evaluation(), id=1)
-    half = dataclasses.replace(evaluation(), id=2, reused=60)
-    assert estimate_evaluation(OPTIONS, 30, (whole, half)).like == whole
-    assert estimate_evaluation(OPTIONS, 30, (half,)).seconds == pytest.approx(60.0 / 60 * 180)
-    assert estimate_evaluation(OPTIONS, 30, (dataclasses.replace(half, reused=120),)).seconds is None
+def test_reused_answers_are_not_counted_in_the_time_per_answer() -> None:
+    all_new = dataclasses.replace(evaluation(), id=1)
+    half_reused = dataclasses.replace(evaluation(), id=2, reused=60)
+    assert estimate_evaluation(OPTIONS, 30, (all_new, half_reused)).like == all_new
+    assert estimate_evaluation(OPTIONS, 30, (half_reused,)).seconds == pytest.approx(60.0 / 60 * 180)
+    assert estimate_evaluation(OPTIONS, 30, (dataclasses.replace(half_reused, reused=120),)).seconds is None
 
 
 @pytest.mark.parametrize("questions", [1, 2, 20, 33])
-def test_what_is_asked_beside_is_counted_as_it_will_be_made(questions: int) -> None:
+def test_probe_counts_match_the_probes_that_are_built(questions: int) -> None:
     held_out = [Question((Message("user", f"Q{number}?"),), id=number) for number in range(questions)]
     counts = probe_counts(questions)
     assert {kind: count.answers for kind, count in counts.items()} == {
@@ -65,26 +67,28 @@ def test_what_is_asked_beside_is_counted_as_it_will_be_made(questions: int) -> N
     assert (without.probes, without.readings) == (0, questions)
 
 
-def test_a_judge_decides_on_each_answer_by_each_rubric() -> None:
+def test_judge_gives_one_verdict_per_answer_and_rubric() -> None:
     judged = dataclasses.replace(OPTIONS, judge=JUDGE)
     assert estimate_evaluation(judged, 30, (), rubrics=2).units.verdicts == 2 * 180
     assert estimate_evaluation(dataclasses.replace(judged, preference=True), 30, ()).units.verdicts == 30
-    assert estimate_evaluation(OPTIONS, 30, (), rubrics=2).units.verdicts == 0, "nobody judges"
+    assert estimate_evaluation(OPTIONS, 30, (), rubrics=2).units.verdicts == 0, "there is no judge"
 
 
-def test_probes_take_as_long_as_they_last_took() -> None:
-    asked = dataclasses.replace(
+def test_probe_time_is_based_on_the_last_evaluation_with_probes() -> None:
+    probed = dataclasses.replace(
         evaluation(teacher=True), id=1, regressions=Regressions(54, 64, None, (), (), (), seconds=12.0)
     )
     plain = dataclasses.replace(evaluation(), id=2)
     answers_s = 60.0 / (3 * 40) * 180
-    estimate = estimate_evaluation(PROBED, 30, (asked, plain))
+    estimate = estimate_evaluation(PROBED, 30, (probed, plain))
     assert estimate.like == plain
-    assert estimate.seconds == pytest.approx(answers_s + 12.0), "in another evaluation, where this one asked none"
-    assert estimate_evaluation(OPTIONS, 30, (asked, plain)).seconds == pytest.approx(answers_s)
-    fewer = estimate_evaluation(PROBED, 5, (asked, plain)).seconds
+    assert estimate.seconds == pytest.approx(answers_s + 12.0), "as in another evaluation, if this one had no probes"
+    assert estimate_evaluation(OPTIONS, 30, (probed, plain)).seconds == pytest.approx(answers_s)
+    fewer = estimate_evaluation(PROBED, 5, (probed, plain)).seconds
     assert fewer is not None
-    assert 60.0 / (3 * 40) * 30 < fewer < 60.0 / (3 * 40) * 30 + 12.0, "fewer questions are ordered against the rules"
-    beside = estimate.units.total - estimate.units.answers - 30
+    assert 60.0 / (3 * 40) * 30 < fewer < 60.0 / (3 * 40) * 30 + 12.0, "fewer questions mean fewer injection probes"
+    probe_units = estimate.units.total - estimate.units.answers - 30
     unknown = estimate_evaluation(PROBED, 30, (plain,)).seconds
-    assert unknown == pytest.approx(answers_s + 0.5 * beside), "as long as other answers, where none was ever asked"
+    assert unknown == pytest.approx(answers_s + 0.5 * probe_units), (
+        "as long as other answers, if probes were never timed"
+    )

@@ -1,4 +1,4 @@
-"""Preferences of a judge: both orders, ties, lengths against statsmodels, and agreement with a person's votes."""
+"""Pairwise judging: both orders, ties, length control against statsmodels, and agreement with the user's votes."""
 
 import asyncio
 import dataclasses
@@ -25,23 +25,23 @@ from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.text import to_text
 from engine.rules.judge import UnreadableVerdictError, read_pair_verdict
-from tests.engine.evaluation.evaluating import evaluate, latest
+from tests.engine.evaluation.evaluation_jobs import evaluate, latest_evaluation
 from tests.engine.teachers.hostile_server import HostileServer, Request, good
 
 OPTIONS = EvaluateOptions(run_id=1, samples=1, max_answer_tokens=4, batch_rows=64, preference=True)
 OUTCOMES: tuple[PairOutcome, ...] = ("win", "tie", "loss")
 
 
-def preferred(folder: Path, url: str) -> Preference:
-    with Project.open(folder) as mine:
-        evaluate(mine, dataclasses.replace(OPTIONS, judge=TeacherSpec("endpoint", "m", url)))
-        found = latest(mine).preference
+def evaluate_preference(folder: Path, url: str) -> Preference:
+    with Project.open(folder) as opened:
+        evaluate(opened, dataclasses.replace(OPTIONS, judge=TeacherSpec("endpoint", "m", url)))
+        found = latest_evaluation(opened).preference
     assert found is not None
     return found
 
 
-async def longest(request: Request, writer: asyncio.StreamWriter) -> None:
-    """A judge that likes length alone, wherever it stands."""
+async def prefer_longer_answer(request: Request, writer: asyncio.StreamWriter) -> None:
+    """A judge that prefers the longer answer in either position."""
     line = next(line for line in request.question.splitlines() if line.startswith('{"conversation"'))
     data = json.loads(line)
     a, b = len(data["A"]), len(data["B"])
@@ -49,7 +49,7 @@ async def longest(request: Request, writer: asyncio.StreamWriter) -> None:
     await good(json.dumps({"better": better, "reason": "longer"}))(request, writer)
 
 
-async def test_a_judge_compares_in_both_orders_and_is_held_against_a_persons_votes(project: Project) -> None:
+async def test_judge_compares_both_orders_and_is_compared_with_the_users_votes(project: Project) -> None:
     def vote(left: str, right: str, answers: tuple[str, str], choice: VoteChoice) -> None:
         project.votes.add(Vote((Message("user", "Is it open?"),), left, right, *answers, choice, blind=True))
 
@@ -57,14 +57,18 @@ async def test_a_judge_compares_in_both_orders_and_is_held_against_a_persons_vot
     vote("prompted", "run-1", ("A long answer.", "Short."), "right")
     vote("prompted", "run-1", ("Same", "Same"), "both_bad")
     vote("run-1@50", "prompted", ("A long answer.", "Short."), "right")  # another arm
-    async with HostileServer([longest]) as server:
-        found = await asyncio.to_thread(preferred, project.folder, server.url)
-        asked = len(server.requests)
-        again = await asyncio.to_thread(preferred, project.folder, server.url)
-        assert len(server.requests) == asked  # nothing is asked twice
-    assert again == found
+    async with HostileServer([prefer_longer_answer]) as server:
+        found = await asyncio.to_thread(evaluate_preference, project.folder, server.url)
+        requests = len(server.requests)
+        repeated = await asyncio.to_thread(evaluate_preference, project.folder, server.url)
+        assert len(server.requests) == requests  # verdicts are not requested again
+    assert repeated == found
     by_arm = {
-        arm: {a.question_id: a.answer for a in project.evaluations.answers(latest(project).answers_key) if a.arm == arm}
+        arm: {
+            a.question_id: a.answer
+            for a in project.evaluations.answers(latest_evaluation(project).answers_key)
+            if a.arm == arm
+        }
         for arm in ("distilled", "prompted")
     }
     differences = [len(by_arm["distilled"][q]) - len(by_arm["prompted"][q]) for q in by_arm["distilled"]]
@@ -76,15 +80,15 @@ async def test_a_judge_compares_in_both_orders_and_is_held_against_a_persons_vot
     assert found.win_rate.value == pytest.approx((found.wins + found.ties / 2) / 6)
     assert found.agreement is not None
     assert (found.agreement.same.passed, found.agreement.same.total) == (2, 3)
-    told = report_json(project)["preference"]
-    assert isinstance(told, dict)
-    assert told["votes"]["same"]["passed"] == 2
+    reported = report_json(project)["preference"]
+    assert isinstance(reported, dict)
+    assert reported["votes"]["same"]["passed"] == 2
     assert "win rate of distilled" in " ".join(to_text(build(read_report(project))).split())
 
 
-async def test_a_judge_that_follows_the_place_ties_and_what_it_garbles_counts_neither_way(project: Project) -> None:
+async def test_position_bias_counts_as_ties_and_unusable_verdicts_as_missing(project: Project) -> None:
     async with HostileServer([good("A."), good('{"better": "A", "reason": "first"}')]) as server:
-        found = await asyncio.to_thread(preferred, project.folder, server.url)
+        found = await asyncio.to_thread(evaluate_preference, project.folder, server.url)
     assert (found.wins, found.ties, found.losses, found.missing) == (0, 5, 0, 1)
     assert (found.flipped.passed, found.flipped.total) == (5, 5)
     assert "not JSON" in found.fault
@@ -92,21 +96,21 @@ async def test_a_judge_that_follows_the_place_ties_and_what_it_garbles_counts_ne
 
 
 @pytest.mark.parametrize("reply", ['{"better": "C", "reason": "x"}', '{"better": ["A"], "reason": "x"}', "A", "{}"])
-def test_a_preference_for_nothing_that_was_shown_is_none(reply: str) -> None:
+def test_pair_verdict_outside_the_choices_is_rejected(reply: str) -> None:
     with pytest.raises(UnreadableVerdictError):
         read_pair_verdict(reply)
 
 
-def test_outcomes_of_both_orders() -> None:
+def test_outcome_and_flip_follow_from_both_orders() -> None:
     replies: tuple[Better, ...] = ("A", "B", "tie")
     found = {(a, b): (outcome(a, b), flipped(a, b)) for a in replies for b in replies}
-    assert {pair for pair, (told, _) in found.items() if told == "win"} == {("A", "B")}
-    assert {pair for pair, (told, _) in found.items() if told == "loss"} == {("B", "A")}
-    assert {pair for pair, (_, told) in found.items() if told} == {("A", "A"), ("B", "B")}
+    assert {pair for pair, (result, _) in found.items() if result == "win"} == {("A", "B")}
+    assert {pair for pair, (result, _) in found.items() if result == "loss"} == {("B", "A")}
+    assert {pair for pair, (_, result) in found.items() if result} == {("A", "A"), ("B", "B")}
 
 
 @given(st.lists(st.tuples(st.sampled_from(OUTCOMES), st.sampled_from(OUTCOMES)), min_size=1, max_size=60))
-def test_agreement_is_that_of_statsmodels(pairs: Sequence[tuple[PairOutcome, PairOutcome]]) -> None:
+def test_agreement_equals_statsmodels(pairs: Sequence[tuple[PairOutcome, PairOutcome]]) -> None:
     table = np.zeros((3, 3))
     for one, other in pairs:
         table[OUTCOMES.index(one), OUTCOMES.index(other)] += 1
@@ -120,7 +124,7 @@ def test_agreement_is_that_of_statsmodels(pairs: Sequence[tuple[PairOutcome, Pai
 
 
 @pytest.mark.parametrize("seed", range(6))
-def test_the_win_rate_at_equal_lengths_is_that_of_statsmodels(seed: int) -> None:
+def test_length_controlled_win_rate_equals_statsmodels(seed: int) -> None:
     generator = np.random.default_rng(seed)
     longer = generator.normal(40 * (seed - 2), 80, 120)
     chance = 1 / (1 + np.exp(-(0.3 * (seed - 2) + 1.5 * np.tanh(longer / 80))))
@@ -137,9 +141,9 @@ def test_the_win_rate_at_equal_lengths_is_that_of_statsmodels(seed: int) -> None
 @given(
     st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0]), st.integers(-500, 500)), max_size=40),
 )
-@example([(0.0, 3), (0.5, 2), (1.0, 3)])  # lengths that hardly differ: the interval is all there is
+@example([(0.0, 3), (0.5, 2), (1.0, 3)])  # lengths that hardly differ: the interval covers everything
 @example([(0.0, 1), (0.5, 0), (0.5, 1)])
-def test_any_pairs_have_a_rate_or_a_reason(pairs: list[tuple[float, int]]) -> None:
+def test_any_pairs_give_a_win_rate_or_a_reason(pairs: list[tuple[float, int]]) -> None:
     scores, longer = [score for score, _ in pairs], [float(length) for _, length in pairs]
     found = length_controlled(scores, longer)
     assert (found.win_rate is None) == bool(found.note)
@@ -150,7 +154,7 @@ def test_any_pairs_have_a_rate_or_a_reason(pairs: list[tuple[float, int]]) -> No
         assert mirrored.value == pytest.approx(1 - found.win_rate.value, abs=1e-6)
 
 
-def test_nothing_is_told_where_length_decides_everything_or_nothing_differs() -> None:
+def test_win_rate_needs_overlapping_outcomes_and_differing_lengths() -> None:
     assert "no curve" in length_controlled([1.0] * 20, [float(n) for n in range(20)]).note
     assert "no curve" in length_controlled([0.0] * 10 + [1.0] * 10, [float(n) for n in range(20)]).note
     assert "length difference is the same" in length_controlled([1.0, 0.0, 0.5], [7.0] * 3).note

@@ -1,4 +1,4 @@
-"""How votes stand, against counting by hand and scipy's Wilson interval."""
+"""The standing of votes, against a count by hand and scipy's Wilson interval."""
 
 import pytest
 from hypothesis import given
@@ -13,7 +13,7 @@ VOTES = st.lists(st.tuples(st.sampled_from(["left", "right", "tie", "both_bad"])
 
 
 @given(VOTES)
-def test_sides_do_not_matter_and_the_interval_is_wilsons(cast: list[tuple[str, bool]]) -> None:
+def test_standing_ignores_sides_and_its_interval_equals_scipys_wilson(cast: list[tuple[str, bool]]) -> None:
     votes, wins, losses = [], 0, 0
     for choice, swapped in cast:
         left, right = ARMS[::-1] if swapped else ARMS
@@ -32,7 +32,7 @@ def test_sides_do_not_matter_and_the_interval_is_wilsons(cast: list[tuple[str, b
     assert (found.win_rate.low, found.win_rate.high) == pytest.approx((interval.low, interval.high))
 
 
-def test_every_pair_that_a_run_is_in_stands_from_the_students_side() -> None:
+def test_standings_cover_every_pair_of_the_run_from_the_students_side() -> None:
     def vote(left: str, right: str, choice: VoteChoice, *, blind: bool = True) -> Vote:
         return Vote((), left, right, "", "", choice, blind=blind)
 

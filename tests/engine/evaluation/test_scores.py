@@ -1,4 +1,4 @@
-"""From answers to scores: rates, ceiling, and which answers belong together."""
+"""Scores from answers: rates, the ceiling, and how answers are matched between arms."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_each_rule_and_all_rules_together_are_counted_over_every_sample() -> Non
     assert (score.prompt_tokens_mean, score.completion_tokens_mean) == (18, 25)
 
 
-def test_the_ceiling_is_how_often_the_second_sample_passes_where_the_first_did() -> None:
+def test_ceiling_is_how_often_the_second_sample_passes_if_the_first_did() -> None:
     samples = [(True, True), (True, True), (True, False), (False, True), (False, False)]
     answers = [
         arm_answer("prompted", question, sample, passed, passed)
@@ -41,7 +41,7 @@ def test_the_ceiling_is_how_often_the_second_sample_passes_where_the_first_did()
     assert ceiling(RULES, [*map(unjudged, answers[:2]), *answers[2:]]) == wilson(1, 2)
 
 
-def test_recovered_is_matched_by_question_whatever_the_order_of_the_answers() -> None:
+def test_recovered_fraction_matches_answers_by_question_in_any_order() -> None:
     questions = [Question((Message("user", str(index)),), topic="one", id=index) for index in range(1, 41)]
 
     def answers(arm: ArmName, share: int) -> list:
@@ -55,19 +55,19 @@ def test_recovered_is_matched_by_question_whatever_the_order_of_the_answers() ->
     assert found.interval.low < 0.75 < found.interval.high
 
 
-def test_an_answer_without_a_verdict_counts_in_no_rate_of_all_rules_whether_it_breaks_another_or_not() -> None:
+def test_answer_without_a_verdict_is_left_out_of_the_all_rules_rate() -> None:
     answers = [arm_answer("distilled", number, 0, number > 2, True) for number in range(1, 7)]
-    kept, broken = unjudged(answers[5]), unjudged(answers[0])
-    score = score_arm(RULES, [broken, *answers[1:5], kept], MEASURES)
+    passing, failing = unjudged(answers[5]), unjudged(answers[0])
+    score = score_arm(RULES, [failing, *answers[1:5], passing], MEASURES)
     assert score.all_rules == wilson(3, 4)
     assert [rule.rate for rule in score.rules] == [wilson(4, 6), wilson(4, 4)]
 
 
-def test_what_is_undecided_in_one_arm_is_compared_in_none() -> None:
+def test_question_undecided_in_one_arm_is_left_out_of_the_recovered_fraction() -> None:
     questions = [Question((Message("user", str(index)),), topic="one", id=index) for index in range(1, 41)]
 
-    def answers(arm: ArmName, kept: int) -> list[ArmAnswer]:
-        return [arm_answer(arm, question.id, 0, question.id <= kept, True) for question in questions]
+    def answers(arm: ArmName, passed: int) -> list[ArmAnswer]:
+        return [arm_answer(arm, question.id, 0, question.id <= passed, True) for question in questions]
 
     arms = {"unprompted": answers("unprompted", 0), "prompted": answers("prompted", 40)}
     arms["distilled"] = [unjudged(each) if each.question_id > 30 else each for each in answers("distilled", 24)]
@@ -78,7 +78,7 @@ def test_what_is_undecided_in_one_arm_is_compared_in_none() -> None:
     assert ratio is not None
     assert ratio.value == pytest.approx(24 / 30)
     arms["unprompted"] = list(map(unjudged, arms["unprompted"]))
-    nothing = recovered_of_answers(RULES, questions, arms, "prompted", seed=0)
-    assert (nothing.interval, nothing.questions) == (None, 0)
-    assert "every rule decided" in nothing.note
+    undefined = recovered_of_answers(RULES, questions, arms, "prompted", seed=0)
+    assert (undefined.interval, undefined.questions) == (None, 0)
+    assert "every rule decided" in undefined.note
     assert ratio_of_answers(RULES, questions, arms, "prompted", seed=0) == ratio

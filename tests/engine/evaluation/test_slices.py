@@ -1,4 +1,4 @@
-"""Slices: every answer in one part of each dimension, the largest gap first, equal lengths together."""
+"""Slices: each question is in one part per dimension, and the largest gap comes first."""
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,7 @@ def test_every_question_is_in_one_part_of_each_dimension(made: list[tuple[int, s
     assert len({each.name for each in found if each.by == "length"}) <= len({words for words, _ in made})
 
 
-def test_the_largest_gap_comes_first_and_kinds_are_of_their_rules_alone() -> None:
+def test_largest_gap_comes_first_and_kinds_count_only_their_rules() -> None:
     questions = {1: question(1, 3, "easy"), 2: question(2, 9, "hard")}
     answers = [arm_answer(arm, number, 0, True, True) for arm in ("unprompted", "prompted") for number in (1, 2)]
     answers += [arm_answer("distilled", 1, 0, True, True), arm_answer("distilled", 2, 0, False, True)]
@@ -46,18 +46,18 @@ def test_the_largest_gap_comes_first_and_kinds_are_of_their_rules_alone() -> Non
     assert slices_of(evaluation(), questions, []) == ()
 
 
-def test_an_answer_without_a_verdict_is_no_trial_of_that_rule() -> None:
+def test_answer_without_a_verdict_is_not_counted_for_that_rule() -> None:
     questions = {1: question(1, 3, "easy"), 2: question(2, 9, "hard")}
-    whole = [arm_answer(arm, number, 0, True, True) for arm in ("unprompted", "prompted") for number in (1, 2)]
-    half = [unjudged(arm_answer("distilled", number, 0, True, True)) for number in (1, 2)]
-    found = slices_of(evaluation(), questions, [*whole, *half])
+    judged_answers = [arm_answer(arm, number, 0, True, True) for arm in ("unprompted", "prompted") for number in (1, 2)]
+    unjudged_answers = [unjudged(arm_answer("distilled", number, 0, True, True)) for number in (1, 2)]
+    found = slices_of(evaluation(), questions, [*judged_answers, *unjudged_answers])
     totals = {(each.by, each.name.partition(" ")[0]): dict(each.rates)["distilled"].total for each in found}
     assert totals.pop(("rule", "1")) == totals.pop(("kind", "pattern")) == 2
-    assert set(totals.values()) == {0}, "neither the rule nor all rules together"
+    assert set(totals.values()) == {0}, "no total counts the answer, neither for the rule nor for all rules"
     assert {each.gap("prompted") for each in found} == {0.0}
 
 
-def test_the_report_tells_those_with_the_largest_gaps_and_all_when_asked(private_home: object) -> None:
+def test_report_shows_all_slices_only_with_the_slices_option(private_home: object) -> None:
     home = Home.locate()
     make_compared(home)
     assert "slices" not in get("report")
@@ -69,4 +69,4 @@ def test_the_report_tells_those_with_the_largest_gaps_and_all_when_asked(private
     assert text.count("── Slices") == 1
     brief = succeed("report").out
     assert "By kind of check: answers that pass all rules of the kind, %" in brief
-    assert "By rule: answers that pass the rule, %" not in brief, "the rules have a section of their own"
+    assert "By rule: answers that pass the rule, %" not in brief, "rules have a separate section"

@@ -1,4 +1,4 @@
-"""The statistics against scipy, against closed forms, and by their properties."""
+"""Rates, intervals and the recovered fraction: against scipy, closed forms, and their properties."""
 
 from collections.abc import Sequence
 
@@ -18,7 +18,7 @@ from engine.evaluation.statistics import (
 )
 from engine.records.evaluation import Interval
 
-QUICK = 400  # resamples where only properties are looked at
+FEW_RESAMPLES = 400  # enough if only properties are checked
 
 
 @given(st.integers(1, 2_000).flatmap(lambda total: st.tuples(st.integers(0, total), st.just(total))))
@@ -32,56 +32,56 @@ def test_wilson_equals_scipy(counts: tuple[int, int]) -> None:
     assert 0.0 <= rate.low <= rate.rate <= rate.high <= 1.0
 
 
-def test_wilson_of_nothing_knows_nothing_and_nonsense_is_refused() -> None:
+def test_wilson_of_no_trials_is_0_to_1_and_impossible_counts_are_refused() -> None:
     assert (wilson(0, 0).low, wilson(0, 0).high) == (0.0, 1.0)
     with pytest.raises(ValueError, match="3 passed of 2"):
         wilson(3, 2)
 
 
-def _samples(kept: Sequence[int], samples: int) -> list[tuple[int, bool]]:
-    return [(question, sample < passed) for question, passed in enumerate(kept) for sample in range(samples)]
+def _samples(passes: Sequence[int], samples: int) -> list[tuple[int, bool]]:
+    return [(question, sample < passed) for question, passed in enumerate(passes) for sample in range(samples)]
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=200), st.integers(1, 5))
-def test_samples_that_always_agree_tell_no_more_than_one_of_them(kept: list[bool], samples: int) -> None:
-    rate = rate_of_samples(_samples([samples * passed for passed in kept], samples))
-    once = wilson(sum(kept), len(kept))
-    assert (rate.passed, rate.total) == (samples * once.passed, samples * once.total)
-    assert (rate.low, rate.high) == (pytest.approx(once.low), pytest.approx(once.high))
+def test_samples_that_always_agree_give_the_interval_of_one_sample(passed: list[bool], samples: int) -> None:
+    rate = rate_of_samples(_samples([samples * passed for passed in passed], samples))
+    single = wilson(sum(passed), len(passed))
+    assert (rate.passed, rate.total) == (samples * single.passed, samples * single.total)
+    assert (rate.low, rate.high) == (pytest.approx(single.low), pytest.approx(single.high))
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=60))
-def test_the_interval_of_samples_lies_between_that_of_the_answers_and_that_of_the_questions(kept: list[int]) -> None:
-    rate = rate_of_samples(_samples(kept, 3))
-    answers = wilson(sum(kept), 3 * len(kept))
+def test_interval_of_samples_is_at_least_as_wide_as_that_of_independent_answers(passed: list[int]) -> None:
+    rate = rate_of_samples(_samples(passed, 3))
+    answers = wilson(sum(passed), 3 * len(passed))
     assert 0.0 <= rate.low <= rate.rate <= rate.high <= 1.0
     assert (rate.rate, rate.total) == (answers.rate, answers.total)
     assert rate.low <= answers.low + 1e-12
     assert rate.high >= answers.high - 1e-12
-    if len(set(kept)) == 1 and kept[0] in (0, 3):
-        questions = wilson(sum(kept) // 3, len(kept))
+    if len(set(passed)) == 1 and passed[0] in (0, 3):
+        questions = wilson(sum(passed) // 3, len(passed))
         assert (rate.low, rate.high) == (questions.low, questions.high)
 
 
 @pytest.mark.parametrize("agreement", [1.0, 0.5, 0.0])
 @pytest.mark.parametrize("truth", [0.8, 0.97])
-def test_the_interval_of_samples_covers_the_truth_however_far_they_agree(agreement: float, truth: float) -> None:
+def test_interval_of_samples_covers_the_true_rate_at_any_agreement(agreement: float, truth: float) -> None:
     covered, trials = 0, 300
     for trial in range(trials):
         generator = np.random.default_rng(trial)
         if agreement == 1.0:
-            kept = 3 * (generator.random(60) < truth)
+            passed = 3 * (generator.random(60) < truth)
         elif agreement == 0.0:
-            kept = generator.binomial(3, truth, 60)
+            passed = generator.binomial(3, truth, 60)
         else:
-            ways = (1 - agreement) / agreement
-            kept = generator.binomial(3, generator.beta(truth * ways, (1 - truth) * ways, 60))
-        rate = rate_of_samples(_samples([int(each) for each in kept], 3))
+            concentration = (1 - agreement) / agreement
+            passed = generator.binomial(3, generator.beta(truth * concentration, (1 - truth) * concentration, 60))
+        rate = rate_of_samples(_samples([int(each) for each in passed], 3))
         covered += rate.low <= truth <= rate.high
     assert covered >= 0.91 * trials  # 95 % expected; a binomial falls below 91 % once in 600 times
 
 
-def test_samples_of_nothing_know_nothing() -> None:
+def test_rate_of_no_samples_is_0_to_1() -> None:
     assert (rate_of_samples([]).low, rate_of_samples([]).high) == (0.0, 1.0)
 
 
@@ -89,7 +89,7 @@ def _shares(generator: np.random.Generator, questions: int, rate: float, samples
     return [float(value) for value in generator.binomial(samples, rate, questions) / samples]
 
 
-def test_recovered_fraction_is_the_ratio_of_gains_and_its_interval_has_the_known_width() -> None:
+def test_recovered_fraction_is_the_ratio_of_gains_with_an_interval_of_known_width() -> None:
     generator = np.random.default_rng(3)
     questions, topics = 400, [f"topic {index % 20}" for index in range(400)]
     base, top = [0.0] * questions, [1.0] * questions
@@ -103,20 +103,20 @@ def test_recovered_fraction_is_the_ratio_of_gains_and_its_interval_has_the_known
     assert result.interval.high == pytest.approx(result.interval.value + 1.96 * error, abs=0.004)
 
 
-def test_the_interval_covers_the_truth_about_as_often_as_it_says() -> None:
+def test_recovered_interval_covers_the_true_value_about_95_percent_of_the_time() -> None:
     covered = 0
     topics = [f"topic {index % 10}" for index in range(120)]
     for trial in range(100):
         generator = np.random.default_rng(trial)
         arms = [_shares(generator, 120, rate) for rate in (0.1, 0.9, 0.82)]
-        interval = recovered_fraction(topics, *arms, seed=trial, resamples=QUICK).interval
+        interval = recovered_fraction(topics, *arms, seed=trial, resamples=FEW_RESAMPLES).interval
         assert interval is not None
         covered += interval.low <= 0.9 <= interval.high
     assert covered >= 87  # 95 expected; a binomial falls below 87 once in 1,500 times
 
 
-def test_samples_of_one_question_are_not_taken_for_independent_ones() -> None:
-    """All samples of a question agree: the interval must be that of the questions, not of the answers."""
+def test_samples_of_one_question_are_not_treated_as_independent() -> None:
+    """If all samples of a question agree, the interval is that of the questions, not of the answers."""
     generator = np.random.default_rng(0)
     questions = 200
     agreed = [float(value) for value in generator.binomial(1, 0.8, questions)]
@@ -128,23 +128,26 @@ def test_samples_of_one_question_are_not_taken_for_independent_ones() -> None:
     assert (wide.high - wide.low) > 2 * (narrow.high - narrow.low)
 
 
-def test_strata_keep_the_mixture_of_topics() -> None:
-    """Topics that differ wholly but never vary within leave no width; without strata there would be a lot."""
+def test_resampling_is_stratified_by_topic() -> None:
+    """Topics without variation within them give no width; without strata the interval would be wide."""
     topics = ["easy"] * 30 + ["hard"] * 30
     student = [1.0] * 30 + [0.0] * 30
-    inside = recovered_fraction(topics, [0.0] * 60, [1.0] * 60, student).interval
-    assert inside is not None
-    assert (inside.low, inside.value, inside.high) == pytest.approx((0.5, 0.5, 0.5))
-    lonely = recovered_fraction([str(index) for index in range(60)], [0.0] * 60, [1.0] * 60, student).interval
-    assert lonely is not None
-    assert lonely.high - lonely.low > 0.15  # single questions share a stratum, else they would never vary
-    one = recovered_fraction(["a"] * 20 + ["b"] * 39 + ["c"], [0.0] * 60, [1.0] * 60, [1.0] * 59 + [0.0]).interval
-    assert one is not None
-    assert one.low < 1 - 1 / 60 < one.high  # also where there is but one of them
+    stratified = recovered_fraction(topics, [0.0] * 60, [1.0] * 60, student).interval
+    assert stratified is not None
+    assert (stratified.low, stratified.value, stratified.high) == pytest.approx((0.5, 0.5, 0.5))
+    single_questions = recovered_fraction([str(index) for index in range(60)], [0.0] * 60, [1.0] * 60, student).interval
+    assert single_questions is not None
+    # Topics with one question share a stratum; otherwise they would never vary.
+    assert single_questions.high - single_questions.low > 0.15
+    one_single = recovered_fraction(
+        ["a"] * 20 + ["b"] * 39 + ["c"], [0.0] * 60, [1.0] * 60, [1.0] * 59 + [0.0]
+    ).interval
+    assert one_single is not None
+    assert one_single.low < 1 - 1 / 60 < one_single.high  # also if only one topic has a single question
 
 
 @pytest.mark.parametrize(
-    ("base", "top", "words"),
+    ("base", "top", "reason"),
     [
         ([0.5] * 40, [0.5] * 40, "covers 0"),
         ([0.0, 1.0] * 20, [1.0, 0.0] * 20, "covers 0"),
@@ -152,10 +155,12 @@ def test_strata_keep_the_mixture_of_topics() -> None:
         ([], [], "No question"),
     ],
 )
-def test_undefined_where_the_prompt_is_not_shown_to_help(base: list[float], top: list[float], words: str) -> None:
+def test_recovered_fraction_is_undefined_if_the_prompt_is_not_shown_to_help(
+    base: list[float], top: list[float], reason: str
+) -> None:
     result = recovered_fraction(["one"] * len(base), base, top, base)
     assert result.interval is None
-    assert words in result.note
+    assert reason in result.note
 
 
 @given(
@@ -166,15 +171,15 @@ def test_undefined_where_the_prompt_is_not_shown_to_help(base: list[float], top:
     ),
     st.integers(-3, 5),
 )
-def test_same_seed_same_figures_and_a_student_like_its_reference_recovers_all(
+def test_recovered_fraction_is_reproducible_and_1_for_the_reference_itself(
     rows: list[tuple[str, float, float, float]], seed: int
 ) -> None:
     topics, base, top, student = ([row[column] for row in rows] for column in range(4))
-    first: Recovered = recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)
-    assert first == recovered_fraction(topics, base, top, student, seed=seed, resamples=QUICK)
+    first: Recovered = recovered_fraction(topics, base, top, student, seed=seed, resamples=FEW_RESAMPLES)
+    assert first == recovered_fraction(topics, base, top, student, seed=seed, resamples=FEW_RESAMPLES)
     if first.interval is not None:
-        same = recovered_fraction(topics, base, top, top, seed=seed, resamples=QUICK).interval
-        none = recovered_fraction(topics, base, top, base, seed=seed, resamples=QUICK).interval
+        same = recovered_fraction(topics, base, top, top, seed=seed, resamples=FEW_RESAMPLES).interval
+        none = recovered_fraction(topics, base, top, base, seed=seed, resamples=FEW_RESAMPLES).interval
         assert same == Interval(pytest.approx(1.0), pytest.approx(1.0), pytest.approx(1.0))
         assert none == Interval(0.0, 0.0, 0.0)
 
@@ -186,7 +191,7 @@ def test_every_resample_draws_as_many_questions_as_there_are(topics: list[str]) 
     assert (sums == len(topics)).all()
 
 
-def test_mean_by_question_weighs_tokens_and_keeps_questions_together() -> None:
+def test_mean_by_question_weights_by_tokens_and_resamples_whole_questions() -> None:
     interval = mean_by_question(["one"] * 3, [1.0, 4.0, 0.0], [1, 2, 7], seed=2)
     assert interval.value == pytest.approx(0.5)
     assert interval.low < 0.5 < interval.high <= 2.0

@@ -1,4 +1,4 @@
-"""The verdict's bounds, and that its reason says the figures that it rests on."""
+"""The verdict's bounds, and the figures in its reason."""
 
 import dataclasses
 
@@ -19,16 +19,16 @@ from tests.engine.evaluation.made import evaluation
         (Interval(0.97, 0.89, 1.0), "undecided"),
         (Interval(0.94, 0.91, 0.96), "undecided"),
         (Interval(0.94, 0.92, 0.949), "fail"),
-        (Interval(0.9499999999999998, 0.8999999999999999, 1.0), "pass"),  # 1,140 of 1,200 samples, summed by thirds
+        (Interval(0.9499999999999998, 0.8999999999999999, 1.0), "pass"),  # 1,140 of 1,200 samples, summed in thirds
         (Interval(0.50, 0.40, 0.60), "fail"),
         (None, "undecided"),
     ],
 )
-def test_verdict(interval: Interval | None, expected: str) -> None:
+def test_verdict_follows_from_value_and_interval(interval: Interval | None, expected: str) -> None:
     assert verdict(interval, 120) == expected
 
 
-def test_a_handful_of_questions_proves_nothing() -> None:
+def test_verdict_needs_a_minimum_number_of_questions() -> None:
     perfect = Interval(1.0, 1.0, 1.0)
     assert verdict(perfect, MIN_QUESTIONS) == "pass"
     assert verdict(perfect, MIN_QUESTIONS - 1) == "undecided"
@@ -36,7 +36,7 @@ def test_a_handful_of_questions_proves_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    ("interval", "questions", "words"),
+    ("interval", "questions", "parts"),
     [
         (Interval(1.02, 0.97, 1.1), 40, ("102", "below 90", "97", "110")),
         (Interval(0.50, 0.40, 0.60), 40, ("50", "40", "60", "below 95")),
@@ -46,16 +46,16 @@ def test_a_handful_of_questions_proves_nothing() -> None:
         (None, 40, ("covers 0",)),
     ],
 )
-def test_the_reason_says_what_the_verdict_rests_on(
-    interval: Interval | None, questions: int, words: tuple[str, ...]
+def test_reason_states_the_figures_behind_the_verdict(
+    interval: Interval | None, questions: int, parts: tuple[str, ...]
 ) -> None:
     measured = dataclasses.replace(evaluation(interval), questions=questions, verdict=verdict(interval, questions))
     text = reason(measured)
-    assert all(word in text for word in words), text
+    assert all(part in text for part in parts), text
 
 
 @pytest.mark.parametrize("split", ["train", "validation"])
-def test_a_verdict_on_questions_that_were_seen_says_that_it_is_no_proof(split: Split) -> None:
+def test_verdict_on_training_or_validation_questions_is_marked_as_no_proof(split: Split) -> None:
     held_out = evaluation(Interval(1.02, 0.97, 1.1))
     assert "No proof" not in sentence(held_out)
     assert "No proof" in sentence(dataclasses.replace(held_out, split=split))

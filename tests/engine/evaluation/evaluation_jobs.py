@@ -1,4 +1,4 @@
-"""Evaluations as a job makes them, for tests, and what they leave."""
+"""Runs evaluation jobs in the test process and reads what they stored."""
 
 import asyncio
 import time
@@ -16,8 +16,8 @@ OPTIONS = EvaluateOptions(run_id=1, samples=2, max_answer_tokens=10, batch_rows=
 ARMS: tuple[ArmName, ...] = ("unprompted", "prompted", "distilled")
 
 
-class Watched(JobContext):
-    """A job's context that keeps its events, and asks for a stop after so many answers."""
+class RecordingContext(JobContext):
+    """A job context that records its events and requests a stop after `stop_after` answers."""
 
     def __init__(self, project: Project, job: Job, stop_after: int | None = None) -> None:
         self.flag, self.events, self.stop_after = StopFlag(), [], stop_after
@@ -26,18 +26,18 @@ class Watched(JobContext):
     def emit(self, event: Event) -> None:
         self.events.append(event)
         super().emit(event)
-        if self.stop_after is not None and len(self.ended()) >= self.stop_after:
+        if self.stop_after is not None and len(self.ended_answers()) >= self.stop_after:
             self.flag.up = True
 
-    def ended(self) -> list[AnswerEnded]:
+    def ended_answers(self) -> list[AnswerEnded]:
         return [event for event in self.events if isinstance(event, AnswerEnded)]
 
 
 def evaluate(
     project: Project, options: EvaluateOptions = OPTIONS, stop_after: int | None = None, job: Job | None = None
-) -> Watched:
-    """As a new job, or as one that is taken up again."""
-    context = Watched(project, job or project.jobs.add(options), stop_after)
+) -> RecordingContext:
+    """Run an evaluation as a new job, or resume `job`."""
+    context = RecordingContext(project, job or project.jobs.add(options), stop_after)
     try:
         run(context, options)
     finally:
@@ -45,23 +45,21 @@ def evaluate(
     return context
 
 
-async def another_waits(project: Project, words: str) -> None:
-    """Until another job waits, with these words in its note; gives up where none does. For a server that holds its
-    answers back.
-    """
+async def wait_for_waiting_job(project: Project, text: str) -> None:
+    """Return once a job is waiting with `text` in its note, or after 10 s. For servers that delay their answers."""
     deadline = time.monotonic() + 10
     while time.monotonic() < deadline:
-        if any(job.state == "waiting" and words in job.note for job in project.jobs.all()):
+        if any(job.state == "waiting" and text in job.note for job in project.jobs.all()):
             return
         await asyncio.sleep(0.02)
 
 
-def answers_of(project: Project, options: EvaluateOptions = OPTIONS) -> dict[ArmName, list[ArmAnswer]]:
+def stored_answers(project: Project, options: EvaluateOptions = OPTIONS) -> dict[ArmName, list[ArmAnswer]]:
     stored = project.evaluations.answers(make_plan(project, options).key)
     return {arm: [answer for answer in stored if answer.arm == arm] for arm in (*ARMS, "teacher")}
 
 
-def latest(project: Project) -> Evaluation:
+def latest_evaluation(project: Project) -> Evaluation:
     evaluation = project.evaluations.latest()
     assert evaluation is not None
     return evaluation
