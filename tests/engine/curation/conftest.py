@@ -1,4 +1,4 @@
-"""A project with a prompt, rules, questions and answers, and the chat format of a tiny base."""
+"""Fixtures: a project with a prompt, rules and questions, a function that stores answers, and a tiny base."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ RULES = (
 )
 GOOD = "Of course. Ask your branch before you act."
 
-Answer = Callable[..., int]
+StoreAnswer = Callable[..., int]
 
 
 @pytest.fixture(scope="session")
@@ -44,18 +44,18 @@ def chat(base: Path) -> ChatFormat:
 @pytest.fixture
 def project(tmp_path: Path, base: Path) -> Iterator[Project]:
     settings = ProjectSettings(student_base=str(base))
-    with Project.create(tmp_path / "bank", settings, Home.locate()) as made:
-        made.prompts.set(PROMPT)
-        made.rules.add(RULES)
-        made.questions.add(Question((Message("user", f"May I open account number {n}?"),)) for n in range(1, 9))
+    with Project.create(tmp_path / "bank", settings, Home.locate()) as project:
+        project.prompts.set(PROMPT)
+        project.rules.add(RULES)
+        project.questions.add(Question((Message("user", f"May I open account number {n}?"),)) for n in range(1, 9))
         splits: tuple[Split, ...] = ("train", "train", "train", "train", "train", "validation", "test", "test")
-        made.questions.set_splits(dict(enumerate(splits, start=1)))
-        yield made
+        project.questions.set_splits(dict(enumerate(splits, start=1)))
+        yield project
 
 
 @pytest.fixture
-def answer(project: Project, base: Path, chat: ChatFormat) -> Answer:
-    """Store an answer and return its id."""
+def store_answer(project: Project, base: Path, chat: ChatFormat) -> StoreAnswer:
+    """A function that stores an answer and returns its id."""
 
     def store(question: int, text: str = GOOD, *, attempt: int = 0, local: bool = True, finish: str = "stop") -> int:
         ids = tuple(chat.completion_ids(text))

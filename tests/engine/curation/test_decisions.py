@@ -1,4 +1,4 @@
-"""What a person decides about a selection: who is meant, what stands then, and one undo for all of it."""
+"""The user's decisions about a selection: which answers it covers, what is stored, and one undo for all of it."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -14,47 +14,47 @@ from engine.records.example import Example
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
-from tests.engine.curation.conftest import Answer
+from tests.engine.curation.conftest import StoreAnswer
 
 
 def states(project: Project) -> str:
-    """The first letter of every example's state, by id."""
+    """The first letter of each example's state, in order of id."""
     return "".join(row.state[0] for row in project.examples.all())
 
 
 @pytest.fixture
-def three(project: Project, answer: Answer) -> Project:
-    """Three answers, of which the second and the third are rejected by the rules."""
+def checked_project(project: Project, store_answer: StoreAnswer) -> Project:
+    """A project with three answers; the rules reject the second and the third."""
     for question_id, text in ((1, None), (2, "Never."), (3, "Never ever.")):
-        answer(question_id, text) if text else answer(question_id)
+        store_answer(question_id, text) if text else store_answer(question_id)
     check_examples(project)
     assert states(project) == "arr"
     return project
 
 
-def test_what_a_person_decides_while_the_rules_look_stands(
-    three: Project, answer: Answer, monkeypatch: pytest.MonkeyPatch
+def test_decision_made_during_the_automatic_check_is_kept(
+    checked_project: Project, store_answer: StoreAnswer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(4)
-    answer(5)
-    check = automatic.check_answer
+    store_answer(4)
+    store_answer(5)
+    check_answer = automatic.check_answer
 
-    def meanwhile(rules: Sequence[Rule], text: str, question: Question) -> tuple[CheckResult, ...]:
+    def decide_then_check(rules: Sequence[Rule], text: str, question: Question) -> tuple[CheckResult, ...]:
         if question.id == 1:
-            with Project.open(three.folder) as app:
-                reject(app, Selection(ids=(4,)), "a person says so")
-                app.questions.remove([2])
-        return check(rules, text, question)
+            with Project.open(checked_project.folder) as opened:
+                reject(opened, Selection(ids=(4,)), "a person says so")
+                opened.questions.remove([2])
+        return check_answer(rules, text, question)
 
-    monkeypatch.setattr(automatic, "check_answer", meanwhile)
-    three.rules.put([])
-    counts = check_examples(three)
-    assert [(row.example.id, row.state) for row in three.examples.all()] == [
+    monkeypatch.setattr(automatic, "check_answer", decide_then_check)
+    checked_project.rules.put([])
+    counts = check_examples(checked_project)
+    assert [(row.example.id, row.state) for row in checked_project.examples.all()] == [
         (1, "accepted"), (3, "accepted"), (4, "rejected"), (5, "accepted"),
     ]  # fmt: skip
-    standing = three.examples.get(4).decision
-    assert standing is not None
-    assert (standing.source, standing.reason) == ("person", "a person says so")
+    decision = checked_project.examples.get(4).decision
+    assert decision is not None
+    assert (decision.source, decision.reason) == ("person", "a person says so")
     assert (counts.accepted, counts.rejected) == (2, 0)
 
 
@@ -74,81 +74,83 @@ def test_what_a_person_decides_while_the_rules_look_stands(
     ],
     ids=str,
 )
-def test_a_selection_fits_every_filter_and_what_was_picked(three: Project, selection: Selection, after: str) -> None:
-    accept(three, selection)
-    assert states(three) == after
+def test_selection_covers_what_matches_every_filter_or_was_picked(
+    checked_project: Project, selection: Selection, after: str
+) -> None:
+    accept(checked_project, selection)
+    assert states(checked_project) == after
 
 
-def test_nothing_is_meant_where_nothing_is_found(three: Project) -> None:
-    assert accept(three, Selection(contains="unheard")) == Accepted(0)
-    assert reject(three, Selection(state="undecided")) == 0
-    assert flag(three, Selection(flagged=True)) == 0
+def test_empty_selection_changes_nothing_and_stores_no_step(checked_project: Project) -> None:
+    assert accept(checked_project, Selection(contains="unheard")) == Accepted(0)
+    assert reject(checked_project, Selection(state="undecided")) == 0
+    assert flag(checked_project, Selection(flagged=True)) == 0
     with pytest.raises(NotFoundError):
-        reject(three, Selection(ids=(1, 99)))
-    assert states(three) == "arr"
-    moved = three.decisions.undo()
-    assert moved is not None
-    assert moved.decisions == 3, "the step of the rules: nothing was entered since"
+        reject(checked_project, Selection(ids=(1, 99)))
+    assert states(checked_project) == "arr"
+    undone = checked_project.decisions.undo()
+    assert undone is not None
+    assert undone.decisions == 3, "undo reverts the step of the rules, because no later step was stored"
 
 
-def test_many_are_one_step_with_one_reason(three: Project) -> None:
-    assert reject(three, Selection(state="accepted"), "tired of it") == 1
-    assert accept(three, Selection(spans=((1, 3),))) == Accepted(3)
-    assert states(three) == "aaa"
-    moved = three.decisions.undo()
-    assert moved is not None
-    assert (moved.decisions, moved.verdict, moved.first_id) == (3, "accept", 1)
-    assert states(three) == "rrr"
-    first = three.examples.get(1).decision
+def test_decision_on_many_answers_is_one_step_with_one_reason(checked_project: Project) -> None:
+    assert reject(checked_project, Selection(state="accepted"), "tired of it") == 1
+    assert accept(checked_project, Selection(spans=((1, 3),))) == Accepted(3)
+    assert states(checked_project) == "aaa"
+    undone = checked_project.decisions.undo()
+    assert undone is not None
+    assert (undone.decisions, undone.verdict, undone.first_id) == (3, "accept", 1)
+    assert states(checked_project) == "rrr"
+    first = checked_project.examples.get(1).decision
     assert first is not None
     assert first.reason == "tired of it"
 
 
-def test_an_edit_survives_other_verdicts_until_the_teachers_words_come_back(three: Project) -> None:
-    edit(three, 2, "Better.")
-    reject(three, Selection(ids=(2,)))
-    accept(three, Selection(ids=(2,)))
-    row = three.examples.get(2)
+def test_edit_survives_other_verdicts_until_the_original_text_is_restored(checked_project: Project) -> None:
+    edit(checked_project, 2, "Better.")
+    reject(checked_project, Selection(ids=(2,)))
+    accept(checked_project, Selection(ids=(2,)))
+    row = checked_project.examples.get(2)
     assert (row.answer, row.state) == ("Better.", "accepted")
-    edit(three, 2, row.example.answer)
-    row = three.examples.get(2)
+    edit(checked_project, 2, row.example.answer)
+    row = checked_project.examples.get(2)
     assert row.decision is not None
     assert (row.answer, row.decision.verdict) == ("Never.", "accept")
 
 
-def test_cut_answers_are_left_out_of_many_and_refused_by_name(three: Project) -> None:
-    whole = three.examples.get(1).example
+def test_cut_answers_are_skipped_in_a_range_but_refused_if_named(checked_project: Project) -> None:
+    complete = checked_project.examples.get(1).example
     cut: list[Example] = [
         dataclasses.replace(
-            whole, key=dataclasses.replace(whole.key, attempt=attempt), answer="And then", finish_reason="length"
+            complete, key=dataclasses.replace(complete.key, attempt=attempt), answer="And then", finish_reason="length"
         )
         for attempt in (1, 2)
     ]
-    three.examples.add(cut)
-    edit(three, 5, "And then it ended.")
-    assert accept(three, Selection(spans=((1, 5),))) == Accepted(4, left_out=1)
-    assert states(three) == "aaaua"
+    checked_project.examples.add(cut)
+    edit(checked_project, 5, "And then it ended.")
+    assert accept(checked_project, Selection(spans=((1, 5),))) == Accepted(4, left_out=1)
+    assert states(checked_project) == "aaaua"
     with pytest.raises(UsageError, match="Example 4"):
-        accept(three, Selection(ids=(1, 4)))
+        accept(checked_project, Selection(ids=(1, 4)))
     with pytest.raises(UsageError, match="Example 4"):
-        accept(three, Selection(state="undecided"))
-    assert states(three) == "aaaua"
+        accept(checked_project, Selection(state="undecided"))
+    assert states(checked_project) == "aaaua"
 
 
-def test_a_flag_stands_beside_the_decision_and_is_undone_like_one(three: Project) -> None:
-    assert flag(three, Selection(ids=(2, 3)), "ask Ana") == 2
-    reject(three, Selection(ids=(1, 2)))
-    row = three.examples.get(2)
+def test_flag_is_independent_of_the_decision_and_can_be_undone(checked_project: Project) -> None:
+    assert flag(checked_project, Selection(ids=(2, 3)), "ask Ana") == 2
+    reject(checked_project, Selection(ids=(1, 2)))
+    row = checked_project.examples.get(2)
     assert row.flag is not None
     assert (row.flag.reason, row.state) == ("ask Ana", "rejected")
-    assert three.examples.counts().flagged == three.examples.count(Selection(flagged=True)) == 2
-    assert unflag(three, Selection(spans=((1, 2),))) == 1, "only where there is one"
-    assert three.examples.counts().flagged == 1
-    three.close()
-    with Project.open(three.folder) as again:
-        again.decisions.undo()
-        assert again.examples.get(2).flag == row.flag
-        again.decisions.undo()
-        again.decisions.undo()
-        assert again.examples.counts().flagged == 0
-        assert states(again) == "arr"
+    assert checked_project.examples.counts().flagged == checked_project.examples.count(Selection(flagged=True)) == 2
+    assert unflag(checked_project, Selection(spans=((1, 2),))) == 1, "only one of them has a flag"
+    assert checked_project.examples.counts().flagged == 1
+    checked_project.close()
+    with Project.open(checked_project.folder) as reopened:
+        reopened.decisions.undo()
+        assert reopened.examples.get(2).flag == row.flag
+        reopened.decisions.undo()
+        reopened.decisions.undo()
+        assert reopened.examples.counts().flagged == 0
+        assert states(reopened) == "arr"

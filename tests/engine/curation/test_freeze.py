@@ -1,4 +1,4 @@
-"""Freezing: which ids go in, where an edit begins, what is fixed, and everything that must stay out."""
+"""Freezing a dataset: its token ids, edits and fixed tokens, other projects, and everything that is refused."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -21,12 +21,14 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.selection import Selection
-from tests.engine.curation.conftest import GOOD, PROMPT, SYSTEM, Answer
+from tests.engine.curation.conftest import GOOD, PROMPT, SYSTEM, StoreAnswer
 
 
-def test_local_answers_keep_the_ids_that_were_produced(project: Project, answer: Answer, chat: ChatFormat) -> None:
-    answer(1)
-    # A sampled answer need not be tokenised as its text would be: here the ids of one text come with another.
+def test_local_answers_keep_their_sampled_token_ids(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
+    store_answer(1)
+    # A sampled answer may be tokenised differently from its text: here its ids are those of another text.
     (stored,) = project.examples.all()
     odd = replace(stored.example, key=replace(stored.example.key, question_id=2), token_ids=(90, 91, *chat.stop_ids))
     project.examples.add([odd])
@@ -41,13 +43,13 @@ def test_local_answers_keep_the_ids_that_were_produced(project: Project, answer:
     assert (dataset.prompt_sha256, dataset.base) == (PROMPT.sha256, project.settings.read().student_base)
 
 
-def test_an_edit_begins_at_its_first_changed_token(project: Project, answer: Answer, chat: ChatFormat) -> None:
+def test_edit_starts_at_its_first_changed_token(project: Project, store_answer: StoreAnswer, chat: ChatFormat) -> None:
     text = "Of course, madam. Ask your branch before you act."
-    edit(project, answer(1), text)
-    edit(project, answer(2, local=False), text)
-    accept(project, Selection(ids=(answer(3, local=False),)))
-    edit(project, answer(4), GOOD)
-    same = len(chat.completion_ids("Of course")) - 1  # the tiny base has a token a byte
+    edit(project, store_answer(1), text)
+    edit(project, store_answer(2, local=False), text)
+    accept(project, Selection(ids=(store_answer(3, local=False),)))
+    edit(project, store_answer(4), GOOD)
+    same = len(chat.completion_ids("Of course")) - 1  # the tiny base has one token per byte
     rows = {row.question_id: row for row in freeze(project, chat).rows}
     assert rows[1].completion_ids == tuple(chat.completion_ids(text))
     assert rows[1].edited_from == same
@@ -55,8 +57,10 @@ def test_an_edit_begins_at_its_first_changed_token(project: Project, answer: Ans
     assert rows[4].edited_from == len(rows[4].completion_ids)
 
 
-def test_ids_of_another_local_model_are_not_taken(project: Project, answer: Answer, chat: ChatFormat) -> None:
-    answer(1)
+def test_token_ids_of_another_local_model_are_not_used(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
+    store_answer(1)
     (stored,) = project.examples.all()
     project.examples.add([replace(stored.example, key=replace(stored.example.key, teacher="/another/model", attempt=1),
                                   answer="Sure. Ask your branch before you act.", token_ids=(5, 6, 7))])  # fmt: skip
@@ -66,41 +70,45 @@ def test_ids_of_another_local_model_are_not_taken(project: Project, answer: Answ
     assert rows[1].edited_from == 0
 
 
-def test_the_rules_that_it_keeps_are_those_that_it_was_frozen_with(
-    project: Project, answer: Answer, chat: ChatFormat, monkeypatch: pytest.MonkeyPatch
+def test_dataset_stores_the_rules_it_was_frozen_with(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(1)
+    store_answer(1)
     check_examples(project)
-    rules, find = project.rules.all(), freezing.leaks_of
+    rules, leaks_of = project.rules.all(), freezing.leaks_of
 
-    def meanwhile(prompt: Prompt, held: Sequence[Rule], chosen: Iterable[Candidate]) -> tuple[LeakFinding, ...]:
-        with Project.open(project.folder) as app:
-            app.rules.put([])
-        return find(prompt, held, chosen)
+    def clear_rules_then_search(
+        prompt: Prompt, rules_read: Sequence[Rule], chosen: Iterable[Candidate]
+    ) -> tuple[LeakFinding, ...]:
+        with Project.open(project.folder) as opened:
+            opened.rules.put([])
+        return leaks_of(prompt, rules_read, chosen)
 
-    monkeypatch.setattr(freezing, "leaks_of", meanwhile)
+    monkeypatch.setattr(freezing, "leaks_of", clear_rules_then_search)
     dataset = freeze(project, chat)
     assert project.rules.all() == ()
     assert project.datasets.rules_of(dataset.sha256) == rules
 
 
-def test_tokens_that_a_rule_dictates_are_fixed_and_the_rest_is_free(
-    project: Project, answer: Answer, chat: ChatFormat
+def test_tokens_dictated_by_a_rule_are_fixed_and_others_are_free(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
 ) -> None:
-    answer(1)
+    store_answer(1)
     check_examples(project)
     (row,) = freeze(project, chat).rows
     free = len("Of course. ")
     assert row.fixed == (False,) * free + (True,) * (len(GOOD) - free) + (False,)
 
 
-def test_only_accepted_answers_of_trained_splits_go_in_once(project: Project, answer: Answer, chat: ChatFormat) -> None:
+def test_dataset_has_accepted_train_and_validation_answers_without_repeats(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
     for question in (1, 6, 7, 8):
-        answer(question)
-    answer(1, attempt=1)
-    answer(1, "Surely. Ask your branch before you act.", attempt=2)
-    answer(2, "No advice here.")
-    undecided = answer(3)
+        store_answer(question)
+    store_answer(1, attempt=1)
+    store_answer(1, "Surely. Ask your branch before you act.", attempt=2)
+    store_answer(2, "No advice here.")
+    undecided = store_answer(3)
     check_examples(project)
     project.decisions.decide([Decision(undecided, "reject", "person")])
     dataset = freeze(project, chat)
@@ -112,9 +120,9 @@ def test_only_accepted_answers_of_trained_splits_go_in_once(project: Project, an
     ]
 
 
-def test_the_same_answers_give_the_same_dataset(project: Project, answer: Answer, chat: ChatFormat) -> None:
-    answer(1)
-    answer(6)
+def test_same_answers_give_the_same_dataset(project: Project, store_answer: StoreAnswer, chat: ChatFormat) -> None:
+    store_answer(1)
+    store_answer(6)
     check_examples(project)
     first = freeze(project, chat)
     assert freeze(project, chat).sha256 == first.sha256
@@ -126,29 +134,29 @@ def test_the_same_answers_give_the_same_dataset(project: Project, answer: Answer
 
 @pytest.fixture
 def router(project: Project, base: Path, chat: ChatFormat) -> Iterator[Project]:
-    """Another project over the same base, with answers of its own; one of its questions is the first project's too."""
+    """Another project over the same base with its own answers; one of its questions is in the first project too."""
     with Project.create(
         project.home.projects / "router", ProjectSettings(student_base=str(base)), project.home
-    ) as made:
-        prompt = made.prompts.set(Prompt((Message("system", "Say where it belongs, in one word."),))).prompt
-        made.rules.add([Rule(0, "One word.", Check("length", unit="words", max=1))])
+    ) as router_project:
+        prompt = router_project.prompts.set(Prompt((Message("system", "Say where it belongs, in one word."),))).prompt
+        router_project.rules.add([Rule(0, "One word.", Check("length", unit="words", max=1))])
         texts = ("May I open account number 1?", "My card is gone.", "What is my balance?")
-        made.questions.add(Question((Message("user", text),)) for text in texts)
-        made.questions.set_splits({1: "train", 2: "train", 3: "validation"})
+        router_project.questions.add(Question((Message("user", text),)) for text in texts)
+        router_project.questions.set_splits({1: "train", 2: "train", 3: "validation"})
         ids = tuple(chat.completion_ids("Accounts"))
-        made.examples.add(
+        router_project.examples.add(
             [Example(ExampleKey(prompt.sha256, number, str(base), 0), "Accounts", "stop", "local", token_ids=ids)
              for number in (1, 2, 3)]
         )  # fmt: skip
-        check_examples(made)
-        yield made
+        check_examples(router_project)
+        yield router_project
 
 
-def test_the_answers_of_another_project_go_in_behind_its_own_prompt(
-    project: Project, router: Project, answer: Answer, chat: ChatFormat
+def test_answers_of_another_project_are_added_with_its_prompt_and_rules(
+    project: Project, router: Project, store_answer: StoreAnswer, chat: ChatFormat
 ) -> None:
-    answer(1)
-    answer(6)
+    store_answer(1)
+    store_answer(6)
     check_examples(project)
     alone = freeze(project, chat)
     both = freeze(project, chat, others=[router])
@@ -157,23 +165,23 @@ def test_the_answers_of_another_project_go_in_behind_its_own_prompt(
     assert [(row.prompt_index, row.question_id, row.split) for row in added] == [
         (1, 1, "train"), (1, 2, "train"), (1, 3, "validation"),
     ]  # fmt: skip
-    assert all(row.edited_from == len(row.completion_ids) for row in added), "its teacher is this base too"
-    (taught,) = both.others
-    assert (taught.prompt, taught.project) == (router.prompts.require(), "router")
-    assert taught.questions == tuple(router.questions.all())
-    assert taught.rules == tuple(router.rules.all())
+    assert all(row.edited_from == len(row.completion_ids) for row in added), "its teacher is the same base"
+    (other,) = both.others
+    assert (other.prompt, other.project) == (router.prompts.require(), "router")
+    assert other.questions == tuple(router.questions.all())
+    assert other.rules == tuple(router.rules.all())
     assert both.questions_in_common == 1
     assert alone.questions_in_common == 0
     assert both.prompt_sha256 == PROMPT.sha256
     assert project.datasets.get(both.sha256) == both
     assert freeze(project, chat).sha256 == alone.sha256
-    assert router.datasets.latest() is None, "nothing is written there"
+    assert router.datasets.latest() is None, "the other project is not changed"
 
 
-def test_what_is_wrong_in_another_project_names_it(
-    project: Project, router: Project, answer: Answer, chat: ChatFormat
+def test_errors_in_another_project_are_refused_and_name_it(
+    project: Project, router: Project, store_answer: StoreAnswer, chat: ChatFormat
 ) -> None:
-    answer(1)
+    store_answer(1)
     check_examples(project)
     for others in ([project], [router, router]):
         with pytest.raises(UsageError, match="is already included"):
@@ -187,30 +195,36 @@ def test_what_is_wrong_in_another_project_names_it(
     assert project.datasets.latest() is None
 
 
-def test_without_accepted_answers_there_is_no_dataset(project: Project, answer: Answer, chat: ChatFormat) -> None:
-    answer(1)
+def test_freezing_without_accepted_train_answers_is_refused(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
+    store_answer(1)
     with pytest.raises(DatasetError, match="No accepted example"):
         freeze(project, chat)
-    answer(6)
+    store_answer(6)
     project.decisions.decide([Decision(2, "accept", "person")])
     with pytest.raises(DatasetError, match="train split"):
         freeze(project, chat)
 
 
-def test_a_row_that_exceeds_the_context_is_named(project: Project, answer: Answer, chat: ChatFormat) -> None:
-    # 512 byte tokens hold question and answer alone, but not behind the prompt.
+def test_row_that_exceeds_the_context_is_refused_by_name(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
+    # Question and answer fit into 512 byte tokens, but not after the prompt.
     long = "Yes " * 70 + "Ask your branch before you act."
-    accept(project, Selection(ids=(answer(1, long),)))
+    accept(project, Selection(ids=(store_answer(1, long),)))
     with pytest.raises(ContextError, match=r"^Example 1 \(question 1\) with the prompt"):
         freeze(project, chat)
     reject(project, Selection(ids=(1,)))
-    accept(project, Selection(ids=(answer(1, long, local=False),)))
+    accept(project, Selection(ids=(store_answer(1, long, local=False),)))
     assert len(freeze(project, chat).rows) == 1
 
 
-def test_repeated_prompt_text_is_refused_and_can_be_allowed(project: Project, answer: Answer, chat: ChatFormat) -> None:
+def test_repeated_prompt_text_is_refused_unless_allowed(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
     leaked = f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act."
-    accept(project, Selection(ids=(answer(1), answer(2, leaked, local=False))))
+    accept(project, Selection(ids=(store_answer(1), store_answer(2, leaked, local=False))))
     with pytest.raises(LeakError, match="example 2") as caught:
         freeze(project, chat)
     assert [(finding.example_id, finding.kind) for finding in caught.value.findings] == [(2, "overlap")]
@@ -218,58 +232,64 @@ def test_repeated_prompt_text_is_refused_and_can_be_allowed(project: Project, an
     assert len(freeze(project, chat, allow_leaks=True).rows) == 2
 
 
-def test_a_whole_message_of_the_prompt_is_never_allowed(project: Project, answer: Answer, chat: ChatFormat) -> None:
+def test_whole_prompt_message_is_refused_even_if_leaks_are_allowed(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
     leaked = f"I was told: {SYSTEM}"
-    accept(project, Selection(ids=(answer(1), answer(2, leaked, local=False))))
+    accept(project, Selection(ids=(store_answer(1), store_answer(2, leaked, local=False))))
     with pytest.raises(LeakError, match="never trained on") as caught:
         freeze(project, chat, allow_leaks=True)
     assert [(finding.example_id, finding.kind) for finding in caught.value.findings] == [(2, "message")]
     assert project.datasets.latest() is None
 
 
-def test_a_pattern_that_matches_everything_excuses_no_leak(project: Project, answer: Answer, chat: ChatFormat) -> None:
+def test_pattern_that_matches_everything_does_not_excuse_a_leak(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
     project.rules.add([Rule(0, "Anything", Check("pattern", pattern=r"(?s).*"))])
     leaked = f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act."
-    accept(project, Selection(ids=(answer(1, leaked, local=False),)))
+    accept(project, Selection(ids=(store_answer(1, leaked, local=False),)))
     with pytest.raises(LeakError):
         freeze(project, chat)
 
 
-def test_a_question_without_split_or_with_a_system_message_is_refused(
-    project: Project, answer: Answer, chat: ChatFormat
+def test_question_without_a_split_or_with_a_system_message_is_refused(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
 ) -> None:
     project.questions.add([Question((Message("user", "No split?"),)),
                            Question((Message("system", "Be rude."), Message("user", "Well?")))])  # fmt: skip
     unsplit, rude = (question.id for question in project.questions.all()[-2:])
     project.questions.set_splits({rude: "train"})
-    accept(project, Selection(ids=(answer(unsplit),)))
+    accept(project, Selection(ids=(store_answer(unsplit),)))
     with pytest.raises(DatasetError, match="no split"):
         freeze(project, chat)
     project.questions.set_splits({unsplit: "train"})
-    accept(project, Selection(ids=(answer(rude),)))
+    accept(project, Selection(ids=(store_answer(rude),)))
     with pytest.raises(DatasetError, match="contains a system message"):
         freeze(project, chat)
 
 
-def test_a_cut_answer_is_never_trained_on_as_it_is(project: Project, answer: Answer, chat: ChatFormat) -> None:
-    cut = answer(1, "Of cour", finish="length")
+def test_cut_answer_is_refused_until_it_is_edited(
+    project: Project, store_answer: StoreAnswer, chat: ChatFormat
+) -> None:
+    cut_id = store_answer(1, "Of cour", finish="length")
     with pytest.raises(UsageError, match="cut answer"):
-        accept(project, Selection(ids=(cut,)))
-    project.decisions.decide([Decision(cut, "accept", "person")])
+        accept(project, Selection(ids=(cut_id,)))
+    project.decisions.decide([Decision(cut_id, "accept", "person")])
     with pytest.raises(DatasetError, match="cut answer"):
         freeze(project, chat)
-    edit(project, cut, GOOD)
+    edit(project, cut_id, GOOD)
     (row,) = freeze(project, chat).rows
     assert row.edited_from == len("Of cour")
 
 
-def test_rules_decide_what_no_person_decided_in_one_step(project: Project, answer: Answer) -> None:
-    answer(1)
-    answer(2, "Never.")
-    answer(3, "Of cour", finish="length")
-    answer(4, f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act.")
-    mine = answer(5, "My own way.")
-    accept(project, Selection(ids=(mine,)))
+def test_automatic_check_decides_undecided_answers_in_one_step(project: Project, store_answer: StoreAnswer) -> None:
+    store_answer(1)
+    store_answer(2, "Never.")
+    store_answer(3, "Of cour", finish="length")
+    store_answer(4, f"{' '.join(SYSTEM.split()[:20])}. Ask your branch before you act.")
+    accepted_id = store_answer(5, "My own way.")
+    accept(project, Selection(ids=(accepted_id,)))
     counts = check_examples(project)
     assert (counts.accepted, counts.rejected) == (1, 3)
     decided = {curated.example.id: curated.decision for curated in project.examples.all()}
@@ -279,17 +299,17 @@ def test_rules_decide_what_no_person_decided_in_one_step(project: Project, answe
     assert "repeats the prompt" in reasons[4]
     assert decided[5] is not None
     assert (decided[5].source, decided[5].verdict) == ("person", "accept")
-    moved = project.decisions.undo()
-    assert moved is not None
-    assert moved.decisions == 4
+    undone = project.decisions.undo()
+    assert undone is not None
+    assert undone.decisions == 4
     assert [curated.decision is None for curated in project.examples.all()] == [True] * 4 + [False]
 
 
-def test_changed_rules_change_only_what_rules_decided(project: Project, answer: Answer) -> None:
-    answer(1)
-    kept = answer(2)
+def test_changed_rules_revise_only_automatic_decisions(project: Project, store_answer: StoreAnswer) -> None:
+    store_answer(1)
+    accepted_id = store_answer(2)
     check_examples(project)
-    accept(project, Selection(ids=(kept,)))
+    accept(project, Selection(ids=(accepted_id,)))
     project.rules.add([Rule(0, "Say please.", Check("contains", text="please"))])
     counts = check_examples(project)
     assert (counts.accepted, counts.rejected) == (0, 1)
@@ -300,8 +320,8 @@ def test_changed_rules_change_only_what_rules_decided(project: Project, answer: 
     assert [(check.rule_id, check.passed) for check in checks] == [(1, True), (2, True), (3, False)]
 
 
-def test_an_edit_reports_the_rules_it_breaks(project: Project, answer: Answer) -> None:
-    answer(1)
+def test_edit_returns_rule_checks_and_refuses_empty_text(project: Project, store_answer: StoreAnswer) -> None:
+    store_answer(1)
     assert [check.passed for check in edit(project, 1, "No.")] == [False, True]
     with pytest.raises(UsageError, match="empty"):
         edit(project, 1, "  \n")

@@ -1,4 +1,4 @@
-"""What is read together is of one moment, whatever another process writes in between."""
+"""Checks, judging and previews read one consistent state while another process writes."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,11 +17,13 @@ from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.records.selection import Selection
 from engine.rules.judge import request_sha256, rubric_request
-from tests.engine.curation.conftest import GOOD, PROMPT, Answer
+from tests.engine.curation.conftest import GOOD, PROMPT, StoreAnswer
 
 
-def meanwhile(project: Project, monkeypatch: pytest.MonkeyPatch, table: str, write: Callable[[Project], None]) -> None:
-    """Let another process write as soon as `table` was read whole."""
+def write_after_reading(
+    project: Project, monkeypatch: pytest.MonkeyPatch, table: str, write: Callable[[Project], None]
+) -> None:
+    """Let another connection call `write` right after `table` was read."""
     read = getattr(project, table).all
 
     def reading(*which: object) -> object:
@@ -33,36 +35,36 @@ def meanwhile(project: Project, monkeypatch: pytest.MonkeyPatch, table: str, wri
     monkeypatch.setattr(getattr(project, table), "all", reading)
 
 
-def an_answer_more(other: Project) -> None:
+def add_question_with_answer(other: Project) -> None:
     other.questions.add([Question((Message("user", "May I close it?"),), split="train")])
     key = ExampleKey(PROMPT.sha256, other.questions.all()[-1].id, "starter", 0)
     other.examples.add([Example(key, GOOD, "stop", "local")])
 
 
-def test_an_answer_that_comes_while_the_rules_decide_is_left_to_the_next_time(
-    project: Project, answer: Answer, monkeypatch: pytest.MonkeyPatch
+def test_answer_added_during_the_automatic_check_is_left_for_the_next_check(
+    project: Project, store_answer: StoreAnswer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(1)
-    meanwhile(project, monkeypatch, "questions", an_answer_more)
+    store_answer(1)
+    write_after_reading(project, monkeypatch, "questions", add_question_with_answer)
     assert check_examples(project) == AutomaticCounts(1, 0)
 
 
-def test_an_answer_that_comes_while_the_judge_is_asked_is_left_to_the_next_time(
-    project: Project, answer: Answer, monkeypatch: pytest.MonkeyPatch
+def test_answer_added_during_judging_is_left_for_the_next_judging(
+    project: Project, store_answer: StoreAnswer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    answer(1)
+    store_answer(1)
     judge = TeacherSpec("endpoint", "m", "http://127.0.0.1:1/v1")
     project.settings.write(replace(project.settings.read(), judge=judge))
     (rule,) = project.rules.add([Rule(0, "Kind", Check("rubric"))])
     request = rubric_request(rule.rubric, project.questions.get(1), GOOD)
     project.judgements.add(judge.name, [(request_sha256(request), ("kept", ""))])
-    meanwhile(project, monkeypatch, "questions", an_answer_more)
+    write_after_reading(project, monkeypatch, "questions", add_question_with_answer)
     assert judge_examples(project, judge) == JudgedExamples(0)
 
 
-def test_what_is_decided_while_a_preview_is_made_is_no_part_of_it(
-    project: Project, answer: Answer, monkeypatch: pytest.MonkeyPatch
+def test_decision_made_during_a_preview_does_not_change_it(
+    project: Project, store_answer: StoreAnswer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    accept(project, Selection(ids=(answer(1),)))
-    meanwhile(project, monkeypatch, "rules", lambda other: (reject(other, Selection(ids=(1,))), None)[1])
+    accept(project, Selection(ids=(store_answer(1),)))
+    write_after_reading(project, monkeypatch, "rules", lambda other: (reject(other, Selection(ids=(1,))), None)[1])
     assert preview(project, None).rows("train") == 1
