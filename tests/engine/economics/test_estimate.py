@@ -1,4 +1,4 @@
-"""The formulas against figures reckoned by hand, and what must hold for any numbers."""
+"""The estimate's formulas against figures calculated by hand, and properties that hold for any numbers."""
 
 import dataclasses
 import math
@@ -30,7 +30,7 @@ CASE = EstimateInput(
 )
 
 
-def test_by_hand() -> None:
+def test_costs_break_even_and_savings_match_a_calculation_by_hand() -> None:
     result = estimate(CASE)
     # (1000+100)·2 + 200·10 = 4200; 1000·(0.9·0.5 + 0.1·2) + 100·2 + 200·10 = 2850; 100·0.05 + 200·0.2 = 45
     assert result.prompted_usd == pytest.approx(0.0042, rel=1e-12)
@@ -46,20 +46,20 @@ def test_by_hand() -> None:
     assert result.verdict == "worth_it"
 
 
-def test_break_even_does_not_hang_on_rounding() -> None:
-    # 0.0015 a request saved: exactly 50,000 requests for 75 dollars, where floats say 50,000.00000000001
+def test_break_even_is_robust_to_rounding() -> None:
+    # 0.0015 saved per request: exactly 50,000 requests for 75 dollars, although floats give 50,000.00000000001
     case = dataclasses.replace(CASE, question_tokens=0, answer_tokens=0, cache_hit_rate=0, prices=Prices(1.5, 1.0, 1.5))
     assert estimate(case).break_even_requests.uncached == 50_000
 
 
-def test_a_cache_write_price_is_paid_for_misses_instead_of_the_input_price() -> None:
+def test_cache_misses_cost_the_write_price_instead_of_the_input_price() -> None:
     result = estimate(dataclasses.replace(CASE, prices=Prices(2.0, 10.0, 0.5, 2.5)))
     # 1000·(0.9·0.5 + 0.1·2.5) + 100·2 + 200·10 = 2900
     assert result.prompted_cached_usd == pytest.approx(0.0029, rel=1e-12)
     assert result.prompted_usd == pytest.approx(0.0042, rel=1e-12)
 
 
-def test_never_breaks_even() -> None:
+def test_higher_cost_per_request_never_breaks_even() -> None:
     result = estimate(dataclasses.replace(CASE, distilled_output_usd_per_mtok=40))
     assert dataclasses.astuple(result.break_even_requests) == (None, None)
     assert dataclasses.astuple(result.break_even_days) == (None, None)
@@ -67,7 +67,7 @@ def test_never_breaks_even() -> None:
     assert "never breaks even" in result.reasons[0]
 
 
-def test_only_without_cache() -> None:
+def test_verdict_is_only_without_cache_if_caching_is_cheaper() -> None:
     result = estimate(dataclasses.replace(CASE, distilled_output_usd_per_mtok=17, cache_hit_rate=1))
     # distilled 3405 between cached 2700 and prompted 4200
     assert result.break_even_requests.uncached is not None
@@ -75,40 +75,44 @@ def test_only_without_cache() -> None:
     assert result.verdict == "only_without_cache"
 
 
-def test_retrainings_cost_the_one_time_again() -> None:
+def test_each_retraining_costs_the_one_time_cost_again() -> None:
     result = estimate(dataclasses.replace(CASE, retrainings_per_year=4))
     assert result.yearly_savings_usd.uncached == pytest.approx(7_507.875 - 300)
     assert "4 retrainings a year cost $300.00 more." in result.reasons
 
 
-def test_a_day_that_no_calendar_reaches_has_no_date() -> None:
+def test_break_even_beyond_the_calendar_is_given_in_years() -> None:
     text = estimate_text(estimate(dataclasses.replace(CASE, requests_per_day=1e-6, ranges={})))
     assert "years" in text
     assert "None" not in text
 
 
-def test_no_requests_save_nothing() -> None:
+def test_no_requests_are_not_worth_it() -> None:
     result = estimate(dataclasses.replace(CASE, requests_per_day=0))
     assert result.break_even_days.uncached is None
     assert result.verdict == "not_worth_it"
     assert any("Judged over 12 months" in reason for reason in result.reasons)
 
 
-def test_reasons_name_what_would_change_the_verdict() -> None:
+def test_reasons_name_what_affects_the_verdict() -> None:
     case = dataclasses.replace(CASE, one_time_usd=4_000, ranges={"one_time_usd": (3_000.0, 8_000.0)})
     assert estimate(case).verdict == "worth_it"
     assert "With one-time cost above $5,119.12: not worth it." in estimate(case).reasons
     short = dataclasses.replace(CASE, prompt_tokens=TokenCount(412, "by length", exact=False), cache_min_tokens=1_024)
     assert any("caches prompts of 1,024" in reason for reason in estimate(short).reasons)
-    unsaid = dataclasses.replace(short, cache_min_tokens=0)
-    assert any("cache only prompts of 1,024" in reason for reason in estimate(unsaid).reasons)
-    assert estimate(short).prompted_cached_usd == estimate(short).prompted_usd > estimate(unsaid).prompted_cached_usd
+    unknown_minimum = dataclasses.replace(short, cache_min_tokens=0)
+    assert any("cache only prompts of 1,024" in reason for reason in estimate(unknown_minimum).reasons)
+    assert (
+        estimate(short).prompted_cached_usd
+        == estimate(short).prompted_usd
+        > estimate(unknown_minimum).prompted_cached_usd
+    )
     assert any("estimate (by length)" in reason for reason in estimate(short).reasons)
     undiscounted = dataclasses.replace(CASE, prices=Prices(2.0, 10.0, 2.0))
     assert "The provider gives no discount for cached input." in estimate(undiscounted).reasons
 
 
-def test_json_has_the_published_fields() -> None:
+def test_json_has_the_documented_fields() -> None:
     document = estimate_json(estimate(CASE))
     assert set(document) >= {
         "schema", "tokens", "per_request_usd", "one_time_usd", "break_even_requests", "break_even_days",
@@ -141,7 +145,7 @@ def test_json_has_the_published_fields() -> None:
         {"prices": Prices(1.0, 1.0, math.inf)},
     ],
 )
-def test_numbers_that_mean_nothing_are_refused(change: dict[str, Any]) -> None:
+def test_invalid_numbers_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         estimate(dataclasses.replace(CASE, **change))
 
@@ -151,7 +155,7 @@ share = st.decimals(0, 1, places=2).map(float)
 
 
 @given(plain=price, output=price, cached=share, hit=share, less=share, prompt=st.integers(0, 50_000), once=price)
-def test_a_cheaper_cache_never_breaks_even_sooner(
+def test_cheaper_cache_never_breaks_even_sooner(
     plain: float, output: float, cached: float, hit: float, less: float, prompt: int, once: float
 ) -> None:
     dear = Prices(plain, output, round(plain * cached, 6))
@@ -168,7 +172,7 @@ def test_a_cheaper_cache_never_breaks_even_sooner(
 
 
 @given(output=price, hit=share, once=price.filter(bool))
-def test_break_even_is_the_first_request_that_repays(output: float, hit: float, once: float) -> None:
+def test_break_even_is_the_first_request_that_repays_the_cost(output: float, hit: float, once: float) -> None:
     result = estimate(dataclasses.replace(CASE, prices=Prices(2.0, output, 0.5), cache_hit_rate=hit, one_time_usd=once))
     requests = result.break_even_requests.cached
     saved = result.prompted_cached_usd - result.distilled_usd

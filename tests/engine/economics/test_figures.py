@@ -1,6 +1,5 @@
-"""Where each figure comes from, and what is refused."""
+"""The figures of an estimate: where each comes from, and which are refused."""
 
-from collections.abc import Iterator
 from unittest.mock import ANY
 
 import pytest
@@ -10,22 +9,15 @@ from engine.economics.measured import Measured, measure
 from engine.economics.prices import find_prices
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
-from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs, CostOutcome, Figure
 from engine.records.options import TrainOptions
-from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, make_project
+from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run
 
 TOKENS = TokenCount(2_000, "o200k_base", exact=True)
 
 
-@pytest.fixture
-def project(private_home: object) -> Iterator[Project]:
-    with make_project(Home.locate()) as project:
-        yield project
-
-
-def test_what_is_given_wins_over_what_is_measured_listed_or_assumed() -> None:
+def test_given_figures_precede_measured_listed_and_assumed_ones() -> None:
     measured = Measured(
         question_tokens=Figure(18.0, "measured", "here"), answer_tokens=Figure(26.0, "measured", "here")
     )
@@ -45,13 +37,13 @@ def test_what_is_given_wins_over_what_is_measured_listed_or_assumed() -> None:
     assert "given" in sources["prices"]
 
 
-def test_a_given_zero_is_a_figure_and_no_gap() -> None:
+def test_given_zero_is_used_as_a_figure() -> None:
     figures = complete(CostInputs("gpt-5", cache_hit_rate=0.0, input_usd_per_mtok=0.0), Measured(), TOKENS)
     assert figures["cache_hit_rate"] == Figure(0.0, "given", "", 0.0, 0.1)
     assert figures["input_usd_per_mtok"] == Figure(0.0, "given", "")
 
 
-def test_a_model_that_nobody_lists_needs_its_prices_and_has_no_cache_discount() -> None:
+def test_unlisted_model_needs_given_prices_and_has_no_cache_discount() -> None:
     inputs = CostInputs("our-own", input_usd_per_mtok=2.0)
     with pytest.raises(UsageError, match=r"our-own.*missing: output"):
         estimate_costs(inputs, Measured(), TOKENS)
@@ -63,7 +55,7 @@ def test_a_model_that_nobody_lists_needs_its_prices_and_has_no_cache_discount() 
     assert any("no discount" in reason for reason in costs.result.reasons)
 
 
-def test_a_write_price_goes_with_the_listed_discount_alone() -> None:
+def test_cache_write_price_applies_only_with_the_listed_discount() -> None:
     listed = estimate_costs(CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0), Measured(), TOKENS).result
     assert listed.prompted_cached_usd > listed.prompted_usd
     own = CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0, cached_input_usd_per_mtok=1.0)
@@ -72,45 +64,45 @@ def test_a_write_price_goes_with_the_listed_discount_alone() -> None:
 
 @pytest.mark.parametrize("value", [5e-324, 1e-320, 1e-300, 1e300, 1e308])
 @pytest.mark.parametrize("name", [*ASSUMED, "input_usd_per_mtok", "one_time_usd"])
-def test_a_number_whose_quotients_leave_the_range_of_floats_is_refused_by_name(name: str, value: float) -> None:
+def test_number_too_large_or_small_for_the_formulas_is_refused(name: str, value: float) -> None:
     ranges = (("generation_usd" if name == "one_time_usd" else name, 0.0, value),)
     for inputs in (CostInputs("gpt-5", **{name: value}), CostInputs("gpt-5", ranges=ranges)):
         with pytest.raises(UsageError, match=r"The estimate has an invalid number.*Give"):
             estimate_costs(inputs, Measured(), TOKENS)
 
 
-def test_a_project_measures_first_by_its_teacher_then_by_its_evaluation(project: Project) -> None:
+def test_measured_figures_come_from_the_teacher_then_from_the_evaluation(project: Project) -> None:
     assert measure(project) == Measured(
         generation_usd=Figure(0.0, "exact", "the teacher is on this machine"), prompt_facts=ANY
     )
     add_examples(project)
-    first = measure(project)
-    assert (first.question_tokens, first.gpu_hours) == (None, None)
-    assert first.answer_tokens == Figure(24.0, "measured", "the teacher's answers")
+    from_teacher = measure(project)
+    assert (from_teacher.question_tokens, from_teacher.gpu_hours) == (None, None)
+    assert from_teacher.answer_tokens == Figure(24.0, "measured", "the teacher's answers")
     add_evaluation(project, add_run(project, add_dataset(project), done=True))
-    after = measure(project)
-    assert after.question_tokens == Figure(18.0, "measured", "evaluation of run 1")
-    assert after.answer_tokens == Figure(26.0, "measured", "evaluation of run 1")
+    from_evaluation = measure(project)
+    assert from_evaluation.question_tokens == Figure(18.0, "measured", "evaluation of run 1")
+    assert from_evaluation.answer_tokens == Figure(26.0, "measured", "evaluation of run 1")
 
 
-def test_every_process_of_a_training_counts_its_hours(project: Project) -> None:
-    number = add_run(project, add_dataset(project), done=True)
-    project.runs.update(number, train_s=3_600.0, device="cuda:0")
-    assert measure(project).gpu_hours == Figure(1.0, "measured", f"run {number}")
-    project.runs.keep_job(number, project.jobs.add(TrainOptions(number, processes=4)).id)
-    assert measure(project).gpu_hours == Figure(4.0, "measured", f"run {number}, 4 processes")
-    project.runs.keep_job(number, project.jobs.add(TrainOptions(number, processes=None)).id)
+def test_gpu_hours_count_every_training_process(project: Project) -> None:
+    run_id = add_run(project, add_dataset(project), done=True)
+    project.runs.update(run_id, train_s=3_600.0, device="cuda:0")
+    assert measure(project).gpu_hours == Figure(1.0, "measured", f"run {run_id}")
+    project.runs.keep_job(run_id, project.jobs.add(TrainOptions(run_id, processes=4)).id)
+    assert measure(project).gpu_hours == Figure(4.0, "measured", f"run {run_id}, 4 processes")
+    project.runs.keep_job(run_id, project.jobs.add(TrainOptions(run_id, processes=None)).id)
     launched = measure(project).gpu_hours
     assert launched is not None
     assert (launched.value, "launcher" in launched.source) == (1.0, True)
 
 
-def test_what_a_person_said_and_what_came_of_it_are_kept(project: Project) -> None:
+def test_cost_inputs_and_outcome_are_stored(project: Project) -> None:
     assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (CostInputs(), None)
     inputs = CostInputs("gpt-5", requests_per_day=5_000.0)
-    kept = CostOutcome("ab", "worth_it", 9.0)
-    project.settings.write_cost(inputs, kept)
-    assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (inputs, kept)
+    outcome = CostOutcome("ab", "worth_it", 9.0)
+    project.settings.write_cost(inputs, outcome)
+    assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (inputs, outcome)
     project.settings.write_cost(inputs, None)
     assert project.settings.cost_outcome() is None
     assert project.settings.read().student_base == "starter"

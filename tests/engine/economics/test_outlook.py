@@ -1,9 +1,9 @@
-"""The estimate laid out: its sums over days agree with the estimate's own, and every verdict has its words."""
+"""The estimate as shown: the three ways to serve, the cost curves, and the text of each verdict."""
 
 import dataclasses
 
 import pytest
-from hypothesis import given as drawn
+from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.economics.estimate import Estimate, estimate
@@ -19,7 +19,7 @@ def changed(**fields: float) -> tuple[EstimateInput, Estimate]:
     return case, estimate(case)
 
 
-def test_the_three_ways_differ_by_the_prompt_and_its_price() -> None:
+def test_ways_to_serve_differ_in_prompt_tokens_and_price() -> None:
     prompted, cached, distilled = ways(CASE, estimate(CASE))
     assert (prompted.prompt_tokens, cached.prompt_tokens, distilled.prompt_tokens) == (1_000, 1_000, 0)
     assert prompted.request_usd == pytest.approx(0.0042)
@@ -27,8 +27,8 @@ def test_the_three_ways_differ_by_the_prompt_and_its_price() -> None:
     assert distilled.year_usd == pytest.approx(0.000045 * 5_000 * 365)
 
 
-@drawn(st.integers(0, 12) | st.floats(0.01, 12), st.floats(1e-9, 10_000), st.floats(1e-9, 5_000))
-def test_a_year_of_the_curves_is_the_first_years_savings(retrainings: float, once: float, a_day: float) -> None:
+@given(st.integers(0, 12) | st.floats(0.01, 12), st.floats(1e-9, 10_000), st.floats(1e-9, 5_000))
+def test_curves_differ_after_a_year_by_the_first_years_savings(retrainings: float, once: float, a_day: float) -> None:
     case, result = changed(retrainings_per_year=float(retrainings), one_time_usd=once, requests_per_day=a_day)
     curves = cumulated(case, result, (0.0, DAYS_PER_YEAR))
     assert curves.distilled[0] == pytest.approx(once)
@@ -39,7 +39,7 @@ def test_a_year_of_the_curves_is_the_first_years_savings(retrainings: float, onc
     )
 
 
-def test_the_curves_cross_where_the_estimate_says() -> None:
+def test_curves_cross_at_the_estimated_break_even() -> None:
     result = estimate(CASE)
     days = result.break_even_days.cached
     assert days is not None
@@ -51,7 +51,7 @@ def test_the_curves_cross_where_the_estimate_says() -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "short", "words"),
+    ("fields", "short", "headline_part"),
     [
         ({}, "pays in 5.3 days", "even with the provider's cache it is repaid after 5.3 days"),
         ({"one_time_usd": 0.0}, "pays at once", "repaid at once"),
@@ -67,21 +67,23 @@ def test_the_curves_cross_where_the_estimate_says() -> None:
     ],
     ids=lambda value: value if isinstance(value, str) and len(value) < 20 else "",
 )
-def test_every_verdict_has_its_words(fields: dict[str, float], short: str, words: str) -> None:
+def test_every_verdict_has_a_short_text_and_a_headline(
+    fields: dict[str, float], short: str, headline_part: str
+) -> None:
     result = changed(**fields)[1]
     assert short_verdict(outcome(result, "ab")) == short
-    assert words in result.headline
+    assert headline_part in result.headline
 
 
-def test_an_outcome_keeps_the_figure_with_the_cache_where_there_is_one() -> None:
+def test_outcome_stores_the_break_even_days_with_caching() -> None:
     found = outcome(estimate(CASE), "ab")
     assert found == CostOutcome("ab", "worth_it", pytest.approx(5.3476))
 
 
 @pytest.mark.parametrize(
-    ("days", "words"),
+    ("days", "text"),
     [(None, ""), (0.2, "a day"), (1.0, "1 day"), (1.5, "1.5 days"), (9.0, "9 days"),
      (364.6, "365 days"), (3_650.0, "10 years")],
 )  # fmt: skip
-def test_days_are_said_as_people_say_them(days: float | None, words: str) -> None:
-    assert span(days) == words
+def test_span_rounds_days_to_readable_text(days: float | None, text: str) -> None:
+    assert span(days) == text

@@ -1,4 +1,4 @@
-"""Prices come from the shipped table, are never fetched, and are never guessed."""
+"""Prices from the bundled table, and the cost of an answer; unknown prices are never guessed."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from engine.economics.prices import Prices, cost_usd, find_prices, models_like
 from engine.records.example import Usage
 
 
-def test_known_models() -> None:
+def test_listed_model_has_its_prices_and_their_source() -> None:
     found = find_prices("gpt-4o")
     assert found is not None
     assert (found.input_usd_per_mtok, found.cached_input_usd_per_mtok, found.output_usd_per_mtok) == (2.5, 1.25, 10)
@@ -15,20 +15,20 @@ def test_known_models() -> None:
     assert "gpt-4o" in found.source
 
 
-def test_cache_write_price() -> None:
+def test_cache_write_price_is_listed_where_it_differs() -> None:
     found = find_prices("claude-3-5-haiku-latest")
     assert found is not None
     assert found.cache_write_usd_per_mtok == 1.0
     assert found.cached_input_usd_per_mtok == 0.08
 
 
-def test_no_cache_discount_is_the_input_price() -> None:
+def test_without_a_cache_discount_cached_input_costs_the_input_price() -> None:
     found = find_prices("mistral-large-latest")
     assert found is not None
     assert found.cached_input_usd_per_mtok == found.input_usd_per_mtok
 
 
-def test_long_inputs_cost_more_where_the_provider_says_so() -> None:
+def test_long_inputs_cost_more_with_tiered_prices() -> None:
     short, long = find_prices("gemini-2.5-pro", input_tokens=1_000), find_prices("gemini-2.5-pro", input_tokens=250_000)
     assert short is not None
     assert long is not None
@@ -36,14 +36,14 @@ def test_long_inputs_cost_more_where_the_provider_says_so() -> None:
     assert long.output_usd_per_mtok > short.output_usd_per_mtok
 
 
-def test_unknown_is_none() -> None:
+def test_unknown_model_or_host_has_no_prices() -> None:
     assert find_prices("no-such-model") is None
     assert find_prices("gpt-4o", "http://127.0.0.1:8000/v1") is None
     assert find_prices("gpt-4o", "https://api.openai.com/v1") is not None
     assert find_prices("") is None
 
 
-def test_cost_of_an_answer() -> None:
+def test_cost_adds_uncached_cached_written_and_output_tokens() -> None:
     usage = Usage(prompt_tokens=1_000, completion_tokens=200, cached_tokens=600, written_tokens=100)
     # 300·2 + 600·0.5 + 100·2.5 + 200·10 = 3150
     assert cost_usd(Prices(2.0, 10.0, 0.5, 2.5), usage) == pytest.approx(0.00315)
@@ -52,7 +52,7 @@ def test_cost_of_an_answer() -> None:
     assert cost_usd(Prices(2.0, 10.0, 0.5), Usage()) == 0
 
 
-def test_models_are_found_by_a_part_of_their_name_the_very_name_first() -> None:
+def test_models_are_found_by_part_of_their_name_exact_match_first() -> None:
     found = models_like("GPT-5", 6)
     assert len(found) == 6
     assert (found[0].name, found[0].provider) == ("gpt-5", "openai")

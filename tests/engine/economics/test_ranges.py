@@ -1,4 +1,4 @@
-"""Ranges, savings and sensitivity against slow reckonings of their own: day by day, and corner by corner."""
+"""Ranges, savings and sensitivity against slow independent calculations: day by day, and corner by corner."""
 
 import dataclasses
 import itertools
@@ -7,8 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given as drawn
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.economics.estimate import Estimate, estimate
@@ -32,10 +31,10 @@ share = st.decimals(0, 1, places=2).map(float)
 
 
 @st.composite
-def cases(draw: st.DrawFn) -> EstimateInput:
-    """Any question, each of its inputs with a range of its own, or with none."""
+def estimate_inputs(draw: st.DrawFn) -> EstimateInput:
+    """Any estimate inputs, some of them with a range."""
     tokens = draw(st.integers(0, 4_000))
-    given = EstimateInput(
+    inputs = EstimateInput(
         prompt_tokens=TokenCount(tokens, "t", exact=True),
         requests_per_day=draw(st.integers(0, 20_000)),
         question_tokens=draw(st.integers(0, 500)),
@@ -53,7 +52,7 @@ def cases(draw: st.DrawFn) -> EstimateInput:
         cache_min_tokens=draw(st.sampled_from([0.0, 1_024.0])),
         prices=Prices(draw(money), draw(money), draw(money), draw(st.none() | money)),
     )
-    values = {name: getattr(box(given).value, name) for name in NAMES}
+    values = {name: getattr(box(inputs).value, name) for name in NAMES}
     ranges = {}
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True)):
         if (value := values[name]) is None:
@@ -62,11 +61,11 @@ def cases(draw: st.DrawFn) -> EstimateInput:
         low, high = (math.floor(low), math.ceil(high)) if name == "prompt_tokens" else (low, high)
         low = max(low, 1.0) if name == "horizon_months" else low
         ranges[name] = (low, min(high, 1.0) if name in SHARES else high)
-    return dataclasses.replace(given, ranges=ranges)
+    return dataclasses.replace(inputs, ranges=ranges)
 
 
-def answers(found: Estimate) -> dict[str, tuple[float | None, Range]]:
-    """Each answer that has a range, with it."""
+def results(found: Estimate) -> dict[str, tuple[float | None, Range]]:
+    """Each result that has a range, with its range."""
     pairs: dict[str, tuple[float | None, Range]] = {}
     for case in ("uncached", "cached"):
         ranges = getattr(found, case)
@@ -84,7 +83,7 @@ def answers(found: Estimate) -> dict[str, tuple[float | None, Range]]:
 
 
 def holds(name: str, value: float | None, found: Range) -> bool:
-    """Whether `value` lies in the range, where None is a wait without end."""
+    """Whether `value` is in the range; None stands for a wait without end."""
     wait = name.endswith(("requests", "days"))
     infinite = math.inf if wait else 0.0
     low = (math.inf if wait else -math.inf) if found.low is None else found.low
@@ -96,10 +95,10 @@ def holds(name: str, value: float | None, found: Range) -> bool:
     return low - slack <= number <= high + slack
 
 
-@drawn(cases())
+@given(estimate_inputs())
 @settings(deadline=None)
-def test_every_range_holds_its_value(given: EstimateInput) -> None:
-    for name, (value, found) in answers(estimate(given)).items():
+def test_every_range_contains_its_value(inputs: EstimateInput) -> None:
+    for name, (value, found) in results(estimate(inputs)).items():
         assert holds(name, value, found), f"{name}: {value} in {found}"
         if value is not None and found.low is not None:
             assert found.low <= value
@@ -107,55 +106,52 @@ def test_every_range_holds_its_value(given: EstimateInput) -> None:
             assert value <= found.high
 
 
-@drawn(cases(), st.randoms(use_true_random=False))
+@given(estimate_inputs(), st.randoms(use_true_random=False))
 @settings(deadline=None, max_examples=60)
-def test_whatever_the_inputs_are_within_their_ranges_the_answers_are_within_theirs(
-    given: EstimateInput, dice: random.Random
-) -> None:
-    found = answers(estimate(given))
-    ranges = ranges_of(given)
+def test_inputs_within_their_ranges_give_results_within_theirs(inputs: EstimateInput, generator: random.Random) -> None:
+    found = results(estimate(inputs))
+    ranges = ranges_of(inputs)
     for _ in range(8):
-        picked = {name: low + (high - low) * dice.randint(0, 500) / 500 for name, (low, high) in ranges.items()}
-        for name, (value, _own) in answers(estimate(moved(given, picked))).items():
-            # A month's share of days per request count differs by less than one request.
-            assert holds(name, value, found[name][1]) or close(name, value, found[name][1]), name
+        picked = {name: low + (high - low) * generator.randint(0, 500) / 500 for name, (low, high) in ranges.items()}
+        for name, (value, _own) in results(estimate(with_values(inputs, picked))).items():
+            assert holds(name, value, found[name][1]) or near_an_end(name, value, found[name][1]), name
 
 
-def close(name: str, value: float | None, found: Range) -> bool:
-    """Break-even is a whole number: at the ends of floats it may be one request off."""
+def near_an_end(name: str, value: float | None, found: Range) -> bool:
+    """Whether break-even days are near an end of the range: whole requests may differ by one because of rounding."""
     ends = [end for end in (found.low, found.high) if end is not None]
     return name.endswith("days") and value is not None and any(math.isclose(value, end, rel_tol=1e-3) for end in ends)
 
 
-def moved(given: EstimateInput, values: dict[str, float]) -> EstimateInput:
-    """The same question with other values and no ranges."""
-    prices = {name: value for name, value in values.items() if hasattr(given.prices, name)}
+def with_values(inputs: EstimateInput, values: dict[str, float]) -> EstimateInput:
+    """The same inputs with other values and without ranges."""
+    prices = {name: value for name, value in values.items() if hasattr(inputs.prices, name)}
     rest: dict[str, Any] = {name: value for name, value in values.items() if name not in prices}
     if "prompt_tokens" in rest:
         rest["prompt_tokens"] = TokenCount(round(rest["prompt_tokens"]), "t", exact=True)
-    bare = {"one_time_usd": (rest.get("one_time_usd", given.one_time_usd),) * 2}
-    return dataclasses.replace(given, ranges=bare, prices=dataclasses.replace(given.prices, **prices), **rest)
+    bare = {"one_time_usd": (rest.get("one_time_usd", inputs.one_time_usd),) * 2}
+    return dataclasses.replace(inputs, ranges=bare, prices=dataclasses.replace(inputs.prices, **prices), **rest)
 
 
-@drawn(cases(), st.sampled_from(NAMES))
+@given(estimate_inputs(), st.sampled_from(NAMES))
 @settings(deadline=None)
-def test_a_wider_input_never_makes_an_answer_surer(given: EstimateInput, name: str) -> None:
-    low, high = ranges_of(given).get(name, (None, None))
-    value = getattr(box(given).value, name)
+def test_wider_input_range_never_narrows_a_result(inputs: EstimateInput, name: str) -> None:
+    low, high = ranges_of(inputs).get(name, (None, None))
+    value = getattr(box(inputs).value, name)
     if value is None:
         return
     low, high = (value, value) if low is None or high is None else (low, high)
     low = max(low / 2, 1.0) if name == "horizon_months" else low / 2
     wider = (low, min(high * 2, 1.0) if name in SHARES else high * 2)
-    before, after = estimate(given), estimate(dataclasses.replace(given, ranges={**given.ranges, name: wider}))
-    for key, (_, narrow) in answers(before).items():
-        wide = answers(after)[key][1]
+    before, after = estimate(inputs), estimate(dataclasses.replace(inputs, ranges={**inputs.ranges, name: wider}))
+    for key, (_, narrow) in results(before).items():
+        wide = results(after)[key][1]
         assert holds(key, narrow.low, wide), key
         assert holds(key, narrow.high, wide) if narrow.high is not None else wide.high is None, key
 
 
 def day_by_day(terms: Terms[float], *, cached: bool, days: int) -> float:
-    """Savings less costs, request by request: every token paid, every cache miss written, retrainings day by day."""
+    """Savings minus costs, added up day by day: all tokens, cache misses as writes, and a share of retrainings."""
     saved = -(terms.one_time_usd + terms.generation_usd + terms.gpu_hours * terms.gpu_usd_per_hour)
     start = -saved
     reads_cache = cached and terms.prompt_tokens >= terms.cache_min_tokens
@@ -173,27 +169,27 @@ def day_by_day(terms: Terms[float], *, cached: bool, days: int) -> float:
     return saved
 
 
-@drawn(cases())
+@given(estimate_inputs())
 @settings(deadline=None, max_examples=40)
-def test_the_first_year_is_what_365_days_add_up_to(given: EstimateInput) -> None:
-    found, terms = estimate(given), box(given).value
+def test_first_years_savings_equal_the_sum_of_365_days(inputs: EstimateInput) -> None:
+    found, terms = estimate(inputs), box(inputs).value
     for case in ("uncached", "cached"):
         slow = day_by_day(terms, cached=case == "cached", days=365)
         assert getattr(found.yearly_savings_usd, case) == pytest.approx(slow, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize(("months", "rate"), [(1, 0.1), (12, 0.08), (30, 1.0), (7, 0.0)])
-def test_money_of_later_is_worth_less_by_the_rate_of_its_month(months: int, rate: float) -> None:
+def test_annuity_discounts_each_month_at_the_yearly_rate(months: int, rate: float) -> None:
     slow = sum(1 / (1 + rate) ** (month / 12) for month in range(1, months + 1))
     assert annuity(months, rate) == pytest.approx(slow, rel=1e-12)
     assert annuity(months, rate) <= annuity(months + 0.5, rate) <= annuity(months + 1, rate)
     assert annuity(months, 1e-20) == months
 
 
-@drawn(cases())
+@given(estimate_inputs())
 @settings(deadline=None)
-def test_the_break_even_request_repays_and_the_one_before_does_not(given: EstimateInput) -> None:
-    found, terms = estimate(given), box(given).value
+def test_break_even_request_repays_the_cost_and_the_one_before_does_not(inputs: EstimateInput) -> None:
+    found, terms = estimate(inputs), box(inputs).value
     start = terms.one_time_usd + terms.generation_usd + terms.gpu_hours * terms.gpu_usd_per_hour
     for requests, price in (
         (found.break_even_requests.uncached, found.prompted_usd),
@@ -207,22 +203,22 @@ def test_the_break_even_request_repays_and_the_one_before_does_not(given: Estima
         assert (requests - 1) * saved <= start * (1 + 1e-9)
 
 
-@drawn(cases())
+@given(estimate_inputs())
 @settings(deadline=None)
-def test_from_the_requests_that_it_needs_on_it_is_worth_something(given: EstimateInput) -> None:
+def test_worth_changes_sign_at_the_requests_needed(inputs: EstimateInput) -> None:
     for case in ("uncached", "cached"):
-        needed = getattr(estimate(given).requests_per_day_needed, case)
+        needed = getattr(estimate(inputs).requests_per_day_needed, case)
         if needed is None or not 1e-6 < needed < 1e9:
             continue
         for factor, sign in ((1.001, 1), (0.999, -1)):
-            other = dataclasses.replace(given, requests_per_day=round(needed * factor, 12), ranges={})
+            other = dataclasses.replace(inputs, requests_per_day=round(needed * factor, 12), ranges={})
             assert sign * getattr(estimate(other).worth_usd, case) > 0
 
 
-@drawn(cases())
+@given(estimate_inputs())
 @settings(deadline=None)
-def test_sensitivity_is_sorted_and_a_flip_is_one(given: EstimateInput) -> None:
-    found, terms = estimate(given), box(given).value
+def test_sensitivity_is_sorted_and_each_flip_changes_the_verdict(inputs: EstimateInput) -> None:
+    found, terms = estimate(inputs), box(inputs).value
     effects = [each.effect_usd for each in found.sensitivity]
     assert effects == sorted(effects, reverse=True)
     for each in found.sensitivity:
@@ -231,15 +227,15 @@ def test_sensitivity_is_sorted_and_a_flip_is_one(given: EstimateInput) -> None:
         if each.flips_at is None:
             continue
         assert each.low <= each.flips_at <= each.high
-        beyond = moved(given, {each.name: each.flips_at}) if each.name != "prompt_tokens" else None
+        beyond = with_values(inputs, {each.name: each.flips_at}) if each.name != "prompt_tokens" else None
         if beyond is not None and each.flips_at > 1e-9 and each.flips_to != found.verdict:
             worths = estimate(beyond).worth_usd
             nearest = min(abs(worths.cached), abs(worths.uncached))
             assert estimate(beyond).verdict == each.flips_to or nearest < 1e-6
 
 
-def test_corner_by_corner_the_range_is_no_wider_than_it_must_be() -> None:
-    given = dataclasses.replace(
+def test_ranges_are_exactly_the_extremes_over_all_corners() -> None:
+    inputs = dataclasses.replace(
         CASE,
         cache_min_tokens=1_024,
         ranges={
@@ -248,10 +244,11 @@ def test_corner_by_corner_the_range_is_no_wider_than_it_must_be() -> None:
             "retrainings_per_year": (0, 4),
         },
     )  # fmt: skip
-    found, ranges = estimate(given), ranges_of(given)
+    found, ranges = estimate(inputs), ranges_of(inputs)
     ends = {name: [low, high] for name, (low, high) in ranges.items()} | {"prompt_tokens": [900, 1_023, 1_024, 1_400]}
     seen = [
-        estimate(moved(given, dict(zip(ends, corner, strict=True)))) for corner in itertools.product(*ends.values())
+        estimate(with_values(inputs, dict(zip(ends, corner, strict=True))))
+        for corner in itertools.product(*ends.values())
     ]
     worths = [each.worth_usd.cached for each in seen]
     assert found.cached.worth_usd.low == pytest.approx(min(worths), rel=1e-9)

@@ -1,10 +1,8 @@
-"""What is remembered of an estimate follows what the stations measure."""
-
-from collections.abc import Iterator
+"""The stored outcome of an estimate, which is refreshed as the stations measure more."""
 
 import pytest
 
-from engine.economics import stored_outcome as keeping
+from engine.economics import stored_outcome
 from engine.economics.outlook import outcome
 from engine.economics.stored_outcome import estimate_project, refresh_outcome
 from engine.economics.tokens import TokenCount
@@ -13,60 +11,54 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs, CostOutcome
 from engine.records.prompt import Prompt
-from tests.tui.seeds import add_examples, make_project
+from tests.tui.seeds import add_examples
 
-ASKED = CostInputs("gpt-5-mini", requests_per_day=1_000.0)
-
-
-@pytest.fixture
-def project(private_home: object) -> Iterator[Project]:
-    with make_project(Home.locate()) as project:
-        yield project
+INPUTS = CostInputs("gpt-5-mini", requests_per_day=1_000.0)
 
 
-def test_it_is_reckoned_anew_with_what_was_measured_since(project: Project) -> None:
-    before, sha256 = estimate_project(project, ASKED)
-    project.settings.write_cost(ASKED, outcome(before.result, sha256))
+def test_refresh_uses_newly_measured_figures(project: Project) -> None:
+    before, sha256 = estimate_project(project, INPUTS)
+    project.settings.write_cost(INPUTS, outcome(before.result, sha256))
     add_examples(project)
     refresh_outcome(project)
-    after, _ = estimate_project(project, ASKED)
+    after, _ = estimate_project(project, INPUTS)
     assert after.figures["answer_tokens"].origin == "measured" != before.figures["answer_tokens"].origin
     assert project.settings.cost_outcome() == outcome(after.result, sha256) != outcome(before.result, sha256)
 
 
-def test_where_nobody_asked_nothing_is_remembered(project: Project) -> None:
+def test_refresh_stores_nothing_if_no_outcome_is_stored(project: Project) -> None:
     refresh_outcome(project)
     assert project.settings.cost_outcome() is None
 
 
-def test_what_cannot_be_reckoned_any_more_is_forgotten(project: Project) -> None:
+def test_refresh_clears_an_outcome_that_can_no_longer_be_computed(project: Project) -> None:
     inputs = CostInputs("a model that no list knows")
     project.settings.write_cost(inputs, CostOutcome("ab", "worth_it", 9.0))
     refresh_outcome(project)
     assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (inputs, None)
 
 
-def test_what_a_person_types_meanwhile_stands(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    typed, came = CostInputs("gpt-5", requests_per_day=7.0), CostOutcome("cd", "not_worth_it", 900.0)
-    project.settings.write_cost(ASKED, CostOutcome("ab", "worth_it", 9.0))
-    count = keeping.count_prompt_tokens
+def test_inputs_saved_during_a_refresh_are_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    new_inputs, new_outcome = CostInputs("gpt-5", requests_per_day=7.0), CostOutcome("cd", "not_worth_it", 900.0)
+    project.settings.write_cost(INPUTS, CostOutcome("ab", "worth_it", 9.0))
+    count_prompt_tokens = stored_outcome.count_prompt_tokens
 
-    def typing(prompt: Prompt, tokenizer: str, home: Home | None) -> TokenCount:
-        project.settings.write_cost(typed, came)
-        return count(prompt, tokenizer, home)
+    def save_then_count(prompt: Prompt, tokenizer: str, home: Home | None) -> TokenCount:
+        project.settings.write_cost(new_inputs, new_outcome)
+        return count_prompt_tokens(prompt, tokenizer, home)
 
-    monkeypatch.setattr(keeping, "count_prompt_tokens", typing)
+    monkeypatch.setattr(stored_outcome, "count_prompt_tokens", save_then_count)
     refresh_outcome(project)
-    assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (typed, came)
+    assert (project.settings.cost_inputs(), project.settings.cost_outcome()) == (new_inputs, new_outcome)
 
 
-def test_a_store_that_cannot_keep_it_fails_no_station(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = CostOutcome("ab", "worth_it", 9.0)
-    project.settings.write_cost(ASKED, kept)
+def test_refresh_ignores_a_store_that_cannot_be_written(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    stored = CostOutcome("ab", "worth_it", 9.0)
+    project.settings.write_cost(INPUTS, stored)
 
-    def full(inputs: CostInputs, outcome: CostOutcome | None) -> None:
+    def fail(inputs: CostInputs, outcome: CostOutcome | None) -> None:
         raise StoreError("The disk is full.")
 
-    monkeypatch.setattr(project.settings, "write_cost", full)
+    monkeypatch.setattr(project.settings, "write_cost", fail)
     refresh_outcome(project)
-    assert project.settings.cost_outcome() == kept
+    assert project.settings.cost_outcome() == stored

