@@ -1,4 +1,4 @@
-"""The home of the test, as the engine names it."""
+"""Fixture: the private home of the test as the engine's `Home`."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Documents of every kind of block around any text, and the texts that attackers would choose."""
+"""A document with every kind of block around a given text, and hostile texts to put into it."""
 
 from hypothesis import strategies as st
 
@@ -39,7 +39,7 @@ TEXTS = st.one_of(st.sampled_from(ATTACKS), st.text(max_size=60), st.text("<>&\"
 
 
 def document(text: str) -> Document:
-    """Every kind of block with `text` wherever a text can stand."""
+    """A document with every kind of block, and `text` everywhere a text is possible."""
     measured = Measured(0.9, 0.8, 0.95, text)
     arms = ((text, "main"), (text, "second"), (text, "third"), (text, "fourth"))
     table = Table(

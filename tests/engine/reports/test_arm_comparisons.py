@@ -1,4 +1,4 @@
-"""The comparison of arms as a table of the report: what its cells say, and that it fits a page."""
+"""The comparison of arms as a table of the report: its cells and its width."""
 
 import dataclasses
 
@@ -18,7 +18,7 @@ LOST = Paired(Interval(-0.3, -0.4, -0.2), 0, 18, 1e-5, 2e-5, "worse", 0)
 
 
 @pytest.mark.parametrize("width", [60, 80, 120])
-def test_every_rule_of_a_comparison_says_what_became_of_it(width: int) -> None:
+def test_comparison_table_shows_the_outcome_of_every_rule_within_the_width(width: int) -> None:
     found = Comparison("checkpoint:12:120", "prompted", LOST, (RulePaired(1, OPEN), RulePaired(2, LOST)))
     base = dataclasses.replace(found, arm="unprompted")
     blocks = tuple(arm_comparisons(dataclasses.replace(evaluation(), comparisons=(base, found))))
@@ -27,12 +27,12 @@ def test_every_rule_of_a_comparison_says_what_became_of_it(width: int) -> None:
     ]
     text = to_text(Document("", "", "", "plain", (Section("one", "one", blocks),)), width)
     assert max(cell_width(line) for line in text.splitlines()) <= width
-    assert all(words in text for words in ("1,000,000 more", "−30.0 (−40 to −20)", "worse", "<.001"))
+    assert all(cell in text for cell in ("1,000,000 more", "−30.0 (−40 to −20)", "worse", "<.001"))
 
 
-def test_nothing_is_said_of_an_evaluation_that_compared_nothing() -> None:
+def test_evaluation_without_comparisons_has_no_table() -> None:
     assert not list(arm_comparisons(evaluation()))
 
 
-def test_p_values_in_few_characters() -> None:
+def test_p_values_are_short() -> None:
     assert [p_value(value) for value in (0.0002, 0.0123, 0.5, 1.0)] == ["<.001", ".012", "0.50", "1.00"]

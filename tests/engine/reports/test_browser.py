@@ -1,4 +1,4 @@
-"""The page in a real browser: nothing is requested, the console is silent, hostile text does nothing, dark is dark."""
+"""The page in Chromium: no requests, an empty console, harmless hostile text, and the system's colour scheme."""
 
 import functools
 import http.server
@@ -25,17 +25,17 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
 
-class Served:
-    """A folder behind an address of this machine, and what was asked of it."""
+class FolderServer:
+    """A folder served on loopback, with the paths that were requested."""
 
     def __init__(self, folder: Path) -> None:
-        asked: list[str] = []
+        requested: list[str] = []
 
         class Handler(http.server.SimpleHTTPRequestHandler):
             def log_request(self, code: object = "-", size: object = "-") -> None:
-                asked.append(self.path)
+                requested.append(self.path)
 
-        self.asked = asked
+        self.requested = requested
         handler = functools.partial(Handler, directory=str(folder))
         self._server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -47,59 +47,59 @@ class Served:
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def served(tmp_path: Path) -> Iterator[FolderServer]:
     (tmp_path / "pages").mkdir()
-    server = Served(tmp_path / "pages")
+    server = FolderServer(tmp_path / "pages")
     yield server
     server.close()
 
 
-def browse(tmp_path: Path, url: str, *words: str) -> tuple[str, str]:
-    """What the browser has of the page, and what was said on its console."""
+def browse(tmp_path: Path, url: str, *args: str) -> tuple[str, str]:
+    """Return the browser's output for the page, and the lines on its console."""
     assert CHROMIUM is not None
     done = subprocess.run(
         [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run",
-         "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}", *words, url],
+         "--enable-logging=stderr", f"--user-data-dir={tmp_path / 'profile'}", *args, url],
         capture_output=True, text=True, timeout=120, check=True,
     )  # fmt: skip
     return done.stdout, "\n".join(line for line in done.stderr.splitlines() if "CONSOLE" in line)
 
 
-def test_a_report_asks_for_nothing_and_the_console_is_silent(served: Served, tmp_path: Path, home: Home) -> None:
+def test_report_makes_no_requests_and_logs_nothing(served: FolderServer, tmp_path: Path, home: Home) -> None:
     with Project.open(make_compared(home), home) as project:
         made = build(read_report(project, compare=1))
     (tmp_path / "pages" / "report.html").write_text(to_html(made), "utf-8")
     dom, console = browse(tmp_path, f"{served.url}/report.html", "--dump-dom")
-    assert served.asked == ["/report.html"]
+    assert served.requested == ["/report.html"]
     assert console == ""
     assert dom.count("<section") == len(made.sections)
     assert "<mark>A person answers." in dom
 
 
-def test_hostile_text_does_nothing_in_a_browser(served: Served, tmp_path: Path) -> None:
+def test_hostile_text_has_no_effect_in_a_browser(served: FolderServer, tmp_path: Path) -> None:
     attack = "".join(ATTACKS)
     for name, text in (("attack", attack), ("plain", "x" * len(attack))):
         (tmp_path / "pages" / f"{name}.html").write_text(to_html(document(text)), "utf-8")
     attacked, console = browse(tmp_path, f"{served.url}/attack.html", "--dump-dom")
     untouched, _ = browse(tmp_path, f"{served.url}/plain.html", "--dump-dom")
-    assert served.asked == ["/attack.html", "/plain.html"]
+    assert served.requested == ["/attack.html", "/plain.html"]
     assert console == ""
     assert "<script" not in attacked
     tags = re.compile(r"<(/?[a-z0-9]+)")
     assert tags.findall(attacked) == tags.findall(untouched)
 
 
-def test_the_control_a_page_that_asks_is_caught(served: Served, tmp_path: Path) -> None:
-    """The measurement itself: a page without the policy that asks and speaks is seen doing both."""
-    page = "<!doctype html><script>console.log('spoken')</script><img src=/asked.png>"
+def test_requests_and_console_output_of_a_page_are_detected(served: FolderServer, tmp_path: Path) -> None:
+    """Check of the method: a page without the policy is seen making a request and logging to the console."""
+    page = "<!doctype html><script>console.log('logged')</script><img src=/requested.png>"
     (tmp_path / "pages" / "loud.html").write_text(page, "utf-8")
     _, console = browse(tmp_path, f"{served.url}/loud.html", "--dump-dom")
-    assert "/asked.png" in served.asked
-    assert "spoken" in console
+    assert "/requested.png" in served.requested
+    assert "logged" in console
 
 
 @pytest.mark.parametrize(("scheme", "paper"), [("1", "fdfdfb"), ("0", "15181d")], ids=["light", "dark"])
-def test_the_page_is_light_or_dark_as_the_system_says(tmp_path: Path, scheme: str, paper: str) -> None:
+def test_page_follows_the_systems_colour_scheme(tmp_path: Path, scheme: str, paper: str) -> None:
     page, picture = tmp_path / "page.html", tmp_path / "page.png"
     page.write_text(to_html(document("words")), "utf-8")
     browse(
@@ -111,7 +111,7 @@ def test_the_page_is_light_or_dark_as_the_system_says(tmp_path: Path, scheme: st
 
 
 def first_pixel(png: bytes) -> bytes:
-    """Red, green, blue of the upper left corner; its filters do nothing there."""
+    """Red, green and blue of the top left pixel, which PNG filters leave unchanged."""
     data, place = b"", 8
     while place < len(png):
         length, kind = struct.unpack(">I4s", png[place : place + 8])

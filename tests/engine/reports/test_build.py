@@ -1,4 +1,4 @@
-"""The report's content: of a project with two measured runs, in every form the same figures in the same order."""
+"""The report's content: sections, figures and their order, the same in every format; comparisons of two runs."""
 
 import dataclasses
 import re
@@ -32,8 +32,8 @@ from tests.tui.seeds import add_dataset, add_examples, hostile, make_project
 
 @pytest.fixture
 def project(home: Home) -> Iterator[Project]:
-    with Project.open(make_compared(home), home) as made:
-        yield made
+    with Project.open(make_compared(home), home) as project:
+        yield project
 
 
 def blocks(document: Document, section: str) -> list[object]:
@@ -44,36 +44,36 @@ def table(document: Document, section: str, caption: str) -> Table:
     return next(b for b in blocks(document, section) if isinstance(b, Table) and b.caption.startswith(caption))
 
 
-def test_a_loss_that_is_no_divergence_is_not_called_one(project: Project) -> None:
+def test_loss_is_called_kl_only_if_it_is_a_divergence(project: Project) -> None:
     document = build(read_report(project, compare=1))
     assert "Validation KL, nats per token" in to_text(document) + to_markdown(document) + to_html(document)
     for run in project.runs.all():
         for point in run.curve:
             project.runs.add_curve_point(run.id, dataclasses.replace(point, measure="cross-entropy"))
     document = build(read_report(project, compare=1))
-    for shown in (to_text(document), to_markdown(document), to_html(document)):
-        assert "alidation KL" not in shown
-        assert "final cross-entropy" in shown
+    for output in (to_text(document), to_markdown(document), to_html(document)):
+        assert "alidation KL" not in output
+        assert "final cross-entropy" in output
 
 
-def test_every_form_tells_the_same_in_the_same_order(project: Project) -> None:
+def test_every_format_has_the_same_sections_and_figures_in_the_same_order(project: Project) -> None:
     project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=2000.0, one_time_usd=60.0), None)
     project.votes.add(Vote((), "prompted", "run-2", "", "", "right", blind=True))
     document = build(read_report(project, compare=1))
     titles = [section.title for section in document.sections]
     assert len(titles) == 13
-    assert titles[:3] == ["Verdict", "Rule by rule", "Cost"], "does it work, does it pay, then the details"
+    assert titles[:3] == ["Verdict", "Rule by rule", "Cost"], "whether it works, whether it pays, then the details"
     page = re.sub("<nav.*?</nav>", "", to_html(document))
     assert page != to_html(document)
-    for shown in (to_text(document), to_markdown(document), page):
-        places = [shown.index(title) for title in titles]
+    for output in (to_text(document), to_markdown(document), page):
+        places = [output.index(title) for title in titles]
         assert places == sorted(places)
-        for words in ("94.4", "98", "412", "gpt-5", "RISK SCORE: 3. Three wrong PINs lock the card.", "0.0001",
+        for expected in ("94.4", "98", "412", "gpt-5", "RISK SCORE: 3. Three wrong PINs lock the card.", "0.0001",
                       "0.100–0.120", "run-2 over prompted"):  # fmt: skip
-            assert words in shown
+            assert expected in output
 
 
-def test_the_two_questions_of_who_opens_it_are_answered_before_anything_else(project: Project) -> None:
+def test_report_first_answers_whether_it_works_is_current_and_pays(project: Project) -> None:
     answers, figures = blocks(build(read_report(project)), "verdict")
     assert isinstance(answers, Facts)
     assert isinstance(figures, Facts)
@@ -92,13 +92,13 @@ def test_the_two_questions_of_who_opens_it_are_answered_before_anything_else(pro
     assert saved.value == usd(result.yearly_savings_usd.uncached)
     assert saved.note.startswith(usd(result.yearly_savings_usd.cached))
     assert "an assumed" in saved.note
-    told = " ".join(to_text(build(facts)).split())
-    assert "any number of them pays" in told
-    assert "repaid, prompt cached at once" in told
-    assert "0 requests" not in told.replace("000 requests", "")
+    text = " ".join(to_text(build(facts)).split())
+    assert "any number of them pays" in text
+    assert "repaid, prompt cached at once" in text
+    assert "0 requests" not in text.replace("000 requests", "")
 
 
-def test_the_cost_says_between_what_it_lies_what_it_rests_on_and_what_decides(project: Project) -> None:
+def test_cost_section_shows_ranges_criteria_sensitivity_and_sources(project: Project) -> None:
     project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=2000.0, one_time_usd=60.0), None)
     facts = read_report(project)
     document, costs = build(facts), facts.proof.costs
@@ -119,7 +119,7 @@ def test_the_cost_says_between_what_it_lies_what_it_rests_on_and_what_decides(pr
     assert costs.result.headline in to_text(document, 400)
 
 
-def test_an_unnamed_report_is_of_the_run_evaluated_last(project: Project) -> None:
+def test_report_defaults_to_the_run_evaluated_last_and_needs_evaluated_runs(project: Project) -> None:
     assert read_report(project).proof.run.id == 2
     assert build(read_report(project, run_id=1)).verdict == "fail"
     with pytest.raises(NotFoundError, match="evaluate --run 3"):
@@ -130,25 +130,25 @@ def test_an_unnamed_report_is_of_the_run_evaluated_last(project: Project) -> Non
         read_report(project, compare=9)
 
 
-def test_the_teacher_is_who_answered_and_not_who_would_today(project: Project) -> None:
+def test_report_names_the_teacher_that_answered_not_the_current_setting(project: Project) -> None:
     settings = project.settings.read()
-    today = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
-    project.settings.write(dataclasses.replace(settings, teacher=today))
+    current = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
+    project.settings.write(dataclasses.replace(settings, teacher=current))
     facts = read_report(project)
     assert proof_json(facts.proof)["teacher"] == {"kind": "local", "model": "starter"}
-    made_of = next(block for block in blocks(build(facts), "provenance") if isinstance(block, Facts))
-    assert [fact.value for fact in made_of.rows if fact.name == "teacher"] == ["starter"]
-    assert facts.proof.costs is not None, "what is saved is what gpt-5 costs"
+    provenance = next(block for block in blocks(build(facts), "provenance") if isinstance(block, Facts))
+    assert [fact.value for fact in provenance.rows if fact.name == "teacher"] == ["starter"]
+    assert facts.proof.costs is not None, "the savings are those of today's teacher, gpt-5"
 
 
-def test_the_rules_of_a_training_keep_the_words_that_they_had(project: Project) -> None:
+def test_training_section_keeps_the_rule_texts_of_the_training(project: Project) -> None:
     before = project.rules.all()
     project.rules.put([dataclasses.replace(rule, text=f"Another {rule.id}") for rule in before])
     rates = table(build(read_report(project)), "training", "Each rule")
     assert [row.cells[0].partition("\u2002")[2] for row in rates.rows] == [rule.text for rule in before]
 
 
-def test_two_runs_are_told_apart_by_what_differs(project: Project) -> None:
+def test_comparison_of_runs_lists_differing_settings_results_and_charts(project: Project) -> None:
     document = build(read_report(project, compare=1))
     differing = {row.cells[0]: row.cells[1:] for row in table(document, "compared", "Differences").rows}
     assert differing == {
@@ -162,7 +162,7 @@ def test_two_runs_are_told_apart_by_what_differs(project: Project) -> None:
     assert [[series.name for series in chart.series] for chart in charts.charts] == 3 * [["run 2", "run 1"]]
 
 
-def test_a_difference_between_runs_is_paired_over_their_questions(home: Home) -> None:
+def test_difference_between_runs_is_paired_by_question(home: Home) -> None:
     with make_project(home) as project:
         add_examples(project)
         run_ids = [add_measured_run(project, add_dataset(project), TrainingConfig("starter")) for _ in range(2)]
@@ -170,26 +170,26 @@ def test_a_difference_between_runs_is_paired_over_their_questions(home: Home) ->
             add_measured_evaluation(project, run_id, "pass", Interval(0.98, 0.94, 1.02))
         better = read_report(project, run_ids[0], compare=run_ids[1])
         assert better.other is not None
-        kept = tuple(
+        all_passed = tuple(
             dataclasses.replace(answer, checks=tuple(dataclasses.replace(c, passed=True) for c in answer.checks))
             for answer in better.answered.answers
         )
-        better = dataclasses.replace(better, answered=dataclasses.replace(better.answered, answers=kept))
+        better = dataclasses.replace(better, answered=dataclasses.replace(better.answered, answers=all_passed))
         by_rule = table(build(better), "compared", "run 1 compared with run 2")
         rows = {row.cells[0]: row.cells[1:] for row in by_rule.rows}
-        told = compared_json(better)
+        compared = compared_json(better)
     assert rows["1\u2002Starts with a risk score"][:3] == ("0 (0 to 0)", "0", "0")
-    # 8 questions of one topic: one broken in 3 of 3 samples, one in 3 of 3; two that lean one way are no proof.
-    together = rows["every rule"]
-    assert together[0].startswith("+25.0 (0 to +")
-    assert (together[1:4]) == ("2", "0", "0.50")
-    second = rows["2\u2002Two short sentences after it"]
-    assert second[3] == "1.00", "of four rules, by Holm: 4 × 0.5"
-    assert told is not None
-    assert told["all_rules"]["better"] == 2
+    # 8 questions of one topic, two of them failed in all 3 samples: two in one direction are no proof.
+    all_rules = rows["every rule"]
+    assert all_rules[0].startswith("+25.0 (0 to +")
+    assert (all_rules[1:4]) == ("2", "0", "0.50")
+    second_rule = rows["2\u2002Two short sentences after it"]
+    assert second_rule[3] == "1.00", "Holm's correction over four rules: 4 × 0.5, at most 1"
+    assert compared is not None
+    assert compared["all_rules"]["better"] == 2
 
 
-def test_what_a_person_voted_is_told_in_every_form(project: Project) -> None:
+def test_votes_are_counted_in_json_and_in_the_document(project: Project) -> None:
     for choice in ("right", "right", "left", "tie"):
         project.votes.add(Vote((), "prompted", "run-2", "a", "b", choice, blind=choice != "tie"))
     project.votes.add(Vote((), "run-1", "prompted", "a", "b", "left", blind=True))
@@ -199,11 +199,11 @@ def test_what_a_person_voted_is_told_in_every_form(project: Project) -> None:
             "both_bad": 0, "blind": 3, "win_rate": dataclasses.asdict(wilson(2, 3)),
         }
     ]  # fmt: skip
-    (shown,) = [block for block in blocks(build(read_report(project)), "votes") if isinstance(block, Intervals)]
-    assert [(row.name, row.aside) for row in shown.rows] == [("run-2 over prompted", "2, 1, 1, 0")]
+    (votes,) = [block for block in blocks(build(read_report(project)), "votes") if isinstance(block, Intervals)]
+    assert [(row.name, row.aside) for row in votes.rows] == [("run-2 over prompted", "2, 1, 1, 0")]
 
 
-def test_many_slices_are_cut_to_those_with_the_largest_gap(project: Project) -> None:
+def test_only_the_slices_with_the_largest_gaps_are_shown(project: Project) -> None:
     facts = read_report(project)
     questions = {number: dataclasses.replace(question, topic=f"topic {number}")
                  for number, question in facts.answered.questions.items()}  # fmt: skip
@@ -215,52 +215,56 @@ def test_many_slices_are_cut_to_those_with_the_largest_gap(project: Project) -> 
         for answer in facts.answered.answers
         for number in (answer.question_id, 100 + answer.question_id)
     )
-    made = dataclasses.replace(facts, answered=Answered(questions | more, answers))
-    topics = next(block for block in blocks(build(made), "slices") if isinstance(block, Intervals))
+    changed = dataclasses.replace(facts, answered=Answered(questions | more, answers))
+    topics = next(block for block in blocks(build(changed), "slices") if isinstance(block, Intervals))
     assert len(topics.rows) == 8
     gaps = [row.measured[1].value - row.measured[2].value for row in topics.rows if row.measured[1] and row.measured[2]]
     assert gaps == sorted(gaps, reverse=True)
     assert gaps[0] > 0
-    assert "The 8 largest gaps of 16" in to_text(build(made))
+    assert "The 8 largest gaps of 16" in to_text(build(changed))
 
 
-def test_a_run_that_was_an_arm_of_the_same_evaluation_is_compared_within_it(project: Project) -> None:
-    """Also where the rules have changed since the other run's own evaluation."""
+def test_run_that_was_an_extra_arm_is_compared_within_the_same_evaluation(project: Project) -> None:
+    """This also works if the rules have changed since the other run's own evaluation."""
     facts = read_report(project, compare=3)
     evaluation = facts.proof.evaluation
-    beside = dataclasses.replace(evaluation, arms=(*evaluation.arms, ("run:3", evaluation.arms[0][1])))
+    with_run_3 = dataclasses.replace(evaluation, arms=(*evaluation.arms, ("run:3", evaluation.arms[0][1])))
     answers = tuple(
         dataclasses.replace(answer, arm="run:3") for answer in facts.answered.answers if answer.arm == "unprompted"
     )
     answered = dataclasses.replace(facts.answered, answers=(*facts.answered.answers, *answers))
-    made = dataclasses.replace(facts, proof=dataclasses.replace(facts.proof, evaluation=beside), answered=answered)
-    rules = next(block for block in blocks(build(made), "compared") if isinstance(block, Intervals))
+    changed = dataclasses.replace(
+        facts, proof=dataclasses.replace(facts.proof, evaluation=with_run_3), answered=answered
+    )
+    rules = next(block for block in blocks(build(changed), "compared") if isinstance(block, Intervals))
     assert all(None not in row.measured for row in rules.rows)
-    rows = {row.cells[0]: row.cells for row in table(build(made), "compared", "run 2 compared with run 3").rows}
+    rows = {row.cells[0]: row.cells for row in table(build(changed), "compared", "run 2 compared with run 3").rows}
     assert rows["1\u2002Starts with a risk score"][5] == "better"
 
 
-def test_a_run_that_was_not_evaluated_is_compared_as_far_as_it_goes(project: Project) -> None:
+def test_comparison_with_an_unevaluated_run_gives_the_command_to_evaluate_it(project: Project) -> None:
     document = build(read_report(project, compare=3))
     assert "Run 3 has not been evaluated: distill-tui evaluate --run 3" in to_text(document)
 
 
-def test_settings_at_their_defaults_are_folded_away(project: Project) -> None:
+def test_settings_at_their_defaults_are_collapsed(project: Project) -> None:
     document = build(read_report(project))
-    chosen, left = (table(document, "provenance", caption) for caption in ("Training config", "Settings at"))
-    names = [row.cells[0] for made in (chosen, left) for row in made.rows]
+    chosen, defaults = (table(document, "provenance", caption) for caption in ("Training config", "Settings at"))
+    names = [row.cells[0] for settings in (chosen, defaults) for row in settings.rows]
     assert sorted(names) == sorted(field.name.replace("_", " ") for field in dataclasses.fields(TrainingConfig))
     assert all(row.cells[1] != row.cells[2] for row in chosen.rows)
-    assert f"<details><summary>{left.caption}</summary>" in to_html(document)
+    assert f"<details><summary>{defaults.caption}</summary>" in to_html(document)
 
 
-def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(project: Project) -> None:
+def test_worst_answers_are_side_by_side_with_failing_text_marked(project: Project) -> None:
     document = build(read_report(project))
     exchanges = [block for block in blocks(document, "worst") if isinstance(block, QuestionAnswers)]
     assert [len(exchange.answers) for exchange in exchanges] == [3, 3]
     unprompted, _, student = exchanges[0].answers
     assert len(unprompted.notes) == 1
-    assert re.fullmatch(r"\d of 4 rules failed", unprompted.notes[0]), "nobody asked it for anything"
+    assert re.fullmatch(r"\d of 4 rules failed", unprompted.notes[0]), (
+        "for the unprompted arm the rules are counted, not listed"
+    )
     assert (student.name, student.kept) == ("distilled", False)
     assert [student.text[span.start : span.end] for span in student.marked] == [
         "A person answers. They look at it today."
@@ -268,21 +272,21 @@ def test_the_worst_answers_stand_side_by_side_with_what_breaks_a_rule_marked(pro
     assert "<mark>A person answers. They look at it today.</mark>" in to_html(document)
 
 
-def test_the_worst_held_out_tokens_stand_with_the_rules_that_have_to_do_with_them(project: Project) -> None:
+def test_worst_held_out_tokens_are_listed_with_the_rules_involved(project: Project) -> None:
     document = build(read_report(project))
     tokens, answers = (table(document, "heldout", caption) for caption in ("Held-out tokens", "Held-out answers"))
     assert len(tokens.rows) == 8
     assert tokens.rows[0].cells[1:] == (
         "RISK", "RISK", "I", "required by rule 1; student's answer fails rules 1, 2", "7.44",
     )  # fmt: skip
-    assert tokens.rows[0].strong, "the student breaks the very rule that dictates the token"
+    assert tokens.rows[0].strong, "the student fails the rule that requires the token"
     assert "breaks rule 2" in tokens.rows[3].cells[4]
     assert not tokens.rows[3].strong
     assert answers.rows[0].cells[1:] == ("rule 2", "26", "0.90")
     assert "about" in answers.rows[0].cells[0]
 
 
-def test_public_tasks_are_told_in_every_form_where_they_were_asked(project: Project) -> None:
+def test_public_tasks_are_in_every_format_once_they_were_measured(project: Project) -> None:
     assert not blocks(build(read_report(project)), "public")
     run = read_report(project).proof.run.id
     score = TaskScore("ifeval", "prompt_level_strict_acc", "none", Score(0.5, 0.02), Score(0.3, 0.02), True, 541)
@@ -291,13 +295,13 @@ def test_public_tasks_are_told_in_every_form_where_they_were_asked(project: Proj
         project.harness.add(HarnessResult(0, run, 1, sha256, ("ifeval",), limit, None, True, (score,), "0.4.13", 60.0))
     document = build(read_report(project))
     tables = [block for block in blocks(document, "public") if isinstance(block, Table)]
-    assert len(tables) == 2, "the same asked again stands in the place of what it was"
-    for shown in (to_text(document), to_markdown(document), to_html(document)):
-        assert "Public tasks" in shown
-        assert "−0.200" in shown
+    assert len(tables) == 2, "a repeated measurement replaces the earlier one"
+    for output in (to_text(document), to_markdown(document), to_html(document)):
+        assert "Public tasks" in output
+        assert "−0.200" in output
 
 
-def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:
+def test_report_without_stored_answers_or_trace_states_what_is_missing(home: Home) -> None:
     from tests.tui.seeds import make_stage
 
     with Project.open(make_stage(home, "done"), home) as project:
@@ -307,29 +311,29 @@ def test_without_a_trace_or_answers_the_report_says_so(home: Home) -> None:
     text = to_text(document)
     assert "The answers of this evaluation were not kept." in text
     assert "The teacher runs on this machine, so no costs are calculated." in text
-    assert "distill-tui estimate --model" in text, "a report is read where there is no pane"
+    assert "distill-tui estimate --model" in text, "a report gives the command, since it is read outside the app"
     charts = next(block for block in blocks(document, "training") if isinstance(block, Charts))
-    assert len(charts.charts[2].series[0].xs) == 7, "the loss at the evaluations stands in for that of every step"
+    assert len(charts.charts[2].series[0].xs) == 7, "the loss at the evaluations replaces that of every step"
 
 
-def test_a_project_whose_every_text_is_an_attack_gives_a_page_of_the_same_make(home: Home) -> None:
+def test_hostile_texts_do_not_change_the_page_structure(home: Home) -> None:
     def pages() -> Iterator[str]:
-        for name, foreign in (("calm", False), ("foreign", True)):
+        for name, is_hostile in (("calm", False), ("foreign", True)):
             with make_project(home, name) as project:
                 add_examples(project)
-                base = hostile("starter") if foreign else "starter"
+                base = hostile("starter") if is_hostile else "starter"
                 run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base))
-                add_measured_evaluation(project, run_id, "fail", Interval(0.5, 0.4, 0.6), foreign=foreign)
+                add_measured_evaluation(project, run_id, "fail", Interval(0.5, 0.4, 0.6), foreign=is_hostile)
                 document = build(read_report(project))
                 assert not set("\x1b\x07\x9b\u202e") & set(to_text(document) + to_markdown(document))
                 yield to_html(document)
 
-    calm, foreign = (re.sub(r"<mark>|</mark>", "", page) for page in pages())
-    assert "‹U+202E›evil" in foreign
-    assert re.findall(r"<(/?[a-z0-9]+)", foreign) == re.findall(r"<(/?[a-z0-9]+)", calm)
+    plain_page, hostile_page = (re.sub(r"<mark>|</mark>", "", page) for page in pages())
+    assert "‹U+202E›evil" in hostile_page
+    assert re.findall(r"<(/?[a-z0-9]+)", hostile_page) == re.findall(r"<(/?[a-z0-9]+)", plain_page)
 
 
-def test_what_was_just_measured_ends_with_the_verdict(project: Project) -> None:
+def test_brief_report_has_the_rules_and_ends_with_the_verdict(project: Project) -> None:
     facts = read_report(project)
     document = brief(build(dataclasses.replace(facts, proof=dataclasses.replace(facts.proof, stale=""))))
     assert [section.id for section in document.sections] == ["rules", "verdict"]

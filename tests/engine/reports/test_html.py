@@ -1,4 +1,4 @@
-"""The page: text can only ever be text, nothing is asked of anybody, both colour schemes can be read."""
+"""The HTML page: text stays text, nothing is loaded, it is accessible, and its colours have contrast."""
 
 import base64
 import hashlib
@@ -15,11 +15,11 @@ from engine.reports.html import to_html
 from tests.engine.reports.documents import ATTACKS, TEXTS, document
 
 CSS = resources.files("engine.reports").joinpath("report.css").read_text(encoding="utf-8")
-FOREIGN = {"title", "aria-label"}  # attributes that may carry foreign text
+FOREIGN = {"title", "aria-label"}  # attributes that may contain foreign text
 
 
 class Structure(HTMLParser):
-    """Every tag with its attributes, and all text between them, as a reader of HTML finds them."""
+    """Every tag with its attributes, and all text between them, as an HTML parser finds them."""
 
     def __init__(self, page: str) -> None:
         super().__init__(convert_charrefs=True)
@@ -50,7 +50,7 @@ class Structure(HTMLParser):
 
 
 @given(TEXTS.filter(lambda text: bool(clean_text(text).strip())))
-def test_no_text_changes_what_the_page_is_made_of(text: str) -> None:
+def test_no_text_changes_the_page_structure(text: str) -> None:
     made, plain = Structure(to_html(document(text))), Structure(to_html(document("x" * len(text))))
     assert made.tags == plain.tags
     assert not made.others
@@ -58,13 +58,13 @@ def test_no_text_changes_what_the_page_is_made_of(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ATTACKS)
-def test_attacks_are_shown_and_obeyed_by_nobody(text: str) -> None:
+def test_attacks_add_no_active_elements_or_control_characters(text: str) -> None:
     page = to_html(document(text))
     assert {tag for tag, _ in Structure(page).tags} & {"script", "iframe", "img", "object"} == set()
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202e\ud800]", page)
 
 
-def test_the_page_forbids_itself_all_but_its_own_style() -> None:
+def test_page_policy_allows_only_its_own_style() -> None:
     made = Structure(to_html(document("x")))
     policy = next(
         dict(attrs)["content"] for tag, attrs in made.tags if ("http-equiv", "Content-Security-Policy") in attrs
@@ -74,7 +74,7 @@ def test_the_page_forbids_itself_all_but_its_own_style() -> None:
     assert policy.split("; ") == [
         "default-src 'none'", f"style-src 'sha256-{digest}'", "img-src data:", "base-uri 'none'", "form-action 'none'",
     ]  # fmt: skip
-    assert CSS in "".join(made.text), "the style is whole, so that its hash holds"
+    assert CSS in "".join(made.text), "the style sheet is unchanged, so its hash matches"
     assert "url(" not in CSS
     assert "@import" not in CSS
     for tag, attrs in made.tags:
@@ -85,7 +85,7 @@ def test_the_page_forbids_itself_all_but_its_own_style() -> None:
                 assert value == "data:," or str(value).startswith("#"), (tag, name, value)
 
 
-def test_it_can_be_read_by_ear_and_by_keys() -> None:
+def test_page_is_accessible_to_screen_readers_and_keyboards() -> None:
     made = Structure(to_html(document("x")))
     assert ("html", (("lang", "en"),)) in made.tags
     names = [tag for tag, _ in made.tags]
@@ -105,7 +105,7 @@ def test_it_can_be_read_by_ear_and_by_keys() -> None:
 
 
 def svg_titles(made: Structure) -> int:
-    """Titles within drawings: all but the page's own."""
+    """The number of titles within drawings, which excludes the page's own."""
     inside, count = 0, 0
     for tag, _ in made.tags:
         inside += (tag == "svg") - (tag == "/svg")
@@ -128,13 +128,13 @@ def luminance(colour: str) -> float:
 
 
 @pytest.mark.parametrize(("name", "colours"), list(schemes()), ids=["light", "dark", "print"])
-def test_words_and_lines_stand_out(name: str, colours: dict[str, str]) -> None:
+def test_text_and_lines_have_enough_contrast(name: str, colours: dict[str, str]) -> None:
     def contrast(first: str, second: str) -> float:
         high, low = sorted((luminance(colours[first]), luminance(colours[second])), reverse=True)
         return (high + 0.05) / (low + 0.05)
 
-    for words in ("ink", "quiet", "accent", "good", "bad", "open"):
-        assert contrast(words, "paper") >= 4.5, words
+    for text_colour in ("ink", "quiet", "accent", "good", "bad", "open"):
+        assert contrast(text_colour, "paper") >= 4.5, text_colour
     assert contrast("ink", "tint") >= 4.5
-    for drawn in ("accent", "second", "third", "fourth"):
-        assert contrast(drawn, "paper") >= 3, drawn
+    for line_colour in ("accent", "second", "third", "fourth"):
+        assert contrast(line_colour, "paper") >= 3, line_colour

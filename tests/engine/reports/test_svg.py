@@ -1,4 +1,4 @@
-"""Charts and intervals: round axes, everything inside the drawing, every point with its figures."""
+"""Charts and intervals as SVG: round axis values, nothing outside the drawing, and a title on every point."""
 
 import math
 from typing import get_args
@@ -20,7 +20,7 @@ def numbers(element: Element, *names: str) -> list[float]:
 
 
 @given(st.floats(1e-9, 1e12), st.integers(2, 8))
-def test_an_axis_has_few_round_values_from_0_to_the_first_beyond(high: float, count: int) -> None:
+def test_axis_has_few_round_values_from_0_to_just_beyond_the_maximum(high: float, count: int) -> None:
     found = ticks(high, count)
     assert found[0] == 0
     assert found[-1] >= high * (1 - 1e-6)
@@ -34,7 +34,7 @@ def test_an_axis_has_few_round_values_from_0_to_the_first_beyond(high: float, co
 @given(st.lists(st.tuples(VALUES, VALUES), max_size=60))
 @example([(5e-324, 5e-324), (1.0, 0.0)])
 @example([(0.0, 2e-315)])
-def test_every_line_and_point_lies_within_the_drawing(points: list[tuple[float, float]]) -> None:
+def test_every_line_and_point_is_within_the_drawing(points: list[tuple[float, float]]) -> None:
     xs, ys = tuple(x for x, _ in points), tuple(y for _, y in points)
     drawn = line_chart(Chart("loss", "step", (Series("run 1", xs, ys),), marks=(Mark(max(xs, default=0), "best"),)))
     for each in drawn.iter():
@@ -47,7 +47,7 @@ def test_every_line_and_point_lies_within_the_drawing(points: list[tuple[float, 
 
 
 @pytest.mark.parametrize(("high", "caps"), [(4.0, 2), (9.0, 1), (None, 1)])
-def test_between_what_a_mark_lies_is_drawn_as_far_as_the_axis_goes(high: float | None, caps: int) -> None:
+def test_range_of_a_mark_is_drawn_up_to_the_end_of_the_axis(high: float | None, caps: int) -> None:
     mark = Mark(3.0, "even", 1.0, high)
     drawn = line_chart(Chart("cost", "days", (Series("run 1", (0.0, 5.0), (1.0, 2.0)),), marks=(mark,)))
     line, *ends = [each for each in drawn.iter("line") if each.get("class") == "between"]
@@ -57,7 +57,7 @@ def test_between_what_a_mark_lies_is_drawn_as_far_as_the_axis_goes(high: float |
     assert len(ends) == caps
 
 
-def test_what_is_no_number_is_left_out() -> None:
+def test_points_that_are_not_numbers_are_left_out() -> None:
     drawn = line_chart(Chart("loss", "step", (Series("run 1", (0.0, 1.0, 2.0), (1.0, math.nan, 0.5)),)))
     assert [circle.findtext("title") for circle in drawn.iter("circle")] == [
         "run 1, step 0: 1.000",
@@ -65,7 +65,7 @@ def test_what_is_no_number_is_left_out() -> None:
     ]
 
 
-def test_an_interval_stands_where_its_rate_is_and_says_its_figures() -> None:
+def test_interval_is_placed_by_its_rate_and_has_its_figures_as_title() -> None:
     drawn = interval_row((("distilled", "main"), ("teacher", "fourth")), (Measured(0.5, 0.25, 0.75, "2 of 4"), None))
     whisker = next(drawn.iter("line"))
     assert numbers(whisker, "x1", "x2") == [0.25 * AXIS, 0.75 * AXIS]
@@ -73,7 +73,7 @@ def test_an_interval_stands_where_its_rate_is_and_says_its_figures() -> None:
     assert [title.text for title in drawn.iter("title")] == ["distilled: 50.0 (25–75) %, 2 of 4"]
 
 
-def test_arms_are_told_apart_without_colour() -> None:
+def test_arms_are_distinguishable_without_colour() -> None:
     roles: tuple[Role, ...] = get_args(Role)
     assert len({tostring(key("", role, line=False)[0][-1]) for role in roles}) == len(roles)
     arms = ("unprompted", "prompted", "distilled", "teacher", "run:2", "run:3", "prompt_back")
