@@ -1,4 +1,4 @@
-"""What a new version changes: rules one by one, and the passages that no changed rule speaks for."""
+"""Differences between two versions: changed rules, and changed passages that no changed rule covers."""
 
 import pytest
 from hypothesis import given
@@ -27,7 +27,7 @@ CALM = Rule(3, "No exclamation marks", Check("forbidden", texts=("!",)))
     ],
     ids=["same", "removed", "added", "changed", "reworded", "renumbered", "replaced", "same words"],
 )
-def test_each_rule_is_told_once(after: tuple[Rule, ...], kinds: list[str]) -> None:
+def test_each_changed_rule_is_listed_once_with_its_kind(after: tuple[Rule, ...], kinds: list[str]) -> None:
     assert [change.kind for change in compare_rules((SHORT, SIGNED, CALM), after)] == kinds
 
 
@@ -40,27 +40,27 @@ rule_lists = st.lists(st.tuples(st.sampled_from("abc"), checks), max_size=5).map
 
 
 @given(rule_lists, rule_lists)
-def test_every_rule_is_the_same_or_in_one_change(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> None:
+def test_every_rule_is_unchanged_or_in_exactly_one_change(before: tuple[Rule, ...], after: tuple[Rule, ...]) -> None:
     changes = compare_rules(before, after)
     assert compare_rules(before, before) == ()
     old = [change.before.id for change in changes if change.before is not None]
     new = [change.after.id for change in changes if change.after is not None]
     assert len(set(old)) == len(old)
     assert len(set(new)) == len(new)
-    assert len(before) - len(old) == len(after) - len(new), "what is in no change is in both"
+    assert len(before) - len(old) == len(after) - len(new), "rules without a change are in both versions"
     for change in changes:
         same = change.before is not None and change.after is not None and change.before.check == change.after.check
         assert same == (change.kind == "reworded")
 
 
-def test_a_passage_that_a_changed_rule_speaks_for_is_no_change_of_its_own() -> None:
+def test_passage_covered_by_a_changed_rule_is_not_listed() -> None:
     before, after = parse_prompt("Bank desk.\nUse at most 26 words."), parse_prompt("Bank desk.\nUse at most 20 words.")
     changes = compare_rules([SHORT], [Rule(1, "At most 20 words", Check("length", max=20))])
     assert compare_passages(before, after, changes) == ()
     assert {(row.added, row.everywhere) for row in compare_passages(before, after, ())} == {(True, True), (False, True)}
 
 
-def test_a_demand_for_some_cases_and_a_fact_matter_to_questions_that_speak_of_them() -> None:
+def test_facts_conditions_and_turns_apply_only_to_questions_that_mention_them() -> None:
     before = parse_prompt("Bank desk.\n\n## User\n\nOpen?\n\n## Assistant\n\nYes.")
     after = parse_prompt("Bank desk. Loans take two days. If a card is lost, name the hotline.\n\n## User\n\nShut?\n\n"
                          "## Assistant\n\nNo.")  # fmt: skip
@@ -71,17 +71,17 @@ def test_a_demand_for_some_cases_and_a_fact_matter_to_questions_that_speak_of_th
     ]  # fmt: skip
 
 
-def test_white_space_and_order_change_nothing() -> None:
+def test_whitespace_and_order_are_not_changes() -> None:
     one, other = parse_prompt("Be kind.  Use lists."), parse_prompt("Use lists.\n\nBe  kind.")
     assert compare_passages(one, other, ()) == ()
 
 
-def test_another_case_is_another_demand() -> None:
+def test_different_letter_case_is_a_change() -> None:
     one, other = parse_prompt("Bank desk. End with «Cheers»."), parse_prompt("Bank desk. End with «CHEERS».")
     assert [row.added for row in compare_passages(one, other, ())] == [True, False]
 
 
-def test_a_rubric_speaks_for_no_passage_and_no_turn() -> None:
+def test_rubric_covers_no_passage_and_no_example_turn() -> None:
     turns = "\n\n## User\n\nOpen?\n\n## Assistant\n\n"
     one, other = parse_prompt(f"Bank desk.{turns}Yes."), parse_prompt(f"Bank desk. Be warm.{turns}Yes, dear.")
     changes = compare_rules([], [Rule(1, "Be warm.", Check("rubric"))])
