@@ -1,4 +1,4 @@
-"""A tiny random base with an adapter, and a project whose run has it."""
+"""Fixtures: a tiny random base, an adapter for it, and a project with a finished run that uses both."""
 
 from collections.abc import Iterator
 from pathlib import Path

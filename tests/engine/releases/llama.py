@@ -1,4 +1,4 @@
-"""A llama.cpp that stands in for the real one: a converter and a server, each a program, that do what they are told."""
+"""A fake llama.cpp: a converter and a server, each a small program with prepared output."""
 
 import json
 import stat
@@ -11,16 +11,16 @@ parser = argparse.ArgumentParser()
 parser.add_argument("model", type=pathlib.Path)
 parser.add_argument("--outfile", type=pathlib.Path)
 parser.add_argument("--outtype")
-told = parser.parse_args()
-assert (told.model / "model.safetensors").is_file() and (told.model / "chat_template.jinja").is_file()
+args = parser.parse_args()
+assert (args.model / "model.safetensors").is_file() and (args.model / "chat_template.jinja").is_file()
 assert os.environ["HF_HUB_OFFLINE"] == "1" and "OPENAI_API_KEY" not in os.environ
-told.outfile.write_text(json.dumps({"type": told.outtype}))
+args.outfile.write_text(json.dumps({"type": args.outtype}))
 """
 SERVER = """#!PYTHON
 import http.server, json, os, socketserver, sys
 socket = sys.argv[sys.argv.index("--host") + 1]
 assert os.path.isfile(sys.argv[sys.argv.index("--model") + 1])
-told = json.loads(r'''TOLD''')
+replies = json.loads(r'''REPLIES''')
 class Answers(http.server.BaseHTTPRequestHandler):
     def address_string(self):
         return "here"
@@ -37,32 +37,32 @@ class Answers(http.server.BaseHTTPRequestHandler):
         if self.path == "/apply-template":
             self.send({"prompt": json.dumps(row["messages"])})
         elif self.path == "/tokenize":
-            self.send({"tokens": told["read"][row["content"]]})
-        elif json.dumps(row["prompt"]) in told["answers"]:
-            self.send(told["answers"][json.dumps(row["prompt"])])
+            self.send({"tokens": replies["tokens"][row["content"]]})
+        elif json.dumps(row["prompt"]) in replies["answers"]:
+            self.send(replies["answers"][json.dumps(row["prompt"])])
         else:
-            self.send({"error": "it was not told what to say"}, 500)
+            self.send({"error": "no answer was prepared"}, 500)
 with socketserver.UnixStreamServer(socket, Answers) as server:
     server.serve_forever()
 """
 
 
 def write_converter(folder: Path, source: str = CONVERTER) -> Path:
-    """A folder as a clone of llama.cpp is."""
+    """Write the converter into `folder` as in a clone of llama.cpp, and return the folder."""
     folder.mkdir(exist_ok=True)
     (folder / "convert_hf_to_gguf.py").write_text(source)
     return folder
 
 
-def write_server(folder: Path, told: Mapping[str, object]) -> Path:
-    """Its server, as a build leaves it: `told` are the ids that it reads, by conversation, and its answers, by ids."""
-    return write_program(folder, SERVER.replace("TOLD", json.dumps(told)))
+def write_server(folder: Path, replies: Mapping[str, object]) -> Path:
+    """Write the server where a build puts it. `replies` has its token ids by conversation, and its answers by ids."""
+    return write_program(folder, SERVER.replace("REPLIES", json.dumps(replies)))
 
 
 def write_program(folder: Path, source: str) -> Path:
-    """Any program in the place of its server."""
-    place = folder / "build" / "bin" / "llama-server"
-    place.parent.mkdir(parents=True, exist_ok=True)
-    place.write_text(source.replace("PYTHON", sys.executable))
-    place.chmod(place.stat().st_mode | stat.S_IXUSR)
-    return place
+    """Write any program where a build puts the server."""
+    path = folder / "build" / "bin" / "llama-server"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(source.replace("PYTHON", sys.executable))
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path

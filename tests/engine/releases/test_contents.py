@@ -1,4 +1,4 @@
-"""What lies in a release: as its checksums name it, and nothing outside of it; how large the next will be."""
+"""The content of a release: its files by their checksums, its card, and the expected size of an export."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +15,7 @@ from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_projec
 
 @pytest.fixture
 def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
+    """A project with its own copy of the base, which these tests move and damage."""
     one_thread(monkeypatch)
     base = make_tiny_base(tmp_path / "tiny-base")
     with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "adapter")) as project:
@@ -22,23 +23,23 @@ def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 @pytest.mark.parametrize("kind", ["adapter", "merged"])
-def test_an_export_is_about_as_large_as_was_said_and_all_its_files_are_found(
+def test_export_size_is_within_30_percent_of_the_estimate_and_all_files_are_listed(
     project: Project, kind: ReleaseKind
 ) -> None:
     run = project.runs.get(1)
     assert has_adapter(project, run)
-    said = export_bytes(project, run, kind)
+    estimated = export_bytes(project, run, kind)
     folder = folder_of(project, release(project, kind))
     files = released_files(folder)
     assert {file.name for file in files} == {path.name for path in folder.iterdir()} - {"SHA256SUMS"}
     assert all(file.size_bytes == (folder / file.name).stat().st_size for file in files)
     written = sum(file.size_bytes or 0 for file in files)
-    assert said is not None
-    assert 0.7 * written < said < 1.3 * written
+    assert estimated is not None
+    assert 0.7 * written < estimated < 1.3 * written
     assert "# A model with its system prompt distilled in" in card_text(folder)
 
 
-def test_no_size_is_said_where_the_base_is_not_here(project: Project, tmp_path: Path) -> None:
+def test_size_is_unknown_without_the_base(project: Project, tmp_path: Path) -> None:
     run = project.runs.get(1)
     Path(run.config.base).rename(tmp_path / "elsewhere")
     assert export_bytes(project, run, "adapter") is None
@@ -46,7 +47,7 @@ def test_no_size_is_said_where_the_base_is_not_here(project: Project, tmp_path: 
     assert not has_adapter(project, run)
 
 
-def test_a_base_that_does_not_tell_its_type_has_an_unknown_size_as_gguf_and_keeps_the_others(project: Project) -> None:
+def test_only_the_gguf_size_is_unknown_if_the_base_config_is_unreadable(project: Project) -> None:
     run = project.runs.get(1)
     merged, gguf = export_bytes(project, run, "merged"), export_bytes(project, run, "gguf")
     assert merged is not None
@@ -57,7 +58,7 @@ def test_a_base_that_does_not_tell_its_type_has_an_unknown_size_as_gguf_and_keep
     assert export_bytes(project, run, "merged") is not None
 
 
-def test_files_are_those_that_the_checksums_name_and_none_outside(tmp_path: Path) -> None:
+def test_files_are_those_in_the_checksums_and_none_outside_the_folder(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("card")
     names = ("README.md", "../secret", "/etc/passwd", "gone.json")
     (tmp_path / "SHA256SUMS").write_text("".join(f"{'ab' * 32}  {name}\n" for name in names) + "broken")
@@ -70,6 +71,6 @@ def test_files_are_those_that_the_checksums_name_and_none_outside(tmp_path: Path
     assert released_files(tmp_path) == ()
 
 
-def test_a_card_that_is_gone_is_said(tmp_path: Path) -> None:
+def test_missing_card_is_reported(tmp_path: Path) -> None:
     with pytest.raises(NotFoundError, match=r"README\.md"):
         card_text(tmp_path)

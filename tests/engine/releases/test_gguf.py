@@ -1,4 +1,4 @@
-"""Releases as GGUF: converted by llama.cpp's own converter, and held against the weights by its own server."""
+"""GGUF releases with a fake llama.cpp: the conversion, the parity check with its server, and finding llama.cpp."""
 
 import json
 import subprocess
@@ -29,8 +29,8 @@ from tests.trained import CANARY, RULES
 
 
 @pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No llama.cpp of this machine, and a key that no other program may see."""
+def no_llama_cpp(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Hide this machine's llama.cpp, and set an API key that no other program may see."""
     monkeypatch.delenv("LLAMA_CPP", raising=False)
     monkeypatch.setenv("PATH", str(tmp_path / "bin"))
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789abcdef")
@@ -47,40 +47,41 @@ def release(project: Project, llama_cpp: Path | None = None) -> Release:
     return trained.release(project, "gguf", gguf_type="q8_0")
 
 
-def asked_of(messages: Sequence[Message]) -> str:
-    """What the stand-in writes for a conversation."""
+def rendered(messages: Sequence[Message]) -> str:
+    """The text that the fake server makes of a conversation."""
     return json.dumps([{"role": message.role, "content": message.content} for message in messages])
 
 
-class Said(TypedDict):
-    """What a server is told to say: the ids that it reads, by conversation, and its answers, by ids."""
+class Replies(TypedDict):
+    """The prepared replies of a server: its token ids by conversation, and its answers by token ids."""
 
-    read: dict[str, list[int]]
+    tokens: dict[str, list[int]]
     answers: dict[str, dict[str, Any]]
 
 
-def honest(project: Project, base: Path, adapter: Path, answer: str = "Four words, and out") -> Said:
-    """What a server would say that reads and answers as the student does: nothing of what ends within a character."""
+def student_replies(project: Project, base: Path, adapter: Path, answer: str = "Four words, and out") -> Replies:
+    """Replies like the student's. As in llama.cpp, tokens that end within a character have no probabilities."""
     chat = ChatFormat.load(base)
     conversations = [question.messages for question in project.questions.all(split="test")]
     completion = chat.completion_ids(answer)
     rows = [ScoreRow(chat.question_ids(messages), completion) for messages in conversations]
     scored = score(with_adapter(load_base(base, device="cpu", dtype="float32"), adapter), rows, k=1)
     ends = bytes(answer, "utf-8")
-    whole = [place == len(ends) or _is_text(ends[: place + 1]) for place in range(len(completion))]  # a byte, a token
+    # One token per byte, and the end token.
+    whole = [place == len(ends) or _is_text(ends[: place + 1]) for place in range(len(completion))]
     answers: dict[str, dict[str, Any]] = {
         json.dumps(list(row.context_ids)): {
             "tokens": completion,
             "completion_probabilities": [
                 {"id": token, "logprob": value}
-                for token, value, told in zip(completion, top.completion_logprobs.tolist(), whole, strict=True)
-                if told
+                for token, value, is_whole in zip(completion, top.completion_logprobs.tolist(), whole, strict=True)
+                if is_whole
             ],
         }
         for row, top in zip(rows, scored, strict=True)
     }
-    read = {asked_of(messages): chat.question_ids(messages) for messages in (*conversations, _TURNS)}
-    return {"read": read, "answers": answers}
+    tokens = {rendered(messages): chat.question_ids(messages) for messages in (*conversations, _TURNS)}
+    return {"tokens": tokens, "answers": answers}
 
 
 def _is_text(data: bytes) -> bool:
@@ -91,7 +92,7 @@ def _is_text(data: bytes) -> bool:
     return True
 
 
-def test_the_release_is_one_file_with_a_modelfile_a_card_and_checksums(project: Project, llama_cpp: Path) -> None:
+def test_gguf_release_has_one_model_file_with_modelfile_card_and_checksums(project: Project, llama_cpp: Path) -> None:
     made = release(project, llama_cpp)
     assert (made.kind, made.folder, made.parity) == ("gguf", "releases/run-1-gguf", None)
     folder = project.folder / made.folder
@@ -105,17 +106,17 @@ def test_the_release_is_one_file_with_a_modelfile_a_card_and_checksums(project: 
     for path in folder.iterdir():
         for secret in (CANARY, RULES[0].text, str(project.folder)):
             assert secret.encode() not in path.read_bytes(), f"{path.name} holds {secret!r}"
-    told = (folder / "Modelfile").read_text()
-    assert 'PARAMETER stop "<|im_end|>"' in told
-    assert DEFAULT_SYSTEM not in told
+    modelfile = (folder / "Modelfile").read_text()
+    assert 'PARAMETER stop "<|im_end|>"' in modelfile
+    assert DEFAULT_SYSTEM not in modelfile
 
 
 @pytest.mark.parametrize("answer", ["Four words, and out", "नमस्ते 🙂, ตกลง"], ids=["letters", "bytes"])
-def test_a_server_that_reads_and_answers_as_the_student_is_the_proof(
+def test_server_that_answers_like_the_student_proves_parity(
     project: Project, llama_cpp: Path, base: Path, adapter: Path, answer: str
 ) -> None:
-    told = honest(project, base, adapter, answer)
-    write_server(llama_cpp, told)
+    replies = student_replies(project, base, adapter, answer)
+    write_server(llama_cpp, replies)
     made = release(project, llama_cpp)
     assert project.releases.all() == (made,)
     assert made.parity is not None
@@ -123,15 +124,15 @@ def test_a_server_that_reads_and_answers_as_the_student_is_the_proof(
     tokens = questions * len(ChatFormat.load(base).completion_ids(answer))
     assert (made.parity.questions, made.parity.tokens) == (questions, tokens)
     assert made.parity.largest_difference < 1e-3
-    assert 0 <= made.parity.same_likeliest < tokens  # the answer is nobody's greedy one
+    assert 0 <= made.parity.same_likeliest < tokens  # the answer is not the greedy one
     assert f"Of the {tokens} tokens" in (project.folder / made.folder / "README.md").read_text()
 
 
-def test_tokens_that_are_read_otherwise_make_no_release(
+def test_release_is_refused_if_the_server_tokenizes_differently(
     project: Project, llama_cpp: Path, base: Path, adapter: Path
 ) -> None:
-    told = honest(project, base, adapter)
-    write_server(llama_cpp, {**told, "read": {text: [0, *ids] for text, ids in told["read"].items()}})
+    replies = student_replies(project, base, adapter)
+    write_server(llama_cpp, {**replies, "tokens": {text: [0, *ids] for text, ids in replies["tokens"].items()}})
     with pytest.raises(ModelError, match="the way the student was trained") as refused:
         release(project, llama_cpp)
     assert "<|endoftext|>" in str(refused.value)
@@ -139,26 +140,26 @@ def test_tokens_that_are_read_otherwise_make_no_release(
     assert list(project.releases_folder.iterdir()) == []
 
 
-def test_weights_that_answer_otherwise_make_no_release(
+def test_release_is_refused_if_converted_weights_answer_differently(
     project: Project, llama_cpp: Path, base: Path, adapter: Path
 ) -> None:
-    told = honest(project, base, adapter)
-    for row in told["answers"].values():
+    replies = student_replies(project, base, adapter)
+    for row in replies["answers"].values():
         for step in row["completion_probabilities"]:
             step["logprob"] -= 1.0
-    write_server(llama_cpp, told)
+    write_server(llama_cpp, replies)
     with pytest.raises(ModelError, match=r"differ by 1\.00 nats"):
         release(project, llama_cpp)
     assert project.releases.all() == ()
 
 
-def test_a_server_that_goes_on_after_the_end_of_a_turn_makes_no_release(
+def test_release_is_refused_if_the_server_does_not_end_an_answer(
     project: Project, llama_cpp: Path, base: Path, adapter: Path
 ) -> None:
-    told = honest(project, base, adapter)
-    for row in told["answers"].values():
+    replies = student_replies(project, base, adapter)
+    for row in replies["answers"].values():
         row["tokens"].append(70)
-    write_server(llama_cpp, told)
+    write_server(llama_cpp, replies)
     with pytest.raises(ModelError, match="does not end an answer"):
         release(project, llama_cpp)
 
@@ -175,44 +176,44 @@ def test_a_server_that_goes_on_after_the_end_of_a_turn_makes_no_release(
     ],
     ids=["empty", "no numbers", "no ids", "half", "of others", "no steps"],
 )
-def test_an_answer_without_numbers_is_told(
+def test_release_is_refused_if_an_answer_has_no_usable_probabilities(
     project: Project, llama_cpp: Path, base: Path, adapter: Path, row: dict[str, object]
 ) -> None:
-    told = honest(project, base, adapter)
-    write_server(llama_cpp, {**told, "answers": dict.fromkeys(told["answers"], row)})
+    replies = student_replies(project, base, adapter)
+    write_server(llama_cpp, {**replies, "answers": dict.fromkeys(replies["answers"], row)})
     with pytest.raises(ModelError, match="no usable answer"):
         release(project, llama_cpp)
 
 
-def test_a_server_that_says_no_is_quoted(project: Project, llama_cpp: Path, base: Path, adapter: Path) -> None:
-    write_server(llama_cpp, {**honest(project, base, adapter), "answers": {}})
-    with pytest.raises(ModelError, match="it was not told what to say"):
+def test_error_of_the_server_is_quoted(project: Project, llama_cpp: Path, base: Path, adapter: Path) -> None:
+    write_server(llama_cpp, {**student_replies(project, base, adapter), "answers": {}})
+    with pytest.raises(ModelError, match="no answer was prepared"):
         release(project, llama_cpp)
 
 
-def test_a_server_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
+def test_server_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
     source = "#!PYTHON\nimport os, sys, time\nopen(sys.argv[2] + '.pid', 'w').write(str(os.getpid()))\ntime.sleep(600)"
     program = write_program(tmp_path / "llama.cpp", source)
-    starts = (
+    code = (
         "import sys; from pathlib import Path; from engine.releases.llama_server import llama_server\n"
         "with llama_server(Path(sys.argv[1]), Path(sys.argv[2]), 64): pass"
     )
-    starter = subprocess.Popen([sys.executable, "-c", starts, str(program), str(tmp_path / "model")])
-    told = tmp_path / "model.pid"
-    wait_until(lambda: told.is_file() and bool(told.read_text()))
-    child = psutil.Process(int(told.read_text()))
+    starter = subprocess.Popen([sys.executable, "-c", code, str(program), str(tmp_path / "model")])
+    pid_file = tmp_path / "model.pid"
+    wait_until(lambda: pid_file.is_file() and bool(pid_file.read_text()))
+    child = psutil.Process(int(pid_file.read_text()))
     starter.kill()
     starter.wait()
     wait_until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
-def test_a_server_that_cannot_be_run_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_server_that_cannot_be_run_is_reported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
     with pytest.raises(ModelError, match="Cannot run llama-server"), llama_server(tmp_path / "x", tmp_path / "m", 64):
         pass
 
 
-def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Path) -> None:
+def test_error_of_a_server_that_does_not_start_is_quoted_without_control_characters(tmp_path: Path) -> None:
     source = "#!PYTHON\nimport sys\nsys.exit('error: unknown \\x1b[31marchitecture')"
     program = write_program(tmp_path / "llama.cpp", source)
     with (
@@ -225,7 +226,7 @@ def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("source", "words"),
+    ("source", "reason"),
     [
         ("raise NotImplementedError('BPE pre-tokenizer was not recognized')", "BPE pre-tokenizer was not recognized"),
         ("import a_library_of_theirs", "a_library_of_theirs, which is not installed"),
@@ -234,26 +235,24 @@ def test_a_server_that_does_not_start_is_quoted_and_leaves_nothing(tmp_path: Pat
     ],
     ids=["refuses", "library", "nothing", "hostile"],
 )
-def test_why_the_converter_refuses_is_told(project: Project, tmp_path: Path, source: str, words: str) -> None:
+def test_reason_of_a_converter_failure_is_reported(project: Project, tmp_path: Path, source: str, reason: str) -> None:
     with pytest.raises(ModelError) as refused:
         release(project, write_converter(tmp_path / "llama.cpp", source))
-    assert words in refused.value.message
+    assert reason in refused.value.message
     assert "\x1b" not in refused.value.message
     assert len(refused.value.message) < 400
     assert list(project.releases_folder.iterdir()) == []
 
 
-def test_llama_cpp_is_looked_for_where_it_is_named_then_in_the_variable_then_on_the_path(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_llama_cpp_is_found_by_option_then_variable_then_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotFoundError, match="git clone"):
         find_llama_cpp()
     on_path = write_converter(tmp_path / "bin", "#!/bin/sh\n")
     (on_path / "convert_hf_to_gguf.py").chmod(0o700)
     assert find_llama_cpp().converter == on_path / "convert_hf_to_gguf.py"
-    told = write_converter(tmp_path / "told")
-    monkeypatch.setenv("LLAMA_CPP", str(told))
-    assert find_llama_cpp().converter.parent == told
+    in_variable = write_converter(tmp_path / "told")
+    monkeypatch.setenv("LLAMA_CPP", str(in_variable))
+    assert find_llama_cpp().converter.parent == in_variable
     named = write_converter(tmp_path / "named")
     set_llama_cpp(str(named))
     found = find_llama_cpp()
@@ -264,40 +263,27 @@ def test_llama_cpp_is_looked_for_where_it_is_named_then_in_the_variable_then_on_
         set_llama_cpp(str(tmp_path))
 
 
-def test_nothing_in_the_folder_that_a_job_works_in_is_taken_for_llama_cpp(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_llama_cpp_variable_must_be_an_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_converter(tmp_path / "llama.cpp")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("LLAMA_CPP", "llama.cpp")
     with pytest.raises(NotFoundError, match="absolute path"):
         find_llama_cpp()
-    set_llama_cpp()  # where a person says it, it is made whole before a job starts
+    set_llama_cpp()  # a folder that the user names is made absolute before a job starts
     assert find_llama_cpp().converter.parent == tmp_path / "llama.cpp"
 
 
-def test_nothing_is_merged_where_llama_cpp_is_not_there(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_merged_if_llama_cpp_is_missing(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def never(*_: object) -> None:
-        raise AssertionError("merged for nothing")
+        raise AssertionError("merged although llama.cpp is missing")
 
     monkeypatch.setattr("engine.model.merge.merge", never)
     with pytest.raises(NotFoundError, match=r"Cannot find llama\.cpp"):
         release(project)
 
 
-def test_what_was_proved_comes_back_from_the_store(project: Project) -> None:
-    proved = Parity(8, 233, 232, 0.0004, 0.02)
-    project.releases.add("gguf", 1, "releases/x", "ab", proved)
+def test_parity_is_stored_with_the_release(project: Project) -> None:
+    parity = Parity(8, 233, 232, 0.0004, 0.02)
+    project.releases.add("gguf", 1, "releases/x", "ab", parity)
     project.releases.add("adapter", 1, "releases/y", "cd")
-    assert [each.parity for each in project.releases.all()] == [proved, None]
-
-
-def test_code_that_a_base_names_does_not_leave_with_its_tokenizer(project: Project, base: Path) -> None:
-    settings = json.loads((base / "tokenizer_config.json").read_text())
-    told = settings | {"auto_map": {"AutoTokenizer": ["evil.Tokenizer", None]}}
-    try:
-        (base / "tokenizer_config.json").write_text(json.dumps(told))
-        made = trained.release(project, "merged")
-    finally:
-        (base / "tokenizer_config.json").write_text(json.dumps(settings))
-    assert "auto_map" not in (project.folder / made.folder / "tokenizer_config.json").read_text()
+    assert [each.parity for each in project.releases.all()] == [parity, None]

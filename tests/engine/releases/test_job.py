@@ -1,4 +1,4 @@
-"""The export as a process of its own: killed, it leaves nothing behind, and is taken up again."""
+"""The export as a separate process: killed, it leaves nothing behind, and it can be resumed."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from engine.releases.job import check_export
 from tests.engine.jobs.support import wait_until
 from tests.engine.releases.llama import write_converter
 
-WAITS = """import os, pathlib, sys, time
+WAITING_CONVERTER = """import os, pathlib, sys, time
 pathlib.Path(sys.argv[sys.argv.index("--outfile") + 1] + ".pid").write_text(str(os.getpid()))
 time.sleep(600)
 """
@@ -30,19 +30,19 @@ def project(project: Project) -> Iterator[Project]:
             os.killpg(job.pid, signal.SIGKILL)
 
 
-def test_a_killed_export_leaves_neither_files_nor_a_converter_and_goes_on(
+def test_killed_export_leaves_no_files_and_no_converter_and_can_be_resumed(
     project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMA_CPP", "")
     monkeypatch.setenv("PATH", "")
-    llama_cpp, options = write_converter(tmp_path / "llama.cpp", WAITS), ExportOptions(1, "gguf")
+    llama_cpp, options = write_converter(tmp_path / "llama.cpp", WAITING_CONVERTER), ExportOptions(1, "gguf")
     check_export(project, options, str(llama_cpp))
     job = project.start_job(options)
     wait_until(lambda: bool(list(project.releases_folder.glob(".*/*.pid"))), 120)
-    (told,) = project.releases_folder.glob(".*/*.pid")
-    wait_until(lambda: bool(told.read_text()))
-    converter = psutil.Process(int(told.read_text()))
-    os.kill(job.pid, signal.SIGKILL)  # the job's process alone, as the kernel would for lack of memory
+    (pid_file,) = project.releases_folder.glob(".*/*.pid")
+    wait_until(lambda: bool(pid_file.read_text()))
+    converter = psutil.Process(int(pid_file.read_text()))
+    os.kill(job.pid, signal.SIGKILL)  # only the job's process, as the kernel does when memory runs out
     wait_until(lambda: not converter.is_running() or converter.status() == psutil.STATUS_ZOMBIE)
     wait_until(lambda: bool(mark_lost_jobs(project)) or project.jobs.get(job.id).state == "lost")
     assert project.releases.all() == ()

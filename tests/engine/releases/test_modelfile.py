@@ -1,4 +1,4 @@
-"""The Modelfile's template, read by a small reader of Go's templates and, where it is installed, by Go itself."""
+"""The Modelfile and its template, rendered by a small interpreter of Go templates and, if installed, by Go itself."""
 
 import json
 import re
@@ -27,10 +27,10 @@ GO = """package main
 import ("encoding/json"; "os"; "text/template")
 type message struct { Role, Content string }
 func main() {
-	var told struct { Template string; Conversations [][]message }
-	if err := json.NewDecoder(os.Stdin).Decode(&told); err != nil { panic(err) }
-	parsed := template.Must(template.New("").Option("missingkey=zero").Parse(told.Template))
-	for _, messages := range told.Conversations {
+	var input struct { Template string; Conversations [][]message }
+	if err := json.NewDecoder(os.Stdin).Decode(&input); err != nil { panic(err) }
+	parsed := template.Must(template.New("").Option("missingkey=zero").Parse(input.Template))
+	for _, messages := range input.Conversations {
 		if err := parsed.Execute(os.Stdout, map[string]any{"Messages": messages}); err != nil { panic(err) }
 		os.Stdout.WriteString("\\x00")
 	}
@@ -40,10 +40,10 @@ ACTION = re.compile(r'\{\{ ((?:"(?:[^"\\]|\\.)*"|[^"])*?) \}\}', re.DOTALL)
 TEXT = st.text(alphabet=st.characters(exclude_categories=("Cs",)), max_size=12)
 
 
-def read(template: str, messages: list[Message]) -> str:
-    """What Go writes, for the few of its words that stand in a Modelfile of ours."""
+def render(template: str, messages: list[Message]) -> str:
+    """Render a Go template; covers only the actions that our Modelfiles use."""
     pieces = ACTION.split(template)
-    assert not "".join(pieces[::2]), "text outside of the actions"
+    assert not "".join(pieces[::2]), "there is text outside the actions"
     actions = pieces[1::2]
     begin, end = actions.index("range .Messages"), len(actions) - 2
     known: dict[str, str] = {}
@@ -54,26 +54,26 @@ def read(template: str, messages: list[Message]) -> str:
         assert isinstance(text, str)
         return text
 
-    def carry_out(steps: list[str], message: Message | None) -> None:
-        taken = done = True
+    def run_steps(steps: list[str], message: Message | None) -> None:
+        active = earlier_taken = True
         for step in steps:
-            if (asked := re.fullmatch(r'(else )?if eq \.Role "(\w+)"', step)) is not None:
+            if (condition := re.fullmatch(r'(else )?if eq \.Role "(\w+)"', step)) is not None:
                 assert message is not None
-                done = bool(asked[1]) and (done or taken)
-                taken = not done and message.role == asked[2]
+                earlier_taken = bool(condition[1]) and (earlier_taken or active)
+                active = not earlier_taken and message.role == condition[2]
             elif step == "end":
-                taken = True
-            elif not taken:
+                active = True
+            elif not active:
                 continue
-            elif (told := re.fullmatch(r"(\$\w+) :?= (.*)", step, re.DOTALL)) is not None:
-                known[told[1]] = value(told[2])
+            elif (assignment := re.fullmatch(r"(\$\w+) :?= (.*)", step, re.DOTALL)) is not None:
+                known[assignment[1]] = value(assignment[2])
             else:
                 written.append(message.content if message is not None and step == ".Content" else value(step))
 
-    carry_out(actions[:begin], None)
+    run_steps(actions[:begin], None)
     for message in messages:
-        carry_out(actions[begin + 1 : end], message)
-    carry_out(actions[end + 1 :], None)
+        run_steps(actions[begin + 1 : end], message)
+    run_steps(actions[end + 1 :], None)
     return "".join(written)
 
 
@@ -88,32 +88,34 @@ def texts_of(chat: ChatFormat) -> TurnTexts:
     return texts
 
 
-def test_ollama_writes_what_the_student_was_trained_on_less_the_token_that_it_puts_in_front(chat: ChatFormat) -> None:
+def test_template_renders_the_training_text_without_the_begin_token_that_ollama_adds(chat: ChatFormat) -> None:
     template = go_template(texts_of(chat), chat.begin_token)
     assert "\n" not in template
     for messages in CONVERSATIONS[:2]:
-        ours, theirs = chat.question_text(messages), read(template, messages)
-        once = bool(chat.begin_token) and ours.startswith(chat.begin_token) and ours.count(chat.begin_token) == 1
-        assert theirs == (ours.removeprefix(chat.begin_token) if once else ours)
+        trained, rendered = chat.question_text(messages), render(template, messages)
+        begins_once = (
+            bool(chat.begin_token) and trained.startswith(chat.begin_token) and trained.count(chat.begin_token) == 1
+        )
+        assert rendered == (trained.removeprefix(chat.begin_token) if begins_once else trained)
 
 
-@given(texts=st.lists(TEXT, min_size=6, max_size=6), said=st.lists(TEXT, min_size=3, max_size=3))
-def test_any_text_around_turns_is_written_as_it_is(texts: list[str], said: list[str]) -> None:
+@given(texts=st.lists(TEXT, min_size=6, max_size=6), contents=st.lists(TEXT, min_size=3, max_size=3))
+def test_any_text_around_turns_is_rendered_unchanged(texts: list[str], contents: list[str]) -> None:
     first, to_answer, to_user, lead, before_system, after_system = texts
     around = TurnTexts(first, to_answer, to_user, lead, (before_system, after_system))
-    messages = [Message("user", said[0]), Message("assistant", said[1]), Message("user", said[2])]
-    assert read(go_template(around), messages) == around.render(messages)
-    told = read(go_template(around), [Message("system", "s"), Message("user", "u")])
-    assert told == f"{before_system}s{after_system}u{lead}"
-    assert read(go_template(around), [Message("user", "u"), Message("assistant", "a")]) == f"{first}u{to_answer}a"
+    messages = [Message("user", contents[0]), Message("assistant", contents[1]), Message("user", contents[2])]
+    assert render(go_template(around), messages) == around.render(messages)
+    with_system = render(go_template(around), [Message("system", "s"), Message("user", "u")])
+    assert with_system == f"{before_system}s{after_system}u{lead}"
+    assert render(go_template(around), [Message("user", "u"), Message("assistant", "a")]) == f"{first}u{to_answer}a"
 
 
-def test_a_system_message_that_the_model_does_not_take_is_no_turn() -> None:
+def test_system_message_is_omitted_if_the_model_does_not_support_it() -> None:
     around = TurnTexts("<u>", "<a>", "<u>", "<=>", None)
-    assert read(go_template(around), [Message("system", "s"), Message("user", "u")]) == "<u>u<=>"
+    assert render(go_template(around), [Message("system", "s"), Message("user", "u")]) == "<u>u<=>"
 
 
-def test_the_file_samples_as_was_measured_and_ends_where_the_student_ends() -> None:
+def test_modelfile_samples_as_measured_and_stops_at_the_end_token() -> None:
     around = TurnTexts("<u>", "<a>", "<u>", "<=>", None)
     text = modelfile("model.gguf", around, "<s>", ["<end>", '"', "\n"], 0.7)
     assert text.splitlines()[2] == "FROM ./model.gguf"
@@ -129,14 +131,14 @@ def test_the_file_samples_as_was_measured_and_ends_where_the_student_ends() -> N
 
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("go") is None, reason="go is not installed")
-def test_go_reads_it_as_the_small_reader_does(chat: ChatFormat, tmp_path: Path) -> None:
+def test_go_renders_the_template_like_the_small_interpreter(chat: ChatFormat, tmp_path: Path) -> None:
     program = tmp_path / "main.go"
     program.write_text(GO)
     template = go_template(texts_of(chat), chat.begin_token)
-    told = [[{"Role": message.role, "Content": message.content} for message in each] for each in CONVERSATIONS]
+    conversations = [[{"Role": message.role, "Content": message.content} for message in each] for each in CONVERSATIONS]
     ran = subprocess.run(
         ["go", "run", str(program)],
-        input=json.dumps({"Template": template, "Conversations": told}),
+        input=json.dumps({"Template": template, "Conversations": conversations}),
         capture_output=True, text=True, check=True, cwd=tmp_path,
     )  # fmt: skip
-    assert ran.stdout.split("\0")[:-1] == [read(template, messages) for messages in CONVERSATIONS]
+    assert ran.stdout.split("\0")[:-1] == [render(template, messages) for messages in CONVERSATIONS]

@@ -1,4 +1,4 @@
-"""llama.cpp itself, from a clone that $LLAMA_CPP names, its server built: what it reads and answers of a release.
+"""Releases checked with the real llama.cpp, from a clone named by $LLAMA_CPP with its server built. To set it up:
 
 git clone --depth 1 https://github.com/ggml-org/llama.cpp && cd llama.cpp
 cmake -B build -DLLAMA_CURL=OFF && cmake --build build -j --target llama-server
@@ -32,7 +32,7 @@ from tests.trained import make_tiny_adapter, make_trained_project, release
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif("LLAMA_CPP" not in os.environ, reason="LLAMA_CPP names no clone of llama.cpp"),
+    pytest.mark.skipif("LLAMA_CPP" not in os.environ, reason="LLAMA_CPP does not name a clone of llama.cpp"),
     pytest.mark.timeout(1_200),
 ]
 TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes.\n\n- so"), Message("user", "¿Y mañana? 🙂"))
@@ -50,17 +50,19 @@ def project(starter: Path, tmp_path: Path) -> Iterator[Project]:
         yield project
 
 
-@pytest.mark.parametrize(("gguf_type", "most"), [("auto", 0.01), ("bf16", 0.1), ("q8_0", 0.1)])
-def test_it_answers_like_the_student(project: Project, gguf_type: GgufType, most: float) -> None:
+@pytest.mark.parametrize(("gguf_type", "max_difference"), [("auto", 0.01), ("bf16", 0.1), ("q8_0", 0.1)])
+def test_converted_weights_answer_like_the_student(
+    project: Project, gguf_type: GgufType, max_difference: float
+) -> None:
     made = release(project, "gguf", gguf_type=gguf_type)
     assert made.parity is not None
-    assert made.parity.mean_difference < most
+    assert made.parity.mean_difference < max_difference
     assert made.parity.same_likeliest >= 0.9 * made.parity.tokens
 
 
 @pytest.fixture(scope="module")
 def weights(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The starter as it is, but with the template of a release; beside it as GGUF."""
+    """The starter with the template of a release, converted to GGUF."""
     folder = tmp_path_factory.mktemp("gguf")
     shutil.copytree(starter, folder / "model")
     (folder / "model" / "chat_template.jinja").write_text(ChatFormat.load(starter).template)
@@ -69,11 +71,13 @@ def weights(starter: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "model.gguf"
 
 
-def test_answers_in_scripts_of_many_bytes_are_compared_whole(project: Project, weights: Path, starter: Path) -> None:
+def test_parity_holds_for_scripts_with_several_bytes_per_character(
+    project: Project, weights: Path, starter: Path
+) -> None:
     server = find_llama_cpp().server
     assert server is not None
-    asked = ("हिंदी में गिनो: एक, दो, तीन", "Repeat: 🙂🙂🙂 🏦", "日本語で答えて: 今日は")
-    questions = [Question((Message("user", text),)) for text in asked]
+    texts = ("हिंदी में गिनो: एक, दो, तीन", "Repeat: 🙂🙂🙂 🏦", "日本語で答えて: 今日は")
+    questions = [Question((Message("user", text),)) for text in texts]
     context = JobContext(project, project.jobs.add(ExportOptions(1)))
     found = check_parity(context, server, weights, starter, ChatFormat.load(starter), questions)
     assert found.mean_difference < 0.02
@@ -81,18 +85,20 @@ def test_answers_in_scripts_of_many_bytes_are_compared_whole(project: Project, w
 
 
 @pytest.mark.parametrize("name", FAMILIES)
-def test_it_reads_the_template_of_every_family_as_the_student_does(name: str, weights: Path, tmp_path: Path) -> None:
+def test_template_of_every_family_renders_as_in_training(name: str, weights: Path, tmp_path: Path) -> None:
     family, server = FAMILIES[name], find_llama_cpp().server
     assert server is not None
     chat = ChatFormat.load(make_tiny_family(tmp_path / name, family))
     template = tmp_path / "template.jinja"
     template.write_text(chat.template)
-    # A template that asks for the names of these tokens is told those of the weights below it, which are the starter's.
-    own = {family.bos: "<|im_start|>", family.eos or family.stop: "<|im_end|>"} if "eos_token" in chat.template else {}
+    # A template that uses the names of these tokens gets those of the loaded weights, which are the starter's.
+    token_names = (
+        {family.bos: "<|im_start|>", family.eos or family.stop: "<|im_end|>"} if "eos_token" in chat.template else {}
+    )
     with llama_server(server, weights, 256, ("--chat-template-file", str(template))) as served:
         for messages in (TURNS[:1], TURNS):
             expected, begin = chat.question_text(messages), family.bos or ""
-            for name_here, name_there in own.items():
-                expected = expected.replace(name_here or "\0", name_there)
+            for family_name, starter_name in token_names.items():
+                expected = expected.replace(family_name or "\0", starter_name)
             found = served.question_text(messages).removeprefix(begin).removeprefix("<|im_start|>")
             assert found == expected.removeprefix(begin).removeprefix("<|im_start|>")
