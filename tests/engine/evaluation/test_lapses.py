@@ -30,7 +30,7 @@ def test_samples_that_only_one_arm_answered_are_left_out() -> None:
     assert find_lapses(both, "prompted") == (Lapse(1, broken=1, rules=(2,), samples=1, worst_sample=0),)
 
 
-def test_the_reference_may_be_another_model() -> None:
+def test_lapses_can_be_relative_to_the_teacher() -> None:
     answers = [
         arm_answer("teacher", 1, 0, True, True),
         arm_answer("prompted", 1, 0, False, False),

@@ -230,7 +230,7 @@ def test_error_of_a_server_that_does_not_start_is_quoted_without_control_charact
     [
         ("raise NotImplementedError('BPE pre-tokenizer was not recognized')", "BPE pre-tokenizer was not recognized"),
         ("import a_library_of_theirs", "a_library_of_theirs, which is not installed"),
-        ("", "said nothing"),
+        ("", "printed nothing"),
         ("import sys; sys.exit('\\x1b]0;x\\x07' + 'long ' * 999)", "long long"),
     ],
     ids=["refuses", "library", "nothing", "hostile"],
@@ -250,7 +250,7 @@ def test_llama_cpp_is_found_by_option_then_variable_then_path(tmp_path: Path, mo
     on_path = write_converter(tmp_path / "bin", "#!/bin/sh\n")
     (on_path / "convert_hf_to_gguf.py").chmod(0o700)
     assert find_llama_cpp().converter == on_path / "convert_hf_to_gguf.py"
-    in_variable = write_converter(tmp_path / "told")
+    in_variable = write_converter(tmp_path / "in-variable")
     monkeypatch.setenv("LLAMA_CPP", str(in_variable))
     assert find_llama_cpp().converter.parent == in_variable
     named = write_converter(tmp_path / "named")

@@ -78,7 +78,7 @@ def test_report_first_answers_whether_it_works_is_current_and_pays(project: Proj
     assert isinstance(answers, Facts)
     assert isinstance(figures, Facts)
     assert [fact.name for fact in answers.rows] == ["Does it work?", "Is it current?", "Does it pay?"]
-    assert "stale" in answers.rows[1].value
+    assert answers.rows[1].value == "No: measured on an older run."
     assert answers.rows[2].value.endswith("no costs are calculated.")
     project.settings.write_cost(CostInputs(model="gpt-5", one_time_usd=0.0), None)
     facts = read_report(project)
