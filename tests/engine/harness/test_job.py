@@ -1,4 +1,4 @@
-"""The job around lm-eval: a program that stands in for it, and once the real one on a tiny model without a network."""
+"""The job that runs lm-eval: with a stand-in program, and once with the real one on a tiny model, offline."""
 
 import json
 import shutil
@@ -24,29 +24,29 @@ from engine.project import Project
 from engine.records.options import ExportOptions, HarnessOptions
 from engine.releases.contents import folder_of
 from tests.engine.cli.calling import fail
-from tests.engine.harness.recorded import GROUP, NO_MODULE, NO_NETWORK, UNKNOWN_TASK
+from tests.engine.harness.lm_eval_output import GROUP, NO_MODULE, NO_NETWORK, UNKNOWN_TASK
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread, release
 
-# Answers as lm-eval does: a bar, then a file below the output folder. The release is a little worse.
+# Behaves like lm-eval: prints a progress bar, then writes a results file. The release scores a little worse.
 STAND_IN = f"""#!{sys.executable}
 import json, pathlib, sys
-told = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
+config = json.loads(pathlib.Path(sys.argv[sys.argv.index("--config") + 1]).read_text())
 print("\\rRunning requests:  50%|#####     | 1/2 [00:00<00:00]\\rRunning requests: 100%|##########| 2/2 [00:00<00:00]")
 data = json.loads({json.dumps(json.dumps(GROUP))})
-if "peft" in told["model_args"]:
+if "peft" in config["model_args"]:
     data["results"]["ifeval"]["prompt_level_strict_acc,none"] = 0.3
-folder = pathlib.Path(told["output_path"]) / "__model"
+folder = pathlib.Path(config["output_path"]) / "__model"
 folder.mkdir(parents=True)
 (folder / "results_2026.json").write_text(json.dumps(data))
 """
 
 
-class Watched(JobContext):
-    """A job's context that keeps its events."""
+class RecordingContext(JobContext):
+    """A job context that records its events and can stop its job."""
 
     def __init__(self, project: Project, options: HarnessOptions) -> None:
-        self.flag, self.events = StopFlag(), list[Event]()
-        super().__init__(project, project.jobs.add(options), self.flag)
+        self.stop, self.events = StopFlag(), list[Event]()
+        super().__init__(project, project.jobs.add(options), self.stop)
 
     def emit(self, event: Event) -> None:
         self.events.append(event)
@@ -55,7 +55,7 @@ class Watched(JobContext):
 
 @pytest.fixture(scope="session")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny, base=1")  # as paths may be
+    return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny, base=1")  # paths may contain such characters
 
 
 @pytest.fixture(scope="session")
@@ -77,8 +77,8 @@ def released(project: Project) -> Project:
 
 
 @pytest.fixture(autouse=True)
-def unnamed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nothing is named before a test names it, or after."""
+def unset_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No program is named before a test names one, or afterwards."""
     for variable in ("LM_EVAL", "LM_EVAL_TASKS"):
         monkeypatch.setenv(variable, "")
 
@@ -90,19 +90,19 @@ def use_program(folder: Path, text: str = STAND_IN) -> None:
     name_program(str(path))
 
 
-def test_what_a_measurement_took_is_the_work_of_all_its_processes(released: Project, tmp_path: Path) -> None:
+def test_stored_time_includes_the_work_of_stopped_processes(released: Project, tmp_path: Path) -> None:
     use_program(tmp_path)
     options = HarnessOptions(1, ("ifeval",))
     job = released.jobs.add(options)
-    released.jobs.keep_work(job.id, "release", 500.0, 0)  # by the process that was stopped
+    released.jobs.keep_work(job.id, "release", 500.0, 0)  # done by an earlier, stopped process
     run(JobContext(released, job, StopFlag()), options)
     assert released.harness.standing(1)[0].seconds >= 500
 
 
-def test_base_and_release_are_measured_with_all_but_the_weights_the_same(released: Project, tmp_path: Path) -> None:
+def test_base_and_release_are_measured_with_the_same_settings(released: Project, tmp_path: Path) -> None:
     use_program(tmp_path)
     options = HarnessOptions(1, ("ifeval", "mmlu_stem"), limit=100)
-    context = Watched(released, options)
+    context = RecordingContext(released, options)
     run(context, options)
     (result,) = released.harness.standing(1)
     assert (result.release_id, result.limit, result.version) == (1, 100, "0.4.13")
@@ -110,38 +110,36 @@ def test_base_and_release_are_measured_with_all_but_the_weights_the_same(release
     assert (first.base.value, first.released.value, first.base.stderr) == (0.31, 0.3, 0.0465)
     bars = [(event.note, event.done, event.total) for event in context.events if isinstance(event, Progress)]
     assert bars == [(f"{name}: Running requests", done, 2) for name in ("base", "release") for done in (1, 2)]
-    told = {
+    configs = {
         path.parent.name.partition("-")[0]: json.loads(path.read_text()) for path in context.folder.glob("*/*.json")
     }
     release = folder_of(released, released.releases.all()[0])
-    assert told["release"]["model_args"].pop("peft") == str(release)
-    assert told["base"].pop("output_path") != told["release"].pop("output_path")
-    assert told["base"] == told["release"]
-    assert told["base"]["model_args"]["tokenizer"] == str(release)
-    assert told["base"]["limit"] == 100
-    assert told["base"]["trust_remote_code"] is False
+    assert configs["release"]["model_args"].pop("peft") == str(release)
+    assert configs["base"].pop("output_path") != configs["release"].pop("output_path")
+    assert configs["base"] == configs["release"]
+    assert configs["base"]["model_args"]["tokenizer"] == str(release)
+    assert configs["base"]["limit"] == 100
+    assert configs["base"]["trust_remote_code"] is False
     context.events.clear()
-    run(context, options)  # taken up again: nothing is measured twice
+    run(context, options)  # resumed: nothing is measured twice
     assert not [event for event in context.events if isinstance(event, Progress)]
-    assert len(released.harness.standing(1)) == 1  # the newer stands in the older one's place
+    assert len(released.harness.standing(1)) == 1  # the newer result replaces the older one
     context.close()
 
 
-def test_what_another_lm_eval_measured_is_measured_again(released: Project, tmp_path: Path) -> None:
+def test_another_lm_eval_measures_again(released: Project, tmp_path: Path) -> None:
     options = HarnessOptions(1, ("ifeval", "mmlu_stem"), limit=100)
-    context = Watched(released, options)
-    for place in ("one", "other"):
-        (tmp_path / place).mkdir()
-        use_program(tmp_path / place)
+    context = RecordingContext(released, options)
+    for name in ("one", "other"):
+        (tmp_path / name).mkdir()
+        use_program(tmp_path / name)
         context.events.clear()
         run(context, options)
         assert [event for event in context.events if isinstance(event, Progress)]
     context.close()
 
 
-def test_a_program_that_the_environment_names_and_is_not_there_is_refused_before_a_job(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_program_named_in_the_environment_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LM_EVAL", str(tmp_path / "gone"))
     with pytest.raises(NotFoundError, match="LM_EVAL names"):
         name_program()
@@ -151,36 +149,42 @@ def test_a_program_that_the_environment_names_and_is_not_there_is_refused_before
         name_program()
 
 
-def test_a_merged_release_is_a_model_of_its_own(project: Project, tmp_path: Path) -> None:
+def test_merged_release_is_measured_without_its_base(project: Project, tmp_path: Path) -> None:
     release(project, "merged")
     use_program(tmp_path)
     options = HarnessOptions(1, ("ifeval",))
-    context = Watched(project, options)
+    context = RecordingContext(project, options)
     run(context, options)
     context.close()
-    (told,) = [json.loads(path.read_text()) for path in context.folder.glob("release-*/*.json")]
-    assert told["model_args"]["pretrained"] == str(folder_of(project, find_release(project, None)))
-    assert "peft" not in told["model_args"]
+    (config,) = [json.loads(path.read_text()) for path in context.folder.glob("release-*/*.json")]
+    assert config["model_args"]["pretrained"] == str(folder_of(project, find_release(project, None)))
+    assert "peft" not in config["model_args"]
 
 
-def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released: Project, tmp_path: Path) -> None:
+def test_stopped_job_kills_its_child_process(released: Project, tmp_path: Path) -> None:
     use_program(tmp_path, f"#!{sys.executable}\nimport os, time\nprint(os.getpid(), flush=True)\ntime.sleep(600)\n")
     options = HarnessOptions(1, ("ifeval",))
-    context = Watched(released, options)
+    context = RecordingContext(released, options)
 
-    def stop() -> None:
+    def stop_when_started() -> None:
         while not list(context.folder.glob("base-*/lm-eval.json")):
             time.sleep(0.01)
-        context.flag.up = True
+        context.stop.up = True
 
-    thread = threading.Thread(target=stop)
+    thread = threading.Thread(target=stop_when_started)
     thread.start()
     with pytest.raises(JobStopped):
         run(context, options)
     thread.join()
     assert not [child for child in psutil.Process().children() if "lm_eval" in " ".join(child.cmdline())]
-    context.flag.up = False
+    assert not released.harness.standing(1)
+    context.close()
+
+
+def test_failed_program_fails_the_job_with_its_reason(released: Project, tmp_path: Path) -> None:
     use_program(tmp_path, f"#!{sys.executable}\nprint({chr(10).join(NO_NETWORK)!r})\nraise SystemExit(1)\n")
+    options = HarnessOptions(1, ("ifeval",))
+    context = RecordingContext(released, options)
     with pytest.raises(JobError, match=r"Cannot download a task.*google/IFEval.*HF_HOME.*--include-path"):
         run(context, options)
     assert not released.harness.standing(1)
@@ -188,7 +192,7 @@ def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released:
 
 
 @pytest.mark.parametrize(
-    ("status", "lines", "told"),
+    ("status", "lines", "message"),
     [
         (1, UNKNOWN_TASK, "does not know the task nosuch"),
         (1, NO_NETWORK, "Cannot download"),
@@ -198,21 +202,23 @@ def test_a_stopped_job_ends_its_child_and_one_that_ends_badly_says_why(released:
         (3, (), "It printed nothing"),
     ],
 )
-def test_a_failure_says_what_happened_and_what_to_do(status: int, lines: tuple[str, ...], told: str) -> None:
+def test_failure_says_what_happened_and_what_to_do(status: int, lines: tuple[str, ...], message: str) -> None:
     error = failure("base", status, lines)
-    assert told in str(error)
+    assert message in str(error)
     assert error.next
     assert "\x1b" not in str(error)
 
 
-def test_what_is_not_there_is_refused_before_a_job(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = ("--project", str(project.folder))
-    assert "distill-tui export" in fail("harness", "--tasks", "ifeval", *name)["next"]
+def test_missing_release_program_or_task_is_refused_before_a_job_starts(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_project = ("--project", str(project.folder))
+    assert "distill-tui export" in fail("harness", "--tasks", "ifeval", *in_project)["next"]
     release(project)
-    assert "/no/lm_eval" in fail("harness", "--tasks", "ifeval", "--lm-eval", "/no/lm_eval", *name)["message"]
+    assert "/no/lm_eval" in fail("harness", "--tasks", "ifeval", "--lm-eval", "/no/lm_eval", *in_project)["message"]
     monkeypatch.setattr("engine.harness.program.find_spec", lambda _: None)
     monkeypatch.setenv("PATH", "")
-    assert "distill-tui[harness]" in fail("harness", "--tasks", "ifeval", *name)["next"]
+    assert "distill-tui[harness]" in fail("harness", "--tasks", "ifeval", *in_project)["next"]
     with pytest.raises(NotFoundError, match="The newest one is 1"):
         find_release(project, 7)
     (folder_of(project, find_release(project, 1)) / "adapter_config.json").unlink()
@@ -224,25 +230,25 @@ def test_what_is_not_there_is_refused_before_a_job(project: Project, monkeypatch
     assert {job.kind for job in project.jobs.all()} == {"export"}
 
 
-def test_a_release_in_whose_place_another_lies_is_not_measured(released: Project, tmp_path: Path) -> None:
+def test_release_overwritten_by_another_is_not_measured(released: Project, tmp_path: Path) -> None:
     first = released.runs.get(1)
     other = released.runs.add(first.dataset_sha256, first.config)
     shutil.copytree(released.folder / first.folder, released.folder / other.folder, dirs_exist_ok=True)
-    for run_id in (first.id, other.id):  # the card tells which
+    for run_id in (first.id, other.id):  # the model card names the run
         release(released, "adapter", tmp_path / "release", run_id=run_id, force=True)
     with pytest.raises(NotFoundError, match="release is gone"):
         find_release(released, 2)
     assert find_release(released, 3).run_id == other.id
 
 
-def test_gguf_is_not_measured_and_what_lies_before_it_is(released: Project) -> None:
+def test_gguf_release_is_refused_and_skipped_by_default(released: Project) -> None:
     released.releases.add("gguf", 1, "releases/run-1-gguf", "ab")
     assert find_release(released, None).id == 1
     with pytest.raises(UsageError, match="--form merged"):
         find_release(released, 2)
 
 
-def test_an_adapter_over_four_bits_is_refused(project: Project) -> None:
+def test_adapter_of_a_4_bit_base_is_refused(project: Project) -> None:
     first = project.runs.get(1)
     run = project.runs.add(first.dataset_sha256, replace(first.config, quantize_base="nf4"))
     (project.folder / run.folder).mkdir(exist_ok=True)
@@ -252,7 +258,7 @@ def test_an_adapter_over_four_bits_is_refused(project: Project) -> None:
         find_release(project, None)
 
 
-def test_nothing_is_run_because_a_project_says_so(
+def test_project_files_cannot_name_a_program_to_run(
     released: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert not {"lm_eval", "include_path", "llama_cpp"} & {
@@ -260,9 +266,9 @@ def test_nothing_is_run_because_a_project_says_so(
     }
     for variable in ("LM_EVAL", "LM_EVAL_TASKS"):
         use_program(tmp_path)
-        monkeypatch.setenv(variable, "jobs")  # a job works in the project's folder
+        monkeypatch.setenv(variable, "jobs")  # relative to the project's folder, in which jobs run
         options = HarnessOptions(1, ("ifeval",))
-        context = Watched(released, options)
+        context = RecordingContext(released, options)
         with pytest.raises(NotFoundError, match=rf"{variable} is not an absolute path\. It is set to jobs"):
             run(context, options)
         context.close()
@@ -271,7 +277,7 @@ def test_nothing_is_run_because_a_project_says_so(
 
 @pytest.mark.slow
 @pytest.mark.skipif(find_spec("lm_eval") is None, reason="the extra `harness` is not installed")
-def test_the_real_program_measures_a_tiny_model_on_local_data(
+def test_real_lm_eval_measures_a_tiny_model_on_local_data(
     released: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -295,13 +301,13 @@ def test_the_real_program_measures_a_tiny_model_on_local_data(
     options = HarnessOptions(1, ("parity",), limit=10)
     name_program(tasks=str(tmp_path))
     assert find_program()[0] == sys.executable
-    context = Watched(released, options)
+    context = RecordingContext(released, options)
     run(context, options)
     (result,) = released.harness.standing(1)
     (score,) = result.scores
     assert (score.task, score.metric, score.questions, score.higher_is_better) == ("parity", "acc", 10, True)
     for each in (score.base, score.released):
-        assert each.stderr == pytest.approx((each.value * (1 - each.value) / 9) ** 0.5)  # of a share of ten
+        assert each.stderr == pytest.approx((each.value * (1 - each.value) / 9) ** 0.5)  # of a share of ten answers
     assert any(isinstance(event, Progress) and "loglikelihood" in event.note for event in context.events)
     with pytest.raises(JobError, match="does not know the task nosuch"):
         run(context, replace(options, tasks=("nosuch",)))

@@ -1,4 +1,4 @@
-"""A tiny model folder that the real loaders read, and rows over its bytes."""
+"""A tiny model folder that the real loaders read, dataset rows for it, and a project."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,13 +13,13 @@ from engine.records.dataset import DatasetRow
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message
 from engine.records.question import Split
-from tests.engine.training.runs import PROMPT, RULES, MakeRow
+from tests.engine.training.trainer_helpers import PROMPT, RULES, MakeRow
 from tests.tiny import make_tiny_base
 from tests.trained import one_thread
 
 
 @pytest.fixture(autouse=True)
-def few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+def single_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     one_thread(monkeypatch)
 
 
@@ -35,7 +35,7 @@ def local(model_folder: Path) -> LocalModel:
 
 @pytest.fixture
 def make_row(local: LocalModel) -> MakeRow:
-    """A row from texts; `edited_from` None: the teacher's distribution holds for the whole answer."""
+    """A row from texts; with `edited_from` None the teacher's distribution applies to the whole answer."""
 
     def make(
         number: int, question: str, answer: str, *, edited_from: int | None = None, split: Split = "train"
@@ -55,9 +55,16 @@ def make_row(local: LocalModel) -> MakeRow:
 
 
 @pytest.fixture
+def rows(make_row: MakeRow) -> list[DatasetRow]:
+    """Sixteen training rows and four validation rows."""
+    train = [make_row(number, f"question {number}", "A" + "b" * (number % 5)) for number in range(1, 17)]
+    return train + [make_row(number, f"question {number}", "Abb", split="validation") for number in range(17, 21)]
+
+
+@pytest.fixture
 def project(private_home: Path, model_folder: Path) -> Iterator[Project]:
     home = Home.locate()
-    with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as made:
-        made.prompts.set(PROMPT)
-        made.rules.add(RULES)
-        yield made
+    with Project.create(home.projects / "p", ProjectSettings(student_base=str(model_folder)), home) as project:
+        project.prompts.set(PROMPT)
+        project.rules.add(RULES)
+        yield project

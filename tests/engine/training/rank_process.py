@@ -1,7 +1,7 @@
-"""One of the processes of a run, for tests: `python -m tests.engine.training.rank_process MODEL FOLDER RANK SIZE HOW`.
+"""One of the processes of a run, for tests: `python -m tests.engine.training.rank_process MODEL FOLDER RANK SIZE MODE`.
 
-Trains several runs one after another, each in a folder of its own, with something going wrong on the last rank; says
-in `RANK.json` beside each how it ended there. HOW is `whole`, or `sharded` where the ranks share the base's layers.
+Trains several runs one after another, each in its own folder. In most of them something goes wrong on the last rank.
+Each run's `RANK.json` says how it ended there. MODE is `whole`, or `sharded` if the ranks share the base's layers.
 """
 
 import json
@@ -29,7 +29,7 @@ from engine.training.ranks import ALONE, Ranks, connected
 from engine.training.sharding import held_bytes
 from engine.training.student import ChunkLoss
 from engine.training.trainer import Trainer
-from tests.engine.training.runs import CONFIG, Recorder, make_trainer
+from tests.engine.training.trainer_helpers import CONFIG, Recorder, make_trainer
 
 EVERYTHING = replace(
     CONFIG, epochs=1.0, batch_rows=5, micro_batch_rows=2, evaluations=1, on_policy_steps=2, on_policy_batch_rows=5,
@@ -46,14 +46,14 @@ def rows_of(model_folder: Path) -> list[DatasetRow]:
     rows = []
     for number in range(1, 22):
         ids = tuple(local.format.completion_ids("A" + "b" * (number % 5)))
-        asked = tuple(local.format.question_ids([Message("user", f"question {number}")]))
+        question_ids = tuple(local.format.question_ids([Message("user", f"question {number}")]))
         split = "train" if number <= 16 else "validation"
-        rows.append(DatasetRow(number, number, split, asked, ids, len(ids), (False,) * len(ids)))
+        rows.append(DatasetRow(number, number, split, question_ids, ids, len(ids), (False,) * len(ids)))
     return rows
 
 
-class Counted:
-    """How many rows were scored here."""
+class CountingScore:
+    """Scores rows and counts them."""
 
     rows = 0
 
@@ -64,8 +64,8 @@ class Counted:
         return score(local, rows, prefix=prefix, k=k, batch_tokens=batch_tokens)
 
 
-class Cramped:
-    """No room for more than two rows a pass."""
+class OutOfMemory:
+    """Memory runs out in every pass of more than one row."""
 
     def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         total = REAL(student, batch, loss, divisor)
@@ -74,8 +74,8 @@ class Cramped:
         return total
 
 
-class Spoiled:
-    """The second and the third pass have no finite loss."""
+class LossNotFinite:
+    """The second and the third pass have a loss that is not finite."""
 
     passes = 0
 
@@ -85,8 +85,8 @@ class Spoiled:
         return REAL(student, batch, lambda logits, here: loss(logits, here) * bad, divisor)
 
 
-class Failing:
-    """The fourth pass is the last, by an error of its own or by the kernel."""
+class EndingAtFourthPass:
+    """`end` is called in the fourth pass: it raises an error or kills the process."""
 
     def __init__(self, end: Callable[[], None]) -> None:
         self.end, self.passes = end, 0
@@ -98,8 +98,8 @@ class Failing:
         return REAL(student, batch, loss, divisor)
 
 
-class Amid:
-    """Passes that end in the middle of the decoder: forward where `forward` says so of the rows, else backward."""
+class MidPass:
+    """Calls `forward` and `backward` with the number of rows before the last decoder layer of each pass."""
 
     def __init__(self, forward: Callable[[int], None], backward: Callable[[int], None] = lambda _rows: None) -> None:
         self.forward, self.backward = forward, backward
@@ -107,12 +107,12 @@ class Amid:
     def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
         rows = len(batch.input_ids)
 
-        def behind(_module: torch.nn.Module, _given: object, found: torch.Tensor) -> None:
-            found.register_hook(lambda _gradient: self.backward(rows))
+        def register(_module: torch.nn.Module, _args: object, output: torch.Tensor) -> None:
+            output.register_hook(lambda _gradient: self.backward(rows))
 
         last = next(module for module in student.backbone.modules() if isinstance(module, torch.nn.ModuleList))[-1]
-        before = last.register_forward_pre_hook(lambda _module, _given: self.forward(rows), prepend=True)
-        after = last.register_forward_hook(behind, prepend=True)
+        before = last.register_forward_pre_hook(lambda _module, _args: self.forward(rows), prepend=True)
+        after = last.register_forward_hook(register, prepend=True)
         try:
             return REAL(student, batch, loss, divisor)
         finally:
@@ -120,72 +120,72 @@ class Amid:
             after.remove()
 
 
-def torn() -> Amid:
-    """No room for more than two rows forward, nor for more than one backward."""
+def out_of_memory_mid_pass() -> MidPass:
+    """Memory runs out above two rows in the forward pass, and above one row in the backward pass."""
 
-    def at_most(most: int) -> Callable[[int], None]:
+    def at_most(limit: int) -> Callable[[int], None]:
         def check(rows: int) -> None:
-            if rows > most:
+            if rows > limit:
                 raise torch.OutOfMemoryError("CUDA out of memory")
 
         return check
 
-    return Amid(at_most(2), at_most(1))
+    return MidPass(at_most(2), at_most(1))
 
 
-def struck() -> Amid:
-    """The fourth pass is the last, and ends between two layers."""
+def killed_mid_pass() -> MidPass:
+    """The process is killed between two layers of its fourth pass."""
     passes = iter(range(4))
-    return Amid(lambda _rows: die() if next(passes) == 3 else None)
+    return MidPass(lambda _rows: kill_self() if next(passes) == 3 else None)
 
 
-def lack_room(trainer: Trainer) -> None:
-    """There is none for the first vector of all gradients, nor for the moments that the second step makes."""
+def exhaust_memory_outside_passes(trainer: Trainer) -> None:
+    """Memory runs out for the first flat gradient vector, and in the second step of the optimizer."""
 
-    def lacking_at(time: int, real: Callable[..., object]) -> Callable[..., object]:
-        times = iter(range(1, 1_000))
+    def fail_at_call(number: int, real: Callable[..., object]) -> Callable[..., object]:
+        calls = iter(range(1, 1_000))
 
-        def make(*given: object) -> object:
-            if next(times) == time:
+        def call(*args: object) -> object:
+            if next(calls) == number:
                 raise torch.OutOfMemoryError("CUDA out of memory")
-            return real(*given)
+            return real(*args)
 
-        return make
+        return call
 
-    Ranks.flat_gradients = lacking_at(1, Ranks.flat_gradients)
-    trainer.optimizer.step = lacking_at(2, trainer.optimizer.step)
-
-
-def fail() -> None:
-    raise ValueError("the last rank has had enough")
+    Ranks.flat_gradients = fail_at_call(1, Ranks.flat_gradients)
+    trainer.optimizer.step = fail_at_call(2, trainer.optimizer.step)
 
 
-def die() -> None:
+def raise_error() -> None:
+    raise ValueError("the last rank failed")
+
+
+def kill_self() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 RUNS = {
     "everything": (EVERYTHING, None),
-    "cramped": (PLAIN, Cramped),
-    "spoiled": (PLAIN, Spoiled),
+    "rank_out_of_memory": (PLAIN, OutOfMemory),
+    "rank_loss_not_finite": (PLAIN, LossNotFinite),
     "stopped": (PLAIN, None),
-    "apart": (replace(PLAIN, epochs=0.5), None),
-    "heavy": (PLAIN, None),
-    "failing": (PLAIN, lambda: Failing(fail)),
-    "dying": (PLAIN, lambda: Failing(die)),
+    "separate_disks": (replace(PLAIN, epochs=0.5), None),
+    "optimizer_out_of_memory": (PLAIN, None),
+    "rank_raises": (PLAIN, lambda: EndingAtFourthPass(raise_error)),
+    "rank_killed": (PLAIN, lambda: EndingAtFourthPass(kill_self)),
 }
 SHARDED_RUNS = {
     "everything": (EVERYTHING, None),
-    "half": (replace(PLAIN, epochs=0.5, dtype="bfloat16"), None),
-    "torn": (replace(PLAIN, batch_rows=8), torn),
-    "struck": (PLAIN, struck),
+    "bfloat16": (replace(PLAIN, epochs=0.5, dtype="bfloat16"), None),
+    "out_of_memory_mid_pass": (replace(PLAIN, batch_rows=8), out_of_memory_mid_pass),
+    "killed_mid_pass": (PLAIN, killed_mid_pass),
 }
 
 
 def train(
     name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], ranks: Ranks = ALONE, *, shard: bool = False
 ) -> None:
-    """Train the run `name` in `folder/name`. Changes modules for good: `ranked.train_alone` puts them back."""
+    """Train the run `name` in `folder/name`. Changes modules for good: `two_processes.train_with_one` restores them."""
     config, fault = (RUNS | SHARDED_RUNS)[name]
     distributions._ROWS_A_PASS = 4
     general._ANSWER_TOKENS = 4
@@ -197,21 +197,21 @@ def train(
     hooks = Recorder(stop)
     last = ranks.size > 1 and ranks.rank == ranks.size - 1
     trainer_module.add_gradients = fault() if fault is not None and last else REAL
-    caches = folder / name / f"caches-{ranks.rank}" if name == "apart" else None  # as on a machine of its own
-    counted = Counted()
-    distributions.score = counted
+    caches = folder / name / f"caches-{ranks.rank}" if name == "separate_disks" else None  # as if on another machine
+    counting_score = CountingScore()
+    distributions.score = counting_score
     trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks, caches=caches, shard=shard)
-    if name == "heavy" and last:
-        lack_room(trainer)
+    if name == "optimizer_out_of_memory" and last:
+        exhaust_memory_outside_passes(trainer)
     ended = ""
     try:
         trainer.run()
     except (DistillError, ValueError) as error:
         ended = f"{type(error).__name__}: {error}"
     state, held = trainer.state, held_bytes(trainer.student)
-    facts = {
+    result = {
         "ended": ended,
-        "scored": counted.rows,
+        "scored": counting_score.rows,
         "own_bytes": held.own_bytes,
         "whole_bytes": held.whole_bytes,
         "step": state.step,
@@ -222,7 +222,7 @@ def train(
         "answers": [point.all_rules_rate for point in state.points],
         "adapter": torch.cat([parameter.flatten() for parameter in trainer.parameters]).tolist(),
     }
-    (folder / name / f"{ranks.rank}.json").write_text(json.dumps(facts), encoding="utf-8")
+    (folder / name / f"{ranks.rank}.json").write_text(json.dumps(result), encoding="utf-8")
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Which rows a step sees, what is refused before training, and the search for the prompt in every batch."""
+"""Rows that are refused before training, and the search for the prompt in every batch."""
 
 from dataclasses import replace
 
@@ -10,44 +10,11 @@ from engine.errors import ContextError, DatasetError
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training.batches import check_prompt_absent, check_rows, make_batch, occurrences
-from engine.training.schedule import Schedule, schedule_of
-from tests.engine.training.runs import CONFIG, PROMPT, MakeRow
-
-LENGTHS = st.lists(st.integers(2, 300), min_size=1, max_size=90).map(tuple)
+from engine.training.schedule import schedule_of
+from tests.engine.training.trainer_helpers import CONFIG, PROMPT, MakeRow
 
 
-@given(LENGTHS, st.integers(1, 12), st.integers(-3, 10**6))
-@settings(max_examples=60, deadline=None)
-def test_every_epoch_sees_every_row_once_in_batches_of_nearly_one_size(
-    lengths: tuple[int, ...], batch_rows: int, seed: int
-) -> None:
-    schedule = Schedule(lengths, batch_rows, 3.0, seed)
-    for epoch in range(3):
-        first = epoch * schedule.steps_per_epoch
-        batches = [schedule.rows_at(step) for step in range(first, first + schedule.steps_per_epoch)]
-        assert sorted(index for batch in batches for index in batch) == list(range(len(lengths)))
-        sizes = {len(batch) for batch in batches}
-        assert max(sizes) <= batch_rows
-        assert max(sizes) - min(sizes) <= 1
-    assert schedule.steps == 3 * schedule.steps_per_epoch
-    again = Schedule(lengths, batch_rows, 3.0, seed)
-    assert [again.rows_at(step) for step in range(again.steps)] == [
-        schedule.rows_at(step) for step in range(schedule.steps)
-    ]
-
-
-def test_epochs_differ_and_padding_is_small() -> None:
-    lengths = tuple(20 + (index * 37) % 200 for index in range(256))
-    schedule = Schedule(lengths, 8, 2.5, 0)
-    assert schedule.steps == 80
-    assert schedule.epoch_at(80) == 2.5
-    epochs = [[schedule.rows_at(step) for step in range(start, start + 32)] for start in (0, 32)]
-    assert epochs[0] != epochs[1]
-    padded = sum(len(batch) * max(lengths[index] for index in batch) for batch in epochs[0])
-    assert padded < 1.15 * sum(lengths)
-
-
-def test_rows_that_cannot_be_trained_on_are_named(make_row: MakeRow) -> None:
+def test_rows_that_cannot_be_trained_on_are_refused_and_named(make_row: MakeRow) -> None:
     row = make_row(7, "question", "answer")
     check_rows([row], 64)
     with pytest.raises(DatasetError, match="no training rows"):
@@ -60,8 +27,8 @@ def test_rows_that_cannot_be_trained_on_are_named(make_row: MakeRow) -> None:
         check_rows([row], length - 1)
 
 
-def test_no_training_batch_holds_any_message_of_the_prompt(local: LocalModel, make_row: MakeRow) -> None:
-    """The search itself is proved by a row that does hold one."""
+def test_training_batches_contain_no_message_of_the_prompt(local: LocalModel, make_row: MakeRow) -> None:
+    """A row that does contain one proves the search."""
     messages = [local.format.completion_ids(message.content)[:-1] for message in PROMPT.messages]
     system = messages[:1]
     rows = [make_row(number, f"Question {number}?", "AN ANSWER" * (number % 4)) for number in range(1, 41)]
@@ -76,14 +43,12 @@ def test_no_training_batch_holds_any_message_of_the_prompt(local: LocalModel, ma
 
 @given(st.lists(st.integers(0, 2), max_size=30), st.lists(st.integers(0, 2), min_size=1, max_size=4))
 @settings(max_examples=200, deadline=None)
-def test_the_search_finds_exactly_the_runs_of_ids(text: list[int], message: list[int]) -> None:
-    there = [(1, start) for start in range(len(text)) if text[start : start + len(message)] == message]
-    assert list(occurrences(text, [[], message])) == there
+def test_search_finds_every_occurrence_of_a_message(text: list[int], message: list[int]) -> None:
+    expected = [(1, start) for start in range(len(text)) if text[start : start + len(message)] == message]
+    assert list(occurrences(text, [[], message])) == expected
 
 
-def test_a_repeated_message_refuses_the_dataset_but_what_rules_dictate_does_not(
-    make_row: MakeRow, local: LocalModel
-) -> None:
+def test_row_that_repeats_the_prompt_is_refused_unless_rules_fix_its_text(make_row: MakeRow, local: LocalModel) -> None:
     system = local.format.completion_ids(PROMPT.system)[:-1]
     clean: DatasetRow = make_row(1, "Question?", "ANSWER")
     leaky: DatasetRow = make_row(2, "Question?", PROMPT.system)

@@ -1,4 +1,4 @@
-"""Terms beside a stage's own: their losses are those of plain forward passes, their weights those that were asked."""
+"""Extra loss terms (general questions, prompt put back): losses of plain forward passes, weights as configured."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,18 @@ from engine.training.losses import cross_entropy
 from engine.training.stages import StepWork
 from engine.training.student import token_losses
 from engine.training.trainer import Trainer
-from tests.engine.training.runs import CONFIG, PROMPT, Killed, MakeRow, Recorder, make_trainer, questions_of
+from tests.engine.training.trainer_helpers import (
+    CONFIG,
+    PROMPT,
+    Killed,
+    MakeRow,
+    Recorder,
+    adapter_bytes,
+    kill_after,
+    make_trainer,
+    questions_of,
+    randomise_adapter,
+)
 
 GENERAL = replace(CONFIG, general_fraction=0.25, epochs=1.0, checkpoint_every_s=1e9, top_k=10**6)
 BACK = replace(CONFIG, prompt_back_weight=0.3, epochs=1.0, checkpoint_every_s=1e9, top_k=10**6)
@@ -33,38 +44,24 @@ def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(general_module, "_ANSWER_TOKENS", 6)
 
 
-@pytest.fixture
-def rows(make_row: MakeRow) -> list[DatasetRow]:
-    train = [make_row(number, f"question {number}", "A" + "b" * (number % 5)) for number in range(1, 17)]
-    return train + [make_row(number, f"question {number}", "Abb", split="validation") for number in range(17, 21)]
-
-
-def awake(trainer: Trainer) -> Trainer:
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in trainer.parameters:
-            parameter.normal_(std=0.1)
-    return trainer
-
-
 def plain_kl(
-    student: LocalModel, question_ids: Sequence[int], bare_ids: Sequence[int], answer: Sequence[int]
+    student: LocalModel, question_ids: Sequence[int], base_ids: Sequence[int], answer: Sequence[int]
 ) -> Tensor:
-    """KL(base behind `bare_ids` ‖ student behind `question_ids`) at every token of the answer, with gradients."""
-    shares = []
-    for ids, bare in ((question_ids, False), (bare_ids, True)):
+    """KL(base after `base_ids` ‖ student after `question_ids`) at every token of the answer, with gradients."""
+    log_probs = []
+    for ids, base_only in ((question_ids, False), (base_ids, True)):
         tokens = torch.tensor([[*ids, *answer]])
-        if bare:
+        if base_only:
             with torch.no_grad(), adapter_off(student):
                 logits = student.model(input_ids=tokens).logits
         else:
             logits = student.model(input_ids=tokens).logits
-        shares.append(torch.log_softmax(logits[0, -len(answer) - 1 : -1].double(), -1))
-    found, expected = shares
+        log_probs.append(torch.log_softmax(logits[0, -len(answer) - 1 : -1].double(), -1))
+    found, expected = log_probs
     return (expected.exp() * (expected - found)).sum(-1)
 
 
-def gradients_of(trainer: Trainer) -> list[Tensor]:
+def take_gradients(trainer: Trainer) -> list[Tensor]:
     found = [parameter.grad.clone() for parameter in trainer.parameters if parameter.grad is not None]
     trainer.optimizer.zero_grad(set_to_none=True)
     return found
@@ -72,20 +69,23 @@ def gradients_of(trainer: Trainer) -> list[Tensor]:
 
 def first_step(trainer: Trainer, micro_batch_rows: int) -> tuple[StepWork, dict[str, float], list[Tensor]]:
     work, sums, _tokens = trainer._gradients(0, micro_batch_rows)
-    return work, sums, gradients_of(trainer)
+    return work, sums, take_gradients(trainer)
 
 
 @pytest.mark.parametrize("micro_batch_rows", [1, 3, 16])
-def test_general_rows_pull_towards_the_unprompted_base_and_weigh_like_others(
+def test_general_rows_are_trained_towards_the_unprompted_base_with_equal_weight(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int
 ) -> None:
-    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), replace(GENERAL, objective="cross_entropy")))
+    config = replace(GENERAL, objective="cross_entropy")
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), config)
+    randomise_adapter(trainer.student)
     work, sums, found = first_step(trainer, micro_batch_rows)
     general = work.terms[1]
     assert general.name == "general_kl"
     tokens = sum(len(row.completion_ids) for term in work.terms for row in term.rows)
     kls = [plain_kl(trainer.student, row.question_ids, row.question_ids, row.completion_ids) for row in general.rows]
-    assert sums["general_kl"] == pytest.approx(float(torch.cat(kls).sum().detach()), rel=1e-2)  # targets are in float16
+    # The cache holds the base's distributions in float16.
+    assert sums["general_kl"] == pytest.approx(float(torch.cat(kls).sum().detach()), rel=1e-2)
     own = [
         token_losses(trainer.student, make_batch([row]), lambda logits, here, row=row: cross_entropy(
             logits, torch.tensor(row.completion_ids)[here]))
@@ -99,11 +99,11 @@ def test_general_rows_pull_towards_the_unprompted_base_and_weigh_like_others(
             logits[0, len(row.question_ids) - 1 : -1], torch.tensor(row.completion_ids)
         ).double().sum()  # fmt: skip
     (total / tokens).backward()
-    for one, other in zip(found, gradients_of(trainer), strict=True):
+    for one, other in zip(found, take_gradients(trainer), strict=True):
         assert torch.allclose(one, other, atol=2e-3 * float(other.abs().max()) + 1e-6)
 
 
-def test_a_quarter_of_the_rows_are_general_and_none_of_them_is_held_out(
+def test_general_fraction_sets_the_share_of_general_rows_and_none_is_held_out(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
     both = replace(GENERAL, on_policy_steps=3, on_policy_batch_rows=6, on_policy_answer_tokens=4)
@@ -118,45 +118,48 @@ def test_a_quarter_of_the_rows_are_general_and_none_of_them_is_held_out(
     assert not held_out & {question.text for question in general_questions("train")}
 
 
-def test_the_bases_answers_are_made_and_scored_once(
+def test_answers_to_general_questions_are_generated_once(
     model_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def made(count: int = 3) -> list[tuple[int, ...]]:
+    def answers(count: int = 3) -> list[tuple[int, ...]]:
         local = load_base(model_folder, device="cpu", dtype="float32")
         return [row.completion_ids for row in make_general(local, count, 0.1, 8, tmp_path).rows]
 
-    first = made()
+    first = answers()
     assert len(first) == 3
     with monkeypatch.context() as once:
-        once.setattr(general_module, "decode", lambda *_, **__: pytest.fail("it was decoded again"))
-        assert made() == first
-        assert made(2) == first[:2]
-    asked: list[int] = []
+        once.setattr(general_module, "decode", lambda *_, **__: pytest.fail("decoded again"))
+        assert answers() == first
+        assert answers(2) == first[:2]
+    decoded_rows: list[int] = []
     with monkeypatch.context() as watched:
         real = general_module.decode
-        watched.setattr(general_module, "decode", lambda *w, **k: asked.append(len(w[1])) or real(*w, **k))
-        assert made(5)[:3] == first
-    assert asked == [2], "only the rest was asked for"
-    (kept,) = tmp_path.glob("general-*.json")
+        watched.setattr(
+            general_module, "decode", lambda *args, **kwargs: decoded_rows.append(len(args[1])) or real(*args, **kwargs)
+        )
+        assert answers(5)[:3] == first
+    assert decoded_rows == [2], "only the missing answers"
+    (cache,) = tmp_path.glob("general-*.json")
     for spoiled in ("{", "[]", '{"key": "another", "answers": []}'):
-        kept.write_text(spoiled)
-        assert made() == first
+        cache.write_text(spoiled)
+        assert answers() == first
 
 
 @pytest.mark.parametrize("micro_batch_rows", [1, 3, 16])
-def test_behind_the_prompt_the_student_is_held_to_the_prompted_base(
+def test_prompt_back_rows_train_the_prompted_student_towards_the_prompted_base(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int, make_row: MakeRow
 ) -> None:
     rows = [*rows, make_row(30, "question 30", "AbZZ", edited_from=2)]
-    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), replace(BACK, epochs=20.0)))
-    work, sums, _all = first_step(trainer, micro_batch_rows)
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), replace(BACK, epochs=20.0))
+    randomise_adapter(trainer.student)
+    work, sums, all_gradients = first_step(trainer, micro_batch_rows)
     back = work.terms[1]
     assert back.name == "prompt_back_kl"
     assert len(back.rows) == 4
-    without, stage = replace(work, beside=()), trainer.course.stages[0]
-    every = next(step for step in range(1, stage.steps) if len(stage.work(step, 4).terms) > 1)
-    stage.work = lambda *_: without
-    _work, _sums, own = first_step(trainer, micro_batch_rows)
+    without_extra, stage = replace(work, beside=()), trainer.course.stages[0]
+    interval = next(step for step in range(1, stage.steps) if len(stage.work(step, 4).terms) > 1)
+    stage.work = lambda *_: without_extra
+    _work, _sums, main_gradients = first_step(trainer, micro_batch_rows)
     questions = questions_of(rows, trainer.student)
     total = torch.tensor(0.0, dtype=torch.float64)
     for row in back.rows:
@@ -164,13 +167,13 @@ def test_behind_the_prompt_the_student_is_held_to_the_prompted_base(
         assert tuple(prompted) == row.question_ids
         total = total + plain_kl(trainer.student, prompted, prompted, row.completion_ids).sum()
     assert sums["prompt_back_kl"] == pytest.approx(float(total.detach()), rel=1e-2)
-    (0.3 * every * total / back.tokens).backward()
-    for one, before, other in zip(_all, own, gradients_of(trainer), strict=True):
-        assert torch.allclose(one - before, other, atol=5e-3 * float(other.abs().max()) + 1e-6)
+    (0.3 * interval * total / back.tokens).backward()
+    for both, main, expected in zip(all_gradients, main_gradients, take_gradients(trainer), strict=True):
+        assert torch.allclose(both - main, expected, atol=5e-3 * float(expected.abs().max()) + 1e-6)
 
 
 @pytest.mark.parametrize("micro_batch_rows", [1, 4])
-def test_a_prompt_that_rows_share_counts_as_often_as_it_is_read(
+def test_shared_prompt_tokens_count_once_per_pass(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int
 ) -> None:
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), BACK)
@@ -182,7 +185,7 @@ def test_a_prompt_that_rows_share_counts_as_often_as_it_is_read(
     assert tokens == sum(own) + sum(back) - shared * (len(back) - len(back) // micro_batch_rows)
 
 
-def test_edited_tokens_are_not_pulled_back_by_it(
+def test_edited_tokens_are_left_out_of_prompt_back_rows(
     model_folder: Path, tmp_path: Path, make_row: MakeRow, rows: list[DatasetRow]
 ) -> None:
     edited = [make_row(number, f"question {number}", "AbZZ", edited_from=2) for number in range(1, 9)]
@@ -194,7 +197,7 @@ def test_edited_tokens_are_not_pulled_back_by_it(
         make_trainer(model_folder, tmp_path / "2", foreign, Recorder(), BACK, local_teacher=False)
 
 
-def test_a_long_prompt_is_read_so_seldom_that_its_tokens_stay_a_quarter(
+def test_long_prompt_is_read_so_rarely_that_its_tokens_stay_within_their_share(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
     course = make_trainer(model_folder, tmp_path, rows, Recorder(), replace(BACK, epochs=20.0)).course
@@ -206,12 +209,14 @@ def test_a_long_prompt_is_read_so_seldom_that_its_tokens_stay_a_quarter(
     own = sum(len(row.question_ids) + len(row.completion_ids) for work in works for row in work.main.rows)
     assert prompt * len(carrying) < 1.1 * _PROMPT_SHARE * own
     weights = [work.terms[1].tokens / work.terms[1].divisor for work in carrying]
-    assert sum(weights) / len(works) == pytest.approx(BACK.prompt_back_weight, rel=0.1), "as asked, over all steps"
+    assert sum(weights) / len(works) == pytest.approx(BACK.prompt_back_weight, rel=0.1), (
+        "the configured weight, averaged over all steps"
+    )
     asked = {row.question_id for work in carrying for row in work.terms[1].rows}
-    assert len(asked) == 16  # each comes once before any comes twice
+    assert len(asked) == 16  # each question comes once before any repeats
 
 
-def test_each_stage_reads_the_prompt_as_often_as_its_own_steps_allow(
+def test_each_stage_reads_the_prompt_as_often_as_the_cost_of_its_steps_allows(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
     config = replace(BACK, epochs=5.0, on_policy_steps=20, on_policy_batch_rows=12, on_policy_answer_tokens=4)
@@ -227,11 +232,13 @@ def test_each_stage_reads_the_prompt_as_often_as_its_own_steps_allow(
     costs = first_step_cost(config, tokens), second_step_cost(config, 16, tokens, DECODING_STEP_COST)
     expected = [len(range(0, 20, math.ceil(prompt / (_PROMPT_SHARE * cost)))) for cost in costs]
     assert carrying == expected
-    assert carrying[0] < carrying[1], "sampled answers make the second stage's steps dearer"
+    assert carrying[0] < carrying[1], "sampling answers makes the steps of the second stage more expensive"
     assert weights == pytest.approx([config.prompt_back_weight] * 2, rel=0.2)
 
 
-def test_rows_behind_one_copy_answer_as_they_do_alone(local: LocalModel, make_row: MakeRow) -> None:
+def test_rows_that_share_one_copy_of_the_prompt_have_the_losses_of_separate_rows(
+    local: LocalModel, make_row: MakeRow
+) -> None:
     rows = [make_row(number, "same beginning, " + "x" * number, "answer" * number) for number in (3, 1, 4)]
     shared = shared_length([row.question_ids for row in rows])
     assert rows[0].question_ids[:shared] == rows[1].question_ids[:shared]
@@ -251,23 +258,19 @@ def test_rows_behind_one_copy_answer_as_they_do_alone(local: LocalModel, make_ro
         shared_prompt_batch(rows, len(rows[1].question_ids))
 
 
-def test_a_run_with_every_term_goes_on_bit_for_bit(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
+def test_run_with_every_term_resumes_with_the_same_bytes(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
     config = replace(
         CONFIG, general_fraction=0.2, prompt_back_weight=0.1, epochs=1.0, on_policy_steps=3, on_policy_batch_rows=5,
         on_policy_answer_tokens=6, evaluations=1,
     )  # fmt: skip
     hooks = Recorder()
-    make_trainer(model_folder, tmp_path / "straight", rows, hooks, config).run()
+    make_trainer(model_folder, tmp_path / "uninterrupted", rows, hooks, config).run()
     assert any("general_kl" in metrics.figures for metrics in hooks.steps)
     assert any("prompt_back_kl" in metrics.figures for metrics in hooks.steps)
-    for at in (2, 5):
-
-        def kill(finished: int, at: int = at) -> None:
-            if finished >= at:
-                raise Killed
-
+    for step in (2, 5):
         with pytest.raises(Killed):
-            make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill), config).run()
+            make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill_after(step)), config).run()
     make_trainer(model_folder, tmp_path / "killed", rows, Recorder(), config).run()
-    weights = "checkpoints/step-7/adapter/adapter_model.safetensors"
-    assert (tmp_path / "killed" / weights).read_bytes() == (tmp_path / "straight" / weights).read_bytes()
+    assert adapter_bytes(tmp_path / "killed", 7) == adapter_bytes(tmp_path / "uninterrupted", 7)

@@ -1,4 +1,4 @@
-"""The fast losses against a slow reference: full vocabulary, float64, one token at a time, gradients by hand."""
+"""The losses compared with a slow reference: full vocabulary, float64, one token at a time, gradients by hand."""
 
 import math
 from itertools import pairwise
@@ -64,7 +64,7 @@ def cases(draw: st.DrawFn) -> tuple[Tensor, Tensor, TeacherTopK, Tensor]:
 
 @given(cases())
 @settings(max_examples=150)
-def test_kl_and_its_gradient_equal_the_reference(case: tuple[Tensor, Tensor, TeacherTopK, Tensor]) -> None:
+def test_forward_kl_and_its_gradient_equal_the_reference(case: tuple[Tensor, Tensor, TeacherTopK, Tensor]) -> None:
     student, _targets, teacher, _weights = case
     logits = student.clone().requires_grad_()
     found = forward_kl_top_k(logits, teacher)
@@ -80,7 +80,7 @@ def test_kl_and_its_gradient_equal_the_reference(case: tuple[Tensor, Tensor, Tea
 
 @given(cases())
 @settings(max_examples=100)
-def test_a_batch_equals_its_tokens_alone_and_the_weighted_reference(
+def test_mixed_loss_of_a_batch_equals_single_tokens_and_the_weighted_reference(
     case: tuple[Tensor, Tensor, TeacherTopK, Tensor],
 ) -> None:
     student, targets, teacher, kl_weight = case
@@ -114,19 +114,19 @@ def test_a_batch_equals_its_tokens_alone_and_the_weighted_reference(
 
 @given(st.integers(0, 10**6))
 @settings(max_examples=30)
-def test_with_the_whole_vocabulary_it_is_the_full_divergence(seed: int) -> None:
+def test_forward_kl_over_the_full_vocabulary_is_the_full_divergence(seed: int) -> None:
     generator = torch.Generator().manual_seed(seed)
     student, teacher = (torch.randn(3, 9, generator=generator).double() for _ in range(2))
     expected = torch.nn.functional.kl_div(
         torch.log_softmax(student, -1), torch.log_softmax(teacher, -1), reduction="none", log_target=True
     ).sum(-1)
     top = torch.log_softmax(teacher, -1).topk(9)
-    for nothing in (-torch.inf, -100.0):
-        found = forward_kl_top_k(student, TeacherTopK(top.indices, top.values, torch.full((3,), nothing)))
+    for empty_tail in (-torch.inf, -100.0):
+        found = forward_kl_top_k(student, TeacherTopK(top.indices, top.values, torch.full((3,), empty_tail)))
         assert torch.allclose(found.double(), expected, atol=1e-5)
 
 
-def test_it_is_zero_for_the_same_distribution_and_never_negative_after_half_precision() -> None:
+def test_forward_kl_to_itself_is_zero_even_in_half_precision() -> None:
     logits = torch.randn(64, 1000, generator=torch.Generator().manual_seed(0)) * 4
     full = torch.log_softmax(logits, -1)
     top = full.topk(20)
@@ -138,11 +138,11 @@ def test_it_is_zero_for_the_same_distribution_and_never_negative_after_half_prec
     assert rounded.max() < 1e-3
 
 
-@pytest.mark.parametrize("sure_of", [0, 5])
-def test_a_student_that_is_sure_gets_finite_losses_and_gradients(sure_of: int) -> None:
-    """All mass on one token, of the teacher's k or outside them: 1 − Σ q would round to 0 or 1."""
+@pytest.mark.parametrize("certain_token", [0, 5])
+def test_certain_student_gets_finite_loss_and_gradients(certain_token: int) -> None:
+    """All mass is on one token, in the teacher's top k or outside: 1 − Σ q would round to 0 or 1."""
     logits = torch.zeros(1, 50)
-    logits[0, sure_of] = 120.0
+    logits[0, certain_token] = 120.0
     logits.requires_grad_()
     ids, logprobs = torch.arange(4)[None], torch.tensor([[0.4, 0.3, 0.2, 0.05]]).log()
     loss = forward_kl_top_k(logits, TeacherTopK(ids, logprobs, torch.tensor([0.05]).log()))
@@ -155,8 +155,8 @@ def test_a_student_that_is_sure_gets_finite_losses_and_gradients(sure_of: int) -
     assert logits.grad[0].tolist() == pytest.approx(gradient, abs=1e-6)
 
 
-def test_the_tail_bucket_holds_mass_that_the_top_k_alone_would_lose() -> None:
-    """Two students agree on the k; one puts the rest where the teacher has nothing to say, the other on the k."""
+def test_tail_bucket_penalises_mass_taken_from_tokens_outside_the_top_k() -> None:
+    """Token 0 is the teacher's top 1: one student gives the rest of the mass to the tail, the other to token 0."""
     ids, logprobs = torch.tensor([[0]]), torch.tensor([[0.5]]).log()
     honest = torch.tensor([[0.5, 0.25, 0.25]]).log()
     greedy = torch.tensor([[0.98, 0.01, 0.01]]).log()
@@ -166,7 +166,7 @@ def test_the_tail_bucket_holds_mass_that_the_top_k_alone_would_lose() -> None:
     assert losses[1] > 1.0
 
 
-def test_edited_tokens_and_those_after_them_carry_cross_entropy_alone() -> None:
+def test_tokens_from_the_edit_on_carry_only_cross_entropy() -> None:
     follows = torch.tensor([True, True, False, False])
     mix = token_weights("mix", 0.25, follows)
     assert mix.kl.tolist() == [0.75, 0.75, 0.0, 0.0]
@@ -175,12 +175,12 @@ def test_edited_tokens_and_those_after_them_carry_cross_entropy_alone() -> None:
     assert token_weights("cross_entropy", 0.25, follows).kl.tolist() == [0.0] * 4
 
 
-def test_what_the_teacher_says_after_an_edit_is_never_read() -> None:
+def test_teacher_values_after_an_edit_are_never_read() -> None:
     logits = torch.randn(3, 7, requires_grad=True)
     targets = torch.tensor([1, 2, 3])
     nonsense = TeacherTopK(torch.zeros(3, 2, dtype=torch.int64), torch.full((3, 2), math.nan), torch.zeros(3))
-    nothing = torch.zeros(3)
-    loss = mixed_loss(logits, targets, nonsense, TokenWeights(nothing, 1 - nothing), nothing > 0)
+    no_kl = torch.zeros(3)
+    loss = mixed_loss(logits, targets, nonsense, TokenWeights(no_kl, 1 - no_kl), no_kl > 0)
     assert torch.equal(loss, cross_entropy(logits, targets))
 
 
@@ -201,7 +201,7 @@ def reference_reverse_kl(
         mass, expected = math.fsum(q[i] for i in bucket), math.fsum(p[i] for i in bucket)
         ratio = math.log(mass) - math.log(expected)
         loss += mass * min(ratio, ratio_clip)
-        # d(mass · ratio) = ratio · d mass + d mass while the ratio is not cut, ratio_clip · d mass where it is.
+        # d(mass · ratio) = ratio · d mass + d mass while the ratio is not clipped, ratio_clip · d mass if it is.
         slope = ratio + 1 if ratio < ratio_clip else ratio_clip
         for j, share in enumerate(q):
             gradient[j] += slope * ((share if j in bucket else 0.0) - mass * share)
@@ -213,7 +213,7 @@ def reference_reverse_kl(
     st.sampled_from([0.5, 3.0, 1000.0]),
 )  # fmt: skip
 @settings(max_examples=150)
-def test_reverse_kl_and_its_gradient_equal_the_reference_in_a_batch_and_alone(
+def test_reverse_kl_and_its_gradient_equal_the_reference(
     vocabulary: int, k: int, seed: int, scale: float, ratio_clip: float
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
@@ -237,7 +237,7 @@ def test_reverse_kl_and_its_gradient_equal_the_reference_in_a_batch_and_alone(
         assert torch.allclose(alone.grad, logits.grad[one], atol=1e-6)
 
 
-def test_reverse_kl_over_the_whole_vocabulary_is_the_full_divergence_and_fewer_tokens_never_say_more() -> None:
+def test_reverse_kl_grows_with_k_up_to_the_full_divergence() -> None:
     generator = torch.Generator().manual_seed(0)
     student, teacher = (torch.randn(8, 40, generator=generator).double() * 3 for _ in range(2))
     full = torch.nn.functional.kl_div(
@@ -250,7 +250,7 @@ def test_reverse_kl_over_the_whole_vocabulary_is_the_full_divergence_and_fewer_t
     assert (by_k[0] > -1e-6).all()
 
 
-def test_a_token_that_the_teacher_finds_impossible_is_unlearned_with_a_bounded_loss() -> None:
+def test_token_that_the_teacher_rules_out_is_unlearned_with_a_bounded_loss() -> None:
     student, teacher = torch.zeros(1, 30), torch.zeros(1, 30)
     student[0, 3], teacher[0, 3] = 120.0, -120.0
     student.requires_grad_()

@@ -1,4 +1,4 @@
-"""What a training will take: its steps, and what earlier runs say of time, memory and disk."""
+"""Estimates of a run before it starts: its steps, time, memory and disk, from earlier runs or calculated."""
 
 import json
 from dataclasses import replace
@@ -32,7 +32,7 @@ TOKENS = RowTokens(question=20.0, answer=30.0, longest=80, longest_answer=50, pr
 RUN = Run(1, DATASET.sha256, CONFIG, "done", "runs/1", step=20, steps=20, train_s=40.0, peak_rss_mb=900.0)
 
 
-def test_steps_follow_from_rows_batch_and_epochs() -> None:
+def test_steps_follow_from_rows_batch_size_and_epochs() -> None:
     basis = Basis(DATASET)
     estimate = estimate_training(CONFIG, basis)
     assert estimate.steps == 3 * 13
@@ -41,7 +41,7 @@ def test_steps_follow_from_rows_batch_and_epochs() -> None:
     assert estimate_training(CONFIG, replace(basis, dataset=replace(DATASET, train=0))).steps == 0
 
 
-def test_time_is_that_of_the_newest_run_like_it_by_the_work_of_both() -> None:
+def test_time_is_scaled_by_work_from_the_newest_similar_run() -> None:
     newer = replace(RUN, id=2, train_s=80.0, config=replace(CONFIG, objective="forward_kl"))
     others = (
         replace(RUN, id=3, config=replace(CONFIG, device="cuda")),
@@ -56,28 +56,27 @@ def test_time_is_that_of_the_newest_run_like_it_by_the_work_of_both() -> None:
     assert estimate.seconds == pytest.approx(40.0 * work_of(wider, *rows).until(21) / work_of(CONFIG, *rows).until(20))
     assert estimate.memory_mb == 900.0
     assert estimate_training(replace(CONFIG, objective="forward_kl"), basis).like == newer
-    whole = replace(RUN, step=39, steps=39)
-    assert estimate_training(CONFIG, replace(basis, runs=(whole,))).seconds == pytest.approx(40.0)
+    finished = replace(RUN, step=39, steps=39)
+    assert estimate_training(CONFIG, replace(basis, runs=(finished,))).seconds == pytest.approx(40.0)
 
 
-def test_a_run_of_a_larger_dataset_tells_the_pace_of_a_row() -> None:
+def test_run_on_a_larger_dataset_gives_the_time_per_row() -> None:
     larger = replace(DATASET, sha256="e" * 64, train=1_000, validation=200)
-    config = replace(CONFIG, evaluations=1)  # the answers that are seen in any case are a larger part of a short run
-    whole = replace(RUN, config=config, dataset_sha256=larger.sha256, step=375, steps=375, train_s=400.0)
-    basis = Basis(DATASET, datasets=(DATASET, larger), runs=(whole,), tokens=TOKENS)
+    config = replace(CONFIG, evaluations=1)  # a short run spends a larger part on its minimum of sampled answers
+    finished = replace(RUN, config=config, dataset_sha256=larger.sha256, step=375, steps=375, train_s=400.0)
+    basis = Basis(DATASET, datasets=(DATASET, larger), runs=(finished,), tokens=TOKENS)
     assert estimate_training(config, basis).seconds == pytest.approx(40.0, rel=0.05)
 
 
-def test_a_second_stage_and_terms_are_reckoned_until_a_run_of_them_was_measured() -> None:
+def test_second_stage_and_extra_terms_are_calculated_until_a_run_with_them_is_measured() -> None:
     basis = Basis(DATASET, runs=(replace(RUN, step=39, steps=39),), tokens=TOKENS)
-    plain, parts = estimate_training(CONFIG, basis).seconds, []
+    plain = estimate_training(CONFIG, basis).seconds
     for term in ({"on_policy_steps": 10}, {"general_fraction": 0.1}, {"prompt_back_weight": 0.1}):
         config = replace(CONFIG, **term)
         more = estimate_training(config, basis).seconds
         assert plain is not None
         assert more is not None
         assert more > plain
-        parts.append(more - plain)
         assert "part estimated" in outlook_text(config, basis)
     both = replace(CONFIG, on_policy_steps=10)
     estimate = estimate_training(both, basis)
@@ -93,18 +92,18 @@ def test_a_second_stage_and_terms_are_reckoned_until_a_run_of_them_was_measured(
     assert 500.0 < twice < 1000.0
 
 
-def test_a_short_first_stage_before_a_second_is_warned_of() -> None:
+def test_short_first_stage_before_a_second_stage_gives_a_warning() -> None:
     config = replace(CONFIG, epochs=1.0, on_policy_steps=10)
     assert "75 to 88 % cut" in outlook_text(config, Basis(DATASET))
-    for calm in (CONFIG, replace(config, epochs=2.0), replace(config, initial_run_id=1)):
-        assert "cut" not in outlook_text(calm, Basis(DATASET))
+    for no_warning in (CONFIG, replace(config, epochs=2.0), replace(config, initial_run_id=1)):
+        assert "cut" not in outlook_text(no_warning, Basis(DATASET))
 
 
-def test_as_many_general_questions_are_counted_as_there_are() -> None:
+def test_general_questions_constant_matches_the_bundled_questions() -> None:
     assert len(general_questions("train")) == GENERAL_QUESTIONS
 
 
-def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Path) -> None:
+def test_memory_is_calculated_from_shapes_until_a_similar_run_is_measured(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
     basis = Basis(DATASET, shapes=shapes, tokens=replace(TOKENS, longest=300), free=FreeMemory(9_000.0))
     assert shapes.layers == 2
@@ -115,9 +114,8 @@ def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Pa
     assert wide is not None
     assert narrow < wide
     on_gpu = replace(basis, free=FreeMemory(9_000.0, (Gpu(9_000.0),)))
-    assert (
-        estimate_training(replace(CONFIG, device="auto", dtype="auto"), on_gpu).memory_mb == narrow + 440.0
-    )  # of logits
+    automatic = replace(CONFIG, device="auto", dtype="auto")
+    assert estimate_training(automatic, on_gpu).memory_mb == narrow + 440.0  # of logits
     assert estimate_training(CONFIG, replace(basis, runs=(RUN,))).memory_mb == 900.0
     for other in (
         replace(CONFIG, lora_rank=32),
@@ -125,24 +123,26 @@ def test_memory_that_was_never_measured_is_reckoned_from_shapes(model_folder: Pa
         replace(CONFIG, on_policy_steps=1),
     ):
         assert estimate_training(other, replace(basis, runs=(RUN,))).memory_mb == memory_mb(other, basis.facts(other))
-    of_a_gpu = replace(RUN, device="cuda:0")
-    assert estimate_training(CONFIG, replace(basis, runs=(of_a_gpu,))).memory_mb == wide
-    told = replace(of_a_gpu, estimate=Estimated(None, 1000.0, None, gpu_peak_mb=700.0))
-    assert estimate_training(CONFIG, replace(basis, runs=(told,))).memory_mb == 700.0
+    on_other_device = replace(RUN, device="cuda:0")
+    assert estimate_training(CONFIG, replace(basis, runs=(on_other_device,))).memory_mb == wide
+    with_estimate = replace(on_other_device, estimate=Estimated(None, 1000.0, None, gpu_peak_mb=700.0))
+    assert estimate_training(CONFIG, replace(basis, runs=(with_estimate,))).memory_mb == 700.0
 
 
-def test_a_second_stage_holds_the_keys_and_values_of_the_prompt(model_folder: Path) -> None:
+def test_second_stage_needs_memory_for_the_prompts_keys_and_values(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
     local = load_base(model_folder, device="cpu", dtype="float32")
     cached = PromptCache.build(local, list(range(1, 41)))
     assert shapes.kept * 4 == cached.memory_bytes / 40
     facts = TrainingFacts(100, replace(TOKENS, prompt=100_000), 0, shapes, None, 4)
     config = replace(CONFIG, on_policy_steps=1)
-    more, least = memory_mb(config, facts), memory_mb(config, replace(facts, tokens=TOKENS))
-    assert more is not None
-    assert least is not None
-    assert more - least == pytest.approx((100_000 - TOKENS.prompt) * cached.memory_bytes / 40 / 1e6)
-    assert memory_mb(CONFIG, facts) == memory_mb(CONFIG, replace(facts, tokens=TOKENS)), "the first stage holds none"
+    long_prompt, short_prompt = memory_mb(config, facts), memory_mb(config, replace(facts, tokens=TOKENS))
+    assert long_prompt is not None
+    assert short_prompt is not None
+    assert long_prompt - short_prompt == pytest.approx((100_000 - TOKENS.prompt) * cached.memory_bytes / 40 / 1e6)
+    assert memory_mb(CONFIG, facts) == memory_mb(CONFIG, replace(facts, tokens=TOKENS)), (
+        "the first stage holds no prompt"
+    )
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ def test_a_second_stage_holds_the_keys_and_values_of_the_prompt(model_folder: Pa
         ({"attention.query_key_value": (96, 64)}, 0),
     ],
 )
-def test_keys_and_values_are_found_by_the_names_of_a_family(
+def test_key_value_size_is_found_by_the_layer_names_of_a_family(
     tmp_path: Path, names: dict[str, tuple[int, int]], kept: int
 ) -> None:
     weights = {f"model.layers.0.{name}.weight": torch.zeros(shape) for name, shape in names.items()}
@@ -161,12 +161,12 @@ def test_keys_and_values_are_found_by_the_names_of_a_family(
     assert read_shapes(tmp_path).kept == kept
 
 
-def test_an_estimates_error_is_told_of_what_can_be_compared() -> None:
+def test_estimate_error_is_reported_for_comparable_values() -> None:
     done = replace(RUN, device="cpu", disk_mb=90.0, estimate=Estimated(50.0, 1000.0, 60.0))
     assert error_text(done) == (
         "Estimated time 50 s, took 40 s (−20%); memory 1.0 GB, took 900 MB (−10%); disk 60 MB, took 90 MB (+50%)."
     )
-    assert error_text(replace(done, step=10)).startswith("Estimated memory"), "it was meant to take longer"
+    assert error_text(replace(done, step=10)).startswith("Estimated memory"), "the estimated time was for all steps"
     assert error_text(replace(done, device="cuda:0", estimate=Estimated(None, 1000.0, None))) == ""
     on_gpu = replace(done, device="cuda:0", estimate=Estimated(None, 1000.0, None, gpu_peak_mb=1_300.0))
     assert error_text(on_gpu) == "Estimated memory 1.0 GB, took 1.3 GB (+30%)."
@@ -174,7 +174,7 @@ def test_an_estimates_error_is_told_of_what_can_be_compared() -> None:
     assert error_text(RUN) == ""
 
 
-def test_an_adapter_is_as_large_as_its_shapes_say(model_folder: Path) -> None:
+def test_adapter_size_follows_from_the_shapes(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
     config = replace(CONFIG, lora_rank=5)
     student = with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), config)
@@ -183,20 +183,20 @@ def test_an_adapter_is_as_large_as_its_shapes_say(model_folder: Path) -> None:
     assert shapes.size_bytes == (model_folder / "model.safetensors").stat().st_size
 
 
-def test_whole_layers_are_as_large_as_the_layers_and_need_their_memory(model_folder: Path) -> None:
+def test_full_fine_tuning_needs_16_bytes_per_trained_weight(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
-    whole = replace(CONFIG, adapter="full")
-    student = with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), whole)
+    full = replace(CONFIG, adapter="full")
+    student = with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), full)
     numbers = sum(parameter.numel() for parameter in trained_parameters(student))
-    assert numbers == pytest.approx(trained_numbers(whole, shapes), rel=0.02)
+    assert numbers == pytest.approx(trained_numbers(full, shapes), rel=0.02)
     facts = TrainingFacts(100, TOKENS, 0, shapes, None, 4)
-    more = (memory_mb(whole, facts) or 0) - (memory_mb(CONFIG, facts) or 0)
+    more = (memory_mb(full, facts) or 0) - (memory_mb(CONFIG, facts) or 0)
     assert more == pytest.approx(16 * (numbers - shapes.lora_parameters(16)) / 1e6, rel=0.02)
     basis = Basis(DATASET, (RUN,), shapes=shapes, tokens=TOKENS)
-    assert estimate_training(replace(whole, objective="cross_entropy"), basis).like is None
+    assert estimate_training(replace(full, objective="cross_entropy"), basis).like is None
 
 
-def test_disk_grows_with_rank_and_with_what_is_kept_of_the_teacher(model_folder: Path) -> None:
+def test_disk_grows_with_rank_and_cached_teacher_distributions(model_folder: Path) -> None:
     shapes = read_shapes(model_folder)
     basis = Basis(DATASET, shapes=shapes, tokens=TOKENS, scored_train=3_000, scored_validation=600)
     adapter_mb = shapes.lora_parameters(16) * 4 / 1e6
@@ -207,15 +207,15 @@ def test_disk_grows_with_rank_and_with_what_is_kept_of_the_teacher(model_folder:
     both = replace(alone, prompt_back_weight=0.1)
     assert estimate_training(both, basis).disk_mb == pytest.approx(26 * adapter_mb + teacher_mb)
     assert "the teacher's distributions" in outlook_text(CONFIG, basis)
-    foreign = Basis(DATASET, shapes=shapes, tokens=TOKENS)
-    assert estimate_training(CONFIG, foreign).disk_mb == pytest.approx(13 * adapter_mb)
-    assert "distributions" not in outlook_text(CONFIG, foreign)
+    no_own_answers = Basis(DATASET, shapes=shapes, tokens=TOKENS)
+    assert estimate_training(CONFIG, no_own_answers).disk_mb == pytest.approx(13 * adapter_mb)
+    assert "distributions" not in outlook_text(CONFIG, no_own_answers)
     general = estimate_training(replace(CONFIG, general_fraction=0.1), basis).disk_mb
     assert general is not None
     assert general > 10 * adapter_mb + teacher_mb
 
 
-def test_a_base_that_is_not_here_or_is_broken_has_no_shapes(private_home: Path, tmp_path: Path) -> None:
+def test_missing_or_broken_base_has_no_shapes(private_home: Path, tmp_path: Path) -> None:
     home = Home.locate()
     assert find_shapes("starter", home) is None
     assert find_shapes("owner/name", home) is None
@@ -225,33 +225,33 @@ def test_a_base_that_is_not_here_or_is_broken_has_no_shapes(private_home: Path, 
         assert find_shapes(str(tmp_path), home) is None
 
 
-def test_weights_that_a_folder_holds_twice_count_once(model_folder: Path, tmp_path: Path) -> None:
+def test_duplicate_weights_in_a_folder_count_once(model_folder: Path, tmp_path: Path) -> None:
     once = read_shapes(model_folder)
-    whole = load_file(model_folder / "model.safetensors")
-    named = {name: f"model-{place % 2 + 1:05}-of-00002.safetensors" for place, name in enumerate(whole)}
-    for file in set(named.values()):
-        save_file({name: whole[name] for name in whole if named[name] == file}, tmp_path / file)
-    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": named}))
-    save_file(whole, tmp_path / "consolidated.safetensors")
+    weights = load_file(model_folder / "model.safetensors")
+    file_of = {name: f"model-{place % 2 + 1:05}-of-00002.safetensors" for place, name in enumerate(weights)}
+    for file in set(file_of.values()):
+        save_file({name: weights[name] for name in weights if file_of[name] == file}, tmp_path / file)
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": file_of}))
+    save_file(weights, tmp_path / "consolidated.safetensors")
     found = read_shapes(tmp_path)
     assert (sorted(found.linear), found.parameters) == (sorted(once.linear), once.parameters)
 
 
-def test_a_base_of_the_hub_is_found_in_the_cache(private_home: Path, model_folder: Path) -> None:
+def test_hub_base_is_found_in_the_cache(private_home: Path, model_folder: Path) -> None:
     home = Home.locate()
     downloaded(home, "owner/name").symlink_to(model_folder)
     assert find_shapes("owner/name", home) == read_shapes(model_folder)
 
 
-def test_without_a_dataset_there_is_nothing_to_reckon_with(private_home: Path) -> None:
+def test_estimate_without_a_dataset_is_refused(private_home: Path) -> None:
     home = Home.locate()
     with Project.create(home.projects / "p", home=home) as project, pytest.raises(NotFoundError, match="no dataset"):
         read_basis(project)
 
 
-def test_memory_of_a_sharded_base_is_told_of_one_process_and_not_from_runs_that_held_it_whole() -> None:
+def test_memory_of_a_sharded_base_is_calculated_per_process() -> None:
     shapes = Shapes(((1_000, 1_000),) * 80, 32_000, 112_000_000, 0, layers=40)
-    whole = Basis(DATASET, runs=(RUN,), shapes=shapes, tokens=TOKENS)
-    assert estimate_training(CONFIG, whole).memory_like == RUN
-    told = outlook_text(CONFIG, replace(whole, shards=4))
-    assert "in each of 4 processes, calculated from the base's shapes" in told
+    unsharded = Basis(DATASET, runs=(RUN,), shapes=shapes, tokens=TOKENS)
+    assert estimate_training(CONFIG, unsharded).memory_like == RUN
+    text = outlook_text(CONFIG, replace(unsharded, shards=4))
+    assert "in each of 4 processes, calculated from the base's shapes" in text

@@ -1,27 +1,16 @@
-"""Presets: within the recipe's ranges, never over the memory, never more epochs for more data, a reason a value."""
+"""Presets: values within the recipe's ranges, memory that fits, fewer epochs for more data, a reason per value."""
 
-import os
-import subprocess
-import sys
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import get_args
 
-import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.demo import FULL
 from engine.errors import TrainingError
-from engine.gpus import Gpu
-from engine.jobs.devices import Holder, Ticket
-from engine.model.shapes import Shapes
-from engine.paths import Home
-from engine.records.dataset import DatasetSummary
-from engine.records.run import Objective, TrainingConfig
+from engine.records.run import Objective
 from engine.training.costs import RowTokens, longest_pass_tokens
-from engine.training.facts import Basis, FreeMemory, free_memory
 from engine.training.peak import TrainingFacts, memory_mb, peak_mb
 from engine.training.presets import (
     CHOSEN,
@@ -33,23 +22,10 @@ from engine.training.presets import (
     choose,
     supported_objective,
 )
+from tests.engine.training.estimate_facts import FACTS, LARGE, REQUESTED, STARTER, TOKENS
 
-ASKED = TrainingConfig(base="b", device="cpu", seed=3)
 SECOND_STAGE = {"on_policy_batch_rows", "on_policy_learning_rate"}
 
-
-def llama(layers: int, hidden: int, inner: int, vocabulary: int) -> Shapes:
-    """The shapes of a Llama whose output head is its table of tokens."""
-    linear = ((hidden, hidden),) * 4 + ((hidden, inner),) * 2 + ((inner, hidden),)
-    weights = layers * sum(inputs * outputs for inputs, outputs in linear) + vocabulary * hidden
-    return Shapes(linear * layers, vocabulary, weights, 4 * weights, layers)
-
-
-STARTER, LARGE = llama(30, 576, 1_536, 49_152), llama(32, 4_096, 14_336, 128_256)
-TOKENS = RowTokens(question=30.0, answer=40.0, longest=120, longest_answer=80, prompt=400)
-FACTS = TrainingFacts(
-    rows=600, tokens=TOKENS, own_rows=600, shapes=STARTER, free_mb=8_000.0, number_bytes=4, scored_tokens=9
-)
 presets = st.sampled_from(get_args(Preset))
 facts = st.builds(
     TrainingFacts,
@@ -71,9 +47,13 @@ facts = st.builds(
 )
 
 
+def reason_for(choice: Choice, name: str) -> Reason:
+    return next(reason for reason in choice.reasons if reason.name == name)
+
+
 @given(presets, facts)
-def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Preset, facts: TrainingFacts) -> None:
-    choice = choose(preset, facts, ASKED)
+def test_every_value_is_within_the_recipes_range_and_has_a_reason(preset: Preset, facts: TrainingFacts) -> None:
+    choice = choose(preset, facts, REQUESTED)
     config = choice.config
     rank, rate, epochs, batch = (
         ((16, 32), (5e-4, 1e-3), (1.5, 6.0), (8, 8)) if facts.small else ((32, 64), (1e-4, 2e-4), (2.0, 4.0), (16, 128))
@@ -105,7 +85,7 @@ def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Pre
         assert reason.value == (f"{value:g}" if isinstance(value, float) else str(value))
         assert reason.why
         assert reason.why in choice_text(choice)
-    unchosen = {name: getattr(ASKED, name) for name in ASKED.__slots__ if name not in chosen}
+    unchosen = {name: getattr(REQUESTED, name) for name in REQUESTED.__slots__ if name not in chosen}
     assert {name: getattr(config, name) for name in unchosen} == unchosen
 
 
@@ -113,14 +93,14 @@ def test_every_value_is_within_the_recipes_ranges_and_has_its_reason(preset: Pre
 def test_more_data_never_means_more_epochs(preset: Preset, facts: TrainingFacts, rows: int) -> None:
     fewer, more = sorted((rows, facts.rows))
     assert (
-        choose(preset, replace(facts, rows=more), ASKED).config.epochs
-        <= choose(preset, replace(facts, rows=fewer), ASKED).config.epochs
+        choose(preset, replace(facts, rows=more), REQUESTED).config.epochs
+        <= choose(preset, replace(facts, rows=fewer), REQUESTED).config.epochs
     )
 
 
 @given(presets, facts)
-def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: TrainingFacts) -> None:
-    choice = choose(preset, facts, ASKED)
+def test_choice_fits_in_memory_or_is_refused(preset: Preset, facts: TrainingFacts) -> None:
+    choice = choose(preset, facts, REQUESTED)
     if choice.memory_mb is None or facts.free_mb is None:
         assert choice.require_fit() is choice
         return
@@ -137,64 +117,55 @@ def test_memory_is_not_exceeded_or_the_preset_refuses(preset: Preset, facts: Tra
 
 
 @given(presets, facts, st.floats(1.0, 1e6))
-def test_more_memory_never_means_smaller_passes(preset: Preset, facts: TrainingFacts, free_mb: float) -> None:
+def test_more_memory_never_means_fewer_rows_per_pass(preset: Preset, facts: TrainingFacts, free_mb: float) -> None:
     less, more = sorted((free_mb, facts.free_mb or free_mb))
-    passes = [choose(preset, replace(facts, free_mb=free), ASKED).config.micro_batch_rows for free in (less, more)]
+    passes = [choose(preset, replace(facts, free_mb=free), REQUESTED).config.micro_batch_rows for free in (less, more)]
     assert passes == sorted(passes)
 
 
-def test_what_is_said_wins_and_the_rest_follows_it() -> None:
-    asked = replace(ASKED, epochs=9.0, lora_rank=5, batch_rows=4, objective="cross_entropy")
-    choice = choose("best", FACTS, asked, {"epochs", "lora_rank", "batch_rows", "objective", "detach"})
+def test_given_options_take_precedence_and_the_rest_adapts() -> None:
+    requested = replace(REQUESTED, epochs=9.0, lora_rank=5, batch_rows=4, objective="cross_entropy")
+    choice = choose("best", FACTS, requested, {"epochs", "lora_rank", "batch_rows", "objective", "detach"})
     config = choice.config
     assert (config.epochs, config.lora_rank, config.lora_alpha, config.batch_rows) == (9.0, 5, 10, 4)
     assert config.objective == "cross_entropy"
     assert config.micro_batch_rows <= 4
-    said = {reason.name for reason in choice.reasons if reason.why == "as you said"}
-    assert said == {"epochs", "lora_rank", "batch_rows", "objective"}
+    given = {reason.name for reason in choice.reasons if reason.why == "as you said"}
+    assert given == {"epochs", "lora_rank", "batch_rows", "objective"}
 
 
-def test_whole_layers_have_a_tenth_of_the_rate_and_no_rank() -> None:
-    whole = choose("balanced", FACTS, replace(ASKED, adapter="full"))
-    matrices = choose("balanced", FACTS, ASKED)
-    assert whole.config.learning_rate == pytest.approx(matrices.config.learning_rate / 10)
-    assert CHOSEN - {reason.name for reason in whole.reasons} == {"lora_rank", "lora_alpha", *SECOND_STAGE}
-    assert (whole.memory_mb or 0) > (matrices.memory_mb or 0)
+def test_full_fine_tuning_gets_a_tenth_of_the_learning_rate_and_no_rank() -> None:
+    full = choose("balanced", FACTS, replace(REQUESTED, adapter="full"))
+    lora = choose("balanced", FACTS, REQUESTED)
+    assert full.config.learning_rate == pytest.approx(lora.config.learning_rate / 10)
+    assert CHOSEN - {reason.name for reason in full.reasons} == {"lora_rank", "lora_alpha", *SECOND_STAGE}
+    assert (full.memory_mb or 0) > (lora.memory_mb or 0)
 
 
-def test_the_starter_gets_what_the_demo_was_tuned_to() -> None:
-    config = choose("fast", replace(FACTS, rows=2_000), ASKED).config
+def test_starter_gets_the_values_that_the_demo_uses() -> None:
+    config = choose("fast", replace(FACTS, rows=2_000), REQUESTED).config
     tuned = FULL.training
     assert (config.epochs, config.learning_rate, config.lora_rank, config.batch_rows, config.cross_entropy_weight) == (
         tuned.epochs, tuned.learning_rate, tuned.lora_rank, tuned.batch_rows, tuned.cross_entropy_weight,
     )  # fmt: skip
 
 
-def test_presets_take_more_time_for_more_quality() -> None:
+def test_slower_presets_have_more_epochs_rank_top_k_and_evaluations() -> None:
     for shapes in (STARTER, LARGE):
-        configs = [choose(preset, replace(FACTS, shapes=shapes), ASKED).config for preset in get_args(Preset)]
+        configs = [choose(preset, replace(FACTS, shapes=shapes), REQUESTED).config for preset in get_args(Preset)]
         for name in ("epochs", "lora_rank", "top_k", "evaluations"):
             values = [getattr(config, name) for config in configs]
             assert values == sorted(values)
             assert values[0] < values[-1]
 
 
-def test_the_estimate_covers_what_was_measured_on_the_starter() -> None:
-    # Peak of one forward and backward pass of 8 rows of 256 tokens, rank 16, no optimizer: 4.89 and 3.27 GB.
-    passed = replace(ASKED, micro_batch_rows=8)
-    for number_bytes, measured_mb in ((4, 1_692 + 1.563 * 2_048), (2, 1_385 + 0.918 * 2_048)):
-        estimate = memory_mb(passed, replace(FACTS, tokens=replace(TOKENS, longest=256), number_bytes=number_bytes))
-        assert estimate is not None
-        assert measured_mb <= estimate <= 1.25 * measured_mb
-
-
-def test_four_bits_are_suggested_only_where_a_gpu_holds_nothing_else() -> None:
-    # 7.8B weights of layers: 15.6 GB in bfloat16, 4.0 GB in four bits with the widest layer in full beside them, and of
-    # each number of a layer 2.5 bytes more for the backward pass.
+def test_four_bits_are_suggested_only_if_nothing_else_fits_on_the_gpu() -> None:
+    # 7.8B weights in layers: 15.6 GB in bfloat16; 4.0 GB in four bits, with the widest layer in full beside them and
+    # 2.5 more bytes per activation of a layer for the backward pass.
     gpu = TrainingFacts(
         rows=600, tokens=TOKENS, own_rows=0, shapes=LARGE, free_mb=12_000.0, number_bytes=2, on_gpu=True
     )
-    choice = choose("fast", gpu, ASKED)
+    choice = choose("fast", gpu, REQUESTED)
     assert choice.config.quantize_base == "none"
     assert choice.quantized_mb is not None
     in_four_bits = memory_mb(replace(choice.config, quantize_base="nf4"), gpu)
@@ -208,190 +179,78 @@ def test_four_bits_are_suggested_only_where_a_gpu_holds_nothing_else() -> None:
     with pytest.raises(TrainingError, match="--quantize-base nf4"):
         choice.require_fit()
     for other in (replace(gpu, free_mb=40_000.0), replace(gpu, free_mb=3_000.0), replace(gpu, on_gpu=False)):
-        assert choose("fast", other, ASKED).quantized_mb is None
-    chosen = choose("fast", gpu, replace(ASKED, quantize_base="nf4"), {"quantize_base"})
+        assert choose("fast", other, REQUESTED).quantized_mb is None
+    chosen = choose("fast", gpu, replace(REQUESTED, quantize_base="nf4"), {"quantize_base"})
     assert chosen.require_fit().config.quantize_base == "nf4"
 
 
-def test_programs_read_the_same() -> None:
-    choice = choose("balanced", FACTS, ASKED)
+def test_json_holds_the_same_choice() -> None:
+    choice = choose("balanced", FACTS, REQUESTED)
     data = choice_json(choice)
     assert data["config"] == {name: getattr(choice.config, name) for name in choice.config.__slots__}
     assert [reason["name"] for reason in data["reasons"]] == [reason.name for reason in choice.reasons]
     assert data["fits"] is True
 
 
-@pytest.mark.parametrize(
-    ("device", "expected"),
-    [
-        ("auto", (40_000.0, True)),
-        ("cuda", (40_000.0, True)),
-        ("cuda:1", (9_000.0, True)),
-        ("cuda:2", (None, True)),  # its memory is not told; the processor's says nothing of it
-        ("cpu", (500.0, False)),
-    ],
-)
-def test_memory_is_that_of_the_device(device: str, expected: tuple[float | None, bool]) -> None:
-    assert FreeMemory(500.0, (Gpu(40_000.0), Gpu(9_000.0))).of(device) == expected
+def test_second_stage_alone_gets_as_many_evaluations_as_a_first() -> None:
+    requested = replace(REQUESTED, epochs=0.0, on_policy_steps=50)
+    config = choose("balanced", FACTS, requested, {"epochs", "on_policy_steps"}).config
+    assert (config.epochs, config.evaluations) == (0.0, choose("balanced", FACTS, REQUESTED).config.evaluations)
 
 
-_HOLDING = """
-import sys
-from pathlib import Path
-from engine.jobs.devices import Holder, Ticket
-ticket = Ticket.draw(Path(sys.argv[1]), sys.argv[2], Holder(3, "train", "tone"))
-held = bytearray(300_000_000)
-print(len(held), flush=True)
-input()
-"""
-
-
-def test_what_the_job_before_holds_is_free_for_the_run_that_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: ())
-    home = Home.locate()
-    with subprocess.Popen(
-        [sys.executable, "-c", _HOLDING, str(home.state), "cpu"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        (held,) = free_memory(home).held
-        process.communicate(b"\n")
-    assert (held.device, held.holder) == ("cpu", "job 3 (train) of tone")
-    assert 300 < held.mb < 400
-    assert free_memory(home).held == (), "it has ended"
-    mine = Ticket.draw(home.state, "cpu", Holder(4, "train", "tone"))
-    assert free_memory(home).held == (), "what this process holds is no other's"
-    mine.give_back()
-
-    dataset = DatasetSummary(sha256="d", prompt_sha256="p", base="b", train=600, validation=60, created_at="")
-    alone = Basis(dataset, shapes=STARTER, tokens=TOKENS, own_rows=600, free=FreeMemory(2_000.0, (Gpu(500.0),)))
-    behind = replace(alone, free=FreeMemory(2_000.0, (Gpu(500.0),), (replace(held, mb=6_000.0),)))
-    on_cpu = replace(ASKED, device="cpu")
-    few, more = (choose("balanced", basis.facts(on_cpu), on_cpu) for basis in (alone, behind))
-    assert few.config.micro_batch_rows < more.config.micro_batch_rows
-    assert "of the 8.0 GB that is free once job 3 (train) of tone releases its memory" in choice_text(more)
-    assert "releases" not in choice_text(few)
-    assert behind.free is not None
-    assert behind.free.of("cuda:0") == (500.0, True), "another device"
-
-
-def test_on_a_gpu_it_is_what_the_driver_tells_of_the_holders_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    used = [(os.getppid(), 5_000_000_000), (os.getpid(), 7_000_000_000), (1, None)]
-    monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: (Gpu(1_000.0), Gpu(20_000.0)))
-    monkeypatch.setattr("engine.gpus.visible_handles", lambda: [0, 1])
-    monkeypatch.setattr(
-        "pynvml.nvmlDeviceGetComputeRunningProcesses",
-        lambda index: [SimpleNamespace(pid=pid, usedGpuMemory=mb) for pid, mb in used if index == 0],
-    )
-    holder = Holder(3, "serve", "tone", os.getppid())  # this process is a child of it, and counts with it
-    monkeypatch.setattr("engine.training.facts.held_by", lambda _, device: holder if device == "cuda:0" else None)
-    free = free_memory(Home.locate())
-    assert (free.of("auto"), free.of("cuda:1")) == ((13_000.0, True), (20_000.0, True))
-
-
-def test_a_gpu_that_only_emulates_bfloat16_is_reckoned_in_float32() -> None:
-    dataset = DatasetSummary(sha256="d", prompt_sha256="p", base="b", train=600, validation=60, created_at="")
-    free = FreeMemory(2_000.0, (Gpu(16_000.0, computes_bfloat16=False), Gpu(16_000.0)))
-    basis = Basis(dataset, shapes=STARTER, tokens=TOKENS, free=free)
-    asked = {device: replace(ASKED, device=device) for device in ("auto", "cuda", "cuda:0", "cuda:1", "cuda:2", "cpu")}
-    found = {device: basis.facts(config).number_bytes for device, config in asked.items()}
-    assert found == {"auto": 4, "cuda": 4, "cuda:0": 4, "cuda:1": 2, "cuda:2": 2, "cpu": 4}
-    assert basis.facts(replace(ASKED, device="cuda", dtype="bfloat16")).number_bytes == 2
-
-
-def test_without_a_gpu_memory_is_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: ())
-    free = free_memory(Home.locate())
-    assert free.of("cuda") == (None, True)
-    for device in ("auto", "cpu"):
-        free_mb, on_gpu = free.of(device)
-        assert free_mb is not None
-        assert 0 < free_mb <= psutil.virtual_memory().total / 1e6
-        assert not on_gpu
-
-
-def test_a_second_stage_alone_is_evaluated_as_often_as_a_first() -> None:
-    asked = replace(ASKED, epochs=0.0, on_policy_steps=50)
-    config = choose("balanced", FACTS, asked, {"epochs", "on_policy_steps"}).config
-    assert (config.epochs, config.evaluations) == (0.0, choose("balanced", FACTS, ASKED).config.evaluations)
-
-
-def test_a_second_stage_waits_for_a_first_that_makes_answers_end() -> None:
+def test_second_stage_is_chosen_only_after_a_long_enough_first_stage() -> None:
     facts = replace(FACTS, shapes=LARGE)
-    reasons = {preset: _reason(choose(preset, facts, ASKED), "on_policy_steps") for preset in get_args(Preset)}
+    reasons = {preset: reason_for(choose(preset, facts, REQUESTED), "on_policy_steps") for preset in get_args(Preset)}
     assert (reasons["fast"].value, reasons["balanced"].value, reasons["best"].value) == ("0", "0", "50")
-    short = choose("best", facts, replace(ASKED, epochs=1.0), {"epochs"})
+    short = choose("best", facts, replace(REQUESTED, epochs=1.0), {"epochs"})
     assert short.config.on_policy_steps == short.config.prompt_back_weight == 0
-    assert "answers are cut off" in _reason(short, "on_policy_steps").why
-    assert "75 to 88 %" in _reason(short, "on_policy_steps").basis
-    asked = choose("fast", FACTS, replace(ASKED, epochs=1.0, on_policy_steps=9), {"epochs", "on_policy_steps"})
-    assert asked.config.on_policy_steps == 9
-    assert _reason(asked, "on_policy_steps").why.startswith("as you said, but after a first stage under 2 epochs")
-    assert asked.config.prompt_back_weight > 0
-    foreign = choose("best", replace(facts, own_rows=0), ASKED)
+    assert "answers are cut off" in reason_for(short, "on_policy_steps").why
+    assert "75 to 88 %" in reason_for(short, "on_policy_steps").basis
+    requested = choose("fast", FACTS, replace(REQUESTED, epochs=1.0, on_policy_steps=9), {"epochs", "on_policy_steps"})
+    assert requested.config.on_policy_steps == 9
+    assert reason_for(requested, "on_policy_steps").why.startswith(
+        "as you said, but after a first stage under 2 epochs"
+    )
+    assert requested.config.prompt_back_weight > 0
+    foreign = choose("best", replace(facts, own_rows=0), REQUESTED)
     assert foreign.config.on_policy_steps == 0
-    assert "nothing to ask" in _reason(foreign, "on_policy_steps").why
-    few = choose("best", replace(facts, own_rows=5), ASKED)
+    assert "nothing to ask" in reason_for(foreign, "on_policy_steps").why
+    few = choose("best", replace(facts, own_rows=5), REQUESTED)
     assert few.config.on_policy_batch_rows == 5
 
 
-@pytest.mark.parametrize("term", ["on_policy_steps", "general_fraction", "prompt_back_weight"])
-def test_what_stands_beside_the_first_stage_needs_memory_too(term: str) -> None:
-    facts = replace(FACTS, tokens=replace(TOKENS, longest=60, longest_answer=40, prompt=8_000))
-    plain = memory_mb(ASKED, facts)
-    more = memory_mb(replace(ASKED, **{term: 1 if term == "on_policy_steps" else 0.1}), facts)
-    assert plain is not None
-    assert more is not None
-    assert more > plain
-
-
-def _reason(choice: Choice, name: str) -> Reason:
-    return next(reason for reason in choice.reasons if reason.name == name)
-
-
-def test_a_sharded_base_takes_its_part_and_the_layers_that_a_pass_has_put_together() -> None:
-    whole, two, many = (
-        memory_mb(ASKED, replace(FACTS, shapes=LARGE, number_bytes=2, shards=shards)) or 0.0 for shards in (1, 2, 1_000)
-    )
-    layers_mb = 2 * sum(inputs * outputs for inputs, outputs in LARGE.linear) / 1e6
-    assert whole - two == pytest.approx(layers_mb * (1 - 1 / 2 - 4 / 32))
-    assert whole - many == pytest.approx(layers_mb * (1 - 1 / 1_000 - 4 / 32))
-    one_layer = replace(LARGE, layers=1)
-    assert memory_mb(ASKED, replace(FACTS, shapes=one_layer, number_bytes=2, shards=2)) == whole
-
-
-def test_where_one_row_does_not_fit_its_layers_are_computed_twice_before_it_is_refused() -> None:
+def test_single_row_that_does_not_fit_gets_recomputed_layers_before_it_is_refused() -> None:
     shapes = replace(LARGE, layers=32)
     facts = replace(FACTS, shapes=shapes, tokens=replace(TOKENS, longest=4_000), number_bytes=2)
-    one = choose("balanced", replace(facts, free_mb=1.0), ASKED).config
+    one = choose("balanced", replace(facts, free_mb=1.0), REQUESTED).config
     assert one.micro_batch_rows == 1
     whole = memory_mb(one, facts) or 0.0
     least = memory_mb(one, facts, recomputed=True) or 0.0
     assert least < 0.8 * whole
-    choice = choose("balanced", replace(facts, free_mb=(whole + least) / 2), ASKED)
+    choice = choose("balanced", replace(facts, free_mb=(whole + least) / 2), REQUESTED)
     assert choice.fits
     assert choice.memory_mb == pytest.approx(least)
     assert "layers computed twice" in next(r.why for r in choice.reasons if r.name == "micro_batch_rows")
-    assert not choose("balanced", replace(facts, free_mb=0.9 * least), ASKED).fits
+    assert not choose("balanced", replace(facts, free_mb=0.9 * least), REQUESTED).fits
 
 
-def test_where_no_answer_is_the_bases_own_the_objective_is_the_text_alone() -> None:
+def test_objective_is_cross_entropy_if_no_answer_is_the_bases_own() -> None:
     foreign = replace(FACTS, own_rows=0, scored_tokens=0)
     for preset in get_args(Preset):
-        choice = choose(preset, foreign, ASKED)
+        choice = choose(preset, foreign, REQUESTED)
         assert choice.config.objective == "cross_entropy"
-        assert "no training answer comes from the prompted base" in _reason(choice, "objective").why
-        assert choose(preset, replace(foreign, scored_tokens=1), ASKED).config.objective == "mix"
-    assert supported_objective(ASKED, foreign).objective == "cross_entropy"
-    assert supported_objective(ASKED, FACTS, {"objective"}) == ASKED
-    named = replace(ASKED, objective="cross_entropy")
-    assert choose("balanced", foreign, named, {"objective"}).config.objective == "cross_entropy"
+        assert "no training answer comes from the prompted base" in reason_for(choice, "objective").why
+        assert choose(preset, replace(foreign, scored_tokens=1), REQUESTED).config.objective == "mix"
+    assert supported_objective(REQUESTED, foreign).objective == "cross_entropy"
+    assert supported_objective(REQUESTED, FACTS, {"objective"}) == REQUESTED
+    given = replace(REQUESTED, objective="cross_entropy")
+    assert choose("balanced", foreign, given, {"objective"}).config.objective == "cross_entropy"
 
 
 @pytest.mark.parametrize("objective", ["mix", "forward_kl"])
-def test_an_objective_that_was_named_and_cannot_be_trained_is_refused(objective: Objective) -> None:
-    foreign, named = replace(FACTS, own_rows=0, scored_tokens=0), replace(ASKED, objective=objective)
+def test_given_objective_that_cannot_be_trained_is_refused(objective: Objective) -> None:
+    foreign, given = replace(FACTS, own_rows=0, scored_tokens=0), replace(REQUESTED, objective=objective)
     with pytest.raises(TrainingError) as refused:
-        choose("balanced", foreign, named, {"objective"})
+        choose("balanced", foreign, given, {"objective"})
     assert f"with the objective {objective}" in refused.value.title
     assert "--objective cross_entropy" in refused.value.next

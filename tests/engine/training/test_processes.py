@@ -1,4 +1,4 @@
-"""A run of several real processes: as a job starts them, and as torchrun does."""
+"""A run on several real processes: started by the job, or by the command that --print-launch prints."""
 
 import os
 import shlex
@@ -14,39 +14,32 @@ from safetensors.torch import load_file
 from engine.errors import TrainingError
 from engine.jobs.context import JobContext
 from engine.jobs.follow import read_all
-from engine.jobs.protocol import Metrics, Note
+from engine.jobs.protocol import Note
 from engine.project import Project
 from engine.records.options import TrainOptions
 from engine.records.run import Run
 from engine.training.brief import device_of
-from engine.training.job import run
 from engine.training.ranks import Ranks, connected
 from tests.engine.cli.calling import call, succeed
-from tests.engine.training.test_job import events_of, make_run
+from tests.engine.training.job_helpers import at_step, make_run, notes_of, run_job, steps_of
 
 ROOT = Path(__file__).parents[3]
 
 
-def carry_out(project: Project, number: int, processes: int, *, shard: bool = False) -> JobContext:
-    options = TrainOptions(number, processes, shard=shard)
-    context = JobContext(project, project.jobs.add(options))
-    try:
-        run(context, options)
-    finally:
-        context.close()
-    return context
+def train(project: Project, run_id: int, processes: int, *, shard: bool = False) -> JobContext:
+    return run_job(project, TrainOptions(run_id, processes, shard=shard))
 
 
 def assert_same_adapter(project: Project, one: Run, other: Run) -> None:
-    found = [load_file(project.folder / made.folder / "adapter" / "adapter_model.safetensors") for made in (one, other)]
+    found = [load_file(project.folder / run.folder / "adapter" / "adapter_model.safetensors") for run in (one, other)]
     assert found[0].keys() == found[1].keys()
     for name, tensor in found[0].items():
         difference = (tensor - found[1][name]).abs()
-        assert float(difference.median()) < 1e-5  # Adam makes much of the rounding of what is next to nothing
+        assert float(difference.median()) < 1e-5  # Adam amplifies the rounding of tiny gradients
         assert float(difference.max()) < 1e-3
 
 
-def members() -> list[psutil.Process]:
+def rank_processes() -> list[psutil.Process]:
     return [
         child
         for child in psutil.Process().children(recursive=True)
@@ -54,149 +47,149 @@ def members() -> list[psutil.Process]:
     ]
 
 
-def test_a_job_of_two_processes_trains_the_adapter_of_one(project: Project, model_folder: Path) -> None:
+def test_job_with_two_processes_trains_the_same_adapter_as_one(project: Project, model_folder: Path) -> None:
     alone = make_run(project, model_folder)
-    carry_out(project, alone.id, 1)
+    train(project, alone.id, 1)
     together = project.runs.add(alone.dataset_sha256, alone.config)
-    context = carry_out(project, together.id, 2)
-    assert not members()
+    context = train(project, together.id, 2)
+    assert not rank_processes()
     one, two = project.runs.get(alone.id), project.runs.get(together.id)
     assert (two.state, two.step, len(two.curve)) == ("done", one.step, len(one.curve))
     for point, expected in zip(two.curve, one.curve, strict=True):
         assert point.validation_kl == pytest.approx(expected.validation_kl, rel=1e-3)
         assert point.rule_rates == expected.rule_rates
-    steps = [event.step for event in events_of(context) if isinstance(event, Metrics) and "loss" in event.values]
-    assert steps == list(range(1, 13))
+    assert [metrics.step for metrics in steps_of(context)] == list(range(1, 13))
     assert_same_adapter(project, one, two)
 
 
-@pytest.mark.parametrize(("shard", "goes_on"), [(False, 1), pytest.param(True, 2, marks=pytest.mark.slow)])
-def test_a_killed_process_ends_the_job_with_the_reason_and_the_run_goes_on(
-    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch, shard: bool, goes_on: int
+@pytest.mark.parametrize(("shard", "processes_after"), [(False, 1), pytest.param(True, 2, marks=pytest.mark.slow)])
+def test_killed_process_fails_the_job_with_a_reason_and_the_run_resumes(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch, shard: bool, processes_after: int
 ) -> None:
-    made = make_run(project, model_folder)
-    emit = JobContext.emit
+    new_run = make_run(project, model_folder)
 
-    def killing(self: JobContext, event: object) -> None:
-        emit(self, event)
-        if isinstance(event, Metrics) and event.step == 5 and "loss" in event.values:
-            (member,) = members()
-            os.kill(member.pid, signal.SIGKILL)
+    def kill_other_process(_context: JobContext) -> None:
+        (process,) = rank_processes()
+        os.kill(process.pid, signal.SIGKILL)
 
     with monkeypatch.context() as patch:
-        patch.setattr(JobContext, "emit", killing)
+        at_step(5, kill_other_process, patch)
         with pytest.raises(TrainingError, match="A process of the run was lost"):
-            carry_out(project, made.id, 2, shard=shard)
-    failed = project.runs.get(made.id)
+            train(project, new_run.id, 2, shard=shard)
+    failed = project.runs.get(new_run.id)
     assert failed.state == "failed"
     assert "Process 2 of 2 was killed by signal 9." in failed.reason
     assert "resume" in failed.reason
-    assert not members()
-    context = carry_out(project, made.id, goes_on, shard=shard)
-    assert project.runs.get(made.id).state == "done"
-    told = [event.text for event in events_of(context) if isinstance(event, Note)]
-    assert any(text.startswith("Resuming from the checkpoint at step") for text in told)
-    assert any(text.startswith("Each of 2 processes holds") for text in told) == shard
+    assert not rank_processes()
+    context = train(project, new_run.id, processes_after, shard=shard)
+    assert project.runs.get(new_run.id).state == "done"
+    notes = notes_of(context)
+    assert any(note.startswith("Resuming from the checkpoint at step") for note in notes)
+    assert any(note.startswith("Each of 2 processes holds") for note in notes) == shard
 
 
-def printed(project: Project, *words: str) -> str:
+def launch_command(project: Project, *args: str) -> str:
     """What `train --print-launch` prints."""
-    return succeed("train", "--project", project.folder, *words).out
+    return succeed("train", "--project", project.folder, *args).out
 
 
 @pytest.mark.parametrize(
-    ("launcher", "how"),
+    ("launcher", "options"),
     [
         ("torchrun", ("--shard",)),
         pytest.param("accelerate", (), marks=pytest.mark.slow),
     ],
 )
-def test_the_printed_command_trains_the_run_with_two_processes(
-    project: Project, model_folder: Path, launcher: str, how: tuple[str, ...]
+def test_printed_launch_command_trains_the_run_with_two_processes(
+    project: Project, model_folder: Path, launcher: str, options: tuple[str, ...]
 ) -> None:
     alone = make_run(project, model_folder)
-    carry_out(project, alone.id, 1)
-    made = project.runs.add(alone.dataset_sha256, alone.config)
-    command = printed(project, "--run", str(made.id), "--processes", "2", *how, "--print-launch", launcher)
-    assert project.runs.get(made.id).state == "waiting"
+    train(project, alone.id, 1)
+    new_run = project.runs.add(alone.dataset_sha256, alone.config)
+    command = launch_command(
+        project, "--run", str(new_run.id), "--processes", "2", *options, "--print-launch", launcher
+    )
+    assert project.runs.get(new_run.id).state == "waiting"
     assert [job.kind for job in project.jobs.all()] == ["train"]
-    log = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert log.returncode == 0, log.stdout + log.stderr
+    ended = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     job = project.jobs.all()[-1]
-    assert f"Job {job.id} trains run {made.id}." in log.stdout
-    done = project.runs.get(made.id)
+    assert f"Job {job.id} trains run {new_run.id}." in ended.stdout
+    done = project.runs.get(new_run.id)
     assert (job.state, done.state, done.step) == ("done", "done", 12)
-    told = [stamped.event for stamped in read_all(project.folder / job.folder)]
-    assert Note("2 processes share the work.") in told
-    assert any(isinstance(event, Note) and "Each of 2 processes holds" in event.text for event in told) == bool(how)
+    events = [stamped.event for stamped in read_all(project.folder / job.folder)]
+    assert Note("2 processes share the work.") in events
+    assert any(isinstance(event, Note) and "Each of 2 processes holds" in event.text for event in events) == bool(
+        options
+    )
     assert_same_adapter(project, project.runs.get(alone.id), done)
 
 
 @pytest.mark.slow
-def test_processes_that_are_launched_for_a_run_that_is_done_all_end(project: Project, model_folder: Path) -> None:
-    made = make_run(project, model_folder)
-    command = printed(project, "--run", str(made.id), "--processes", "2", "--print-launch", "torchrun")
-    project.runs.update(made.id, state="done")
-    log = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
-    assert log.returncode == 0, log.stdout + log.stderr
+def test_processes_launched_for_a_finished_run_end_at_once(project: Project, model_folder: Path) -> None:
+    new_run = make_run(project, model_folder)
+    command = launch_command(project, "--run", str(new_run.id), "--processes", "2", "--print-launch", "torchrun")
+    project.runs.update(new_run.id, state="done")
+    ended = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, check=False, timeout=100)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
     job = project.jobs.all()[-1]
-    told = [stamped.event for stamped in read_all(project.folder / job.folder)]
-    assert Note(f"Run {made.id} is already trained.") in told
-    assert (job.state, project.runs.get(made.id).state) == ("done", "done")
+    events = [stamped.event for stamped in read_all(project.folder / job.folder)]
+    assert Note(f"Run {new_run.id} is already trained.") in events
+    assert (job.state, project.runs.get(new_run.id).state) == ("done", "done")
 
 
-def test_texts_for_clusters_are_whole_and_name_the_run(project: Project, model_folder: Path) -> None:
-    made = make_run(project, model_folder)
-    words = ("--run", str(made.id), "--processes", "8", "--nodes", "2", "--print-launch")
-    script = printed(project, *words, "slurm")
+def test_cluster_scripts_are_valid_and_name_the_run(project: Project, model_folder: Path) -> None:
+    new_run = make_run(project, model_folder)
+    args = ("--run", str(new_run.id), "--processes", "8", "--nodes", "2", "--print-launch")
+    script = launch_command(project, *args, "slurm")
     subprocess.run(["bash", "-n"], input=script, text=True, check=True)
     assert "#SBATCH --nodes=2" in script
     assert "--gpus" not in script  # the run is one for the CPU
     command = shlex.split(script.splitlines()[-1])[-1]
-    member = f"engine.training.rank_process {project.folder} {made.id}"
-    for part in ("--nnodes 2", "--nproc-per-node 8", '--node-rank "$SLURM_NODEID"', member):
+    process = f"engine.training.rank_process {project.folder} {new_run.id}"
+    for part in ("--nnodes 2", "--nproc-per-node 8", '--node-rank "$SLURM_NODEID"', process):
         assert part in command
-    task = yaml.safe_load(printed(project, *words, "skypilot"))
-    assert (task["num_nodes"], task["name"]) == (2, f"distill-run-{made.id}")
+    task = yaml.safe_load(launch_command(project, *args, "skypilot"))
+    assert (task["num_nodes"], task["name"]) == (2, f"distill-run-{new_run.id}")
     assert task["file_mounts"] == {"~/distill": str(project.folder)}
     subprocess.run(["bash", "-n"], input=task["setup"] + task["run"], text=True, check=True)
     assert '--node-rank "$SKYPILOT_NODE_RANK"' in task["run"]
-    assert "--master-addr" in printed(project, *words, "torchrun")
-    command = printed(project, *words, "accelerate")
+    assert "--master-addr" in launch_command(project, *args, "torchrun")
+    command = launch_command(project, *args, "accelerate")
     subprocess.run(["bash", "-n"], input=command, text=True, check=True)
-    for part in ("--num_processes 16", "--num_machines 2", '--machine_rank "$NODE"', member):
+    for part in ("--num_processes 16", "--num_machines 2", '--machine_rank "$NODE"', process):
         assert part in command
     assert not project.jobs.all()
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("args", "error"),
     [
         (("--nodes", "2"), "More than one node needs --print-launch."),
         (("--shard", "--processes", "2", "--calibrate"), "leave out --shard"),
         (("--run", "1", "--learning-rate", "0.1"), "leave out --learning-rate"),
     ],
 )
-def test_words_that_would_be_passed_over_are_refused(project: Project, words: tuple[str, ...], told: str) -> None:
-    ended = call("train", "--project", project.folder, *words)
+def test_options_that_would_have_no_effect_are_refused(project: Project, args: tuple[str, ...], error: str) -> None:
+    ended = call("train", "--project", project.folder, *args)
     assert ended.status == 2
-    assert told in ended.err
+    assert error in ended.err
 
 
-def test_each_process_has_a_card_of_its_own_also_where_its_launcher_shows_it_no_other(
+def test_each_process_gets_its_own_gpu_even_if_its_launcher_hides_the_others(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: True)
     monkeypatch.setattr("torch.cuda.device_count", lambda: 2)
     for name in ("CUDA_VISIBLE_DEVICES", "LOCAL_RANK"):
         monkeypatch.delenv(name, raising=False)
-    assert [device_of("auto", place, 2) for place in range(2)] == ["cuda:0", "cuda:1"]
+    assert [device_of("auto", rank, 2) for rank in range(2)] == ["cuda:0", "cuda:1"]
     monkeypatch.setattr("torch.cuda.device_count", lambda: 1)
     with pytest.raises(TrainingError, match="its own device"):
         device_of("auto", 0, 2)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "3")
     with pytest.raises(TrainingError, match="its own device"):
-        device_of("auto", 0, 2)  # what this program starts itself sees what its user lets it see
+        device_of("auto", 0, 2)  # processes that this program starts see all GPUs that the user's setting allows
     monkeypatch.setenv("LOCAL_RANK", "1")
     assert device_of("auto", 1, 2) == "cuda:0"
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
@@ -204,12 +197,12 @@ def test_each_process_has_a_card_of_its_own_also_where_its_launcher_shows_it_no_
         device_of("auto", 1, 2)
 
 
-def test_cards_are_counted_as_the_driver_does_before_cuda_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpus_are_numbered_as_the_driver_does_before_cuda_is_initialised(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("CUDA_DEVICE_ORDER", raising=False)
 
-    def asked() -> bool:
+    def report_order() -> bool:
         raise RuntimeError(os.environ.get("CUDA_DEVICE_ORDER"))
 
-    monkeypatch.setattr("torch.cuda.is_available", asked)
+    monkeypatch.setattr("torch.cuda.is_available", report_order)
     with pytest.raises(RuntimeError, match="PCI_BUS_ID"), connected(Ranks(0, 2)):
         pass

@@ -1,6 +1,6 @@
-"""Several prompts in one adapter: each row's teacher reads its own prompt, checked against whole passes in float64.
+"""Several prompts in one adapter: each row's teacher reads its own prompt, as full passes in float64 confirm.
 
-Example and question ids are those of each prompt's own project: here every id stands for one row of each.
+Example and question ids belong to each prompt's own project, so every id here names one row of each prompt.
 """
 
 from collections.abc import Sequence
@@ -22,19 +22,21 @@ from engine.training import distributions as distributions_module
 from engine.training.batches import shared_length
 from engine.training.student import token_losses, with_new_adapter
 from engine.training.teacher_cache import TeacherCache
-from engine.training.trainer import Trainer
 from engine.training.validation import Validator
-from tests.engine.training.runs import (
+from tests.engine.training.trainer_helpers import (
     CONFIG,
+    FULL_VALIDATION,
     PROMPT,
     RULES,
-    WHOLE_PLAN,
     Killed,
     MakeRow,
     Recorder,
+    adapter_bytes,
+    dataset_prompts,
+    kill_after,
     make_trainer,
     questions_of,
-    taught_of,
+    randomise_adapter,
 )
 
 OTHER = Prompt((Message("system", "You are a router. Say where a message belongs, in one small word, and no more."),))
@@ -48,26 +50,18 @@ EVERYTHING = replace(
 
 @pytest.fixture
 def rows(make_row: MakeRow) -> list[DatasetRow]:
-    """Eight training and two validation rows of each prompt; one question is asked behind both."""
-    found = []
+    """Eight training and two validation rows of each prompt; one question is asked with both."""
+    rows = []
     for prompt_index, (asks, answers) in enumerate((("question", "A"), ("where to", "b"))):
         for number in range(1, 11):
             question = "the same?" if number == 1 else f"{asks} {number}"
             row = make_row(number, question, answers * (1 + number % 4), split="train" if number <= 8 else "validation")
-            found.append(replace(row, prompt_index=prompt_index))
-    return found
+            rows.append(replace(row, prompt_index=prompt_index))
+    return rows
 
 
-def awake(trainer: Trainer) -> Trainer:
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in trainer.parameters:
-            parameter.normal_(std=0.1)
-    return trainer
-
-
-class Slow:
-    """The same models in float64, a whole forward pass a row, nothing shared."""
+class Reference:
+    """The same models in float64, with one full forward pass per row and nothing shared."""
 
     def __init__(self, student: LocalModel, rows: Sequence[DatasetRow]) -> None:
         self.local = replace(student, model=deepcopy(student.model).double(), dtype=torch.float64)
@@ -96,73 +90,81 @@ class Slow:
         return [(p.exp() * (p - q)).sum(-1) for p, q in pairs]
 
 
-def test_the_cache_holds_what_the_base_says_behind_each_rows_own_prompt(
+def test_cache_holds_the_bases_distributions_with_each_rows_own_prompt(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
-    prefix = distributions_module.PromptCache.build
+    build = distributions_module.PromptCache.build
     monkeypatch.setattr(
-        distributions_module.PromptCache, "build", lambda local, ids: built.append(ids) or prefix(local, ids)
+        distributions_module.PromptCache, "build", lambda local, ids: built.append(ids) or build(local, ids)
     )
-    told = []
+    progress = []
     cache = TeacherCache.build(
-        local, rows, taught_of(rows, local, PROMPTS), 10**6, tmp_path, on_rows=lambda *done: told.append(done)
+        local,
+        rows,
+        dataset_prompts(rows, local, PROMPTS),
+        10**6,
+        tmp_path,
+        on_rows=lambda *counts: progress.append(counts),
     )
     assert len(built) == 2, "each prompt is read once"
-    assert told[-1] == (20, 20)
-    slow = Slow(local, rows)
+    assert progress[-1] == (20, 20)
+    reference = Reference(local, rows)
     mixed = [rows[0], rows[10], rows[13], rows[3]]
-    expected = torch.cat([slow.teacher(row) for row in mixed])
+    expected = torch.cat([reference.teacher(row) for row in mixed])
     held = cache.gather(mixed)
-    assert torch.allclose(held.logprobs.double(), expected.gather(1, held.ids), atol=1e-2)  # kept in half precision
-    same = cache.gather([rows[0]]).ids[0], cache.gather([rows[10]]).ids[0]
-    assert not torch.equal(*same), "one question, two prompts"
-    other_prompts = taught_of(rows, local, (PROMPT, PROMPT))
+    assert torch.allclose(held.logprobs.double(), expected.gather(1, held.ids), atol=1e-2)  # stored in half precision
+    same_question = cache.gather([rows[0]]).ids[0], cache.gather([rows[10]]).ids[0]
+    assert not torch.equal(*same_question), "one question with two prompts"
+    other_prompts = dataset_prompts(rows, local, (PROMPT, PROMPT))
     assert TeacherCache.build(local, rows, other_prompts, 10**6, tmp_path).path != cache.path
 
 
 @pytest.mark.parametrize("micro_batch_rows", [1, 3, 16])
-def test_the_first_stage_with_both_prompts_in_a_batch_is_that_of_whole_passes(
+def test_first_stage_with_both_prompts_in_a_batch_equals_the_reference(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int
 ) -> None:
     config = replace(EVERYTHING, prompt_back_weight=0.0, batch_rows=8)
-    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS))
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS)
+    randomise_adapter(trainer.student)
     work, sums, _tokens = trainer._gradients(0, micro_batch_rows)
     assert {row.prompt_index for row in work.main.rows} == {0, 1}
-    slow = Slow(trainer.student, rows)
-    kls = slow.forward_kls(work.main.rows)
+    reference = Reference(trainer.student, rows)
+    kls = reference.forward_kls(work.main.rows)
     assert sums["loss"] == pytest.approx(float(torch.cat(kls).detach().sum()), rel=1e-2)
     (torch.cat(kls).sum() / work.main.divisor).backward()
-    expected = {name: weight.grad for name, weight in slow.local.model.named_parameters() if weight.requires_grad}
+    expected = {name: weight.grad for name, weight in reference.local.model.named_parameters() if weight.requires_grad}
     for name, weight in trainer.student.model.named_parameters():
         if weight.requires_grad:
-            wanted = expected[name]
-            assert wanted is not None
+            gradient = expected[name]
+            assert gradient is not None
             assert weight.grad is not None
-            assert torch.allclose(weight.grad.double(), wanted, atol=5e-3 * float(wanted.abs().max()) + 1e-7)
+            assert torch.allclose(weight.grad.double(), gradient, atol=5e-3 * float(gradient.abs().max()) + 1e-7)
 
 
-def test_the_second_stage_reads_each_answer_behind_the_prompt_of_its_question(
+def test_second_stage_scores_each_answer_with_the_prompt_of_its_question(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
     config = replace(EVERYTHING, epochs=0.0, prompt_back_weight=0.0, on_policy_batch_rows=12)
-    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS))
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS)
+    randomise_adapter(trainer.student)
     main = trainer.course.stages[-1].work(0, 4).main
     assert {row.prompt_index for row in main.rows} == {0, 1}
-    slow = Slow(trainer.student, rows)
+    reference = Reference(trainer.student, rows)
     for start in range(0, 12, 5):
         part = main.rows[start : start + 5]
         batch = main.batch(part)
         found = token_losses(trainer.student, batch, main.loss(part, batch))
-        shares = [(slow.student(row).detach(), slow.teacher(row)) for row in part]
-        expected = torch.cat([(q.exp() * (q - p)).sum(-1) for q, p in shares])
+        log_probs = [(reference.student(row).detach(), reference.teacher(row)) for row in part]
+        expected = torch.cat([(q.exp() * (q - p)).sum(-1) for q, p in log_probs])
         assert torch.allclose(found.double(), expected, atol=1e-4)
 
 
-def test_the_prompts_take_turns_coming_back(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
+def test_prompts_take_turns_in_prompt_back_terms(model_folder: Path, tmp_path: Path, rows: list[DatasetRow]) -> None:
     config = replace(EVERYTHING, epochs=40.0)
-    trainer = awake(make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS))
-    stage, slow = trainer.course.stages[0], Slow(trainer.student, rows)
+    trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), config, prompts=PROMPTS)
+    randomise_adapter(trainer.student)
+    stage, reference = trainer.course.stages[0], Reference(trainer.student, rows)
     terms = [term for step in range(stage.steps) for term in stage.work(step, 4).beside]
     turns = [{row.prompt_index for row in term.rows} for term in terms]
     assert turns[:4] == [{0}, {1}, {0}, {1}]
@@ -171,37 +173,39 @@ def test_the_prompts_take_turns_coming_back(model_folder: Path, tmp_path: Path, 
         assert len(batch.input_ids) == 1, "one copy of the prompt"
         assert shared_length([row.question_ids for row in term.rows]) > 10
         found = token_losses(trainer.student, batch, term.loss(term.rows, batch))
-        shares = [
-            (slow.teacher(row), slow.log_probs(slow.prompted_ids(row), row.completion_ids).detach())
+        log_probs = [
+            (reference.teacher(row), reference.log_probs(reference.prompted_ids(row), row.completion_ids).detach())
             for row in term.rows
             if row.prompt_index == prompt_index
         ]
-        expected = torch.cat([(p.exp() * (p - q)).sum(-1) for p, q in shares])
+        expected = torch.cat([(p.exp() * (p - q)).sum(-1) for p, q in log_probs])
         assert torch.allclose(found.double(), expected, atol=1e-2)
     asked = {(row.prompt_index, row.question_id) for term in terms for row in term.rows}
-    assert len(asked) == 16, "each row comes back"
+    assert len(asked) == 16, "each row is used"
 
 
-def test_the_curve_is_of_all_prompts_each_under_its_own_rules(
+def test_curve_covers_all_prompts_each_with_its_own_rules(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path
 ) -> None:
-    own, other = taught_of(rows, local, PROMPTS)
-    never = Rule(1, "Says nothing that is said.", Check("starts_with", text="\x00"))
+    own, other = dataset_prompts(rows, local, PROMPTS)
+    never = Rule(1, "Never passes.", Check("starts_with", text="\x00"))
     taught = (replace(own, rules=()), replace(other, rules=(never,)))
     cache = TeacherCache.build(local, rows, taught, 10**6, tmp_path)
     student = with_new_adapter(local, CONFIG)
     validation = [row for row in rows if row.split == "validation"]
-    validator = Validator(validation, cache, taught, 0.7, 0, WHOLE_PLAN)
-    assert [row.prompt_index for row in validator.asked] in ([0, 1, 0, 1], [1, 0, 1, 0]), "as many of each"
+    validator = Validator(validation, cache, taught, 0.7, 0, FULL_VALIDATION)
+    assert [row.prompt_index for row in validator.asked] in ([0, 1, 0, 1], [1, 0, 1, 0]), (
+        "as many questions of each prompt"
+    )
     measured = validator.measure(student, 3, lambda: None)
-    slow = Slow(student, rows)
-    expected = torch.cat(slow.forward_kls(validation)).mean()
+    reference = Reference(student, rows)
+    expected = torch.cat(reference.forward_kls(validation)).mean()
     assert measured.validation_kl == pytest.approx(float(expected.detach()), rel=1e-2)
-    assert measured.rule_rates == (), "the rules of the project itself, which has none here"
+    assert measured.rule_rates == (), "only the project's own rules count, and it has none here"
     assert measured.all_rules_rate is not None
     assert measured.all_rules_rate <= 0.5
     assert (measured.asked, measured.asked_own) == (4, 2)
-    swapped = Validator(validation, cache, (replace(own, rules=RULES), other), 0.7, 0, WHOLE_PLAN)
+    swapped = Validator(validation, cache, (replace(own, rules=RULES), other), 0.7, 0, FULL_VALIDATION)
     assert [number for number, _rate in swapped.measure(student, 3, lambda: None).rule_rates] == [1]
     assert {token.prompt_index for token in measured.worst} == {0, 1}
 
@@ -210,30 +214,26 @@ def test_both_prompts_are_learned_and_a_killed_run_ends_with_the_same_bytes(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
     config = replace(EVERYTHING, epochs=3.0, top_k=32, evaluations=1)
-    straight = make_trainer(model_folder, tmp_path / "straight", rows, Recorder(), config, prompts=PROMPTS)
-    asked = [[row for row in rows if row.split == "train" and row.prompt_index == index] for index in (0, 1)]
+    uninterrupted = make_trainer(model_folder, tmp_path / "uninterrupted", rows, Recorder(), config, prompts=PROMPTS)
+    train_rows = [[row for row in rows if row.split == "train" and row.prompt_index == index] for index in (0, 1)]
 
     def kls() -> list[float]:
-        slow = Slow(straight.student, rows)
+        reference = Reference(uninterrupted.student, rows)
         with torch.no_grad():
-            return [float(torch.cat(slow.forward_kls(part)).mean()) for part in asked]
+            return [float(torch.cat(reference.forward_kls(part)).mean()) for part in train_rows]
 
     before = kls()
-    steps = straight.run().state.step
+    steps = uninterrupted.run().state.step
     assert all(after < 0.7 * first for after, first in zip(kls(), before, strict=True))
-
-    def kill(finished: int) -> None:
-        if finished >= steps - 2:
-            raise Killed
-
     with pytest.raises(Killed):
-        make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill), config, prompts=PROMPTS).run()
+        make_trainer(
+            model_folder, tmp_path / "killed", rows, Recorder(kill_after(steps - 2)), config, prompts=PROMPTS
+        ).run()
     make_trainer(model_folder, tmp_path / "killed", rows, Recorder(), config, prompts=PROMPTS).run()
-    weights = f"checkpoints/step-{steps}/adapter/adapter_model.safetensors"
-    assert (tmp_path / "killed" / weights).read_bytes() == (tmp_path / "straight" / weights).read_bytes()
+    assert adapter_bytes(tmp_path / "killed", steps) == adapter_bytes(tmp_path / "uninterrupted", steps)
 
 
-def test_a_prompt_without_a_local_teacher_does_not_come_back(
+def test_prompt_without_a_local_teacher_is_left_out_of_prompt_back_terms(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
     part = [replace(row, edited_from=0) if row.prompt_index else row for row in rows]

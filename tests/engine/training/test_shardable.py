@@ -1,4 +1,4 @@
-"""Runs whose base cannot be shared are refused before anything is loaded, with what would do."""
+"""Runs whose base cannot be sharded are refused before anything is loaded, with advice."""
 
 from dataclasses import replace
 
@@ -7,16 +7,16 @@ import pytest
 from engine.errors import UsageError
 from engine.records.run import AdapterKind, QuantizedBase
 from engine.training.shardable import require_shardable
-from tests.engine.training.runs import CONFIG
+from tests.engine.training.trainer_helpers import CONFIG
 
 
 @pytest.mark.parametrize("adapter", ["lora", "rslora"])
-def test_a_frozen_base_under_matrices_can_be_sharded(adapter: AdapterKind) -> None:
+def test_lora_on_an_unquantised_base_can_be_sharded(adapter: AdapterKind) -> None:
     require_shardable(replace(CONFIG, adapter=adapter), 2)
 
 
 @pytest.mark.parametrize(
-    ("processes", "adapter", "quantize", "told"),
+    ("processes", "adapter", "quantize", "advice"),
     [
         (1, "lora", "none", "--processes 2"),
         (2, "dora", "none", "--adapter lora or rslora"),
@@ -24,8 +24,8 @@ def test_a_frozen_base_under_matrices_can_be_sharded(adapter: AdapterKind) -> No
         (2, "lora", "nf4", "without --quantize-base"),
     ],
 )
-def test_what_cannot_be_sharded_is_refused(
-    processes: int, adapter: AdapterKind, quantize: QuantizedBase, told: str
+def test_other_runs_are_refused_with_advice(
+    processes: int, adapter: AdapterKind, quantize: QuantizedBase, advice: str
 ) -> None:
-    with pytest.raises(UsageError, match=told):
+    with pytest.raises(UsageError, match=advice):
         require_shardable(replace(CONFIG, adapter=adapter, quantize_base=quantize), processes)

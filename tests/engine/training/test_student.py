@@ -1,4 +1,4 @@
-"""Only completion tokens carry loss, however rows are batched, and only the adapter learns."""
+"""Only completion tokens carry loss, however rows are batched, and only the adapter is trained."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,19 +18,10 @@ from engine.training.batches import make_batch
 from engine.training.losses import cross_entropy
 from engine.training.state import save_adapter
 from engine.training.student import add_gradients, token_losses, trained_parameters, with_new_adapter
-from tests.engine.training.runs import MakeRow
+from tests.engine.training.trainer_helpers import MakeRow, randomise_adapter
 from tests.tiny import make_tiny_base
 
 CONFIG = TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, seed=3)
-
-
-def awake(student: LocalModel) -> LocalModel:
-    """B starts at zero: with other values A has gradients too."""
-    torch.manual_seed(1)
-    with torch.no_grad():
-        for parameter in trained_parameters(student):
-            parameter.normal_(std=0.1)
-    return student
 
 
 def gradients(student: LocalModel, micro_batches: Sequence[Sequence[DatasetRow]]) -> tuple[float, list[Tensor]]:
@@ -49,11 +40,11 @@ def gradients(student: LocalModel, micro_batches: Sequence[Sequence[DatasetRow]]
     return total / tokens, found
 
 
-def test_the_loss_is_that_of_the_completion_tokens_in_the_models_own_forward_pass(
+def test_loss_and_gradients_equal_those_of_the_models_own_loss_on_completions(
     local: LocalModel, make_row: MakeRow
 ) -> None:
     rows = [make_row(1, "short", "yes"), make_row(2, "a longer question", "a much longer answer"), make_row(3, "x", "")]
-    student = awake(with_new_adapter(local, CONFIG))
+    student = randomise_adapter(with_new_adapter(local, CONFIG))
     loss, found = gradients(student, [rows])
     expected = torch.tensor(0.0)
     for row in rows:
@@ -64,17 +55,17 @@ def test_the_loss_is_that_of_the_completion_tokens_in_the_models_own_forward_pas
         expected = expected + out.loss * len(row.completion_ids)
     expected = expected / sum(len(row.completion_ids) for row in rows)
     expected.backward()
-    wanted = [parameter.grad for parameter in trained_parameters(student)]
+    expected_gradients = [parameter.grad for parameter in trained_parameters(student)]
     assert abs(loss - float(expected.detach())) < 1e-5
-    assert len(found) == len(wanted) > 0
-    for one, other in zip(found, wanted, strict=True):
+    assert len(found) == len(expected_gradients) > 0
+    for one, other in zip(found, expected_gradients, strict=True):
         assert other is not None
         assert torch.allclose(one, other, atol=1e-6)
 
 
 def test_any_split_into_micro_batches_gives_the_same_gradients(local: LocalModel, make_row: MakeRow) -> None:
     rows = [make_row(number, "q" * number, "a" * (2 * number)) for number in range(1, 7)]
-    student = awake(with_new_adapter(local, CONFIG))
+    student = randomise_adapter(with_new_adapter(local, CONFIG))
     whole_loss, whole = gradients(student, [rows])
     for parts in ([rows[:1], rows[1:]], [[row] for row in rows], [rows[3:], rows[:3]]):
         loss, split = gradients(student, parts)
@@ -84,7 +75,7 @@ def test_any_split_into_micro_batches_gives_the_same_gradients(local: LocalModel
 
 
 def test_question_tokens_and_padding_carry_no_loss(local: LocalModel, make_row: MakeRow) -> None:
-    """The gradient of the loss with respect to every position's own logits is zero outside the completions."""
+    """The gradient of the loss with respect to the logits is zero at every position outside the completions."""
     rows = [make_row(1, "abc", "de"), make_row(2, "a much longer question", "answer")]
     batch = make_batch(rows)
     logits = torch.randn(*batch.input_ids.shape, local.model.config.vocab_size, requires_grad=True)
@@ -98,21 +89,19 @@ def test_question_tokens_and_padding_carry_no_loss(local: LocalModel, make_row: 
     assert rows[0].completion_ids[-1] in local.format.stop_ids
 
 
-def test_the_adapter_spares_the_head_and_the_embeddings_and_the_base_stays_frozen(local: LocalModel) -> None:
+def test_only_adapter_weights_outside_head_and_embeddings_are_trained(local: LocalModel) -> None:
     student = with_new_adapter(local, CONFIG)
     names = {name for name, parameter in student.model.named_parameters() if parameter.requires_grad}
     assert len(names) == 2 * 2 * 7  # A and B, two layers, seven linear maps
     assert all("lora_" in name and "lm_head" not in name and "embed" not in name for name in names)
     assert all(parameter.dtype == torch.float32 for parameter in trained_parameters(student))
-    again = [parameter.clone() for parameter in trained_parameters(student)]
-    torch.manual_seed(99)
-    assert all(parameter.std() > 0 for parameter in again[::2])
+    assert all(parameter.std() > 0 for parameter in trained_parameters(student)[::2])
 
 
-def test_a_saved_adapter_passes_the_loaders_checks_and_answers_alike(
+def test_saved_adapter_loads_with_the_same_losses_and_names_no_local_path(
     local: LocalModel, model_folder: Path, make_row: MakeRow, tmp_path: Path
 ) -> None:
-    student = awake(with_new_adapter(local, CONFIG))
+    student = randomise_adapter(with_new_adapter(local, CONFIG))
     batch = make_batch([make_row(1, "what", "this")])
     losses = token_losses(student, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
     save_adapter(student.model, tmp_path / "adapter")
@@ -120,22 +109,22 @@ def test_a_saved_adapter_passes_the_loaders_checks_and_answers_alike(
         "adapter_config.json", "adapter_model.safetensors",
     ]  # fmt: skip
     assert str(model_folder) not in (tmp_path / "adapter" / "adapter_config.json").read_text()
-    served = with_adapter(load_base(model_folder, device="cpu", dtype="float32"), tmp_path / "adapter")
-    again = token_losses(served, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
-    assert torch.allclose(losses, again, atol=1e-6)
+    loaded = with_adapter(load_base(model_folder, device="cpu", dtype="float32"), tmp_path / "adapter")
+    loaded_losses = token_losses(loaded, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
+    assert torch.allclose(losses, loaded_losses, atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", ["rslora", "dora", "full"])
-def test_other_kinds_of_adapter_are_saved_loaded_and_merged_alike(
+def test_other_adapter_kinds_are_saved_loaded_and_merged_with_the_same_losses(
     local: LocalModel, model_folder: Path, make_row: MakeRow, tmp_path: Path, kind: AdapterKind
 ) -> None:
-    bare = local.model(input_ids=torch.tensor([[5, 40, 61]])).logits
+    base_logits = local.model(input_ids=torch.tensor([[5, 40, 61]])).logits
     student = with_new_adapter(local, replace(CONFIG, adapter=kind))
     parameters = trained_parameters(student)
-    # Two layers of seven linear maps; whole layers are these, two norms in each, and the last one.
+    # Two layers of seven linear maps; full fine-tuning adds two norms per layer and the last one.
     assert len(parameters) == (2 * (7 + 2) + 1 if kind == "full" else (3 if kind == "dora" else 2) * 2 * 7)
     with torch.no_grad():
-        assert torch.allclose(student.model(input_ids=torch.tensor([[5, 40, 61]])).logits, bare, atol=1e-5)
+        assert torch.allclose(student.model(input_ids=torch.tensor([[5, 40, 61]])).logits, base_logits, atol=1e-5)
         for parameter in parameters:
             parameter.add_(torch.randn_like(parameter), alpha=0.1)
     batch = make_batch([make_row(1, "what", "this")])
@@ -156,37 +145,37 @@ def test_other_kinds_of_adapter_are_saved_loaded_and_merged_alike(
     assert torch.allclose(losses(load_base(tmp_path / "merged", device="cpu", dtype="float32")), trained, atol=1e-4)
 
 
-def test_it_can_start_from_an_earlier_adapter_of_the_same_kind(
+def test_new_adapter_can_start_from_an_earlier_one_of_the_same_shape(
     local: LocalModel, model_folder: Path, tmp_path: Path
 ) -> None:
-    earlier = awake(with_new_adapter(local, CONFIG))
+    earlier = randomise_adapter(with_new_adapter(local, CONFIG))
     save_adapter(earlier.model, tmp_path / "earlier")
 
-    def again(config: TrainingConfig, base: Path = model_folder) -> LocalModel:
+    def start_from_earlier(config: TrainingConfig, base: Path = model_folder) -> LocalModel:
         return with_new_adapter(load_base(base, device="cpu", dtype="float32"), config, tmp_path / "earlier")
 
-    started = again(replace(CONFIG, seed=99))
+    started = start_from_earlier(replace(CONFIG, seed=99))
     for one, other in zip(trained_parameters(earlier), trained_parameters(started), strict=True):
         assert torch.equal(one, other)
         assert other.requires_grad
     for config in (replace(CONFIG, lora_rank=8), replace(CONFIG, lora_alpha=4), replace(CONFIG, adapter="rslora")):
         with pytest.raises(TrainingError, match=r"does not match.*--adapter lora --lora-rank 4"):
-            again(config)
+            start_from_earlier(config)
     with pytest.raises(TrainingError, match="this run's is full"):
-        again(replace(CONFIG, adapter="full"))
+        start_from_earlier(replace(CONFIG, adapter="full"))
     with pytest.raises(ModelError, match="has the shape"):
-        again(CONFIG, make_tiny_base(tmp_path / "other", hidden_size=32))
+        start_from_earlier(CONFIG, make_tiny_base(tmp_path / "other", hidden_size=32))
 
 
-def test_whole_layers_start_from_earlier_ones_and_want_float32(model_folder: Path, tmp_path: Path) -> None:
+def test_full_fine_tuning_starts_from_earlier_layers_and_requires_float32(model_folder: Path, tmp_path: Path) -> None:
     config = replace(CONFIG, adapter="full")
     earlier = with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), config)
     with torch.no_grad():
         for parameter in trained_parameters(earlier):
             parameter.mul_(1.1)
     save_adapter(earlier.model, tmp_path / "earlier")
-    again = load_base(model_folder, device="cpu", dtype="float32")
-    started = with_new_adapter(again, replace(config, lora_rank=9), tmp_path / "earlier")
+    base = load_base(model_folder, device="cpu", dtype="float32")
+    started = with_new_adapter(base, replace(config, lora_rank=9), tmp_path / "earlier")
     for one, other in zip(trained_parameters(earlier), trained_parameters(started), strict=True):
         assert torch.equal(one, other)
     with pytest.raises(TrainingError, match=r"It is full; this run's is lora of rank 4.*--adapter full, or"):

@@ -1,4 +1,4 @@
-"""The cached distributions are the prompted base's own, and no other file is ever taken for them."""
+"""Cached teacher distributions equal those of the prompted base, and a file made from other data is never used."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +11,10 @@ from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, TopK, score
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Prompt
-from engine.training import distributions as module
+from engine.training import distributions as distributions_module
 from engine.training.losses import forward_kl_top_k
 from engine.training.teacher_cache import TeacherCache
-from tests.engine.training.runs import PROMPT, MakeRow, questions_of, taught_of
+from tests.engine.training.trainer_helpers import PROMPT, MakeRow, dataset_prompts, questions_of
 
 
 @pytest.fixture
@@ -30,10 +30,10 @@ def rows(make_row: MakeRow) -> list[DatasetRow]:
 def build(
     local: LocalModel, rows: list[DatasetRow], folder: Path, *, k: int = 6, prompt: Prompt = PROMPT
 ) -> TeacherCache:
-    return TeacherCache.build(local, rows, taught_of(rows, local, [prompt]), k, folder)
+    return TeacherCache.build(local, rows, dataset_prompts(rows, local, [prompt]), k, folder)
 
 
-def test_it_holds_what_the_base_says_behind_the_prompt(
+def test_cache_holds_the_distributions_of_the_prompted_base(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path
 ) -> None:
     cache = build(local, rows, tmp_path)
@@ -53,7 +53,7 @@ def test_it_holds_what_the_base_says_behind_the_prompt(
         assert forward_kl_top_k(logits, held).abs().max() < 1e-3
 
 
-def test_it_says_what_it_takes(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
+def test_cache_reports_its_size(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
     cache = build(local, rows, tmp_path)
     tokens = sum(row.edited_from for row in rows)
     assert cache.bytes_per_token == 6 * (2 + 2) + 2
@@ -61,7 +61,7 @@ def test_it_says_what_it_takes(local: LocalModel, rows: list[DatasetRow], tmp_pa
     assert f"{tokens:,} tokens, 26 bytes each" in cache.words
 
 
-def test_gathered_rows_stand_in_the_batchs_order(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
+def test_gathered_rows_keep_the_order_of_the_batch(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
     cache = build(local, rows, tmp_path)
     together = cache.gather([rows[3], rows[1], rows[0]])
     assert len(together.ids) == sum(len(row.completion_ids) for row in (rows[3], rows[1], rows[0]))
@@ -70,36 +70,36 @@ def test_gathered_rows_stand_in_the_batchs_order(local: LocalModel, rows: list[D
     assert torch.equal(together.logprobs[-4:], cache.gather([rows[0]]).logprobs)
 
 
-def test_it_is_computed_once_and_opened_afterwards(
+def test_cache_is_computed_once_and_then_reused(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = build(local, rows, tmp_path)
-    monkeypatch.setattr(module, "score", lambda *_a, **_k: pytest.fail("computed again"))
-    again = build(local, rows, tmp_path)
-    assert again.seconds == first.seconds
+    monkeypatch.setattr(distributions_module, "score", lambda *_a, **_k: pytest.fail("computed again"))
+    reused = build(local, rows, tmp_path)
+    assert reused.seconds == first.seconds
     assert not first.reused
-    assert "count as" not in first.words
-    told = f" Reused from the cache; the {first.seconds:.0f} s that they took count towards this run too."
-    assert again.words == first.words + told
-    for one, other in zip((rows[0], rows[3]), (rows[0], rows[3]), strict=True):
-        assert torch.equal(first.gather([one]).logprobs, again.gather([other]).logprobs)
+    assert "Reused from the cache" not in first.words
+    note = f" Reused from the cache; the {first.seconds:.0f} s that they took count towards this run too."
+    assert reused.words == first.words + note
+    for row in (rows[0], rows[3]):
+        assert torch.equal(first.gather([row]).logprobs, reused.gather([row]).logprobs)
 
 
 @pytest.mark.parametrize("change", ["k", "prompt", "rows", "edit", "damage", "cut"])
-def test_another_key_or_a_damaged_file_is_computed_again(
+def test_changed_data_or_a_damaged_file_is_computed_again(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: str
 ) -> None:
     cache = build(local, rows, tmp_path)
     calls = 0
 
-    def counted(
-        local: LocalModel, asked: list[ScoreRow], *, prefix: PromptCache | None, k: int, batch_tokens: int
+    def count_and_score(
+        local: LocalModel, rows: list[ScoreRow], *, prefix: PromptCache | None, k: int, batch_tokens: int
     ) -> list[TopK]:
         nonlocal calls
         calls += 1
-        return score(local, asked, prefix=prefix, k=k, batch_tokens=batch_tokens)
+        return score(local, rows, prefix=prefix, k=k, batch_tokens=batch_tokens)
 
-    monkeypatch.setattr(module, "score", counted)
+    monkeypatch.setattr(distributions_module, "score", count_and_score)
     if change == "damage":
         data = bytearray(cache.path.read_bytes())
         data[-1] ^= 1
@@ -114,10 +114,10 @@ def test_another_key_or_a_damaged_file_is_computed_again(
     assert torch.isfinite(rebuilt.gather([other[0]]).logprobs).all()
 
 
-def test_giving_up_keeps_nothing(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
+def test_interrupted_build_leaves_no_file(local: LocalModel, rows: list[DatasetRow], tmp_path: Path) -> None:
     def stop(_done: int, _total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        TeacherCache.build(local, rows, taught_of(rows, local), 6, tmp_path, on_rows=stop)
+        TeacherCache.build(local, rows, dataset_prompts(rows, local), 6, tmp_path, on_rows=stop)
     assert not list(tmp_path.iterdir())

@@ -1,6 +1,7 @@
-"""One of two processes that share the layers of each family's model: `python -m …shared_families FOLDER RANK`.
+"""One of two processes that shard the model of each family: `python -m …sharded_family_process FOLDER RANK`.
 
-Says in `RANK.json` of FOLDER by how much the logits differ from those of the whole model, and what is held.
+Writes to `RANK.json` in FOLDER, per family, by how much the logits differ from those of the whole model, and the share
+of its bytes that the rank holds.
 """
 
 import json
@@ -17,7 +18,7 @@ from engine.training.sharding import held_bytes, share_layers
 def main() -> None:
     folder, rank = Path(sys.argv[1]), int(sys.argv[2])
     torch.set_num_threads(1)
-    found = {}
+    results = {}
     with connected(Ranks(rank, 2, rank, 2), folder) as ranks:
         for base in sorted(folder.glob("base-*")):
             ids = torch.arange(1, 21)[None] * 7 % 200
@@ -25,8 +26,8 @@ def main() -> None:
             local = read_base(base, device="cpu", dtype="float32", placed=False)
             share_layers(local, ranks)
             held, logits = held_bytes(local), local.base(input_ids=ids).logits
-            found[base.name] = (float((logits - expected).abs().max()), held.own_bytes / held.whole_bytes)
-    (folder / f"{rank}.json").write_text(json.dumps(found), encoding="utf-8")
+            results[base.name] = (float((logits - expected).abs().max()), held.own_bytes / held.whole_bytes)
+    (folder / f"{rank}.json").write_text(json.dumps(results), encoding="utf-8")
 
 
 if __name__ == "__main__":

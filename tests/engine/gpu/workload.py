@@ -1,6 +1,6 @@
-"""All that a model does for us, once, on one device: answers, scores, arms that take turns, a run of every term.
+"""Everything the engine does with a model, once, on one device: answers, scores, arms in turns, a run with every term.
 
-What it tells is plain numbers, so that two devices can be compared. Knows nothing of where it runs.
+Results are plain numbers, so that two devices can be compared. Knows nothing of the device.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from engine.model.score import DivergenceRow, ScoreRow, divergence, score
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.hooks import StepMetrics
-from tests.engine.training.runs import CONFIG, Killed, Recorder, make_trainer
+from tests.engine.training.trainer_helpers import CONFIG, Killed, Recorder, kill_after, make_trainer
 
 ANSWER_TOKENS = 12
 STEPS, ON_POLICY_STEPS = 4, 2
@@ -32,8 +32,8 @@ _SHORT = replace(CONFIG, epochs=0.5, checkpoint_every_s=1e9, dtype="bfloat16")
 
 
 @dataclass
-class _Told(Recorder):
-    """Is told of each step, too."""
+class _StepRecorder(Recorder):
+    """Also reports each step as a finished part."""
 
     on_part: Callable[[str], None] = lambda _: None
 
@@ -42,45 +42,49 @@ class _Told(Recorder):
         self.on_part(f"step {metrics.step}")
 
 
-def everything(
+def run_workload(
     base: Path, adapter: Path, folder: Path, device: str, on_part: Callable[[str], None] = lambda _: None
 ) -> dict[str, object]:
-    """Do it on `device`, with threads that leave the sums alone; `on_part` is told what has just been done."""
+    """Run it on `device`, in one thread so that sums do not vary; `on_part` receives the name of each finished part."""
     torch.set_num_threads(1)
-    own = load_base(base, device=device)
+    default = load_base(base, device=device)
     local = with_adapter(load_base(base, device=device, dtype="float32"), adapter)
     on_part("loading")
-    found: dict[str, object] = {"device": str(local.device), "own type": str(own.dtype)}
-    for name, do in {
+    results: dict[str, object] = {"device": str(local.device), "default dtype": str(default.dtype)}
+    for name, part in {
         "answers": lambda: _answers(local),
         "scores": lambda: _scores(local),
         "turns": lambda: _turns(base, adapter, device),
         "run": lambda: _run(base, folder, device, _RUN, on_part),
         "run in bfloat16": lambda: _run(base, folder / "bfloat16", device, _SHORT),
     }.items():
-        found[name] = do()
+        results[name] = part()
         on_part(name)
-    return found
+    return results
 
 
 def _answers(local: LocalModel) -> object:
     prefix = PromptCache.build(local, _PROMPT)
     rows = [[*_PROMPT, *range(50, 52 + number)] for number in range(5)]
-    how = {"prefix": prefix, "max_new_tokens": ANSWER_TOKENS, "seeds": range(5), "batch_rows": 3}
+    options = {"prefix": prefix, "max_new_tokens": ANSWER_TOKENS, "seeds": range(5), "batch_rows": 3}
     return [
-        [list(each.ids) for each in decode(local, rows, temperature=temperature, **how)] for temperature in (0.0, 0.8)
+        [list(each.ids) for each in decode(local, rows, temperature=temperature, **options)]
+        for temperature in (0.0, 0.8)
     ]
 
 
 def _scores(local: LocalModel) -> object:
     prefix = PromptCache.build(local, _PROMPT)
-    own = [list(range(50, 53 + number)) for number in range(4)]
+    questions = [list(range(50, 53 + number)) for number in range(4)]
     answers = [list(range(80, 84 + number)) for number in range(4)]
     likeliest = score(
-        local, [ScoreRow([*_PROMPT, *row], ids) for row, ids in zip(own, answers, strict=True)], prefix=prefix, k=4
+        local,
+        [ScoreRow([*_PROMPT, *row], ids) for row, ids in zip(questions, answers, strict=True)],
+        prefix=prefix,
+        k=4,
     )
     ((*kls,),) = divergence(
-        local, [DivergenceRow([*_PROMPT, *row], row, ids) for row, ids in zip(own, answers, strict=True)]
+        local, [DivergenceRow([*_PROMPT, *row], row, ids) for row, ids in zip(questions, answers, strict=True)]
     )
     return [each.completion_logprobs.tolist() for each in likeliest], [kl.tolist() for kl in kls]
 
@@ -108,16 +112,11 @@ def _turns(base: Path, adapter: Path, device: str) -> object:
 def _run(
     base: Path, folder: Path, device: str, config: TrainingConfig, on_part: Callable[[str], None] = lambda _: None
 ) -> object:
-    """Killed once in each stage that it has; losses and norms of every step, and what was measured on the way."""
+    """Train a run that is killed once in each of its stages; losses and norms of every step, and its curve."""
     rows = [_row(number, "train") for number in range(1, 17)] + [_row(number, "validation") for number in range(17, 21)]
-    hooks = _Told(on_part=on_part)
-    for killed_after in (STEPS // 2, STEPS + 1, STEPS + ON_POLICY_STEPS + 1):
-
-        def kill(finished: int, at: int = killed_after) -> None:
-            if finished >= at:
-                raise Killed
-
-        hooks.interrupt = kill
+    hooks = _StepRecorder(on_part=on_part)
+    for step in (STEPS // 2, STEPS + 1, STEPS + ON_POLICY_STEPS + 1):
+        hooks.interrupt = kill_after(step)
         try:
             make_trainer(base, folder, rows, hooks, config, device=device).run()
         except Killed:

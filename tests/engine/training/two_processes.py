@@ -1,4 +1,4 @@
-"""Runs of one process and of two, for tests: how they went on each rank, and whether two went alike."""
+"""Runs of one process and of two, for tests: train them, read how they ended on each rank, compare them."""
 
 import json
 import subprocess
@@ -18,8 +18,8 @@ ROOT = Path(__file__).parents[3]
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
-    """How a run went on one rank."""
+class RankResult:
+    """How a run ended on one rank, and what it measured there."""
 
     ended: str
     scored: int
@@ -34,14 +34,14 @@ class Facts:
     adapter: list[float]
 
 
-def facts(folder: Path, name: str, rank: int) -> Facts:
-    return Facts(**json.loads((folder / name / f"{rank}.json").read_text(encoding="utf-8")))
+def read_result(folder: Path, name: str, rank: int) -> RankResult:
+    return RankResult(**json.loads((folder / name / f"{rank}.json").read_text(encoding="utf-8")))
 
 
-def statuses_of_two(model_folder: Path, folder: Path, how: str) -> list[int]:
-    """How two processes have ended that trained in `folder`."""
+def train_with_two(model_folder: Path, folder: Path, mode: str) -> list[int]:
+    """Train all runs of `mode` in `folder` with two processes; returns their exit statuses."""
     command = [sys.executable, "-m", rank_process.__name__, str(model_folder), str(folder)]
-    ranks = [subprocess.Popen([*command, str(rank), "2", how], cwd=ROOT) for rank in range(2)]
+    ranks = [subprocess.Popen([*command, str(rank), "2", mode], cwd=ROOT) for rank in range(2)]
     try:
         return [process.wait(280) for process in ranks]
     finally:
@@ -50,11 +50,11 @@ def statuses_of_two(model_folder: Path, folder: Path, how: str) -> list[int]:
             process.wait()
 
 
-def train_alone(model_folder: Path, folder: Path, *names: str) -> None:
-    """Train the runs of these names in this process, each in a folder of its own in `folder`."""
+def train_with_one(model_folder: Path, folder: Path, *names: str) -> None:
+    """Train the runs of these names in this process, each in its own folder in `folder`."""
     with pytest.MonkeyPatch.context() as patch:
         one_thread(patch)
-        # What is changed for good, because it is meant for processes of their own, is put back.
+        # `rank_process` changes modules for good, because it is meant for separate processes: undo that here.
         changed = ((distributions, "_ROWS_A_PASS"), (distributions, "score"), (general, "_ANSWER_TOKENS"))
         for module, name in (*changed, (trainer_module, "add_gradients")):
             patch.setattr(module, name, getattr(module, name))
@@ -62,16 +62,16 @@ def train_alone(model_folder: Path, folder: Path, *names: str) -> None:
             rank_process.train(name, model_folder, folder, rank_process.rows_of(model_folder))
 
 
-def assert_close(one: Facts, other: Facts) -> None:
-    """Equal within rounding. Where a gradient is next to nothing, its rounding decides which way Adam steps."""
-    ours, theirs = (torch.tensor(found.adapter) for found in (one, other))
-    assert float(((ours - theirs).abs() > 1e-5).double().mean()) < 0.002
-    assert torch.allclose(ours, theirs, atol=1e-3)
+def assert_same_adapter(one: RankResult, other: RankResult) -> None:
+    """Assert equal adapters within rounding: for tiny gradients, rounding decides in which direction Adam steps."""
+    first, second = (torch.tensor(result.adapter) for result in (one, other))
+    assert float(((first - second).abs() > 1e-5).double().mean()) < 0.002
+    assert torch.allclose(first, second, atol=1e-3)
 
 
-def assert_alike(one: Facts, other: Facts) -> None:
+def assert_same_run(one: RankResult, other: RankResult) -> None:
     assert (one.step, one.ended) == (other.step, other.ended)
     assert other.losses == pytest.approx(one.losses, rel=1e-4)
     assert other.validation_kl == pytest.approx(one.validation_kl, rel=1e-4)
     assert one.answers == other.answers
-    assert_close(one, other)
+    assert_same_adapter(one, other)

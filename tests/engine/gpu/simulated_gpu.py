@@ -1,8 +1,8 @@
-"""A GPU that the processor plays: tensors that call themselves `cuda:0`, and meet no tensor that does not.
+"""A GPU simulated on the CPU: tensors that say they are on `cuda:0` and cannot be mixed with tensors that are not.
 
-It refuses what a real one refuses, and counts what is carried between the two memories. It says nothing of speed, of
-memory or of kernels. What it replaces in torch is replaced for good: it wants a process of its own, and to be switched
-on there before anything of ours is imported. Knows no model.
+It rejects what a real one rejects, and counts transfers between the two memories. It shows nothing about speed, memory
+or kernels. It patches torch for good, so it needs its own process, and must be switched on there before any module of
+`engine` is imported. Knows nothing of models.
 """
 
 import contextlib
@@ -21,32 +21,32 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 
 GPU = torch.device("cuda", 0)
 CPU = torch.device("cpu")
-CARRIED: Counter[str] = Counter()  # "to the host", "to the device", and "waits": a shape depends on what is computed
+TRANSFERS: Counter[str] = Counter()  # "to the host", "to the device"; "waits": a shape depends on computed values
 _aten = torch.ops.aten
-# An index may lie in the other memory, and is carried over.
+# An index may be in the other memory and is transferred.
 _INDEXING = {_aten.index.Tensor, _aten.index_put.default, _aten.index_put_.default, _aten._index_put_impl_.default}
-_OF_UNKNOWN_SHAPE = {_aten.nonzero.default, _aten.masked_select.default, _aten.repeat_interleave.Tensor}
+_DATA_DEPENDENT_SHAPE = {_aten.nonzero.default, _aten.masked_select.default, _aten.repeat_interleave.Tensor}
 _COPIES = {_aten.copy_.default, _aten._to_copy.default}
 
 
 class OnGpu(Tensor):
-    """A tensor whose numbers, `inner`, are in the processor's memory, and out of reach there."""
+    """A tensor whose values, `inner`, are in CPU memory but not accessible from there."""
 
     inner: Tensor
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> "OnGpu":
-        made = Tensor._make_wrapper_subclass(
+        tensor = Tensor._make_wrapper_subclass(
             cls,
             inner.size(),
             strides=inner.stride(),
             storage_offset=inner.storage_offset(),
             dtype=inner.dtype,
             layout=inner.layout,
-            device=CPU,  # there is no other for what torch does in C++: gradients have no thread for a GPU
+            device=CPU,  # torch's C++ code allows no other: autograd has no thread for a GPU here
         )
-        made.inner = inner
-        return made
+        tensor.inner = inner
+        return tensor
 
     def __repr__(self, **_: object) -> str:
         return f"OnGpu({self.inner!r})"
@@ -61,7 +61,7 @@ class OnGpu(Tensor):
         return _dispatch(func, args, kwargs or {})
 
 
-class _Down(torch.autograd.Function):
+class _ToHost(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: OnGpu) -> Tensor:
         return x.inner.clone()
@@ -71,7 +71,7 @@ class _Down(torch.autograd.Function):
         return gradient if isinstance(gradient, OnGpu) else OnGpu(gradient)
 
 
-class _Up(torch.autograd.Function):
+class _ToDevice(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> OnGpu:
         return OnGpu(x.detach().clone())
@@ -81,41 +81,41 @@ class _Up(torch.autograd.Function):
         return gradient.inner.clone() if isinstance(gradient, OnGpu) else gradient
 
 
-def _down(tensor: OnGpu) -> Tensor:
-    CARRIED["to the host"] += 1
+def _to_host(tensor: OnGpu) -> Tensor:
+    TRANSFERS["to the host"] += 1
     with torch._C.DisableTorchFunctionSubclass():
-        return _Down.apply(tensor)
+        return _ToHost.apply(tensor)
 
 
-def _up(tensor: Tensor) -> OnGpu:
-    CARRIED["to the device"] += 1
+def _to_device(tensor: Tensor) -> OnGpu:
+    TRANSFERS["to the device"] += 1
     with torch._C.DisableTorchFunction():
-        return _Up.apply(tensor)
+        return _ToDevice.apply(tensor)
 
 
 def _to(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """`Tensor.to`, whichever of its forms."""
-    places = [each for each in (*args, kwargs.get("device")) if isinstance(each, (torch.device, str))]
+    """`Tensor.to` in any of its forms."""
+    devices = [each for each in (*args, kwargs.get("device")) if isinstance(each, (torch.device, str))]
     like = [each for each in args if isinstance(each, Tensor)]
-    kinds = [each for each in (*args, kwargs.get("dtype")) if isinstance(each, torch.dtype)]
-    place = _is_gpu((places or [each.device for each in like] or [tensor.device])[0])
-    if place and not isinstance(tensor, OnGpu):
-        tensor = _up(tensor)
-    elif not place and isinstance(tensor, OnGpu):
-        tensor = _down(tensor)
+    dtypes = [each for each in (*args, kwargs.get("dtype")) if isinstance(each, torch.dtype)]
+    on_gpu = _is_gpu((devices or [each.device for each in like] or [tensor.device])[0])
+    if on_gpu and not isinstance(tensor, OnGpu):
+        tensor = _to_device(tensor)
+    elif not on_gpu and isinstance(tensor, OnGpu):
+        tensor = _to_host(tensor)
     elif kwargs.get("copy"):
         tensor = tensor.clone()
-    kind = (kinds or [each.dtype for each in like] or [tensor.dtype])[0]
+    dtype = (dtypes or [each.dtype for each in like] or [tensor.dtype])[0]
     with torch._C.DisableTorchFunctionSubclass(), torch._C.DisableTorchFunction():
-        return Tensor.to(tensor, kind)
+        return Tensor.to(tensor, dtype)
 
 
 def _unreadable(*_: object, **__: object) -> None:
     raise TypeError("can't convert cuda:0 device type tensor to numpy.")
 
 
-def _told(tensor: OnGpu) -> Any:
-    CARRIED["to the host"] += 1
+def _read(tensor: OnGpu) -> Any:
+    TRANSFERS["to the host"] += 1
     return tensor.inner.tolist()
 
 
@@ -125,16 +125,16 @@ _OWN: dict[Any, Any] = {
     Tensor.is_cpu.__get__: lambda _: False,
     Tensor.get_device: lambda _: 0,
     Tensor.to: _to,
-    Tensor.cpu: _down,
+    Tensor.cpu: _to_host,
     Tensor.cuda: lambda tensor, *_, **__: tensor,
     Tensor.numpy: _unreadable,
     Tensor.__array__: _unreadable,
-    Tensor.tolist: _told,
-    Tensor.item: _told,
-    Tensor.__bool__: lambda tensor: bool(_told(tensor)),
-    Tensor.__float__: lambda tensor: float(_told(tensor)),
-    Tensor.__int__: lambda tensor: int(_told(tensor)),
-    Tensor.__index__: lambda tensor: int(_told(tensor)),
+    Tensor.tolist: _read,
+    Tensor.item: _read,
+    Tensor.__bool__: lambda tensor: bool(_read(tensor)),
+    Tensor.__float__: lambda tensor: float(_read(tensor)),
+    Tensor.__int__: lambda tensor: int(_read(tensor)),
+    Tensor.__index__: lambda tensor: int(_read(tensor)),
 }
 
 
@@ -143,7 +143,7 @@ def _is_gpu(device: Any) -> bool:
 
 
 def _in_the_backward_pass() -> bool:
-    """What C++ makes anew there is for gradients, on the device that it takes these tensors to be on."""
+    """Whether C++ code creates a tensor for gradients here, on the device where it believes these tensors to be."""
     frame = sys._getframe(2)
     while frame is not None and not frame.f_code.co_filename.endswith("torch/autograd/graph.py"):
         if not frame.f_code.co_filename.endswith(("_compile.py", "eval_frame.py", __file__)):
@@ -153,33 +153,33 @@ def _in_the_backward_pass() -> bool:
 
 
 def _dispatch(func: Any, args: Any, kwargs: Any) -> Any:
-    """Carry out one operation of torch on the numbers, where a GPU would; its results lie where they would."""
+    """Run one torch operation on the values if a GPU would; its results are on the device where they would be."""
     tensors = [each for each in pytree.tree_leaves((args, kwargs)) if isinstance(each, Tensor)]
-    here = any(isinstance(each, OnGpu) for each in tensors)
+    has_gpu_input = any(isinstance(each, OnGpu) for each in tensors)
     device = kwargs.get("device")
-    there = here
+    gpu_result = has_gpu_input
     if device is not None:
-        there = _is_gpu(device) or ((here or func not in _COPIES) and _in_the_backward_pass())
-    if here:
+        gpu_result = _is_gpu(device) or ((has_gpu_input or func not in _COPIES) and _in_the_backward_pass())
+    if has_gpu_input:
         _refuse_to_mix(func, args, tensors)
-    if func is _aten.copy_.default and here and not isinstance(args[0], OnGpu):
-        CARRIED["to the host"] += 1
+    if func is _aten.copy_.default and has_gpu_input and not isinstance(args[0], OnGpu):
+        TRANSFERS["to the host"] += 1
         return args[0].copy_(args[1].inner)
-    if func is _aten.copy_.default and here and not isinstance(args[1], OnGpu):
-        CARRIED["to the device"] += 1
-    if func in _OF_UNKNOWN_SHAPE and here:
-        CARRIED["waits"] += 1
+    if func is _aten.copy_.default and has_gpu_input and not isinstance(args[1], OnGpu):
+        TRANSFERS["to the device"] += 1
+    if func in _DATA_DEPENDENT_SHAPE and has_gpu_input:
+        TRANSFERS["waits"] += 1
     if device is not None:
         kwargs = {**kwargs, "device": CPU}
     inner_args, inner_kwargs = pytree.tree_map_only(OnGpu, lambda each: each.inner, (args, kwargs))
-    found = func(*inner_args, **inner_kwargs)
-    if there:
-        found = pytree.tree_map_only(Tensor, lambda each: each if isinstance(each, OnGpu) else OnGpu(each), found)
-    return return_and_correct_aliasing(func, args, kwargs, found) if here and there else found
+    result = func(*inner_args, **inner_kwargs)
+    if gpu_result:
+        result = pytree.tree_map_only(Tensor, lambda each: each if isinstance(each, OnGpu) else OnGpu(each), result)
+    return return_and_correct_aliasing(func, args, kwargs, result) if has_gpu_input and gpu_result else result
 
 
 def _refuse_to_mix(func: Any, args: Any, tensors: list[Tensor]) -> None:
-    """Raise RuntimeError where a GPU would; a number that is a tensor without dimensions may lie anywhere."""
+    """Raise RuntimeError if a GPU would; a tensor without dimensions may be in either memory."""
     if func in _COPIES:
         return
     checked = tensors
@@ -189,22 +189,22 @@ def _refuse_to_mix(func: Any, args: Any, tensors: list[Tensor]) -> None:
             raise RuntimeError("indices should be either on cpu or on the same device as the indexed tensor (cpu)")
         for each in args[1]:
             if each is not None and not isinstance(each, OnGpu):
-                CARRIED["to the device"] += 1
+                TRANSFERS["to the device"] += 1
             if each is not None and each.dtype == torch.bool:
-                CARRIED["waits"] += 1
+                TRANSFERS["waits"] += 1
     if any(not isinstance(each, OnGpu) and each.dim() > 0 for each in checked):
         raise RuntimeError(f"Expected all tensors to be on the same device ({func})")
 
 
 class _Operations(TorchDispatchMode):
-    """Operations that make a tensor from none."""
+    """Intercepts operations that create a tensor from none."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return _dispatch(func, args, kwargs or {})
 
 
-class _Carrying(TorchFunctionMode):
-    """Calls that would ask the driver before any operation is carried out."""
+class _Transfers(TorchFunctionMode):
+    """Intercepts calls that would reach the driver before any operation is dispatched."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -227,10 +227,10 @@ _load, _save = safetensors.torch.load_file, safetensors.torch.save_file
 
 
 @contextlib.contextmanager
-def played_gpu(generation: int) -> Iterator[None]:
-    """From here on torch has one GPU of this generation, and tensors of the `with` block may lie there."""
-    os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # other threads see no GPU
-    # Tensors of a class of one's own have no views under torch's own.
+def simulated_gpu(generation: int) -> Iterator[None]:
+    """Give torch one GPU of this generation (compute capability); in the `with` block, tensors can be on it."""
+    os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # other threads do not see the simulated GPU
+    # Tensor subclasses have no views in torch's own inference mode.
     torch.inference_mode = lambda mode=True: torch.no_grad() if mode else contextlib.nullcontext()
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     torch.optim.Optimizer._accelerator_graph_capture_health_check = lambda _: None
@@ -250,5 +250,5 @@ def played_gpu(generation: int) -> Iterator[None]:
         "manual_seed_all": None,
     }.items():
         setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
-    with _Operations(), _Carrying():
+    with _Operations(), _Transfers():
         yield

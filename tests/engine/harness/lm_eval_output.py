@@ -1,4 +1,4 @@
-"""What lm-eval 0.4.13 wrote: the parts of its results that are read, and the ends of its logs when it failed."""
+"""Recorded output of lm-eval 0.4.13: the parts of its results that are read, and the last log lines of failures."""
 
 from typing import Any
 
