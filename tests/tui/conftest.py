@@ -1,4 +1,4 @@
-"""A home for the app, and a still machine: meters that do not move."""
+"""Fixtures for every test of the app: a private home, fixed meters and clocks, toasts that stay."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,7 +23,7 @@ def home(private_home: Path) -> Home:
 
 @pytest.fixture
 def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The load of this machine would differ from run to run."""
+    """Fix the CPU and memory readings, which would differ from run to run."""
     monkeypatch.setattr(Meter, "read", lambda self, pid: Reading(187.0, 3100.0))
     monkeypatch.setattr(GpuMeter, "read", lambda self: None)
 
@@ -32,51 +32,51 @@ TICK = JobView.tick
 
 
 @pytest.fixture(autouse=True)
-def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What tells how long a job has been at work would differ from look to look, and never settle."""
+def frozen_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stop the running times of jobs, which would keep the screen from ever settling."""
     monkeypatch.setattr(JobView, "tick", lambda self, seconds: None)
     monkeypatch.setattr("tui.screens.jobs.screen.monotonic", lambda: 0.0)
 
 
 @pytest.fixture
-def moving_clock(still_clock: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a person sees it."""
+def real_clock(frozen_clock: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the running times of jobs pass, as in the real app."""
     monkeypatch.setattr(JobView, "tick", TICK)
     monkeypatch.setattr("tui.screens.jobs.screen.monotonic", monotonic)
 
 
 @pytest.fixture(autouse=True)
 def estimated_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No starter is there to count with: the estimate stands, and no process is started at each screen to find that."""
+    """Keep the estimated token count: there is no starter model, and no process should start just to find that out."""
     monkeypatch.setattr(PromptTokens, "_count", lambda self: None)
 
 
 @pytest.fixture(autouse=True)
-def notes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What the app told stays until it is read: a machine that stands still for seconds would have it pass unseen."""
+def toasts_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep toasts for an hour: on a machine that stalls for seconds they would expire before a test reads them."""
     monkeypatch.setattr(Notification, "time_left", property(lambda self: 3600.0))
 
 
 @pytest.fixture(autouse=True, scope="session")
-def styles_parsed_once() -> Iterator[None]:
-    """Apps by the hundred begin with the same style sheets in the same colours."""
+def cached_style_sheets() -> Iterator[None]:
+    """Parse each style sheet once: hundreds of apps start with the same ones in the same colours."""
     parse, parsed = Stylesheet._parse_rules, dict[object, list[RuleSet]]()
 
-    def remembered(
+    def cached(
         sheet: Stylesheet, css: str, read_from: CSSLocation, is_default_rules: bool, tie_breaker: int, scope: str
     ) -> list[RuleSet]:
-        asked = (tuple(sheet._variables.items()), css, read_from, is_default_rules, tie_breaker, scope)
-        if asked not in parsed:
-            parsed[asked] = parse(sheet, css, read_from, is_default_rules, tie_breaker, scope)
-        return parsed[asked]
+        key = (tuple(sheet._variables.items()), css, read_from, is_default_rules, tie_breaker, scope)
+        if key not in parsed:
+            parsed[key] = parse(sheet, css, read_from, is_default_rules, tie_breaker, scope)
+        return parsed[key]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Stylesheet, "_parse_rules", remembered)
+        patch.setattr(Stylesheet, "_parse_rules", cached)
         yield
 
 
 @pytest.fixture(autouse=True)
-def nobodys_keys() -> Iterator[None]:
-    """The keys of the table hold again after an app had a person's own."""
+def default_keys() -> Iterator[None]:
+    """Restore the default keys after an app that had custom ones."""
     yield
     hold({})

@@ -1,4 +1,4 @@
-"""A whole project, from its folder's name to its releases' cards, in which every foreign text is an attack."""
+"""A complete project, from its folder name to its model cards, in which every foreign text is an attack."""
 
 import dataclasses
 import re
@@ -41,7 +41,7 @@ _CHECKS = (
 
 
 def make_hostile(home: Home, teacher_url: str) -> Path:
-    """The project's folder. `teacher_url`: where its teacher answers, as hostile as all else."""
+    """Create the project and return its folder; `teacher_url` is the address of an equally hostile teacher."""
     with make_project(home, "evil") as project:
         project.settings.write(
             ProjectSettings(student_base=hostile("base"), teacher=TeacherSpec("endpoint", hostile("gpt"), teacher_url))
@@ -64,34 +64,34 @@ def make_hostile(home: Home, teacher_url: str) -> Path:
         project.datasets.add(Dataset(again, version.prompt.sha256, hostile("base"), frozen.rows, AT))
         _add_runs(project, again)
         _add_job(project)
-        talk = (Message("user", hostile("why")),)
+        conversation = (Message("user", hostile("why")),)
         sides = (hostile("left"), hostile("right"), hostile("a"), hostile("b"))
-        project.votes.add(Vote(talk, *sides, "tie", False))
+        project.votes.add(Vote(conversation, *sides, "tie", False))
         folder = project.folder
     return folder.rename(home.projects / hostile("name").replace("/", "|"))
 
 
 def _add_questions(project: Project) -> None:
-    told = {"topic": hostile("topic"), "source": hostile("source"), "label": hostile("label")}
+    origin = {"topic": hostile("topic"), "source": hostile("source"), "label": hostile("label")}
     for split in ("train", "validation", "test"):
-        talk = tuple(Message(role, hostile(f"{split} {role}")) for role in ("user", "assistant", "user"))
-        project.questions.add([Question(talk, split=split, **told)])
+        messages = tuple(Message(role, hostile(f"{split} {role}")) for role in ("user", "assistant", "user"))
+        project.questions.add([Question(messages, split=split, **origin)])
     twins = (
-        Question((Message("user", hostile(f"What is the fee for a transfer to {place}?")),), **told) for place in "ab"
+        Question((Message("user", hostile(f"What is the fee for a transfer to {place}?")),), **origin) for place in "ab"
     )
     project.questions.add(twins)
 
 
 def _add_examples(project: Project, prompt_sha256: str) -> None:
-    """Some accepted, some rejected, one edited, one flagged, one asked twice, some of them open."""
-    asked = [*project.questions.all()[-5:], *project.questions.all()[:20]]
+    """Add accepted, rejected and undecided answers: one edited, one flagged, one with two attempts."""
+    questions = [*project.questions.all()[-5:], *project.questions.all()[:20]]
     checks = (CheckResult(1, False, hostile("found")), CheckResult(2, True))
     project.examples.add(
         [
             Example(ExampleKey(prompt_sha256, question.id, hostile("gpt"), attempt),
                     hostile(f"answer {question.id}\nof it"), "stop", "endpoint", checks=checks)
-            for question in asked
-            for attempt in ((0, 1) if question is asked[0] else (0,))
+            for question in questions
+            for attempt in ((0, 1) if question is questions[0] else (0,))
         ]
     )  # fmt: skip
     ids = [row.example.id for row in project.examples.all()]
@@ -104,8 +104,8 @@ def _add_runs(project: Project, sha256: str) -> None:
     first = add_measured_run(project, sha256, TrainingConfig(hostile("base"), learning_rate=1e-4), 1.4)
     run_id = add_measured_run(project, sha256, TrainingConfig(hostile("base")))
     token = WorstToken(1.0, 1, *map(hostile, ("before", "token", "teacher", "student")))
-    told: list[Event] = [SampleAnswer(216, hostile("asked"), hostile("said"), False), WorstTokens(217, (token,))]
-    write_log(project, project.jobs.all()[-1].folder, [*trace()[:-1], *told, StateChanged("done", hostile("done"))])
+    events: list[Event] = [SampleAnswer(216, hostile("asked"), hostile("said"), False), WorstTokens(217, (token,))]
+    write_log(project, project.jobs.all()[-1].folder, [*trace()[:-1], *events, StateChanged("done", hostile("done"))])
     project.runs.update(run_id, reason=hostile("reason"), device=hostile("cpu"), dtype=hostile("float32"))
     for number in (first, run_id):
         made = add_measured_evaluation(project, number, "fail", Interval(0.5, 0.4, 0.6), foreign=True)
@@ -134,7 +134,7 @@ def _attacked(made: Evaluation) -> Evaluation:
 
 
 def _add_job(project: Project) -> None:
-    """A generation that failed, with all that a worker and a server can say."""
+    """Add a failed generation whose log has every text that a worker or a server can write."""
     events: list[Event] = [
         StateChanged("running", hostile("state")), Note(hostile("note")), Progress(3, 9, hostile("progress"), 3.0),
         AnswerStarted("1.0.1", hostile("arm"), hostile("asked")), AnswerDelta("1.0.1", hostile("half\nan answer")),

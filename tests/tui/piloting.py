@@ -1,4 +1,4 @@
-"""What tests of the app share: waiting for the screen, and reading what it shows."""
+"""Helpers for tests that drive the app: waiting for the screen, and reading what it shows."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from textual.app import App
 from textual.content import Content
+from textual.geometry import Size
 from textual.pilot import Pilot
 from textual.widgets import Input, TextArea
 
@@ -24,25 +25,25 @@ SIZES = [(80, 24), (120, 40)]
 
 
 async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Wait for a condition of the screen, so long at least: what a busy machine adds to each wait is not counted."""
+    """Wait until the condition holds, at least `seconds`; delays that a busy machine adds do not count."""
     for _ in range(round(seconds / 0.05)):
         if condition():
             return
         await pilot.pause(0.05)
-    raise AssertionError("the screen never came to show it")
+    raise AssertionError("the condition never became true")
 
 
 async def settled(pilot: Pilot[int]) -> None:
-    """Wait until the screen stays as it is for longer than the store goes unread."""
-    now, same = seen(pilot.app), 0
+    """Wait until the screen is unchanged for longer than the interval between two reads of the store."""
+    now, same = screen_contents(pilot.app), 0
     while same < round(1.5 * READ_EVERY_S / 0.2):
         await pilot.pause(0.2)
-        before, now = now, seen(pilot.app)
+        before, now = now, screen_contents(pilot.app)
         same = same + 1 if now == before else 0
 
 
-def seen(app: App[int]) -> object:
-    """All that meets the eye on the screen that is on, without what blinks."""
+def screen_contents(app: App[int]) -> object:
+    """Return everything drawn on the current screen, text and styles; cursors are set not to blink."""
     for field in app.screen.query(Input):
         field.cursor_blink = False
     for area in app.screen.query(TextArea):
@@ -55,12 +56,12 @@ def open_app(home: Home, folder: Path | None) -> DistillApp:
 
 
 def workspace(app: DistillApp) -> WorkspaceScreen:
-    """The project's screen, whatever stands above it."""
+    """Return the workspace screen, whatever screens are above it."""
     return next(screen for screen in app.screen_stack if isinstance(screen, WorkspaceScreen))
 
 
 def facts_of(app: DistillApp) -> Facts:
-    """What the project's screen knows of the store."""
+    """Return the facts that the workspace has read from the store."""
     facts = workspace(app).state.facts
     assert facts is not None
     return facts
@@ -71,7 +72,7 @@ def pane_of(app: DistillApp, kind: type[P]) -> P:
 
 
 def text_of(app: DistillApp, kind: type[Pane]) -> str:
-    """What stands in that pane; nothing while it is not on the screen."""
+    """Return the text of all displayed pages of a pane; empty while the pane is not mounted."""
     return "\n".join(
         page.plain
         for screen in app.screen_stack
@@ -82,26 +83,41 @@ def text_of(app: DistillApp, kind: type[Pane]) -> str:
 
 
 def pane_text(app: DistillApp) -> str:
-    """What stands in the pane that is shown, and the trouble above it."""
+    """Return the text of the visible pane, and of the error lines above it."""
     pages = app.screen.query("#trouble, .lines").results(Page)
     return "\n".join(page.plain for page in pages if page.display and page.parent and page.parent.display)
 
 
 def footer(app: DistillApp) -> str:
-    """What the footer tells, as far as it fits."""
-    told = app.screen.query_one(Footer).render()
-    assert isinstance(told, Content)
-    return told.plain.rstrip()
+    """Return the visible text of the footer."""
+    content = app.screen.query_one(Footer).render()
+    assert isinstance(content, Content)
+    return content.plain.rstrip()
+
+
+def screen_text(app: App[int]) -> str:
+    """Return everything drawn on the current screen, without styles."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips(Size(*app.size)))
+
+
+def toast_text(app: App[int]) -> str:
+    """Return the titles and messages of all toasts, one per line."""
+    return "\n".join(f"{toast.title} {toast.message}" for toast in app._notifications)
+
+
+async def wait_for_toast(pilot: Pilot[int], text: str) -> None:
+    """Wait until a toast contains the text in its title or message."""
+    await until(pilot, lambda: text in toast_text(pilot.app))
 
 
 def shown(app: DistillApp) -> str:
-    """The name of the pane that is shown; nothing before it is on the screen."""
+    """Return the name of the visible pane; empty before it is mounted."""
     screen = app.screen
     return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.query(Pane) else ""
 
 
 async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callable[[], bool]) -> None:
-    """Press a station's number once the project was read, and wait until its pane is ready."""
+    """Wait until the project is read, press the station's number, and wait until its pane is ready."""
     app = pilot.app
     await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen) and app.screen.state.facts is not None)
     await pilot.press(str(number))
@@ -109,9 +125,9 @@ async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callabl
 
 
 async def form_of(pilot: Pilot[int]) -> FormScreen:
-    """The form that is asked on the screen, once one of its fields has the keys and its words stand."""
+    """Return the open form once it is mounted and one of its fields has the focus."""
     app = pilot.app
-    # A field may have the keys before the form was mounted, which is when it says what its values mean.
+    # A field may have the focus before the form is mounted, but its explanations appear only then.
     await until(
         pilot, lambda: isinstance(app.screen, FormScreen) and app.screen.is_mounted and app.screen.focused is not None
     )

@@ -1,4 +1,4 @@
-"""Projects as a person would have them, made through the store's own front door: for panes, snapshots and terminals."""
+"""Realistic projects at every stage, made through the store's public interface."""
 
 import dataclasses
 from pathlib import Path
@@ -49,11 +49,11 @@ RULES = (
     Rule(0, "Never says sorry", Check("forbidden", texts=("sorry",))),
 )
 TOPICS = ("cards", "transfers", "loans", "accounts", "fees", "fraud")
-BEGAN = 1_767_323_045.0  # when a seeded job told its first event, in seconds since the epoch
+BEGAN = 1_767_323_045.0  # when a seeded job logged its first event, in seconds since the epoch
 
 
 def make_project(home: Home, name: str = "meridian-desk") -> Project:
-    """A project with a prompt, rules and questions, and nothing made of them yet."""
+    """Create a project with a prompt, rules and questions, but no answers."""
     project = Project.create(home.projects / name, home=home)
     project.prompts.set(PROMPT, "first")
     project.rules.replace_all(RULES)
@@ -71,7 +71,7 @@ def make_project(home: Home, name: str = "meridian-desk") -> Project:
 
 
 def add_examples(project: Project, count: int = 40, *, decided: bool = True) -> None:
-    """Answers of the teacher; every fifth breaks rule 3 and is rejected by the rules."""
+    """Add answers of the teacher; every fifth fails rule 3, and with `decided` the rules accept or reject each."""
     examples = []
     for index, question in enumerate(project.questions.all()[:count]):
         passed = index % 5 != 4
@@ -102,7 +102,7 @@ def add_examples(project: Project, count: int = 40, *, decided: bool = True) -> 
 
 
 def add_dataset(project: Project) -> str:
-    """A frozen dataset of the accepted examples; its hash."""
+    """Freeze the accepted examples into a dataset; return its hash."""
     rows = tuple(
         DatasetRow(
             example_id=row.example.id,
@@ -146,7 +146,7 @@ CURVE = tuple(
 
 
 def add_run(project: Project, dataset_sha256: str, *, done: bool) -> int:
-    """A run with its curve: whole, or in the middle."""
+    """Add a run with its curve, finished or halfway; return its id."""
     run = project.runs.add(dataset_sha256, TrainingConfig(base="starter"))
     for point in CURVE if done else CURVE[:3]:
         project.runs.add_curve_point(run.id, point)
@@ -184,7 +184,7 @@ def arm(passed: tuple[int, int, int, int], together: int, kl: Divergence | None,
 
 
 def add_evaluation(project: Project, run_id: int) -> Evaluation:
-    """An evaluation that passed."""
+    """Add an evaluation that passed."""
     arms: tuple[tuple[ArmName, ArmScore], ...] = (
         ("unprompted", arm((0, 120, 90, 300), 0, Divergence(2.31, 2.2, 2.42, 1.9), 18.0)),
         ("prompted", arm((352, 340, 348, 360), 331, None, 430.0)),
@@ -212,13 +212,13 @@ def add_evaluation(project: Project, run_id: int) -> Evaluation:
 
 
 def add_job(project: Project, options: JobOptions, state: JobState, events: list[Event], note: str = "") -> Job:
-    """A job with its event log, as a worker would have left it at this moment."""
+    """Add a job with its event log, as its worker would have left it."""
     job = project.jobs.add(options)
     folder = make_private_folder(project.folder / job.folder)
     with EventLog(folder) as log:
         for index, event in enumerate(events):
             log.append(event, at=BEGAN + index)
-    # A live job needs a live process: this one.
+    # A running job needs a live process: this one.
     me = own_identity()
     project.jobs.update(job.id, state=state, note=note, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     for event in events:
@@ -228,7 +228,7 @@ def add_job(project: Project, options: JobOptions, state: JobState, events: list
 
 
 def answering_events() -> list[Event]:
-    """A generation in its middle: some answers whole, one failed, three being written."""
+    """Return the events of a generation halfway through: some answers complete, one failed, three being written."""
     events: list[Event] = [StateChanged("running"), StageStarted("examples"), Progress(57, 480, "answers", 134.0)]
     for index in range(14):
         topic = TOPICS[index % len(TOPICS)]
@@ -243,7 +243,7 @@ def answering_events() -> list[Event]:
 
 
 def training_events() -> list[Event]:
-    """A training in its middle."""
+    """Return the events of a training halfway through."""
     events: list[Event] = [StateChanged("running"), StageStarted("run"), Progress(88, 216, "steps", 201.0)]
     events += [
         Metrics(step, step / 72, {"loss": 2.0 / (1 + step / 9) + 0.2, "learning_rate": 5e-4}) for step in range(1, 89)
@@ -263,7 +263,7 @@ def training_events() -> list[Event]:
 
 
 def make_stage(home: Home, stage: str) -> Path:
-    """A project at one stage of its life, by name; its folder."""
+    """Create a project at the named stage of its life; return its folder."""
     with make_project(home) as project:
         if stage in ("generating", "failed"):
             add_examples(project, 20)
@@ -287,7 +287,7 @@ def make_stage(home: Home, stage: str) -> Path:
 
 
 def add_hostile(project: Project) -> None:
-    """Every foreign text of the project is an attack."""
+    """Make every foreign text of the project an attack."""
     project.prompts.set(
         Prompt(tuple(dataclasses.replace(m, content=hostile(m.content)) for m in PROMPT.messages)), hostile("note")
     )

@@ -1,6 +1,6 @@
-"""Whatever stands in a project, in a log or in an answer of a server: every page draws it as signs that can be read.
+"""Hostile text from a project, a log or a server: every page draws it as plain visible characters.
 
-Each page is given records in which every string is hostile; enumerated words and numbers are those of a real project.
+Each page gets records in which every string is hostile; enumerated values and numbers are those of a real project.
 """
 
 import dataclasses
@@ -94,16 +94,16 @@ Lines = Iterable[Content]
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 
 
-class Read:
-    """What a project was read as; it has no long name in messages."""
+class ProjectData:
+    """The data read from a project; a class of its own keeps the messages of Hypothesis short."""
 
     def __init__(self, facts: Facts, rows: tuple[RunRow, ...]) -> None:
         self.facts, self.rows = facts, rows
 
 
 @pytest.fixture(scope="module")
-def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Read]:
-    """What a real project with several runs and evaluations is read as."""
+def project_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectData]:
+    """The data of a real project with several runs and evaluations."""
     home = Home.locate(tmp_path_factory.mktemp("home"))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PromptTokens, "_count", lambda self: None)
@@ -112,30 +112,30 @@ def read(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Read]:
         assert facts is not None
         with Project.open(Path(facts.folder), home) as project:
             rows = read_runs(project).rows
-        yield Read(facts, rows)
+        yield ProjectData(facts, rows)
         reader.close()
 
 
 class Attack:
-    """A project's facts and a job's log, every string of which is `text`; and the room to draw in."""
+    """A project's facts and a job's log in which every string is `text`, and the size to draw in."""
 
-    def __init__(self, read: Read, text: str, width: int, height: int) -> None:
+    def __init__(self, data: ProjectData, text: str, width: int, height: int) -> None:
         self.text, self.width, self.height = text, width, height
-        # These two the program makes of numbers.
-        own = {"prompt_tokens": read.facts.prompt_tokens, "cost": read.facts.cost}
-        self.facts = dataclasses.replace(poisoned(read.facts, text), **own)
-        self.rows = poisoned(read.rows, text, tuple[RunRow, ...])
+        # The program derives these two from numbers.
+        derived = {"prompt_tokens": data.facts.prompt_tokens, "cost": data.facts.cost}
+        self.facts = dataclasses.replace(poisoned(data.facts, text), **derived)
+        self.rows = poisoned(data.rows, text, tuple[RunRow, ...])
         self.error = StoreError(text, text, text)
         self.question = Question((Message("user", text), Message("assistant", text), Message("user", text)), text, text,
                                  text, "test", 1)  # fmt: skip
         self.checks = (CheckResult(1, False, text, failing=(Span(0, 1),)), CheckResult(2, True, text))
 
     def job(self, kind: JobKind, *, state: str = "running") -> JobView:
-        """A job whose log tells nothing else."""
+        """Return a job whose log contains only the hostile text."""
         text, view = self.text, JobView(1, kind)
         view.station = OPTIONS_OF_KIND[kind].station
         tokens = tuple(poisoned(token, text) for token in worst(1.0))
-        told: list[Event] = [
+        events: list[Event] = [
             StateChanged("running", text), Note(text), AnswerStarted("1.0.1", text, text), AnswerDelta("1.0.1", text),
             AnswerStarted("2.0.1", text, text), AnswerEnded("2.0.1", text, False, text, text),
             AnswerStarted("3.0.1", text, text), AnswerEnded("3.0.1", text, True, text, text, True),
@@ -143,7 +143,7 @@ class Attack:
             Metrics(1, 0.1, {"loss": 1.0}), SampleAnswer(1, text, text, False), SampleAnswer(2, f"{text} ", text, True),
             WorstTokens(1, tokens), StateChanged(state, text),
         ]  # fmt: skip
-        for at, event in enumerate(told):
+        for at, event in enumerate(events):
             view.apply(StampedEvent(float(at), event))
         return view
 
@@ -338,12 +338,12 @@ PAGES: list[Callable[[Attack], Iterator[Lines]]] = [
 @pytest.mark.parametrize("pages", PAGES, ids=lambda pages: pages.__name__.removesuffix("_pages"))
 @settings(max_examples=40)
 @given(text=hostile_text.filter(bool), width=st.sampled_from([40, 56, 77, 117]), height=st.sampled_from([17, 36]))
-def test_every_page_shows_whatever_it_is_given(
-    read: Read,
+def test_every_page_shows_hostile_text_as_plain_characters(
+    project_data: ProjectData,
     pages: Callable[[Attack], Iterator[Lines]],
     text: str,
     width: int,
     height: int,
 ) -> None:
-    for lines in pages(Attack(read, text, width, height)):
+    for lines in pages(Attack(project_data, text, width, height)):
         assert_shown(lines)

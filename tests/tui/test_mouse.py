@@ -1,4 +1,4 @@
-"""The mouse: a click goes to a row or presses a key that the footer tells, the wheel moves; nothing needs it."""
+"""The mouse: a click selects a row, shows a station or presses a footer key; the wheel moves the cursor or scrolls."""
 
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from engine.paths import Home
-from tests.tui.curate.reviewing import make_reviewed, opened, reviewing, settled
+from tests.tui.curate.review_helpers import make_reviewed_project, open_review, review_state, wait_until_loaded
 from tests.tui.panes.measured import make_compared
 from tests.tui.piloting import SIZES, footer, open_app, pane_of, reach, shown, until
 from tests.tui.seeds import make_stage
@@ -22,12 +22,12 @@ from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 
 
-async def click(pilot: Pilot[int], widget: Widget, words: str) -> None:
-    """Click these words where they stand in a page."""
+async def click(pilot: Pilot[int], widget: Widget, text: str) -> None:
+    """Click the first occurrence of the text in a page."""
     page = widget if isinstance(widget, Page) else widget.query_one(Page)
-    row, line = next((row, line) for row, line in enumerate(page.rows) if words in line)
+    row, line = next((row, line) for row, line in enumerate(page.rows) if text in line)
     inside = page.content_region.offset - page.region.offset
-    await pilot.click(page, offset=inside + Offset(line.index(words) + 1, row))
+    await pilot.click(page, offset=inside + Offset(line.index(text) + 1, row))
 
 
 async def wheel(pilot: Pilot[int], page: Page, kind: type[MouseScrollDown | MouseScrollUp]) -> None:
@@ -38,7 +38,7 @@ async def wheel(pilot: Pilot[int], page: Page, kind: type[MouseScrollDown | Mous
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_click_on_a_station_goes_there(home: Home, size: tuple[int, int]) -> None:
+async def test_click_on_a_station_shows_it(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
@@ -51,7 +51,7 @@ async def test_a_click_on_a_station_goes_there(home: Home, size: tuple[int, int]
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_click_on_a_row_goes_there_and_the_wheel_moves_on(home: Home, size: tuple[int, int]) -> None:
+async def test_click_selects_a_row_and_wheel_moves_the_cursor(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size) as pilot:
         await reach(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.row is not None)
@@ -69,7 +69,7 @@ async def test_a_click_on_a_row_goes_there_and_the_wheel_moves_on(home: Home, si
         await until(pilot, lambda: state.where.cursor == 0)
 
 
-async def test_a_click_on_a_rule_gives_the_rules_the_keys(home: Home) -> None:
+async def test_click_on_a_rule_focuses_the_rules(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(120, 40)) as pilot:
         await reach(pilot, 1, PromptPane, lambda: bool(app.screen.query(RulesView)))
@@ -79,27 +79,26 @@ async def test_a_click_on_a_rule_gives_the_rules_the_keys(home: Home) -> None:
         await until(pilot, lambda: rules.has_focus and rules.listing is not None and rules.listing.at == 3)
 
 
-async def test_a_click_in_the_review_and_on_the_keys_of_the_footer(home: Home) -> None:
-    app = open_app(home, make_reviewed(home))
+async def test_wheel_scrolls_the_review_and_footer_keys_are_clickable(home: Home) -> None:
+    app = open_app(home, make_reviewed_project(home))
     async with app.run_test(size=(80, 24)) as pilot:
-        await opened(pilot, app)
-        await settled(pilot, app)
+        await open_review(pilot, app)
+        await wait_until_loaded(pilot, app)
         page = app.screen.query_one("#review", Page)
-        listed = reviewing(app)
-        cursor = listed.where.cursor
+        cursor = review_state(app).where.cursor
         await wheel(pilot, page, MouseScrollDown)
-        await until(pilot, lambda: reviewing(app).where.cursor > cursor)
-        told = footer(app)
-        await pilot.click(Footer, offset=(1 + told.index("? help") + 2, 1))
+        await until(pilot, lambda: review_state(app).where.cursor > cursor)
+        footer_text = footer(app)
+        await pilot.click(Footer, offset=(1 + footer_text.index("? help") + 2, 1))
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
-        decided = reviewing(app).page.counts.rejected
-        await pilot.click(Footer, offset=(1 + told.index("reject"), 1))
-        await until(pilot, lambda: reviewing(app).page.counts.rejected == decided + 1)
+        rejected = review_state(app).page.counts.rejected
+        await pilot.click(Footer, offset=(1 + footer_text.index("reject"), 1))
+        await until(pilot, lambda: review_state(app).page.counts.rejected == rejected + 1)
 
 
-async def test_what_was_measured_is_clicked_and_its_page_scrolls(home: Home) -> None:
+async def test_wheel_scrolls_the_evaluation(home: Home) -> None:
     app = open_app(home, make_compared(home))
     async with app.run_test(size=(80, 24)) as pilot:
         await reach(pilot, 6, EvaluationPane, lambda: bool(pane_of(app, EvaluationPane).view))

@@ -1,4 +1,4 @@
-"""What the eye meets of the workspace around its panes: trouble, work, its shapes, help. Panes have their own."""
+"""Snapshots of the workspace around its panes: failures, jobs, layouts, help, overlays."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +14,7 @@ from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.store import StoreService
 
-# stage of the project, keys pressed, name
+# Stage of the project, keys to press, name.
 STATES = [
     ("failed", "", "failed"),
     ("training", "", "training"),
@@ -61,7 +61,7 @@ def test_the_screen_looks_as_it_did(
 
 
 @pytest.mark.parametrize("size", [(120, 40), (80, 24)], ids=["120", "80"])
-def test_before_the_project_is_read_its_stations_are_seen(
+def test_stations_are_shown_before_the_project_is_read(
     snap_compare: Callable[..., bool], home: Home, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_stage(home, "done")
@@ -73,7 +73,7 @@ def test_before_the_project_is_read_its_stations_are_seen(
     assert snap_compare(DistillApp(home, folder), terminal_size=size, run_before=settle)
 
 
-LAID_OVER = [
+OVERLAYS = [
     pytest.param(keys, size, id=f"{name}-{size[0]}")
     for keys, name, sizes in (
         ("ctrl+o", "jump", [(120, 40), (80, 24)]),
@@ -84,9 +84,9 @@ LAID_OVER = [
 ]
 
 
-@pytest.mark.parametrize(("keys", "size"), LAID_OVER)
+@pytest.mark.parametrize(("keys", "size"), OVERLAYS)
 @pytest.mark.usefixtures("still_meter")
-def test_what_is_laid_over_a_pane_looks_as_it_did(
+def test_overlay_looks_as_it_did(
     snap_compare: Callable[..., bool], home: Home, keys: str, size: tuple[int, int]
 ) -> None:
     async def settle(pilot: Pilot[int]) -> None:

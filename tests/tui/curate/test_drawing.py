@@ -1,4 +1,4 @@
-"""The page of the review as lines: every one fits, and state is told by marks and words."""
+"""The lines of the review: they fit the page, and show state by signs and words."""
 
 import dataclasses
 
@@ -22,12 +22,12 @@ ROW = ReviewRow(
 COUNTS = ExampleCounts(3, 1, 1, 1)
 
 
-def drawn(row: ReviewRow, width: int = 78, height: int = 22, where: Where | None = None, **changes: object) -> Drawn:
+def draw_row(row: ReviewRow, width: int = 78, height: int = 22, where: Where | None = None, **changes: object) -> Drawn:
     page = ReviewPage(where or Where(), (row,), 0, 1, COUNTS, RULES, "p", 1)
     return draw(ReviewState(where or Where(), page, **changes), width, height)
 
 
-def text(lines: list[Content]) -> str:
+def text_of(lines: list[Content]) -> str:
     return "\n".join(line.plain for line in lines)
 
 
@@ -44,105 +44,106 @@ def text(lines: list[Content]) -> str:
     ids=["plain", "long", "noted", "broken", "wide"],
 )
 @pytest.mark.parametrize("comparing", [False, True])
-def test_every_line_fits(width: int, row: ReviewRow, *, comparing: bool) -> None:
-    lines = drawn(row, width, 22, comparing=comparing).lines
+def test_every_line_fits_the_width(width: int, row: ReviewRow, *, comparing: bool) -> None:
+    lines = draw_row(row, width, 22, comparing=comparing).lines
     assert len(lines) <= 22
     assert max(line.cell_length for line in lines) <= width
 
 
-def test_a_long_answer_says_how_it_goes_on_and_rules_are_named_by_their_number() -> None:
+def test_long_answer_shows_scroll_hints_and_rule_numbers() -> None:
     long = dataclasses.replace(ROW, answer="word " * 900, checks=(CheckResult(7, False, "too long"),))
-    top = drawn(long)
-    assert "lines below  PgDn PgUp enter" in text(top.lines)
-    assert "✗ 7: too long · Be brief" in text(top.lines)
-    end = drawn(long, scroll=10_000)
-    assert "lines above" in text(end.lines)
-    assert "lines below" not in text(end.lines)
-    assert drawn(long, scroll=end.scroll + 1).scroll == end.scroll
-    assert drawn(ROW, scroll=9).scroll == 0
-    whole = drawn(long, whole=True)
+    top = draw_row(long)
+    assert "lines below  PgDn PgUp enter" in text_of(top.lines)
+    assert "✗ 7: too long · Be brief" in text_of(top.lines)
+    end = draw_row(long, scroll=10_000)
+    assert "lines above" in text_of(end.lines)
+    assert "lines below" not in text_of(end.lines)
+    assert draw_row(long, scroll=end.scroll + 1).scroll == end.scroll
+    assert draw_row(ROW, scroll=9).scroll == 0
+    whole = draw_row(long, whole=True)
     assert sum("word word" in line.plain for line in whole.lines) > sum("word word" in line.plain for line in top.lines)
 
 
 @pytest.mark.parametrize("width", [78, 118])
-def test_a_broken_rule_says_first_why_and_then_what_it_demands(width: int) -> None:
-    demand = f"Name the desk that {'really ' * 20}decides about accounts, cards, transfers and insurance."
+def test_failed_rule_shows_the_reason_before_its_text(width: int) -> None:
+    rule_text = f"Name the desk that {'really ' * 20}decides about accounts, cards, transfers and insurance."
     checks = (CheckResult(2, False, "no label found"), CheckResult(1, True, "24 words"))
     row = dataclasses.replace(ROW, checks=checks, state="rejected", reason="rule 2: no label found")
     lines = [
-        line.plain for line in draw_answer(row, {1: "Be brief.", 2: demand}, width, 20, scroll=0, comparing=False).lines
+        line.plain
+        for line in draw_answer(row, {1: "Be brief.", 2: rule_text}, width, 20, scroll=0, comparing=False).lines
     ]
-    broken, kept, why = lines[-3:]
-    assert broken.startswith("✗ 2: no label found · Name the desk that")
-    assert broken.endswith("…")
-    assert kept == "✓ 1 Be brief. · 24 words"
-    assert why.startswith("rule 2: no label found · rejected by the rules")
+    failed, passed, reason = lines[-3:]
+    assert failed.startswith("✗ 2: no label found · Name the desk that")
+    assert failed.endswith("…")
+    assert passed == "✓ 1 Be brief. · 24 words"
+    assert reason.startswith("rule 2: no label found · rejected by the rules")
     assert not any(".:" in line for line in lines)
 
 
-def test_rules_that_are_kept_give_way_and_are_counted() -> None:
-    many = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 1) for n in range(1, 30)))
-    lines = draw_answer(many, {}, 78, 14, scroll=0, comparing=False).lines
+def test_rules_that_do_not_fit_are_counted_and_passed_ones_drop_first() -> None:
+    one_failed = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 1) for n in range(1, 30)))
+    lines = draw_answer(one_failed, {}, 78, 14, scroll=0, comparing=False).lines
     assert "✗ 1" in lines[4].plain
-    assert "more, passed" in text(lines)
+    assert "more, passed" in text_of(lines)
     assert len(lines) <= 14
-    broken = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 9) for n in range(1, 30)))
-    lines = draw_answer(broken, {}, 78, 14, scroll=0, comparing=False).lines
-    told = sum(line.plain.startswith("✗") for line in lines)
-    assert f"{29 - told} more, {9 - told} failed" in text(lines)
-    assert told < 9
+    many_failed = dataclasses.replace(ROW, checks=tuple(CheckResult(n, passed=n > 9) for n in range(1, 30)))
+    lines = draw_answer(many_failed, {}, 78, 14, scroll=0, comparing=False).lines
+    shown = sum(line.plain.startswith("✗") for line in lines)
+    assert f"{29 - shown} more, {9 - shown} failed" in text_of(lines)
+    assert shown < 9
 
 
-def test_failing_words_are_underlined_where_cleaning_moved_none() -> None:
+def test_failing_words_are_underlined_unless_cleaning_shifted_the_text() -> None:
     failing = (CheckResult(7, False, "x", failing=(Span(0, 4),)),)
     clean = draw_answer(dataclasses.replace(ROW, checks=failing), {}, 78, 14, scroll=0, comparing=False)
     assert any("underline" in str(span.style) for line in clean.lines for span in line.spans)
     foreign = dataclasses.replace(ROW, answer="\x1b[2JCall", generated="\x1b[2JCall", checks=failing)
     shown = draw_answer(foreign, {}, 78, 14, scroll=0, comparing=False)
     assert not any("underline" in str(span.style) for line in shown.lines for span in line.spans)
-    assert "\x1b" not in text(shown.lines)
+    assert "\x1b" not in text_of(shown.lines)
 
 
-def test_an_edit_is_told_by_signs_and_not_by_colour_alone() -> None:
+def test_edit_is_marked_by_signs_and_not_by_colour_alone() -> None:
     edited = dataclasses.replace(ROW, generated="Please call us.\nBye.", answer="Do call us.\nBye.")
     lines = draw_answer(edited, {}, 78, 14, scroll=0, comparing=True).lines
     assert [line.plain for line in lines[2:5]] == ["- Please call us.", "+ Do call us.", "  Bye."]
     styles = {str(span.style) for line in lines[2:4] for span in line.spans}
     assert any("strike" in style for style in styles)
     assert any("underline" in style for style in styles)
-    assert "edited; d shows only the answer" in text(lines)
+    assert "edited; d shows only the answer" in text_of(lines)
 
 
-def test_marks_flags_attempts_and_what_is_listed_are_said_in_words() -> None:
+def test_marks_flags_attempts_and_filters_are_shown() -> None:
     row = dataclasses.replace(ROW, note="ask Ana", attempts=(1, 2))
-    shown = text(drawn(row, where=Where("undecided", "card", topic="cards", rule=7)).lines)
+    shown = text_of(draw_row(row, where=Where("undecided", "card", topic="cards", rule=7)).lines)
     assert "undecided  topic cards  fails rule 7  «card»  1 of 1" in shown
     assert "▌ ○⚑" in shown
     assert "⚑ ask Ana" in shown
     assert "[ ] attempt 1 of 2" in shown
     state = ReviewState(Where(), ReviewPage(Where(), (row,), 0, 1, COUNTS, RULES, "p", 1))
     state.toggle_range()
-    marked = text(draw(state, 78, 22).lines)
+    marked = text_of(draw(state, 78, 22).lines)
     assert "◆ 1 marked  range" in marked
     assert "▌◆○⚑" in marked
 
 
-def test_what_is_asked_again_or_done_with_many_is_shown() -> None:
+def test_repeated_requests_and_bulk_actions_are_shown() -> None:
     job = Job(3, "generate", "waiting", "", "", "examples")
     page = ReviewPage(Where(), (ROW,), 0, 1, COUNTS, RULES, "p", 1, Asked(job, frozenset({4}), 0))
-    shown = text(draw(ReviewState(Where(), page), 78, 22).lines)
+    shown = text_of(draw(ReviewState(Where(), page), 78, 22).lines)
     assert "● 1 asked again; job 3 waiting" in shown
     assert "● asked again" in shown
-    assert "● 9 accepted …" in text(draw(ReviewState(Where(), page, doing="9 accepted …"), 78, 22).lines)
+    assert "● 9 accepted …" in text_of(draw(ReviewState(Where(), page, doing="9 accepted …"), 78, 22).lines)
 
 
-def test_an_empty_list_says_the_way_out() -> None:
+def test_empty_list_says_what_to_do() -> None:
     def shown(where: Where) -> str:
-        return text(draw(ReviewState(where, ReviewPage(where, counts=COUNTS)), 78, 22).lines)
+        return text_of(draw(ReviewState(where, ReviewPage(where, counts=COUNTS)), 78, 22).lines)
 
     assert "distill-tui generate" in shown(Where())
     assert "Nothing in this list: «x»." in shown(Where(search="x"))
     assert "esc   back to the previous list" in shown(Where(search="x"))
     assert "F   choose topic or rule" in shown(Where(rule=3))
-    assert "has not answered yet" in text(draw(ReviewState(Where(rule=3), ReviewPage()), 78, 22).lines)
-    assert "Reading" in text(draw(ReviewState(), 78, 22).lines)
+    assert "has not answered yet" in text_of(draw(ReviewState(Where(rule=3), ReviewPage()), 78, 22).lines)
+    assert "Reading" in text_of(draw(ReviewState(), 78, 22).lines)

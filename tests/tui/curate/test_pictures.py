@@ -1,4 +1,4 @@
-"""What the eye meets in the review: each state at 120 columns, the busiest at 80."""
+"""Snapshots of the review: each state at 120 columns, the busiest at 80."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from engine.project import Project
 from engine.records.example import Decision
 from engine.records.rule import CheckResult, Span
 from engine.records.selection import Selection
-from tests.tui.curate.reviewing import LONG, add_attempt, make_reviewed, opened, settled
+from tests.tui.curate.review_helpers import LONG, add_attempt, make_reviewed_project, open_review, wait_until_loaded
 from tui.app import DistillApp
 from tui.screens.curate.screen import CurateScreen
 
@@ -20,7 +20,7 @@ EDITED = (
 )
 CUT = "RISK SCORE: 2. Sorry, that takes a form. The desk sends it to you, and you send it back with both signatures."
 
-# name, keys pressed after the screen stands
+# Name, keys to press after the review has open_review.
 STATES = {
     "marks": "j space j space j j v j j j",
     "flagged": "t t t t",
@@ -41,7 +41,7 @@ CASES = [
 
 @pytest.fixture
 def folder(home: Home) -> Path:
-    made = make_reviewed(home)
+    made = make_reviewed_project(home)
     with Project.open(made, home) as project:
         sorry = CUT.index("Sorry")
         broken = CheckResult(4, passed=False, note="says «sorry»", failing=(Span(sorry, sorry + 5),))
@@ -64,8 +64,8 @@ def test_the_review_looks_as_it_did(
     app = DistillApp(home, folder)
 
     async def settle(pilot: Pilot[int]) -> None:
-        await opened(pilot, app)
-        await settled(pilot, app)
+        await open_review(pilot, app)
+        await wait_until_loaded(pilot, app)
         for key in STATES[name].split():
             await pilot.press(key)
             if isinstance(app.screen, CurateScreen):

@@ -1,4 +1,4 @@
-"""The review's state without a terminal: the cursor, decisions faster than the store, lists, marks, attempts."""
+"""The state of the review without a terminal: cursor, quick decisions, filters, marks, attempts."""
 
 from dataclasses import replace
 
@@ -23,11 +23,11 @@ def state_over(count: int, where: Where = Where(), total: int = 0) -> ReviewStat
     return state
 
 
-def named(*ids: int) -> list[Selection]:
+def single_selections(*ids: int) -> list[Selection]:
     return [Selection(ids=(number,)) for number in ids]
 
 
-def test_the_cursor_stays_in_the_list_and_asks_for_what_it_does_not_hold() -> None:
+def test_cursor_stays_in_the_list_and_missing_rows_are_requested() -> None:
     state = state_over(200, total=1000)
     assert not state.move(-5)
     assert state.where.cursor == 0
@@ -39,16 +39,16 @@ def test_the_cursor_stays_in_the_list_and_asks_for_what_it_does_not_hold() -> No
     assert state.where.cursor == 999
 
 
-def test_decisions_faster_than_the_store_each_meet_the_next_answer() -> None:
+def test_quick_decisions_apply_to_successive_answers() -> None:
     state = state_over(5)
-    assert [state.decide("accepted") for _ in range(3)] == named(0, 1, 2)
+    assert [state.decide("accepted") for _ in range(3)] == single_selections(0, 1, 2)
     state = state_over(5, Where("undecided"))
-    assert [state.decide("accepted") for _ in range(6)] == [*named(0, 1, 2, 3, 4), None]
+    assert [state.decide("accepted") for _ in range(6)] == [*single_selections(0, 1, 2, 3, 4), None]
     state = state_over(3, Where("accepted"))
-    assert [state.decide("accepted"), state.decide("rejected"), state.decide("accepted")] == named(0, 1, 2)
+    assert [state.decide("accepted"), state.decide("rejected"), state.decide("accepted")] == single_selections(0, 1, 2)
 
 
-def test_of_several_windows_only_the_last_is_taken() -> None:
+def test_only_the_latest_requested_window_is_used() -> None:
     state = state_over(3)
     state.ask()
     state.turn_filter()
@@ -59,7 +59,7 @@ def test_of_several_windows_only_the_last_is_taken() -> None:
     assert state.row == row(7)
 
 
-def test_a_window_that_comes_late_does_not_move_the_cursor_back() -> None:
+def test_late_window_does_not_move_the_cursor_back() -> None:
     state = state_over(9)
     state.ask()
     state.move(4)
@@ -70,21 +70,21 @@ def test_a_window_that_comes_late_does_not_move_the_cursor_back() -> None:
     assert state.where.cursor == 7
     state.ask()
     state.take(ReviewPage(Where(cursor=7), (row(0),), 0, 1), 0, 0.0)
-    assert state.where.cursor == 0, "never beyond the end"
+    assert state.where.cursor == 0, "not beyond the end"
 
 
-def test_what_is_not_in_the_window_is_lacking() -> None:
+def test_cursor_outside_the_window_needs_a_read() -> None:
     state = state_over(5, total=500)
     state.move(300)
     assert state.lacking
     state.ask()
-    assert not state.lacking, "it is on its way"
+    assert not state.lacking, "it has been requested"
 
 
-def test_a_verdict_is_about_the_marks_before_the_answer_and_lets_go_of_them() -> None:
+def test_decision_applies_to_marks_first_and_clears_them() -> None:
     state = state_over(9, Where(topic="cards"))
     state.toggle_mark()
-    assert state.where.cursor == 1, "marking goes on"
+    assert state.where.cursor == 1, "marking moves to the next answer"
     state.move(2)
     state.toggle_range()
     state.move(2)
@@ -95,7 +95,7 @@ def test_a_verdict_is_about_the_marks_before_the_answer_and_lets_go_of_them() ->
     assert state.decide("rejected") == Selection(ids=(5,))
 
 
-def test_another_list_lets_go_of_the_marks() -> None:
+def test_changing_the_filter_clears_the_marks() -> None:
     state = state_over(9)
     state.mark_all()
     assert state.marked == 9
@@ -103,7 +103,7 @@ def test_another_list_lets_go_of_the_marks() -> None:
     assert state.marked == 0
 
 
-def test_a_refused_decision_comes_up_again() -> None:
+def test_refused_decision_returns_to_its_answer() -> None:
     state = state_over(5)
     state.ask()
     state.decide("accepted")
@@ -112,7 +112,7 @@ def test_a_refused_decision_comes_up_again() -> None:
     assert state.where.cursor == 0
 
 
-def test_an_attempt_is_let_go_of_where_another_question_comes_up_under_the_cursor() -> None:
+def test_selected_attempt_is_dropped_when_the_cursor_row_changes() -> None:
     state = ReviewState()
     listed = replace(row(5), attempts=(5, 8))
     state.ask()
@@ -127,7 +127,7 @@ def test_an_attempt_is_let_go_of_where_another_question_comes_up_under_the_curso
     assert state.turn_attempt(1) == 9
 
 
-def test_windows_are_taken_after_something_else_that_was_asked_for_failed() -> None:
+def test_window_is_used_after_a_failed_request() -> None:
     state = state_over(3)
     state.take(None, 0, 0.0)
     state.ask()
@@ -135,7 +135,7 @@ def test_windows_are_taken_after_something_else_that_was_asked_for_failed() -> N
     assert state.row == row(7)
 
 
-def test_filters_come_round_and_stay_at_the_example() -> None:
+def test_filters_cycle_and_keep_the_current_example() -> None:
     state = state_over(5, Where(rule=2))
     state.move(3)
     assert state.turn_filter() == 3
@@ -148,7 +148,7 @@ def test_filters_come_round_and_stay_at_the_example() -> None:
     ]  # fmt: skip
 
 
-def test_leaving_a_search_goes_back_to_where_the_first_one_began() -> None:
+def test_leaving_a_search_returns_to_where_the_first_one_started() -> None:
     state = state_over(9)
     state.move(4)
     assert state.leave_search() is None
@@ -158,18 +158,18 @@ def test_leaving_a_search_goes_back_to_where_the_first_one_began() -> None:
     assert state.leave_search() == 4
     assert (state.where.search, state.leave_search()) == ("", None)
     state.look_for("three")
-    assert state.look_for("  ") == 0, "the list was not read yet"
+    assert state.look_for("  ") == 0, "the previous list has not been read yet"
     assert state.where.search == ""
 
 
-def test_attempts_come_round_and_only_the_wanted_one_is_shown() -> None:
+def test_attempts_cycle_and_only_the_selected_one_is_shown() -> None:
     state = state_over(1)
     assert state.turn_attempt(1) is None
     listed = replace(row(5), attempts=(5, 8, 9))
     state.ask()
     state.take(ReviewPage(Where(), (listed, row(6)), 0, 2), 0, 0.0)
     assert state.turn_attempt(1) == 8
-    assert state.row is None, "nothing is decided before it is shown"
+    assert state.row is None, "an attempt is decided only once it is shown"
     assert state.decide("accepted") is None
     assert state.turn_attempt(1) == 9
     state.show_attempt(row(8))
@@ -181,10 +181,10 @@ def test_attempts_come_round_and_only_the_wanted_one_is_shown() -> None:
     state.turn_attempt(-1)
     state.show_attempt(row(9))
     assert state.decide("accepted") == Selection(ids=(9,))
-    assert state.row == row(6), "moving on leaves the attempt"
+    assert state.row == row(6), "the next answer shows its own first attempt"
 
 
-def test_more_than_ten_are_asked_again_only_when_meant_twice() -> None:
+def test_asking_again_for_more_than_ten_needs_confirmation() -> None:
     state = state_over(30)
     meant = state.meant()
     assert meant is not None
@@ -196,12 +196,12 @@ def test_more_than_ten_are_asked_again_only_when_meant_twice() -> None:
     state.marks.toggle(state._spot(row(0)))
     fewer = state.meant()
     assert fewer is not None
-    assert not state.confirmed(fewer), "something else is meant now"
+    assert not state.confirmed(fewer), "the selection has changed"
     assert state.confirmed(fewer)
 
 
 @pytest.mark.parametrize(
-    ("job_id", "job_state", "missing", "answered", "said"),
+    ("job_id", "job_state", "missing", "answered", "expected"),
     [
         (1, "done", 0, 2, "2 new answers; n goes to the next undecided."),
         (1, "done", 0, 1, "1 new answer; n goes to the next undecided."),
@@ -211,8 +211,8 @@ def test_more_than_ten_are_asked_again_only_when_meant_twice() -> None:
         (2, "done", 0, 2, ""),
     ],
 )
-def test_what_was_asked_again_is_told_when_the_last_of_it_is_there(
-    job_id: int, job_state: JobState, missing: int, answered: int, said: str
+def test_result_of_asking_again_is_reported_when_complete(
+    job_id: int, job_state: JobState, missing: int, answered: int, expected: str
 ) -> None:
     def page(number: int, now: JobState, open_count: int, count: int) -> ReviewPage:
         job = Job(number, "generate", now, "", "", "examples")
@@ -221,15 +221,15 @@ def test_what_was_asked_again_is_told_when_the_last_of_it_is_there(
     state = ReviewState()
     for shown in (page(1, "running", 2, 0), page(job_id, job_state, missing, answered)):
         state.ask()
-        told = state.take(shown, 0, 0.0)
-    assert told == said
+        message = state.take(shown, 0, 0.0)
+    assert message == expected
 
 
-def test_the_pace_is_of_the_last_minutes() -> None:
+def test_decisions_per_minute_cover_the_last_minutes() -> None:
     state = ReviewState()
     for tenth in range(3):
         state.take(ReviewPage(), 1, tenth / 10)
-    assert state.a_minute is None, "three quick keys are no pace"
+    assert state.a_minute is None, "three quick decisions are too few"
     state = ReviewState()
     for second in range(0, 60, 6):
         state.take(ReviewPage(), 1, float(second))

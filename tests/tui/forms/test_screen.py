@@ -1,4 +1,4 @@
-"""A form by its keys: values, errors under their fields, words beside, leaving."""
+"""A form by its keys: values, errors, the text beside the fields, help, cancelling."""
 
 from collections.abc import Callable
 
@@ -28,39 +28,39 @@ FIELDS = (
 )
 
 
-def aside(values: Values) -> str:
+def summary(values: Values) -> str:
     return f"{values['samples']} × 120 answers"
 
 
-def whole(values: Values) -> str:
+def check_together(values: Values) -> str:
     return "A name is needed for an endpoint." if values["teacher"] == "endpoint" and not values["name"] else ""
 
 
-class Asking(App[None]):
+class FormApp(App[None]):
     def __init__(self) -> None:
         super().__init__()
         self.answers: list[dict[str, str] | None] = []
-        self.form = FormScreen("Generate", FIELDS, go="start", aside=aside, whole=whole)
+        self.form = FormScreen("Generate", FIELDS, go="start", aside=summary, whole=check_together)
 
     def on_mount(self) -> None:
         self.push_screen(self.form, self.answers.append)
 
 
-def text(app: Asking, query: str) -> str:
+def text(app: FormApp, query: str) -> str:
     shown = app.form.query_one(query, Static)
     return str(shown.visual) if shown.display else ""
 
 
-async def test_enter_ends_with_what_was_typed_and_chosen() -> None:
-    app = Asking()
+async def test_enter_submits_typed_and_chosen_values() -> None:
+    app = FormApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("backspace", "5", "down", "right", "down", "x", "enter")
         await pilot.pause()
         assert app.answers == [{"samples": "5", "teacher": "endpoint", "name": "x"}]
 
 
-async def test_a_wrong_value_is_told_under_its_field_and_nothing_is_lost() -> None:
-    app = Asking()
+async def test_invalid_value_is_reported_under_its_field_and_keeps_the_form_open() -> None:
+    app = FormApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("backspace", "q", "enter")
         await pilot.pause()
@@ -72,8 +72,8 @@ async def test_a_wrong_value_is_told_under_its_field_and_nothing_is_lost() -> No
         assert text(app, "#aside") == "7 × 120 answers"
 
 
-async def test_what_is_wrong_together_is_told_and_escape_leaves() -> None:
-    app = Asking()
+async def test_error_of_the_whole_form_is_shown_and_escape_cancels() -> None:
+    app = FormApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("down", "right", "enter")
         await pilot.pause()
@@ -83,7 +83,7 @@ async def test_what_is_wrong_together_is_told_and_escape_leaves() -> None:
         assert app.answers == [None]
 
 
-async def test_help_tells_the_forms_keys_over_it_and_leaves_what_was_typed(home: Home) -> None:
+async def test_help_over_a_form_lists_its_keys_and_keeps_its_values(home: Home) -> None:
     app = DistillApp(home, None)
     answers: list[dict[str, str] | None] = []
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -91,9 +91,9 @@ async def test_help_tells_the_forms_keys_over_it_and_leaves_what_was_typed(home:
         form = await form_of(pilot)
         await pilot.press("5", "down", "right", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        told = app.screen.query_one(Page).plain
-        assert told.startswith("Form\nenter ^g f10  Continue,")
-        assert "\nf1            Show all keys." in told, "in a form a letter is a letter"
+        help_page = app.screen.query_one(Page).plain
+        assert help_page.startswith("Form\nenter ^g f10  Continue,")
+        assert "\nf1            Show all keys." in help_page, "a letter key only types in a form"
         await pilot.press("question_mark", "q", "down", *"q?", "f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("f1", "x")
@@ -102,20 +102,20 @@ async def test_help_tells_the_forms_keys_over_it_and_leaves_what_was_typed(home:
         await until(pilot, lambda: answers == [{"samples": "5", "teacher": "endpoint", "name": "q?x"}])
 
 
-async def test_a_form_is_filled_as_fast_as_the_keys_come(home: Home) -> None:
+async def test_quick_keys_reach_the_right_fields(home: Home) -> None:
     app = DistillApp(home, None)
     answers: list[dict[str, str] | None] = []
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
         await form_of(pilot)
         for key in ("5", "down", "down", "q", "up", "up", "6", "enter"):
-            # None waits for the one before.
+            # Posted without waiting for the previous key.
             app.post_message(events.Key(key, key if len(key) == 1 else None))
         await until(pilot, lambda: bool(answers))
     assert answers == [{"samples": "6", "teacher": "local", "name": "q"}]
 
 
-async def test_a_persons_own_keys_hold_in_a_form_and_in_its_help_and_are_told(home: Home) -> None:
+async def test_custom_keys_work_in_a_form_and_its_help(home: Home) -> None:
     keys = {
         "form.submit": "f5", "form.next_field": "enter", "form.next_choice": "n", "form.leave": "f6",
         "everywhere.help": "f8",
@@ -126,8 +126,8 @@ async def test_a_persons_own_keys_hold_in_a_form_and_in_its_help_and_are_told(ho
         for _ in range(2):
             app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
             form = await form_of(pilot)
-            said = str(form.query_one("#form-keys", Static).visual)
-            assert said == "f5 start   ↑ enter field   ← n choose   f6 cancel   f8 help"
+            keys_line = str(form.query_one("#form-keys", Static).visual)
+            assert keys_line == "f5 start   ↑ enter field   ← n choose   f6 cancel   f8 help"
             await pilot.press("5", "enter", "n", "f8")
             await until(pilot, lambda: isinstance(app.screen, HelpScreen))
             await pilot.press("f8", "enter", *"no", "f6" if answers else "f5")
@@ -135,7 +135,7 @@ async def test_a_persons_own_keys_hold_in_a_form_and_in_its_help_and_are_told(ho
     assert answers == [{"samples": "5", "teacher": "endpoint", "name": "no"}, None]
 
 
-async def test_a_letter_of_ones_own_that_leaves_the_app_is_a_letter_in_every_field(home: Home) -> None:
+async def test_custom_letter_keys_only_type_in_a_form(home: Home) -> None:
     app = DistillApp(home, None, settings=Settings(keys={"everywhere.quit": "X", "everywhere.help": "H"}))
     answers: list[dict[str, str] | None] = []
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -143,12 +143,12 @@ async def test_a_letter_of_ones_own_that_leaves_the_app_is_a_letter_in_every_fie
         form = await form_of(pilot)
         assert str(form.query_one("#form-keys", Static).visual).endswith("f1 help")
         await pilot.press("5", "down", "X", "H", "right")
-        assert app.screen is form, "on a choice too"
+        assert app.screen is form, "the same on a choice field"
         await pilot.press("down", *"XH", "f1")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
-        told = app.screen.query_one(Page).plain
-        assert "\nf1            Show all keys." in told
-        assert "\n^q            Quit; running jobs continue." in told
+        help_page = app.screen.query_one(Page).plain
+        assert "\nf1            Show all keys." in help_page
+        assert "\n^q            Quit; running jobs continue." in help_page
         await pilot.press("H", "enter")
         await until(pilot, lambda: bool(answers))
         await pilot.press("X")
@@ -157,7 +157,7 @@ async def test_a_letter_of_ones_own_that_leaves_the_app_is_a_letter_in_every_fie
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80", "120"])
-def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home, size: tuple[int, int]) -> None:
+def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home: Home, size: tuple[int, int]) -> None:
     form = FormScreen("Generate answers", FIELDS, go="start", aside=lambda values: "About 240 answers, 3 minutes.")
 
     async def open_form(pilot: Pilot[int]) -> None:
@@ -172,8 +172,8 @@ def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home, size: t
     assert snap_compare(DistillApp(home, None), terminal_size=size, run_before=open_form)
 
 
-async def test_all_lines_that_are_pasted_come_into_the_field() -> None:
-    app = Asking()
+async def test_pasted_lines_are_joined_in_the_field() -> None:
+    app = FormApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("down", "down")
         app.post_message(events.Paste("Where is\nmy card?\r\nI lost it.\n"))

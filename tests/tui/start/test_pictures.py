@@ -1,4 +1,4 @@
-"""What the eye meets: the list and its forms in every state."""
+"""Snapshots of the start screen: the list and its forms in every state."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from textual.widgets import Input
 
 from engine.paths import Home
 from tests.tui.piloting import until
-from tests.tui.start.conftest import read
+from tests.tui.start.list_helpers import wait_for_list
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 
@@ -32,8 +32,8 @@ STATES = [
 
 
 @pytest.fixture(autouse=True)
-def still_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A picture that takes its time would be taken between two blinks."""
+def no_cursor_blinking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the cursor visible: a slow snapshot could fall between two blinks."""
     monkeypatch.setattr(Input.cursor_blink, "_default", False)
 
 
@@ -42,10 +42,10 @@ def still_cursor(monkeypatch: pytest.MonkeyPatch) -> None:
     [pytest.param(keys, size, id=f"{name}-{size[0]}") for name, keys, size in STATES],
 )
 def test_the_list_looks_as_it_did(
-    snap_compare: Callable[..., bool], shelf: Home, app: DistillApp, keys: str, size: tuple[int, int]
+    snap_compare: Callable[..., bool], eight_projects: Home, app: DistillApp, keys: str, size: tuple[int, int]
 ) -> None:
     async def press(pilot: Pilot[int]) -> None:
-        await read(pilot)
+        await wait_for_list(pilot)
         await pilot.press(*keys.split())
         await pilot.pause()
 
@@ -53,23 +53,21 @@ def test_the_list_looks_as_it_did(
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120", "80"])
-def test_an_empty_shelf_says_what_the_program_is_for(
-    snap_compare: Callable[..., bool], app: DistillApp, size: tuple[int, int]
-) -> None:
+def test_empty_list_looks_as_it_did(snap_compare: Callable[..., bool], app: DistillApp, size: tuple[int, int]) -> None:
     async def settle(pilot: Pilot[int]) -> None:
-        await read(pilot)
+        await wait_for_list(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
 
 
-def test_the_form_counts_the_prompt_in_a_file(
-    snap_compare: Callable[..., bool], shelf: Home, app: DistillApp, tmp_path, monkeypatch: pytest.MonkeyPatch
+def test_new_project_form_with_a_prompt_file_looks_as_it_did(
+    snap_compare: Callable[..., bool], eight_projects: Home, app: DistillApp, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompt.md").write_text("Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb\n")
 
     async def fill_in(pilot: Pilot[int]) -> None:
-        await read(pilot)
+        await wait_for_list(pilot)
         await pilot.press("n", *"bank", *(["down"] * 5), *"prompt.md")
         form = pilot.app.screen
         assert isinstance(form, FormScreen)

@@ -1,4 +1,4 @@
-"""The projects' service without a screen: what it reads, and when it reads nothing again."""
+"""The projects service without a screen: listing, creating and deleting projects, and reported errors."""
 
 import os
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from engine.project import Project
 from engine.projects import ProjectSummary, archive, look
 from engine.records.options import TeacherSpec
 from engine.store.prompts import PromptTable
-from tests.tui.start.conftest import age, set_to_work
+from tests.tui.start.list_helpers import add_live_job, set_age
 from tui.services import projects
 from tui.services.projects import (
     NewProject,
@@ -27,8 +27,8 @@ from tui.services.projects import (
 )
 
 
-class Told:
-    """Takes messages as a screen would."""
+class Recorder:
+    """A message target that keeps what is posted to it."""
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
@@ -42,19 +42,19 @@ class Told:
 
 
 @pytest.fixture
-def told() -> Told:
-    return Told()
+def recorder() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture
-def service(home: Home, told: Told) -> Iterator[ProjectsService]:
-    made = ProjectsService(home, told)
+def service(home: Home, recorder: Recorder) -> Iterator[ProjectsService]:
+    made = ProjectsService(home, recorder)
     yield made
     made.close()
 
 
 @pytest.fixture
-def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def read_folders(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     names: list[str] = []
 
     def counted(folder: Path, home: Home) -> ProjectSummary:
@@ -65,80 +65,80 @@ def looked_at(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return names
 
 
-def shelve(home: Home, *names: str) -> None:
+def create_projects(home: Home, *names: str) -> None:
     for number, name in enumerate(names):
         Project.create(home.projects / name, home=home).close()
-        age(home.projects / name, 60 * number)
+        set_age(home.projects / name, 60 * number)
 
 
-def test_only_what_changed_or_works_is_looked_at_again(
-    home: Home, service: ProjectsService, told: Told, looked_at: list[str]
+def test_only_changed_or_running_projects_are_read_again(
+    home: Home, service: ProjectsService, recorder: Recorder, read_folders: list[str]
 ) -> None:
-    shelve(home, "one", "two", "busy")
-    set_to_work(home.projects / "busy", home)
+    create_projects(home, "one", "two", "busy")
+    add_live_job(home.projects / "busy", home)
     service._read()
-    looked_at.clear()
+    read_folders.clear()
     service._read()
-    assert looked_at == ["busy"]
+    assert read_folders == ["busy"]
     os.utime(home.projects / "two" / DATABASE)
     archive(home.projects / "one", home)
-    looked_at.clear()
+    read_folders.clear()
     service._read()
-    assert sorted(looked_at) == ["busy", "one", "two"]
+    assert sorted(read_folders) == ["busy", "one", "two"]
 
 
-def test_a_list_that_did_not_change_is_not_told_again(home: Home, service: ProjectsService, told: Told) -> None:
-    shelve(home, "one")
+def test_unchanged_list_is_not_sent_again(home: Home, service: ProjectsService, recorder: Recorder) -> None:
+    create_projects(home, "one")
     service._read()
     service._read()
-    assert told.lists() == [["one"]]
+    assert recorder.lists() == [["one"]]
     Project.open(home.projects / "one", home).delete()
     service._read()
-    assert told.lists() == [["one"], []]
+    assert recorder.lists() == [["one"], []]
 
 
-def test_a_damaged_project_is_deleted_too(home: Home, service: ProjectsService, told: Told) -> None:
-    shelve(home, "broken")
+def test_damaged_project_can_be_deleted(home: Home, service: ProjectsService, recorder: Recorder) -> None:
+    create_projects(home, "broken")
     (home.projects / "broken" / DATABASE).write_text("nonsense " * 100)
     service.delete(home.projects / "broken")
-    service._doer.shutdown()  # once it has done this
-    assert isinstance(told.messages[-1], ProjectsChanged)
+    service._doer.shutdown()  # waits for the deletion
+    assert isinstance(recorder.messages[-1], ProjectsChanged)
     assert not (home.projects / "broken").exists()
 
 
-def test_at_first_the_last_used_are_shown_while_the_others_are_read(
-    home: Home, service: ProjectsService, told: Told, monkeypatch: pytest.MonkeyPatch
+def test_first_list_grows_from_the_most_recently_used(
+    home: Home, service: ProjectsService, recorder: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(projects, "FIRST_SIGHT_S", -1.0)
-    shelve(home, "one", "two", "three")
+    create_projects(home, "one", "two", "three")
     service._read()
-    assert told.lists() == [["one"], ["one", "two"], ["one", "two", "three"], ["one", "two", "three"]]
+    assert recorder.lists() == [["one"], ["one", "two"], ["one", "two", "three"], ["one", "two", "three"]]
     os.utime(home.projects / "three" / DATABASE)
     service._read()
-    assert told.lists()[4:] == [["three", "one", "two"]]
+    assert recorder.lists()[4:] == [["three", "one", "two"]]
 
 
-def test_a_prompt_that_cannot_be_stored_leaves_no_project(
-    home: Home, service: ProjectsService, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_failed_prompt_write_leaves_no_project(
+    home: Home, service: ProjectsService, recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object) -> None:
         raise StoreError("The disk is full.")
 
     (tmp_path / "p.md").write_text("Answer in one word.")
-    wanted = NewProject("bank", "starter", TeacherSpec(), str(tmp_path / "p.md"))
+    request = NewProject("bank", "starter", TeacherSpec(), str(tmp_path / "p.md"))
     with monkeypatch.context() as broken:
         broken.setattr(PromptTable, "set", full)
-        service._make(wanted)
-    (failed,) = told.messages
+        service._make(request)
+    (failed,) = recorder.messages
     assert isinstance(failed, ProjectsFailed)
     assert failed.field == "name"
     assert not (home.projects / "bank").exists()
-    service._make(wanted)
-    assert isinstance(told.messages[-1], ProjectReady)
+    service._make(request)
+    assert isinstance(recorder.messages[-1], ProjectReady)
 
 
-def test_a_defect_is_told_and_nothing_stays_busy(
-    service: ProjectsService, told: Told, home: Home, monkeypatch: pytest.MonkeyPatch
+def test_unexpected_errors_are_reported_by_every_request(
+    service: ProjectsService, recorder: Recorder, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_given: object) -> None:
         raise KeyError("x")
@@ -155,7 +155,7 @@ def test_a_defect_is_told_and_nothing_stays_busy(
     service.look_at_prompt("a.md")
     service._doer.shutdown()
     service._reader.shutdown()
-    failed = [message for message in told.messages if isinstance(message, ProjectsFailed)]
+    failed = [message for message in recorder.messages if isinstance(message, ProjectsFailed)]
     assert sorted(message.field for message in failed) == ["", "", "list", "name", "student"]
     assert {message.error.message for message in failed} == {"KeyError: 'x'"}
-    assert any(isinstance(message, PromptLookedAt) and not message.readable for message in told.messages)
+    assert any(isinstance(message, PromptLookedAt) and not message.readable for message in recorder.messages)

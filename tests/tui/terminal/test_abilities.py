@@ -1,4 +1,4 @@
-"""What a terminal can do, from its environment."""
+"""Abilities of a terminal, detected from its environment."""
 
 import pytest
 
@@ -28,10 +28,10 @@ MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_GB.UTF
         ({**MODERN, "TERM": "screen-256color"}, Abilities()),
     ],
 )
-def test_the_environment_tells(environment: dict[str, str], expected: Abilities) -> None:
+def test_abilities_are_read_from_the_environment(environment: dict[str, str], expected: Abilities) -> None:
     assert abilities_in(environment) == expected
 
 
 @pytest.mark.parametrize(("colours", "theme"), [("true", "dusk"), ("256", "dusk"), ("16", "terminal-dark")])
-def test_a_terminal_of_few_colours_gets_its_own(colours: str, theme: str) -> None:
+def test_default_theme_depends_on_the_number_of_colours(colours: str, theme: str) -> None:
     assert Abilities(colours=colours).theme == theme

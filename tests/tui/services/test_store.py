@@ -1,0 +1,167 @@
+"""The store service: facts are sent after changes, errors are reported, requests never wait for reads."""
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from textual.message import Message
+
+from engine.errors import DistillError, StoreError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Message as Turn
+from engine.records.prompt import Prompt
+from tests.tui.seeds import make_stage
+from tui.services.release import ReleaseService
+from tui.services.store import FactsRead, ReadFailed, StoreFailed, StoreService
+from tui.services.tokens import PromptTokens
+
+
+class Inbox:
+    """A message target that keeps what is posted to it."""
+
+    def __init__(self) -> None:
+        self.messages: list[Message] = []
+        self.arrived = threading.Condition()
+
+    def post_message(self, message: Message) -> bool:
+        with self.arrived:
+            self.messages.append(message)
+            self.arrived.notify_all()
+        return True
+
+    def wait(self, count: int) -> list[Message]:
+        with self.arrived:
+            assert self.arrived.wait_for(lambda: len(self.messages) >= count, timeout=30)
+            return list(self.messages)
+
+
+class Echo(Message):
+    pass
+
+
+@pytest.fixture
+def folder(home: Home) -> Path:
+    return make_stage(home, "done")
+
+
+@pytest.fixture
+def inbox() -> Inbox:
+    return Inbox()
+
+
+@pytest.fixture
+def service(folder: Path, home: Home, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreService]:
+    monkeypatch.setattr("tui.services.tokens.PromptTokens._count", lambda self: None)
+    service = StoreService(folder, home, inbox)
+    yield service
+    service.close()
+    service._reader._thread.shutdown(wait=True)
+    service._worker._thread.shutdown(wait=True)
+
+
+def read_and_settle(service: StoreService) -> None:
+    """Read the store and wait until the read has ended, whether or not it sent a message."""
+    service.read()
+    done = threading.Event()
+    service._reader.submit(done.set)
+    assert done.wait(30)
+
+
+def test_facts_are_sent_only_after_a_change(service: StoreService, inbox: Inbox, folder: Path, home: Home) -> None:
+    for _ in range(3):
+        read_and_settle(service)
+    first = inbox.wait(1)
+    # Once for the project, and once more if the token count arrived between two reads.
+    assert 1 <= len(first) <= 2
+    before = len(inbox.messages)
+    read_and_settle(service)
+    assert len(inbox.messages) == before
+    with Project.open(folder, home) as project:
+        project.prompts.set(Prompt((Turn("system", "Another prompt."),)))
+    read_and_settle(service)
+    newest = inbox.wait(before + 1)[-1]
+    assert isinstance(newest, FactsRead)
+    assert newest.facts.prompt_version == 2
+
+
+def test_facts_are_sent_again_after_a_read_error(
+    service: StoreService, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        read_and_settle(service)
+    before = len(inbox.messages)
+    with monkeypatch.context() as broken:
+
+        def fail(_project: Project) -> None:
+            raise StoreError("The disk is gone.")
+
+        broken.setattr("tui.services.reading.mark_lost_jobs", fail)
+        read_and_settle(service)
+    read_and_settle(service)
+    assert [type(message) for message in inbox.wait(before + 2)[before:]] == [ReadFailed, FactsRead]
+
+
+def test_unexpected_error_is_reported_and_the_thread_continues(
+    service: StoreService, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service.ask(lambda project: {}["a key"], inbox)
+    service.ask(lambda project: next(iter(())), inbox)
+    service.ask(lambda project: Echo(), inbox)
+    key_error, stop_iteration, echo = inbox.wait(3)
+    assert isinstance(key_error, StoreFailed)
+    assert (key_error.error.title, key_error.error.message) == ("The program failed.", "KeyError: 'a key'")
+    assert isinstance(stop_iteration, StoreFailed)
+    assert stop_iteration.error.message == "StopIteration: "
+    assert isinstance(echo, Echo)
+    with monkeypatch.context() as broken:
+        broken.setattr("tui.services.reading.mark_lost_jobs", lambda _project: 1 / 0)
+        read_and_settle(service)
+    assert any(isinstance(each, ReadFailed) and "ZeroDivisionError" in each.error.message for each in inbox.messages)
+    with pytest.raises(DistillError, match="KeyError"):
+        asyncio.run(service.answer(lambda project: {}["a key"]))
+    service.wish("stop", 99)
+    inbox.wait(len(inbox.messages) + 1)
+
+
+def test_token_count_runs_in_a_daemon_thread_and_may_fail(
+    folder: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started, released = threading.Event(), threading.Event()
+
+    def slow(_tokens: PromptTokens) -> None:
+        started.set()
+        released.wait(30)
+        raise KeyError("tokens")
+
+    monkeypatch.setattr(PromptTokens, "_count", slow)
+    tokens, prompt = PromptTokens(folder, home), Prompt((Turn("system", "Be brief."),))
+    estimate = tokens.of(prompt)
+    assert started.wait(30)
+    (counting,) = [thread for thread in threading.enumerate() if thread.name == "tokens"]
+    assert counting.daemon
+    assert not tokens.counted
+    released.set()
+    counting.join(30)
+    assert tokens.counted
+    assert tokens.of(prompt) == estimate
+
+
+def test_missing_release_is_reported(folder: Path, service: StoreService, inbox: Inbox) -> None:
+    ReleaseService(service, inbox).read_card(99)
+    (failed,) = inbox.wait(1)
+    assert isinstance(failed, StoreFailed)
+    assert failed.error.title == "There is no release 99."
+
+
+def test_request_does_not_wait_for_a_running_read(service: StoreService, inbox: Inbox) -> None:
+    blocked = threading.Event()
+    service._reader.submit(lambda: blocked.wait(30) and None)
+    service.read()
+    service.ask(lambda project: Echo(), inbox)
+    try:
+        assert isinstance(inbox.wait(1)[0], Echo)
+    finally:
+        blocked.set()

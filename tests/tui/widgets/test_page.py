@@ -1,0 +1,83 @@
+"""The page widget: it redraws only changed lines, wraps long ones, and has the height of its text."""
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.content import Content
+from textual.geometry import Region
+
+from tui.widgets.auto_height import Words
+from tui.widgets.page import Page
+
+
+class WordsApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Words("one")
+
+
+class PageApp(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Page()
+
+
+def rows(app: PageApp) -> list[str]:
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+async def test_only_changed_lines_are_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = PageApp()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content("one"), Content("two"), Content("three")])
+        await pilot.pause()
+        dirty: list[Region] = []
+        monkeypatch.setattr(page, "_set_dirty", lambda *regions: dirty.extend(regions))
+        page.show([Content("one"), Content.styled("two", "bold"), Content("three")])
+        assert dirty == [Region(0, 1, 20, 1)]
+        page.show([Content("one"), Content.styled("two", "bold"), Content("three")])
+        assert len(dirty) == 1
+
+
+async def test_page_shows_the_latest_lines() -> None:
+    app = PageApp()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        for lines in (["one", "two"], ["one", "deux", "three"], ["un", "deux", "trois"], ["end"]):
+            page.show([Content(line) for line in lines], fill=3)
+            await pilot.pause()
+            assert [row for row in rows(app) if row] == lines
+            assert page.plain == "\n".join(lines)
+            assert page.size.height == 3
+
+
+async def test_long_line_wraps_and_rewraps_when_the_width_changes() -> None:
+    app = PageApp()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content("seven words that do not fit in"), Content("after")])
+        await pilot.pause()
+        assert [row for row in rows(app) if row] == ["seven words that do", "not fit in", "after"]
+        await pilot.resize_terminal(40, 6)
+        await pilot.pause()
+        assert [row for row in rows(app) if row] == ["seven words that do not fit in", "after"]
+
+
+async def test_height_is_correct_after_a_layout_between_two_updates() -> None:
+    app = PageApp()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content("one")])
+        app.screen._refresh_layout()  # as caused by a change in another widget
+        page.show([Content("one"), Content("two"), Content("three")])
+        await pilot.pause()
+        assert page.size.height == 3
+
+
+async def test_text_widget_has_the_height_of_its_latest_text() -> None:
+    app = WordsApp()
+    async with app.run_test(size=(20, 6)) as pilot:
+        widget = app.query_one(Words)
+        widget.update("one\ntwo")
+        app.screen._refresh_layout()
+        widget.update("one\ntwo\nthree")
+        await pilot.pause()
+        assert widget.size.height == 3

@@ -1,0 +1,91 @@
+"""The next step at a station, with the keys that lead there from another pane."""
+
+from dataclasses import replace
+
+import pytest
+
+from engine.records.dataset import DatasetSummary
+from engine.records.job import Job, JobState
+from engine.records.options import ProjectSettings
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Check, Rule
+from engine.records.station import Station, StationState
+from tui.actions import PaneName
+from tui.screens.workspace.steps import next_step, step_from
+from tui.services.facts import Facts
+
+
+@pytest.mark.parametrize(
+    ("shown", "state", "expected"),
+    [
+        ("evaluation", "ready", "e evaluate"),
+        ("run", "ready", "6 e evaluate"),
+        ("chat", "stale", "6 e evaluate again"),
+        ("run", "running", "p pause, x stop"),  # these keys work everywhere
+        ("run", "done", ""),
+    ],
+)
+def test_step_shows_the_station_key_before_the_action_key(shown: PaneName, state: StationState, expected: str) -> None:
+    station = Station("evaluation", state, 0, "")
+    assert step_from(shown, station, Facts("p", "/p", ProjectSettings(), (station,))) == expected
+
+
+@pytest.mark.parametrize(
+    ("state", "job", "expected"),
+    [
+        ("failed", "failed", "r resume"),
+        ("failed", "lost", "r resume"),
+        ("running", "paused", "r resume, x stop"),
+        ("running", "waiting", "p pause, x stop"),
+        ("done", "done", ""),
+    ],
+)
+def test_next_step_depends_on_the_state_of_the_job(state: StationState, job: JobState, expected: str) -> None:
+    station, other = Station("run", state, 1, ""), Station("evaluation", "failed", 0, "")
+    facts = Facts("p", "/p", ProjectSettings(), (station, other), jobs=(Job(1, "train", job, "", "", "run"),))
+    assert step_from("chat", station, facts) == expected
+    assert step_from("chat", other, facts) == "6 e evaluate again", "its own job is not the newest"
+    if state == "failed":
+        assert next_step(facts) == expected
+
+
+def test_ending_job_has_no_next_step() -> None:
+    run, other = Station("run", "running", 1, ""), Station("questions", "running", 1, "")
+    jobs = (Job(1, "train", "running", "", "", "run"), Job(2, "synthesize", "running", "", "", "questions"))
+    facts = Facts("p", "/p", ProjectSettings(), (run, other), jobs=jobs, ending=frozenset({1}))
+    assert step_from("chat", run, facts) == ""
+    assert step_from("chat", other, facts) == "p pause, x stop", "the other job continues"
+
+
+def test_other_jobs_are_controlled_in_the_job_list() -> None:
+    run, release = Station("run", "running", 1, ""), Station("release", "running", 0, "")
+    jobs = (Job(1, "export", "waiting", "", "", "release"), Job(2, "train", "running", "", "", "run"))
+    facts = Facts("p", "/p", ProjectSettings(), (run, release), jobs=jobs)
+    assert step_from("chat", run, facts) == "p pause, x stop"
+    assert step_from("chat", release, facts) == "L jobs"
+
+
+def test_next_steps_of_a_new_project_are_prompt_then_rules_then_questions() -> None:
+    prompt, questions = Station("prompt", "done", 1, ""), Station("questions", "ready", 0, "")
+    facts = Facts("p", "/p", ProjectSettings(), (prompt, questions))
+    assert next_step(facts) == "1 R n add a rule"
+    with_rules = replace(facts, rules=(Rule(1, "Close with a label.", Check("label", labels=("a",))),))
+    assert next_step(with_rules) == "2 i import"
+    with_questions = replace(
+        facts, stations=(prompt, replace(questions, state="done", count=9), Station("examples", "ready", 0, ""))
+    )
+    assert next_step(with_questions) == "3 enter generate", "rules are not required"
+    without_prompt = replace(
+        with_questions, stations=(replace(prompt, state="empty", count=0), *with_questions.stations[1:])
+    )
+    assert next_step(without_prompt) == "1 i write it"
+
+
+def test_changed_prompt_with_a_frozen_dataset_leads_to_an_update() -> None:
+    older, newer = (Prompt((Message("system", text),)) for text in ("Old.", "New."))
+    stations = (Station("prompt", "done", 2, ""), Station("examples", "stale", 40, ""))
+    frozen = DatasetSummary("d", older.sha256, "starter", 26, 6, "")
+    facts = Facts("p", "/p", ProjectSettings(), stations, prompt=newer, dataset=frozen)
+    assert next_step(facts) == "B update"
+    assert next_step(replace(facts, dataset=None)) == "3 enter generate"
+    assert next_step(replace(facts, prompt=older)) == "3 enter generate", "only new questions are left to answer"

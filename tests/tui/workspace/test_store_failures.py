@@ -1,0 +1,63 @@
+"""A failed read is reported in place of its content, with the key that retries it."""
+
+from collections.abc import Callable
+
+import pytest
+from textual.message_pump import MessagePump
+
+from engine.errors import StoreError
+from engine.paths import Home
+from tests.tui.piloting import SIZES, open_app, pane_text, shown, text_of, until
+from tests.tui.seeds import make_stage
+from tui.panes.pane import Pane
+from tui.panes.prompt.advice_views import ProposalsView
+from tui.panes.prompt.own_answer import OwnAnswerView
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.versions_view import VersionsView
+from tui.panes.questions.pane import QuestionsPane
+from tui.panes.release.pane import ReleasePane
+from tui.services.store import StoreFailed, StoreService
+
+DISK_ERROR = StoreError("The project cannot be read.", "The disk is gone.", "Put it back.")
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize(
+    ("kind", "pane", "keys", "hint", "retry_keys", "content"),
+    [
+        (QuestionsPane, QuestionsPane, "2", "2 reads again", "2", "Question 1 about"),
+        (ReleasePane, ReleasePane, "7", "7 reads again", "7", "exported, newest first"),
+        (VersionsView, PromptPane, "1 v", "esc v reads again", "escape v", "Versions   1"),
+        (ProposalsView, PromptPane, "1 P", "esc P reads again", "escape P", "Proposed rules"),
+        (OwnAnswerView, PromptPane, "1 R t x", "", "y", "Starts with a risk score"),
+    ],
+)
+async def test_read_error_stays_until_the_named_key_retries(
+    home: Home,
+    monkeypatch: pytest.MonkeyPatch,
+    size: tuple[int, int],
+    kind: type[MessagePump],
+    pane: type[Pane],
+    keys: str,
+    hint: str,
+    retry_keys: str,
+    content: str,
+) -> None:
+    ask = StoreService.ask
+
+    def fail_for_kind(service: StoreService, work: Callable[..., object], target: MessagePump) -> None:
+        if isinstance(target, kind):
+            target.post_message(StoreFailed(DISK_ERROR))
+        else:
+            ask(service, work, target)
+
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        monkeypatch.setattr(StoreService, "ask", fail_for_kind)
+        await pilot.press(*keys.split())
+        await until(pilot, lambda: "The disk is gone." in text_of(app, pane) and hint in text_of(app, pane))
+        monkeypatch.setattr(StoreService, "ask", ask)
+        await pilot.press(*retry_keys.split())
+        await until(pilot, lambda: content in text_of(app, pane))
+        assert "The disk is gone." not in pane_text(app)
