@@ -27,7 +27,7 @@ from tui.app import DistillApp
 
 @pytest.fixture
 def started_jobs(monkeypatch: pytest.MonkeyPatch) -> list[GenerateOptions]:
-    """Collect the options of started jobs; each is stored_examples as running, without a process."""
+    """Collect the options of started jobs; each is stored as running, without a process."""
     started: list[GenerateOptions] = []
 
     def start(project: Project, options: JobOptions) -> Job:

@@ -128,7 +128,7 @@ def test_marks_flags_attempts_and_filters_are_shown() -> None:
     assert "▌◆○⚑" in marked
 
 
-def test_repeated_requests_and_bulk_actions_are_shown() -> None:
+def test_answers_asked_again_and_bulk_actions_are_shown() -> None:
     job = Job(3, "generate", "waiting", "", "", "examples")
     page = ReviewPage(Where(), (ROW,), 0, 1, COUNTS, RULES, "p", 1, Asked(job, frozenset({4}), 0))
     shown = text_of(draw(ReviewState(Where(), page), 78, 22).lines)

@@ -19,7 +19,7 @@ from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
 
 
-async def test_search_is_applied_and_left(home: Home, folder: Path) -> None:
+async def test_escape_leaves_the_search_and_then_the_review(home: Home, folder: Path) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_review(pilot, app)

@@ -20,7 +20,7 @@ EDITED = (
 )
 CUT = "RISK SCORE: 2. Sorry, that takes a form. The desk sends it to you, and you send it back with both signatures."
 
-# Name, keys to press after the review has open_review.
+# Name, keys to press after the review has opened.
 STATES = {
     "marks": "j space j space j j v j j j",
     "flagged": "t t t t",

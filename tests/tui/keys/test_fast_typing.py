@@ -1,4 +1,4 @@
-"""Keys that arrive in a post_at_once take effect in order, editing keys between letters included."""
+"""Keys that arrive in a burst take effect in order, editing keys between letters included."""
 
 from collections.abc import Sequence
 

@@ -44,7 +44,7 @@ def string_literals(tree: ast.Module) -> Iterator[ast.Constant]:
 
 
 def accented_literals(tree: ast.Module) -> Iterator[ast.Constant]:
-    """Yield every string accented_literals with the accent colour: `("t", ACCENT)`."""
+    """Yield every string styled with the accent colour: `("t", ACCENT)`."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Tuple) and [e.id for e in node.elts[1:] if isinstance(e, ast.Name)] == ["ACCENT"]:
             first = node.elts[0]

@@ -103,14 +103,14 @@ def test_ansi_colours_have_enough_contrast_on_the_terminal_background(theme: The
         assert contrast(text, under) >= 4.5, cursor
 
 
-@pytest.mark.parametrize("lacking", ["protan", "deutan", "tritan"])
-def test_nobody_takes_one_state_for_another_in_okabe_and_ito(lacking: str) -> None:
+@pytest.mark.parametrize("blindness", ["protan", "deutan", "tritan"])
+def test_okabe_ito_states_are_distinct_with_colour_blindness(blindness: str) -> None:
     (theme,) = (theme for theme in THEMES if theme.name == "okabe-ito")
     for one, other in combinations(colours(theme, *TEXTS[1:]), 2):
-        assert colour_distance(seen_by(lacking, one), seen_by(lacking, other)) >= 15
+        assert colour_distance(seen_by(blindness, one), seen_by(blindness, other)) >= 15
 
 
-def test_every_colour_that_a_widget_uses_is_held_against_its_ground() -> None:
+def test_widgets_use_only_colours_that_are_checked_for_contrast() -> None:
     known = {*TEXTS, *BACKGROUNDS, "accent"}
     for path in (Path(__file__).parents[3] / "tui").rglob("*"):
         if path.suffix in (".py", ".tcss"):

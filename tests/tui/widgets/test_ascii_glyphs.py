@@ -19,7 +19,7 @@ from tui.terminal.abilities import Abilities
 from tui.widgets.glyphs import ASCII, as_ascii
 
 ROOT = Path(__file__).parents[3]
-# Modules whose string_literals the app draws: all of `tui`, and those of the engine with texts for users.
+# Modules whose strings the app draws: all of `tui`, and those of the engine with texts for users.
 SOURCES = [*(ROOT / "tui").rglob("*.py"), *(ROOT / "engine" / "economics").rglob("*.py"), ROOT / "engine" / "errors.py"]
 TABLE = ROOT / "tui" / "widgets" / "glyphs.py"
 

@@ -87,9 +87,8 @@ def test_stop_is_requested_once() -> None:
     state = WorkspaceState(replace(facts(7), jobs=(job(3, "train", "running"),)), view(training_events()))
     assert state.wish_for("stop") == ("stop", 3, "Job 3 will stop at its next safe point. r resumes it.")
     already = (None, 3, "Job 3 is already stopping.")
-    assert [state.wish_for(request) for request in ("stop", "pause", "resume")] == [
-        already
-    ] * 3  # before the store shows it
+    for request in ("stop", "pause", "resume"):
+        assert state.wish_for(request) == already, "even before the store shows it"
     assert state.facts is not None
     state.take(replace(state.facts, ending=frozenset({3})))
     assert state.wish_for("stop") == already
