@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+from engine.jobs.control_file import write_command
 from engine.jobs.identity import own_identity
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import (
@@ -16,7 +17,6 @@ from engine.jobs.protocol import (
     StageStarted,
     StateChanged,
 )
-from engine.jobs.wishes import write_wish
 from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
@@ -273,7 +273,7 @@ def make_stage(home: Home, stage: str) -> Path:
         elif stage in ("training", "ending"):
             job = add_job(project, DemoOptions(), "running", training_events())
             if stage == "ending":
-                write_wish(project.folder / job.folder, "stop")
+                write_command(project.folder / job.folder, "stop")
             add_examples(project)
             project.runs.keep_job(add_run(project, add_dataset(project), done=False), job.id)
         elif stage == "done":

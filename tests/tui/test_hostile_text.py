@@ -53,7 +53,7 @@ from tui.panes.chat.state import ChatState
 from tui.panes.dataset import drawing as dataset
 from tui.panes.dataset.state import DatasetState
 from tui.panes.evaluation import drawing as evaluation
-from tui.panes.evaluation.marks import marks_told
+from tui.panes.evaluation.marks import legend
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.examples import drawing as examples
 from tui.panes.examples.state import WallState
@@ -228,7 +228,7 @@ def dataset_pages(a: Attack) -> Iterator[Lines]:
         yield dataset.draw(a.view(), state, 0.0)
     state.failure = a.error
     yield dataset.draw(a.view(), state, 0.0)
-    state.freezing_since, state.said = 0.0, a.text
+    state.freezing_since, state.note = 0.0, a.text
     yield dataset.draw(a.view(), state, 9.0)
 
 
@@ -256,7 +256,7 @@ def evaluation_pages(a: Attack) -> Iterator[Lines]:
         state.figures = figures
         yield evaluation.draw(a.view(), state).lines
     for compared in shown.comparisons:
-        yield marks_told(compared, a.width)
+        yield legend(compared, a.width)
     state.open()
     yield evaluation.draw(a.view(), state).lines
     state.turn_history()

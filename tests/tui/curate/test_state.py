@@ -184,22 +184,6 @@ def test_attempts_cycle_and_only_the_selected_one_is_shown() -> None:
     assert state.row == row(6), "the next answer shows its own first attempt"
 
 
-def test_asking_again_for_more_than_ten_needs_confirmation() -> None:
-    state = state_over(30)
-    meant = state.meant()
-    assert meant is not None
-    assert state.confirmed(meant)
-    state.mark_all()
-    everything = state.meant()
-    assert everything is not None
-    assert not state.confirmed(everything)
-    state.marks.toggle(state._spot(row(0)))
-    fewer = state.meant()
-    assert fewer is not None
-    assert not state.confirmed(fewer), "the selection has changed"
-    assert state.confirmed(fewer)
-
-
 @pytest.mark.parametrize(
     ("job_id", "job_state", "missing", "answered", "expected"),
     [

@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
+from engine.jobs.control_file import read_command
 from engine.jobs.launch import LOG_FILE
-from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job
@@ -61,13 +61,13 @@ async def test_keys_control_only_the_selected_job(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_jobs(pilot, app)
         await pilot.press("x")  # the waiting job
-        await until(pilot, lambda: read_wish(folder / "jobs/4") == "stop")
+        await until(pilot, lambda: read_command(folder / "jobs/4") == "stop")
         await until(pilot, lambda: "■" in text(app) and "stopping" in text(app))
         await pilot.press("j", "p")
-        await until(pilot, lambda: read_wish(folder / "jobs/3") == "pause")
+        await until(pilot, lambda: read_command(folder / "jobs/3") == "pause")
         await pilot.press("G", "x")  # a finished job cannot be stopped
         await wait_for_toast(pilot, "Job 1 is done.")
-        assert read_wish(folder / "jobs/1") == "run"
+        assert read_command(folder / "jobs/1") == "run"
 
 
 async def test_stopped_job_is_resumed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

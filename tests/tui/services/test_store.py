@@ -122,7 +122,7 @@ def test_unexpected_error_is_reported_and_the_thread_continues(
     assert any(isinstance(each, ReadFailed) and "ZeroDivisionError" in each.error.message for each in inbox.messages)
     with pytest.raises(DistillError, match="KeyError"):
         asyncio.run(service.answer(lambda project: {}["a key"]))
-    service.wish("stop", 99)
+    service.send("stop", 99)
     inbox.wait(len(inbox.messages) + 1)
 
 

@@ -6,10 +6,10 @@ from time import monotonic
 import pytest
 
 from engine.errors import StoreError
+from engine.jobs.control_file import read_command
 from engine.jobs.follow import MAX_BYTES_A_READ, Follower
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import AnswerDelta, StampedEvent, StateChanged
-from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.station import STATIONS
@@ -59,9 +59,9 @@ async def test_pause_and_stop_keys_send_requests_to_the_job(home: Home) -> None:
         with Project.open(folder, home) as project:
             job_folder = folder / project.jobs.all()[0].folder
         await pilot.press("p")
-        await until(pilot, lambda: read_wish(job_folder) == "pause")
+        await until(pilot, lambda: read_command(job_folder) == "pause")
         await pilot.press("x")
-        await until(pilot, lambda: read_wish(job_folder) == "stop")
+        await until(pilot, lambda: read_command(job_folder) == "stop")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -74,7 +74,7 @@ async def test_stopping_job_is_shown_until_it_has_stopped(home: Home, size: tupl
             job = project.jobs.all()[0]
             assert "stopping" not in page_text(app)
             await pilot.press("x")
-            await until(pilot, lambda: read_wish(folder / job.folder) == "stop")
+            await until(pilot, lambda: read_command(folder / job.folder) == "stop")
             await until(pilot, lambda: "■ stopping   at its next safe point; then r resumes it" in pane_text(app))
             assert "■ demo   stopping" in app.screen.query_one(Header).plain
             stations = app.screen.query_one(Rail if size[0] >= 100 else Spine).plain
@@ -88,7 +88,7 @@ async def test_stopping_job_is_shown_until_it_has_stopped(home: Home, size: tupl
                 await until(
                     pilot, lambda: [note.message for note in app._notifications] == ["Job 1 is already stopping."]
                 )
-            assert read_wish(folder / job.folder) == "stop"
+            assert read_command(folder / job.folder) == "stop"
             project.jobs.update(job.id, state="stopped")
         await until(pilot, lambda: "■ demo   stopped" in page_text(app) and "stopping" not in page_text(app))
         assert shown(app) == "run"
@@ -104,7 +104,7 @@ async def test_pausing_job_is_shown_until_paused_and_then_the_resume_key(home: H
         with Project.open(folder, home) as project:
             job = project.jobs.all()[0]
             await pilot.press("p")
-            await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
+            await until(pilot, lambda: read_command(folder / job.folder) == "pause")
             await until(pilot, lambda: "‖ pausing   at its next safe point; then r resumes it" in pane_text(app))
             assert "‖ demo   pausing" in app.screen.query_one(Header).plain
             assert "p pause" not in app.screen.query_one(Rail).plain
@@ -129,7 +129,7 @@ async def test_failed_request_can_be_repeated(home: Home, monkeypatch: pytest.Mo
     app = open_app(home, make_stage(home, "generating"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "examples")
-        monkeypatch.setattr("engine.jobs.control.write_wish", lambda _folder, _wish: raise_busy(None))
+        monkeypatch.setattr("engine.jobs.control.write_command", lambda _folder, _command: raise_busy(None))
         for _ in range(2):
             app.clear_notifications()
             await pilot.press("x")

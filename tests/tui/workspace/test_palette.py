@@ -12,7 +12,7 @@ from textual.fuzzy import Matcher
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from engine.jobs.wishes import read_wish
+from engine.jobs.control_file import read_command
 from engine.paths import Home
 from engine.project import Project
 from tests.tui.panes.measured import make_compared
@@ -90,7 +90,7 @@ async def test_action_chosen_by_name_is_carried_out(home: Home) -> None:
         await pilot.press(*"pause")
         await until(pilot, lambda: app.screen.query("CommandList").first().option_count > 0)
         await pilot.press("enter")
-        await until(pilot, lambda: read_wish(job_folder) == "pause")
+        await until(pilot, lambda: read_command(job_folder) == "pause")
 
 
 async def choose(pilot: Pilot[int], query: str, expected: Callable[[list[str]], bool]) -> None:

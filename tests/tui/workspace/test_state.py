@@ -85,19 +85,19 @@ def test_failed_server_does_not_choose_the_pane() -> None:
 
 def test_stop_is_requested_once() -> None:
     state = WorkspaceState(replace(facts(7), jobs=(job(3, "train", "running"),)), view(training_events()))
-    assert state.wish_for("stop") == ("stop", 3, "Job 3 will stop at its next safe point. r resumes it.")
+    assert state.press("stop") == ("stop", 3, "Job 3 will stop at its next safe point. r resumes it.")
     already = (None, 3, "Job 3 is already stopping.")
-    for request in ("stop", "pause", "resume"):
-        assert state.wish_for(request) == already, "even before the store shows it"
+    for key in ("stop", "pause", "resume"):
+        assert state.press(key) == already, "even before the store shows it"
     assert state.facts is not None
     state.take(replace(state.facts, ending=frozenset({3})))
-    assert state.wish_for("stop") == already
+    assert state.press("stop") == already
     assert JOB_ACTIONS - state.unavailable == {"workspace.follow"}
     state.take(replace(state.facts, ending=frozenset()))  # as after another program's request
-    assert state.wish_for("pause") == ("pause", 3, "Job 3 will pause at its next safe point.")
+    assert state.press("pause") == ("pause", 3, "Job 3 will pause at its next safe point.")
     state.take(replace(state.facts, jobs=(job(3, "train", "stopped"),)))
-    assert state.wish_for("stop") == (None, 3, "Job 3 is stopped.")
-    assert WorkspaceState().wish_for("stop") == (None, 0, "There is no job.")
+    assert state.press("stop") == (None, 3, "Job 3 is stopped.")
+    assert WorkspaceState().press("stop") == (None, 0, "There is no job.")
 
 
 @given(st.lists(st.integers(-3, 3), max_size=30))
@@ -147,9 +147,9 @@ def test_killed_job_beside_a_server_is_shown_and_can_be_resumed() -> None:
     state = WorkspaceState(replace(facts(3), jobs=jobs), JobView(8, "train"))
     state.believe_the_store()
     assert state.shown == "run"
-    assert state.wish_for("resume") == ("resume", 8, "Resuming job 8.")
+    assert state.press("resume") == ("resume", 8, "Resuming job 8.")
     assert "workspace.resume" not in state.unavailable
-    assert state.wish_for("stop") == (None, 8, "Job 8 was killed. L lists the others.")
+    assert state.press("stop") == (None, 8, "Job 8 was killed. L lists the others.")
 
 
 def test_starting_server_does_not_change_the_pane() -> None:
