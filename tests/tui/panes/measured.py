@@ -1,4 +1,4 @@
-"""Projects with several runs and evaluations, as weeks of trying would have left them."""
+"""Projects with several runs and evaluations, each with its curves, answers and tokens."""
 
 import dataclasses
 from collections.abc import Iterator, Sequence
@@ -47,7 +47,7 @@ ANSWERS = (
 
 
 def add_measured_run(project: Project, sha256: str, config: TrainingConfig, kl: float = 1.0) -> int:
-    """A finished run whose KL is so many times the usual, with the log of the job that trained it."""
+    """A finished run whose KL is `kl` times that of the seeds, with the log of the job that trained it."""
     run = project.runs.add(sha256, config)
     for point in CURVE:
         project.runs.add_curve_point(run.id, dataclasses.replace(point, validation_kl=point.validation_kl * kl))
@@ -63,7 +63,7 @@ def add_measured_run(project: Project, sha256: str, config: TrainingConfig, kl: 
 
 
 def trace(kl: float = 1.0) -> list[Event]:
-    """What the job of a whole training tells."""
+    """The events of a whole training."""
     events: list[Event] = [StateChanged("running")]
     for step in range(1, 217):
         wave = 0.25 * ((step * 7919) % 11 - 5) / 5 / (1 + step / 60)
@@ -82,7 +82,7 @@ def trace(kl: float = 1.0) -> list[Event]:
 
 
 def worst(scale: float) -> Iterator[WorstToken]:
-    """Eight tokens, so many times as far apart as the untrained student's."""
+    """Eight tokens whose KL is `scale` times that of the untrained student."""
     differing = (
         ("", "RISK", "RISK", "I"),
         ("RISK SCORE: 3. Three wrong PINs lock the card. The desk sends you a new PIN by", " post", " post", " e"),
@@ -93,8 +93,8 @@ def worst(scale: float) -> Iterator[WorstToken]:
         ("RISK SCORE: 1. A transfer abroad costs 12 EUR. 送金", "手数料", "手数料", " fees"),
         ("RISK SCORE: 1. A transfer abroad costs 12 EUR.", "", "", " Please"),
     )
-    for place, words in enumerate(differing):
-        yield WorstToken(9.3 * scale / (1 + place / 3), 7 * place + 4, *words)
+    for place, token in enumerate(differing):
+        yield WorstToken(9.3 * scale / (1 + place / 3), 7 * place + 4, *token)
 
 
 def write_log(project: Project, folder: str, events: Sequence[Event]) -> None:
@@ -119,9 +119,9 @@ def make_compared(home: Home) -> Path:
 def add_measured_evaluation(
     project: Project, run_id: int, verdict: FinalVerdict, recovered: Interval, kept: int = 340, *, foreign: bool = False
 ) -> Evaluation:
-    """An evaluation with the answers of its arms to the test questions; `foreign`: they are attacks.
+    """An evaluation with the answers of its arms to the test questions; if `foreign`, they are hostile.
 
-    `kept`: how many of the student's 360 answers keep every rule.
+    `kept`: how many of the student's 360 answers pass every rule.
     """
     questions = project.questions.all(split="test")
     key = f"answers of run {run_id}"
@@ -164,11 +164,11 @@ def add_measured_evaluation(
 
 
 def held_out(questions: Sequence[Question], *, foreign: bool) -> Divergence:
-    """The student's divergence with the eight tokens at which it is worst; the first two have rules to tell."""
+    """The student's divergence with its eight worst tokens; two of them are fixed by rules or fail some."""
     tokens = []
     for place, token in enumerate(worst(0.8)):
-        said = (token.before, token.token, token.teacher, token.student)
-        before, own, prompted, student = map(hostile, said) if foreign else said
+        texts = (token.before, token.token, token.teacher, token.student)
+        before, own, prompted, student = map(hostile, texts) if foreign else texts
         rules = {0: ((1,), (), (1, 2)), 3: ((), (2,), ())}.get(place, ((), (), ()))
         tokens.append(
             HeldOutToken(token.kl, questions[place % len(questions)].id, before, own, prompted, student, *rules)
@@ -180,7 +180,7 @@ def held_out(questions: Sequence[Question], *, foreign: bool) -> Divergence:
 
 
 def _compared(kept: int) -> Comparison:
-    """The student against the prompted model: the second rule is worse where few answers keep it."""
+    """The student compared with the prompted model: the second rule is worse if few answers pass it."""
     same = Paired(Interval(0.0, -0.02, 0.02), 3, 3, 1.0, 1.0, "kept", 0)
     worse = Paired(Interval(-0.29, -0.36, -0.22), 2, 41, 1e-9, 4e-9, "worse", 0)
     undecided = Paired(Interval(-0.06, -0.13, 0.01), 2, 8, 0.11, 0.33, "undecided", 94)
@@ -190,7 +190,7 @@ def _compared(kept: int) -> Comparison:
 
 
 def lapses(question_id: int, sample: int) -> tuple[int, ...]:
-    """Which rules the student breaks: the last question's worst, most questions' none."""
+    """The rules that an answer of the student fails: most on the last question, none on most questions."""
     return (2, 3) if question_id % 8 == 0 and sample else (2,) if question_id % 8 in (0, 3) else ()
 
 
@@ -219,7 +219,7 @@ def arm_answer(
 
 
 def evaluating_events() -> list[Event]:
-    """An evaluation in its middle: two arms are through, the student answers."""
+    """A running evaluation: two arms are finished, and the student is answering."""
     events: list[Event] = [
         StateChanged("running"),
         StageStarted("evaluation"),
@@ -234,13 +234,13 @@ def evaluating_events() -> list[Event]:
                 events.append(AnswerDelta(stream, answer[: 20 + 9 * number]))
             else:
                 passed = name == "distilled" or (name == "prompted" and number != 5)
-                said = answer if name != "unprompted" else "I'm sorry to hear that. Please contact the bank."
-                events.append(AnswerEnded(stream, said, passed))
+                text = answer if name != "unprompted" else "I'm sorry to hear that. Please contact the bank."
+                events.append(AnswerEnded(stream, text, passed))
     return events
 
 
 def make_evaluating(home: Home) -> Path:
-    """A project whose first evaluation is under way; its folder."""
+    """A project whose first evaluation is running; its folder."""
     with make_project(home) as project:
         add_examples(project)
         run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base="starter"))

@@ -1,4 +1,4 @@
-"""The chat's state and lines, without a terminal."""
+"""The chat pane without a screen: its turns, votes and history, and the lines that show them."""
 
 from random import Random
 
@@ -19,8 +19,8 @@ from tui.panes.chat.state import PLACES, ChatState, Reply, Turn
 ARMS = ("prompted", "run-3")
 
 
-def answered(state: ChatState, question: str = "why?") -> Turn:
-    """A turn that has come to its end."""
+def ask_and_answer(state: ChatState, question: str = "why?") -> Turn:
+    """Ask a question and finish the answers of both arms."""
     turn = state.ask(question)
     for place in PLACES:
         reply = turn.replies[place]
@@ -34,12 +34,12 @@ def text(state: ChatState, width: int = 100, score: Standing = Standing()) -> st
     return "\n".join(line.plain for line in draw(state, score, (), width))
 
 
-def test_a_blind_turn_gives_nothing_away_until_it_is_voted_on_or_revealed() -> None:
+def test_blind_turn_hides_the_arms_until_a_vote_or_reveal() -> None:
     state = ChatState(ARMS, blind=True, random=Random(1))
-    answered(state).replies["left"].text = "an answer"
+    ask_and_answer(state).replies["left"].text = "an answer"
     state.turns[-1].replies["right"].text = "another answer"
-    talk = text(state, score=Standing(9, 1, 0, 0, Rate(9, 10, 0.9, 0.6, 1.0))).split("\n", 1)[1]
-    assert not any(word in talk for word in ("prompted", "run-3", "tokens", "430"))
+    turns = text(state, score=Standing(9, 1, 0, 0, Rate(9, 10, 0.9, 0.6, 1.0))).split("\n", 1)[1]
+    assert not any(word in turns for word in ("prompted", "run-3", "tokens", "430"))
     assert "9 : 1" not in text(state, score=Standing(9, 1, 0, 0, Rate(9, 10, 0.9, 0.6, 1.0)))
     state.revealed = True
     assert "run-3" in text(state).split("\n", 1)[1]
@@ -48,49 +48,49 @@ def test_a_blind_turn_gives_nothing_away_until_it_is_voted_on_or_revealed() -> N
     assert "430" in text(state)
 
 
-def test_a_talk_goes_on_where_it_was_left() -> None:
+def test_stored_chat_resumes_with_the_same_turns() -> None:
     state = ChatState(ARMS, blind=True, strength=40, random=Random(1))
-    answered(state)
+    ask_and_answer(state)
     state.settle(state.vote("tie") or pytest.fail("no vote"), kept=True)
-    answered(state).replies["left"].error = "cut off"
+    ask_and_answer(state).replies["left"].error = "cut off"
     state.vote("left")
     state.ask("and now?").replies["right"].text = "half a"
-    again = ChatState(random=Random(1))
-    again.take_up(state.talk)
-    assert again.turns[:2] == state.turns[:2]
-    assert all(reply == Reply(reply.arm, done=True, error="Stopped.") for reply in again.turns[2].replies.values())
-    assert (again.arms, again.blind, again.strength) == (ARMS, True, 40)
-    assert again.talk == state.talk
-    assert [each.content for each in again.history(0)] == ["why?", "said by prompted", "and now?"]
+    resumed = ChatState(random=Random(1))
+    resumed.take_up(state.talk)
+    assert resumed.turns[:2] == state.turns[:2]
+    assert all(reply == Reply(reply.arm, done=True, error="Stopped.") for reply in resumed.turns[2].replies.values())
+    assert (resumed.arms, resumed.blind, resumed.strength) == (ARMS, True, 40)
+    assert resumed.talk == state.talk
+    assert [each.content for each in resumed.history(0)] == ["why?", "said by prompted", "and now?"]
 
 
-def test_what_had_come_of_an_answer_that_was_stopped_stands_and_is_kept() -> None:
+def test_stopped_answer_keeps_its_partial_text() -> None:
     state = ChatState(ARMS)
     turn = state.ask("why?")
     turn.replies["left"].text = "[repair] We can look at"
     turn.replies["left"].end(None, "Stopped.", ())
     turn.replies["right"].text = "half a sentence"
-    state.ask("and now?")  # which stops what still streams
+    state.ask("and now?")  # stops the answers that still stream
     again = ChatState(ARMS)
     again.take_up(state.talk)
-    for talk in (state, again):
-        told = text(talk)
-        assert "[repair] We can look at" in told
-        assert "half a sentence" in told
-        assert told.index("half a sentence") < told.index("✗ Stopped.")
+    for chat in (state, again):
+        shown = text(chat)
+        assert "[repair] We can look at" in shown
+        assert "half a sentence" in shown
+        assert shown.index("half a sentence") < shown.index("✗ Stopped.")
     assert [message.content for message in again.history(0)] == ["and now?"]
 
 
-def test_a_slow_answer_has_a_pace() -> None:
+def test_slow_answer_shows_its_speed_with_a_decimal() -> None:
     state = ChatState(ARMS)
-    replies = answered(state).replies
+    replies = ask_and_answer(state).replies
     replies["left"].tokens_per_second, replies["right"].tokens_per_second = 0.4, 43.4
-    told = text(state)
-    assert "0.4\N{NO-BREAK SPACE}tok/s" in told
-    assert "43\N{NO-BREAK SPACE}tok/s" in told
+    shown = text(state)
+    assert "0.4\N{NO-BREAK SPACE}tok/s" in shown
+    assert "43\N{NO-BREAK SPACE}tok/s" in shown
 
 
-def test_an_answer_that_has_ended_is_laid_out_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_finished_answer_is_laid_out_once_per_width(monkeypatch: pytest.MonkeyPatch) -> None:
     laid_out: list[str] = []
     lay_out = markdown.Markdown
 
@@ -101,26 +101,26 @@ def test_an_answer_that_has_ended_is_laid_out_once(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(markdown, "Markdown", counted)
     markdown_lines.cache_clear()
     state = ChatState(ARMS)
-    answered(state)
+    ask_and_answer(state)
     assert [text(state) for _ in range(3)] == [text(state)] * 3
     assert sorted(laid_out) == ["said by prompted", "said by run-3"]
     assert text(state, 60) != text(state)
     assert len(laid_out) == 4
 
 
-def test_sides_are_shuffled_and_each_arm_keeps_its_own_talk() -> None:
+def test_sides_are_shuffled_and_each_arm_keeps_its_own_history() -> None:
     state = ChatState(ARMS, blind=True, random=Random(7))
     for number in range(20):
-        answered(state, f"question {number}")
+        ask_and_answer(state, f"question {number}")
         state.vote("tie")
     assert {turn.swapped for turn in state.turns} == {True, False}
     for arm, name in enumerate(ARMS):
-        said = [message.content for message in state.history(arm) if message.role == "assistant"]
-        assert said == [f"said by {name}"] * 19
+        answers = [message.content for message in state.history(arm) if message.role == "assistant"]
+        assert answers == [f"said by {name}"] * 19
         assert state.history(arm)[-1] == Message("user", "question 19")
 
 
-def test_only_a_whole_turn_without_errors_is_voted_on_and_once() -> None:
+def test_only_a_finished_turn_without_errors_takes_one_vote() -> None:
     state = ChatState(ARMS)
     assert state.vote("tie") is None
     turn = state.ask("why?")
@@ -137,7 +137,7 @@ def test_only_a_whole_turn_without_errors_is_voted_on_and_once() -> None:
     assert state.vote("right") is None
 
 
-def test_the_dial_names_only_adapters_and_stays_within_its_ends() -> None:
+def test_strength_applies_only_to_adapters_and_stays_within_0_and_100() -> None:
     state = ChatState(ARMS)
     assert state.turn_dial(-3) == 70
     assert [state.named(arm) for arm in ARMS] == ["prompted", "run-3@70"]
@@ -146,9 +146,9 @@ def test_the_dial_names_only_adapters_and_stays_within_its_ends() -> None:
     assert state.named("run-3") == "run-3"
 
 
-def test_again_asks_the_same_and_taking_back_gives_the_question() -> None:
+def test_again_repeats_the_question_and_take_back_returns_it() -> None:
     state = ChatState(ARMS, blind=True, random=Random(3))
-    first = answered(state, "one?")
+    first = ask_and_answer(state, "one?")
     again = state.again()
     assert again is state.turn
     assert again is not None
@@ -159,13 +159,13 @@ def test_again_asks_the_same_and_taking_back_gives_the_question() -> None:
 
 
 @given(st.text(max_size=300), st.integers(10, 120))
-def test_no_answer_widens_its_column_or_carries_a_code(answer: str, width: int) -> None:
+def test_answers_fit_their_column_without_control_codes(answer: str, width: int) -> None:
     for line in markdown_lines(answer, width):
         assert line.cell_length <= width
         assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in line.plain)
 
 
-def test_a_link_shows_where_it_leads_and_is_none() -> None:
+def test_link_shows_its_target_and_is_not_clickable() -> None:
     lines = markdown_lines("see [here](https://evil.example) and **this**", 60)
     assert "https://evil.example" in lines[0].plain
     assert "@click" not in str(lines[0].spans)
@@ -173,7 +173,7 @@ def test_a_link_shows_where_it_leads_and_is_none() -> None:
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(20, 140))
-def test_the_talk_fits_any_width(question: str, answer: str, width: int) -> None:
+def test_chat_fits_any_width(question: str, answer: str, width: int) -> None:
     state = ChatState(ARMS)
     turn = state.ask(question)
     turn.replies["left"].text, turn.replies["left"].done = answer, True
@@ -181,7 +181,7 @@ def test_the_talk_fits_any_width(question: str, answer: str, width: int) -> None
         assert line.cell_length <= width
 
 
-def test_dropped_turns_come_back_with_their_arms_and_are_not_awaited() -> None:
+def test_dropped_turns_are_restored_with_their_arms_and_stopped() -> None:
     state = ChatState(arms=("prompted", "run-1"))
     assert not state.restore()
     first = state.ask("one")
@@ -201,7 +201,7 @@ def test_dropped_turns_come_back_with_their_arms_and_are_not_awaited() -> None:
     assert state.turns == [first, streaming]
 
 
-def test_rules_are_told_while_an_answer_streams_and_the_rest_is_pending() -> None:
+def test_streaming_answer_shows_failed_and_pending_rules() -> None:
     rules = (Rule(1, "Begins with A", Check("starts_with", text="A")), Rule(2, "JSON", Check("json")))
     state = ChatState(arms=("prompted", "run-1"))
     reply = state.ask("why").replies["left"]
@@ -214,17 +214,17 @@ def test_rules_are_told_while_an_answer_streams_and_the_rest_is_pending() -> Non
 
 
 @given(width=st.integers(10, 60), count=st.integers(1, 30))
-def test_a_rule_and_its_mark_stand_on_one_line(width: int, count: int) -> None:
+def test_rule_and_its_mark_stay_on_one_line(width: int, count: int) -> None:
     rules = tuple(Rule(number, "JSON", Check("json")) for number in range(1, count + 1))
     state = ChatState(arms=("prompted", "run-1"))
     state.ask("why").replies["left"].text = "B"
-    told = [line.plain.split(" │ ")[0].rstrip() for line in draw(state, Standing(), rules, width)]
-    chips = [chip for line in told if line.endswith("○") for chip in line.split("  ")]
+    lines = [line.plain.split(" │ ")[0].rstrip() for line in draw(state, Standing(), rules, width)]
+    chips = [chip for line in lines if line.endswith("○") for chip in line.split("  ")]
     assert chips == [f"{rule.id} ○" for rule in rules]
 
 
 @given(height=st.integers(1, 80), rows=st.integers(0, 400))
-def test_a_page_that_grows_moves_by_a_quarter_of_its_height(height: int, rows: int) -> None:
+def test_growing_page_scrolls_by_quarters_of_its_height(height: int, rows: int) -> None:
     room, step = room_to_grow(rows, height), max(height // 4, 1)
     if rows <= height:
         assert room == 0
@@ -233,7 +233,7 @@ def test_a_page_that_grows_moves_by_a_quarter_of_its_height(height: int, rows: i
         assert (rows + room - height) % step == 0
 
 
-def test_what_was_not_answered_whole_is_no_part_of_the_next_question() -> None:
+def test_unfinished_answers_are_left_out_of_the_history() -> None:
     state = ChatState(arms=("prompted", "run-1"))
     left, right = state.ask("one").replies.values()
     left.text, left.done, right.text = "answer", True, "half an ans"

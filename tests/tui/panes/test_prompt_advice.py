@@ -1,6 +1,5 @@
-"""Rules are proposed from the prompt and taken one by one; what is wrong with the prompt is told on a key."""
+"""Rules proposed from the prompt, and the findings of the prompt check."""
 
-import sys
 from pathlib import Path
 
 import pytest
@@ -27,8 +26,8 @@ SYSTEM = """You answer for a bank.
 """
 
 
-def ruled(home: Home) -> Path:
-    """A project whose prompt asks for rules that it has not."""
+def make_project_without_rules(home: Home) -> Path:
+    """A project with a prompt but no rules."""
     folder = make_stage(home, "new")
     with Project.open(folder, home) as project:
         project.prompts.set(Prompt((Message("system", SYSTEM),)))
@@ -36,22 +35,22 @@ def ruled(home: Home) -> Path:
     return folder
 
 
-def rules_of(folder: Path, home: Home) -> list[str]:
+def stored_rules(folder: Path, home: Home) -> list[str]:
     with Project.open(folder, home) as project:
         return [rule.text for rule in project.rules.all()]
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_proposed_rules_are_taken_one_by_one_and_taken_back(home: Home, size: tuple[int, int]) -> None:
-    folder = ruled(home)
+async def test_proposed_rules_are_added_one_by_one_and_undone(home: Home, size: tuple[int, int]) -> None:
+    folder = make_project_without_rules(home)
     app = open_app(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await reach(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
         await pilot.press("P")
         await until(pilot, lambda: bool(app.screen.query(ProposalsView)))
-        mode = app.screen.query_one(ProposalsView)
-        await until(pilot, lambda: "to add" in mode.query_one(Page).plain)
-        state = mode._state
+        view = app.screen.query_one(ProposalsView)
+        await until(pilot, lambda: "to add" in view.query_one(Page).plain)
+        state = view._state
         open_at_first = len(state.open)
         assert open_at_first >= 2
         await pilot.press("g")
@@ -63,19 +62,19 @@ async def test_proposed_rules_are_taken_one_by_one_and_taken_back(home: Home, si
         await until(pilot, lambda: len(state.open) == open_at_first - 1)
         assert state.proposal is not None
         assert state.proposal != first
-        assert rules_of(folder, home) == [first.text]
+        assert stored_rules(folder, home) == [first.text]
         await pilot.press("u")
         await until(pilot, lambda: len(state.open) == open_at_first)
-        assert rules_of(folder, home) == []
+        assert stored_rules(folder, home) == []
         await pilot.press("A")
         await until(pilot, lambda: not state.open)
-        assert len(rules_of(folder, home)) == open_at_first
+        assert len(stored_rules(folder, home)) == open_at_first
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.query_one(RulesView).has_focus)
 
 
-async def test_what_is_wrong_with_the_prompt_is_told_and_loads_no_model_library(home: Home) -> None:
-    app = open_app(home, ruled(home))
+async def test_prompt_check_lists_its_findings(home: Home) -> None:
+    app = open_app(home, make_project_without_rules(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await reach(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
         await pilot.press("C")
@@ -88,18 +87,7 @@ async def test_what_is_wrong_with_the_prompt_is_told_and_loads_no_model_library(
         await until(pilot, lambda: "bank" in text_of(app, PromptPane) and not page.is_on_screen)
 
 
-def test_the_faces_import_no_model_library() -> None:
-    import subprocess
-
-    code = (
-        "import sys; import tui.panes.prompt.advice_views, engine.prompts.proposals; "
-        "print([name for name in ('torch', 'transformers', 'peft') if name in sys.modules])"
-    )
-    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert found.stdout.strip() == "[]"
-
-
-def test_a_rule_that_is_taken_twice_is_there_once(home: Home) -> None:
+def test_rule_is_not_added_twice(home: Home) -> None:
     with make_project(home) as project:
         new = (Rule(0, "Never says please", Check("forbidden", texts=("please",))),)
         assert len(put_rules(project, new).after) == len(RULES) + 1

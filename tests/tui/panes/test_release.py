@@ -1,4 +1,4 @@
-"""The release pane: what can leave and with which verdict, exporting, what lies where, the card, the path."""
+"""The release pane by its keys: exporting a run, the model card, copying the path, and how it looks."""
 
 import hashlib
 import os
@@ -11,47 +11,38 @@ from time import monotonic
 
 import pytest
 from textual.pilot import Pilot
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
-from engine.jobs.protocol import Event, Note, Progress, StampedEvent, StateChanged
+from engine.jobs.protocol import Event, Note, Progress, StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job, JobState
-from engine.records.options import ExportOptions, JobOptions, ProjectSettings, TrainOptions
-from engine.records.release import Parity, Release, ReleasedFile, ReleaseKind
-from engine.records.station import STATIONS, Station
+from engine.records.options import ExportOptions, JobOptions, TrainOptions
+from engine.records.release import Parity, ReleaseKind
 from tests.engine.releases.llama import write_converter
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
-from tests.tui.panes.test_dataset import in_time
-from tests.tui.piloting import form_of, pane_of, reach, settled, shown, text_of, until
-from tests.tui.seeds import BEGAN, add_dataset, add_evaluation, add_examples, add_job, add_run, hostile, make_project
+from tests.tui.panes.helpers import form_aside, messages, notified
+from tests.tui.piloting import SIZES, form_of, pane_of, reach, settled, shown, text_of, until
+from tests.tui.seeds import AT, BEGAN, add_dataset, add_evaluation, add_examples, add_job, add_run, make_project
 from tui.app import DistillApp
-from tui.panes.job import JobView
-from tui.panes.release.drawing import draw, size
 from tui.panes.release.pane import ReleasePane
 from tui.panes.release.state import ReleaseState
-from tui.panes.view import View
-from tui.services.facts import Facts
-from tui.services.release import KINDS, Exportable, Released, ReleasePage
+from tui.services.release import KINDS, ReleasePage
 from tui.widgets.page import Page
 
-WAITS = "job 7 (train) of tone holds cpu"
-FULL = "The release cannot be written. /media/stick: No space left on device. Check the free space."
-SIZES = [(80, 24), (120, 40)]
-AT = "2026-01-02T03:04:05+00:00"
+WAITING = "job 7 (train) of tone holds cpu"
+DISK_FULL = "The release cannot be written. /media/stick: No space left on device. Check the free space."
 CARD = "---\nlibrary_name: peft\n---\n# A model with its prompt inside\n\nA prompt was distilled into these weights."
-
-
 pane = partial(pane_of, kind=ReleasePane)
 text = partial(text_of, kind=ReleasePane)
 
 
-async def opened(pilot: Pilot[int], app: DistillApp) -> None:
+async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
     await reach(pilot, 7, ReleasePane, lambda: pane(app).state.page is not None)
 
 
 def write_release(folder: Path, weights: bytes = b"w" * 5_000_000) -> None:
-    """The files of a release, as an export leaves them."""
+    """Write the files of a release, as an export does."""
     folder.mkdir(parents=True)
     files = {"README.md": CARD.encode(), "adapter_config.json": b"{}" * 300, "adapter_model.safetensors": weights}
     for name, data in files.items():
@@ -61,7 +52,7 @@ def write_release(folder: Path, weights: bytes = b"w" * 5_000_000) -> None:
 
 
 def make_runs(home: Home, *, releases: int = 0, evaluated: bool = True) -> Path:
-    """A run with an adapter, and exports of it; the second one's folder is gone."""
+    """A run with an adapter and `releases` exports of it; the folder of the second is missing."""
     with make_project(home) as project:
         add_examples(project)
         run_id = add_run(project, add_dataset(project), done=True)
@@ -76,34 +67,34 @@ def make_runs(home: Home, *, releases: int = 0, evaluated: bool = True) -> Path:
             if number != 2:
                 write_release(folder)
             kind: ReleaseKind = "gguf" if number == 1 else "adapter"
-            proved = Parity(8, 233, 233, 0.0008, 0.004) if kind == "gguf" else None
-            project.releases.add(kind, run_id, f"releases/adapter-{number}", "ab" * 32, proved)
+            parity = Parity(8, 233, 233, 0.0008, 0.004) if kind == "gguf" else None
+            project.releases.add(kind, run_id, f"releases/adapter-{number}", "ab" * 32, parity)
         return project.folder
 
 
-async def form_opened(pilot: Pilot[int], app: DistillApp) -> None:
-    """The form of an export, of a run that was measured."""
-    await opened(pilot, app)
+async def open_export_form(pilot: Pilot[int], app: DistillApp) -> None:
+    """Open the export form for a run with an evaluation."""
+    await open_pane(pilot, app)
     await until(pilot, lambda: "✓ pass" in text(app))
     await pilot.press("e")
     await form_of(pilot)
 
 
 @pytest.fixture
-def launched(monkeypatch: pytest.MonkeyPatch) -> list[JobOptions]:
-    """What was asked for; the job stands there as running, and no process is started."""
-    asked: list[JobOptions] = []
+def started_jobs(monkeypatch: pytest.MonkeyPatch) -> list[JobOptions]:
+    """Start no process: each job is added as running; the options of each, in order."""
+    recorded: list[JobOptions] = []
 
     def start(project: Project, options: JobOptions) -> Job:
-        asked.append(options)
+        recorded.append(options)
         return add_job(project, options, "running", [StateChanged("running"), Note("merging base and adapter")])
 
     monkeypatch.setattr(Project, "start_job", start)
-    return asked
+    return recorded
 
 
-def end_job(folder: Path, home: Home) -> None:
-    """The job has released the adapter."""
+def finish_export(folder: Path, home: Home) -> None:
+    """Finish the job, with its release."""
     with Project.open(folder, home) as project:
         number = len(project.releases.all()) + 1
         write_release(project.folder / "releases" / f"adapter-{number}")
@@ -112,38 +103,37 @@ def end_job(folder: Path, home: Home) -> None:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_run_is_exported_by_a_form_and_its_files_are_shown(
-    home: Home, size: tuple[int, int], launched: list[JobOptions]
+async def test_run_is_exported_from_the_form_and_its_files_are_shown(
+    home: Home, size: tuple[int, int], started_jobs: list[JobOptions]
 ) -> None:
     folder = make_runs(home)
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await opened(pilot, app)
+        await open_pane(pilot, app)
         await until(pilot, lambda: "✓ pass" in text(app) and "e   export one" in text(app))
         await pilot.press("e")
         await form_of(pilot)
-        aside = str(app.screen.query_one("#aside", Static).visual)
-        assert "Its evaluation passed." in aside
-        assert "run-1-adapter" in "".join(aside.split())
+        assert "Its evaluation passed." in form_aside(app)
+        assert "run-1-adapter" in "".join(form_aside(app).split())
         await pilot.press("right", "enter")
         await until(pilot, lambda: "● exporting" in text(app) and "merging base and adapter" in text(app))
         assert "export one" not in text(app)
-        end_job(folder, home)
+        finish_export(folder, home)
         await until(pilot, lambda: "adapter_model.safetensors" in text(app))
         assert "5.0 MB" in text(app)
         assert str(folder / "releases" / "adapter-1") in "".join(text(app).split())
-    assert launched == [ExportOptions(1, "merged")]
+    assert started_jobs == [ExportOptions(1, "merged")]
 
 
-async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_first_questions(
-    home: Home, launched: list[JobOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+async def test_gguf_form_asks_for_llama_cpp_and_escape_returns_to_the_first_form(
+    home: Home, started_jobs: list[JobOptions], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LLAMA_CPP", "")
     write_converter(tmp_path / "x")
     there = tmp_path / "new"
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await form_opened(pilot, app)
+        await open_export_form(pilot, app)
         await pilot.press("left", "down", "down", *str(there), "enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press("escape")
@@ -152,87 +142,77 @@ async def test_gguf_asks_for_llama_cpp_too_and_whoever_leaves_is_back_at_the_fir
         await pilot.press("enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press(*str(tmp_path), "down", "left", "enter")
-        await until(pilot, lambda: any("no convert_hf" in note.message for note in app._notifications))
-        assert not launched
+        await until(pilot, lambda: notified(app, "no convert_hf"))
+        assert not started_jobs
         await pilot.press("e")
         await form_of(pilot)
         await pilot.press("left", "enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press(*str(tmp_path / "x"), "down", "left", "enter")
-        await until(pilot, lambda: bool(launched))
-    assert launched == [ExportOptions(1, "gguf", gguf_type="q8_0")]
-    assert os.environ["LLAMA_CPP"] == str(tmp_path / "x")  # for the job, and told nowhere in the project
+        await until(pilot, lambda: bool(started_jobs))
+    assert started_jobs == [ExportOptions(1, "gguf", gguf_type="q8_0")]
+    assert os.environ["LLAMA_CPP"] == str(tmp_path / "x")  # passed to the job; not stored in the project
 
 
-def test_what_was_proved_of_a_release_is_told_under_it() -> None:
-    state = ReleaseState()
-    files = (ReleasedFile("model.gguf", "ab" * 32, 5_000_000),)
-    made = Release(1, "gguf", 1, "/r", "ab" * 32, AT, Parity(8, 1_233, 1_230, 0.00081, 0.2))
-    state.take(ReleasePage((), (Released(made, "/r", files),)))
-    view = View(Facts("p", "/p", ProjectSettings(), tuple(Station(n, "done", 1, "") for n in STATIONS)), None, 90, 24)
-    lines = [line.plain for line in draw(view, state, 0.0)]
-    assert "  ✓ llama-server: 1,230 of 1,233 tokens as the weights, 0.00081 nats apart" in lines
-
-
-async def test_where_to_and_whether_to_replace_are_passed_on(
-    home: Home, launched: list[JobOptions], tmp_path: Path
+async def test_destination_and_replace_are_passed_to_the_job(
+    home: Home, started_jobs: list[JobOptions], tmp_path: Path
 ) -> None:
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await form_opened(pilot, app)
+        await open_export_form(pilot, app)
         await pilot.press("down", "down", *str(tmp_path / "x"), "down", "right", "enter")
-        await until(pilot, lambda: bool(launched))
-    assert launched == [ExportOptions(1, destination=str(tmp_path / "x"), force=True)]
+        await until(pilot, lambda: bool(started_jobs))
+    assert started_jobs == [ExportOptions(1, destination=str(tmp_path / "x"), force=True)]
 
 
-async def test_a_place_that_is_taken_is_told_before_a_job_starts(
-    home: Home, launched: list[JobOptions], tmp_path: Path
+async def test_non_empty_destination_is_refused_before_a_job_starts(
+    home: Home, started_jobs: list[JobOptions], tmp_path: Path
 ) -> None:
     (tmp_path / "thesis.txt").touch()
     app = DistillApp(home, make_runs(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await form_opened(pilot, app)
+        await open_export_form(pilot, app)
         await pilot.press("down", "down", *str(tmp_path), "enter")
         await until(pilot, lambda: any("not empty" in str(note.message) + note.title for note in app._notifications))
-    assert not launched
+    assert not started_jobs
 
 
-async def test_how_long_an_export_takes_is_told_while_its_process_says_nothing(
-    home: Home, launched: list[JobOptions], monkeypatch: pytest.MonkeyPatch
+async def test_elapsed_time_is_updated_during_a_silent_export(
+    home: Home, started_jobs: list[JobOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder, here = make_runs(home), monotonic()
-    monkeypatch.setattr("tui.panes.release.pane.time", lambda: BEGAN + monotonic() - here)
+    folder, started = make_runs(home), monotonic()
+    monkeypatch.setattr("tui.panes.release.pane.time", lambda: BEGAN + monotonic() - started)
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await form_opened(pilot, app)
+        await open_export_form(pilot, app)
         await pilot.press("enter")
         await until(pilot, lambda: re.search(r"● exporting   \d+ s", text(app)) is not None)
         before = text(app)
         await until(pilot, lambda: "● exporting" in text(app) and text(app) != before)
-        end_job(folder, home)
+        finish_export(folder, home)
         await until(pilot, lambda: "exporting" not in text(app))
-        assert shown(app) == "release"  # what was made is there
+        assert shown(app) == "release"  # the pane of the finished export stays open
 
 
-@pytest.mark.parametrize(("state", "said"), [("waiting", WAITS), ("failed", FULL)])
-async def test_an_export_beside_a_training_is_told_in_its_own_pane(home: Home, state: JobState, said: str) -> None:
+@pytest.mark.parametrize(("state", "note"), [("waiting", WAITING), ("failed", DISK_FULL)])
+async def test_export_beside_a_training_is_shown_in_its_own_pane(home: Home, state: JobState, note: str) -> None:
     folder = make_runs(home)
     with Project.open(folder, home) as project:
-        add_job(project, ExportOptions(1, "merged"), state, [StateChanged(state, said)], said)
+        add_job(project, ExportOptions(1, "merged"), state, [StateChanged(state, note)], note)
         add_job(project, TrainOptions(1), "running", [StateChanged("running")])
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app)
-        await until(pilot, lambda: said[:30] in text(app))
+        await open_pane(pilot, app)
+        await until(pilot, lambda: note[:30] in text(app))
 
 
-async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_model_card_is_opened_and_the_path_is_copied(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     copied: list[str] = []
-    monkeypatch.setattr(DistillApp, "copy_to_clipboard", lambda self, words: copied.append(words))
+    monkeypatch.setattr(DistillApp, "copy_to_clipboard", lambda self, text: copied.append(text))
     folder = make_runs(home, releases=3)
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await opened(pilot, app)
+        await open_pane(pilot, app)
         await until(pilot, lambda: "exported, newest first" in text(app))
         await pilot.press("y", "enter")
         await until(pilot, lambda: "distilled into these weights" in text(app))
@@ -244,10 +224,10 @@ async def test_the_card_is_read_and_the_path_is_copied(home: Home, monkeypatch: 
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 20)])
-async def test_the_release_under_the_cursor_is_in_sight(home: Home, size: tuple[int, int]) -> None:
+async def test_selected_release_is_visible(home: Home, size: tuple[int, int]) -> None:
     app = DistillApp(home, make_runs(home, releases=9))
     async with app.run_test(size=size) as pilot:
-        await opened(pilot, app)
+        await open_pane(pilot, app)
         for keys in ("j", "Gk", "jjjjjjjj", "gk"):
             await pilot.press(*keys)
             await pilot.pause()
@@ -259,88 +239,36 @@ async def test_the_release_under_the_cursor_is_in_sight(home: Home, size: tuple[
             )
 
 
-async def test_without_an_adapter_the_key_that_makes_one_is_named(home: Home) -> None:
+async def test_without_an_adapter_the_next_key_is_named(home: Home) -> None:
     with make_project(home) as project:
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await opened(pilot, app)
+        await open_pane(pilot, app)
         await until(pilot, lambda: "5   train a run first" in text(app))
         await pilot.press("e", "enter", "y", "escape")
         await until(pilot, lambda: len(app._notifications) == 2)
-        said = {note.message for note in app._notifications}
-        assert said == {"No run has an adapter yet. Go to Run (5) to train one.", "There is no release yet."}
+        shown = set(messages(app))
+        assert shown == {"No run has an adapter yet. Go to Run (5) to train one.", "There is no release yet."}
 
 
-async def test_the_real_job_exports(home: Home, tmp_path: Path) -> None:
+async def test_real_job_exports_an_adapter(home: Home, tmp_path: Path) -> None:
     base = make_tiny_base(tmp_path / "tiny")
     adapter = make_tiny_adapter(base, tmp_path / "adapter")
     with make_trained_project(home, base, adapter) as project:
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await opened(pilot, app)
+        await open_pane(pilot, app)
         await until(pilot, lambda: "not evaluated" in text(app))
         await pilot.press("e")
         await form_of(pilot)
         await pilot.press("enter")
-        await in_time(pilot, lambda: "adapter_model.safetensors" in text(app))
+        await until(pilot, lambda: "adapter_model.safetensors" in text(app), seconds=50)
 
 
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (None, "–"),
-        (0, "0 B"),
-        (999, "999 B"),
-        (1_500, "1.5 kB"),
-        (270_000_000, "270.0 MB"),
-        (14_200_000_000, "14.2 GB"),
-    ],
-)
-def test_sizes_are_read_at_a_glance(count: int | None, words: str) -> None:
-    assert size(count) == words
-
-
-def released(number: int, folder: str = "/r") -> Released:
-    files = (ReleasedFile("adapter_model.safetensors", "ab" * 32, 5_000_000),)
-    return Released(Release(number, "adapter", 1, folder, "ab" * 32, AT), folder, files)
-
-
-def test_a_new_release_is_pointed_at() -> None:
-    state = ReleaseState()
-    state.take(ReleasePage((), (released(2), released(1))))
-    state.move(2)  # no further than the last
-    state.take(ReleasePage((), (released(2), released(1))))
-    assert state.cursor == 1
-    state.take(ReleasePage((), (released(3), released(2), released(1))))
-    assert state.under_cursor == released(3)
-    state.take(ReleasePage())
-    assert state.under_cursor is None
-
-
-@pytest.mark.parametrize("width", [50, 76, 88])
-@pytest.mark.parametrize("card", [None, hostile("card " * 99)], ids=["list", "card"])
-def test_no_line_is_wider_than_the_page_and_none_is_obeyed(width: int, card: str | None) -> None:
-    stations = tuple(Station(name, "stale", 1, "of an older run") for name in STATIONS)
-    view = View(Facts("p", "/p", ProjectSettings(), stations), None, width, 24)
-    runs = tuple(
-        Exportable(n, "done", 216, None, 1.0, n == 9, {"adapter": 9, "merged": None}, {"adapter": "", "merged": ""})
-        for n in range(9, 0, -1)
-    )
-    state = ReleaseState(card=card)
-    state.take(ReleasePage(runs, tuple(released(n, hostile("/x" * 99)) for n in range(12, 0, -1))))
-    for line in draw(view, state, 0.0):
-        assert line.cell_length <= width, line.plain
-        assert not set(line.plain) & {"\x1b", "\x07", "\u202e", "\n"}
-    job = JobView(1, "export")
-    for event in (StateChanged("running"), Note(hostile("said " * 40)), Progress(3, 9, hostile("told " * 40))):
-        job.apply(StampedEvent(0.0, event))
-        assert all(line.cell_length <= width for line in draw(replace(view, job=job), state, 99.0))
-
-
-def at_home(page: ReleasePage) -> ReleasePage:
-    """The page with folders that are the same at each run, and adapters of a usual size."""
+def with_fixed_sizes_and_folders(page: ReleasePage) -> ReleasePage:
+    """The page with the same folders and typical sizes each time, for the snapshots."""
     places = {kind: f"/home/you/releases/run-1-{kind}" for kind in KINDS}
     weights: dict[ReleaseKind, int | None] = {"adapter": 9_400_000, "merged": 542_000_000, "gguf": 271_000_000}
     return ReleasePage(
@@ -371,18 +299,18 @@ def test_the_pane_looks_as_it_did(
             add_job(project, ExportOptions(1, "gguf"), "running", [*events, Progress(98, 272, "converting: Writing")])
             monkeypatch.setattr("tui.panes.release.pane.time", lambda: BEGAN + 12.0)
         if name == "waits":
-            add_job(project, ExportOptions(1, "merged"), "waiting", [StateChanged("waiting", WAITS)], WAITS)
+            add_job(project, ExportOptions(1, "merged"), "waiting", [StateChanged("waiting", WAITING)], WAITING)
         if name == "failed":
-            add_job(project, ExportOptions(1), "failed", [*events, StateChanged("failed", FULL)], FULL)
+            add_job(project, ExportOptions(1), "failed", [*events, StateChanged("failed", DISK_FULL)], DISK_FULL)
     if name == "stale":
         with Project.open(folder, home) as project:
             add_run(project, project.runs.get(1).dataset_sha256, done=True)
     app = DistillApp(home, folder)
     take = ReleaseState.take
-    monkeypatch.setattr(ReleaseState, "take", lambda state, page: take(state, at_home(page)))
+    monkeypatch.setattr(ReleaseState, "take", lambda state, page: take(state, with_fixed_sizes_and_folders(page)))
 
     async def settle(pilot: Pilot[int]) -> None:
-        await opened(pilot, app)
+        await open_pane(pilot, app)
         state = pane(app).state
         if name in ("asks", "gguf"):
             await pilot.press("e")
@@ -390,7 +318,7 @@ def test_the_pane_looks_as_it_did(
             await form_of(pilot)
             await pilot.press("left", "enter")
             await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
-            await pilot.press("down")  # no cursor blinks there
+            await pilot.press("down")  # no cursor blinks on this field
         if name == "card":
             await pilot.press("enter")
             await until(pilot, lambda: state.card is not None)

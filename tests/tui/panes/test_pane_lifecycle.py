@@ -1,4 +1,4 @@
-"""What every pane does before it has room on the screen, and while it is being left."""
+"""Panes before they have room on the screen, and while the app quits."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,30 +18,30 @@ from tui.panes.run.pane import RunPane
 from tui.services.store import StoreService
 
 
-class Asked(StoreService):
-    """A store that keeps what it was asked for instead of doing it."""
+class RecordingStore(StoreService):
+    """A store service that records requests instead of running them."""
 
     def __init__(self, folder: Path, home: Home) -> None:
         self.folder, self.home = folder, home
-        self.works: list[Callable[[Project], Message]] = []
+        self.requests: list[Callable[[Project], Message]] = []
 
     def ask(self, work: Callable[[Project], Message], target: MessagePump) -> None:
-        self.works.append(work)
+        self.requests.append(work)
 
 
 @pytest.mark.parametrize("kind", [RunPane, EvaluationPane])
-async def test_what_only_this_pane_shows_is_asked_for_though_it_has_no_room_yet(home: Home, kind: type[Pane]) -> None:
+async def test_pane_requests_its_data_before_it_has_room(home: Home, kind: type[Pane]) -> None:
     folder = make_compared(home)
     app = open_app(home, folder)
     async with app.run_test(notifications=True) as pilot:
         await until(pilot, lambda: workspace(app).state.facts is not None)
-        store = Asked(folder, home)
+        store = RecordingStore(folder, home)
         kind(store).show(facts_of(app), None)
-        assert store.works, "nothing asks again where nothing in the project changes"
+        assert store.requests, "nothing would request the data again while the project is unchanged"
 
 
 @pytest.mark.parametrize("turns", [0, 6, 9, 12])
-async def test_a_person_may_leave_while_a_pane_is_being_made(home: Home, turns: int) -> None:
+async def test_app_can_quit_while_a_pane_is_being_mounted(home: Home, turns: int) -> None:
     folder = make_compared(home)
     for number in range(1, 10):
         app = open_app(home, folder)

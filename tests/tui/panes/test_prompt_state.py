@@ -1,4 +1,4 @@
-"""The prompt pane without a terminal: its state, its lines, and the rules that its forms make."""
+"""The prompt pane without a screen: its states, Markdown marks, drawn lines, and the rules its forms make."""
 
 import dataclasses
 
@@ -29,12 +29,12 @@ from tui.services.trial import TriedAnswer, TriedRule
 NUMBERED = tuple(dataclasses.replace(rule, id=number) for number, rule in enumerate(RULES, 1))
 
 
-def row(version: int, *, current: bool = False) -> VersionRow:
+def version_row(version: int, *, current: bool = False) -> VersionRow:
     return VersionRow(version, "2026-01-02T03:04:05+00:00", "", 412, 3, 4, current)
 
 
 class TestState:
-    def test_a_draft_is_what_differs_and_what_was_dropped_comes_back(self) -> None:
+    def test_draft_is_only_changed_text_and_can_be_restored(self) -> None:
         draft = DraftState()
         assert draft.drop() is None
         draft.keep("Be kind.\n", "Be kind.")
@@ -43,20 +43,20 @@ class TestState:
         assert (draft.drop(), draft.text) == (True, None)
         assert (draft.drop(), draft.text) == (False, "Be kinder.")
 
-    def test_the_cursor_begins_where_a_change_is_seen_and_stays_in_the_list(self) -> None:
+    def test_cursor_starts_on_the_previous_version_and_stays_in_the_list(self) -> None:
         state = VersionsState()
         assert state.row is None
-        state.take((row(3, current=True), row(2), row(1)))
-        assert state.row == row(2)
+        state.take((version_row(3, current=True), version_row(2), version_row(1)))
+        assert state.row == version_row(2)
         assert state.move(5)
-        assert state.row == row(1)
+        assert state.row == version_row(1)
         assert not state.move(1)
-        state.take((row(4, current=True),))
-        assert state.row == row(4, current=True)
+        state.take((version_row(4, current=True),))
+        assert state.row == version_row(4, current=True)
 
-    def test_only_the_wanted_difference_is_taken(self) -> None:
+    def test_only_the_requested_difference_is_accepted(self) -> None:
         state = VersionsState()
-        state.take((row(2, current=True), row(1)))
+        state.take((version_row(2, current=True), version_row(1)))
         assert not state.take_difference(2, False, ())
         assert not state.take_difference(1, True, ())
         assert state.lines is None
@@ -65,7 +65,7 @@ class TestState:
         state.move(-1)
         assert state.lines is None
 
-    def test_passages_are_asked_for_once_and_late_ones_are_left(self) -> None:
+    def test_passages_are_requested_once_and_late_ones_ignored(self) -> None:
         state = RulesState()
         assert state.wants((), PROMPT) is None
         assert state.wants(NUMBERED, None) is None
@@ -78,7 +78,7 @@ class TestState:
         assert state.take(NUMBERED[3], PROMPT, ())
         assert state.passages == ()
 
-    def test_answers_of_an_earlier_trial_are_left(self) -> None:
+    def test_answers_of_an_earlier_trial_are_ignored(self) -> None:
         state, answer = TrialState(), TriedAnswer("q", "a", ())
         state.begin(2, 1, "starter")
         state.answer(1, answer)
@@ -90,7 +90,7 @@ class TestState:
 
 
 class TestMarking:
-    def test_form_is_marked_and_prose_is_not(self) -> None:
+    def test_markdown_syntax_is_marked_and_prose_is_not(self) -> None:
         def marked(line: str) -> list[tuple[str, str]]:
             return [(mark.kind, line[mark.start : mark.end]) for mark in marks_of(line)]
 
@@ -106,19 +106,19 @@ class TestMarking:
         assert marked("3.5 is no item, nor is 2*3*4") == []
         assert marked("#hashtag") == []
 
-    def test_a_fence_makes_code_until_the_next_one(self) -> None:
+    def test_code_block_ends_at_the_next_fence(self) -> None:
         assert code_lines(["a", "```", "- b", "```", "c"]) == [False, True, True, True, False]
         assert [mark.kind for mark in marks_of("- b", code=True)] == ["code"]
 
     @given(st.text(st.sampled_from("#*`->1. \t\x1bab"), max_size=40), st.booleans())
-    def test_marks_lie_inside_their_line(self, line: str, code: bool) -> None:
+    def test_marks_stay_within_their_line(self, line: str, code: bool) -> None:
         for mark in marks_of(line, code=code):
             assert 0 <= mark.start < mark.end <= len(line)
 
 
 class TestDrawing:
     @pytest.mark.parametrize("width", [34, 52, 88])
-    def test_a_passage_is_marked_and_its_line_is_known(self, width: int) -> None:
+    def test_passage_is_marked_and_its_first_line_returned(self, width: int) -> None:
         system = PROMPT.system
         start = system.index("Begin")
         lines, first = draw_text(PROMPT, [Passage(0, Span(start, len(system)))], width)
@@ -131,7 +131,7 @@ class TestDrawing:
         assert any("underline" in str(span.style) for span in lines[first].spans)
         assert draw_text(PROMPT, [], width)[1] is None
 
-    def test_the_rule_under_the_cursor_says_whether_it_was_found(self) -> None:
+    def test_selected_rule_says_whether_its_passage_was_found(self) -> None:
         assert "marked in the text" in "\n".join(
             line.plain for line in draw_rules(NUMBERED, 0, [Passage(0, Span(0, 3))], 30, focused=True)
         )
@@ -141,7 +141,7 @@ class TestDrawing:
         assert "n   write one" in "\n".join(line.plain for line in draw_rules((), 0, None, 30, focused=True))
 
     @pytest.mark.parametrize(
-        ("check", "words"),
+        ("check", "description"),
         [
             (Check("length", unit="words", max=30), "at most 30 words"),
             (Check("length", unit="sentences", min=2), "at least 2 sentences"),
@@ -156,10 +156,10 @@ class TestDrawing:
             (Check("pattern", pattern="^a"), "matches «^a»"),
         ],
     )
-    def test_a_check_is_told_in_words(self, check: Check, words: str) -> None:
-        assert check_words(check) == words
+    def test_check_is_described_in_words(self, check: Check, description: str) -> None:
+        assert check_words(check) == description
 
-    def test_a_difference_has_signs_and_marks_the_changed_words(self) -> None:
+    def test_difference_has_signs_and_marks_changed_words(self) -> None:
         lines = draw_difference(compare_texts("Be very kind.\nAnd brief.", "Be quite kind.\nAnd brief."), 40)
         assert [line.plain for line in lines] == ["- Be very kind.", "+ Be quite kind.", "  And brief."]
         styles = {line.plain[span.start : span.end]: str(span.style) for line in lines for span in line.spans}
@@ -168,7 +168,7 @@ class TestDrawing:
         assert draw_difference((), 40)[0].plain == "No differences."
 
     @pytest.mark.parametrize("width", [40, 100])
-    def test_a_trial_shows_answers_with_what_the_rules_find(self, width: int) -> None:
+    def test_trial_shows_answers_with_rule_findings(self, width: int) -> None:
         state = TrialState()
         state.begin(1, 3, "starter")
         state.answer(1, TriedAnswer("Open?", "Yes. " * 30, (TriedRule(1, True, ""), TriedRule(2, False, "too long"))))
@@ -182,12 +182,12 @@ class TestDrawing:
         assert "✗ It broke off." in text
         assert "Do this." in text
 
-    def test_hostile_text_is_shown_clean_in_every_line(self) -> None:
+    def test_hostile_text_is_escaped_in_every_line(self) -> None:
         evil = hostile("x")
         prompt = Prompt((Message("system", evil), Message("user", evil), Message("assistant", evil)))
         rules = tuple(dataclasses.replace(rule, text=evil, check=Check("contains", text=evil)) for rule in NUMBERED)
         versions = VersionsState()
-        versions.take((dataclasses.replace(row(2), note=evil), row(1, current=True)))
+        versions.take((dataclasses.replace(version_row(2), note=evil), version_row(1, current=True)))
         trial = TrialState()
         trial.begin(1, 1, evil)
         trial.answer(1, TriedAnswer(evil, evil, (TriedRule(1, False, evil),)))
@@ -207,52 +207,52 @@ class TestDrawing:
                 assert "\n" not in line.plain
 
 
-words = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zs"]), min_size=1, max_size=12).filter(
+plain = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zs"]), min_size=1, max_size=12).filter(
     lambda text: "|" not in text and clean_line(text) == text and not text.startswith("«")
 )
-checks = st.one_of(
-    st.builds(Check, st.sampled_from(["starts_with", "ends_with", "contains"]), text=words),
-    st.builds(Check, st.just("starts_with"), text=words.map(lambda text: text + " ")),
-    st.builds(Check, st.just("forbidden"), texts=st.lists(words, min_size=1, max_size=3).map(tuple)),
+any_check = st.one_of(
+    st.builds(Check, st.sampled_from(["starts_with", "ends_with", "contains"]), text=plain),
+    st.builds(Check, st.just("starts_with"), text=plain.map(lambda text: text + " ")),
+    st.builds(Check, st.just("forbidden"), texts=st.lists(plain, min_size=1, max_size=3).map(tuple)),
     st.builds(Check, st.just("length"), unit=st.sampled_from(["words", "lines"]), min=st.integers(0, 3),
               max=st.none() | st.integers(3, 9)),
-    st.builds(Check, st.just("label"), labels=st.lists(words, min_size=1, max_size=3).map(tuple), gold=st.booleans()),
+    st.builds(Check, st.just("label"), labels=st.lists(plain, min_size=1, max_size=3).map(tuple), gold=st.booleans()),
     st.builds(Check, st.just("language"), code=st.sampled_from(["en", "de"])),
     st.sampled_from([Check("json"), Check("json", schema='{"type": "object"}'), Check("pattern", pattern="^a[b-z]")]),
 )  # fmt: skip
 
 
-def typed(rule: Rule) -> tuple[dict[str, str], dict[str, str]]:
-    """What stands in both forms when they open over a rule."""
+def form_values(rule: Rule) -> tuple[dict[str, str], dict[str, str]]:
+    """The values of both forms as they open for a rule."""
     first = {field.id: field.value.strip() for field in rule_fields(rule)}
     return first, {field.id: field.value.strip() for field in check_fields(kind_of(first), rule.check)}
 
 
 class TestForms:
-    @given(words, checks)
-    def test_forms_that_are_left_as_they_open_change_nothing(self, text: str, check: Check) -> None:
+    @given(plain, any_check)
+    def test_unchanged_forms_return_the_same_rule(self, text: str, check: Check) -> None:
         rule = Rule(3, text, check)
-        assert rule_from(rule, *typed(rule)) == rule
+        assert rule_from(rule, *form_values(rule)) == rule
 
-    @given(words, checks)
-    def test_a_rule_typed_anew_is_the_same_rule(self, text: str, check: Check) -> None:
+    @given(plain, any_check)
+    def test_rule_typed_again_is_the_same_rule(self, text: str, check: Check) -> None:
         rule = Rule(0, text, check_from_fields(check_to_fields(check)))
-        assert rule_from(None, *typed(rule)) == rule
+        assert rule_from(None, *form_values(rule)) == rule
 
-    def test_what_a_form_cannot_show_stays_as_it_is_stored(self) -> None:
+    def test_text_a_form_cannot_show_is_kept_as_stored(self) -> None:
         rule = Rule(1, hostile("demand"), Check("contains", text=hostile("text")))
-        first, second = typed(rule)
+        first, second = form_values(rule)
         assert first["text"] == clean_line(first["text"])
         assert rule_from(rule, first, second) == rule
         assert rule_from(rule, first, {"text": "other"}).check == Check("contains", text="other")
 
-    def test_another_kind_begins_with_empty_fields(self) -> None:
+    def test_changing_the_kind_starts_with_empty_fields(self) -> None:
         rule = Rule(1, "Brief", Check("length", unit="words", max=9))
         first = {"text": "Brief", "kind": "starts with"}
         assert [field.value for field in check_fields(kind_of(first), rule.check)] == [""]
         assert rule_from(rule, first, {"text": "So "}) == Rule(1, "Brief", Check("starts_with", text="So "))
 
-    def test_a_check_that_cannot_be_run_is_told(self) -> None:
+    def test_check_that_cannot_run_is_reported(self) -> None:
         first = {"text": "Brief", "kind": "length"}
         assert "neither min nor max" in problem_of(None, first, {"unit": "words", "min": "", "max": ""})
         assert problem_of(None, first, {"unit": "words", "min": "", "max": "9"}) == ""
@@ -260,19 +260,19 @@ class TestForms:
             rule_from(None, {"text": "x", "kind": "pattern"}, {"pattern": "("})
 
     @pytest.mark.parametrize("typed", ["9" * 5000, "-", "1.5", "²"], ids=["long", "sign", "point", "raised"])
-    def test_what_is_no_number_is_told_while_it_is_typed(self, typed: str) -> None:
+    def test_invalid_number_is_reported_while_typing(self, typed: str) -> None:
         first = {"text": "Brief", "kind": "length"}
         values = {"unit": "words", "min": "", "max": typed}
         assert problem_of(None, first, values)
         assert [field.id for field in check_fields("length", None) if field.check(values[field.id])] == ["max"]
-        asked = trial_form(Facts("p", "/p", ProjectSettings(), (), questions=(("train", 9),)))
-        count = next(field for field in asked._fields if field.id == "count")
+        form = trial_form(Facts("p", "/p", ProjectSettings(), (), questions=(("train", 9),)))
+        count = next(field for field in form._fields if field.id == "count")
         assert count.check(typed) == "A whole number from 1 to 20."
-        assert "answers 0 questions" in asked._aside({"question": "", "count": typed})
+        assert "answers 0 questions" in form._aside({"question": "", "count": typed})
 
 
 @pytest.mark.parametrize(
-    ("teacher", "words"),
+    ("teacher", "cost"),
     [
         (TeacherSpec(), "free, nothing leaves this machine"),
         (TeacherSpec("endpoint", "large", "http://127.0.0.1:8000/v1"), "free, a server on this machine"),
@@ -280,13 +280,13 @@ class TestForms:
         (TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1"), "billed by its provider"),
     ],
 )
-def test_what_trying_costs_is_what_generating_does(teacher: TeacherSpec, words: str) -> None:
+def test_trial_form_says_whether_the_teacher_is_billed(teacher: TeacherSpec, cost: str) -> None:
     facts = Facts("p", "/p", ProjectSettings(teacher=teacher), (), questions=(("train", 9),))
-    assert words in trial_form(facts)._aside({"question": "", "count": "3"})
-    assert bool(why_unpaid(teacher)) is ("free" in words)
+    assert cost in trial_form(facts)._aside({"question": "", "count": "3"})
+    assert bool(why_unpaid(teacher)) is ("free" in cost)
 
 
-def test_a_text_that_the_field_would_change_is_not_held() -> None:
+def test_field_rejects_text_it_would_change() -> None:
     assert can_hold("")
     assert can_hold("one\n\ntwo \u200d \x1b\n")
     assert not can_hold("one\u2028two")

@@ -1,0 +1,44 @@
+"""What the tests of all panes share: notifications, the note beside a form, and the text on the screen."""
+
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from tests.tui.piloting import until
+from tui.app import DistillApp
+from tui.forms.screen import FormScreen
+
+
+def messages(app: DistillApp) -> list[str]:
+    """The messages of all notifications, in order."""
+    return [note.message for note in app._notifications]
+
+
+def notified(app: DistillApp, text: str) -> bool:
+    """Whether a notification contains `text`."""
+    return any(text in message for message in messages(app))
+
+
+def form_aside(app: DistillApp) -> str:
+    """The note beside the fields of the open form; empty if no form is open."""
+    return str(app.screen.query_one("#aside", Static).visual) if isinstance(app.screen, FormScreen) else ""
+
+
+async def show_whole_aside(pilot: Pilot[int]) -> None:
+    """Before a snapshot: stop the cursors from blinking, and wait until the note of a form has all its rows."""
+    for field in pilot.app.screen.query(Input):
+        field.cursor_blink = False
+    for aside in pilot.app.screen.query("#aside").results(Static):
+        rows = str(aside.visual).count("\n") + 1
+        await until(pilot, lambda aside=aside, rows=rows: aside.size.height >= rows)
+
+
+def screen_text(app: DistillApp) -> str:
+    """Every row of the screen as it is drawn."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+def assert_screen_has_no_control_codes(app: DistillApp) -> None:
+    """Hostile text is escaped: no control code and no change of direction is drawn."""
+    text = screen_text(app)
+    assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in text)
+    assert "\u202e" not in text

@@ -1,0 +1,89 @@
+"""What the tests of the prompt pane share: driving it by keys, and reading what is stored."""
+
+from functools import partial
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.paths import Home
+from engine.project import DRAFT, Project
+from engine.records.prompt import Message, Prompt
+from engine.records.rule import Rule
+from tests.tui.piloting import pane_of, reach, until
+from tests.tui.seeds import PROMPT
+from tui.app import DistillApp
+from tui.forms.screen import FormScreen
+from tui.panes.prompt.editor import DocumentArea
+from tui.panes.prompt.pane import PromptPane
+from tui.panes.prompt.state import Mode
+from tui.widgets.footer import Footer
+from tui.widgets.page import Page
+
+LATER = Prompt(
+    (
+        Message("system", "You answer for Meridian, a small bank. Begin with a risk score, then two short sentences."),
+        *PROMPT.example_turns,
+    )
+)
+ELSEWHERE = Prompt((Message("system", "You answer in York."),))
+pane = partial(pane_of, kind=PromptPane)
+
+
+def mode(app: DistillApp) -> Mode:
+    return pane(app).state.mode
+
+
+def text(app: DistillApp) -> str:
+    """The text of the visible parts of the pane, including the field."""
+    pages = app.screen.query("PromptPane Page").results(Page)
+    return "\n".join(page.plain for page in pages if page.is_on_screen or page.region.area)
+
+
+def field(app: DistillApp) -> DocumentArea:
+    assert isinstance(app.focused, DocumentArea)
+    return app.focused
+
+
+def form_title(app: DistillApp) -> str:
+    """The title of the open form; empty if there is none."""
+    return app.screen._title if isinstance(app.screen, FormScreen) else ""
+
+
+def footer_labels(app: DistillApp) -> list[str]:
+    return [action.label for action in app.screen.query_one(Footer)._actions]
+
+
+async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
+    await reach(pilot, 1, PromptPane, lambda: app.focused is not None)
+
+
+async def start_typing(pilot: Pilot[int], app: DistillApp) -> None:
+    """Open the field and wait until it has the focus."""
+    await pilot.press("i")
+    await until(pilot, lambda: isinstance(app.focused, DocumentArea))
+
+
+async def type_text(pilot: Pilot[int], typed: str) -> None:
+    await pilot.press(*("enter" if char == "\n" else "space" if char == " " else char for char in typed))
+
+
+def stored_draft(folder: Path) -> str:
+    return (folder / DRAFT).read_text() if (folder / DRAFT).exists() else ""
+
+
+def stored_prompt(folder: Path, home: Home) -> tuple[int, Prompt | None]:
+    """The number of versions, and the current prompt."""
+    with Project.open(folder, home) as project:
+        current = project.prompts.current()
+        return len(project.prompts.versions()), current.prompt if current else None
+
+
+def stored_rules(folder: Path, home: Home) -> tuple[Rule, ...]:
+    with Project.open(folder, home) as project:
+        return project.rules.all()
+
+
+def save_elsewhere(folder: Path, home: Home) -> None:
+    """Save another version, as another terminal or a command would."""
+    with Project.open(folder, home) as project:
+        project.prompts.set(ELSEWHERE)

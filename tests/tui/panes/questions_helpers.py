@@ -1,0 +1,33 @@
+"""What the tests of the questions pane share: driving it by keys, and reading what is stored."""
+
+from functools import partial
+from pathlib import Path
+
+from textual.pilot import Pilot
+
+from engine.paths import Home
+from engine.project import Project
+from engine.records.question import Question
+from tests.tui.piloting import form_of, pane_of, reach, text_of
+from tui.app import DistillApp
+from tui.panes.questions.pane import QuestionsPane
+
+pane = partial(pane_of, kind=QuestionsPane)
+text = partial(text_of, kind=QuestionsPane)
+
+
+def stored_questions(folder: Path, home: Home) -> tuple[Question, ...]:
+    with Project.open(folder, home) as project:
+        return project.questions.all()
+
+
+async def open_pane(pilot: Pilot[int], app: DistillApp, expected: str = "Questions") -> None:
+    await reach(pilot, 2, QuestionsPane, lambda: expected in text(app))
+
+
+async def fill_in(pilot: Pilot[int], app: DistillApp, **values: str) -> None:
+    """Fill in the fields of the open form and submit it."""
+    form = await form_of(pilot)
+    for name, value in values.items():
+        form.query_one(f"#field-{name}").value = value
+    await pilot.press("enter")

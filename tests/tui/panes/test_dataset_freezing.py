@@ -1,0 +1,118 @@
+"""Freezing a dataset: the question about overlaps, failures, and the real subprocess."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from engine.errors import ModelError
+from engine.paths import Home
+from engine.project import Project
+from engine.records.options import ProjectSettings
+from tests.tiny import make_tiny_base
+from tests.tui.panes.dataset_helpers import make_overlapping, open_pane, pane, text
+from tests.tui.panes.helpers import form_aside
+from tests.tui.piloting import form_of, until
+from tests.tui.seeds import add_examples, hostile, make_project
+from tui.app import DistillApp
+from tui.services import program
+
+
+@pytest.mark.parametrize(("keys", "state", "rows"), [((), "rejected", 29), (("right",), "accepted", 31)])
+async def test_freezing_asks_whether_to_allow_overlaps(
+    home: Home, freeze_commands: list[list[str]], keys: tuple[str, ...], state: str, rows: int
+) -> None:
+    folder = make_overlapping(home)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await until(pilot, lambda: "✗ 3 refused" in text(app))
+        await pilot.press("z")
+        await form_of(pilot)
+        await pilot.press(*keys)
+        assert ("will learn to repeat these words" in form_aside(app)) == bool(keys)
+        await pilot.press("enter")
+        await until(pilot, lambda: f"{rows} rows" in text(app))
+    with Project.open(folder, home) as project:
+        assert project.examples.get(1).state == state
+        assert project.examples.get(4).state == "rejected"  # a whole message is never trained on
+
+
+async def test_cancelling_the_form_freezes_nothing(home: Home, freeze_commands: list[list[str]]) -> None:
+    folder = make_overlapping(home)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await until(pilot, lambda: "✗ 3 refused" in text(app))
+        await pilot.press("z")
+        await form_of(pilot)
+        await pilot.press("escape")
+        await until(pilot, lambda: "✗ 3 refused" in text(app))
+    assert all("--dry-run" in args for args in freeze_commands)
+
+
+async def test_failed_freeze_is_reported_and_can_be_retried(
+    home: Home, freeze_commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out = program.carry_out
+
+    def fails(args: list[str], *rest: object) -> program.Answer:
+        if "--dry-run" not in args:
+            raise ModelError("The model cannot be downloaded.", hostile("owner/name"), "Check the network.")
+        return carry_out(args, *rest)
+
+    monkeypatch.setattr(program, "carry_out", fails)
+    with make_project(home) as project:
+        add_examples(project)
+    app = DistillApp(home, home.projects / "meridian-desk")
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await until(pilot, lambda: "what would be frozen now" in text(app))
+        await pilot.press("z")
+        await until(pilot, lambda: "✗ The model cannot be downloaded." in text(app))
+        assert "\x1b" not in text(app)
+        monkeypatch.setattr(program, "carry_out", carry_out)
+        await pilot.press("z")
+        await until(pilot, lambda: "32 rows" in text(app))
+        assert "✗" not in text(app)
+
+
+async def test_elapsed_time_is_updated_while_freezing(
+    home: Home, freeze_commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carry_out, loaded = program.carry_out, threading.Event()
+
+    def wait_for_model(args: list[str], *rest: object) -> program.Answer:
+        assert "--dry-run" in args or loaded.wait(30)
+        return carry_out(args, *rest)
+
+    monkeypatch.setattr(program, "carry_out", wait_for_model)
+    with make_project(home) as project:
+        add_examples(project)
+    app = DistillApp(home, home.projects / "meridian-desk")
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await until(pilot, lambda: "what would be frozen now" in text(app))
+        await pilot.press("z")
+        await until(pilot, lambda: "freezing   1 s" in text(app))
+        await until(pilot, lambda: "freezing   2 s" in text(app))
+        loaded.set()
+        await until(pilot, lambda: "32 rows" in text(app))
+
+
+async def test_real_subprocesses_preview_and_freeze(home: Home, tmp_path: Path) -> None:
+    base = make_tiny_base(tmp_path / "tiny")
+    with make_project(home) as project:
+        add_examples(project)
+        project.settings.write(ProjectSettings(student_base=str(base)))
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(120, 40), notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await until(pilot, lambda: pane(app).state.preview is not None, seconds=50)
+        found = pane(app).state.preview
+        assert found is not None
+        assert found.lengths_checked
+        await pilot.press("z")
+        assert "freezing" in text(app)
+        await until(pilot, lambda: "by topic and split" in text(app), seconds=50)
