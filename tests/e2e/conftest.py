@@ -1,4 +1,4 @@
-"""A project over a tiny random model, and the installed program in a pseudo-terminal."""
+"""A project over a tiny random model, and the environment of the installed program."""
 
 import os
 import time
@@ -19,7 +19,7 @@ PROMPT = Prompt((Message("system", "Answer in one word."), Message("user", "a?")
 
 @pytest.fixture
 def home(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Home:
-    # Jobs inherit this: several torch processes on few cores spend their time waiting for each other.
+    # Jobs inherit this: several torch processes on few cores mostly wait for each other.
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     return Home.locate(private_home)
 
@@ -40,13 +40,13 @@ def project(home: Home, tmp_path: Path) -> Iterator[Project]:
 
 
 def until(condition: Callable[[], bool], timeout_s: float = 180.0) -> None:
-    """Wait for a condition; fail when it does not come."""
+    """Wait for a condition; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, "what was waited for did not come"
+        assert time.monotonic() < deadline, "timed out waiting for the condition"
         time.sleep(0.05)
 
 
 def environment(home: Home) -> dict[str, str]:
-    """What the installed program sees."""
+    """The environment variables of the installed program."""
     return {**os.environ, "DISTILL_TUI_HOME": str(home.root), "TERM": "xterm-256color", "LC_ALL": "C.UTF-8"}

@@ -1,4 +1,4 @@
-"""The installed app in a real pseudo-terminal: what leaves it, byte by byte, and what a person reads."""
+"""The installed app in a pseudo-terminal: the bytes it sends, and what is on the screen."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from tests.tui.seeds import make_stage
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
-def test_the_table_of_the_arms_is_read_and_left(home: Home, columns: int, rows: int) -> None:
+def test_evaluation_help_and_prompt_are_opened_and_the_app_quits(home: Home, columns: int, rows: int) -> None:
     make_stage(home, "done")
     terminal = Terminal(home, columns, rows)
     text = terminal.until("every rule")
@@ -20,10 +20,10 @@ def test_the_table_of_the_arms_is_read_and_left(home: Home, columns: int, rows: 
     terminal.until("every rule", gone="Evaluate a run")
     terminal.press("1")
     terminal.until("You answer for Meridian")
-    assert terminal.leave() == 0
+    assert terminal.quit() == 0
 
 
-def test_no_foreign_code_reaches_the_terminal(home: Home) -> None:
+def test_no_hostile_sequence_reaches_the_terminal(home: Home) -> None:
     make_stage(home, "hostile")
     terminal = Terminal(home, 120, 40)
     terminal.until("meridian-desk")
@@ -32,14 +32,14 @@ def test_no_foreign_code_reaches_the_terminal(home: Home) -> None:
         terminal.until("meridian-desk")
     terminal.press("3")
     terminal.until("[@click=app.quit]")
-    assert terminal.leave() == 0
-    # Textual's own pointer shape is the one sequence with a bell.
-    foreign = terminal.sent.replace(b"\x1b]22;default\x07", b"")
-    for code in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
-        assert code not in foreign
+    assert terminal.quit() == 0
+    # Textual's pointer shape is the app's only sequence that ends with a bell.
+    sent = terminal.sent.replace(b"\x1b]22;default\x07", b"")
+    for sequence in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
+        assert sequence not in sent
 
 
-def test_no_byte_ends_it_and_a_paste_with_escapes_stays_one(home: Home) -> None:
+def test_invalid_bytes_and_pasted_escapes_become_text(home: Home) -> None:
     make_stage(home, "done")
     terminal = Terminal(home, 80, 24)
     terminal.until("every rule")
@@ -55,11 +55,11 @@ def test_no_byte_ends_it_and_a_paste_with_escapes_stays_one(home: Home) -> None:
     terminal.until("third line\ufffd!")
     terminal.press("\x1b")
     terminal.until("unsaved draft")
-    assert terminal.leave() == 0
+    assert terminal.quit() == 0
 
 
 @pytest.mark.parametrize("editor", ["/nonexistent/ed", "false"])
-def test_an_editor_that_fails_gives_the_terminal_back(home: Home, editor: str) -> None:
+def test_failed_editor_returns_the_terminal_to_the_app(home: Home, editor: str) -> None:
     make_stage(home, "done")
     terminal = Terminal(home, 80, 24, VISUAL="", EDITOR=editor)
     terminal.until("every rule")
@@ -75,4 +75,4 @@ def test_an_editor_that_fails_gives_the_terminal_back(home: Home, editor: str) -
     terminal.until("The text is unchanged.")
     terminal.press("q")
     terminal.until("meridian-desk", gone="The text is unchanged.")
-    assert terminal.leave() == 0
+    assert terminal.quit() == 0

@@ -1,4 +1,4 @@
-"""Copying inside a real tmux: the text reaches the terminal around it, whatever tmux is set to let through."""
+"""Copying inside a real tmux: the text reaches the outer terminal, whatever tmux lets through."""
 
 import re
 import shutil
@@ -42,7 +42,7 @@ def socket(tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.parametrize("set_clipboard", ["external", "on", "off"])
 @pytest.mark.parametrize("passthrough", ["on", "off"])
-def test_it_arrives_whatever_tmux_is_set_to(
+def test_copied_text_arrives_for_every_tmux_setting(
     home: Home, tmp_path: Path, socket: Path, set_clipboard: str, passthrough: str
 ) -> None:
     settings = tmp_path / "tmux.conf"
@@ -50,15 +50,15 @@ def test_it_arrives_whatever_tmux_is_set_to(
         f"set -g set-clipboard {set_clipboard}\nset -g allow-passthrough {passthrough}\n"
         "set -as terminal-features ',xterm*:clipboard'\n"
     )
-    outside = {name: value for name, value in environment(home).items() if name != "TMUX"}
-    words = ["-S", str(socket), "-f", str(settings), "new-session", sys.executable, "-c", COPY]
-    around = pexpect.spawn("tmux", words, env=outside, dimensions=(24, 200), timeout=30)
-    around.expect_exact("kept in its buffer")
-    sent = around.before
+    env = {name: value for name, value in environment(home).items() if name != "TMUX"}
+    args = ["-S", str(socket), "-f", str(settings), "new-session", sys.executable, "-c", COPY]
+    outer = pexpect.spawn("tmux", args, env=env, dimensions=(24, 200), timeout=30)
+    outer.expect_exact("kept in its buffer")
+    sent = outer.before
     buffer = subprocess.run(["tmux", "-S", str(socket), "show-buffer"], check=True, capture_output=True).stdout
     assert buffer.decode() == "Grüße"
-    around.send("\r")
-    around.expect(pexpect.EOF)
-    sent += around.before
-    taken = re.findall(rb"\x1b\]52;[a-z]*;([A-Za-z0-9+/=]+)(?:\x07|\x1b\\\\)", sent)
-    assert {b64decode(text).decode() for text in taken} == {"Grüße"}
+    outer.send("\r")
+    outer.expect(pexpect.EOF)
+    sent += outer.before
+    copied = re.findall(rb"\x1b\]52;[a-z]*;([A-Za-z0-9+/=]+)(?:\x07|\x1b\\\\)", sent)
+    assert {b64decode(text).decode() for text in copied} == {"Grüße"}

@@ -1,4 +1,4 @@
-"""The installed app in terminals of little ability: what it sends is no more than they understand."""
+"""The installed app in limited terminals: it sends only what they understand."""
 
 import re
 import subprocess
@@ -13,17 +13,17 @@ from tests.e2e.terminal import Terminal
 from tests.tui.panes.measured import make_compared
 from tests.tui.seeds import make_stage
 
-_OURS = ("NO_COLOR", "COLORTERM", "TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "DISTILL_TUI_SLOW", "TEXTUAL_FPS")
+_VARIABLES = ("NO_COLOR", "COLORTERM", "TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "DISTILL_TUI_SLOW", "TEXTUAL_FPS")
 
 
 @pytest.fixture(autouse=True)
-def nothing_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in _OURS:
+def no_outside_variables(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in _VARIABLES:
         monkeypatch.delenv(name, raising=False)
 
 
 def colour_codes(sent: bytes) -> Iterator[str]:
-    """The kind of each colour that was set: `16`, `256` or `true`. The terminal's default is no colour."""
+    """The kind of each colour that was set: `16`, `256` or `true`. The terminal's default colour does not count."""
     for found in re.findall(rb"\x1b\[([\d;:]*)m", sent):
         codes = re.split("[;:]", found.decode())
         while codes:
@@ -37,8 +37,8 @@ def colour_codes(sent: bytes) -> Iterator[str]:
 
 
 ESC, DOWN = "\x1b", "\x1b[B"
-# The keys, the words that are to stand then, and those that are to stand no more.
-FACES = [
+# The keys, the text expected after them, and the text that must be gone.
+VIEWS = [
     ("9", "ask a question", ""), ("i", "enter send", ""), ("why?", "why?", ""), (ESC, "enter ask", ""),
     ("a", "Compare which arms", ""), (ESC, "enter ask", "Compare which arms"),
     ("5", "Run 1", ""), ("t", "learning rate", ""), (f"{DOWN}{DOWN}x\r", "A whole number", ""),
@@ -49,17 +49,17 @@ FACES = [
 ]  # fmt: skip
 
 
-def visited(home: Home, **variables: str) -> Terminal:
-    """A terminal in which every pane, a form, the review, the help and the palette were looked at."""
+def visit_all_views(home: Home, **variables: str) -> Terminal:
+    """A terminal after a visit to every pane, a form, the review, the help and the palette."""
     make_stage(home, "done")
     terminal = Terminal(home, 100, 30, **variables)
     terminal.until("meridian-desk")
     for key in "12345678":
         terminal.press(key)
         terminal.until("meridian-desk")
-    for keys, stands, gone in FACES:
+    for keys, expected, gone in VIEWS:
         terminal.press(keys)
-        terminal.until(stands, gone)
+        terminal.until(expected, gone)
     terminal.until("Go to that pane.")
     terminal.press("q")
     terminal.until("meridian-desk", gone="Go to that pane.")
@@ -80,14 +80,14 @@ def visited(home: Home, **variables: str) -> Terminal:
     ],
     ids=["truecolour", "256", "16", "none"],
 )
-def test_only_colours_that_the_terminal_has_are_sent(home: Home, variables: dict[str, str], kinds: set[str]) -> None:
-    terminal = visited(home, **variables)
-    assert terminal.leave() == 0
+def test_only_supported_colours_are_sent(home: Home, variables: dict[str, str], kinds: set[str]) -> None:
+    terminal = visit_all_views(home, **variables)
+    assert terminal.quit() == 0
     assert set(colour_codes(terminal.sent)) == kinds
 
 
-def test_without_colours_everything_is_still_said(home: Home) -> None:
-    """Where the person is, what is done and what failed: by mark; the row under the cursor is reversed."""
+def test_failure_and_selection_are_visible_without_colours(home: Home) -> None:
+    """Progress and failure are shown by marks, and the selected command by reverse video."""
     make_stage(home, "failed")
     terminal = Terminal(home, 120, 40, NO_COLOR="1")
     terminal.until("resumes it")
@@ -99,11 +99,11 @@ def test_without_colours_everything_is_still_said(home: Home) -> None:
     terminal.until_row("Show the", lambda cell: cell.reverse and cell.data.isalpha())
     terminal.press("\x1b")
     terminal.until("resumes it", gone="Search for commands")
-    assert terminal.leave() == 0
+    assert terminal.quit() == 0
 
 
-def test_without_colours_a_review_a_form_and_a_question_are_still_told(home: Home) -> None:
-    """What is decided and marked by marks, failing words underlined, the field that has the keys by its bold name."""
+def test_review_form_and_question_are_readable_without_colours(home: Home) -> None:
+    """Decisions are shown by marks, failing words are underlined, and the label of the focused field is bold."""
     make_compared(home)
     terminal = Terminal(home, 120, 40, NO_COLOR="1", ESCDELAY="20")
     terminal.until("2 of 8 questions")
@@ -134,18 +134,18 @@ def test_without_colours_a_review_a_form_and_a_question_are_still_told(home: Hom
     terminal.until_row("ask both arms", lambda cell: cell.reverse)
     terminal.press(ESC)
     terminal.until("enter ask")
-    assert terminal.leave() == 0
+    assert terminal.quit() == 0
     assert not set(colour_codes(terminal.sent))
 
 
-def test_the_console_of_a_machine_gets_ascii_and_sixteen_colours(home: Home) -> None:
-    terminal = visited(home, TERM="linux")
-    assert terminal.leave() == 0
+def test_linux_console_gets_ascii_and_16_colours(home: Home) -> None:
+    terminal = visit_all_views(home, TERM="linux")
+    assert terminal.quit() == 0
     assert terminal.sent.isascii()
     assert set(colour_codes(terminal.sent)) == {"16"}
 
 
-def test_settings_hold_in_the_installed_program(home: Home) -> None:
+def test_settings_file_applies_to_the_installed_program(home: Home) -> None:
     home.config.mkdir(parents=True)
     home.settings.write_text('mouse = false\nascii = true\nthme = "paper"\n[keys]\neverywhere.quit = "f9"\n')
     make_stage(home, "done")
@@ -153,14 +153,14 @@ def test_settings_hold_in_the_installed_program(home: Home) -> None:
     terminal.until("Did you mean theme?")
     terminal.press("q")
     terminal.press("\x1b[20~")
-    assert terminal.ended() == 0
+    assert terminal.wait_for_exit() == 0
     assert terminal.sent.isascii()
     assert b"\x1b[?1000h" not in terminal.sent
 
 
-def test_a_slow_line_is_drawn_on_twice_a_second(home: Home) -> None:
-    """Textual reads the number once, when it is imported: so it has to be known before."""
-    opened = """
+def test_slow_setting_limits_drawing_to_two_frames_per_second(home: Home) -> None:
+    """Textual reads the limit once, on import, so it must be set before that."""
+    code = """
 import io, sys, types
 from engine.paths import Home
 from tui.main import open_app
@@ -170,14 +170,14 @@ class Terminal(io.StringIO):
 
 settings = types.SimpleNamespace(mouse=True)
 app = types.SimpleNamespace(settings=settings, run=lambda mouse: None, return_code=0)
-sys.modules["tui.app"] = types.SimpleNamespace(DistillApp=lambda *words: app)
-told, sys.stdout = sys.stdout, Terminal()
+sys.modules["tui.app"] = types.SimpleNamespace(DistillApp=lambda *args: app)
+stdout, sys.stdout = sys.stdout, Terminal()
 open_app(None, Home.locate())
 assert "textual" not in sys.modules
 from textual.constants import MAX_FPS
-print(MAX_FPS, file=told)
+print(MAX_FPS, file=stdout)
 """
     for slow, expected in (("", "60"), ("1", "2")):
         env = {**environment(home), "DISTILL_TUI_SLOW": slow}
-        done = subprocess.run([sys.executable, "-c", opened], env=env, capture_output=True, text=True, check=True)
+        done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
         assert done.stdout.strip() == expected

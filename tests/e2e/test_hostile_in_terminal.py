@@ -1,4 +1,4 @@
-"""A project full of attacks through every screen and face of the installed program: no foreign code leaves it."""
+"""A hostile project in every view of the installed program: no hostile sequence reaches the terminal."""
 
 import json
 import re
@@ -14,16 +14,16 @@ from tests.tui.hostile_project import make_hostile
 from tests.tui.seeds import make_project
 from tui.terminal.notice import BRING_TITLE_BACK
 
-# All that the program sends beside text; a title's words are looked at as any text.
-_OURS = re.compile(
-    r"\x1b\[[\d;]*[mH]"  # styles, and where the cursor goes
-    r"|\x1b\[\?\d+(?:[hl]|\$p)|\x1b\[[<>]\d*u"  # modes and the keyboard's protocol
-    r"|\x1b\]22;\w+\x07"  # the pointer's shape
-    r"|\x07?\x1b\[22;2t|\x1b\]2;(?P<title>[^\x07]*)\x07|\x1b\[23;2t"  # the bell, and the window's title
+# All that the program sends besides text; the text of a title is checked like any other.
+_OWN_SEQUENCES = re.compile(
+    r"\x1b\[[\d;]*[mH]"  # styles, and cursor positions
+    r"|\x1b\[\?\d+(?:[hl]|\$p)|\x1b\[[<>]\d*u"  # modes, and the keyboard protocol
+    r"|\x1b\]22;\w+\x07"  # the pointer shape
+    r"|\x07?\x1b\[22;2t|\x1b\]2;(?P<title>[^\x07]*)\x07|\x1b\[23;2t"  # the bell, and the window title
 )
-_X = "[@click=app.quit]"  # what each foreign text begins with
-ESC, ENTER, JUMP, PALETTE, LOOKED_AT = "\x1b", "\r", "\x0f", "\x10", "\x1b[I"
-# The keys, the words that are to stand then, and those that are to stand no more: the next key finds what it is for.
+_X = "[@click=app.quit]"  # the start of each hostile text
+ESC, ENTER, JUMP, PALETTE, FOCUS_IN = "\x1b", "\r", "\x0f", "\x10", "\x1b[I"
+# The keys, the text expected after them, and the text that must be gone before the next key.
 PROMPT = [
     ("1", f"{_X}You answer", ""), ("i", "Edit the prompt", ""), (ESC, "4 rules", ""),
     ("v", "from version 2 to 3", ""), ("j", "from version 1 to 3", ""), (ENTER, "current one, full text", ""),
@@ -73,7 +73,7 @@ REVIEW = [
     ("/", "search", ""), ("answer" + ENTER, "«answer»", ""), (ESC, "rule 1 ✗", "«answer»"),
     (ESC, "prompted against", ""),
 ]  # fmt: skip
-OVER = [
+OVERLAYS = [
     ("?", "Go to that pane.", ""), ("q", "prompted against", "Go to that pane."), (PALETTE, "Search for commands", ""),
     (ESC, "prompted against", "Search for commands"), (JUMP, " a  Prompt", ""), ("a", f"{_X}You answer", ""),
     ("o", "2 projects", ""), ("D", f"Duplicate {_X}", ""), (ESC, "2 projects", "Duplicate"),
@@ -83,37 +83,39 @@ OVER = [
 
 
 def walk(terminal: Terminal, part: list[tuple[str, str, str]]) -> None:
-    for keys, stands, gone in part:
+    for keys, expected, gone in part:
         terminal.press(keys)
-        terminal.until(stands, gone, seconds=20)
+        terminal.until(expected, gone, seconds=20)
 
 
-def import_questions(terminal: Terminal, file: Path) -> None:
-    """When it ends the window's title tells of it, until the person looks again."""
+def import_questions(terminal: Terminal, path: Path) -> None:
+    """Import questions; the window title reports the end until the window has the focus again."""
     walk(
-        terminal, [("i", "Import questions", ""), (f"{file}{ENTER}", f"{_X}brought", ""), (ENTER, "Questions   54", "")]
+        terminal, [("i", "Import questions", ""), (f"{path}{ENTER}", f"{_X}brought", ""), (ENTER, "Questions   54", "")]
     )
     terminal.until_sent("evil: import is")
-    terminal.press(LOOKED_AT)
+    terminal.press(FOCUS_IN)
     terminal.until_sent(BRING_TITLE_BACK)
 
 
-def left_of(sent: str) -> set[str]:
-    """What of the text, beside what is ours, a terminal would obey or hide."""
-    return obeyed(_OURS.sub(lambda found: found["title"] or "", sent))
+def hostile_characters(sent: str) -> set[str]:
+    """The characters outside the app's own sequences that a terminal would obey or hide."""
+    return obeyed(_OWN_SEQUENCES.sub(lambda found: found["title"] or "", sent))
 
 
-def test_an_attack_is_not_taken_for_what_is_ours() -> None:
-    assert {"\x1b", "\x07", "\x9b", "\u202e"} <= left_of(f"\x1b[1;2H\x1b[1m{hostile('x')}\x1b]2;{hostile('x')}\x07")
+def test_hostile_sequences_are_not_taken_for_the_apps_own() -> None:
+    assert {"\x1b", "\x07", "\x9b", "\u202e"} <= hostile_characters(
+        f"\x1b[1;2H\x1b[1m{hostile('x')}\x1b]2;{hostile('x')}\x07"
+    )
 
 
 @pytest.mark.timeout(180)
-def test_no_foreign_code_reaches_the_terminal_from_any_screen(home: Home, tmp_path: Path) -> None:
+def test_no_screen_sends_a_hostile_sequence(home: Home, tmp_path: Path) -> None:
     home.config.mkdir(parents=True)
     home.settings.write_text('bell = "always"\n')
     make_project(home, "other").close()
-    brought = tmp_path / "questions.jsonl"
-    brought.write_text(json.dumps({"question": hostile("brought"), "topic": hostile("matter")}))
+    questions = tmp_path / "questions.jsonl"
+    questions.write_text(json.dumps({"question": hostile("brought"), "topic": hostile("matter")}))
     with served(good(hostile("an"), hostile("answer")), status("401 No", error(hostile("broken")))) as server:
         folder = make_hostile(home, server.url)
         assert obeyed(folder.name)
@@ -123,9 +125,9 @@ def test_no_foreign_code_reaches_the_terminal_from_any_screen(home: Home, tmp_pa
         terminal.until("8 Cost")
         for part in (PROMPT, QUESTIONS):
             walk(terminal, part)
-        import_questions(terminal, brought)
-        for part in (EXAMPLES, RUN, EVALUATION, RELEASE, REVIEW, OVER):
+        import_questions(terminal, questions)
+        for part in (EXAMPLES, RUN, EVALUATION, RELEASE, REVIEW, OVERLAYS):
             walk(terminal, part)
-        assert terminal.leave() == 0
+        assert terminal.quit() == 0
     sent = terminal.sent.decode()
-    assert left_of(sent) <= {"\r"}, sorted(left_of(sent))
+    assert hostile_characters(sent) <= {"\r"}, sorted(hostile_characters(sent))

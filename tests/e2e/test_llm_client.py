@@ -1,9 +1,9 @@
-"""The local server asked by `llm`: a client that this project did not write, in an environment of its own.
+"""The local server used by `llm`, a client that this project did not write, in a separate environment.
 
     uv venv /tmp/llm && uv pip install --python /tmp/llm/bin/python llm
     DISTILL_TUI_LLM=/tmp/llm/bin/llm uv run pytest -m slow tests/e2e/test_llm_client.py
 
-It cannot be a group of this project's dependencies: an override drops `llm`, which the starter's weights would bring.
+It cannot be a dependency group of this project: an override drops `llm`, which the starter's weights depend on.
 """
 
 import asyncio
@@ -30,7 +30,7 @@ from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_projec
 LLM = os.environ.get("DISTILL_TUI_LLM") or shutil.which("llm")
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.skipif(LLM is None, reason="`llm` is not installed: see the head of this file"),
+    pytest.mark.skipif(LLM is None, reason="`llm` is not installed: see the docstring of this file"),
 ]
 QUESTION = "Is it open?"
 ARMS = ("unprompted", "prompted", "run-1", "run-1@50")
@@ -52,7 +52,7 @@ def address(home: Home, tmp_path: Path) -> Iterator[Address]:
 
 @pytest.fixture
 def llm(address: Address, tmp_path: Path) -> Ask:
-    """Runs `llm`, which knows the arms as models."""
+    """Run `llm`, which has the arms as models."""
     folder = tmp_path / "llm"
     folder.mkdir()
     # JSON is YAML.
@@ -63,9 +63,9 @@ def llm(address: Address, tmp_path: Path) -> Ask:
     (folder / "extra-openai-models.yaml").write_text(json.dumps(models))
     (folder / "keys.json").write_text(json.dumps({"mine": address.token}))
 
-    def ask(*words: str) -> subprocess.CompletedProcess[bytes]:
+    def ask(*args: str) -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
-            [str(LLM), *words],
+            [str(LLM), *args],
             env={**os.environ, "LLM_USER_PATH": str(folder), "PYTHONIOENCODING": "utf-8"},
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -76,21 +76,21 @@ def llm(address: Address, tmp_path: Path) -> Ask:
     return ask
 
 
-def ours(address: Address, arm: str) -> str:
-    async def whole() -> str:
+def own_answer(address: Address, arm: str) -> str:
+    async def collect() -> str:
         async with ArmClient(address) as client:
-            pieces = client.stream(arm, (Message("user", QUESTION),), temperature=0.0, max_tokens=16)
-            (answer,) = [piece async for piece in pieces if isinstance(piece, Answer)]
+            parts = client.stream(arm, (Message("user", QUESTION),), temperature=0.0, max_tokens=16)
+            (answer,) = [part async for part in parts if isinstance(part, Answer)]
             return answer.text
 
-    return asyncio.run(whole())
+    return asyncio.run(collect())
 
 
-def test_every_arm_answers_another_client_as_it_answers_ours(address: Address, llm: Ask) -> None:
+def test_every_arm_answers_llm_as_it_answers_our_client(address: Address, llm: Ask) -> None:
     greedy = ("-o", "temperature", "0", "-o", "max_tokens", "16", "-o", "seed", "5")
     answers = set()
     for arm in ARMS:
-        expected = ours(address, arm)
+        expected = own_answer(address, arm)
         for how in ((), ("--no-stream",)):
             found = llm("-m", f"mine-{arm}", *greedy, *how, "-u", QUESTION)
             assert found.returncode == 0, found.stderr.decode()
@@ -100,7 +100,7 @@ def test_every_arm_answers_another_client_as_it_answers_ours(address: Address, l
     assert len(answers) == len(ARMS)
 
 
-def test_a_conversation_goes_on_and_a_system_message_is_taken_or_refused(llm: Ask) -> None:
+def test_conversation_continues_and_system_message_depends_on_the_arm(llm: Ask) -> None:
     assert llm("-m", "mine-run-1", "-o", "max_tokens", "8", QUESTION).returncode == 0
     assert llm("-c", "-o", "max_tokens", "8", "And tomorrow?").returncode == 0
     assert llm("-m", "mine-unprompted", "-o", "max_tokens", "8", "-s", "Be brief.", QUESTION).returncode == 0
@@ -109,7 +109,7 @@ def test_a_conversation_goes_on_and_a_system_message_is_taken_or_refused(llm: As
     assert b"takes no other system message" in refused.stderr
 
 
-def test_refusals_reach_the_person(llm: Ask) -> None:
+def test_llm_shows_the_servers_refusals(llm: Ask) -> None:
     unknown = llm("-m", "mine-run-9", QUESTION)
     assert unknown.returncode != 0
     assert b"There is no run 9" in unknown.stderr

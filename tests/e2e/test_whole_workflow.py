@@ -1,7 +1,7 @@
-"""The whole way by keys alone: an empty home, a prompt and questions from files, a distilled model, a blind vote.
+"""The whole workflow with keys only: an empty home, a prompt and questions from files, a distilled model, a blind vote.
 
-The starter model does the work, so this takes minutes: a slow proof. Once the terminal is killed, and the work goes on.
-What was seen lies in the test's folder, `screens/`.
+Slow, because the starter model does the work. The terminal is killed once, and the work continues. Each screen is saved
+in the test's folder, `screens/`.
 """
 
 import json
@@ -29,12 +29,12 @@ EVERY_NTH = 8  # of the bundled questions: enough to learn the rules, few enough
 
 @pytest.fixture
 def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """What a person brings: a prompt, its rules, questions."""
+    """The user's files: a prompt, its rules, and questions."""
     prompt = parse_prompt(bundled_text("demo/prompt.yaml"), "the bundled prompt")
     (tmp_path / "prompt.md").write_text(prompt_to_markdown(prompt), encoding="utf-8")
     (tmp_path / "rules.yaml").write_text(bundled_text("demo/rules.yaml"), encoding="utf-8")
     questions = bundled_text("demo/questions.jsonl").splitlines()[::EVERY_NTH]
-    kept = ("text", "topic", "label")  # the splits are drawn by the person
+    kept = ("text", "topic", "label")  # not the splits, which are drawn by keys
     rows = [{name: json.loads(line)[name] for name in kept} for line in questions]
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
     monkeypatch.chdir(tmp_path)
@@ -42,28 +42,28 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def quiet_end(home: Home) -> Iterator[None]:
-    """No job outlives the test."""
+def no_leftover_jobs(home: Home) -> Iterator[None]:
+    """Stop the jobs that the test leaves running."""
     yield
     with Project.open(home.projects / "desk", home) as project:
         for job in project.jobs.live():
             control.stop(project, job, force=True, grace_s=5.0)
 
 
-@pytest.mark.usefixtures("files", "quiet_end")
+@pytest.mark.usefixtures("files", "no_leftover_jobs")
 def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     terminal = Terminal(home, 120, 40)
     screens, numbers = tmp_path / "screens", count(1)
     screens.mkdir()
 
-    def press(keys: str, words: str, gone: str = "") -> None:
+    def press(keys: str, text: str, gone: str = "") -> None:
         terminal.press(keys)
-        wait(words, gone, minutes=1)
+        wait(text, gone, minutes=1)
 
-    def wait(words: str, gone: str = "", minutes: float = 10) -> None:
-        """Read until these words stand there; the screen is kept as a file, in its order."""
-        text = terminal.until(words, gone, seconds=60 * minutes)
-        (screens / f"{next(numbers):02d}.txt").write_text(text, encoding="utf-8")
+    def wait(text: str, gone: str = "", minutes: float = 10) -> None:
+        """Read until `text` is on the screen and `gone` is not; save the screen as the next file."""
+        display = terminal.until(text, gone, seconds=60 * minutes)
+        (screens / f"{next(numbers):02d}.txt").write_text(display, encoding="utf-8")
 
     terminal.until("No projects yet")
     press("n", "New project")
@@ -87,7 +87,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("S", "Split the questions")
     press("\r", "enter stores this split")
     press("\r", "Questions   67", gone="S draws")
-    # 3 Examples: answered while the terminal is killed and opened again
+    # 3 Examples: answered while the terminal is killed and reopened
     press("3", "let the teacher answer 60 questions")
     press("\r", "No cost:")
     press("\r", "● generate")
@@ -123,15 +123,15 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     terminal.press("\r")
     wait("Which is better?")
     press("\x1b[D", "You said: A was better.")
-    assert terminal.leave() == 0
+    assert terminal.quit() == 0
     with Project.open(home.projects / "desk", home) as project:
         assert len(project.votes.between("prompted", "run-1")) == 1
         assert project.evaluations.latest() is not None
         assert project.releases.all()
 
 
-def test_the_quick_demo_by_keys(home: Home) -> None:
-    """Begun by a key; the terminal is killed in the middle, a smaller one shows how it ends."""
+def test_quick_demo_survives_a_killed_terminal(home: Home) -> None:
+    """Started by a key; the terminal is killed midway, and a smaller one shows the result."""
     terminal = Terminal(home, 120, 40)
     terminal.until("No projects yet")
     terminal.press("d")
@@ -146,9 +146,9 @@ def test_the_quick_demo_by_keys(home: Home) -> None:
     terminal.press("6")
     text = terminal.until("every rule")
     assert "distilled" in text
-    for key, words in (("3", "Examples"), ("5", "Run 1"), ("7", "Release"), ("6", "Evaluation")):
+    for key, title in (("3", "Examples"), ("5", "Run 1"), ("7", "Release"), ("6", "Evaluation")):
         terminal.press(key)
-        terminal.until(words)
-    assert terminal.leave() == 0
+        terminal.until(title)
+    assert terminal.quit() == 0
     with Project.open(home.projects / "demo-quick", home) as project:
         assert project.evaluations.latest() is not None
