@@ -1,6 +1,6 @@
 """Model families as tiny random models: the architecture, the special tokens and the chat template of each.
 
-Templates are ours, in the form that the families publish; what they write for a question is told beside them.
+The templates are written for these tests, in the form that the families publish. `free` is what one writes for "Hi".
 """
 
 from dataclasses import dataclass, field
@@ -29,7 +29,7 @@ _QWEN25 = (
     _CHATML_SYSTEM + "{%- else %}{{- '<|im_start|>system\\nYou are Qwen, a helpful assistant.<|im_end|>\\n' }}"
     "{%- endif %}" + _CHATML_TURNS + "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n' }}{%- endif %}"
 )  # fmt: skip
-# An answer keeps its thinking only while no user has spoken since; the switch writes an empty block.
+# An answer keeps its thinking only until the next user message; `enable_thinking` false writes an empty block.
 _QWEN3 = (
     _CHATML_SYSTEM + "{%- endif %}{%- set ns = namespace(last=-1) %}{%- for message in messages %}"
     "{%- if message.role == 'user' %}{%- set ns.last = loop.index0 %}{%- endif %}{%- endfor %}"
@@ -69,7 +69,7 @@ _MISTRAL_ALTERNATE = (
     "{%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
     "{{- raise_exception('roles must alternate user/assistant') }}{%- endif %}"
 )
-# The system message stands in the last user's turn.
+# The system message is part of the last user turn.
 _MISTRAL = (
     "{%- if messages[0]['role'] == 'system' %}{%- set system = messages[0]['content'] %}{%- set rest = messages[1:] %}"
     "{%- else %}{%- set rest = messages %}{%- endif %}{{- bos_token }}{%- for message in rest %}" + _MISTRAL_ALTERNATE
@@ -110,11 +110,11 @@ class Family:
     ends: tuple[str, ...]
     bos: str | None = None
     eos: str | None = None  # the tokenizer's; None: `stop`
-    default: str | None = None  # the words that the folder's own template slips in
+    default: str | None = None  # the system text that the template adds by itself
     takes_system: bool = True
     thinks: bool = False
     pieces: Pieces = "bytes"
-    strips_right: bool = False  # its special tokens swallow the spaces after them
+    strips_right: bool = False  # its special tokens strip the spaces after them
     options: dict[str, object] = field(default_factory=dict)
 
 

@@ -1,4 +1,4 @@
-"""Hostile text, as models, files and servers may send it; and what must never be left of it on a screen."""
+"""Hostile text, as models, files and servers may send it, and checks that none of it acts on a screen."""
 
 import dataclasses
 import unicodedata
@@ -16,7 +16,7 @@ _MARKUP = [
     "[@click=app.quit]", "[@click=app.quit]x[/]", "[/]", "[/x]", "[", "]", "[b]", "[$error]", "[link=https://evil]",
     "\\[", "\x1b]52;c;aGk=\x07", "\x1b]8;;https://evil\x1b\\", "\x1b[2J", "\x9b31m", "\x1b]2;title\x07", "```", "# ",
 ]  # fmt: skip
-# Weighted towards what acts: controls, bidi, zero-width, surrogates, line ends, markup, sequences that terminals obey.
+# Weighted towards text that acts: controls, bidi, zero-width, surrogates, line ends, markup, terminal sequences.
 hostile_text = st.lists(
     st.one_of(st.sampled_from(_CODES), st.sampled_from(_MARKUP), st.characters(exclude_categories=())), max_size=60
 ).map("".join)
@@ -30,28 +30,28 @@ def hostile(text: str) -> str:
 
 
 def obeyed(text: str) -> set[str]:
-    """What of `text` a terminal would obey, hide or fail to write, but newlines."""
+    """The characters of `text`, except newlines, that a terminal would obey, hide or fail to write."""
     return {
-        sign
-        for sign in text
-        if sign != "\n"
+        char
+        for char in text
+        if char != "\n"
         and (
-            unicodedata.category(sign) in ("Cc", "Cs", "Zl", "Zp")
-            or unicodedata.bidirectional(sign) in _OBEYED_BIDI
-            or sign in _HIDDEN
+            unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp")
+            or unicodedata.bidirectional(char) in _OBEYED_BIDI
+            or char in _HIDDEN
         )
     }
 
 
 def assert_shown(lines: Iterable[Content]) -> None:
-    """No line holds a code but the tab, which Textual expands; and nothing in it can be clicked."""
+    """Assert that no line has a control code except tab, which Textual expands, and that nothing can be clicked."""
     for line in lines:
         assert obeyed(line.plain) <= {"\t"}, repr(line.plain)
         assert not any("@" in str(span.style) or "link" in str(span.style) for span in line.spans), line.spans
 
 
 def poisoned(value: T, text: str, hint: object = None) -> T:
-    """`value` with `text` in every place of it, however deep, that may hold any string; enumerated words stay."""
+    """`value` with `text` in every field, however deep, that may hold any string; literals stay."""
     changed: object = value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         hints = get_type_hints(type(value))

@@ -37,8 +37,8 @@ def make_tiny_base(
 ) -> Path:
     """Write a random model with tokenizer and chat template to `folder` (created) and return it.
 
-    The vocabulary is the 256 bytes and three special tokens, so every text has ids and comes back from them. With
-    `default_system` the template slips that text in where no system message is given.
+    The vocabulary is the 256 bytes and three special tokens, so every text can be encoded and decoded. With
+    `default_system` the template adds that text if there is no system message.
     """
     folder.mkdir(parents=True, exist_ok=True)
     template = _MESSAGES.replace("DEFAULT", json.dumps(default_system))
@@ -51,7 +51,7 @@ def make_tiny_base(
 
 
 def downloaded(home: Home, name: str) -> Path:
-    """Where a hub's model is to be put, so that it is downloaded already: as the hub's library does it."""
+    """The folder in which a hub model counts as downloaded, laid out as the hub's library does."""
     repository = home.cache / "models" / "hub" / f"models--{name.replace('/', '--')}"
     for made in ("refs", "snapshots"):
         (repository / made).mkdir(parents=True)
@@ -62,7 +62,7 @@ def downloaded(home: Home, name: str) -> Path:
 def make_tiny_family(
     folder: Path, family: Family, *, seed: int = 0, hidden_size: int = 32, layers: int = 2, context_length: int = 2_048
 ) -> Path:
-    """The same for a family: its architecture, its tokens, and a template that speaks as its models do."""
+    """Write the same for a family: with its architecture, its tokens and its chat template."""
     folder.mkdir(parents=True, exist_ok=True)
     size = _write_tokenizer(folder, family, context_length)
     _write_model(folder, family, size, seed, hidden_size, layers, context_length, "float32")
@@ -102,7 +102,7 @@ def _byte_tokenizer(family: Family) -> Tokenizer:
 
 
 def _marked_tokenizer(family: Family) -> Tokenizer:
-    """As sentencepiece's: a mark for each space, and bytes for letters that it does not know."""
+    """A tokenizer like sentencepiece's: a mark for each space, and bytes for unknown characters."""
     pieces = [f"<0x{byte:02X}>" for byte in range(256)] + ["▁", *string.ascii_letters, "▁H"]
     vocabulary = {token: index for index, token in enumerate((*family.special, *pieces))}
     tokenizer = Tokenizer(models.BPE(vocab=vocabulary, merges=[("▁", "H")], byte_fallback=True))

@@ -1,4 +1,4 @@
-"""A project that has come as far as a trained run, over a tiny random base: for tests of what follows a training."""
+"""A project with a trained run over a tiny random base, for tests of what follows a training."""
 
 from pathlib import Path
 
@@ -25,7 +25,7 @@ PROMPT = Prompt(
         Message("assistant", "Yes, it is."),
     )
 )
-# Random text keeps the first about half of the time, and hardly ever the second.
+# Random text passes the first about half of the time, and hardly ever the second.
 RULES = (
     Rule(0, f"No «e», says {CANARY}", Check("forbidden", texts=("e",))),
     Rule(0, "A vowel somewhere", Check("pattern", pattern="[aiou]")),
@@ -35,7 +35,7 @@ RULES = (
 def make_tiny_adapter(
     base: Path, folder: Path, *, seed: int = 1, scale: float = 0.3, kind: AdapterKind = "lora"
 ) -> Path:
-    """An adapter over `base` with random weights, as a peft folder; `scale` 0 changes nothing of the base."""
+    """An adapter over `base` with random weights, as a peft folder; with `scale` 0 it does not change the base."""
     import torch
 
     from engine.model.load import load_base
@@ -59,7 +59,7 @@ def make_tiny_adapter(
 def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let torch use one thread for the rest of the test: with tiny tensors, threads only wait for each other.
 
-    And float32 wherever the processor would choose: in bfloat16 an answer depends on the rows that it is made with.
+    And use float32 if the dtype is automatic: in bfloat16 an answer depends on the other rows of its batch.
     """
     import torch
 
@@ -84,8 +84,8 @@ def make_trained_project(home: Home, base: Path, adapter: Path, *, questions: in
             ),
         ]
     )
-    asked = project.questions.all(split="train")[0]
-    rows = (DatasetRow(1, asked.id, "train", (1, 2), (3, 2), 2, (False, False)),)
+    train_question = project.questions.all(split="train")[0]
+    rows = (DatasetRow(1, train_question.id, "train", (1, 2), (3, 2), 2, (False, False)),)
     sha256 = dataset_sha256(PROMPT.sha256, str(base), rows)
     project.datasets.add(Dataset(sha256, PROMPT.sha256, str(base), rows))
     run = project.runs.add(sha256, TrainingConfig(base=str(base), lora_rank=4, lora_alpha=8, device="cpu"))
@@ -109,7 +109,7 @@ def release(
     force: bool = False,
     gguf_type: GgufType = "auto",
 ) -> Release:
-    """The run released, by a job's stage in this process."""
+    """Release the run in this process, as a job would."""
     from engine.releases.job import export
 
     options = ExportOptions(run_id, form, str(to) if to is not None else "", force, gguf_type)

@@ -1,4 +1,4 @@
-"""The rules of the house that a machine can check, each with the sentence it stands for."""
+"""The house rules that can be checked automatically."""
 
 import ast
 import subprocess
@@ -10,8 +10,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(path for room in ("engine", "tui") for path in (ROOT / room).rglob("*.py"))
 MODEL_LIBRARIES = ("torch", "transformers", "peft", "accelerate", "datasets")
-LINES_A_MODULE = 350
-LINES_THE_APP = 300
+MAX_LINES = 350
+MAX_LINES_OF_APP = 300
 
 
 def imported_after(statement: str) -> set[str]:
@@ -33,59 +33,66 @@ def module_imports(path: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("module", ["engine.records.example", "engine.errors", "engine.paths"])
-def test_rule_1_words_import_only_the_standard_library(module: str) -> None:
+def test_rule_1_records_import_only_the_standard_library(module: str) -> None:
     allowed = set(sys.stdlib_module_names) | {"engine"}
     bare = imported_after("pass")
     assert imported_after(f"import {module}") - bare <= allowed
 
 
-def test_rule_2_the_drawing_process_imports_no_model_library() -> None:
-    drawing = [
+def test_rule_2_the_tui_imports_no_model_library() -> None:
+    tui_modules = [
         ".".join(path.relative_to(ROOT).with_suffix("").parts) for path in SOURCES if ROOT / "tui" in path.parents
     ]
-    loaded = imported_after(f"import {', '.join(drawing)}")
+    loaded = imported_after(f"import {', '.join(tui_modules)}")
     assert "textual" in loaded
     assert not loaded & {*MODEL_LIBRARIES, "httpx2"}
 
 
-def test_rule_2_what_only_looks_at_files_imports_no_model_library() -> None:
+def test_rule_2_modules_that_need_no_model_import_no_model_library() -> None:
     loaded = imported_after(
-        "import engine.cli.runs, engine.training.freeing, engine.training.deleting, engine.curation.chat_file"
+        "import engine.cli.runs, engine.training.freeing, engine.training.deleting, engine.curation.chat_file, "
+        "engine.prompts.proposals"
     )
     assert not loaded & set(MODEL_LIBRARIES)
 
 
-def test_rule_2_the_first_sight_of_a_project_waits_for_no_store() -> None:
+def test_rule_2_the_first_screen_imports_no_store() -> None:
     loaded = imported_after("import tui.main, tui.app, tui.screens.workspace.screen")
     assert "textual" in loaded
     assert not loaded & {"sqlite3", "sqlite_utils", "psutil", "pynvml", "openai", "tokenizers", "genai_prices"}
 
 
-def test_rule_2_help_and_version_import_nothing_of_weight() -> None:
+def test_rule_2_help_and_version_import_nothing_heavy() -> None:
     loaded = imported_after("from engine.cli.main import run; run(['--help']); run(['--version'])")
     assert not loaded & {*MODEL_LIBRARIES, "textual", "openai", "sqlite_utils", "tiktoken", "numpy"}
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_rule_10_a_module_says_its_purpose_and_stays_short(path: Path) -> None:
+def test_rule_10_modules_have_a_docstring_and_stay_short(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
-    assert ast.get_docstring(ast.parse(text)), "a module begins with what it is"
-    limit = LINES_THE_APP if path.name == "app.py" else LINES_A_MODULE
+    assert ast.get_docstring(ast.parse(text)), "a module needs a docstring"
+    limit = MAX_LINES_OF_APP if path.name == "app.py" else MAX_LINES
     assert text.count("\n") <= limit
 
 
 def test_rule_11_only_services_do_input_and_output() -> None:
-    """Themes are read once at the start, before anything is drawn; everything else goes through services."""
-    doers = {"socket", "sqlite3", "sqlite_utils", "subprocess", "urllib.request", "openai", "psutil", "threading"}
-    engine_doors = {"engine.project", "engine.jobs.follow", "engine.jobs.control", "engine.demo", "engine.pipeline"}
+    """Except for themes, which are read once at the start, before anything is drawn."""
+    io_modules = {"socket", "sqlite3", "sqlite_utils", "subprocess", "urllib.request", "openai", "psutil", "threading"}
+    engine_entry_points = {
+        "engine.project",
+        "engine.jobs.follow",
+        "engine.jobs.control",
+        "engine.demo",
+        "engine.pipeline",
+    }
     for path in SOURCES:
-        room = path.relative_to(ROOT)
-        if room.parts[0] != "tui" or room.parts[1] == "services":
+        relative = path.relative_to(ROOT)
+        if relative.parts[0] != "tui" or relative.parts[1] == "services":
             continue
-        wrong = module_imports(path) & (doers | engine_doors)
-        assert not wrong, f"{room} imports {wrong}"
+        forbidden = module_imports(path) & (io_modules | engine_entry_points)
+        assert not forbidden, f"{relative} imports {forbidden}"
         opens = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if is_open(node)]
-        assert not opens, f"{room} opens a file"
+        assert not opens, f"{relative} opens a file"
 
 
 def is_open(node: ast.AST) -> bool:
@@ -93,8 +100,8 @@ def is_open(node: ast.AST) -> bool:
 
 
 def test_rule_9_no_markup_is_parsed_in_the_app() -> None:
-    """Model text must never become markup: the constructors that parse it are not used, and the app's own `notify`,
-    which every widget's ends in, says markup=False whatever its caller says.
+    """Model text must never become markup: the constructors that parse it are not used, and the app's `notify`, which
+    every widget's `notify` calls, always passes markup=False.
     """
     for path in SOURCES:
         if path.relative_to(ROOT).parts[0] != "tui":
@@ -104,17 +111,17 @@ def test_rule_9_no_markup_is_parsed_in_the_app() -> None:
                 continue
             assert node.func.attr not in ("from_markup", "from_text"), path
     app = ast.parse((ROOT / "tui" / "app.py").read_text(encoding="utf-8"))
-    told = next(node for node in ast.walk(app) if isinstance(node, ast.FunctionDef) and node.name == "notify")
-    (passed_on,) = [node for node in ast.walk(told) if isinstance(node, ast.Call) and is_named(node.func, "notify")]
-    assert [ast.unparse(word.value) for word in passed_on.keywords if word.arg == "markup"] == ["False"]
+    notify = next(node for node in ast.walk(app) if isinstance(node, ast.FunctionDef) and node.name == "notify")
+    (call,) = [node for node in ast.walk(notify) if isinstance(node, ast.Call) and is_named(node.func, "notify")]
+    assert [ast.unparse(keyword.value) for keyword in call.keywords if keyword.arg == "markup"] == ["False"]
 
 
 def is_named(node: ast.AST, name: str) -> bool:
     return isinstance(node, ast.Attribute) and node.attr == name
 
 
-def test_no_unsafe_loading_anywhere() -> None:
-    """safetensors only, no pickle, no remote code."""
+def test_nothing_is_loaded_unsafely() -> None:
+    """Only safetensors: no pickle, no remote code."""
     for path in SOURCES:
         assert not module_imports(path) & {"pickle", "dill", "cloudpickle", "joblib", "shelve", "marshal"}, path
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):

@@ -1,4 +1,4 @@
-"""The README says nothing that is not so: its files are there, its commands parse, its keys are the program's."""
+"""The README is correct: its files exist, its commands parse, and its keys are those of the program."""
 
 import re
 import shlex
@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 CI = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
 
-# Where each block of commands is carried out. A new block has to be carried out somewhere too.
-CARRIED_OUT = {
-    "pip install uv && uv run distill-tui demo": "tests/e2e/test_wheel.py",  # the same program, out of its wheel
+# What runs each block of commands. A new block needs an entry, and something that runs it.
+RUN_BY = {
+    "pip install uv && uv run distill-tui demo": "tests/e2e/test_wheel.py",  # the same program, from its wheel
     "uv run pytest": ".ci/run",
     "distill-tui new desk": "tests/e2e/test_real_traffic.py",
     "pip install .": "tests/e2e/test_wheel.py",
@@ -33,62 +33,62 @@ def blocks() -> list[list[str]]:
 
 
 def own_commands() -> Iterator[list[str]]:
-    """Every call of the program in a block, as words."""
+    """The arguments of every call of the program in a block."""
     for block in blocks():
         for line in block:
-            words = shlex.split(line)
-            if "distill-tui" in words:
-                yield words[words.index("distill-tui") + 1 :]
+            args = shlex.split(line)
+            if "distill-tui" in args:
+                yield args[args.index("distill-tui") + 1 :]
 
 
-def test_every_block_is_carried_out_by_a_test_or_by_ci() -> None:
-    assert [block[0] for block in blocks()] == list(CARRIED_OUT)
-    for place in CARRIED_OUT.values():
-        assert (ROOT / place).is_file()
+def test_every_shell_block_is_run_by_a_test_or_ci() -> None:
+    assert [block[0] for block in blocks()] == list(RUN_BY)
+    for path in RUN_BY.values():
+        assert (ROOT / path).is_file()
     assert "uv run pytest" in CI
     assert "test_wheel" in CI
 
 
-@pytest.mark.parametrize("words", own_commands(), ids=shlex.join)
-def test_every_command_is_understood(words: list[str]) -> None:
+@pytest.mark.parametrize("args", own_commands(), ids=shlex.join)
+def test_every_command_parses(args: list[str]) -> None:
     command: click.Command = group
     context = click.Context(group)
     while isinstance(command, click.Group):
-        if command.invoke_without_command and not (words and words[0] in command.commands):
+        if command.invoke_without_command and not (args and args[0] in command.commands):
             break
-        name, found, words = command.resolve_command(context, words)
+        name, found, args = command.resolve_command(context, args)
         assert found is not None
         assert name is not None
         command = found
         context = click.Context(command, parent=context, info_name=name)
-    command.make_context(context.info_name, words)
+    command.make_context(context.info_name, args)
 
 
-def test_every_linked_file_is_there() -> None:
+def test_every_linked_file_exists() -> None:
     links = re.findall(r"\]\(([^)]+)\)", README)
     for link in links:
         assert link.startswith("https://") or (ROOT / unquote(link)).exists(), link
     assert any(link.endswith(".svg") for link in links), "the picture is missing"
 
 
-def test_the_keys_are_those_of_the_program() -> None:
-    """The README tells the keys that hold in every pane and in the review, and none that is not there."""
+def test_key_table_matches_the_program() -> None:
+    """The README lists the footer keys of every pane and of the review, and no key that does not exist."""
     table = README.partition("## Keys")[2].partition("\n## ")[0]
     named = set(re.findall(r"`([^`]+)`", table)) - {*"123456789"}
-    there = {action.shown for actions in ACTIONS.values() for action in actions}
+    existing = {action.shown for actions in ACTIONS.values() for action in actions}
     places = ("everywhere", "workspace", "curate")
-    footers = {action.shown for place in places for action in ACTIONS[place] if action.footer}
-    assert named <= there
-    assert footers <= named
+    in_footers = {action.shown for place in places for action in ACTIONS[place] if action.footer}
+    assert named <= existing
+    assert in_footers <= named
 
 
-def test_the_keys_of_ones_own_that_it_shows_hold() -> None:
+def test_example_of_custom_keys_is_valid() -> None:
     shown = dict(re.findall(r'`"([a-z_.]+)" = "([^"]+)"`', README))
     assert shown
     assert own_keys(shown) == (shown, ())
 
 
-def test_the_map_names_every_room() -> None:
+def test_code_map_names_every_engine_package() -> None:
     table = README.partition("## The map of the code")[2]
-    rooms = {path.name for path in (ROOT / "engine").iterdir() if (path / "__init__.py").is_file()} - {"bundled"}
-    assert rooms <= set(re.findall(r"[a-z]+", table))
+    packages = {path.name for path in (ROOT / "engine").iterdir() if (path / "__init__.py").is_file()} - {"bundled"}
+    assert packages <= set(re.findall(r"[a-z]+", table))
