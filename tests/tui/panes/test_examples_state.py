@@ -77,7 +77,7 @@ def test_failures_are_counted_by_kind_and_apart_from_retries() -> None:
     assert job.answers_per_minute is None
 
 
-def test_unanswered_questions_of_an_update_stay_listed_while_it_trains_and_after() -> None:
+def test_unanswered_questions_stay_listed_while_an_update_trains() -> None:
     job = job_view(
         StageStarted("examples"),
         AnswerEnded("2.0.1", "", False, "no", "content_filter"),
