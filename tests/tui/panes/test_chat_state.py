@@ -56,11 +56,11 @@ def test_stored_chat_resumes_with_the_same_turns() -> None:
     state.vote("left")
     state.ask("and now?").replies["right"].text = "half a"
     resumed = ChatState(random=Random(1))
-    resumed.take_up(state.talk)
+    resumed.take_up(state.chat)
     assert resumed.turns[:2] == state.turns[:2]
     assert all(reply == Reply(reply.arm, done=True, error="Stopped.") for reply in resumed.turns[2].replies.values())
     assert (resumed.arms, resumed.blind, resumed.strength) == (ARMS, True, 40)
-    assert resumed.talk == state.talk
+    assert resumed.chat == state.chat
     assert [each.content for each in resumed.history(0)] == ["why?", "said by prompted", "and now?"]
 
 
@@ -72,7 +72,7 @@ def test_stopped_answer_keeps_its_partial_text() -> None:
     turn.replies["right"].text = "half a sentence"
     state.ask("and now?")  # stops the answers that still stream
     again = ChatState(ARMS)
-    again.take_up(state.talk)
+    again.take_up(state.chat)
     for chat in (state, again):
         shown = text(chat)
         assert "[repair] We can look at" in shown

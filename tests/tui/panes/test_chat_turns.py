@@ -10,8 +10,8 @@ import pytest
 from engine.errors import StoreError
 from engine.paths import Home
 from engine.project import Project
+from engine.records.chat import Chat, ChatReply, ChatTurn
 from engine.records.cost import CostInputs
-from engine.records.talk import Talk, TalkReply, TalkTurn
 from engine.records.vote import Vote
 from engine.serving.client import Answer
 from engine.store.votes import VoteTable
@@ -64,8 +64,8 @@ async def test_votes_are_stored_and_the_last_is_undone(home: Home) -> None:
 def stored_chat(folder: Path, home: Home) -> tuple[tuple[str, str], int]:
     """The arms and the number of turns of the stored chat; empty if it cannot be read."""
     with Project.open(folder, home) as project, suppress(StoreError):
-        if (talk := project.settings.talk()) is not None:
-            return talk.arms, len(talk.turns)
+        if (stored := project.settings.chat()) is not None:
+            return stored.arms, len(stored.turns)
     return ("", ""), 0
 
 
@@ -102,7 +102,7 @@ async def test_chat_is_restored_when_the_app_is_reopened(home: Home) -> None:
 async def test_unusable_stored_chat_does_not_prevent_a_new_one(home: Home, stored: str) -> None:
     folder = make_stage(home, "done")
     with Project.open(folder, home) as project:
-        project.settings.keep_talk(Talk(("prompted", "run-1")))
+        project.settings.keep_chat(Chat(("prompted", "run-1")))
         connection = project.settings._connection
         connection.write("UPDATE settings SET value = ? WHERE name = 'talk'", (stored,))
     app = open_app(home, folder)
@@ -116,9 +116,9 @@ async def test_unusable_stored_chat_does_not_prevent_a_new_one(home: Home, store
 
 async def test_chat_with_a_missing_arm_is_kept_until_another_starts(home: Home) -> None:
     folder = make_stage(home, "done")
-    turn = TalkTurn("why?", TalkReply("prompted", "so"), TalkReply("run-7", "thus"))
+    turn = ChatTurn("why?", ChatReply("prompted", "so"), ChatReply("run-7", "thus"))
     with Project.open(folder, home) as project:
-        project.settings.keep_talk(Talk(("prompted", "run-7"), (turn,)))
+        project.settings.keep_chat(Chat(("prompted", "run-7"), (turn,)))
     app = open_app(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_chat(pilot)

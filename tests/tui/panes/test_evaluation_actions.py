@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.control_file import write_command
 from engine.jobs.protocol import Progress, StampedEvent, StateChanged
-from engine.jobs.wishes import write_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import EvaluateOptions, SynthesizeOptions
@@ -86,7 +86,7 @@ async def test_running_evaluation_names_its_phase_and_state(home: Home, size: tu
             await until(pilot, lambda expected=expected: expected in text(app) and "now:" not in text(app))
         newest_job = facts_of(app).newest_job
         assert newest_job is not None
-        write_wish(Path(facts_of(app).folder) / newest_job.folder, "stop")  # as another terminal would
+        write_command(Path(facts_of(app).folder) / newest_job.folder, "stop")  # as another terminal would
         await until(pilot, lambda: "■ stopping   at its next safe point" in text(app))
         assert " left" not in text(app)
 

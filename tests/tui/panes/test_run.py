@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.jobs.control_file import read_command
 from engine.jobs.protocol import SampleAnswer, WorstTokens
-from engine.jobs.wishes import read_wish
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
@@ -99,12 +99,12 @@ async def test_training_is_paused_and_stopped_with_its_best_checkpoint(home: Hom
             job = project.jobs.all()[0]
             project.jobs.update(job.id, stage="run")
         await pilot.press("p")
-        await until(pilot, lambda: read_wish(folder / job.folder) == "pause")
+        await until(pilot, lambda: read_command(folder / job.folder) == "pause")
         await pilot.press("b")
         await until(pilot, lambda: notified(app, "Press b again to confirm"))
-        assert read_wish(folder / job.folder) == "pause"
+        assert read_command(folder / job.folder) == "pause"
         await pilot.press("b")
-        await until(pilot, lambda: read_wish(folder / job.folder) == "keep")
+        await until(pilot, lambda: read_command(folder / job.folder) == "keep")
 
 
 @pytest.mark.parametrize("size", SIZES)
