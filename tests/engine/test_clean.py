@@ -1,4 +1,4 @@
-"""Foreign text never reaches a terminal as anything but visible characters."""
+"""Foreign text reaches a terminal only as visible characters."""
 
 import unicodedata
 
@@ -23,34 +23,34 @@ from tests.hostile import hostile_text, obeyed
         ("col\tcol\n[@click=x]漢字 ❤\ufe0f", "col\tcol\n[@click=x]漢字 ❤\ufe0f"),
     ],
 )
-def test_every_kind_of_foreign_code_is_shown(foreign: str, shown: str) -> None:
+def test_clean_text_shows_control_characters_as_symbols(foreign: str, shown: str) -> None:
     assert clean_text(foreign) == shown
 
 
 @given(hostile_text)
-def test_nothing_that_a_terminal_obeys_or_hides_is_left(text: str) -> None:
+def test_clean_text_leaves_nothing_a_terminal_obeys_or_hides(text: str) -> None:
     assert obeyed(clean_text(text)) <= {"\t"}
     clean_text(text).encode()
 
 
 @given(hostile_text)
-def test_cleaning_twice_changes_nothing(text: str) -> None:
+def test_clean_text_is_idempotent(text: str) -> None:
     assert clean_text(clean_text(text)) == clean_text(text)
 
 
 @given(st.lists(hostile_text, max_size=8))
-def test_a_stream_is_cleaned_alike_however_it_is_cut(chunks: list[str]) -> None:
+def test_stream_cleaner_gives_the_same_text_for_any_chunks(chunks: list[str]) -> None:
     cleaner = StreamCleaner()
     assert "".join(cleaner.feed(chunk) for chunk in chunks) == clean_text("".join(chunks))
 
 
-def test_a_crlf_cut_in_two_is_one_newline() -> None:
+def test_crlf_split_across_chunks_is_one_newline() -> None:
     cleaner = StreamCleaner()
     assert [cleaner.feed(chunk) for chunk in ("a\r", "", "\n", "\nb\r", "c")] == ["a\n", "", "", "\nb\n", "c"]
 
 
 @given(hostile_text, st.integers(0, 30))
-def test_a_line_is_one_line_and_no_wider_than_asked(text: str, width: int) -> None:
+def test_clean_line_is_one_line_within_the_width(text: str, width: int) -> None:
     line = clean_line(text, width)
     assert "\n" not in line
     assert "\t" not in line
@@ -62,7 +62,7 @@ def test_a_line_is_one_line_and_no_wider_than_asked(text: str, width: int) -> No
     assert clean_line(line, width) == line
 
 
-def test_a_line_is_cut_only_where_it_must_be() -> None:
+def test_clean_line_is_truncated_only_if_too_wide() -> None:
     assert clean_line("exactly", 7) == "exactly"
     assert clean_line("exactly8", 7) == "exactl…"
     assert clean_line("漢字漢字", 5) == "漢字…"
@@ -72,18 +72,18 @@ def test_a_line_is_cut_only_where_it_must_be() -> None:
 
 
 @given(hostile_text)
-def test_a_veil_hides_the_same_characters_and_keeps_every_place(text: str) -> None:
+def test_mask_controls_replaces_the_same_characters_one_for_one(text: str) -> None:
     line = text.replace("\n", " ")
-    veiled = mask_controls(line)
-    assert len(veiled) == len(line)
-    assert clean_text(veiled) == veiled
-    assert all(new == old for new, old in zip(veiled, line, strict=True) if clean_text(old) == old)
+    masked = mask_controls(line)
+    assert len(masked) == len(line)
+    assert clean_text(masked) == masked
+    assert all(new == old for new, old in zip(masked, line, strict=True) if clean_text(old) == old)
 
 
 @given(hostile_text)
-def test_what_is_left_out_is_what_would_have_been_shown_as_a_sign(text: str) -> None:
-    bare = strip_controls(text)
-    assert strip_controls(bare) == bare
-    assert clean_text(bare) == bare
-    assert obeyed(bare) <= {"\t"}
+def test_strip_controls_leaves_only_clean_text(text: str) -> None:
+    stripped = strip_controls(text)
+    assert strip_controls(stripped) == stripped
+    assert clean_text(stripped) == stripped
+    assert obeyed(stripped) <= {"\t"}
     assert strip_controls(clean_text(text)) == clean_text(text)

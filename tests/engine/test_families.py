@@ -1,4 +1,4 @@
-"""Each family from answers to a release: one text in the dataset, training, evaluation and serving; one student."""
+"""Each model family from answers to a release: the same token ids in every stage, and the same student at the end."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -47,35 +47,35 @@ def single_thread() -> Iterator[None]:
         yield
 
 
-# Whole layers where the head is tied and maps have biases, where norms are of their own kind, where maps are fused.
-WHOLE = ("qwen2.5", "gemma3", "phi3")
+# Families that are also fully fine-tuned: a tied head and biased projections, unusual norms, fused projections.
+FULLY_TUNED = ("qwen2.5", "gemma3", "phi3")
 
 
-@pytest.fixture(scope="module", params=[*FAMILIES, *(f"{name} full" for name in WHOLE)])
+@pytest.fixture(scope="module", params=[*FAMILIES, *(f"{name} full" for name in FULLY_TUNED)])
 def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
     """A project whose base is of the family: answered, frozen, trained for a few steps and evaluated."""
-    name, _, kind = request.param.partition(" ")
+    name, _, full = request.param.partition(" ")
     family = FAMILIES[name]
     root = tmp_path_factory.mktemp("families")
     base = make_tiny_family(root / name, family)
     home = Home.locate(root / "home")
-    with Project.create(home.projects / "p", ProjectSettings(student_base=str(base)), home) as made:
+    with Project.create(home.projects / "p", ProjectSettings(student_base=str(base)), home) as created:
         prompt = Prompt((SYSTEM, *TURNS) if family.takes_system else TURNS)
-        made.prompts.set(prompt)
-        made.rules.add([Rule(0, "The closing.", Check("ends_with", text="Ask first."))])
-        made.questions.add(Question((Message("user", f"Hi, may I use number {n}?"),)) for n in range(len(SPLITS)))
-        made.questions.set_splits(dict(enumerate(SPLITS, start=1)))
-        answer_all(made, ChatFormat.load(base), prompt)
-        check_examples(made)
-        dataset = freeze(made, ChatFormat.load(base))
+        created.prompts.set(prompt)
+        created.rules.add([Rule(0, "The closing.", Check("ends_with", text="Ask first."))])
+        created.questions.add(Question((Message("user", f"Hi, may I use number {n}?"),)) for n in range(len(SPLITS)))
+        created.questions.set_splits(dict(enumerate(SPLITS, start=1)))
+        answer_all(created, ChatFormat.load(base), prompt)
+        check_examples(created)
+        dataset = freeze(created, ChatFormat.load(base))
         config = TrainingConfig(
             base=str(base), top_k=8, lora_rank=4, lora_alpha=8, learning_rate=1e-2, epochs=2.0, batch_rows=3,
-            micro_batch_rows=3, evaluations=1, device="cpu", dtype="float32", adapter="full" if kind else "lora",
+            micro_batch_rows=3, evaluations=1, device="cpu", dtype="float32", adapter="full" if full else "lora",
         )  # fmt: skip
-        run = made.runs.add(dataset.sha256, config)
-        carry_out(made, TrainOptions(run.id))
-        carry_out(made, EvaluateOptions(run_id=run.id, samples=1, max_answer_tokens=6, batch_rows=4))
-        yield made
+        run = created.runs.add(dataset.sha256, config)
+        run_job(created, TrainOptions(run.id))
+        run_job(created, EvaluateOptions(run_id=run.id, samples=1, max_answer_tokens=6, batch_rows=4))
+        yield created
 
 
 def answer_all(project: Project, chat: ChatFormat, prompt: Prompt) -> None:
@@ -86,7 +86,7 @@ def answer_all(project: Project, chat: ChatFormat, prompt: Prompt) -> None:
         project.examples.add([Example(key, text, "stop", "local", token_ids=ids)])
 
 
-def carry_out(project: Project, options: TrainOptions | EvaluateOptions) -> None:
+def run_job(project: Project, options: TrainOptions | EvaluateOptions) -> None:
     context = JobContext(project, project.jobs.add(options))
     try:
         if isinstance(options, TrainOptions):
@@ -111,7 +111,7 @@ def student(project: Project) -> LocalModel:
     return with_adapter(load_base(base_of(project), device="cpu", dtype="float32"), project.folder / "runs/1/adapter")
 
 
-def test_training_evaluation_and_serving_read_the_same_ids(project: Project) -> None:
+def test_training_evaluation_and_serving_use_the_same_token_ids(project: Project) -> None:
     local, dataset, questions = student(project), dataset_of(project), {q.id: q for q in project.questions.all()}
     catalog = Catalog(project.folder, project.home, str(base_of(project)))
     conversation = Conversation(local.format)
@@ -131,7 +131,7 @@ def test_training_evaluation_and_serving_read_the_same_ids(project: Project) -> 
         assert batch.target_ids.tolist() == list(row.completion_ids)
 
 
-def test_the_stop_token_is_trained_and_no_thinking_is(project: Project) -> None:
+def test_targets_include_the_stop_token_but_no_thinking(project: Project) -> None:
     chat, dataset = ChatFormat.load(base_of(project)), dataset_of(project)
     stop = chat.completion_ids("")[-1]
     targets = make_batch(dataset.rows).target_ids.tolist()
@@ -139,7 +139,7 @@ def test_the_stop_token_is_trained_and_no_thinking_is(project: Project) -> None:
     assert "think" not in chat.decode([token for token in targets if token not in chat.stop_ids])
 
 
-def test_a_few_steps_teach_the_student_the_answers(project: Project) -> None:
+def test_training_lowers_the_loss_and_every_arm_is_evaluated(project: Project) -> None:
     run = project.runs.get(1)
     assert run.state == "done"
     assert run.curve[-1].train_loss < run.curve[0].train_loss - 0.1
@@ -154,12 +154,12 @@ def logits(model: torch.nn.Module, ids: list[int]) -> torch.Tensor:
     return found
 
 
-def test_both_releases_answer_as_the_student_in_plain_transformers(project: Project) -> None:
+def test_releases_match_the_student_in_plain_transformers(project: Project) -> None:
     dataset = dataset_of(project)
     ids = [*dataset.rows[0].question_ids, *dataset.rows[0].completion_ids]
     expected = logits(student(project).base, ids)
     plain = logits(load_base(base_of(project), device="cpu", dtype="float32").base, ids)
-    assert (expected - plain).abs().max() > 0.01  # else the comparisons below would prove nothing
+    assert (expected - plain).abs().max() > 0.01  # otherwise the comparisons below prove nothing
     kinds: tuple[ReleaseKind, ...] = ("adapter", "merged")
     folders = {kind: project.folder / release(project, kind).folder for kind in kinds}
     with quiet_libraries():
@@ -171,10 +171,10 @@ def test_both_releases_answer_as_the_student_in_plain_transformers(project: Proj
     assert sorted(merged.generation_config.eos_token_id) == sorted(chat.stop_ids)
     question = project.questions.all()[0]
     for folder in folders.values():
-        theirs = AutoTokenizer.from_pretrained(folder).apply_chat_template(
+        rendered = AutoTokenizer.from_pretrained(folder).apply_chat_template(
             [{"role": "user", "content": question.text}], add_generation_prompt=True, return_dict=False
         )
-        assert list(theirs) == chat.question_ids(question.messages)
+        assert list(rendered) == chat.question_ids(question.messages)
         card = (folder / "README.md").read_text()
         assert all(" ".join(note.split()) in card for note in chat.notes)
 

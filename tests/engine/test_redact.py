@@ -1,4 +1,4 @@
-"""Secrets go, ordinary text stays."""
+"""Secrets are masked; ordinary text is kept."""
 
 import json
 
@@ -9,7 +9,7 @@ from engine.redact import MASK, redact, register_secret, without_keys
 
 
 @pytest.fixture(autouse=True)
-def none_registered(monkeypatch: pytest.MonkeyPatch) -> None:
+def no_registered_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_registered", set())
 
 
@@ -38,14 +38,14 @@ def test_placeholders_and_other_variables_are_not_masked(monkeypatch: pytest.Mon
     assert redact("EMPTY portuguese") == "EMPTY portuguese"
 
 
-def test_registered_values_are_masked_the_longest_first() -> None:
+def test_registered_secrets_are_masked_longest_first() -> None:
     register_secret("abcdefgh")
     register_secret("abcdefgh-and-more")
     assert redact("abcdefgh-and-more abcdefgh") == f"{MASK} {MASK}"
 
 
 @pytest.mark.parametrize(
-    ("text", "kept"),
+    ("text", "masked"),
     [
         ("sk-proj-abcdefghijklmnop_0123", MASK),
         ("Incorrect API key: hf_abcdefghijklmnopqrst.", f"Incorrect API key: {MASK}."),
@@ -57,8 +57,8 @@ def test_registered_values_are_masked_the_longest_first() -> None:
         ("AIzaSyA0123456789012345678901234567890", MASK),
     ],
 )
-def test_shapes_of_keys_are_masked(text: str, kept: str) -> None:
-    assert redact(text) == kept
+def test_text_that_looks_like_a_key_is_masked(text: str, masked: str) -> None:
+    assert redact(text) == masked
 
 
 @pytest.mark.parametrize(
@@ -73,11 +73,11 @@ def test_shapes_of_keys_are_masked(text: str, kept: str) -> None:
         "https://example.org/a: write to me@example.org",
     ],
 )
-def test_ordinary_text_stays(text: str) -> None:
+def test_ordinary_text_is_kept(text: str) -> None:
     assert redact(text) == text
 
 
-def test_a_program_that_is_not_ours_gets_no_keys_but_the_hubs() -> None:
+def test_foreign_programs_get_no_key_but_the_hub_token() -> None:
     kept = {"PATH": "/bin", "HF_TOKEN": "hf"}
     keys = {"OPENAI_API_KEY": "k", "DISTILL_TUI_API_KEY_HOST": "k", "GITHUB_TOKEN": "k"}
     assert without_keys({**kept, **keys}) == kept

@@ -1,4 +1,4 @@
-"""Which station stands where: the pure judgement, fact by fact, and once over a real project."""
+"""The state of each station: the pure function, fact by fact, and once on a real project."""
 
 from dataclasses import replace
 
@@ -26,7 +26,7 @@ from engine.store.examples import ExampleCounts
 from tests.engine.store.facts import dataset
 
 _DATASET = DatasetSummary("d2", "p2", "starter", 320, 40, "")
-_WHOLE = StationFacts(
+_COMPLETE = StationFacts(
     prompt_sha256="p2",
     prompt_version=2,
     prompt_versions=2,
@@ -59,60 +59,60 @@ def _states(facts: StationFacts) -> str:
     return "".join(letters[station.state] for station in judge(facts))
 
 
-_NONE = ExampleCounts(0, 0, 0, 0)
-_NOTHING = StationFacts()
-_PROMPT = replace(_NOTHING, prompt_sha256="p", prompt_version=1, prompt_versions=1)
+_NO_ANSWERS = ExampleCounts(0, 0, 0, 0)
+_EMPTY = StationFacts()
+_PROMPT = replace(_EMPTY, prompt_sha256="p", prompt_version=1, prompt_versions=1)
 _UNSPLIT = replace(_PROMPT, splits={None: 3}, topics=1)
-_ASKED = replace(_UNSPLIT, splits={"train": 2, None: 1})
-_ANSWERED = replace(_ASKED, examples=ExampleCounts(3, 0, 1, 2))
-_ACCEPTED = replace(_ASKED, examples=ExampleCounts(3, 1, 0, 2))
+_SPLIT = replace(_UNSPLIT, splits={"train": 2, None: 1})
+_ANSWERED = replace(_SPLIT, examples=ExampleCounts(3, 0, 1, 2))
+_ACCEPTED = replace(_SPLIT, examples=ExampleCounts(3, 1, 0, 2))
 
 
 @pytest.mark.parametrize(
     ("facts", "states"),
     [
-        (_NOTHING, "eeeeeee"),
+        (_EMPTY, "eeeeeee"),
         (_PROMPT, "dReeeee"),
-        (replace(_NOTHING, splits={"train": 1}, topics=1), "edeeeee"),
+        (replace(_EMPTY, splits={"train": 1}, topics=1), "edeeeee"),
         (_UNSPLIT, "dReeeee"),
         (replace(_UNSPLIT, splits={"test": 3}), "ddeeeee"),
-        (_ASKED, "ddReeee"),
+        (_SPLIT, "ddReeee"),
         (_ANSWERED, "dddeeee"),
         (_ACCEPTED, "dddReee"),
-        (replace(_WHOLE, runs=0, run_id=0, run_made=False, evaluations=0, releases=0), "ddddRee"),
-        (replace(_WHOLE, run_made=False, evaluations=0, releases=0), "ddddRee"),
-        (replace(_WHOLE, evaluations=0, releases=0), "dddddRR"),
-        (_WHOLE, "ddddddd"),
-        # A newer prompt: whatever came after it is old, down to the release.
+        (replace(_COMPLETE, runs=0, run_id=0, run_made=False, evaluations=0, releases=0), "ddddRee"),
+        (replace(_COMPLETE, run_made=False, evaluations=0, releases=0), "ddddRee"),
+        (replace(_COMPLETE, evaluations=0, releases=0), "dddddRR"),
+        (_COMPLETE, "ddddddd"),
+        # A newer prompt makes everything after it stale, down to the release.
         (
-            replace(_WHOLE, prompt_sha256="p3", examples=_NONE, examples_of_older_prompts=480),
+            replace(_COMPLETE, prompt_sha256="p3", examples=_NO_ANSWERS, examples_of_older_prompts=480),
             "ddsssss",
         ),
-        (replace(_WHOLE, prompt_sha256="p3", examples=ExampleCounts(9, 9, 0, 0)), "dddssss"),
-        (replace(_WHOLE, questions_newer_than_examples=5), "ddsssss"),
-        (replace(_WHOLE, accepted_sha256="b"), "dddssss"),
-        (replace(_WHOLE, run_dataset_sha256="d1"), "ddddsss"),
-        (replace(_WHOLE, run_id=2), "dddddss"),
-        (replace(_WHOLE, evaluation_prompt_sha256="p1"), "dddddsd"),
-        (replace(_WHOLE, evaluation_rules_changed=True), "dddddsd"),
-        (replace(_WHOLE, release_run_id=0), "dddddds"),
-        # Jobs speak first.
-        (replace(_WHOLE, live={"examples": "3 of 9"}), "dd>dddd"),
-        (replace(_ASKED, live={"examples": "waiting"}), "dd>eeee"),
-        (replace(_WHOLE, accepted_sha256="b", live={"run": "", "evaluation": ""}), "ddds>>d"),
-        (replace(_WHOLE, trouble={"examples": "no key", "evaluation": "out of memory"}), "dd!dd!d"),
-        (replace(_WHOLE, run_failed=True), "dddd!dd"),
-        (replace(_WHOLE, run_failed=True, live={"run": "again"}), "dddd>dd"),
+        (replace(_COMPLETE, prompt_sha256="p3", examples=ExampleCounts(9, 9, 0, 0)), "dddssss"),
+        (replace(_COMPLETE, questions_newer_than_examples=5), "ddsssss"),
+        (replace(_COMPLETE, accepted_sha256="b"), "dddssss"),
+        (replace(_COMPLETE, run_dataset_sha256="d1"), "ddddsss"),
+        (replace(_COMPLETE, run_id=2), "dddddss"),
+        (replace(_COMPLETE, evaluation_prompt_sha256="p1"), "dddddsd"),
+        (replace(_COMPLETE, evaluation_rules_changed=True), "dddddsd"),
+        (replace(_COMPLETE, release_run_id=0), "dddddds"),
+        # The state of a job takes precedence.
+        (replace(_COMPLETE, live={"examples": "3 of 9"}), "dd>dddd"),
+        (replace(_SPLIT, live={"examples": "waiting"}), "dd>eeee"),
+        (replace(_COMPLETE, accepted_sha256="b", live={"run": "", "evaluation": ""}), "ddds>>d"),
+        (replace(_COMPLETE, trouble={"examples": "no key", "evaluation": "out of memory"}), "dd!dd!d"),
+        (replace(_COMPLETE, run_failed=True), "dddd!dd"),
+        (replace(_COMPLETE, run_failed=True, live={"run": "again"}), "dddd>dd"),
     ],
 )
-def test_the_judgement(facts: StationFacts, states: str) -> None:
+def test_station_states_follow_from_the_facts(facts: StationFacts, states: str) -> None:
     assert _states(facts) == states
     assert tuple(station.name for station in judge(facts)) == STATIONS
     assert all(station.note for station in judge(facts) if station.state != "running")
 
 
-def test_the_words_of_the_stations() -> None:
-    notes = {station.name: (station.count, station.note) for station in judge(_WHOLE)}
+def test_station_counts_and_notes() -> None:
+    notes = {station.name: (station.count, station.note) for station in judge(_COMPLETE)}
     assert notes == {
         "prompt": (2, "version 2, 6 rules"),
         "questions": (480, "40 topics: train 320, validation 40, test 120"),
@@ -123,10 +123,10 @@ def test_the_words_of_the_stations() -> None:
         "release": (1, "adapter of run 1"),
     }
     assert judge(_UNSPLIT)[1].note == "1 topic: 3 not split yet"
-    assert judge(replace(_WHOLE, trouble={"run": "NaN in step 3"}))[4].note == "NaN in step 3"
+    assert judge(replace(_COMPLETE, trouble={"run": "NaN in step 3"}))[4].note == "NaN in step 3"
 
 
-def test_the_facts_of_a_real_project() -> None:
+def test_states_of_a_real_project_at_every_station() -> None:
     old, new = Prompt((Message("system", "old"),)), Prompt((Message("system", "new"),))
     with Project.create(Home.locate().projects / "real") as project:
         assert read_facts(project) == StationFacts(accepted_sha256=project.examples.accepted_sha256(""))
@@ -153,10 +153,10 @@ def test_the_facts_of_a_real_project() -> None:
         project.jobs.update(trained.id, state="done")
         project.runs.update(run.id, state="done", step=5, steps=5, best_step=5)
         assert states() == "dddddRR"
-        given_up = project.runs.add(frozen.sha256, TrainingConfig("starter"))
-        project.runs.update(given_up.id, state="stopped", step=0, steps=5)
+        stopped_run = project.runs.add(frozen.sha256, TrainingConfig("starter"))
+        project.runs.update(stopped_run.id, state="stopped", step=0, steps=5)
         assert project.runs.latest_trained() == project.runs.get(run.id)
-        assert states() == "dddddRR", "a run without an adapter ages nothing"
+        assert states() == "dddddRR", "a run without an adapter makes nothing stale"
         assert "run 2, stopped, step 0 of 5" in [station.note for station in read_stations(project)]
         project.releases.add("merged", run.id, "releases/merged-1", "abc")
         project.jobs.add(EvaluateOptions(run.id))
@@ -170,7 +170,7 @@ def test_the_facts_of_a_real_project() -> None:
 
 
 @pytest.mark.parametrize("state", ["failed", "lost", "done"])
-def test_a_job_that_makes_nothing_of_a_station_says_nothing_of_what_is_there(state: JobState) -> None:
+def test_calibration_and_harness_jobs_change_no_state_once_they_end(state: JobState) -> None:
     home = Home.locate()
     with Project.create(home.projects / "real") as project:
         project.prompts.set(Prompt((Message("system", "one"),)))
@@ -182,12 +182,12 @@ def test_a_job_that_makes_nothing_of_a_station_says_nothing_of_what_is_there(sta
         release = project.releases.add("merged", run.id, "releases/merged-1", "abc")
         before = [station.state for station in read_stations(project)]
         options = (CalibrateOptions(config, frozen.sha256), HarnessOptions(release.id, ("ifeval",)))
-        for asked in options:
-            job = project.jobs.add(asked)
+        for job_options in options:
+            job = project.jobs.add(job_options)
             assert "running" in [station.state for station in read_stations(project)]
             project.jobs.update(job.id, state=state, note="no memory")
             assert [station.state for station in read_stations(project)] == before
         export = project.jobs.add(ExportOptions(run.id))
         project.jobs.update(export.id, state="failed", note="no room")
         project.jobs.update(project.jobs.add(options[1]).id, state=state)
-        assert read_stations(project)[-1].note == "no room", "nor of what failed there"
+        assert read_stations(project)[-1].note == "no room", "and hides no earlier failure"

@@ -1,4 +1,4 @@
-"""The status JSON says what is there, and the truth about jobs."""
+"""The status JSON: its published fields, and the actual state of jobs."""
 
 import json
 import time
@@ -14,17 +14,17 @@ from engine.records.station import STATIONS
 from engine.status import status_json
 
 
-def test_the_fields_are_those_that_others_read() -> None:
+def test_status_json_has_the_published_fields() -> None:
     with Project.create(Home.locate().projects / "shown") as project:
-        at_work = project.jobs.add(GenerateOptions())
+        running = project.jobs.add(GenerateOptions())
         me = own_identity()
         project.jobs.update(
-            at_work.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id,
+            running.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id,
             done=1, total=2, started_at="2026-01-01T00:00:00+00:00",
         )  # fmt: skip
         killed = project.jobs.add(TrainOptions(1))
         project.jobs.update(killed.id, state="running", pid=me.pid, pid_started_at=1.0, boot_id=me.boot_id)
-        heartbeat = make_private_folder(project.folder / at_work.folder) / HEARTBEAT_FILE
+        heartbeat = make_private_folder(project.folder / running.folder) / HEARTBEAT_FILE
         heartbeat.write_text(f"{time.monotonic() - 30} {boot_id()}")
         status = json.loads(json.dumps(status_json(project)))
     assert status["project"] == "shown"

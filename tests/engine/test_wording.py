@@ -1,4 +1,4 @@
-"""Numbers in sentences: one thing is one, in whatever form its number is written."""
+"""Numbers in sentences: singular and plural."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from engine.wording import counted
 
 
 @pytest.mark.parametrize(
-    ("number", "form", "words"),
+    ("number", "number_format", "expected"),
     [
         (0, ",", "0 epochs"),
         (1, ",", "1 epoch"),
@@ -17,5 +17,5 @@ from engine.wording import counted
         (1.0, ",.1f", "1.0 epochs"),
     ],
 )
-def test_one_thing_is_told_as_one(number: float, form: str, words: str) -> None:
-    assert counted(number, "epoch", form) == words
+def test_noun_agrees_with_the_number_as_printed(number: float, number_format: str, expected: str) -> None:
+    assert counted(number, "epoch", number_format) == expected

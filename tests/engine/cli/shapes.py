@@ -1,7 +1,7 @@
-"""A small language for the shape of JSON, and in it the objects that others read (the contract's own names).
+"""Shapes of the published JSON objects, and a checker for them.
 
-`int`, `float` (also whole), `str`, `bool`; a set: one of these; a list: any number of this; a mapping: at least these
-keys; `Maybe`: also null. What a mapping has beside its keys is allowed: fields may be added.
+A shape is `int`, `float` (whole numbers too), `str` or `bool`; a set: one of its values; a list: any number of its
+item; a mapping: at least its keys (more are allowed, since fields may be added); `Maybe`: its shape, or null.
 """
 
 import math
@@ -40,7 +40,7 @@ PAIRED = {
     "outcome": {"better", "kept", "worse", "undecided"},
     "more_questions": Maybe(int),
 }
-# Money and break-even are null where the teacher has no price, the ratio where no time was measured.
+# Costs and break-even are null if the teacher has no price, the ratio if no time was measured.
 REPORT = {
     "schema": {1},
     "prompt": {"sha256": str, "tokens": int, "rules": int},
@@ -145,7 +145,7 @@ JOB = {
     "state": {"waiting", "running", "paused", "done", "stopped", "failed", "lost"},
     "progress": {"done": int, "total": int},
     "started_at": str,
-    "heartbeat_age_s": Maybe(float),  # null once it has ended
+    "heartbeat_age_s": Maybe(float),  # null once the job has ended
     "worked_s": float,
     "cost_usd": float,
 }
@@ -177,19 +177,19 @@ STATUS = {
 
 
 def assert_shape(value: object, shape: object) -> None:
-    """Fail with every place where `value` is not of the shape."""
+    """Fail with every deviation of `value` from the shape."""
     found = list(problems(value, shape))
     assert not found, "\n".join(found)
 
 
 def problems(value: object, shape: object, where: str = "it") -> Iterator[str]:
-    """Every place where `value` is not of the shape, in words."""
+    """Yield a description of every deviation of `value` from the shape."""
     if isinstance(shape, Maybe):
         if value is not None:
             yield from problems(value, shape.shape, where)
     elif isinstance(shape, Mapping):
         if not isinstance(value, dict):
-            yield f"{where} is {value!r}, no object"
+            yield f"{where} is {value!r}, not an object"
             return
         for key, inner in shape.items():
             if key in value:
@@ -198,7 +198,7 @@ def problems(value: object, shape: object, where: str = "it") -> Iterator[str]:
                 yield f"{where}.{key} is missing"
     elif isinstance(shape, list):
         if not isinstance(value, list):
-            yield f"{where} is {value!r}, no list"
+            yield f"{where} is {value!r}, not a list"
             return
         for index, item in enumerate(value):
             yield from problems(item, shape[0], f"{where}[{index}]")
@@ -207,13 +207,13 @@ def problems(value: object, shape: object, where: str = "it") -> Iterator[str]:
             yield f"{where} is {value!r}, none of {sorted(shape)}"
     elif shape is float:
         if type(value) not in (int, float) or not math.isfinite(value):
-            yield f"{where} is {value!r}, no number"
+            yield f"{where} is {value!r}, not a number"
     elif type(value) is not shape:
-        yield f"{where} is {value!r}, no {getattr(shape, '__name__', shape)}"
+        yield f"{where} is {value!r}, not {getattr(shape, '__name__', shape)}"
 
 
 def rates_of(value: object) -> Iterator[dict[str, Any]]:
-    """Every rate with its counts that a JSON value holds, at any depth."""
+    """Yield every rate with its counts inside a JSON value, at any depth."""
     if isinstance(value, dict):
         if value.keys() >= RATE.keys():
             yield value

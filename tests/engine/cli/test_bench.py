@@ -1,4 +1,4 @@
-"""The benchmark by words alone, with a tiny random model: what is measured, what is told, what is not done again."""
+"""`bench` with a tiny random model: what is measured and reported, and what is not measured again."""
 
 import dataclasses
 import json
@@ -54,8 +54,8 @@ BENCH = {
 
 
 @pytest.fixture
-def own(tmp_path: Path) -> Path:
-    """A benchmark prompt of one's own, which no random model obeys."""
+def own_prompt(tmp_path: Path) -> Path:
+    """A user's own benchmark prompt, which no random model follows."""
     folder = tmp_path / "one-word"
     folder.mkdir()
     (folder / "prompt.md").write_text("Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb.\n")
@@ -69,8 +69,8 @@ def own(tmp_path: Path) -> Path:
 
 
 @pytest.fixture(autouse=True)
-def short(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A random model hardly ever ends an answer by itself."""
+def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Limit answers to four tokens: a random model rarely ends one by itself."""
     one_thread(monkeypatch)
     recipe = dataclasses.replace(
         QUICK, generate=dataclasses.replace(QUICK.generate, max_answer_tokens=4), max_answer_tokens=4
@@ -78,16 +78,20 @@ def short(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.benchmark.job.QUICK", recipe)
 
 
-def carry_out(home: Home, folder: Path, base: Path, *, answered: bool) -> None:
-    """Do the job of a quick benchmark in this process.
+def run_benchmark(home: Home, folder: Path, base: Path, *, answered: bool) -> None:
+    """Run the job of a quick benchmark in this process.
 
-    `answered`: with stored answers that keep the rules, as if the base had given them; then none is asked for.
+    `answered`: with stored answers that pass the rules, as if the base had given them, so that none is generated.
     """
     settings = ProjectSettings(student_base=str(base), teacher=TeacherSpec(model=str(base)))
     with open_benchmark(home, load_benchmark_prompt(str(folder)), settings, quick=True, fresh=False) as project:
         sha256 = project.prompts.require().sha256
-        asked = [question.id for question in project.questions.all() if question.split != "test"]
-        keys = [ExampleKey(sha256, id, str(base), attempt) for id in asked for attempt in range(QUICK.generate.samples)]
+        question_ids = [question.id for question in project.questions.all() if question.split != "test"]
+        keys = [
+            ExampleKey(sha256, id, str(base), attempt)
+            for id in question_ids
+            for attempt in range(QUICK.generate.samples)
+        ]
         if answered:
             project.examples.add([Example(key, f"y{key.question_id}-{key.attempt}.", "stop", "local") for key in keys])
         options = BenchOptions(quick=True)
@@ -97,10 +101,10 @@ def carry_out(home: Home, folder: Path, base: Path, *, answered: bool) -> None:
         project.jobs.update(context.job.id, state="done")
 
 
-def test_a_prompt_is_measured_and_its_table_can_be_reproduced(home: Home, own: Path, tiny_base: Path) -> None:
-    carry_out(home, own, tiny_base, answered=True)
-    words = ("bench", f"{own}/", "--base", tiny_base, "--quick")
-    data = get(*words)
+def test_prompt_is_measured_once_and_reported(home: Home, own_prompt: Path, tiny_base: Path) -> None:
+    run_benchmark(home, own_prompt, tiny_base, answered=True)
+    args = ("bench", f"{own_prompt}/", "--base", tiny_base, "--quick")
+    data = get(*args)
     assert_shape(data, BENCH)
     (row,) = data["prompts"]
     assert (row["name"], row["state"], row["rules"]) == ("one-word", "measured", 2)
@@ -114,22 +118,20 @@ def test_a_prompt_is_measured_and_its_table_can_be_reproduced(home: Home, own: P
     assert row["note"] == ("" if row["report"]["recovered"] else row["report"]["recovered_note"])
     assert row["report"]["prompt"]["tokens"] == row["prompt_tokens"]["tokens"]
 
-    again = get(*words)
-    assert again == data, "what is done is not done anew"
+    repeated = get(*args)
+    assert repeated == data, "finished work is not repeated"
     assert [job["kind"] for job in get("jobs", "list", "--all")["jobs"]] == ["bench"]
-    text = succeed(*words).out
+    text = succeed(*args).out
     assert max(map(len, text.splitlines())) <= 80
     assert "one-word" in text
-    assert "| prompt tokens |" in succeed(*words, "--markdown").out
+    assert "| prompt tokens |" in succeed(*args, "--markdown").out
     assert get("status")["project"] == row["project"]
 
 
-def test_a_result_is_that_of_the_held_out_questions_whatever_else_was_measured(
-    home: Home, own: Path, tiny_base: Path
-) -> None:
-    carry_out(home, own, tiny_base, answered=True)
-    words = ("bench", f"{own}/", "--base", tiny_base, "--quick")
-    (before,) = get(*words)["prompts"]
+def test_result_uses_only_the_test_split_evaluation(home: Home, own_prompt: Path, tiny_base: Path) -> None:
+    run_benchmark(home, own_prompt, tiny_base, answered=True)
+    args = ("bench", f"{own_prompt}/", "--base", tiny_base, "--quick")
+    (before,) = get(*args)["prompts"]
     with Project.open(home.projects / before["project"], home) as project:
         measured = project.evaluations.latest()
         assert measured is not None
@@ -141,33 +143,33 @@ def test_a_result_is_that_of_the_held_out_questions_whatever_else_was_measured(
         ]
         project.evaluations.add_answers(measured.run_id, measured.answers_key, others)
         project.evaluations.add(dataclasses.replace(measured, split="validation", recovered=None))
-    (after,) = get(*words)["prompts"]
+    (after,) = get(*args)["prompts"]
     assert after == before
 
 
-def test_a_teacher_that_keeps_no_rule_is_a_finding_and_no_failure(home: Home, own: Path, tiny_base: Path) -> None:
-    carry_out(home, own, tiny_base, answered=False)
-    data = get("bench", f"{own}/", "--base", tiny_base, "--quick")
+def test_teacher_that_passes_no_rule_is_a_result_not_an_error(home: Home, own_prompt: Path, tiny_base: Path) -> None:
+    run_benchmark(home, own_prompt, tiny_base, answered=False)
+    data = get("bench", f"{own_prompt}/", "--base", tiny_base, "--quick")
     assert_shape(data, BENCH)
     (row,) = data["prompts"]
     assert (row["state"], row["report"], row["training"]) == ("nothing_to_train_on", None, None)
     assert row["teacher_answers"]["passed"] == 0
     assert "nothing to recover" in row["note"]
-    assert "no teacher" in succeed("bench", f"{own}/", "--base", tiny_base, "--quick").out
+    assert "no teacher" in succeed("bench", f"{own_prompt}/", "--base", tiny_base, "--quick").out
 
 
-def test_a_prompt_that_fails_is_told_beside_the_others(
-    home: Home, own: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
+def test_failed_prompt_is_reported_beside_the_others(
+    home: Home, own_prompt: Path, tiny_base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(project: Project, options: BenchOptions) -> Job:
+    def fail_bundled_prompt(project: Project, options: BenchOptions) -> Job:
         if "one-word" in project.name:
             return ensure_job(project, options)
-        short = "The model's context is too short."
-        return seeds.add_job(project, options, "failed", [StateChanged("failed", short)], short)
+        reason = "The model's context is too short."
+        return seeds.add_job(project, options, "failed", [StateChanged("failed", reason)], reason)
 
-    carry_out(home, own, tiny_base, answered=True)
-    monkeypatch.setattr("engine.pipeline.ensure_job", fails)
-    ended = call("bench", "desk", f"{own}/", "--base", tiny_base, "--quick", "--json")
+    run_benchmark(home, own_prompt, tiny_base, answered=True)
+    monkeypatch.setattr("engine.pipeline.ensure_job", fail_bundled_prompt)
+    ended = call("bench", "desk", f"{own_prompt}/", "--base", tiny_base, "--quick", "--json")
     assert ended.status == 1
     data = one_object(ended.out)
     assert_shape(data, BENCH | {"error": {"title": str, "message": str, "next": str}})
@@ -176,7 +178,7 @@ def test_a_prompt_that_fails_is_told_beside_the_others(
 
 
 @pytest.mark.slow
-def test_a_job_of_its_own_says_that_a_prompt_does_not_fit_the_base(home: Home, tiny_base: Path) -> None:
+def test_prompt_too_long_for_the_base_is_reported_by_a_real_job(home: Home, tiny_base: Path) -> None:
     ended = call("bench", "manual", "--base", tiny_base, "--quick", "--json")
     assert ended.status == 1
     (row,) = one_object(ended.out)["prompts"]
@@ -184,16 +186,16 @@ def test_a_job_of_its_own_says_that_a_prompt_does_not_fit_the_base(home: Home, t
     assert "context" in row["note"]
 
 
-def test_results_of_other_data_are_never_passed_off_as_these(home: Home, own: Path, tiny_base: Path) -> None:
-    carry_out(home, own, tiny_base, answered=True)
-    (own / "rules.yaml").write_text("rules: [{text: Ends well, check: {kind: ends_with, text: .}}]")
-    error = fail("bench", f"{own}/", "--base", tiny_base, "--quick")
+def test_results_of_changed_data_are_refused(home: Home, own_prompt: Path, tiny_base: Path) -> None:
+    run_benchmark(home, own_prompt, tiny_base, answered=True)
+    (own_prompt / "rules.yaml").write_text("rules: [{text: Ends well, check: {kind: ends_with, text: .}}]")
+    error = fail("bench", f"{own_prompt}/", "--base", tiny_base, "--quick")
     assert "other data" in error["message"]
     assert "--fresh" in error["next"]
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("args", "expected"),
     [
         (("nonsense",), ", ".join(BUNDLED)),
         (("./nowhere",), "prompt.md"),
@@ -201,23 +203,23 @@ def test_results_of_other_data_are_never_passed_off_as_these(home: Home, own: Pa
         (("triage", "triage", "--base-url", "ftp://x"), "ftp"),
     ],
 )
-def test_wrong_words_are_told_before_anything_is_made(words: tuple[str, ...], told: str, home: Home) -> None:
-    assert told in " ".join(fail("bench", *words).values())
+def test_invalid_arguments_create_no_project(args: tuple[str, ...], expected: str, home: Home) -> None:
+    assert expected in " ".join(fail("bench", *args).values())
     assert list(project_folders(home)) == []
 
 
-def test_every_base_and_teacher_has_a_project_of_its_own() -> None:
+def test_each_base_and_teacher_has_its_own_project_name() -> None:
     desk = load_benchmark_prompt("desk")
     starter = ProjectSettings()
     other = ProjectSettings(
         student_base="Qwen/Qwen2.5-0.5B-Instruct", teacher=TeacherSpec(model="Qwen/Qwen2.5-0.5B-Instruct")
     )
-    asked = ProjectSettings(teacher=TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1"))
+    hosted = ProjectSettings(teacher=TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1"))
     names = [
-        project_name(desk, settings, quick=quick) for settings in (starter, other, asked) for quick in (False, True)
+        project_name(desk, settings, quick=quick) for settings in (starter, other, hosted) for quick in (False, True)
     ]
     assert names[:3] == ["bench-desk", "bench-desk-quick", "bench-desk-Qwen2.5-0.5B-Instruct"]
     assert len(set(names)) == 6
-    long = ProjectSettings(student_base="n" * 120)
-    assert project_name(desk, long, quick=True) != project_name(desk, long, quick=False)
-    assert all(len(project_name(desk, long, quick=quick)) == 100 for quick in (False, True))
+    long_name = ProjectSettings(student_base="n" * 120)
+    assert project_name(desk, long_name, quick=True) != project_name(desk, long_name, quick=False)
+    assert all(len(project_name(desk, long_name, quick=quick)) == 100 for quick in (False, True))

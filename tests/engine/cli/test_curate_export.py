@@ -1,4 +1,4 @@
-"""The file of curated answers: what stands in it, that it is read again, and what it is never written over."""
+"""`curate export`: the contents of the file, importing it again, and what it never overwrites."""
 
 import json
 import os
@@ -23,14 +23,14 @@ def rows_of(path: Path) -> list[dict[str, Any]]:
 
 
 @given(st.text(st.characters(codec="utf-8")), st.booleans())
-def test_a_row_is_one_line_whatever_its_text(text: str, ascii_only: bool) -> None:
+def test_row_is_one_line_for_any_text(text: str, ascii_only: bool) -> None:
     line = chat_file.as_line({"topic": text}, ascii_only=ascii_only).encode()
     assert line.count(b"\n") == 1
     assert json.loads(line) == {"topic": text}
     assert line.isascii() or not ascii_only
 
 
-def test_accepted_answers_are_written_without_the_prompt_and_edited_ones_as_edited(
+def test_accepted_and_edited_answers_are_written_without_the_prompt(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chat_file, "_READ_TOGETHER", 7)
@@ -55,13 +55,13 @@ def test_accepted_answers_are_written_without_the_prompt_and_edited_ones_as_edit
     assert list(tmp_path.glob("*answers*")) == [path]
 
 
-def test_half_a_character_is_escaped(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lone_surrogate_is_escaped(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(chat_file, "_plain", lambda _: {"topic": "\ud83d"})
     get("curate", "export", "--to", tmp_path / "answers.jsonl")
     assert rows_of(tmp_path / "answers.jsonl")[0] == {"topic": "\ud83d"}
 
 
-def test_the_file_is_imported_again(finished: Path, tmp_path: Path) -> None:
+def test_exported_file_can_be_imported_as_questions(finished: Path, tmp_path: Path) -> None:
     with Project.open(finished) as project:
         turns = (Message("user", "And?"), Message("assistant", "Then?"), Message("user", "So."))
         project.questions.add([Question(turns)])
@@ -79,7 +79,7 @@ def test_the_file_is_imported_again(finished: Path, tmp_path: Path) -> None:
     assert questions[-1]["text"] == "So."
 
 
-def test_state_and_split_choose_and_none_leaves_the_old_file(finished: Path, tmp_path: Path) -> None:
+def test_state_and_split_filter_and_an_empty_selection_keeps_the_file(finished: Path, tmp_path: Path) -> None:
     path = tmp_path / "answers.jsonl"
     assert get("curate", "export", "--to", path, "--state", "rejected")["examples"] == 8
     assert [row["example"] for row in rows_of(path)] == [5, 10, 15, 20, 25, 30, 35, 40]
@@ -98,7 +98,7 @@ def test_state_and_split_choose_and_none_leaves_the_old_file(finished: Path, tmp
     assert link.is_symlink()
 
 
-def test_nothing_but_a_file_in_a_folder_is_written(finished: Path, tmp_path: Path) -> None:
+def test_export_writes_only_to_regular_files(finished: Path, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
         assert "is a folder, a device or a pipe" in fail("curate", "export", "--to", place, "--force")["message"]
@@ -106,7 +106,7 @@ def test_nothing_but_a_file_in_a_folder_is_written(finished: Path, tmp_path: Pat
     assert "--to" in fail("curate", "export")["message"]
 
 
-def test_the_lines_are_printed_where_that_is_asked(finished: Path) -> None:
+def test_export_to_dash_prints_the_lines(finished: Path) -> None:
     get("curate", "edit", "1", "-", input="\x9b2J «»")
     lines = succeed("curate", "export", "--to", "-").out.splitlines()
     assert len(lines) == 32
@@ -115,7 +115,7 @@ def test_the_lines_are_printed_where_that_is_asked(finished: Path) -> None:
     assert (refused.status, refused.data["error"]["title"]) == (2, "Cannot combine --to - with --json.")
 
 
-def test_answers_that_repeat_the_prompt_are_told(finished: Path, tmp_path: Path) -> None:
+def test_answers_that_repeat_the_prompt_are_reported(finished: Path, tmp_path: Path) -> None:
     get("curate", "edit", "3", "-", input=f"I was told: {seeds.PROMPT.system}")
     exported = succeed("curate", "export", "--to", tmp_path / "answers.jsonl", "--json")
     assert exported.data["leaks"] == [3]

@@ -1,4 +1,4 @@
-"""The demo command around a demo that is done: the report at its end, the job's number, and the way to the screen."""
+"""`demo` with a finished demo: its report, its job, and when the app opens."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +20,7 @@ from tests.tui import seeds
 
 @pytest.fixture
 def quick_demo(home: Home) -> Path:
-    """The folder of a quick demo that has come to its end."""
+    """The folder of a finished quick demo."""
     with seeds.make_project(home, "demo-quick") as project:
         seeds.add_examples(project)
         seeds.add_evaluation(project, seeds.add_run(project, seeds.add_dataset(project), done=True))
@@ -28,35 +28,35 @@ def quick_demo(home: Home) -> Path:
         return project.folder
 
 
-def test_a_demo_ends_with_the_report_and_becomes_the_current_project(home: Home, quick_demo: Path) -> None:
+def test_finished_demo_prints_its_report_and_becomes_current(home: Home, quick_demo: Path) -> None:
     succeed("new", "another")
     data = get("demo", "--quick")
     assert_shape(data, REPORT)
     assert data == get("report")
     assert get("status")["project"] == "demo-quick"
-    text, whole = succeed("demo", "--quick", "--headless").out, succeed("report").out
-    assert text.splitlines()[0] == whole.splitlines()[0], "the same verdict, told more briefly"
-    assert [job["kind"] for job in get("jobs", "list", "--all")["jobs"]] == ["demo"], "nothing is started again"
+    text, report = succeed("demo", "--quick", "--headless").out, succeed("report").out
+    assert text.splitlines()[0] == report.splitlines()[0], "the same verdict, in a shorter report"
+    assert [job["kind"] for job in get("jobs", "list", "--all")["jobs"]] == ["demo"], "no second job is started"
 
 
-def test_detached_it_prints_its_job(quick_demo: Path) -> None:
+def test_detached_demo_prints_its_job(quick_demo: Path) -> None:
     data = get("demo", "--quick", "--detach")
     assert_shape(data["job"], JOB)
     assert "distill-tui jobs follow 1" in succeed("demo", "--quick", "--detach").out
 
 
-def test_before_it_begins_a_demo_says_whether_it_would_pay(home: Home) -> None:
+def test_verdict_before_the_demo_says_whether_it_pays_off(home: Home) -> None:
     with open_demo(home, quick=True, fresh=True) as project:
-        said = verdict_before(project)
-        assert said.startswith("Estimate: Worth it: even with the provider's cache it is repaid")
-        assert "1,000 requests a day" in said
+        verdict = verdict_before(project)
+        assert verdict.startswith("Estimate: Worth it: even with the provider's cache it is repaid")
+        assert "1,000 requests a day" in verdict
         project.settings.write_cost(CostInputs("no such model", requests_per_day=2.0), None)
         assert "no such model" in verdict_before(project)
         project.settings.write_cost(CostInputs("gpt-5-mini", requests_per_day=0.01, one_time_usd=75.0), None)
         assert "Not worth it: 0.01 requests a day" in verdict_before(project)
 
 
-def test_a_demo_is_made_again_beside_what_a_person_keeps_there(home: Home) -> None:
+def test_fresh_demo_keeps_foreign_files(home: Home) -> None:
     with open_demo(home, quick=True, fresh=False) as project:
         (project.folder / "notes.txt").write_text("mine")
         project.prompts.set(Prompt((Message("system", "Changed."),)))
@@ -66,24 +66,24 @@ def test_a_demo_is_made_again_beside_what_a_person_keeps_there(home: Home) -> No
 
 
 @pytest.mark.parametrize(
-    ("words", "terminal", "opened"),
+    ("args", "terminal", "opened"),
     [((), True, True), ((), False, False), (("--headless",), True, False), (("--json",), True, False),
      (("--detach",), True, False)],
 )  # fmt: skip
-def test_only_on_a_terminal_the_app_opens(
-    words: tuple[str, ...], terminal: bool, opened: bool, quick_demo: Path, monkeypatch: pytest.MonkeyPatch
+def test_demo_opens_the_app_only_on_a_terminal(
+    args: tuple[str, ...], terminal: bool, opened: bool, quick_demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: terminal)))
-    seen: list[Path] = []
+    opened_folders: list[Path] = []
 
     def open_app(folder: Path, _home: Home) -> int:
-        seen.append(folder)
+        opened_folders.append(folder)
         return 5
 
-    status = run(["demo", "--quick", *words], open_app)
-    assert (seen, status) == (([quick_demo], 5) if opened else ([], 0))
+    status = run(["demo", "--quick", *args], open_app)
+    assert (opened_folders, status) == (([quick_demo], 5) if opened else ([], 0))
 
 
-def test_it_is_no_place_for_a_surplus_word(home: Home) -> None:
+def test_demo_refuses_a_surplus_argument(home: Home) -> None:
     fail("demo", "surplus")
     assert get("projects", "list") == {"projects": []}

@@ -1,8 +1,9 @@
-"""What goes wrong is told in three sentences with the right exit status, never by a traceback, and costs nothing."""
+"""Errors: title, message and next step with the right exit status; no traceback, and no change to the project."""
 
 import errno
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -11,13 +12,12 @@ import pytest
 
 import engine.cli.main
 from engine.cli.main import run
-from engine.paths import Home
 from engine.project import Project
-from tests.engine.cli.calling import call, fail, get, succeed
+from tests.engine.cli.calling import PROGRAM, call, fail, get, succeed
 
 SURROGATE = "\udcff"  # how Python hands over a byte of the command line that is not UTF-8
 
-NO_NUMBERS = (
+INVALID = (
     "prompt show --version first",
     "prompt versions --diff 1",
     "prompt versions --diff 1 x",
@@ -57,7 +57,7 @@ NO_NUMBERS = (
     "jobs stop",
     "status surplus",
 )
-MISSING = (
+TOO_EARLY = (
     ("train", "curate freeze"),
     ("evaluate", "train"),
     ("evaluate --run 7", ""),
@@ -67,62 +67,53 @@ MISSING = (
 )
 
 
-@pytest.mark.parametrize("words", NO_NUMBERS)
-def test_a_word_that_means_nothing_is_refused_before_anything_happens(words: str, begun: Path) -> None:
-    error = fail(*words.split())
+@pytest.mark.parametrize("args", INVALID)
+def test_invalid_argument_is_refused_and_starts_nothing(args: str, new_project: Path) -> None:
+    error = fail(*args.split())
     assert error["title"] == "The command was not understood."
     assert error["message"]
-    with Project.open(begun) as project:
+    with Project.open(new_project) as project:
         assert (project.jobs.all(), project.runs.all()) == ((), ())
 
 
-@pytest.mark.parametrize(("words", "next_command"), MISSING)
-def test_a_station_before_its_turn_names_the_command_that_comes_first(
-    words: str, next_command: str, begun: Path
+@pytest.mark.parametrize(("args", "next_command"), TOO_EARLY)
+def test_station_without_its_input_names_the_command_to_run_first(
+    args: str, next_command: str, new_project: Path
 ) -> None:
-    assert f"distill-tui {next_command}".strip() in fail(*words.split())["next"]
-    with Project.open(begun) as project:
+    assert f"distill-tui {next_command}".strip() in fail(*args.split())["next"]
+    with Project.open(new_project) as project:
         assert (project.jobs.all(), project.runs.all()) == ((), ())
 
 
-@pytest.mark.parametrize("name", ["", "bänk", "two words", ".hidden"])
-def test_a_name_that_no_project_can_have_is_refused(name: str, home: Home) -> None:
-    if name == ".hidden":  # a path
-        name = f"{home.root}/.hidden"
-    error = fail("new", name)
-    assert error["title"] == "Invalid project name."
-    assert not home.projects.exists()
-
-
-def test_a_run_that_is_not_there_is_refused_by_number(finished: Path) -> None:
+def test_missing_run_is_refused_by_number(finished: Path) -> None:
     for command in ("evaluate", "export"):
         assert "7" in fail(command, "--run", "7")["message"]
     assert get("jobs", "list", "--all") == {"jobs": []}
 
 
-def test_a_run_without_its_adapter_is_not_released(finished: Path) -> None:
-    assert fail("export", "--run", "1")["next"]
+def test_run_without_its_adapter_is_not_exported(finished: Path) -> None:
+    assert fail("export", "--run", "1")["title"] == "Run 1 has no adapter yet."
 
 
-def test_a_release_takes_no_place_that_is_taken(finished: Path, tmp_path: Path) -> None:
+def test_export_never_overwrites_foreign_files(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("mine")
-    for words in ((), ("--force",)):
-        fail("export", "--to", tmp_path / "mine", *words)
+    for args in ((), ("--force",)):
+        fail("export", "--to", tmp_path / "mine", *args)
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "mine"
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     [("prompt", "set", f"{SURROGATE}.md"), ("status", "-p", SURROGATE), ("new", SURROGATE),
      ("rules", "add", SURROGATE, "kind=json"), ("questions", "list", "--topic", SURROGATE),
      ("prompt", "set", "-", "--note", SURROGATE), ("curate", "list", "--search", SURROGATE),
      ("curate", "reject", "--reason", SURROGATE, "1"), (SURROGATE,), ("models", "fetch", SURROGATE),
      ("estimate", "--model", SURROGATE, "--requests-per-day", "1")],
-    ids=lambda words: " ".join(words).replace(SURROGATE, "¿"),
+    ids=lambda args: " ".join(args).replace(SURROGATE, "¿"),
 )  # fmt: skip
-def test_bytes_that_are_no_text_are_answered_in_text(words: tuple[str, ...], finished: Path) -> None:
-    for ended in (call(*words, input="A prompt."), call(*words, "--json", input="A prompt.")):
+def test_non_utf8_arguments_do_no_harm(args: tuple[str, ...], finished: Path) -> None:
+    for ended in (call(*args, input="A prompt."), call(*args, "--json", input="A prompt.")):
         assert ended.status in (0, 1, 2)
     assert isinstance(ended.data, dict)
     with Project.open(finished) as project:
@@ -130,21 +121,23 @@ def test_bytes_that_are_no_text_are_answered_in_text(words: tuple[str, ...], fin
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     [("status", "-p", "~nobody-of-this-name"), ("status", "--home", "~nobody-of-this-name"),
      ("new", "~nobody-of-this-name/desk"), ("questions", "import", "~nobody-of-this-name/q.txt"),
      ("export", "--to", "~nobody-of-this-name/x"), ("curate", "edit", "1", "~nobody-of-this-name/x"),
      ("status", "-p", "x" * 300), ("new", "./" + "x" * 300), ("rules", "import", "x" * 300)],
-    ids=lambda words: " ".join(words)[:40],
+    ids=lambda args: " ".join(args)[:40],
 )  # fmt: skip
-def test_a_path_that_cannot_be_is_refused(words: tuple[str, ...], finished: Path) -> None:
-    ended = call(*words, "--json")
+def test_impossible_path_is_refused(args: tuple[str, ...], finished: Path) -> None:
+    ended = call(*args, "--json")
     assert ended.status in (1, 2)
     assert ended.data["error"]["title"]
-    assert call(*words).out == ""
+    assert call(*args).out == ""
 
 
-def test_what_the_system_refuses_is_a_failure_not_a_traceback(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_operating_system_error_is_reported_without_a_traceback(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/some/place")
 
@@ -154,19 +147,17 @@ def test_what_the_system_refuses_is_a_failure_not_a_traceback(finished: Path, mo
     assert "Permission denied" in error["message"]
 
 
-def test_ctrl_c_ends_with_its_own_status_and_nothing_on_standard_output(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_exits_with_130_and_an_empty_stdout(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("engine.stations.read_facts", interrupt)
-    for words in (("status",), ("status", "--json")):
-        ended = call(*words)
+    for args in (("status",), ("status", "--json")):
+        ended = call(*args)
         assert (ended.status, ended.out, ended.err.strip()) == (130, "", "Interrupted.")
 
 
-def test_a_defect_of_the_program_is_not_hidden(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bug_in_the_program_is_not_hidden(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def divide(*_: object) -> float:
         return 1 / 0
 
@@ -175,101 +166,101 @@ def test_a_defect_of_the_program_is_not_hidden(finished: Path, monkeypatch: pyte
         call("status")
 
 
-@pytest.mark.parametrize("damage", [b"", b"nonsense " * 100, None], ids=["empty", "nonsense", "a folder"])
-def test_a_project_that_is_none_is_told_apart_and_left_alone(damage: bytes | None, begun: Path) -> None:
-    database = begun / "project.db"
-    for path in begun.glob("project.db*"):
+@pytest.mark.parametrize("damage", [b"nonsense " * 100, None], ids=["nonsense", "a folder"])
+def test_damaged_project_is_reported_and_left_unchanged(damage: bytes | None, new_project: Path) -> None:
+    database = new_project / "project.db"
+    for path in new_project.glob("project.db*"):
         path.unlink()
     if damage is None:
         database.mkdir()
     else:
         database.write_bytes(damage)
-    for words in (("status",), ("prompt", "set", "-"), ("jobs", "list")):
-        ended = call(*words, "-p", str(begun), "--json", input="A prompt.")
-        if damage == b"":
-            continue  # to SQLite an empty file is an empty database
+    for args in (("status",), ("prompt", "set", "-"), ("jobs", "list")):
+        ended = call(*args, "-p", str(new_project), "--json", input="A prompt.")
         assert ended.status in (1, 2)
         assert ended.data["error"]["next"]
-    assert damage is None or damage == b"" or database.read_bytes() == damage
+    assert damage is None or database.read_bytes() == damage
 
 
-def test_a_newer_projects_database_is_left_alone(begun: Path) -> None:
-    import sqlite3
+def test_empty_database_file_is_opened_as_an_empty_project(new_project: Path) -> None:
+    for path in new_project.glob("project.db*"):
+        path.unlink()
+    (new_project / "project.db").touch()
+    assert {station["count"] for station in get("status")["stations"]} == {0}
+    assert get("prompt", "set", "-", input="A prompt.")["version"] == 1
+    with Project.open(new_project) as project:
+        assert project.check() == ()
 
-    connection = sqlite3.connect(begun / "project.db")
+
+def test_newer_database_is_refused(new_project: Path) -> None:
+    connection = sqlite3.connect(new_project / "project.db")
     connection.execute("PRAGMA user_version = 9999")
     connection.close()
     error = fail("status", status=1)
     assert "newer" in f"{error['title']} {error['message']}".lower()
 
 
-@pytest.mark.parametrize("words", [("status", "--json"), ("nonsense", "--json"), ("paths", "--json")], ids=" ".join)
-def test_the_program_itself_says_the_same(words: tuple[str, ...], begun: Path) -> None:
-    """Once across a real process: streams, exit status, and an output that is no UTF-8."""
-    program = str(Path(sys.executable).with_name("distill-tui"))
+@pytest.mark.parametrize("args", [("status", "--json"), ("nonsense", "--json"), ("paths", "--json")], ids=" ".join)
+def test_installed_program_gives_the_same_output(args: tuple[str, ...], new_project: Path) -> None:
+    """In a real process: streams, exit status, and an output encoding that is not UTF-8."""
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
-    done = subprocess.run([program, *words], env=environment, capture_output=True, timeout=60)
-    here = call(*words)
+    done = subprocess.run([PROGRAM, *args], env=environment, capture_output=True, timeout=60)
+    here = call(*args)
     assert done.returncode == here.status
     assert json.loads(done.stdout.decode("ascii")) == here.data
     assert b"Traceback" not in done.stderr
 
 
-def test_signs_that_a_terminal_does_not_have_are_escaped(finished: Path) -> None:
-    program = str(Path(sys.executable).with_name("distill-tui"))
+def test_characters_the_terminal_cannot_encode_are_escaped(finished: Path) -> None:
     environment = {**os.environ, "PYTHONIOENCODING": "latin-1"}
-    done = subprocess.run([program, "curate", "list"], env=environment, capture_output=True, timeout=60)
+    done = subprocess.run([PROGRAM, "curate", "list"], env=environment, capture_output=True, timeout=60)
     assert (done.returncode, done.stderr.count(b"\n")) == (0, 1)
     assert b"1 \\u2713 Question" in done.stdout
 
 
-def test_a_reader_that_has_seen_enough_is_no_failure(finished: Path) -> None:
-    program = str(Path(sys.executable).with_name("distill-tui"))
+def test_closed_stdout_is_not_an_error(finished: Path) -> None:
     # More than a pipe holds.
     get("questions", "import", "-", input="".join(f"{n} {'long ' * 100}\n" for n in range(1_000)))
-    for words in ("questions list", "questions list --json"):
-        line = f'"{program}" {words} | head -c 20; echo " ${{PIPESTATUS[0]}}"'
+    for args in ("questions list", "questions list --json"):
+        line = f'"{PROGRAM}" {args} | head -c 20; echo " ${{PIPESTATUS[0]}}"'
         done = subprocess.run(["bash", "-c", line], env=dict(os.environ), capture_output=True, text=True, timeout=60)
         assert done.stdout.endswith(" 0\n")
         assert done.stderr.startswith("1,048 questions: ")
         assert done.stderr.count("\n") == 1
 
 
-def test_a_full_disk_is_told_without_a_traceback(finished: Path) -> None:
-    program = str(Path(sys.executable).with_name("distill-tui"))
-    for words in ("questions list", "questions list --json"):
+def test_full_disk_exits_with_failure_without_a_traceback(finished: Path) -> None:
+    for args in ("questions list", "questions list --json"):
         with Path("/dev/full").open("wb") as full:
-            done = subprocess.run([program, *words.split()], stdout=full, stderr=subprocess.PIPE, timeout=60)
-        assert done.returncode == 1, words
+            done = subprocess.run([PROGRAM, *args.split()], stdout=full, stderr=subprocess.PIPE, timeout=60)
+        assert done.returncode == 1, args
         assert b"Traceback" not in done.stderr
 
 
-def test_where_nobody_listens_any_more_the_work_goes_on(finished: Path) -> None:
-    listener, told = os.pipe()
-    os.close(listener)
-    words = ["-c", "from engine.cli.invocation import tell\nfor _ in range(3): tell('on')\nprint('done')"]
-    done = subprocess.run([sys.executable, *words], stdout=subprocess.PIPE, stderr=told, timeout=60)
-    os.close(told)
+def test_closed_stderr_does_not_stop_the_work(finished: Path) -> None:
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    args = ["-c", "from engine.cli.invocation import tell\nfor _ in range(3): tell('on')\nprint('done')"]
+    done = subprocess.run([sys.executable, *args], stdout=subprocess.PIPE, stderr=write_end, timeout=60)
+    os.close(write_end)
     assert done.stdout == b"done\n"
 
 
-def test_without_a_terminal_the_app_says_what_there_is_instead() -> None:
-    program = str(Path(sys.executable).with_name("distill-tui"))
-    done = subprocess.run([program], capture_output=True, text=True, timeout=60, env=dict(os.environ))
+def test_app_without_a_terminal_points_to_help() -> None:
+    done = subprocess.run([PROGRAM], capture_output=True, text=True, timeout=60, env=dict(os.environ))
     assert (done.returncode, done.stdout) == (2, "")
     assert "--help" in done.stderr
 
 
-def test_a_command_hands_its_exit_status_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exit_status_of_a_command_is_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine.cli.main.group, "main", lambda *_, **__: 7)
     assert run(["anything"]) == 7
 
 
-def test_what_a_failed_command_left_behind_is_a_whole_project(begun: Path) -> None:
-    """After a row of mistakes the project is as it was."""
+def test_failed_commands_leave_the_project_unchanged(new_project: Path) -> None:
     before = {name: get(*name.split()) for name in ("prompt versions", "rules list", "questions list", "status")}
-    for words in ("prompt set /no/such", "rules import /no/such", "questions import /no/such.txt", "curate undo x",
-                  "train", "evaluate", "export", "curate accept 1", "generate --samples 0"):  # fmt: skip
-        assert call(*words.split()).status == 2, words
+    for args in ("prompt set /no/such", "rules import /no/such", "questions import /no/such.txt", "curate undo x",
+                 "train", "evaluate", "export", "curate accept 1", "generate --samples 0"):  # fmt: skip
+        assert call(*args.split()).status == 2, args
     assert {name: get(*name.split()) for name in before} == before
     succeed("doctor")

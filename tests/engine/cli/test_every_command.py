@@ -1,4 +1,4 @@
-"""What holds for every command: its options, help without work, one JSON object, sentences that can be followed."""
+"""What holds for every command: its options, its help, text or one JSON object, and errors that name real commands."""
 
 import ast
 import re
@@ -14,11 +14,10 @@ from engine.paths import Home
 from tests.engine.cli.calling import call, fail, get, succeed
 
 ENGINE = Path(engine.__file__).parent
-PROMPT = "You answer for a bank. Be brief."
 
 
-def leaves() -> Iterator[tuple[str, ...]]:
-    """Every command that does something, as the words that name it."""
+def leaf_commands() -> Iterator[tuple[str, ...]]:
+    """Every command that is not just a group, as its path, such as ("prompt", "set")."""
     context = click.Context(group)
     for name in COMMANDS:
         command = group.get_command(context, name)
@@ -30,19 +29,19 @@ def leaves() -> Iterator[tuple[str, ...]]:
             yield (name,)
 
 
-def command_of(words: tuple[str, ...]) -> click.Command:
+def command_of(args: tuple[str, ...]) -> click.Command:
     context = click.Context(group)
-    command = group.get_command(context, words[0])
-    for word in words[1:]:
+    command = group.get_command(context, args[0])
+    for name in args[1:]:
         assert isinstance(command, click.Group)
-        command = command.get_command(context, word)
-    assert command is not None, words
+        command = command.get_command(context, name)
+    assert command is not None, args
     return command
 
 
-LEAVES = tuple(leaves())
-# What can be asked of a finished project without changing it.
-QUESTIONS = (
+LEAF_COMMANDS = tuple(leaf_commands())
+# Commands that change nothing, with arguments that are valid in a finished project.
+READ_ONLY = (
     ("prompt", "show"),
     ("prompt", "show", "--version", "1"),
     ("prompt", "check"),
@@ -66,7 +65,7 @@ QUESTIONS = (
     ("paths",),
     ("doctor",),
 )
-CHANGES = (
+CHANGING = (
     ("new", "another"),
     ("prompt", "set", "PROMPT"),
     ("rules", "add", "Ends well", "kind=ends_with", "text=."),
@@ -92,41 +91,28 @@ CHANGES = (
 )
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, str]:
-    """Files to give to commands, by the word that stands for them."""
-    texts = {
-        "PROMPT": PROMPT,
-        "RULES": "rules: [{text: Ends well, check: {kind: ends_with, text: .}}]",
-        "QUESTIONS": "Is it open?\nWhere is it?\n",
-    }
-    for name, text in texts.items():
-        (tmp_path / name).write_text(text)
-    return {name: str(tmp_path / name) for name in texts}
-
-
-@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
-def test_every_command_takes_the_three_options(words: tuple[str, ...]) -> None:
-    options = {option for parameter in command_of(words).params for option in parameter.opts}
+@pytest.mark.parametrize("args", LEAF_COMMANDS, ids=" ".join)
+def test_every_command_accepts_json_project_and_home(args: tuple[str, ...]) -> None:
+    options = {option for parameter in command_of(args).params for option in parameter.opts}
     assert options >= {"--json", "--project", "--home"}
 
 
-@pytest.mark.parametrize("words", [(), *LEAVES, *dict.fromkeys(words[:1] for words in LEAVES)], ids=" ".join)
-def test_help_answers_on_standard_output_and_makes_nothing(words: tuple[str, ...], private_home: Path) -> None:
-    for option in ("--help", "-h") if not words else ("--help",):
-        shown = succeed(*words, option)
-        assert shown.out.startswith(" ".join(["Usage: distill-tui", *words]))
+@pytest.mark.parametrize("args", [(), *LEAF_COMMANDS, *dict.fromkeys(args[:1] for args in LEAF_COMMANDS)], ids=" ".join)
+def test_help_is_printed_to_stdout_and_creates_nothing(args: tuple[str, ...], private_home: Path) -> None:
+    for option in ("--help", "-h") if not args else ("--help",):
+        shown = succeed(*args, option)
+        assert shown.out.startswith(" ".join(["Usage: distill-tui", *args]))
         assert shown.err == ""
     assert not private_home.exists()
 
 
-def test_the_list_of_commands_is_in_the_order_of_the_work() -> None:
+def test_commands_are_listed_in_workflow_order() -> None:
     shown = succeed("--help").out.partition("Commands:")[2]
     assert re.findall(r"^  ([a-z]+)", shown, re.MULTILINE) == list(COMMANDS)
 
 
-@pytest.mark.parametrize("name", sorted({words[0] for words in LEAVES if len(words) == 2}))
-def test_a_group_tells_its_commands_in_whole_sentences_and_itself_in_one_way(name: str) -> None:
+@pytest.mark.parametrize("name", sorted({args[0] for args in LEAF_COMMANDS if len(args) == 2}))
+def test_help_of_a_group_has_whole_sentences_and_matches_the_main_help(name: str) -> None:
     command = command_of((name,))
     assert isinstance(command, click.Group)
     listed = "".join(succeed(name, "--help").out.partition("Commands:")[2].split())
@@ -137,57 +123,59 @@ def test_a_group_tells_its_commands_in_whole_sentences_and_itself_in_one_way(nam
         assert command.help == COMMANDS[name]
 
 
-def test_the_version_is_the_packages() -> None:
+def test_version_is_that_of_the_package() -> None:
     assert succeed("--version").out == f"distill-tui, version {engine.__version__}\n"
 
 
-@pytest.mark.parametrize("words", QUESTIONS, ids=" ".join)
-def test_a_question_is_answered_as_text_and_as_one_object(words: tuple[str, ...], finished: Path) -> None:
-    text = succeed(*words)
+@pytest.mark.parametrize("args", READ_ONLY, ids=" ".join)
+def test_read_only_command_prints_text_or_one_json_object(args: tuple[str, ...], finished: Path) -> None:
+    text = succeed(*args)
     assert text.out.strip()
     assert not text.out.startswith("{")
-    data = get(*words)
+    data = get(*args)
     assert data
     assert "error" not in data
 
 
 @pytest.mark.parametrize("json_output", [False, True], ids=["text", "json"])
-@pytest.mark.parametrize("words", CHANGES, ids=" ".join)
-def test_a_change_is_told_as_text_or_as_one_object(
-    words: tuple[str, ...], finished: Path, files: dict[str, str], *, json_output: bool
+@pytest.mark.parametrize("args", CHANGING, ids=" ".join)
+def test_changing_command_prints_text_or_one_json_object(
+    args: tuple[str, ...], finished: Path, input_files: dict[str, str], *, json_output: bool
 ) -> None:
-    words = tuple(files.get(word, word) for word in words)
+    args = tuple(input_files.get(arg, arg) for arg in args)
     if json_output:
-        assert get(*words, input="sk-a-key-of-mine")
+        assert get(*args, input="sk-a-key-of-mine")
     else:
-        assert succeed(*words, input="sk-a-key-of-mine").out.strip()
+        assert succeed(*args, input="sk-a-key-of-mine").out.strip()
 
 
-@pytest.mark.parametrize("words", LEAVES, ids=" ".join)
-def test_an_unknown_option_is_refused_with_the_way_to_help(words: tuple[str, ...], private_home: Path) -> None:
-    error = fail(*words, "--no-such-option")
+@pytest.mark.parametrize("args", LEAF_COMMANDS, ids=" ".join)
+def test_unknown_option_is_refused_and_points_to_help(args: tuple[str, ...], private_home: Path) -> None:
+    error = fail(*args, "--no-such-option")
     assert "--no-such-option" in error["message"]
-    assert error["next"] == f"See `distill-tui {' '.join(words)} --help`."
+    assert error["next"] == f"See `distill-tui {' '.join(args)} --help`."
     assert not private_home.exists()
 
 
-@pytest.mark.parametrize("words", [("frobnicate",), ("prompt", "frobnicate"), ("--frobnicate",)], ids=" ".join)
-def test_an_unknown_command_is_refused(words: tuple[str, ...]) -> None:
-    assert words[-1] in fail(*words)["message"]
+@pytest.mark.parametrize("args", [("frobnicate",), ("prompt", "frobnicate"), ("--frobnicate",)], ids=" ".join)
+def test_unknown_command_is_refused(args: tuple[str, ...]) -> None:
+    assert args[-1] in fail(*args)["message"]
 
 
-@pytest.mark.parametrize("name", sorted({words[0] for words in LEAVES if len(words) == 2 and words[:1] not in LEAVES}))
-def test_a_group_alone_says_what_there_is_to_say(name: str) -> None:
+@pytest.mark.parametrize(
+    "name", sorted({args[0] for args in LEAF_COMMANDS if len(args) == 2 and args[:1] not in LEAF_COMMANDS})
+)
+def test_group_without_a_command_lists_its_commands(name: str) -> None:
     shown = call(name)
     assert shown.status == 2
     assert shown.out == ""
-    for words in LEAVES:
-        if words[0] == name:
-            assert words[1] in shown.err
+    for args in LEAF_COMMANDS:
+        if args[0] == name:
+            assert args[1] in shown.err
 
 
-def sentences() -> Iterator[tuple[str, str]]:
-    """(file, text) of every text of the engine that names a command; what an f-string fills in is left as {}."""
+def texts_naming_a_command() -> Iterator[tuple[str, str]]:
+    """Every text of the engine that names a command, as (file, text); fields of f-strings are left as {}."""
     for path in sorted(ENGINE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             text = ""
@@ -199,23 +187,23 @@ def sentences() -> Iterator[tuple[str, str]]:
                 yield str(path.relative_to(ENGINE)), text
 
 
-def test_every_command_that_a_sentence_names_is_there() -> None:
-    named = 0
-    for place, text in sentences():
-        for words in re.findall(r"(?<!Install )distill-tui ([a-z]+(?: [a-z]+)?(?: --[a-z-]+)*)", text):
-            first, *rest = words.split()
-            assert first in COMMANDS, f"{place}: distill-tui {words}"
+def test_every_command_named_in_a_text_exists() -> None:
+    checked = 0
+    for place, text in texts_naming_a_command():
+        for args in re.findall(r"(?<!Install )distill-tui ([a-z]+(?: [a-z]+)?(?: --[a-z-]+)*)", text):
+            first, *rest = args.split()
+            assert first in COMMANDS, f"{place}: distill-tui {args}"
             path: tuple[str, ...] = (first,)
             if isinstance(command_of(path), click.Group) and rest and not rest[0].startswith("--"):
                 path = (first, rest[0])
-                assert path in LEAVES, f"{place}: distill-tui {words}"
+                assert path in LEAF_COMMANDS, f"{place}: distill-tui {args}"
             options = {option for parameter in command_of(path).params for option in parameter.opts}
-            assert {word for word in rest if word.startswith("--")} <= options, f"{place}: distill-tui {words}"
-            named += 1
-    assert named > 30
+            assert {word for word in rest if word.startswith("--")} <= options, f"{place}: distill-tui {args}"
+            checked += 1
+    assert checked > 30
 
 
-def test_a_home_without_projects_says_so_and_stays_empty(home: Home, private_home: Path) -> None:
+def test_empty_home_lists_nothing_and_is_not_created(home: Home, private_home: Path) -> None:
     assert get("projects", "list") == {"projects": []}
     assert "distill-tui new" in succeed("projects", "list").out
     assert get("models", "list") == {"models": []}

@@ -1,4 +1,4 @@
-"""The generate command with real jobs that ask a server on this machine: followed, detached, refused."""
+"""`generate` with real jobs and a local server: followed, detached, refused."""
 
 import asyncio
 import json
@@ -19,7 +19,7 @@ from tests.engine.teachers.hostile_server import HostileServer, Request, error, 
 
 @pytest.fixture
 def server(home: Home) -> Iterator[HostileServer]:
-    """A teacher that answers everything well, and a project that asks it: eight questions in four splits of two."""
+    """A teacher that answers every question well, and a project that uses it: eight questions in four topics of two."""
     with served(good("Good", " day.")) as server:
         succeed("new", "desk", "--base", "owner/model", "--teacher", "peer", "--base-url", server.url,
                 "--temperature", "0.4")  # fmt: skip
@@ -33,16 +33,16 @@ def server(home: Home) -> Iterator[HostileServer]:
         yield server
 
 
-def jobs() -> list[dict[str, Any]]:
+def list_jobs() -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = get("jobs", "list", "--all")["jobs"]
     return found
 
 
-def test_a_generation_is_followed_to_its_end_and_asks_nothing_twice(server: HostileServer) -> None:
+def test_generation_is_followed_to_the_end_and_asks_each_question_once(server: HostileServer) -> None:
     done = succeed("generate", "--json")
     assert_shape(done.data["job"], JOB)
     assert (done.data["job"]["state"], done.data["job"]["progress"]) == ("done", {"done": 6, "total": 6})
-    # The rules decide later: until then the answers only stand there.
+    # `curate check` decides later; until then the answers are only stored.
     examples = done.data["examples"]
     assert examples["total"] == 6 == examples["accepted"] + examples["rejected"] + examples["undecided"]
     assert done.data["cost_usd"] == 0
@@ -55,15 +55,15 @@ def test_a_generation_is_followed_to_its_end_and_asks_nothing_twice(server: Host
     assert {request.body["temperature"] for request in server.requests} == {0.4}, "the project's serving temperature"
     assert len(server.requests) == 6
     assert {row["answer"] for row in get("curate", "list")["examples"]} == {"Good day."}
-    assert [job["state"] for job in jobs()] == ["done", "done"]
+    assert [job["state"] for job in list_jobs()] == ["done", "done"]
 
 
-def test_options_say_what_is_asked(server: HostileServer) -> None:
-    words = ("--split", "train", "--split", "test", "--samples", "2", "--limit", "3", "--temperature", "0.3",
-             "--max-answer-tokens", "17", "--concurrency", "2", "--model", "another")  # fmt: skip
-    assert get("generate", *words)["examples"]["total"] == 6
+def test_options_determine_the_requests(server: HostileServer) -> None:
+    args = ("--split", "train", "--split", "test", "--samples", "2", "--limit", "3", "--temperature", "0.3",
+            "--max-answer-tokens", "17", "--concurrency", "2", "--model", "another")  # fmt: skip
+    assert get("generate", *args)["examples"]["total"] == 6
     assert {request.question for request in server.requests} == {"Question 0?", "Question 1?", "Question 7?"}, (
-        "one of each topic, the held-out one too"
+        "one question per topic, including the test split"
     )
     bodies = [request.body for request in server.requests]
     assert {body["temperature"] for body in bodies} == {0.3}
@@ -71,7 +71,7 @@ def test_options_say_what_is_asked(server: HostileServer) -> None:
     assert any(17 in body.values() for body in bodies)
 
 
-def test_named_questions_are_asked_again_and_no_others(server: HostileServer) -> None:
+def test_only_named_questions_are_asked_again(server: HostileServer) -> None:
     succeed("generate")
     before = len(server.requests)
     assert get("generate", "--question", "1", "--question", "8", "--samples", "2")["examples"]["total"] == 10
@@ -79,21 +79,21 @@ def test_named_questions_are_asked_again_and_no_others(server: HostileServer) ->
         "Question 0?", "Question 0?", "Question 7?", "Question 7?",
     ]  # fmt: skip
     found = get("curate", "list")["examples"]
-    # Two answers are in flight at once: whichever came first stands first.
+    # Answers arrive concurrently, so their order varies.
     assert sorted(row["attempt"] for row in found if row["question_id"] == 1) == [0, 1, 2]
     assert sorted(row["attempt"] for row in found if row["question_id"] == 8) == [0, 1], (
-        "of the test split, never asked before"
+        "question 8 is in the test split and was not asked before"
     )
     fail("generate", "--question", "99")
-    assert len(jobs()) == 2
+    assert len(list_jobs()) == 2
 
 
-def test_a_detached_generation_returns_at_once_and_is_followed_later(server: HostileServer) -> None:
-    opened: list[Callable[[], object]] = []
+def test_detached_generation_returns_at_once_and_can_be_followed_later(server: HostileServer) -> None:
+    gates: list[Callable[[], object]] = []
 
     async def wait(request: Request, writer: asyncio.StreamWriter) -> None:
         gate, loop = asyncio.Event(), asyncio.get_running_loop()
-        opened.append(lambda: loop.call_soon_threadsafe(gate.set))
+        gates.append(lambda: loop.call_soon_threadsafe(gate.set))
         await gate.wait()
         await good("Good", " day.")(request, writer)
 
@@ -103,10 +103,10 @@ def test_a_detached_generation_returns_at_once_and_is_followed_later(server: Hos
     assert_shape(started.data["job"], JOB)
     assert started.data["job"]["id"] == 1
     assert started.data["job"]["state"] in ("waiting", "running")
-    told = succeed("status")
-    assert "job 1 generate" in told.out
-    wait_until(lambda: bool(opened))
-    opened[0]()
+    shown = succeed("status")
+    assert "job 1 generate" in shown.out
+    wait_until(lambda: bool(gates))
+    gates[0]()
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
     assert succeed("jobs", "follow", "1").out == "Job 1 (generate) is done.\n"
     assert get("curate", "list")["total"] == 6
@@ -114,24 +114,24 @@ def test_a_detached_generation_returns_at_once_and_is_followed_later(server: Hos
     succeed("jobs", "follow", "2")
 
 
-def test_an_endpoint_that_refuses_is_a_failure_that_can_be_resumed(server: HostileServer) -> None:
+def test_generation_refused_by_the_endpoint_can_be_resumed(server: HostileServer) -> None:
     server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
-    told = fail("generate", status=1)
-    assert told["title"] == "Job 2 (generate) failed."
-    assert told["next"] == "Resume it: distill-tui jobs resume 2"
-    assert "401" in told["message"] or "key" in told["message"]
-    assert {job["state"] for job in jobs()} == {"failed"}
+    failure = fail("generate", status=1)
+    assert failure["title"] == "Job 2 (generate) failed."
+    assert failure["next"] == "Resume it: distill-tui jobs resume 2"
+    assert "401" in failure["message"] or "key" in failure["message"]
+    assert {job["state"] for job in list_jobs()} == {"failed"}
     assert get("status")["stations"][2]["state"] == "failed"
     server.behaviours[:] = [good("Good", " day.")]
     succeed("jobs", "resume", "1")
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
 
 
-def test_the_named_variable_holds_the_key_and_the_key_is_nowhere_else(
+def test_key_is_read_from_the_named_variable_and_never_stored(
     server: HostileServer, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     key = "sk-canary-9876543210zyxwvutsrq"
-    monkeypatch.setenv(variable_of(server.url), "")  # what the command sets is taken back with this
+    monkeypatch.setenv(variable_of(server.url), "")  # so that the value set by the command is undone
     monkeypatch.setenv("MY_KEY", key)
     done = succeed("generate", "--key-env", "MY_KEY", "--json")
     assert {request.headers["authorization"] for request in server.requests} == {f"Bearer {key}"}
@@ -140,17 +140,17 @@ def test_the_named_variable_holds_the_key_and_the_key_is_nowhere_else(
     assert holding == []
 
 
-def test_a_job_that_is_resumed_reads_the_variable_that_is_named_then_and_none_that_the_project_names(
+def test_resumed_job_reads_its_key_from_the_variable_named_then(
     server: HostileServer, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bound = variable_of(server.url)
-    monkeypatch.setenv(bound, "")  # what the command sets is taken back with this
+    variable = variable_of(server.url)
+    monkeypatch.setenv(variable, "")  # so that the value set by the command is undone
     server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
     monkeypatch.setenv("MY_KEY", "sk-of-yesterday-0123456789")
     fail("generate", "--key-env", "MY_KEY", status=1)
     with find_project("desk", home) as project:
         assert "MY_KEY" not in project.jobs.get(1).options
-    monkeypatch.setenv(bound, "")
+    monkeypatch.setenv(variable, "")
     server.behaviours[:] = [good("Good", " day.")]
     server.requests.clear()
     monkeypatch.setenv("MY_KEY", "sk-of-today-0123456789")
@@ -160,47 +160,47 @@ def test_a_job_that_is_resumed_reads_the_variable_that_is_named_then_and_none_th
     assert {request.headers["authorization"] for request in server.requests} == {"Bearer sk-of-today-0123456789"}
 
 
-def test_a_variable_that_is_not_set_starts_no_job(server: HostileServer) -> None:
+def test_unset_key_variable_starts_no_job(server: HostileServer) -> None:
     assert "NO_SUCH_KEY" in fail("generate", "--key-env", "NO_SUCH_KEY")["message"]
-    assert jobs() == []
+    assert list_jobs() == []
 
 
-def test_an_endpoint_needs_a_model_and_names_the_option_that_there_is(begun: Path) -> None:
-    error_told = fail("generate", "--base-url", "http://127.0.0.1:9/v1")
-    assert "--model" in error_told["next"]
-    assert jobs() == []
+def test_endpoint_without_a_model_is_refused_naming_the_option(new_project: Path) -> None:
+    failure = fail("generate", "--base-url", "http://127.0.0.1:9/v1")
+    assert "--model" in failure["next"]
+    assert list_jobs() == []
 
 
 @pytest.mark.parametrize("address", ["nowhere", "http://llm.example.com/v1", "https://me:secret1@llm.example.com/v1"])
-def test_an_unsafe_address_starts_no_job(address: str, begun: Path) -> None:
+def test_unsafe_address_starts_no_job(address: str, new_project: Path) -> None:
     assert "secret1" not in str(fail("generate", "--base-url", address, "--model", "m"))
-    assert jobs() == []
+    assert list_jobs() == []
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     ["--samples 0", "--samples 65", "--samples two", "--temperature 2.1", "--temperature nan", "--split exam",
      "--max-answer-tokens 0", "--limit 0", "--concurrency 0", "--batch-rows 0", "--max-cost -1", "--max-cost nan",
      "--max-cost inf", "--seed x", "surplus"],
 )  # fmt: skip
-def test_a_bad_number_starts_no_job(words: str, begun: Path) -> None:
-    fail("generate", *words.split())
-    assert jobs() == []
+def test_invalid_option_value_starts_no_job(args: str, new_project: Path) -> None:
+    fail("generate", *args.split())
+    assert list_jobs() == []
 
 
-def test_ctrl_c_stops_following_and_leaves_the_job(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_stops_following_but_not_the_job(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object) -> NoReturn:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as pressed:
-        pressed.setattr("engine.jobs.follow.follow", interrupted)
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.jobs.follow.follow", interrupted)
         stopped = call("generate", "--json")
     assert (stopped.status, stopped.out) == (130, "")
     assert "distill-tui jobs follow 1" in stopped.err
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
 
 
-def test_what_is_missing_is_told_before_there_is_a_job(home: Home) -> None:
+def test_missing_inputs_are_reported_before_a_job_starts(home: Home) -> None:
     succeed("new", "desk")
     assert fail("generate")["next"] == "Set one: distill-tui prompt set FILE"
     succeed("prompt", "set", "-", input="Be brief.")
@@ -210,4 +210,4 @@ def test_what_is_missing_is_told_before_there_is_a_job(home: Home) -> None:
     with find_project("desk", home) as project:
         project.questions.set_splits({question.id: "test" for question in project.questions.all()})
     assert fail("generate")["message"] == "None is in train or validation; other splits have 1 question."
-    assert jobs() == []
+    assert list_jobs() == []

@@ -1,4 +1,4 @@
-"""Text that attacks a terminal comes out as signs that can be read, whoever wrote it and wherever it is shown."""
+"""Text that attacks a terminal is printed as visible characters, whoever wrote it and wherever it appears."""
 
 import dataclasses
 from pathlib import Path
@@ -28,12 +28,13 @@ from tests.engine.teachers.hostile_server import error, good, served, status
 from tests.tui import seeds
 
 HOSTILE = seeds.hostile("x")
-SHOWN = ("[@click=app.quit]", "␛]52;c;aGk=␇", "␛[2J", "‹U+009B›31m", "‹U+202E›evil")  # markup is text, codes are signs
+# Markup stays text, and codes become visible characters.
+SHOWN = ("[@click=app.quit]", "␛]52;c;aGk=␇", "␛[2J", "‹U+009B›31m", "‹U+202E›evil")
 
 
 @pytest.fixture
-def attacked(home: Home) -> Path:
-    """A project in which every foreign text is an attack, to its evaluation and its jobs."""
+def hostile_project(home: Home) -> Path:
+    """A project in which every foreign text is hostile, including its evaluation and teacher."""
     with seeds.make_project(home) as project:
         seeds.add_hostile(project)
         prompt = project.prompts.current()
@@ -51,11 +52,11 @@ def attacked(home: Home) -> Path:
             ]
         )
         run_id = seeds.add_run(project, seeds.add_dataset(project), done=True)
-        made = seeds.add_evaluation(project, run_id)
+        evaluation = seeds.add_evaluation(project, run_id)
         project.evaluations.add(
             dataclasses.replace(
-                made,
-                arms=tuple((name, hostile_score(score)) for name, score in made.arms),
+                evaluation,
+                arms=tuple((name, hostile_score(score)) for name, score in evaluation.arms),
                 recovered=None,
                 recovered_note=HOSTILE,
             )
@@ -70,68 +71,68 @@ def hostile_score(score: ArmScore) -> ArmScore:
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     ["prompt show", "rules list", "questions list", "curate list", "status", "jobs list --all", "report"],
 )
-def test_what_is_stored_is_shown_as_signs(words: str, attacked: Path) -> None:
-    shown = succeed(*words.split())  # every call checks that what was printed is clean
-    together = shown.out + shown.err
-    assert any(sign in together for sign in SHOWN), together
-    assert "evil" in together or words == "report"
+def test_stored_text_is_printed_as_visible_characters(args: str, hostile_project: Path) -> None:
+    shown = succeed(*args.split())  # every call checks that its output is clean
+    printed = shown.out + shown.err
+    assert any(text in printed for text in SHOWN), printed
+    assert "evil" in printed or args == "report"
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     ["prompt versions", "prompt versions --diff 1 2", "rules test", "questions dedupe --dry-run", "projects list",
      "estimate --model gpt-5 --requests-per-day 1", "doctor", "curate check", "curate undo"],
 )  # fmt: skip
-def test_nothing_else_lets_it_through(words: str, attacked: Path) -> None:
-    succeed(*words.split(), input=HOSTILE)
+def test_other_commands_print_no_control_characters(args: str, hostile_project: Path) -> None:
+    succeed(*args.split(), input=HOSTILE)
 
 
 @pytest.mark.parametrize(
-    ("words", "place"),
+    ("args", "place"),
     [("prompt show", ("messages", 0, "content")), ("questions list", ("questions", -1, "text")),
      ("curate list", ("examples", -1, "answer")), ("rules list", ("rules", 0, "text"))],
 )  # fmt: skip
-def test_json_keeps_every_character(words: str, place: tuple[str | int, ...], attacked: Path) -> None:
-    value: object = get(*words.split())
+def test_json_keeps_every_character(args: str, place: tuple[str | int, ...], hostile_project: Path) -> None:
+    value: object = get(*args.split())
     for step in place:
         value = value[step]
     assert isinstance(value, str)
     assert "\x1b[2J\x9b31m \u202eevil" in value
 
 
-def test_a_document_of_attacks_comes_back_unchanged(home: Home) -> None:
+def test_hostile_prompt_is_stored_unchanged(home: Home) -> None:
     succeed("new", "desk")
     document = f"{HOSTILE}\n\n## User\n\n{HOSTILE}\n\n## Assistant\n\nNo."
-    made = get("prompt", "set", "-", "--note", HOSTILE, input=document)
+    stored = get("prompt", "set", "-", "--note", HOSTILE, input=document)
     shown = get("prompt", "show")
     assert [message["content"] for message in shown["messages"]] == [HOSTILE, HOSTILE, "No."]
-    assert shown["sha256"] == made["sha256"]
+    assert shown["sha256"] == stored["sha256"]
     assert_clean(succeed("prompt", "show").out)
 
 
-def test_an_attack_in_the_words_of_the_caller_is_shown_as_signs(begun: Path) -> None:
-    for words in (("prompt", "set", HOSTILE), ("status", "-p", HOSTILE), ("questions", "import", HOSTILE), (HOSTILE,),
-                  ("models", "fetch", HOSTILE), ("new", HOSTILE),
-                  ("rules", "add", "x", HOSTILE), ("jobs", "stop", HOSTILE), ("curate", "list", "--state", HOSTILE),
-                  ("estimate", "--requests-per-day", "1", "--model", HOSTILE)):  # fmt: skip
-        ended = call(*words)
+def test_arguments_in_errors_are_printed_as_visible_characters(new_project: Path) -> None:
+    for args in (("prompt", "set", HOSTILE), ("status", "-p", HOSTILE), ("questions", "import", HOSTILE), (HOSTILE,),
+                 ("models", "fetch", HOSTILE), ("new", HOSTILE),
+                 ("rules", "add", "x", HOSTILE), ("jobs", "stop", HOSTILE), ("curate", "list", "--state", HOSTILE),
+                 ("estimate", "--requests-per-day", "1", "--model", HOSTILE)):  # fmt: skip
+        ended = call(*args)
         assert ended.status in (1, 2)
-        assert "evil" in ended.err, words
+        assert "evil" in ended.err, args
 
 
-def test_files_of_attacks_are_refused_in_signs(begun: Path, tmp_path: Path) -> None:
+def test_refused_files_are_reported_in_visible_characters(new_project: Path, tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(f"rules: [{{text: x, check: {{kind: '{HOSTILE[:18]}'}}, {HOSTILE[:9]}: 1}}]")
     fail("rules", "import", tmp_path / "rules.yaml")
     (tmp_path / "q.jsonl").write_text(f'{{"messages": [{{"role": "\\u001b[2J", "content": "x"}}]}}\n{HOSTILE}\n')
-    told = call("questions", "import", tmp_path / "q.jsonl")
-    assert told.err.count("refused, line") == 2
-    assert "␛[2J" in told.err or "\\x1b[2J" in told.err
+    refused = call("questions", "import", tmp_path / "q.jsonl")
+    assert refused.err.count("refused, line") == 2
+    assert "␛[2J" in refused.err or "\\x1b[2J" in refused.err
 
 
-def test_a_hostile_server_is_told_in_signs(home: Home) -> None:
+def test_replies_of_a_server_are_printed_as_visible_characters(home: Home) -> None:
     with served(good(HOSTILE), status("400 Bad Request", error(HOSTILE, HOSTILE))) as server:
         succeed("new", "desk", "--teacher", "peer", "--base-url", server.url)
         succeed("prompt", "set", "-", input="Be brief.")
@@ -143,8 +144,8 @@ def test_a_hostile_server_is_told_in_signs(home: Home) -> None:
         assert "evil" in succeed("questions", "synthesize", "--topics", "1", "--per-topic", "1").err
 
 
-def test_a_followed_job_tells_its_attacks_in_signs(begun: Path) -> None:
-    with Project.open(begun) as project:
+def test_events_of_a_job_are_printed_as_visible_characters(new_project: Path) -> None:
+    with Project.open(new_project) as project:
         events: list[Event] = [
             StateChanged("running", HOSTILE),
             StageStarted("examples"),
@@ -163,5 +164,5 @@ def test_a_followed_job_tells_its_attacks_in_signs(begun: Path) -> None:
     assert shown.err.count("evil") >= 4
     assert "epoch 0.5  validation KL 0.500  all rules 25% of 4" in shown.err
     assert "epoch 0.6  cross-entropy 0.400\n" in shown.err
-    error_told = fail("jobs", "follow", "2", status=1)
-    assert error_told["message"] == HOSTILE
+    failure = fail("jobs", "follow", "2", status=1)
+    assert failure["message"] == HOSTILE

@@ -1,4 +1,4 @@
-"""The jobs command on real processes that carry out small stages of the tests' own."""
+"""`jobs` on real processes that run small test stages."""
 
 import os
 import re
@@ -25,12 +25,12 @@ from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
 from tests.engine.jobs.support import STAGES_FOLDER, wait_until
 
-ENDPOINT = ("--base-url", "http://127.0.0.1:9/v1")  # the model there is the name of a stage
+ENDPOINT = ("--base-url", "http://127.0.0.1:9/v1")  # its model is the name of a stage
 
 
 @pytest.fixture
 def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    """A project whose jobs have the stages of `steps_worker`; whatever of them still runs at the end is killed."""
+    """A project whose jobs run the stages of `steps_worker`; jobs still running at the end are killed."""
     monkeypatch.setattr(launch, "WORKER_MODULE", "steps_worker")
     monkeypatch.setenv("PYTHONPATH", STAGES_FOLDER)
     with Project.create(home.projects / "desk", home=home) as project:
@@ -44,20 +44,20 @@ def desk(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
 
 
 def start(stage: str, steps: int = 20) -> dict[str, Any]:
-    """Start a job of the stage and return at once."""
+    """Start a job that runs the stage, and return without waiting."""
     job: dict[str, Any] = get("generate", "--model", stage, *ENDPOINT, "--limit", steps, "--detach")["job"]
     return job
 
 
-def facts(project: Project, job_id: int = 1) -> int:
+def steps_done(project: Project, job_id: int = 1) -> int:
     path = project.folder / project.jobs.get(job_id).folder / "facts"
     return len(path.read_text().splitlines()) if path.exists() else 0
 
 
-def half_way(project: Project) -> None:
-    """Start a job that waits in its middle, and wait until it is there."""
+def start_gated(project: Project) -> None:
+    """Start a job of 20 steps that waits after 10 for `open_gate`, and wait until it does."""
     start("gated")
-    wait_until(lambda: facts(project) == 10)
+    wait_until(lambda: steps_done(project) == 10)
 
 
 def open_gate(project: Project) -> None:
@@ -69,7 +69,7 @@ def wait_for(project: Project, state: str) -> None:
 
 
 @pytest.mark.parametrize("note", ["The server failed.", "Begin a new one: `distill-tui update`."])
-def test_a_failed_job_that_says_what_to_do_is_not_to_be_resumed(desk: Project, note: str) -> None:
+def test_failed_job_suggests_resuming_unless_its_note_names_a_command(desk: Project, note: str) -> None:
     desk.jobs.add(UpdateOptions())
     desk.jobs.update(1, state="failed", note=note, ended_at="2026-01-01T00:00:00.000+00:00")
     error = fail("jobs", "follow", "1", status=1)
@@ -77,8 +77,8 @@ def test_a_failed_job_that_says_what_to_do_is_not_to_be_resumed(desk: Project, n
     assert error["next"] == ("" if "distill-tui" in note else "Resume it: distill-tui jobs resume 1")
 
 
-def test_a_job_is_paused_resumed_and_followed_to_its_end(desk: Project) -> None:
-    half_way(desk)
+def test_job_can_be_paused_resumed_and_followed_to_the_end(desk: Project) -> None:
+    start_gated(desk)
     paused = get("jobs", "pause", "1")["job"]
     assert_shape(paused, JOB)
     wait_for(desk, "paused")
@@ -94,53 +94,53 @@ def test_a_job_is_paused_resumed_and_followed_to_its_end(desk: Project) -> None:
     assert (done.data["job"]["state"], done.data["job"]["heartbeat_age_s"]) == ("done", None)
     assert "\nPaused. Resume it with " in done.err
     assert "20 of 20" in done.err
-    assert facts(desk) == 20
+    assert steps_done(desk) == 20
 
 
-def test_a_stopped_job_fails_its_follower_and_goes_on_where_it_was(desk: Project) -> None:
-    half_way(desk)
+def test_stopped_job_fails_its_follower_and_resumes_where_it_stopped(desk: Project) -> None:
+    start_gated(desk)
     assert "next safe point" in succeed("jobs", "stop", "1").out
     wait_for(desk, "stopped")
     error = fail("jobs", "follow", "1", status=1)
     assert error["title"] == "Job 1 (generate) is stopped."
     assert error["next"] == "Resume it: distill-tui jobs resume 1"
-    assert get("jobs", "list") == {"jobs": []}, "only what lives, or was killed"
+    assert get("jobs", "list") == {"jobs": []}, "stopped jobs are listed only with --all"
     (row,) = get("jobs", "list", "--all")["jobs"]
     assert (row["state"], row["worked_s"] > 0) == ("stopped", True)
     assert f" {duration(row['worked_s'])}  Resume it" in succeed("jobs", "list", "--all").out
     open_gate(desk)
     assert "distill-tui jobs follow 1" in succeed("jobs", "resume", "1").out
     succeed("jobs", "follow", "1")
-    assert facts(desk) == 20
+    assert steps_done(desk) == 20
 
 
-def test_a_job_that_was_asked_to_stop_is_not_paused(desk: Project) -> None:
+def test_stopping_job_cannot_be_paused(desk: Project) -> None:
     start("stubborn")
-    wait_until(lambda: facts(desk) == 1)
+    wait_until(lambda: steps_done(desk) == 1)
     succeed("jobs", "stop", "1")
     error = fail("jobs", "pause", "1", status=1)
     assert error["title"] == "Job 1 is already stopping."
     assert "distill-tui jobs resume 1" in error["next"]
 
 
-def test_a_follower_that_is_terminated_says_how_to_follow_again(desk: Project) -> None:
-    half_way(desk)
+def test_terminated_follower_says_how_to_follow_again(desk: Project) -> None:
+    start_gated(desk)
     program = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
-    words = [sys.executable, "-c", program, "jobs", "follow", "1", "--project", str(desk.folder), "--json"]
-    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
+    args = [sys.executable, "-c", program, "jobs", "follow", "1", "--project", str(desk.folder), "--json"]
+    with subprocess.Popen(args, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as follower:
         assert follower.stderr is not None
         assert follower.stderr.readline()
         follower.send_signal(signal.SIGTERM)
-        out, told = follower.communicate(timeout=60)
+        out, err = follower.communicate(timeout=60)
     assert (follower.returncode, out) == (143, "")
-    assert "Stopped following. Job 1 (generate) keeps running. Follow it: distill-tui jobs follow 1" in told
+    assert "Stopped following. Job 1 (generate) keeps running. Follow it: distill-tui jobs follow 1" in err
     assert is_alive(desk.jobs.get(1))
     open_gate(desk)
     succeed("jobs", "follow", "1")
 
 
-def test_only_a_training_can_be_asked_to_keep_what_it_has(desk: Project) -> None:
-    half_way(desk)
+def test_keep_is_accepted_only_during_training(desk: Project) -> None:
+    start_gated(desk)
     error = fail("jobs", "keep", "1", status=1)
     assert error["title"] == "Job 1 is not training now."
     assert error["next"] == "Stop it with `distill-tui jobs stop 1`."
@@ -151,26 +151,26 @@ def test_only_a_training_can_be_asked_to_keep_what_it_has(desk: Project) -> None
     wait_for(desk, "done")
 
 
-def test_a_job_that_listens_to_nothing_is_killed(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stop_with_kill_ends_an_unresponsive_job(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(control, "_DIES_WITHIN_S", 0.2)
-    # Half a minute of patience is right for people and too long for a test.
+    # The default grace period of half a minute is too long for a test.
     monkeypatch.setattr(control.stop, "__kwdefaults__", {"force": False, "grace_s": 0.1})
     start("stubborn")
-    wait_until(lambda: facts(desk) == 1)
-    said = succeed("jobs", "stop", "1", "--kill").out
-    assert "Job 1 is stopped. Stopped by force." in said
-    assert "jobs resume 1" in said
+    wait_until(lambda: steps_done(desk) == 1)
+    output = succeed("jobs", "stop", "1", "--kill").out
+    assert "Job 1 is stopped. Stopped by force." in output
+    assert "jobs resume 1" in output
     wait_until(lambda: not is_alive(desk.jobs.get(1)))
     assert "jobs resume" in fail("jobs", "stop", "1", status=1)["next"]
 
 
-def test_a_number_that_no_project_can_hold_is_refused_in_words(desk: Project) -> None:
+def test_too_large_job_number_is_refused(desk: Project) -> None:
     error = fail("jobs", "stop", "9" * 20)
     assert (error["title"], error["next"]) == ("A number is too large.", "Use a smaller one.")
 
 
-def test_a_killed_job_is_called_so_in_the_list_and_resumes(desk: Project) -> None:
-    half_way(desk)
+def test_killed_job_is_listed_as_killed_and_can_be_resumed(desk: Project) -> None:
+    start_gated(desk)
     os.killpg(desk.jobs.get(1).pid, signal.SIGKILL)
     wait_until(lambda: not is_alive(desk.jobs.get(1)))
     wait_until(lambda: get("jobs", "list")["jobs"][0]["state"] == "lost")
@@ -180,10 +180,10 @@ def test_a_killed_job_is_called_so_in_the_list_and_resumes(desk: Project) -> Non
     open_gate(desk)
     assert get("jobs", "resume", "1")["job"]["state"] in ("waiting", "running", "done")
     succeed("jobs", "follow", "1")
-    assert facts(desk) == 20
+    assert steps_done(desk) == 20
 
 
-def test_a_job_that_fails_tells_its_three_sentences_without_a_secret(desk: Project) -> None:
+def test_error_of_a_failed_job_contains_no_secret(desk: Project) -> None:
     error = fail("generate", "--model", "refused", *ENDPOINT, status=1)
     assert error["title"] == "Job 2 (generate) failed."
     assert "The teacher refused." in error["message"]
@@ -191,21 +191,23 @@ def test_a_job_that_fails_tells_its_three_sentences_without_a_secret(desk: Proje
     assert [row["state"] for row in get("jobs", "list")["jobs"]] == ["failed", "failed"]
 
 
-def test_what_a_job_printed_is_told_from_its_end(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_log_shows_the_last_lines_without_secrets_or_control_codes(
+    desk: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "sk-abcdefghijklmnop")
     fail("generate", "--model", "defect", *ENDPOINT, status=1)
-    told = get("jobs", "log", "1")
-    assert_shape(told, {"job": JOB, "log": str})
-    assert "Traceback" in told["log"]
-    assert "sk-abc" not in told["log"]
-    assert succeed("jobs", "log", "1", "--lines", "1").out.strip() == told["log"].splitlines()[-1]
+    data = get("jobs", "log", "1")
+    assert_shape(data, {"job": JOB, "log": str})
+    assert "Traceback" in data["log"]
+    assert "sk-abc" not in data["log"]
+    assert succeed("jobs", "log", "1", "--lines", "1").out.strip() == data["log"].splitlines()[-1]
     (desk.folder / "jobs/1/log.txt").write_text("\x1b[31mred\n")
     assert succeed("jobs", "log", "1").out == "␛[31mred\n"
     (desk.folder / "jobs/1/log.txt").unlink()
     assert "empty" in succeed("jobs", "log", "1").out
 
 
-def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:
+def test_done_job_cannot_be_controlled(desk: Project) -> None:
     succeed("generate", "--model", "steps", *ENDPOINT, "--limit", "2")
     for verb in ("pause", "stop", "resume"):
         assert "done" in str(fail("jobs", verb, "1", status=1))
@@ -216,12 +218,12 @@ def test_a_done_job_is_not_controlled_any_more(desk: Project) -> None:
 
 @pytest.mark.parametrize("verb", ["follow", "pause", "resume", "stop"])
 @pytest.mark.parametrize("number", ["1", "0", "first"])
-def test_a_job_that_is_not_there_is_refused(verb: str, number: str, begun: Path) -> None:
+def test_missing_job_is_refused(verb: str, number: str, new_project: Path) -> None:
     assert number in fail("jobs", verb, number)["message"]
 
 
-def test_a_project_at_work_is_only_deleted_by_force(desk: Project) -> None:
-    half_way(desk)
+def test_project_with_a_running_job_is_listed_with_it_and_not_deleted(desk: Project) -> None:
+    start_gated(desk)
     assert "jobs stop 1" in fail("projects", "delete", "desk", "--yes", status=1)["next"]
     assert (desk.folder / DATABASE).is_file()
     (row,) = get("projects", "list")["projects"]
@@ -229,7 +231,7 @@ def test_a_project_at_work_is_only_deleted_by_force(desk: Project) -> None:
     assert re.search(r"● generate \d+ %", succeed("projects", "list").out)
 
 
-def test_the_list_stands_in_columns_and_counts_nothing_of_what_counts_nothing(desk: Project) -> None:
+def test_list_is_aligned_and_shows_progress_only_of_jobs_that_count(desk: Project) -> None:
     teacher = TeacherSpec("endpoint", "large", "http://127.0.0.1:9/v1")
     for options in (SynthesizeOptions(teacher), GenerateOptions(teacher), ServeOptions()):
         desk.jobs.update(desk.jobs.add(options).id, state="failed", note="why")

@@ -1,4 +1,4 @@
-"""Naming a judge: once, whole, safely; and that it is kept where a command that wants one finds it."""
+"""`curate check` with a judge: how one is named and stored, and replies that cannot be read."""
 
 from pathlib import Path
 
@@ -8,19 +8,19 @@ from tests.engine.cli.calling import fail, get
 from tests.engine.teachers.hostile_server import good, served
 
 
-def test_a_judge_is_named_whole_kept_and_asked_for_where_there_is_something_to_judge(begun: Path) -> None:
+def test_judge_needs_a_model_and_a_safe_url_and_is_stored(new_project: Path) -> None:
     assert "--judge-model" in fail("curate", "check", "--judge")["next"]
     assert "both" in fail("curate", "check", "--judge-model", "m")["next"]
-    asked = ("curate", "check", "--judge-model", "m", "--judge-url")
-    assert "not encrypted" in fail(*asked, "http://llm.example.com/v1")["title"]
-    assert "No rule is a rubric" in fail(*asked, "http://127.0.0.1:1/v1")["message"]
-    with Project.open(begun) as project:
+    args = ("curate", "check", "--judge-model", "m", "--judge-url")
+    assert "not encrypted" in fail(*args, "http://llm.example.com/v1")["title"]
+    assert "No rule is a rubric" in fail(*args, "http://127.0.0.1:1/v1")["message"]
+    with Project.open(new_project) as project:
         assert project.settings.read().judge == TeacherSpec("endpoint", "m", "http://127.0.0.1:1/v1")
     get("rules", "add", "Kind", "kind=rubric")
-    assert get("curate", "check").keys() == {"accepted", "rejected"}  # nobody is asked by the way
+    assert get("curate", "check").keys() == {"accepted", "rejected"}  # no judge is asked without --judge
 
 
-def test_a_judge_that_says_nothing_readable_is_a_failure_and_nothing_is_decided(finished: Path) -> None:
+def test_unreadable_verdicts_fail_and_decide_nothing(finished: Path) -> None:
     get("rules", "add", "Kind", "kind=rubric")
     before = get("curate", "list")
     with served(good("Well …")) as server:

@@ -1,4 +1,4 @@
-"""`train --preset`: told before anything starts, and what a person says wins."""
+"""`train --preset`, `--show` and `--calibrate`: configuration, reasons, memory; explicit options take precedence."""
 
 import json
 from dataclasses import asdict, replace
@@ -16,7 +16,7 @@ from engine.training.facts import FreeMemory
 from tests.engine.cli.calling import fail, get, succeed
 
 
-def test_a_preset_is_shown_with_its_reasons_and_nothing_is_started(finished: Path) -> None:
+def test_show_prints_a_preset_with_reasons_and_starts_nothing(finished: Path) -> None:
     with Project.open(finished) as project:
         before = (len(project.runs.all()), len(project.jobs.all()))
     data = get("train", "--preset", "balanced", "--show", "--device", "cpu", "--epochs", "9", "--lora-rank", "5")
@@ -32,31 +32,33 @@ def test_a_preset_is_shown_with_its_reasons_and_nothing_is_started(finished: Pat
         assert (len(project.runs.all()), len(project.jobs.all())) == before
 
 
-def test_without_a_preset_what_is_asked_for_and_what_it_takes_is_shown(finished: Path) -> None:
+def test_show_without_a_preset_prints_configuration_and_estimate(finished: Path) -> None:
     data = get("train", "--preset", "none", "--show", "--epochs", "3", "--on-policy-steps", "2")
     assert "preset" not in data
     assert (data["config"]["epochs"], data["config"]["on_policy_steps"]) == (3.0, 2)
     assert set(data["estimate"]) == {"seconds", "memory_mb", "disk_mb", "gpu_peak_mb"}
-    plain = ("train", "--preset", "none", "--show", "--on-policy-steps", "2")
-    assert "then 2 on 64 own answers each" in succeed(*plain).out
-    assert "75 to 88 % cut" in succeed(*plain, "--epochs", "1").out
+    args = ("train", "--preset", "none", "--show", "--on-policy-steps", "2")
+    assert "then 2 on 64 own answers each" in succeed(*args).out
+    assert "75 to 88 % cut" in succeed(*args, "--epochs", "1").out
 
 
-def test_a_run_started_with_a_preset_has_its_configuration_and_says_why(
+def test_run_has_the_shown_configuration_and_prints_its_reasons(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
-    # Memory that is free changes from one call to the next.
+    # Free memory would differ between the calls.
     monkeypatch.setattr("engine.training.facts.free_memory", lambda _: FreeMemory(9_000.0))
     shown = get("train", "--preset", "fast", "--show", "--seed", "4")
-    said = succeed("train", "--preset", "fast", "--seed", "4").err
-    assert all(reason["why"] in said for reason in shown["reasons"])
+    err = succeed("train", "--preset", "fast", "--seed", "4").err
+    assert all(reason["why"] in err for reason in shown["reasons"])
     with Project.open(finished) as project:
         run = project.runs.all()[-1]
     assert json.loads(json.dumps(asdict(run.config))) == shown["config"]
 
 
-def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_preset_too_large_for_memory_is_refused_only_if_requested(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("engine.training.facts.free_memory", lambda _: FreeMemory(1.0))
     monkeypatch.setattr("engine.training.facts.find_shapes", lambda *_: Shapes(((8, 8),), 10, 64, 256))
     assert get("train", "--preset", "best", "--show")["fits"] is False
@@ -66,18 +68,18 @@ def test_what_does_not_fit_the_memory_is_shown_and_not_started(finished: Path, m
     with Project.open(finished) as project:
         assert len(project.runs.all()) == before
     monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
-    assert "It does not fit" in succeed("train").err, "who asked for none is warned: memory may be free by then"
-    asked = succeed("train", "--preset", "best", "--print-launch", "slurm")
-    assert "It does not fit" not in asked.err, "it is for another machine"
+    assert "It does not fit" in succeed("train").err, "the default preset only warns: memory may be free by then"
+    launch = succeed("train", "--preset", "best", "--print-launch", "slurm")
+    assert "It does not fit" not in launch.err, "the launch command is for another machine"
     with Project.open(finished) as project:
         assert len(project.runs.all()) == before + 2
         assert project.runs.all()[-1].config.micro_batch_rows > 1
 
 
-def test_calibrating_measures_first_and_trains_with_what_fits(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calibration_measures_first_and_its_batch_size_is_used(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[JobOptions] = []
 
-    def measured(invocation: Invocation, options: JobOptions, *, detach: bool) -> Job | None:
+    def fake_start(invocation: Invocation, options: JobOptions, *, detach: bool) -> Job | None:
         started.append(options)
         if not isinstance(options, CalibrateOptions):
             return None
@@ -87,7 +89,7 @@ def test_calibrating_measures_first_and_trains_with_what_fits(finished: Path, mo
         )
         return invocation.project.jobs.add(options)
 
-    monkeypatch.setattr("engine.cli.train.start_and_follow", measured)
+    monkeypatch.setattr("engine.cli.train.start_and_follow", fake_start)
     with Project.open(finished) as project:
         before = len(project.runs.all())
     data = get("train", "--show", "--calibrate", "--device", "cpu", "--dtype", "float32")

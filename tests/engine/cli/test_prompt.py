@@ -1,4 +1,4 @@
-"""The prompt command: every form of document, versions, and a teacher to try it on."""
+"""`prompt`: document formats, versions, checks, reminders, and trying it on a teacher."""
 
 import json
 from collections.abc import Iterator
@@ -33,31 +33,31 @@ def versions() -> list[dict[str, object]]:
 @pytest.mark.parametrize("text", [MARKDOWN, YAML, json.dumps(MESSAGES), json.dumps({"messages": MESSAGES})],
                          ids=["markdown", "yaml", "json", "json object"])  # fmt: skip
 @pytest.mark.parametrize("from_file", [True, False], ids=["file", "standard input"])
-def test_every_form_is_the_same_prompt(text: str, tmp_path: Path, *, from_file: bool) -> None:
+def test_every_format_gives_the_same_prompt(text: str, tmp_path: Path, *, from_file: bool) -> None:
     (tmp_path / "prompt").write_text(text)
-    made = get("prompt", "set", tmp_path / "prompt" if from_file else "-", input=text)
-    assert made["version"] == 1
+    stored = get("prompt", "set", tmp_path / "prompt" if from_file else "-", input=text)
+    assert stored["version"] == 1
     shown = get("prompt", "show")
     assert shown["messages"] == MESSAGES
-    assert shown["sha256"] == made["sha256"]
-    assert made["tokens"] == shown["tokens"]
-    assert [set(count) for count in made["tokens"]] == [{"tokens", "tokenizer", "exact"}]
+    assert shown["sha256"] == stored["sha256"]
+    assert stored["tokens"] == shown["tokens"]
+    assert [set(count) for count in stored["tokens"]] == [{"tokens", "tokenizer", "exact"}]
     assert succeed("prompt", "show").out.strip() == MARKDOWN.strip()
 
 
-def test_what_is_shown_can_be_set_again_and_is_the_same_version() -> None:
+def test_shown_prompt_can_be_set_again_as_the_same_version() -> None:
     succeed("prompt", "set", "-", input=YAML)
     shown = succeed("prompt", "show")
-    assert "tokens" in shown.err, "the counts are no part of the document"
+    assert "tokens" in shown.err, "the counts are not part of the document"
     assert get("prompt", "set", "-", input=shown.out)["version"] == 1
 
 
-def test_a_byte_order_mark_and_foreign_line_ends_change_nothing() -> None:
+def test_byte_order_mark_and_crlf_change_nothing() -> None:
     plain = get("prompt", "set", "-", input=MARKDOWN)["sha256"]
     assert get("prompt", "set", "-", input=b"\xef\xbb\xbf" + MARKDOWN.replace("\n", "\r\n").encode())["sha256"] == plain
 
 
-def test_versions_are_kept_compared_and_come_back() -> None:
+def test_versions_are_kept_compared_and_restored() -> None:
     succeed("prompt", "set", "-", "--note", "the first", input="Be brief.")
     succeed("prompt", "set", "-", "--note", "the second", input="Be brief and kind.")
     rows = versions()
@@ -79,19 +79,19 @@ def test_versions_are_kept_compared_and_come_back() -> None:
     assert [row["current"] for row in versions()] == [True, False]
 
 
-@pytest.mark.parametrize("words", [("show", "--version", "0"), ("show", "--version", "-1"), ("show", "--version", "9"),
+@pytest.mark.parametrize("args", [("show", "--version", "0"), ("show", "--version", "-1"), ("show", "--version", "9"),
                                    ("versions", "--diff", "1", "9"), ("versions", "--diff", "0", "1")],
                          ids=" ".join)  # fmt: skip
-def test_a_version_that_is_not_there_is_refused(words: tuple[str, ...]) -> None:
+def test_missing_version_is_refused(args: tuple[str, ...]) -> None:
     succeed("prompt", "set", "-", input="Be brief.")
-    assert "prompt versions" in fail("prompt", *words)["next"]
+    assert "prompt versions" in fail("prompt", *args)["next"]
 
 
-def test_without_a_prompt_every_command_says_how_to_set_one() -> None:
+def test_commands_without_a_prompt_say_how_to_set_one() -> None:
     assert versions() == []
     assert "prompt set" in succeed("prompt", "versions").out
-    for words in (("show",), ("try", "Is it open?")):
-        assert "prompt set" in fail("prompt", *words)["next"]
+    for args in (("show",), ("try", "Is it open?")):
+        assert "prompt set" in fail("prompt", *args)["next"]
 
 
 @pytest.mark.parametrize(
@@ -119,14 +119,14 @@ def test_without_a_prompt_every_command_says_how_to_set_one() -> None:
         "too large",
     ],
 )
-def test_a_bad_document_is_refused_with_its_place_and_the_old_prompt_stays(
+def test_invalid_document_is_refused_with_its_place_and_the_prompt_kept(
     text: bytes, place: str, tmp_path: Path
 ) -> None:
     succeed("prompt", "set", "-", input=MARKDOWN)
     before = versions()
     (tmp_path / "bad").write_bytes(text)
-    for words, source in ((("prompt", "set", tmp_path / "bad"), b""), (("prompt", "set", "-"), text)):
-        error = fail(*words, input=source)
+    for args, source in ((("prompt", "set", tmp_path / "bad"), b""), (("prompt", "set", "-"), text)):
+        error = fail(*args, input=source)
         assert place in f"{error['title']} {error['message']}"
     assert versions() == before
 
@@ -134,13 +134,13 @@ def test_a_bad_document_is_refused_with_its_place_and_the_old_prompt_stays(
 @pytest.mark.parametrize(
     "name", ["absent.md", "", "~nobody-of-this-name/prompt.md", "x" * 300], ids=["absent", "folder", "user", "long"]
 )
-def test_a_file_that_is_not_there_is_refused_by_name(name: str, tmp_path: Path) -> None:
+def test_missing_file_is_refused_by_name(name: str, tmp_path: Path) -> None:
     source = name if name.startswith("~") else str(tmp_path / name)  # the empty name is the folder
     assert source in fail("prompt", "set", source)["message"]
     assert versions() == []
 
 
-def test_the_check_tells_each_finding_with_its_line_what_is_wrong_and_what_to_do() -> None:
+def test_check_reports_each_finding_with_line_problem_and_advice() -> None:
     succeed("prompt", "set", "-", input=MARKDOWN.replace("Be brief.", "Be brief.\n\nToday is 3 March 2025."))
     found = get("prompt", "check")["findings"]
     assert [(row["kind"], row["line"], row["source"]) for row in found] == [
@@ -150,16 +150,16 @@ def test_the_check_tells_each_finding_with_its_line_what_is_wrong_and_what_to_do
     text = succeed("prompt", "check").out
     assert "line 3: changes with each request" in text
     assert "to the question" in text
-    assert "prompt set" in fail("prompt", "check", "-p", new_project())["next"]
+    assert "prompt set" in fail("prompt", "check", "-p", empty_project())["next"]
 
 
-def test_a_local_teacher_is_not_asked_to_judge_a_prompt() -> None:
+def test_local_teacher_cannot_check_the_prompt_or_propose_rules() -> None:
     succeed("prompt", "set", "-", input="Be brief.")
     assert "--teacher" in fail("prompt", "check", "--teacher")["next"]
     assert "--teacher" in fail("rules", "propose", "--teacher")["next"]
 
 
-def test_an_endpoint_adds_what_it_finds_to_what_the_program_finds() -> None:
+def test_findings_of_an_endpoint_are_added_to_those_of_the_program() -> None:
     finding = {"kind": "contradiction", "quote": "Be long.", "other_quote": "Be brief.", "problem": "p", "advice": "a"}
     with served(good(json.dumps({"findings": [finding]}))) as server:
         succeed("new", "judged", "--teacher", "peer", "--base-url", server.url)
@@ -172,7 +172,7 @@ def test_an_endpoint_adds_what_it_finds_to_what_the_program_finds() -> None:
         assert "cannot be read" in fail("prompt", "check", "--teacher", status=1)["title"]
 
 
-def test_a_reminder_is_told_by_status_and_the_projects_once_its_day_has_come() -> None:
+def test_reminder_is_shown_by_status_and_once_due_by_projects() -> None:
     assert get("prompt", "remind") == {"reminder": {"date": None, "due": False}}
     assert get("prompt", "remind", "9999-01-01") == {"reminder": {"date": "9999-01-01", "due": False}}
     assert "check the prompt on 9999-01-01" in succeed("status").out
@@ -188,13 +188,13 @@ def test_a_reminder_is_told_by_status_and_the_projects_once_its_day_has_come() -
     assert "prompt check" not in succeed("projects", "list").out
 
 
-def new_project() -> str:
+def empty_project() -> str:
     succeed("new", "bare")
     return "bare"
 
 
 class TestTry:
-    """`prompt try`, with a teacher that is a server on this machine."""
+    """`prompt try` with a local server as the teacher."""
 
     @pytest.fixture
     def server(self) -> Iterator[HostileServer]:
@@ -203,7 +203,7 @@ class TestTry:
             succeed("prompt", "set", "-", input=MARKDOWN)
             yield server
 
-    def test_the_teacher_sees_prompt_and_question_and_nothing_is_stored(self, server: HostileServer) -> None:
+    def test_teacher_receives_prompt_and_question_and_nothing_is_stored(self, server: HostileServer) -> None:
         succeed("rules", "add", "A score", "kind=starts_with", "text=SCORE: 1")
         succeed("rules", "add", "No yes", "kind=forbidden", "texts=[Yes.]")
         data = get("prompt", "try", "Is it shut?", "And now?")
@@ -218,41 +218,41 @@ class TestTry:
         assert "SCORE: 1. Yes." in text
         assert "2 ✗" in text
 
-    def test_without_a_question_a_few_stored_ones_are_asked(self, server: HostileServer) -> None:
+    def test_stored_questions_are_asked_by_default(self, server: HostileServer) -> None:
         assert "prompt try" in fail("prompt", "try")["next"]
         succeed("questions", "import", "-", input="\n".join(f"Question {n}?" for n in range(5)))
-        asked = get("prompt", "try", "--count", "2")["answers"]
-        assert [row["question"] for row in asked] == ["Question 0?", "Question 1?"]
+        answers = get("prompt", "try", "--count", "2")["answers"]
+        assert [row["question"] for row in answers] == ["Question 0?", "Question 1?"]
 
-    def test_answers_come_as_lines_while_others_are_asked(self, server: HostileServer) -> None:
+    def test_stream_prints_one_json_line_per_answer(self, server: HostileServer) -> None:
         lines = succeed("prompt", "try", "Is it shut?", "And now?", "--json", "--stream").out.splitlines()
         assert [json.loads(line)["question"] for line in lines] == ["Is it shut?", "And now?"]
 
-    def test_a_teacher_that_refuses_is_a_failure(self, server: HostileServer) -> None:
+    def test_refusing_teacher_exits_with_failure(self, server: HostileServer) -> None:
         server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
         assert fail("prompt", "try", "Is it shut?", status=1)["next"]
 
-    def test_the_counts_name_the_students_and_the_teachers_tokenizer(self, server: HostileServer) -> None:
+    def test_tokens_are_counted_for_student_and_teacher(self, server: HostileServer) -> None:
         assert len(get("prompt", "show")["tokens"]) == 2
         assert call("prompt", "show").err.count("tokens") == 2
 
 
-def test_what_is_next_is_what_the_project_lacks() -> None:
-    def following() -> str:
+def test_next_step_is_what_the_project_lacks() -> None:
+    def next_step() -> str:
         text = f"Be brief, version {len(versions())}."
         return succeed("prompt", "set", "-", input=text).out.splitlines()[-1]
 
-    assert following() == "Next: distill-tui rules import FILE, then distill-tui questions import FILE"
+    assert next_step() == "Next: distill-tui rules import FILE, then distill-tui questions import FILE"
     succeed("rules", "add", "Says x.", "kind=contains", "text=x")
-    assert following() == "Next: distill-tui questions import FILE"
+    assert next_step() == "Next: distill-tui questions import FILE"
     succeed("questions", "import", "-", input="Is it open?\n")
-    assert following() == "Next: distill-tui generate"
+    assert next_step() == "Next: distill-tui generate"
 
 
-def test_a_new_version_tells_of_a_rule_that_it_outgrew() -> None:
+def test_new_version_warns_of_a_rule_that_contradicts_it() -> None:
     succeed("rules", "add", "At most 40 words", "kind=length", "unit=words", "max=40")
     assert "rule" not in succeed("prompt", "set", "-", input="Answer in at most 40 words.").err
-    told = succeed("prompt", "set", "-", input="Answer in at most 20 words.").err
-    assert "Line 1: «Answer in at most 20 words.» It says at most 20 words; rule 1 says at most 40." in told
-    of_a_part = succeed("prompt", "set", "-", input="No sentence may be longer than 20 words.").err
-    assert "rule" not in of_a_part, "a limit of each sentence is none of the answer"
+    warning = succeed("prompt", "set", "-", input="Answer in at most 20 words.").err
+    assert "Line 1: «Answer in at most 20 words.» It says at most 20 words; rule 1 says at most 40." in warning
+    per_sentence = succeed("prompt", "set", "-", input="No sentence may be longer than 20 words.").err
+    assert "rule" not in per_sentence, "a limit per sentence is not a limit on the answer"

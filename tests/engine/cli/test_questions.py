@@ -1,4 +1,4 @@
-"""The questions command: every format, what is refused, near twins, splits by whole topics, and a teacher's own."""
+"""`questions`: import formats and refusals, near duplicates, splits by whole topics, and synthesis by a teacher."""
 
 import json
 from pathlib import Path
@@ -24,8 +24,8 @@ def desk(home: Home) -> None:
     succeed("new", "desk")
 
 
-def questions(*words: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = get("questions", "list", *words)["questions"]
+def questions(*args: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = get("questions", "list", *args)["questions"]
     return found
 
 
@@ -43,33 +43,33 @@ def questions(*words: str) -> list[dict[str, Any]]:
 )
 def test_every_format_gives_the_same_questions(name: str, text: str, topics: bool, tmp_path: Path) -> None:
     (tmp_path / name).write_text(text)
-    words = ("questions", "import", name if name == "-" else tmp_path / name)
-    first = get(*words, input=text)
+    args = ("questions", "import", name if name == "-" else tmp_path / name)
+    first = get(*args, input=text)
     assert first.pop("at") > "2020"
     assert first == {"added": 6, "duplicates": 0, "refused": [], "notes": []}
     rows = questions()
     assert [row["text"] for row in rows] == TEXTS
     assert [row["topic"] for row in rows] == ([row["category"] for row in ROWS] if topics else [""] * 6)
     assert {row["split"] for row in rows} == {None}
-    assert get(*words, input=text) == {"added": 0, "duplicates": 6, "refused": [], "notes": [], "at": ""}
-    assert "Added 0 questions; 6 existed already" in succeed(*words, input=text).out
+    assert get(*args, input=text) == {"added": 0, "duplicates": 6, "refused": [], "notes": [], "at": ""}
+    assert "Added 0 questions; 6 existed already" in succeed(*args, input=text).out
 
 
-def test_columns_are_named_and_the_limit_is_kept(tmp_path: Path) -> None:
+def test_columns_can_be_named_and_the_limit_is_applied(tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("nr;what;about;gold label\n1;Is it open?;hours;yes\n2;Is it shut?;hours;no\n")
-    words = ("questions", "import", tmp_path / "q.csv", "--topic-column", "about", "--label-column", "gold label")
-    assert fail(*words)["next"] == "Specify the question column.", "a program has no options"
-    assert "Specify the question column with --text-column." in call(*words).err
-    assert "'which'" in fail(*words, "--text-column", "which")["title"]
+    args = ("questions", "import", tmp_path / "q.csv", "--topic-column", "about", "--label-column", "gold label")
+    assert fail(*args)["next"] == "Specify the question column.", "the JSON error names no option"
+    assert "Specify the question column with --text-column." in call(*args).err
+    assert "'which'" in fail(*args, "--text-column", "which")["title"]
     assert questions() == []
-    done = succeed(*words, "--text-column", "what", "--limit", "1", "--json")
+    done = succeed(*args, "--text-column", "what", "--limit", "1", "--json")
     assert done.data["added"] == 1
     assert "limit of 1" in done.err
     (row,) = questions()
     assert (row["topic"], row["label"], row["source"]) == ("hours", "yes", "q.csv")
 
 
-def test_rows_that_are_no_questions_are_refused_by_line_and_the_rest_is_kept(tmp_path: Path) -> None:
+def test_invalid_rows_are_refused_by_line_and_the_rest_imported(tmp_path: Path) -> None:
     lines = [b'{"text": "Is it open?"}', b"{broken", b'{"text": ""}', b"\xff", b'{"text": "Is it shut?"}']
     (tmp_path / "q.jsonl").write_bytes(b"\n".join(lines))
     done = succeed("questions", "import", tmp_path / "q.jsonl", "--json")
@@ -77,22 +77,22 @@ def test_rows_that_are_no_questions_are_refused_by_line_and_the_rest_is_kept(tmp
     assert all(row["reason"] for row in done.data["refused"])
     assert done.err.count("refused, line") == 3
     (tmp_path / "many.txt").write_bytes(b"\n".join([b"Is it far?", *[b"\xff"] * 40]))
-    told = succeed("questions", "import", tmp_path / "many.txt")
-    assert told.err.count("refused, line") == 10
-    assert "30 more" in told.err
-    assert "40 refused" in told.out
+    shown = succeed("questions", "import", tmp_path / "many.txt")
+    assert shown.err.count("refused, line") == 10
+    assert "30 more" in shown.err
+    assert "40 refused" in shown.out
 
 
 @pytest.mark.parametrize(
-    ("name", "data", "why"),
+    ("name", "data", "reason"),
     [("q.jsonl", b"", "It is empty."), ("q.txt", b"\n \n", "It is empty."),
      ("q.jsonl", b'{"foo": "Is it open?"}\n', "1 line refused; line 1: no question in it.")],
 )  # fmt: skip
-def test_a_file_without_a_question_is_no_success(name: str, data: bytes, why: str, tmp_path: Path) -> None:
+def test_file_without_questions_is_refused(name: str, data: bytes, reason: str, tmp_path: Path) -> None:
     (tmp_path / name).write_bytes(data)
-    for words in ((), ("--dry-run",)):
-        error = fail("questions", "import", tmp_path / name, *words)
-        assert (name in error["title"], error["message"]) == (True, why)
+    for args in ((), ("--dry-run",)):
+        error = fail("questions", "import", tmp_path / name, *args)
+        assert (name in error["title"], error["message"]) == (True, reason)
         assert error["next"]
 
 
@@ -101,44 +101,44 @@ def test_a_file_without_a_question_is_no_success(name: str, data: bytes, why: st
     [("absent.txt", None), ("q.xlsx", b"PK"), ("q.csv", b""), ("q.csv", b'text\n"open'), ("q.csv", b"text,text\na,b\n"),
      ("q.csv", b"text\n\xff\n"), ("q.txt", "Is it open?".encode("utf-16")), ("q.parquet", b"no parquet")],
 )  # fmt: skip
-def test_a_broken_file_is_refused_whole_and_the_questions_stay(name: str, data: bytes | None, tmp_path: Path) -> None:
+def test_unreadable_file_is_refused_and_the_questions_kept(name: str, data: bytes | None, tmp_path: Path) -> None:
     succeed("questions", "import", "-", input="Is it open?")
     before = questions()
     if data is not None:
         (tmp_path / name).write_bytes(data)
-    error_told = fail("questions", "import", tmp_path / name)
-    assert name in f"{error_told['title']} {error_told['message']}"
+    failure = fail("questions", "import", tmp_path / name)
+    assert name in f"{failure['title']} {failure['message']}"
     assert questions() == before
 
 
-def test_a_dry_run_tells_what_an_import_would_store_and_stores_nothing(tmp_path: Path) -> None:
+def test_import_dry_run_reports_and_stores_nothing(tmp_path: Path) -> None:
     succeed("questions", "import", "-", input="Is it open?")
     (tmp_path / "q.txt").write_text("is it OPEN?\nWhere is it?\nWhere is it?\n" + "".join(f"{n}?\n" for n in range(30)))
-    words = ("questions", "import", tmp_path / "q.txt", "--dry-run")
-    told = get(*words)
-    assert (told["added"], told["duplicates"], len(told["first"])) == (31, 2, 20)
-    assert told["first"][0] == {"text": "Where is it?", "topic": "", "label": None, "turns": 1}
-    assert "Would add 31 questions; 2 existed already" in succeed(*words).out
+    args = ("questions", "import", tmp_path / "q.txt", "--dry-run")
+    report = get(*args)
+    assert (report["added"], report["duplicates"], len(report["first"])) == (31, 2, 20)
+    assert report["first"][0] == {"text": "Where is it?", "topic": "", "label": None, "turns": 1}
+    assert "Would add 31 questions; 2 existed already" in succeed(*args).out
     assert len(questions()) == 1
 
 
-def test_a_dry_run_tells_where_topics_would_go_and_splits_nothing() -> None:
+def test_split_dry_run_reports_and_splits_nothing() -> None:
     rows = [{"text": f"{topic} number {n}, how is it?", "topic": topic} for topic in "abcdefghij" for n in range(4)]
     succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
-    told = get("questions", "split", "--dry-run")
+    report = get("questions", "split", "--dry-run")
     assert {row["split"] for row in questions()} == {None}
-    assert told["drawn"] == 40
-    assert [row["topic"] for row in told["topics"]] == list("abcdefghij")
-    assert all(sorted(row[name] for name in SPLITS) == [0, 0, 4] for row in told["topics"])
+    assert report["drawn"] == 40
+    assert [row["topic"] for row in report["topics"]] == list("abcdefghij")
+    assert all(sorted(row[name] for name in SPLITS) == [0, 0, 4] for row in report["topics"])
     assert "Would assign: train 32" in succeed("questions", "split", "--dry-run").out
     done = get("questions", "split")
-    assert done == told
+    assert done == report
     assert get("questions", "split")["drawn"] == 0
 
 
-def test_near_twins_are_listed_first_and_removed_after() -> None:
-    long = "How do I send money to an account in another country with my new card"
-    succeed("questions", "import", "-", input=f"{long}?\n{long} please?\nWhere is it?\n")
+def test_near_duplicates_are_listed_by_a_dry_run_and_then_removed() -> None:
+    question = "How do I send money to an account in another country with my new card"
+    succeed("questions", "import", "-", input=f"{question}?\n{question} please?\nWhere is it?\n")
     dry = get("questions", "dedupe", "--dry-run")
     assert (dry["removed"], [(pair["kept"], pair["dropped"]) for pair in dry["pairs"]]) == (0, [(1, 2)])
     assert 0.7 <= dry["pairs"][0]["similarity"] < 1
@@ -154,9 +154,9 @@ def test_near_twins_are_listed_first_and_removed_after() -> None:
         fail("questions", "dedupe", "--threshold", threshold)
 
 
-def test_answers_that_go_along_with_a_near_twin_are_told(home: Home) -> None:
-    long = "How do I send money to an account in another country with my new card"
-    succeed("questions", "import", "-", input=f"{long}?\n{long} please?\n")
+def test_dedupe_reports_the_answers_removed_with_their_questions(home: Home) -> None:
+    question = "How do I send money to an account in another country with my new card"
+    succeed("questions", "import", "-", input=f"{question}?\n{question} please?\n")
     with Project.open(home.projects / "desk") as project:
         sha256 = project.prompts.set(Prompt((Message("system", "Be brief."),))).prompt.sha256
         keys = [ExampleKey(sha256, number, "starter", attempt) for number, attempt in ((1, 0), (2, 0), (2, 1))]
@@ -166,7 +166,7 @@ def test_answers_that_go_along_with_a_near_twin_are_told(home: Home) -> None:
     assert succeed("questions", "dedupe").out == "Removed 1 of 2 questions, and 2 answers to them.\n"
 
 
-def test_a_split_tears_no_topic_and_what_has_one_keeps_it() -> None:
+def test_split_keeps_topics_whole_and_earlier_assignments() -> None:
     rows = [{"text": f"{topic} number {n}, how is it?", "topic": topic} for topic in "abcdefghij" for n in range(4)]
     succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
     counts = get("questions", "split", "--test", "0.2", "--validation", "0.2")["splits"]
@@ -184,19 +184,19 @@ def test_a_split_tears_no_topic_and_what_has_one_keeps_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "words", [("--test", "0.5", "--validation", "0.5"), ("--test", "0"), ("--test", "nan"), ("--seed", "x")]
+    "args", [("--test", "0.5", "--validation", "0.5"), ("--test", "0"), ("--test", "nan"), ("--seed", "x")]
 )
-def test_fractions_that_leave_nothing_are_refused_and_nothing_is_split(words: tuple[str, ...]) -> None:
+def test_invalid_split_options_are_refused_and_nothing_is_split(args: tuple[str, ...]) -> None:
     succeed("questions", "import", "-", input="Is it open?\nWhere is it?")
-    fail("questions", "split", *words)
+    fail("questions", "split", *args)
     assert {row["split"] for row in questions()} == {None}
 
 
-def test_a_split_of_no_questions_counts_none() -> None:
+def test_split_of_no_questions_is_empty() -> None:
     assert get("questions", "split")["splits"] == {"train": 0, "validation": 0, "test": 0}
 
 
-def test_the_list_is_filtered_and_limited(begun: Path) -> None:
+def test_list_can_be_filtered_and_limited(new_project: Path) -> None:
     data = get("questions", "list", "--topic", "fees", "--limit", "3")
     assert (data["count"], len(data["questions"])) == (8, 3)
     assert {row["split"] for row in data["questions"]} == {"validation"}
@@ -209,13 +209,13 @@ def test_the_list_is_filtered_and_limited(begun: Path) -> None:
     fail("questions", "list", "--limit", "0")
 
 
-def test_a_question_of_many_lines_is_one_line_of_the_list() -> None:
+def test_multiline_question_is_one_line_of_the_list() -> None:
     succeed("questions", "import", "-", input=json.dumps({"text": "One\n    9  train  x  Two", "topic": "a\nb"}))
     assert len(succeed("questions", "list").out.splitlines()) == 1
     assert questions()[0]["text"] == "One\n    9  train  x  Two"
 
 
-def test_the_teacher_writes_topics_and_questions() -> None:
+def test_teacher_synthesizes_topics_and_questions() -> None:
     replies = "1. opening hours\n2. loans\n", "1. Is it open?\n2. When?\n", "1. Can I lend?\n2. When?\n"
     with served(*map(good, replies)) as server:
         succeed("new", "served", "--teacher", "peer", "--base-url", server.url)
@@ -232,7 +232,7 @@ def test_the_teacher_writes_topics_and_questions() -> None:
     assert {row["source"] for row in rows} == {"synthesis"}
 
 
-def test_questions_that_were_paid_for_stay_when_a_later_request_fails() -> None:
+def test_paid_questions_are_kept_if_a_later_request_fails() -> None:
     refusal = status("401 Unauthorized", error("No such key"))
     with served(good("1. hours\n2. loans"), good("1. Is it open?"), refusal) as server:
         succeed("new", "served", "--teacher", "peer", "--base-url", server.url)

@@ -1,4 +1,4 @@
-"""The report: its published fields, and what its figures say of each other."""
+"""`report`: its published fields, consistent figures, files, comparisons, and stale evaluations."""
 
 import dataclasses
 import math
@@ -25,21 +25,21 @@ from tests.tui.panes.measured import make_compared
 HOSTED = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
 
 
-def evaluated(home: Home, teacher: TeacherSpec | None = None, **changes: object) -> Evaluation:
-    """A project with a finished run and an evaluation; `teacher` has an arm of its own."""
+def make_evaluated(home: Home, teacher: TeacherSpec | None = None, **changes: object) -> Evaluation:
+    """Create a project with a finished run and an evaluation, with a separate arm for `teacher` if given."""
     with seeds.make_project(home) as project:
         if teacher is not None:
             project.settings.write(ProjectSettings(teacher=teacher))
         seeds.add_examples(project)
         run_id = seeds.add_run(project, seeds.add_dataset(project), done=True)
-        made = seeds.add_evaluation(project, run_id)
+        evaluation = seeds.add_evaluation(project, run_id)
         if teacher is not None:
-            changes = {"arms": (*made.arms, ("teacher", seeds.arm((360, 350, 355, 360), 348, None, 430.0))),
+            changes = {"arms": (*evaluation.arms, ("teacher", seeds.arm((360, 350, 355, 360), 348, None, 430.0))),
                        "reference": "teacher"} | changes  # fmt: skip
-        return project.evaluations.add(dataclasses.replace(made, **changes)) if changes else made
+        return project.evaluations.add(dataclasses.replace(evaluation, **changes)) if changes else evaluation
 
 
-def assert_rates_hold(data: dict[str, Any]) -> None:
+def assert_rates_are_consistent(data: dict[str, Any]) -> None:
     rates = list(rates_of(data))
     assert rates
     for rate in rates:
@@ -48,16 +48,16 @@ def assert_rates_hold(data: dict[str, Any]) -> None:
         assert rate["rate"] == pytest.approx(rate["passed"] / rate["total"]), rate
 
 
-def test_a_report_of_a_local_teacher_has_the_published_fields(home: Home) -> None:
-    made = evaluated(home)
+def test_report_with_a_local_teacher_has_the_published_fields(home: Home) -> None:
+    evaluation = make_evaluated(home)
     data = get("report")
     assert_shape(data, REPORT)
-    assert_rates_hold(data)
+    assert_rates_are_consistent(data)
     assert set(data["arms"]) == {"unprompted", "prompted", "distilled", "teacher"}
     assert data["arms"]["teacher"] is None
     assert data["arms"]["prompted"]["kl_to_prompted"] is None
-    assert data["prompt"] == {"sha256": made.prompt_sha256, "tokens": 412, "rules": 4}
-    assert data["dataset"] == {"sha256": made.dataset_sha256, "train": 26, "validation": 6, "test": 120}
+    assert data["prompt"] == {"sha256": evaluation.prompt_sha256, "tokens": 412, "rules": 4}
+    assert data["dataset"] == {"sha256": evaluation.dataset_sha256, "train": 26, "validation": 6, "test": 120}
     assert data["student"]["adapter"] == "runs/1/adapter"
     assert data["reference"] == "prompted"
     assert data["verdict"] == "pass"
@@ -68,14 +68,14 @@ def test_a_report_of_a_local_teacher_has_the_published_fields(home: Home) -> Non
     assert data["timing"]["total_s"] == pytest.approx(sum(stages))
 
 
-def test_a_report_of_a_hosted_teacher_reckons_its_money(home: Home) -> None:
-    evaluated(home, HOSTED)
+def test_report_with_a_hosted_teacher_computes_costs(home: Home) -> None:
+    make_evaluated(home, HOSTED)
     with find_project(None, home) as project:
         key = ExampleKey(seeds.PROMPT.sha256, 1, HOSTED.name, 0)
         project.examples.add([Example(key, "An answer.", "stop", "endpoint", usage=Usage(412, 24, cost_usd=3.0))])
     data = get("report")
     assert_shape(data, REPORT)
-    assert_rates_hold(data)
+    assert_rates_are_consistent(data)
     assert data["teacher"] == {"kind": "endpoint", "model": "gpt-5"}
     assert (data["reference"], data["arms"]["teacher"]["all_rules"]["passed"]) == ("teacher", 348)
     prices = find_prices(HOSTED.model, HOSTED.base_url)
@@ -84,7 +84,7 @@ def test_a_report_of_a_hosted_teacher_reckons_its_money(home: Home) -> None:
     rest = q * prices.input_usd_per_mtok + a * prices.output_usd_per_mtok
     expected = {
         "prompted": (p * prices.input_usd_per_mtok + rest) / 1000,
-        "prompted_cached": (p * prices.cached_input_usd_per_mtok + rest) / 1000,  # a cache that always hits
+        "prompted_cached": (p * prices.cached_input_usd_per_mtok + rest) / 1000,  # if the cache always hits
         "distilled": (q * 0.05 + a * 0.2) / 1000,
     }
     assert data["savings"]["cost_usd_per_1000_requests"] == pytest.approx(expected)
@@ -94,15 +94,17 @@ def test_a_report_of_a_hosted_teacher_reckons_its_money(home: Home) -> None:
     }
 
 
-def test_a_hosted_teacher_without_a_known_price_is_reckoned_no_money(home: Home) -> None:
-    evaluated(home, TeacherSpec("endpoint", "gpt-5", "http://127.0.0.1:9/v1"))
+def test_cost_is_null_for_a_teacher_without_a_known_price(home: Home) -> None:
+    make_evaluated(home, TeacherSpec("endpoint", "gpt-5", "http://127.0.0.1:9/v1"))
     data = get("report")
     assert_shape(data, REPORT)
     assert data["savings"]["cost_usd_per_1000_requests"]["prompted"] is None
 
 
-def test_what_cannot_be_recovered_is_null_and_says_why(home: Home) -> None:
-    evaluated(home, recovered=None, recovered_note="There is nothing to recover.", ceiling=None, verdict="undecided")
+def test_recovered_is_null_with_a_note_if_nothing_can_be_recovered(home: Home) -> None:
+    make_evaluated(
+        home, recovered=None, recovered_note="There is nothing to recover.", ceiling=None, verdict="undecided"
+    )
     data = get("report")
     assert_shape(data, REPORT)
     assert (data["recovered"], data["ceiling"], data["verdict"]) == (None, None, "undecided")
@@ -110,20 +112,20 @@ def test_what_cannot_be_recovered_is_null_and_says_why(home: Home) -> None:
     assert "There is nothing to recover." in succeed("report").out
 
 
-def test_a_time_that_was_not_measured_is_no_ratio(home: Home) -> None:
+def test_ttft_ratio_is_null_without_measured_times(home: Home) -> None:
     with seeds.make_project(home) as project:
         seeds.add_examples(project)
-        made = seeds.add_evaluation(project, seeds.add_run(project, seeds.add_dataset(project), done=True))
-        arms = tuple((name, dataclasses.replace(score, ttft_ms_p50=0.0)) for name, score in made.arms)
-        project.evaluations.add(dataclasses.replace(made, arms=arms))
+        evaluation = seeds.add_evaluation(project, seeds.add_run(project, seeds.add_dataset(project), done=True))
+        arms = tuple((name, dataclasses.replace(score, ttft_ms_p50=0.0)) for name, score in evaluation.arms)
+        project.evaluations.add(dataclasses.replace(evaluation, arms=arms))
     data = get("report")
     assert_shape(data, REPORT)
     assert data["savings"]["ttft_ratio"] is None
     assert {arm["ttft_ms_p50"] for arm in data["arms"].values() if arm} == {None}
 
 
-def test_the_text_tells_the_same_as_the_object(home: Home) -> None:
-    evaluated(home)
+def test_text_shows_the_figures_of_the_json(home: Home) -> None:
+    make_evaluated(home)
     data, text = get("report"), succeed("report").out
     for name, arm in data["arms"].items():
         if arm is not None:
@@ -135,22 +137,22 @@ def test_the_text_tells_the_same_as_the_object(home: Home) -> None:
     assert max(len(line) for line in text.splitlines()) <= 80
 
 
-def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: Path) -> None:
-    evaluated(home)
-    page, words = tmp_path / "report.html", tmp_path / "report.md"
-    said = succeed("report", "--html", str(page), "--markdown", str(words)).out
-    assert said.split() == ["Wrote", str(page), "Wrote", str(words)]
+def test_report_files_are_overwritten_only_with_force(home: Home, tmp_path: Path) -> None:
+    make_evaluated(home)
+    page, markdown = tmp_path / "report.html", tmp_path / "report.md"
+    output = succeed("report", "--html", str(page), "--markdown", str(markdown)).out
+    assert output.split() == ["Wrote", str(page), "Wrote", str(markdown)]
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
-    assert words.read_text(encoding="utf-8").startswith("# meridian-desk")
+    assert markdown.read_text(encoding="utf-8").startswith("# meridian-desk")
     assert page.stat().st_mode & 0o777 == 0o600
     assert succeed("report", "--markdown").out.startswith("# meridian-desk")
     page.write_text("mine", encoding="utf-8")
     other = tmp_path / "other.md"
-    refused = fail("report", "--html", str(page), "--markdown", str(other))
-    assert (refused["title"], refused["next"]) == ("The file already exists.", "Name another, or add --force.")
+    error = fail("report", "--html", str(page), "--markdown", str(other))
+    assert (error["title"], error["next"]) == ("The file already exists.", "Name another, or add --force.")
     assert page.read_text(encoding="utf-8") == "mine"
-    assert "already" in fail("report", "--html", str(tmp_path / "new.html"), "--markdown", str(words))["title"]
-    assert not (tmp_path / "new.html").exists(), "both or none"
+    assert "already" in fail("report", "--html", str(tmp_path / "new.html"), "--markdown", str(markdown))["title"]
+    assert not (tmp_path / "new.html").exists(), "either both files are written or none"
     data = get("report", "--html", str(page), "--force")
     assert page.read_text(encoding="utf-8").startswith("<!doctype html>")
     assert_shape(data, REPORT)
@@ -158,7 +160,7 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
     link = tmp_path / "link.html"
     link.symlink_to(page)
     assert get("report", "--html", str(link), "--force")["files"] == [str(page)]
-    assert link.is_symlink(), "what a link leads to is written"
+    assert link.is_symlink(), "the target of a link is written"
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     for device in (pipe, Path("/dev/null")):
@@ -167,7 +169,7 @@ def test_the_report_is_written_as_a_page_and_as_markdown(home: Home, tmp_path: P
     assert "no such folder" in fail("report", "--html", str(tmp_path / "none" / "report.html"))["title"]
 
 
-def test_a_run_is_put_beside_another(home: Home) -> None:
+def test_report_compares_two_runs(home: Home) -> None:
     folder = make_compared(home)
     remember(folder, home)
     assert "Run 2 compared with run 1" in succeed("report", "--compare", "1").out
@@ -180,8 +182,8 @@ def test_a_run_is_put_beside_another(home: Home) -> None:
     assert "no such run" in fail("report", "--compare", "9")["title"]
 
 
-def test_a_model_that_a_person_named_is_what_the_money_is_reckoned_with(home: Home) -> None:
-    evaluated(home)
+def test_costs_use_the_model_chosen_by_the_user(home: Home) -> None:
+    make_evaluated(home)
     with find_project(None, home) as project:
         project.settings.write_cost(CostInputs(model="gpt-5", requests_per_day=100.0, one_time_usd=12.0), None)
     savings = get("report")["savings"]
@@ -194,7 +196,7 @@ def test_a_model_that_a_person_named_is_what_the_money_is_reckoned_with(home: Ho
     [("no prompt", "prompt set"), ("no questions", "questions import"), ("new", "generate"),
      ("generating", "curate freeze"), ("frozen", "train"), ("trained", "evaluate")],
 )  # fmt: skip
-def test_before_there_is_one_the_next_command_is_named(home: Home, stage: str, command: str) -> None:
+def test_report_before_an_evaluation_names_the_next_command(home: Home, stage: str, command: str) -> None:
     if stage.startswith("no "):
         with Project.create(home.projects / "desk", home=home) as project:
             if stage == "no questions":
@@ -210,8 +212,7 @@ def test_before_there_is_one_the_next_command_is_named(home: Home, stage: str, c
     assert f"distill-tui {command}" in fail("report")["next"]
 
 
-def test_a_broken_shape_is_found(finished: Path) -> None:
-    """The checker itself: every way in which a report could go wrong is told."""
+def test_assert_shape_reports_every_deviation(finished: Path) -> None:
     data = get("report")
     del data["arms"]["distilled"]["all_rules"]["low"]
     data["schema"] = True
@@ -225,8 +226,8 @@ def test_a_broken_shape_is_found(finished: Path) -> None:
         assert place in str(caught.value)
 
 
-def test_an_evaluation_that_is_stale_is_told_as_such_at_its_verdict(home: Home, tmp_path: Path) -> None:
-    evaluated(home)
+def test_stale_evaluation_is_marked_at_its_verdict(home: Home, tmp_path: Path) -> None:
+    make_evaluated(home)
     assert get("report")["stale"] is None
     assert "stale" not in succeed("report").out
     with Project.open(home.projects / "meridian-desk", home) as project:
@@ -234,12 +235,16 @@ def test_an_evaluation_that_is_stale_is_told_as_such_at_its_verdict(home: Home, 
     assert get("report")["stale"] == "against an older prompt"
     page = tmp_path / "report.html"
     succeed("report", "--html", str(page))
-    for told in (succeed("report").out, succeed("report", "--markdown").out, page.read_text(encoding="utf-8")):
-        assert told.index("Does it work?") < told.index("stale: against an older prompt") < told.index("Does it pay?")
+    for report in (succeed("report").out, succeed("report", "--markdown").out, page.read_text(encoding="utf-8")):
+        assert (
+            report.index("Does it work?")
+            < report.index("stale: against an older prompt")
+            < report.index("Does it pay?")
+        )
 
 
-def test_the_evaluation_of_a_run_that_another_followed_is_stale(home: Home) -> None:
-    evaluated(home)
+def test_evaluation_of_an_older_run_is_stale(home: Home) -> None:
+    make_evaluated(home)
     with Project.open(home.projects / "meridian-desk", home) as project:
         second = seeds.add_run(project, project.datasets.require_latest().sha256, done=True)
         assert get("report")["stale"] == "of an older run"

@@ -1,4 +1,4 @@
-"""The rules command: adding by words and by file, numbering, testing an answer; and nothing lost by a bad file."""
+"""`rules`: adding one by arguments or many by file, numbering, testing an answer, proposals from the prompt."""
 
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ def rules() -> list[dict[str, Any]]:
     return found
 
 
-def test_without_rules_the_list_says_how_to_get_some() -> None:
+def test_empty_list_says_how_to_add_rules() -> None:
     assert rules() == []
     assert "rules import" in succeed("rules", "list").out
     assert "no rules" in succeed("rules", "test", "An answer.").out
@@ -35,7 +35,7 @@ def test_without_rules_the_list_says_how_to_get_some() -> None:
 
 
 @pytest.mark.parametrize(
-    ("words", "fields", "shown"),
+    ("args", "fields", "shown"),
     [
         (("kind=pattern", "pattern=^SCORE: [1-9]"), {"pattern": "^SCORE: [1-9]"}, "pattern ^SCORE: [1-9]"),
         (("kind=pattern", "pattern=a=b"), {"pattern": "a=b"}, "pattern a=b"),
@@ -51,8 +51,8 @@ def test_without_rules_the_list_says_how_to_get_some() -> None:
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
-def test_a_rule_is_added_by_words(words: tuple[str, ...], fields: dict[str, object], shown: str) -> None:
-    (added,) = get("rules", "add", "What it demands", *words)["rules"]
+def test_rule_is_added_from_key_value_arguments(args: tuple[str, ...], fields: dict[str, object], shown: str) -> None:
+    (added,) = get("rules", "add", "What it demands", *args)["rules"]
     assert (added["id"], added["text"]) == (1, "What it demands")
     assert added["check"] | fields == added["check"]
     assert rules() == [added]
@@ -60,34 +60,34 @@ def test_a_rule_is_added_by_words(words: tuple[str, ...], fields: dict[str, obje
 
 
 @pytest.mark.parametrize(
-    "words",
+    "args",
     [("kind=length", "unit=words", "max=["), ("kind=length", "unit=words", "max=many"), ("kind=nonsense",),
      ("kind=pattern", "pattern=("), ("starts_with",), ("kind=contains", "text="), ("kind=contains", "colour=red"),
      ("kind=forbidden", "texts=*x"), ("kind=forbidden", "texts=2026-01-01"), ("text=only",), ("=",)],
     ids=" ".join,
 )  # fmt: skip
-def test_words_that_make_no_check_are_refused_and_nothing_is_kept(words: tuple[str, ...]) -> None:
-    error = fail("rules", "add", "What it demands", *words)
+def test_invalid_check_is_refused_and_nothing_is_stored(args: tuple[str, ...]) -> None:
+    error = fail("rules", "add", "What it demands", *args)
     assert error["message"]
     assert rules() == []
 
 
-def test_a_rule_without_text_or_check_is_refused() -> None:
+def test_rule_without_text_or_check_is_refused() -> None:
     fail("rules", "add", "  ", "kind=json")
     fail("rules", "add", "What it demands")
     assert rules() == []
 
 
 @pytest.mark.parametrize("from_file", [True, False], ids=["file", "standard input"])
-def test_a_file_is_added_or_takes_the_place_of_all(tmp_path: Path, *, from_file: bool) -> None:
+def test_import_adds_new_rules_or_replaces_all(tmp_path: Path, *, from_file: bool) -> None:
     (tmp_path / "rules.yaml").write_text(TWO)
-    words = ("rules", "import", tmp_path / "rules.yaml" if from_file else "-")
-    assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [1, 2]
-    assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [1, 2], "none is added twice"
-    assert "2 of 2 rules existed already." in succeed(*words, input=TWO).err
+    args = ("rules", "import", tmp_path / "rules.yaml" if from_file else "-")
+    assert [rule["id"] for rule in get(*args, input=TWO)["rules"]] == [1, 2]
+    assert [rule["id"] for rule in get(*args, input=TWO)["rules"]] == [1, 2], "none is added twice"
+    assert "2 of 2 rules existed already." in succeed(*args, input=TWO).err
     succeed("rules", "remove", 1)
-    assert [rule["id"] for rule in get(*words, input=TWO)["rules"]] == [2, 3]
-    assert [rule["id"] for rule in get(*words, "--replace", input=TWO)["rules"]] == [1, 2]
+    assert [rule["id"] for rule in get(*args, input=TWO)["rules"]] == [2, 3]
+    assert [rule["id"] for rule in get(*args, "--replace", input=TWO)["rules"]] == [1, 2]
     assert [rule["text"] for rule in rules()] == ["Starts with a score", "At most four words"]
 
 
@@ -106,22 +106,22 @@ def test_a_file_is_added_or_takes_the_place_of_all(tmp_path: Path, *, from_file:
     ],
     ids=["bad YAML", "bad second rule", "empty list", "no key", "bad pattern", "not UTF-8", "a call", "empty", "deep"],
 )
-@pytest.mark.parametrize("words", [(), ("--replace",)], ids=["add", "replace"])
-def test_a_bad_file_is_refused_whole_and_the_rules_stay(text: bytes, words: tuple[str, ...], tmp_path: Path) -> None:
+@pytest.mark.parametrize("args", [(), ("--replace",)], ids=["add", "replace"])
+def test_invalid_file_is_refused_and_the_rules_kept(text: bytes, args: tuple[str, ...], tmp_path: Path) -> None:
     succeed("rules", "import", "-", input=TWO)
     before = rules()
     (tmp_path / "bad.yaml").write_bytes(text)
-    error = fail("rules", "import", tmp_path / "bad.yaml", *words)
+    error = fail("rules", "import", tmp_path / "bad.yaml", *args)
     assert "bad.yaml" in f"{error['title']} {error['message']}"
     assert rules() == before
 
 
-def test_a_file_that_is_not_there_is_refused_by_name(tmp_path: Path) -> None:
+def test_missing_file_is_refused_by_name(tmp_path: Path) -> None:
     assert "absent.yaml" in fail("rules", "import", tmp_path / "absent.yaml")["message"]
     assert str(tmp_path) in fail("rules", "import", tmp_path)["message"]
 
 
-def test_what_the_list_prints_can_be_imported(tmp_path: Path) -> None:
+def test_listed_rules_can_be_imported(tmp_path: Path) -> None:
     succeed("rules", "add", "No thanks 👍", "kind=forbidden", "texts=[thanks, 👍]")
     succeed("rules", "add", "Valid JSON", "kind=json", 'schema={"type": "object"}')
     succeed("rules", "add", "Comforts", "kind=rubric")
@@ -133,7 +133,7 @@ def test_what_the_list_prints_can_be_imported(tmp_path: Path) -> None:
     assert rules() == before
 
 
-def test_a_removed_rule_leaves_the_others_their_numbers() -> None:
+def test_removing_a_rule_keeps_the_numbers_of_the_others() -> None:
     succeed("rules", "import", "-", input=TWO)
     assert get("rules", "remove", "1") == {"removed": 1}
     assert [rule["id"] for rule in rules()] == [2]
@@ -143,7 +143,7 @@ def test_a_removed_rule_leaves_the_others_their_numbers() -> None:
     assert [rule["id"] for rule in rules()] == [2]
 
 
-def test_an_answer_is_tested_against_every_rule() -> None:
+def test_answer_is_tested_against_every_rule() -> None:
     succeed("rules", "import", "-", input=TWO)
     data = get("rules", "test", "SCORE: 1. One two three four five")
     assert data["passed"] is False
@@ -154,20 +154,20 @@ def test_an_answer_is_tested_against_every_rule() -> None:
     assert get("rules", "test", "SCORE: 1.")["passed"] is True
 
 
-def test_an_answer_is_read_from_standard_input() -> None:
+def test_answer_can_be_read_from_stdin() -> None:
     succeed("rules", "add", "Ends well", "kind=ends_with", "text=é.")
     assert get("rules", "test", input="Enchanté.\n")["passed"] is True
     assert get("rules", "test", "-", input="Enchanté.\n")["passed"] is True
     assert fail("rules", "test", input=b"Enchant\xe9.")["title"] == "The file is not UTF-8 text."
 
 
-def test_a_gold_label_is_compared() -> None:
+def test_answer_is_compared_with_the_gold_label() -> None:
     succeed("rules", "add", "The right label", "kind=label", "labels=[card, loan]", "gold=true")
     assert get("rules", "test", "card", "--label", "card")["passed"] is True
     assert get("rules", "test", "card", "--label", "loan")["passed"] is False
 
 
-def test_rules_are_proposed_from_the_prompt_and_added_by_number_or_all() -> None:
+def test_proposed_rules_can_be_added_by_number_or_all() -> None:
     assert "prompt set" in fail("rules", "propose")["next"]
     succeed("prompt", "set", "-", input="Use at most 40 words.\nBe kind.\nEnd with «Bye.»")
     found = get("rules", "propose")
@@ -184,6 +184,6 @@ def test_rules_are_proposed_from_the_prompt_and_added_by_number_or_all() -> None
     assert [rule["check"]["kind"] for rule in rules()] == ["ends_with", "length"]
     assert "already rule 1" in succeed("rules", "propose").out
     assert "Nothing was added" in succeed("rules", "propose", "--add").out
-    assert get("rules", "propose", "--add", "2")["added"] == [3]  # a rubric only where it is named
+    assert get("rules", "propose", "--add", "2")["added"] == [3]  # a rubric is added only by its number
     assert rules()[2]["check"]["kind"] == "rubric"
     assert [row["id"] for row in get("rules", "test", "Hm. Bye.")["rules"]] == [1, 2]

@@ -1,4 +1,4 @@
-"""The runs command: what a run holds on the disk, and that only what is needed no more is given back."""
+"""`runs list` and `runs free`: disk space of a run, and that only checkpoints no longer needed are removed."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ from tests.engine.cli.calling import fail, get, succeed
 BYTES = 1_500_000
 
 
-def place(folder: Path, run: Run) -> Path:
-    """An adapter and two checkpoints in the run's folder; the folder of the checkpoints."""
+def write_run_files(folder: Path, run: Run) -> Path:
+    """Write an adapter and two checkpoints into the run's folder; return the folder of the checkpoints."""
     for name in ADAPTER_FILES:
         (folder / run.folder / "adapter" / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / run.folder / "adapter" / name).write_bytes(b"a")
@@ -29,10 +29,10 @@ def place(folder: Path, run: Run) -> Path:
 @pytest.fixture
 def checkpoints(finished: Path) -> Path:
     with Project.open(finished) as project:
-        return place(finished, project.runs.get(1))
+        return write_run_files(finished, project.runs.get(1))
 
 
-def test_a_finished_run_gives_back_its_checkpoints_and_keeps_its_adapter(finished: Path, checkpoints: Path) -> None:
+def test_freeing_a_done_run_removes_checkpoints_and_keeps_the_adapter(finished: Path, checkpoints: Path) -> None:
     (row,) = get("runs", "list")["runs"]
     assert (row["id"], row["state"], row["best_step"], row["validation_kl"]) == (1, "done", 216, 0.12)
     assert row["held_mb"] == pytest.approx(2 * BYTES / 1e6, abs=0.01)
@@ -44,19 +44,19 @@ def test_a_finished_run_gives_back_its_checkpoints_and_keeps_its_adapter(finishe
     assert succeed("runs", "free", "--done").out == "Freed 0 MB from 1 run.\n"
 
 
-def test_a_run_that_goes_on_from_its_checkpoints_keeps_them(finished: Path, checkpoints: Path) -> None:
+def test_stopped_run_keeps_the_checkpoints_it_resumes_from(finished: Path, checkpoints: Path) -> None:
     with Project.open(finished) as project:
         stopped = project.runs.add(project.runs.get(1).dataset_sha256, project.runs.get(1).config)
         project.runs.update(stopped.id, state="stopped", step=9, steps=18)
-        kept = place(finished, stopped)
+        kept = write_run_files(finished, stopped)
     error = fail("runs", "free", "1", str(stopped.id), status=1)
     assert error["next"] == "Finish it first: distill-tui train --run 2"
-    assert checkpoints.is_dir(), "all are looked at before the first is freed"
+    assert checkpoints.is_dir(), "all runs are checked before the first is freed"
     assert get("runs", "free", "--done")["runs"] == [1]
     assert kept.is_dir()
 
 
-def test_while_a_job_may_need_checkpoints_none_is_freed(finished: Path, checkpoints: Path) -> None:
+def test_checkpoints_that_a_job_may_need_are_not_freed(finished: Path, checkpoints: Path) -> None:
     me = own_identity()
     with Project.open(finished) as project:
         for options in (EvaluateOptions(1), GenerateOptions()):
@@ -69,7 +69,7 @@ def test_while_a_job_may_need_checkpoints_none_is_freed(finished: Path, checkpoi
     succeed("runs", "free", "1")
 
 
-def test_nothing_is_freed_behind_a_link(finished: Path, checkpoints: Path, tmp_path: Path) -> None:
+def test_nothing_is_freed_outside_the_project(finished: Path, checkpoints: Path, tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     checkpoints.parent.rename(elsewhere)
     checkpoints.parent.symlink_to(elsewhere)
@@ -77,11 +77,11 @@ def test_nothing_is_freed_behind_a_link(finished: Path, checkpoints: Path, tmp_p
     assert (elsewhere / "checkpoints" / "step-9").is_dir()
 
 
-def test_a_number_that_is_told_twice_is_one_run(finished: Path, checkpoints: Path) -> None:
+def test_repeated_run_number_counts_once(finished: Path, checkpoints: Path) -> None:
     assert get("runs", "free", "1", "1")["runs"] == [1]
 
 
-def test_a_run_that_lost_its_adapter_keeps_no_other_from_giving_back(finished: Path, checkpoints: Path) -> None:
+def test_run_without_an_adapter_does_not_block_freeing_others(finished: Path, checkpoints: Path) -> None:
     with Project.open(finished) as project:
         first = project.runs.get(1)
         other = project.runs.add(first.dataset_sha256, first.config)
@@ -89,13 +89,13 @@ def test_a_run_that_lost_its_adapter_keeps_no_other_from_giving_back(finished: P
     assert get("runs", "free", "--done")["runs"] == [1]
 
 
-def test_without_an_adapter_the_checkpoints_are_all_that_there_is(finished: Path, checkpoints: Path) -> None:
+def test_checkpoints_are_kept_if_the_adapter_is_missing(finished: Path, checkpoints: Path) -> None:
     (checkpoints.parent / "adapter" / ADAPTER_FILES[0]).unlink()
     fail("runs", "free", "1")
     assert checkpoints.is_dir()
 
 
-@pytest.mark.parametrize("words", [(), ("1", "--done"), ("9",), ("first",)], ids=str)
-def test_nothing_is_freed_by_a_slip_of_the_hand(words: tuple[str, ...], finished: Path, checkpoints: Path) -> None:
-    fail("runs", "free", *words)
+@pytest.mark.parametrize("args", [(), ("1", "--done"), ("9",), ("first",)], ids=str)
+def test_invalid_arguments_free_nothing(args: tuple[str, ...], finished: Path, checkpoints: Path) -> None:
+    fail("runs", "free", *args)
     assert checkpoints.is_dir()

@@ -1,4 +1,4 @@
-"""`runs delete`: a run goes with all that hangs on it, whole or not at all, and nothing that is not its own."""
+"""`runs delete`: removes a run and everything that belongs to it, completely or not at all, and nothing else."""
 
 import shutil
 from collections.abc import Callable
@@ -33,16 +33,16 @@ from tests.engine.cli.calling import call, fail, get, succeed
 
 @pytest.fixture
 def folder(finished: Path) -> Path:
-    """That of run 1, with an adapter and a checkpoint."""
-    made = finished / "runs" / "1"
+    """The folder of run 1, with an adapter and a checkpoint."""
+    run_folder = finished / "runs" / "1"
     for name in ("adapter/adapter_model.safetensors", "checkpoints/step-9/state"):
-        (made / name).parent.mkdir(parents=True, exist_ok=True)
-        (made / name).write_bytes(b"w" * 1_000_000)
-    return made
+        (run_folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (run_folder / name).write_bytes(b"w" * 1_000_000)
+    return run_folder
 
 
 def add_run(project: Project, state: RunState = "done", *, after: int | None = None) -> Run:
-    """Another run, perhaps one that starts from the adapter of another."""
+    """Add a run, which starts from the adapter of run `after` if given."""
     first = project.runs.all()[0]
     run = project.runs.add(first.dataset_sha256, replace(first.config, initial_run_id=after))
     project.runs.update(run.id, state=state)
@@ -62,7 +62,7 @@ def vote(left: str, right: str) -> Vote:
 
 
 def rows_of_run(project: Project, run_id: int) -> dict[str, int]:
-    """How many rows of each table name the run."""
+    """Count the rows of each table that reference the run."""
     connection = project._connection
     tables = [row[0] for row in connection.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
     named = [t for t in tables if any(row["name"] == "run_id" for row in connection.rows(f"PRAGMA table_info({t})"))]
@@ -70,7 +70,7 @@ def rows_of_run(project: Project, run_id: int) -> dict[str, int]:
     return {table: count for table, count in found.items() if count}
 
 
-def test_a_run_goes_with_all_that_hangs_on_it_and_its_number_is_not_given_again(finished: Path, folder: Path) -> None:
+def test_delete_removes_all_data_of_the_run_and_its_number_is_not_reused(finished: Path, folder: Path) -> None:
     with Project.open(finished) as project:
         other = add_run(project)
         answer = ArmAnswer("distilled", 1, 0, "So.", "stop", (), 1, 1)
@@ -79,9 +79,9 @@ def test_a_run_goes_with_all_that_hangs_on_it_and_its_number_is_not_given_again(
         for arms in (("run-1", "prompted"), ("run-2", "run-1@60"), ("run-1+prompt", "run-2"), ("run-11", "prompted")):
             project.votes.add(vote(*arms))
         assert {"evaluations", "curve_points", "releases", "arm_answers"} <= rows_of_run(project, 1).keys()
-    told = get("runs", "delete", "1")
-    assert (told["deleted"], told["evaluations"], told["votes"]) == (1, 1, 3)
-    assert told["freed_mb"] == pytest.approx(2.0)
+    data = get("runs", "delete", "1")
+    assert (data["deleted"], data["evaluations"], data["votes"]) == (1, 1, 3)
+    assert data["freed_mb"] == pytest.approx(2.0)
     assert not folder.exists()
     with Project.open(finished) as project:
         assert rows_of_run(project, 1) == {}
@@ -94,7 +94,7 @@ def test_a_run_goes_with_all_that_hangs_on_it_and_its_number_is_not_given_again(
         assert project.runs.add(sha256, other.config).id == 3
 
 
-def test_every_command_goes_on_without_it(finished: Path, folder: Path) -> None:
+def test_other_commands_work_after_the_only_run_is_deleted(finished: Path, folder: Path) -> None:
     succeed("runs", "delete", "1")
     stations = {station["name"]: station["state"] for station in get("status")["stations"]}
     assert (stations["dataset"], stations["run"]) == ("done", "ready")
@@ -112,7 +112,7 @@ def test_every_command_goes_on_without_it(finished: Path, folder: Path) -> None:
     succeed("projects", "list")
 
 
-AT_WORK: list[JobOptions] = [
+JOBS_USING_RUN_1: list[JobOptions] = [
     TrainOptions(1),
     TrainOptions(2),  # starts from run 1's adapter
     SweepOptions((Trial(3, ""), Trial(1, ""))),
@@ -127,9 +127,9 @@ AT_WORK: list[JobOptions] = [
 ]
 
 
-@pytest.mark.parametrize("options", AT_WORK, ids=repr)
+@pytest.mark.parametrize("options", JOBS_USING_RUN_1, ids=repr)
 @pytest.mark.parametrize("state", ["waiting", "running"])
-def test_while_a_job_needs_it_nothing_is_deleted(
+def test_run_needed_by_a_live_job_is_not_deleted(
     finished: Path, folder: Path, options: JobOptions, state: JobState
 ) -> None:
     with Project.open(finished) as project:
@@ -148,7 +148,7 @@ def test_while_a_job_needs_it_nothing_is_deleted(
     [TrainOptions(3), EvaluateOptions(3, arms=("run:2",)), EvaluateOptions(11), ServeOptions(), GenerateOptions()],
     ids=repr,
 )
-def test_a_job_that_works_at_something_else_keeps_nothing(finished: Path, folder: Path, options: JobOptions) -> None:
+def test_unrelated_live_job_does_not_block_deletion(finished: Path, folder: Path, options: JobOptions) -> None:
     with Project.open(finished) as project:
         add_run(project)
         add_run(project)
@@ -156,7 +156,7 @@ def test_a_job_that_works_at_something_else_keeps_nothing(finished: Path, folder
     succeed("runs", "delete", "1")
 
 
-def test_what_would_go_on_with_it_is_asked_about_first(finished: Path, folder: Path) -> None:
+def test_run_that_others_depend_on_is_deleted_only_with_force(finished: Path, folder: Path) -> None:
     with Project.open(finished) as project:
         job = add_job(project, EvaluateOptions(1), "stopped")
         add_run(project, "stopped", after=1)
@@ -176,9 +176,9 @@ def test_what_would_go_on_with_it_is_asked_about_first(finished: Path, folder: P
         assert project.releases.all() == ()
 
 
-def test_what_is_done_needs_it_no_more(finished: Path, folder: Path) -> None:
+def test_jobs_and_runs_that_no_longer_need_the_run_do_not_block_deletion(finished: Path, folder: Path) -> None:
     with Project.open(finished) as project:
-        add_job(project, TrainOptions(1), "stopped")  # another went on with the run, and it is done
+        add_job(project, TrainOptions(1), "stopped")  # another job finished the run since
         add_job(project, EvaluateOptions(1), "lost")
         add_job(project, EvaluateOptions(1), "done")
         add_run(project, after=1)
@@ -187,7 +187,7 @@ def test_what_is_done_needs_it_no_more(finished: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [TrainOptions(2), SweepOptions((Trial(1, ""), Trial(2, "")))], ids=repr)
-def test_a_run_that_is_not_done_is_its_jobs(finished: Path, options: JobOptions) -> None:
+def test_run_that_its_job_can_resume_is_deleted_only_with_force(finished: Path, options: JobOptions) -> None:
     with Project.open(finished) as project:
         add_run(project, "failed")
         add_job(project, options, "failed")
@@ -211,20 +211,20 @@ def link_within(folder: Path, elsewhere: Path) -> None:
 
 
 @pytest.mark.parametrize("link", [link_the_run, link_all_runs, link_within])
-def test_what_a_link_leads_to_stays(
+def test_delete_does_not_follow_links(
     finished: Path, folder: Path, tmp_path: Path, link: Callable[[Path, Path], None]
 ) -> None:
     link(folder, elsewhere := tmp_path / "elsewhere")
     before = [*elsewhere.rglob("*")]
     assert any(path.is_file() for path in before)
-    told = get("runs", "delete", "1")
+    data = get("runs", "delete", "1")
     assert [*elsewhere.rglob("*")] == before
-    assert (told["elsewhere"] is None) == (link is link_within)
+    assert (data["elsewhere"] is None) == (link is link_within)
     assert not folder.is_symlink()
     assert get("runs", "list")["half_deleted"] == []
 
 
-def test_a_link_to_another_run_costs_that_one_nothing(finished: Path, folder: Path) -> None:
+def test_link_to_another_run_leaves_that_run_intact(finished: Path, folder: Path) -> None:
     with Project.open(finished) as project:
         other = finished / add_run(project).folder
     shutil.copytree(folder, other)
@@ -235,7 +235,7 @@ def test_a_link_to_another_run_costs_that_one_nothing(finished: Path, folder: Pa
 
 
 @pytest.mark.parametrize("named", [".", "jobs", "runs", "runs/2"])
-def test_a_folder_that_a_stranger_wrote_into_the_store_is_not_removed(finished: Path, folder: Path, named: str) -> None:
+def test_folder_tampered_with_in_the_store_is_not_removed(finished: Path, folder: Path, named: str) -> None:
     with Project.open(finished) as project:
         add_run(project)
         (finished / "runs" / "2").mkdir()
@@ -247,10 +247,10 @@ def test_a_folder_that_a_stranger_wrote_into_the_store_is_not_removed(finished: 
 
 
 class Killed(BaseException):
-    """What no command catches."""
+    """An exception that no command catches."""
 
 
-def test_killed_before_its_files_are_removed_it_is_deleted_and_the_rest_is_told_and_removed(
+def test_kill_while_files_are_removed_is_reported_and_can_be_completed(
     finished: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(path: Path) -> None:
@@ -272,7 +272,7 @@ def test_killed_before_its_files_are_removed_it_is_deleted_and_the_rest_is_told_
     assert get("runs", "list", "--project", "meridian-desk")["half_deleted"] == []
 
 
-def test_a_disk_that_refuses_is_told_with_what_to_do(
+def test_failed_file_removal_is_reported_and_can_be_retried(
     finished: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refused(path: Path) -> None:
@@ -287,7 +287,7 @@ def test_a_disk_that_refuses_is_told_with_what_to_do(
     assert not folder.exists()
 
 
-def test_killed_before_all_facts_are_gone_none_is(
+def test_kill_before_the_database_is_updated_deletes_nothing(
     finished: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def killed(_table: VoteTable, _run_id: int) -> int:

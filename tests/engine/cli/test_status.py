@@ -1,4 +1,4 @@
-"""The status: its published fields at every stage of a project's life, and the truth about jobs."""
+"""`status`: its published fields at every stage of a project, and the actual state of jobs."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,20 +16,20 @@ from tests.engine.cli.shapes import STATUS, assert_shape
 
 
 def states() -> dict[str, str]:
-    """Each station's state, as the command tells it."""
+    """The state of each station as the command reports it."""
     return {station["name"]: station["state"] for station in get("status")["stations"]}
 
 
 @pytest.mark.parametrize("stage", STAGES)
-def test_it_has_the_published_fields_at_every_stage(staged: Callable[[str], Path], stage: str) -> None:
-    staged(stage)
+def test_status_has_the_published_fields_at_every_stage(make_staged: Callable[[str], Path], stage: str) -> None:
+    make_staged(stage)
     data = get("status")
     assert_shape(data, STATUS)
     assert data["project"] == "meridian-desk"
     assert [station["name"] for station in data["stations"]] == list(STATIONS)
 
 
-def test_an_empty_project_begins_with_its_prompt(home: Home) -> None:
+def test_stations_become_ready_one_after_another(home: Home) -> None:
     succeed("new", "desk")
     assert set(states().values()) == {"empty"}
     succeed("prompt", "set", "-", input="Be brief.")
@@ -40,14 +40,14 @@ def test_an_empty_project_begins_with_its_prompt(home: Home) -> None:
     assert states() | {"prompt": "done", "questions": "done", "examples": "ready"} == states()
 
 
-def test_what_was_made_from_an_older_prompt_is_stale(finished: Path) -> None:
+def test_stations_based_on_an_older_prompt_are_stale(finished: Path) -> None:
     assert states()["examples"] == "done"
     succeed("prompt", "set", "-", input="Another prompt.")
     assert states() == {"prompt": "done", "questions": "done"} | dict.fromkeys(STATIONS[2:], "stale")
 
 
-def test_a_job_at_work_is_shown_with_its_progress(staged: Callable[[str], Path]) -> None:
-    folder = staged("generating")
+def test_running_job_is_shown_with_its_progress(make_staged: Callable[[str], Path]) -> None:
+    folder = make_staged("generating")
     with Project.open(folder) as project:
         project.jobs.update(1, done=57, total=480, started_at="2026-01-02T03:04:05+00:00")
     data = get("status")
@@ -60,8 +60,8 @@ def test_a_job_at_work_is_shown_with_its_progress(staged: Callable[[str], Path])
 
 
 @pytest.mark.parametrize("json_output", [False, True], ids=["text", "json"])
-def test_a_job_whose_process_is_gone_is_lost_at_the_first_look(begun: Path, *, json_output: bool) -> None:
-    with Project.open(begun) as project:
+def test_job_without_its_process_is_reported_as_lost(new_project: Path, *, json_output: bool) -> None:
+    with Project.open(new_project) as project:
         me = own_identity()
         job = project.jobs.add(GenerateOptions())
         project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=1.0, boot_id=me.boot_id)
@@ -75,7 +75,7 @@ def test_a_job_whose_process_is_gone_is_lost_at_the_first_look(begun: Path, *, j
         assert "jobs resume 1" in shown
 
 
-def test_the_text_tells_every_station(finished: Path) -> None:
+def test_text_shows_every_station(finished: Path) -> None:
     data, shown = get("status"), succeed("status").out.splitlines()
     assert shown[0] == "meridian-desk"
     for line, station in zip(shown[1:], data["stations"], strict=True):

@@ -1,4 +1,4 @@
-"""`train`: every field of the configuration that its options name reaches the run, and nothing else changes."""
+"""`train`: its options reach the configuration of the run and change nothing else; sweeps."""
 
 from dataclasses import fields, replace
 from pathlib import Path
@@ -16,41 +16,46 @@ from tests.engine.cli.calling import fail, succeed
 
 
 @pytest.fixture
-def quiet(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def folder(finished: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of a finished project in which `train` creates runs but starts no job."""
     monkeypatch.setattr("engine.cli.train.start_and_follow", lambda *_, **__: None)
     return finished
 
 
-def newest(folder: Path) -> TrainingConfig:
+def newest_config(folder: Path) -> TrainingConfig:
     with Project.open(folder) as project:
         run = project.runs.latest()
         assert run is not None
         return run.config
 
 
-def test_without_options_the_usual_preset_chooses(quiet: Path) -> None:
+def test_usual_preset_is_the_default(folder: Path) -> None:
     succeed("train")
-    found, plain = newest(quiet), TrainingConfig(base=newest(quiet).base)
-    assert found.general_fraction > 0  # the prompt's form is not to spill over other questions
+    chosen, plain = newest_config(folder), TrainingConfig(base=newest_config(folder).base)
+    assert chosen.general_fraction > 0  # the prompt's form must not spread to other questions
     succeed("train", "--preset", USUAL)
-    assert newest(quiet) == found
-    assert {name for name in plain.__slots__ if getattr(found, name) != getattr(plain, name)} <= CHOSEN
+    assert newest_config(folder) == chosen
+    assert {name for name in plain.__slots__ if getattr(chosen, name) != getattr(plain, name)} <= CHOSEN
     succeed("train", "--preset", "none")
-    assert newest(quiet) == plain
+    assert newest_config(folder) == plain
 
 
-def test_a_run_that_begins_from_an_earlier_one_has_an_adapter_like_it(quiet: Path) -> None:
+def test_run_with_an_initial_run_has_the_same_kind_of_adapter(folder: Path) -> None:
     succeed("train", "--adapter", "rslora", "--lora-rank", "5")
-    for words in ((), ("--preset", "none"), ("--preset", "best")):
-        succeed("train", "--initial-run", "2", *words)
-        assert (newest(quiet).adapter, newest(quiet).lora_rank, newest(quiet).lora_alpha) == ("rslora", 5, 8)
+    for args in ((), ("--preset", "none"), ("--preset", "best")):
+        succeed("train", "--initial-run", "2", *args)
+        assert (newest_config(folder).adapter, newest_config(folder).lora_rank, newest_config(folder).lora_alpha) == (
+            "rslora",
+            5,
+            8,
+        )
     succeed("train", "--initial-run", "2", "--lora-rank", "9")
-    assert (newest(quiet).adapter, newest(quiet).lora_rank) == ("lora", 9)
+    assert (newest_config(folder).adapter, newest_config(folder).lora_rank) == ("lora", 9)
     assert "no such run" in fail("train", "--initial-run", "99", status=2)["title"]
 
 
-def test_every_option_reaches_the_run(quiet: Path) -> None:
-    words: dict[str, object] = {
+def test_every_option_reaches_the_run(folder: Path) -> None:
+    values: dict[str, object] = {
         "objective": "forward_kl", "cross_entropy_weight": 0.25, "epochs": 0.0, "learning_rate": 0.01, "batch_rows": 3,
         "adapter": "dora", "lora_rank": 6, "quantize_base": "none", "initial_run_id": 1, "top_k": 7,
         "on_policy_steps": 8,
@@ -58,46 +63,51 @@ def test_every_option_reaches_the_run(quiet: Path) -> None:
         "on_policy_top_k": 11, "on_policy_skipped_tokens": 2, "on_policy_ratio_clip": 3.5, "general_fraction": 0.1,
         "prompt_back_weight": 0.2, "evaluations": 12, "patience": 5, "dtype": "float32", "device": "cpu", "seed": 13,
     }  # fmt: skip
-    assert words.keys() == {name for name, _kind, _help in _OPTIONS} <= {field.name for field in fields(TrainingConfig)}
-    flags = [f"--{name.replace('_', '-').removesuffix('-id')}={value}" for name, value in words.items()]
+    assert (
+        values.keys() == {name for name, _kind, _help in _OPTIONS} <= {field.name for field in fields(TrainingConfig)}
+    )
+    flags = [f"--{name.replace('_', '-').removesuffix('-id')}={value}" for name, value in values.items()]
     succeed("train", *flags)
-    found = newest(quiet)
-    assert found == replace(TrainingConfig(base=found.base), **words, micro_batch_rows=3, lora_alpha=12)
+    found = newest_config(folder)
+    assert found == replace(TrainingConfig(base=found.base), **values, micro_batch_rows=3, lora_alpha=12)
 
 
-def test_a_rank_stabilised_adapter_keeps_its_alpha_at_every_rank(quiet: Path) -> None:
+def test_rslora_has_the_same_alpha_at_every_rank(folder: Path) -> None:
     for rank in (4, 64):
         succeed("train", "--adapter", "rslora", "--lora-rank", str(rank))
-        assert (newest(quiet).lora_rank, newest(quiet).lora_alpha) == (rank, 8)
+        assert (newest_config(folder).lora_rank, newest_config(folder).lora_alpha) == (rank, 8)
 
 
-def test_whole_layers_are_trained_in_float32_at_a_tenth_of_the_rate(quiet: Path) -> None:
+def test_full_fine_tuning_uses_float32_and_a_tenth_of_the_learning_rate(folder: Path) -> None:
     for preset in ("none", "balanced"):
         succeed("train", "--preset", preset)
-        rate = newest(quiet).learning_rate
+        rate = newest_config(folder).learning_rate
         succeed("train", "--preset", preset, "--adapter", "full")
-        assert (newest(quiet).dtype, newest(quiet).learning_rate) == ("float32", pytest.approx(rate / 10))
+        assert (newest_config(folder).dtype, newest_config(folder).learning_rate) == (
+            "float32",
+            pytest.approx(rate / 10),
+        )
     succeed("train", "--adapter", "full", "--learning-rate", "1e-3")
-    assert newest(quiet).learning_rate == 1e-3
-    for words in (("--dtype", "bfloat16"), ("--quantize-base", "nf4")):
-        assert "float32" in fail("train", "--adapter", "full", *words)["message"]
+    assert newest_config(folder).learning_rate == 1e-3
+    for args in (("--dtype", "bfloat16"), ("--quantize-base", "nf4")):
+        assert "float32" in fail("train", "--adapter", "full", *args)["message"]
 
 
-def test_four_bits_on_a_processor_are_refused_before_anything_starts(quiet: Path) -> None:
-    with Project.open(quiet) as project:
+def test_four_bit_base_on_a_cpu_is_refused_before_a_run_is_created(folder: Path) -> None:
+    with Project.open(folder) as project:
         before = project.runs.all()
     assert "--quantize-base none" in fail("train", "--quantize-base", "nf4", "--device", "cpu", status=1)["next"]
-    with Project.open(quiet) as project:
+    with Project.open(folder) as project:
         assert project.runs.all() == before
-    succeed("train", "--quantize-base", "nf4", "--print-launch", "torchrun")  # it is for another machine
-    assert newest(quiet).quantize_base == "nf4"
+    succeed("train", "--quantize-base", "nf4", "--print-launch", "torchrun")  # it is launched on another machine
+    assert newest_config(folder).quantize_base == "nf4"
 
 
-def test_mirrors_reach_the_job_and_a_missing_library_is_told_before_a_run_is_made(
+def test_mirrors_reach_the_job_and_need_their_library_before_a_run_is_created(
     finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked: list[object] = []
-    monkeypatch.setattr("engine.cli.train.start_and_follow", lambda _, options, **__: asked.append(options))
+    started: list[object] = []
+    monkeypatch.setattr("engine.cli.train.start_and_follow", lambda _, options, **__: started.append(options))
     monkeypatch.setattr("engine.training.mirrors.find_spec", lambda name: None if name == "wandb" else object())
     with Project.open(finished) as project:
         before = len(project.runs.all())
@@ -105,18 +115,16 @@ def test_mirrors_reach_the_job_and_a_missing_library_is_told_before_a_run_is_mad
     with Project.open(finished) as project:
         assert len(project.runs.all()) == before
     succeed("train", "--mirror", "tensorboard", "--mirror", "trackio")
-    assert asked == [TrainOptions(before + 1, 1, ("tensorboard", "trackio"))]
-    said = succeed("train", "--run", str(before + 1), "--mirror", "trackio", "--print-launch", "torchrun").out
-    assert said.rstrip().endswith("--mirror trackio")
+    assert started == [TrainOptions(before + 1, 1, ("tensorboard", "trackio"))]
+    launch = succeed("train", "--run", str(before + 1), "--mirror", "trackio", "--print-launch", "torchrun").out
+    assert launch.rstrip().endswith("--mirror trackio")
 
 
-def test_a_run_without_a_step_is_refused(quiet: Path) -> None:
+def test_run_without_steps_is_refused(folder: Path) -> None:
     assert "nothing to train" in fail("train", "--epochs", "0", status=2)["message"]
 
 
-def test_a_sweep_makes_a_run_of_every_combination_and_says_how_to_train_it(
-    finished: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sweep_creates_a_run_for_every_combination(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[SweepOptions] = []
     monkeypatch.setattr("engine.cli.train_sweep.start_and_follow", lambda _, options, **__: started.append(options))
     succeed(
@@ -148,7 +156,7 @@ def test_a_sweep_makes_a_run_of_every_combination_and_says_how_to_train_it(
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("args", "expected"),
     [
         (("--try", "seed=1,2"), "budget"),
         (("--steps", "3"), "nothing to compare"),
@@ -157,8 +165,8 @@ def test_a_sweep_makes_a_run_of_every_combination_and_says_how_to_train_it(
         (("--steps", "3", "--try", "lora-rank=1,x"), "'x' is not a valid integer"),
     ],
 )
-def test_a_sweep_that_means_nothing_is_refused(finished: Path, words: tuple[str, ...], told: str) -> None:
-    assert told in fail("train", "sweep", *words, status=2)["message"]
+def test_invalid_sweep_is_refused(finished: Path, args: tuple[str, ...], expected: str) -> None:
+    assert expected in fail("train", "sweep", *args, status=2)["message"]
 
 
 def test_options_before_sweep_are_refused(finished: Path) -> None:
@@ -167,31 +175,31 @@ def test_options_before_sweep_are_refused(finished: Path) -> None:
     )
 
 
-def test_a_run_goes_on_for_other_epochs(quiet: Path) -> None:
+def test_run_can_continue_for_more_epochs(folder: Path) -> None:
     succeed("train", "--epochs", "3")
-    with Project.open(quiet) as project:
+    with Project.open(folder) as project:
         run = project.runs.latest()
     assert run is not None
     succeed("train", "--run", str(run.id), "--epochs", "5")
-    assert newest(quiet) == replace(run.config, epochs=5.0)
+    assert newest_config(folder) == replace(run.config, epochs=5.0)
     assert "leave out --seed" in fail("train", "--run", str(run.id), "--seed", "5", status=2)["message"]
 
 
-def test_without_an_answer_of_the_bases_own_no_run_claims_its_distributions(quiet: Path) -> None:
-    with Project.open(quiet) as project:
-        whole = project.datasets.get(project.datasets.require_latest().sha256)
-        rows = tuple(replace(row, edited_from=0) for row in whole.rows)
-        sha256 = dataset_sha256(whole.prompt_sha256, whole.base, rows)
-        project.datasets.add(replace(whole, sha256=sha256, rows=rows, created_at="9999"))
-    for words in ((), ("--preset", "none"), ("--objective", "cross_entropy")):
-        succeed("train", *words)
-        assert newest(quiet).objective == "cross_entropy"
+def test_dataset_without_answers_of_the_base_is_trained_with_cross_entropy(folder: Path) -> None:
+    with Project.open(folder) as project:
+        frozen = project.datasets.get(project.datasets.require_latest().sha256)
+        rows = tuple(replace(row, edited_from=0) for row in frozen.rows)
+        sha256 = dataset_sha256(frozen.prompt_sha256, frozen.base, rows)
+        project.datasets.add(replace(frozen, sha256=sha256, rows=rows, created_at="9999"))
+    for args in ((), ("--preset", "none"), ("--objective", "cross_entropy")):
+        succeed("train", *args)
+        assert newest_config(folder).objective == "cross_entropy"
     shown = succeed("train", "--show").out
     assert "cross_entropy" in shown
     assert "no training answer comes from the prompted base" in shown
     assert "mix" not in shown
     assert "the teacher's distributions" not in shown
-    for words in (("--objective", "mix"), ("--preset", "none", "--objective", "forward_kl")):
-        assert "Cannot train on this dataset" in fail("train", *words, status=1)["title"]
+    for args in (("--objective", "mix"), ("--preset", "none", "--objective", "forward_kl")):
+        assert "Cannot train on this dataset" in fail("train", *args, status=1)["title"]
     sweep = ("train", "sweep", "--steps", "3", "--try", "objective=mix,cross_entropy")
     assert "Cannot train on this dataset" in fail(*sweep, status=1)["title"]

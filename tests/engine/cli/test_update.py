@@ -1,4 +1,4 @@
-"""The update with a tiny model and real jobs: answers of an endpoint, a rule that changes, nothing asked twice."""
+"""`update` with a tiny model, real jobs and an endpoint: after a rule changes, no answer is requested twice."""
 
 import json
 from pathlib import Path
@@ -9,11 +9,11 @@ from engine.paths import Home
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.teachers.hostile_server import good, served
 
-FEW = ("--epochs", "1", "--evaluations", "1", "--lora-rank", "2", "--batch-rows", "4")
+SHORT_TRAINING = ("--epochs", "1", "--evaluations", "1", "--lora-rank", "2", "--batch-rows", "4")
 
 
 @pytest.mark.slow
-def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: Path, tmp_path: Path) -> None:
+def test_update_repeats_only_what_a_changed_rule_affects(home: Home, tiny_base: Path, tmp_path: Path) -> None:
     rows = [{"text": f"question {n} of {topic}?", "topic": topic} for topic in "abcdefgh" for n in range(3)]
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
     succeed("new", "walk", "--base", tiny_base)
@@ -27,9 +27,9 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
         succeed("generate", *peer)
         succeed("curate", "check")
         succeed("curate", "freeze")
-        succeed("train", *FEW)
+        succeed("train", *SHORT_TRAINING)
         succeed("evaluate", "--max-answer-tokens", "7", "--limit", "4", "--samples", "2")
-        asked = len(server.requests)
+        requests_before = len(server.requests)
         assert not get("update", "--plan")["plan"]["changed"]
 
         succeed("prompt", "set", "-", input="Answer in one word. End with a point.")
@@ -46,22 +46,22 @@ def test_only_what_a_changed_rule_touches_is_done_again(home: Home, tiny_base: P
         assert done.data["update_s"] > 0 < done.data["before_s"]
         sampling, arms = done.data["report"]["sampling"], done.data["report"]["arms"]
         assert (sampling["max_answer_tokens"], sampling["limit"], sampling["samples"]) == (7, 4, 2)
-        assert [rule["id"] for rule in arms["run:1"]["rules"]] == [1, 2], "the old student under the rules of now"
-        assert sampling["reused_answers"] == 2 * 4 * 2, "of the unprompted base and of the old student"
-        assert len(server.requests) == asked, "no answer is asked for twice"
+        assert [rule["id"] for rule in arms["run:1"]["rules"]] == [1, 2], "the old student has the current rules"
+        assert sampling["reused_answers"] == 2 * 4 * 2, "those of the unprompted base and of the old student"
+        assert len(server.requests) == requests_before, "no answer is requested twice"
     listed = get("curate", "list", "--limit", "100")["examples"]
     assert sorted(row["carried_from"] for row in listed if row["carried_from"]) == sorted(plan["kept"])
     stations = {row["name"]: row["state"] for row in get("status")["stations"]}
     assert {stations[name] for name in ("prompt", "questions", "examples", "dataset", "run", "evaluation")} == {"done"}
-    told = succeed("report", "--compare", "1").out
-    assert "run 2 compared with run 1, question by question" in told
-    again = get("update")
-    assert (again["run"], again["plan"]["changed"]) == (2, False)
+    report = succeed("report", "--compare", "1").out
+    assert "run 2 compared with run 1, question by question" in report
+    repeated = get("update")
+    assert (repeated["run"], repeated["plan"]["changed"]) == (2, False)
     assert [job["kind"] for job in get("status")["jobs"]] == [
         "generate", "train", "evaluate", "update", "update",
     ]  # fmt: skip
 
 
-def test_a_new_prompt_names_the_update_that_brings_it_in(finished: Path) -> None:
-    said = succeed("prompt", "set", "-", input="Be brief.").out
-    assert said.endswith("Next: distill-tui update --plan, then distill-tui update\n")
+def test_new_prompt_version_suggests_an_update(finished: Path) -> None:
+    output = succeed("prompt", "set", "-", input="Be brief.").out
+    assert output.endswith("Next: distill-tui update --plan, then distill-tui update\n")

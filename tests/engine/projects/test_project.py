@@ -1,5 +1,7 @@
-"""The front door: making, opening and really deleting a project."""
+"""`Project`: creating, opening and deleting one; its folders stay inside it."""
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
@@ -8,23 +10,13 @@ import pytest
 
 from engine.errors import JobError, StoreError, UsageError
 from engine.folders import DATABASE
-from engine.jobs.identity import own_identity
 from engine.paths import Home
 from engine.project import Project, check_name
-from engine.records.options import GenerateOptions, ProjectSettings
+from engine.records.options import ProjectSettings, TrainOptions
+from tests.engine.projects.support import make_empty, start_job
 
 
-@pytest.fixture
-def home() -> Home:
-    return Home.locate()
-
-
-def _make(home: Home, name: str) -> Path:
-    with Project.create(home.projects / name, home=home) as project:
-        return project.folder
-
-
-def test_a_new_project_keeps_its_settings(home: Home) -> None:
+def test_new_project_stores_its_settings(home: Home) -> None:
     settings = ProjectSettings(serving_temperature=0.1)
     with Project.create(home.projects / "first", settings) as project:
         assert project.name == "first"
@@ -34,13 +26,13 @@ def test_a_new_project_keeps_its_settings(home: Home) -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".hidden", "..", "a/b", "a b", "a\n", "ä", "x" * 101, "a\x1b[2J"])
-def test_bad_names_are_refused(name: str) -> None:
+def test_invalid_name_is_refused(name: str) -> None:
     with pytest.raises(UsageError):
         check_name(name)
 
 
-def test_nothing_is_overwritten(home: Home, tmp_path: Path) -> None:
-    folder = _make(home, "taken")
+def test_create_never_overwrites_existing_files(home: Home, tmp_path: Path) -> None:
+    folder = make_empty(home, "taken")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("")
     for place in (folder, tmp_path / "mine", tmp_path / "mine" / "thesis.txt"):
@@ -49,19 +41,19 @@ def test_nothing_is_overwritten(home: Home, tmp_path: Path) -> None:
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["thesis.txt"]
 
 
-def test_a_project_that_cannot_be_made_leaves_no_database(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_creation_leaves_no_files(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(connection: object) -> None:
         raise StoreError("The disk is full.")
 
-    with monkeypatch.context() as broken:
-        broken.setattr("engine.project.migrate", fail)
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.project.migrate", fail)
         with pytest.raises(StoreError):
             Project.create(home.projects / "half")
     assert list((home.projects / "half").iterdir()) == []
-    _make(home, "half")
+    make_empty(home, "half")
 
 
-def test_delete_removes_all_of_the_project_and_nothing_else(home: Home) -> None:
+def test_delete_removes_the_project_and_keeps_foreign_files(home: Home) -> None:
     project = Project.create(home.projects / "gone")
     (project.folder / "runs" / "1").mkdir(parents=True)
     (project.folder / "runs" / "1" / "adapter.bin").write_bytes(b"x")
@@ -77,17 +69,15 @@ def test_delete_removes_all_of_the_project_and_nothing_else(home: Home) -> None:
     assert [path.name for path in project.folder.iterdir()] == ["thesis.txt"]
 
 
-def test_delete_gives_way_to_a_job_at_work(home: Home) -> None:
+def test_delete_is_refused_while_a_job_runs(home: Home) -> None:
     project = Project.create(home.projects / "working")
-    job = project.jobs.add(GenerateOptions())
-    me = own_identity()
-    project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    start_job(project)
     with pytest.raises(JobError, match="jobs stop 1"):
         project.delete()
     assert (project.folder / DATABASE).is_file()
 
 
-_HEAVY = """
+_CREATE = """
 import sys
 from pathlib import Path
 from engine.project import Project
@@ -95,11 +85,11 @@ from engine.stations import read_stations
 folder = Path(sys.argv[1])
 with Project.create(folder) as project:
     read_stations(project)
-made = {"pandas", "numpy", "torch"} & sys.modules.keys()
-import numpy, pandas  # only kept out while sqlite-utils was imported
-sys.stdout.write(f"{sorted(made)}")
+imported = {"pandas", "numpy", "torch"} & sys.modules.keys()
+import numpy, pandas  # sqlite-utils must not import them, but they can be imported later
+sys.stdout.write(f"{sorted(imported)}")
 """
-_LIGHT = """
+_OPEN = """
 import sys
 from pathlib import Path
 from engine.project import Project
@@ -110,8 +100,21 @@ sys.stdout.write(f"{sorted({'pandas', 'numpy', 'torch', 'sqlite_utils'} & sys.mo
 """
 
 
-def test_neither_making_nor_opening_a_project_imports_frames(home: Home) -> None:
-    for program in (_HEAVY, _LIGHT):
+def test_creating_or_opening_a_project_imports_no_heavy_library(home: Home) -> None:
+    for program in (_CREATE, _OPEN):
         command = [sys.executable, "-c", program, str(home.projects / "light")]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[2])
+        done = subprocess.run(command, capture_output=True, text=True, cwd=Path(__file__).parents[3])
         assert (done.returncode, done.stdout) == (0, "[]"), done.stderr
+
+
+@pytest.mark.parametrize("place", ["../../elsewhere", "/elsewhere", "runs/../../elsewhere"])
+def test_job_folder_outside_the_project_is_refused(home: Home, place: str) -> None:
+    folder = make_empty(home, "foreign")
+    with Project.open(folder, home) as project:
+        job = project.jobs.add(TrainOptions(1))
+    with contextlib.closing(sqlite3.connect(folder / "project.db")) as driver, driver:
+        driver.execute("UPDATE jobs SET folder = ?", (place,))
+    with Project.open(folder, home) as project:
+        for read in (project.jobs.all, project.jobs.live, lambda: project.jobs.get(job.id)):
+            with pytest.raises(StoreError, match="inside the project"):
+                read()

@@ -1,4 +1,4 @@
-"""A talk with an endpoint is paid for like all else that is asked of one, and told with it."""
+"""The cost of `chat` with an endpoint: recorded, estimated if necessary, and included in the project's costs."""
 
 import asyncio
 import os
@@ -35,7 +35,7 @@ UNCOUNTED = raw(head(), event(delta("Yes.")), event(delta(None, "stop")), DONE)
 
 @pytest.fixture
 def server(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostileServer]:
-    """A teacher whose answers cost one cent a token; the project that asks it is the last used."""
+    """A teacher whose answers cost one cent per token; the current project uses it."""
     monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))
     with served(good("Yes", ".")) as server:
         succeed("new", "desk", "--teacher", "peer", "--base-url", server.url)
@@ -49,14 +49,14 @@ def spent() -> Spent:
         return found
 
 
-def test_a_talk_is_booked_and_told_by_the_status(server: HostileServer) -> None:
+def test_chat_cost_is_recorded_and_shown_by_status(server: HostileServer) -> None:
     succeed("chat", "Is it shut?", "--arm", "teacher")
     assert spent() == Spent(f"peer @ {server.url}", pytest.approx(0.02), 0, 0, 0, 1, 30, 2, 0)
     assert f"paid 0.0200 USD to peer @ {server.url}: 0 answers, 1 other request, 30 + 2 tokens" in succeed("status").out
     assert get("status")["spending"][0]["other_completion_tokens"] == 2
 
 
-def test_what_the_server_does_not_count_is_estimated_and_told_so(server: HostileServer) -> None:
+def test_missing_usage_is_estimated_and_marked_as_an_estimate(server: HostileServer) -> None:
     server.behaviours[:] = [UNCOUNTED]
     succeed("chat", "Is it shut?", "--arm", "teacher")
     found = spent()
@@ -66,27 +66,25 @@ def test_what_the_server_does_not_count_is_estimated_and_told_so(server: Hostile
     assert "tokens, of 1 request estimated" in succeed("status").out
 
 
-def test_without_a_price_the_tokens_are_kept(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tokens_are_recorded_without_a_price(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(budget, "find_prices", lambda *_: None)
     succeed("chat", "Is it shut?", "--arm", "teacher")
     assert (spent().cost_usd, spent().other_prompt_tokens) == (0.0, 30)
 
 
-def test_a_talk_that_is_interrupted_is_booked_as_far_as_it_came(
-    server: HostileServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_interrupted_chat_records_the_tokens_received(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
     async def interrupted(_request: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(head() + event(delta("It is open, as it was on every")))
         await writer.drain()
-        while not told:
+        while not received:
             await asyncio.sleep(0.01)
         os.kill(os.getpid(), signal.SIGINT)
         await asyncio.Event().wait()
 
-    told: list[str] = []
-    monkeypatch.setattr("engine.clean.StreamCleaner.feed", lambda _self, text: told.append(text) or text)
+    received: list[str] = []
+    monkeypatch.setattr("engine.clean.StreamCleaner.feed", lambda _self, text: received.append(text) or text)
     server.behaviours[:] = [interrupted]
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a test's process may ignore it
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # SIGINT may be ignored in a test process
     try:
         assert call("chat", "Is it shut?", "--arm", "teacher").status == 130
     finally:
@@ -97,7 +95,7 @@ def test_a_talk_that_is_interrupted_is_booked_as_far_as_it_came(
     assert found.cost_usd == pytest.approx(0.01 * found.other_completion_tokens)
 
 
-def test_the_costs_of_the_project_hold_its_talks(server: HostileServer) -> None:
+def test_chat_cost_counts_towards_the_cost_of_generation(server: HostileServer) -> None:
     with find_project("desk", Home.locate()) as project:
         project.questions.add([Question((Message("user", "Why?"),), split="train")])
         prompt = project.prompts.require()
@@ -108,5 +106,5 @@ def test_the_costs_of_the_project_hold_its_talks(server: HostileServer) -> None:
         assert generation is not None
         assert (generation.value, generation.origin) == (pytest.approx(0.02), "measured")
         assert project.spending.mean_answer_tokens() == 0.0, (
-            "what is said in talks tells nothing of how long answers are"
+            "chat answers do not count towards the mean length of answers"
         )

@@ -1,4 +1,4 @@
-"""The whole way without a screen, with a tiny model and real jobs: from a prompt to a release that others can load."""
+"""Every station from the command line, with a tiny model and real jobs: from a prompt to verified releases."""
 
 import json
 import os
@@ -25,10 +25,10 @@ rules:
 """
 
 
-def test_a_prompt_is_distilled_by_words_alone(
+def test_prompt_is_distilled_from_the_command_line(
     home: Home, tiny_base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tiny_base.parent)  # the jobs run elsewhere
+    monkeypatch.chdir(tiny_base.parent)  # jobs have another working directory
     (tmp_path / "rules.yaml").write_text(RULES)
     rows = [{"text": f"question {n} of {topic}?", "topic": topic} for topic in "abcdefgh" for n in range(3)]
     (tmp_path / "questions.jsonl").write_text("\n".join(map(json.dumps, rows)))
@@ -41,47 +41,47 @@ def test_a_prompt_is_distilled_by_words_alone(
     assert splits == {"train": 12, "validation": 6, "test": 6}
 
     project = Project.open(home.projects / "walk", home)
-    with reckoned_anew(project):
+    with assert_cost_is_updated(project):
         generated = succeed("generate", "--max-answer-tokens", "8", "--json")
     assert (generated.data["job"]["state"], generated.data["examples"]["total"]) == ("done", 18)
-    edit_all(tmp_path)
+    write_every_answer(tmp_path)
     frozen = get("curate", "freeze")
     assert (frozen["train"], frozen["validation"]) == (12, 6)
 
-    with reckoned_anew(project):
+    with assert_cost_is_updated(project):
         trained = get("train", "--epochs", "1", "--evaluations", "1", "--lora-rank", "2", "--batch-rows", "4")
     assert_shape(trained, {"job": JOB, "run": {"id": int, "steps": int, "validation_kl": float, "folder": str}})
     assert (trained["run"]["steps"], trained["run"]["best_step"]) == (3, 3)
-    with reckoned_anew(project):
+    with assert_cost_is_updated(project):
         evaluated = get("evaluate", "--samples", "1", "--max-answer-tokens", "8")
     project.close()
     assert_shape(evaluated, REPORT)
     report = get("report")
     assert report == evaluated
-    assert report["prompt"]["tokens"] == counted[0]["tokens"], "what is saved is what the prompt was counted at"
+    assert report["prompt"]["tokens"] == counted[0]["tokens"], "the report counts the prompt like `prompt set`"
     assert report["dataset"] == {"sha256": frozen["sha256"], "train": 12, "validation": 6, "test": 6}
     assert {arm["all_rules"]["total"] for arm in report["arms"].values() if arm} == {6}
     assert report["regressions"]["general"]["questions"] == 54
     assert "One word" in succeed("report").out
 
-    release_both(tmp_path)
+    export_both_forms(tmp_path)
     assert {row["name"]: row["state"] for row in get("status")["stations"]} == dict.fromkeys(STATIONS, "done")
     assert [job["kind"] for job in get("status")["jobs"]] == ["generate", "train", "evaluate", *["export"] * 3]
     assert get("jobs", "list") == {"jobs": []}
 
 
 @contextmanager
-def reckoned_anew(project: Project) -> Iterator[None]:
-    """Inside, a station measures something: what the project costs is not what it was thought to."""
-    project.settings.write_cost(CostInputs("gpt-5-mini"), CostOutcome("of before", "worth_it", 1.0))
+def assert_cost_is_updated(project: Project) -> Iterator[None]:
+    """Assert that the station run inside the block updates the stored cost of the project."""
+    project.settings.write_cost(CostInputs("gpt-5-mini"), CostOutcome("older", "worth_it", 1.0))
     yield
-    found = project.settings.cost_outcome()
-    assert found is not None
-    assert found.prompt_sha256 == project.prompts.require().sha256
+    outcome = project.settings.cost_outcome()
+    assert outcome is not None
+    assert outcome.prompt_sha256 == project.prompts.require().sha256
 
 
-def edit_all(folder: Path) -> None:
-    """A random model obeys no rule: a person writes every answer."""
+def write_every_answer(folder: Path) -> None:
+    """Write every answer by hand: a random model follows no rule."""
     get("curate", "check")
     listed: list[dict[str, Any]] = get("curate", "list", "--limit", "100")["examples"]
     assert len(listed) == 18
@@ -92,14 +92,14 @@ def edit_all(folder: Path) -> None:
     assert get("curate", "list", "--state", "accepted")["accepted"] == 18
 
 
-def release_both(folder: Path) -> None:
-    """Both forms are released, verified, and not overwritten."""
-    inside = get("export")
-    assert (inside["kind"], inside["run"], inside["folder"]) == ("adapter", 1, "releases/run-1-adapter")
+def export_both_forms(folder: Path) -> None:
+    """Export the adapter and the merged model; verify checksums, and that a release is not overwritten."""
+    adapter = get("export")
+    assert (adapter["kind"], adapter["run"], adapter["folder"]) == ("adapter", 1, "releases/run-1-adapter")
     merged = get("export", "--form", "merged", "--to", folder / "merged")
     assert merged["folder"] == str(folder / "merged")
-    check = ["sha256sum", "--quiet", "-c", "SHA256SUMS"]
-    assert subprocess.run(check, cwd=folder / "merged", env=dict(os.environ), check=False).returncode == 0
+    verify = ["sha256sum", "--quiet", "-c", "SHA256SUMS"]
+    assert subprocess.run(verify, cwd=folder / "merged", env=dict(os.environ), check=False).returncode == 0
     assert (folder / "merged" / "model.safetensors").is_file()
     assert "--force" in fail("export")["next"]
     assert "Released the adapter of run 1" in succeed("export", "--force").out
