@@ -229,25 +229,23 @@ def test_assert_shape_reports_every_deviation(finished: Path) -> None:
 def test_stale_evaluation_is_marked_at_its_verdict(home: Home, tmp_path: Path) -> None:
     make_evaluated(home)
     assert get("report")["stale"] is None
-    assert "stale" not in succeed("report").out
+    assert "Is it current?" not in succeed("report").out
     with Project.open(home.projects / "meridian-desk", home) as project:
         project.prompts.set(Prompt((Message("system", "Another prompt."),)))
-    assert get("report")["stale"] == "against an older prompt"
+    assert get("report")["stale"] == "measured with an older prompt"
     page = tmp_path / "report.html"
     succeed("report", "--html", str(page))
-    for report in (succeed("report").out, succeed("report", "--markdown").out, page.read_text(encoding="utf-8")):
-        assert (
-            report.index("Does it work?")
-            < report.index("stale: against an older prompt")
-            < report.index("Does it pay?")
-        )
+    for text in (succeed("report").out, succeed("report", "--markdown").out, page.read_text(encoding="utf-8")):
+        assert "Is it current?" in text
+        places = [text.index(part) for part in ("Does it work?", "No: measured with an older prompt.", "Does it pay?")]
+        assert places == sorted(places)
 
 
 def test_evaluation_of_an_older_run_is_stale(home: Home) -> None:
     make_evaluated(home)
     with Project.open(home.projects / "meridian-desk", home) as project:
         second = seeds.add_run(project, project.datasets.require_latest().sha256, done=True)
-        assert get("report")["stale"] == "of an older run"
+        assert get("report")["stale"] == "measured on an older run"
         seeds.add_evaluation(project, second)
     assert get("report")["stale"] is None
-    assert get("report", "--run", "1")["stale"] == "of an older run"
+    assert get("report", "--run", "1")["stale"] == "measured on an older run"
