@@ -66,7 +66,7 @@ def open_or_make(
         started_at = time.monotonic()
         with project.transaction():
             fill(project)
-            project.settings.keep_timing("questions", time.monotonic() - started_at)
+            project.settings.write_timing("questions", time.monotonic() - started_at)
     remember(folder, home)
     return project
 
@@ -77,7 +77,7 @@ def ensure_job(project: Project, options: JobOptions) -> Job:
     from engine.jobs.liveness import mark_lost_jobs
 
     mark_lost_jobs(project)
-    job = next((job for job, _ in project.jobs.asked(type(options))), None)
+    job = next((job for job, _ in project.jobs.of_kind(type(options))), None)
     if job is None:
         return project.start_job(options)
     if job.state == "done" or job.state in LIVE_STATES:
@@ -163,7 +163,7 @@ def freeze_accepted(
         )
     folder = locate_base(project.settings.read().student_base, project.home)
     dataset = freeze(project, ChatFormat.load(folder), others=others)
-    context.keep_timing("curate")
+    context.write_timing("curate")
     return dataset.sha256
 
 

@@ -56,7 +56,7 @@ def make_tiny_adapter(
     return folder
 
 
-def one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+def use_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let torch use one thread for the rest of the test: with tiny tensors, threads only wait for each other.
 
     And use float32 if the dtype is automatic: in bfloat16 an answer depends on the other rows of its batch.
@@ -97,7 +97,7 @@ def make_trained_project(home: Home, base: Path, adapter: Path, *, questions: in
     return project
 
 
-__all__ = ["CANARY", "PROMPT", "RULES", "make_tiny_adapter", "make_tiny_base", "make_trained_project", "one_thread"]
+__all__ = ["CANARY", "PROMPT", "RULES", "make_tiny_adapter", "make_tiny_base", "make_trained_project", "use_one_thread"]
 
 
 def release(

@@ -63,7 +63,7 @@ def command(
     from engine.errors import NotFoundError, UsageError
     from engine.paths import expand
     from engine.records.options import ExportOptions
-    from engine.releases.card import parity_words
+    from engine.releases.card import parity_text
     from engine.releases.job import check_export
 
     if form != "gguf" and (llama_cpp or gguf_type != "auto"):
@@ -80,7 +80,7 @@ def command(
     release = next(each for each in reversed(project.releases.all()) if (each.run_id, each.kind) == (run.id, form))
     lines = [f"Released the {form} of run {run.id} in {release.folder}"]
     if form == "gguf":
-        lines.append(parity_words(release.parity))
+        lines.append(parity_text(release.parity))
     lines.append("To verify it, run in that folder: sha256sum -c SHA256SUMS")
     proved = {"parity": asdict(release.parity)} if release.parity is not None else {}
     invocation.finish(

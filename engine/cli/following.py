@@ -86,7 +86,7 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
 
 
 def _ended(job: Job) -> str:
-    return f"Job {job.id} ({job.kind}) {job.state_words}."
+    return f"Job {job.id} ({job.kind}) {job.state_text}."
 
 
 def _followed(invocation: Invocation, job: Job) -> Job:

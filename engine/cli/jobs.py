@@ -120,7 +120,7 @@ def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
     if kill:
         invocation.say("Waiting up to 30 s for its next safe point before the process is killed.")
     job = control.stop(invocation.project, invocation.project.jobs.get(job_id), force=kill)
-    ended = f"Job {job.id} {job.state_words}. {job.note}".rstrip()
+    ended = f"Job {job.id} {job.state_text}. {job.note}".rstrip()
     invocation.finish(
         ended if kill else f"Job {job.id} will stop at its next safe point.", {"job": job_json(invocation.project, job)}
     )

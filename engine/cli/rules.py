@@ -146,7 +146,7 @@ def proposals_text(shown: Sequence[tuple[int, Proposal]], added: Sequence[Rule],
         return "No demands were found. Write them as English sentences or lists, or ask a teacher: --teacher"
     lines: list[str] = []
     for number, proposal in shown:
-        check = f"[{check_words(proposal.check)}]" if proposal.check else "[rubric: no check measures it]"
+        check = f"[{check_text(proposal.check)}]" if proposal.check else "[rubric: no check measures it]"
         known = f"  already rule {proposal.rule}" if proposal.rule else ""
         source = "  (from the teacher)" if proposal.source == "teacher" else ""
         lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{source}")
@@ -197,13 +197,13 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
 def _show(invocation: Invocation, rules: Sequence[Rule]) -> None:
     rows = [{"id": rule.id, "text": rule.text, "check": dataclasses.asdict(rule.check)} for rule in rules]
     invocation.finish(
-        "\n".join(f"{rule.id:>3}  {rule.text}  [{check_words(rule.check)}]" for rule in rules)
+        "\n".join(f"{rule.id:>3}  {rule.text}  [{check_text(rule.check)}]" for rule in rules)
         or "No rules yet. Import some: distill-tui rules import FILE",
         {"rules": rows},
     )
 
 
-def check_words(check: Check) -> str:
+def check_text(check: Check) -> str:
     """Return a check in a few words."""
     match check.kind:
         case "length":

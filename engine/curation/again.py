@@ -48,7 +48,7 @@ def ask_again(project: Project, selection: Selection) -> Job:
 
 def asked(project: Project, prompt_sha256: str) -> Asked | None:
     """Return the newest job that asks again, with its progress for this prompt; None if there is none."""
-    for job, options in project.jobs.asked(GenerateOptions):
+    for job, options in project.jobs.of_kind(GenerateOptions):
         if options.asks:
             missing = project.examples.missing(options.asks, prompt_sha256, options.teacher.name)
             return Asked(job, frozenset(question_id for question_id, _ in missing), len(options.asks) - len(missing))

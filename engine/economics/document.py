@@ -6,7 +6,7 @@ from engine.economics.estimate import Estimate
 from engine.economics.labels import label, span, usd, written
 from engine.economics.ranges import Range, Ranges
 from engine.economics.sensitivity import Influence
-from engine.economics.verdict import flip_words, verdict_words
+from engine.economics.verdict import flip_text, verdict_text
 from engine.records.cost import Figure
 
 _MARKS = {True: "✓", False: "✗", None: "○"}
@@ -100,7 +100,7 @@ def estimate_text(result: Estimate) -> str:
         ("saved in the first year, cached", _money(yearly.cached, cached.year_usd)),
         (f"saved in {horizon}, cached", _money(result.worth_usd.cached, cached.worth_usd) + rate),
         ("time to first token", _first_token(result)),
-        ("verdict", verdict_words(result.verdict)),
+        ("verdict", verdict_text(result.verdict)),
     ]
     lines = [result.headline, "", *(f"{name:<{_LABEL}}{value}" for name, value in rows if value)]
     lines += ["", *(f"{_MARKS[each.met]} {each.words}" for each in result.criteria)]
@@ -112,7 +112,7 @@ def estimate_text(result: Estimate) -> str:
     return "\n".join(lines)
 
 
-def latency_words(result: Estimate) -> str:
+def latency_text(result: Estimate) -> str:
     """Return how much sooner the first token comes after distilling; empty if unknown."""
     if (found := result.latency) is None:
         return ""
@@ -125,7 +125,7 @@ def latency_words(result: Estimate) -> str:
 
 
 def _first_token(result: Estimate) -> str:
-    words, found = latency_words(result), result.latency
+    words, found = latency_text(result), result.latency
     return words if found is None or found.saved_ms.origin == "measured" else f"{words}; {found.saved_ms.source}"
 
 
@@ -140,7 +140,7 @@ def _table(result: Estimate) -> list[str]:
     for each, share in effects(result):
         span_words = f"{written(each.name, each.low)} to {written(each.name, each.high)}"
         bar = "█" * max(round(share * _BAR), 1)
-        flip = flip_words(each)
+        flip = flip_text(each)
         lines.append(f"  {label(each.name):<24}{span_words:<26}{bar:<{_BAR + 2}}{usd(each.effect_usd)}".rstrip())
         if flip:
             lines.append(f"    ! {flip}")
@@ -194,4 +194,4 @@ def _latency(result: Estimate) -> dict[str, object] | None:
 
 
 def _influence(each: Influence) -> dict[str, object]:
-    return {**asdict(each), "effect_usd": each.effect_usd, "label": label(each.name), "words": flip_words(each)}
+    return {**asdict(each), "effect_usd": each.effect_usd, "label": label(each.name), "words": flip_text(each)}

@@ -199,18 +199,18 @@ def _deciding(found: Findings) -> list[str]:
             f"{written(first.name, first.high)}, the savings within {found.horizon} go from "
             f"{usd(first.worth_low_usd)} to {usd(first.worth_high_usd)}."
         )
-    return reasons + [flip_words(each) for each in found.sensitivity if each.flips_at is not None][:_FLIPS_TOLD]
+    return reasons + [flip_text(each) for each in found.sensitivity if each.flips_at is not None][:_FLIPS_TOLD]
 
 
-def flip_words(each: Influence) -> str:
+def flip_text(each: Influence) -> str:
     """Return the value at which an input changes the verdict, as text; empty if it does not."""
     if each.flips_at is None or each.flips_to is None:
         return ""
     side = "above" if each.flips_at > each.value else "below"
-    return f"With {label(each.name)} {side} {written(each.name, each.flips_at)}: {verdict_words(each.flips_to)}."
+    return f"With {label(each.name)} {side} {written(each.name, each.flips_at)}: {verdict_text(each.flips_to)}."
 
 
-def verdict_words(verdict: WorthVerdict) -> str:
+def verdict_text(verdict: WorthVerdict) -> str:
     """Return the verdict in a few words, matching the value of its JSON field."""
     return verdict.replace("_", " ")
 

@@ -24,7 +24,7 @@ from engine.evaluation.probing import FROM_BASE, Probing
 from engine.evaluation.recorder import Recorder
 from engine.evaluation.scores import ArmMeasures, ceiling, ratio_of_answers, recovered_of_answers, score_arm
 from engine.evaluation.teacher_arm import EndpointArm
-from engine.evaluation.verdict import more_questions, removed_words, verdict
+from engine.evaluation.verdict import more_questions, removed_text, verdict
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, Evaluation
@@ -101,7 +101,7 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     evaluation.end()
     with context.project.transaction():
         context.project.evaluations.add(made)
-        context.project.settings.keep_timing("evaluate", work.seconds)
+        context.project.settings.write_timing("evaluate", work.seconds)
     refresh_outcome(context.project)
 
 
@@ -143,7 +143,7 @@ class _Evaluation:
             return stored
         self.removed = (*self.removed, *sorted(gone))
         self.plan = self.plan.without(gone)
-        self._context.emit(Note(removed_words(len(gone))))
+        self._context.emit(Note(removed_text(len(gone))))
         return {arm: [one for one in found if one.question_id not in gone] for arm, found in stored.items()}
 
     def _stored(self) -> dict[ArmName, list[ArmAnswer]]:

@@ -80,7 +80,7 @@ class Recorder:
                 else:
                     source = probe_source(plan, arm, probe)
                     project.evaluations.add_probe_answers(plan.run.id, source, probe, answers)
-            self._context.keep_work(self._asked)
+            self._context.write_work(self._asked)
         self._waiting.clear()
         self._asked = 0
         self._stored_at = time.monotonic()

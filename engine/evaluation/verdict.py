@@ -98,11 +98,11 @@ def _why(evaluation: Evaluation) -> str:
 
 def left_out(evaluation: Evaluation) -> str:
     """What is left out of the rates, or of the rate of all rules together, and why; empty if nothing is."""
-    removed = removed_words(len(evaluation.removed)) if evaluation.removed else ""
+    removed = removed_text(len(evaluation.removed)) if evaluation.removed else ""
     return " ".join(filter(None, (removed, _without_verdict(evaluation))))
 
 
-def removed_words(questions: int) -> str:
+def removed_text(questions: int) -> str:
     """What happened to questions that a person removed before all arms had answered them."""
     was, are = ("was", "is") if questions == 1 else ("were", "are")
     return f"{counted(questions, 'question')} {was} removed during the evaluation and {are} left out of every arm."

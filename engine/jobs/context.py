@@ -104,17 +104,17 @@ class JobContext:
         """What this job has done at its current station, across all its processes."""
         return self._stopwatch.read()
 
-    def keep_work(self, answers: int = 0, cost_usd: float = 0.0) -> None:
+    def write_work(self, answers: int = 0, cost_usd: float = 0.0) -> None:
         """Store the time at the current station, and add `answers` and their cost.
 
         Call this in the transaction that stores the answers.
         """
         self._stopwatch.keep(answers, cost_usd)
 
-    def keep_timing(self, stage: str) -> None:
+    def write_timing(self, stage: str) -> None:
         """Store as the time of `stage` how long all jobs of the project have worked at this job's station."""
-        self.keep_work()
-        self.project.settings.keep_timing(stage, self.project.jobs.worked_s(self._stopwatch.station))
+        self.write_work()
+        self.project.settings.write_timing(stage, self.project.jobs.worked_s(self._stopwatch.station))
 
     @property
     def note(self) -> str:

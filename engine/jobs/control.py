@@ -138,7 +138,7 @@ def _send(project: "Project", job: Job, command: Command) -> Job:
     if job.state not in LIVE_STATES:
         raise JobError(
             f"Job {job.id} is not running.",
-            f"It {job.state_words}.",
+            f"It {job.state_text}.",
             "" if job.state == "done" else f"Resume it with `distill-tui jobs resume {job.id}`.",
         )
     folder = make_private_folder(project.folder / job.folder)

@@ -81,8 +81,8 @@ def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], not
     with project.transaction():
         project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
         for run_id, its_jobs in project.runs.trained_by().items():
-            goes_on = any(project.jobs.get(each).state in _AT_WORK for each in its_jobs)
-            if job.id in its_jobs and not goes_on and project.runs.get(run_id).state in _AT_WORK:
+            still_running = any(project.jobs.get(each).state in _AT_WORK for each in its_jobs)
+            if job.id in its_jobs and not still_running and project.runs.get(run_id).state in _AT_WORK:
                 project.runs.update(run_id, state="stopped", reason="Its process was killed.")
     with EventLog(project.folder / job.folder) as log:
         log.append(StateChanged(state, note))

@@ -52,4 +52,4 @@ class Stopwatch:
 
         Raises `StoreError`.
         """
-        self._table.keep_work(self._job_id, self._station, self.seconds, answers, cost_usd)
+        self._table.write_work(self._job_id, self._station, self.seconds, answers, cost_usd)

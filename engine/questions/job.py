@@ -57,7 +57,7 @@ def _ask(context: JobContext, options: SynthesizeOptions) -> None:
         holding = context.hold_device(device_name("auto"))
     with holding:
         (_write_alike if options.like else _write)(context, options, prompt)
-    context.keep_timing("questions")
+    context.write_timing("questions")
 
 
 def _teacher(context: JobContext, options: SynthesizeOptions, topics: int) -> Callable[[Sequence[Message]], str]:
@@ -139,7 +139,7 @@ def _store(context: JobContext, questions: Sequence[Question]) -> int:
     """Store questions and the time so far, even if the job does not finish; returns how many were new."""
     with context.project.transaction():
         added = context.project.questions.add(questions).added
-        context.keep_timing("questions")
+        context.write_timing("questions")
     return added
 
 

@@ -31,7 +31,7 @@ class Job:
     ended_at: str = ""
 
     @property
-    def state_words(self) -> str:
+    def state_text(self) -> str:
         """The state as the end of a sentence about the job."""
         return {"failed": "failed", "lost": "was killed"}.get(self.state, f"is {self.state}")
 

@@ -60,7 +60,7 @@ class TrainingConfig:
         return self.base if self.quantize_base == "none" else f"{self.base} in {self.quantize_base}"
 
     @property
-    def adapter_words(self) -> str:
+    def adapter_text(self) -> str:
         """Short description of what is trained."""
         return "whole layers" if self.adapter == "full" else f"rank {self.lora_rank}"
 

@@ -152,7 +152,7 @@ def model_card(
         f"- Best step: {run.best_step} of {run.steps}",
         _trained(config),
         f"- Learning rate: {config.learning_rate:g}",
-        *([f"- Converted by llama.cpp. {parity_words(converted.parity)}"] if converted is not None else []),
+        *([f"- Converted by llama.cpp. {parity_text(converted.parity)}"] if converted is not None else []),
         "",
         *_figures(evaluation),
         "## Use",
@@ -165,7 +165,7 @@ def model_card(
     return "\n".join(lines)
 
 
-def parity_words(parity: Parity | None) -> str:
+def parity_text(parity: Parity | None) -> str:
     """Return what was verified about a GGUF file, in sentences."""
     if parity is None:
         return "Not compared with the weights it was made from: no llama-server was available."

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 
-from engine.economics.document import latency_words
+from engine.economics.document import latency_text
 from engine.economics.estimate import Estimate
 from engine.economics.figures import Costs
 from engine.economics.labels import label, span, written
 from engine.economics.outlook import WAY_WORDS, cumulated, horizon_days, ways
 from engine.economics.ranges import Range, Ranges
 from engine.economics.sensitivity import Influence
-from engine.economics.verdict import verdict_words
+from engine.economics.verdict import verdict_text
 from engine.records.cost import Figure
 from engine.reports.document import (
     Chart,
@@ -145,7 +145,7 @@ def _repayment(result: Estimate) -> Iterator[Fact]:
         )
     once = f"range {usd(result.one_time_low_usd)} to {usd(result.one_time_high_usd)}"
     yield Fact("one-time cost", usd(result.one_time_usd), once)
-    if sooner := latency_words(result):
+    if sooner := latency_text(result):
         yield Fact("time to first token", sooner)
 
 
@@ -228,7 +228,7 @@ def _flip(each: Influence) -> str:
     if each.flips_at is None or each.flips_to is None:
         return ""
     side = "above" if each.flips_at > each.value else "below"
-    return f"{verdict_words(each.flips_to)} {side} {written(each.name, each.flips_at)}"
+    return f"{verdict_text(each.flips_to)} {side} {written(each.name, each.flips_at)}"
 
 
 def _figures(costs: Costs) -> Table:

@@ -78,4 +78,4 @@ def _configuration(config: TrainingConfig) -> Iterator[Table]:
 
 
 def _adapter(config: TrainingConfig) -> str:
-    return config.adapter_words if config.adapter == "full" else f"{config.adapter} of {config.adapter_words}"
+    return config.adapter_text if config.adapter == "full" else f"{config.adapter} of {config.adapter_text}"

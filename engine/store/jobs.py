@@ -50,7 +50,7 @@ class JobTable:
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE state IN ({marks}) ORDER BY id", LIVE_STATES)
         return tuple(_job(row) for row in rows)
 
-    def asked(self, kind: type[Options]) -> Iterator[tuple[Job, Options]]:
+    def of_kind(self, kind: type[Options]) -> Iterator[tuple[Job, Options]]:
         """Iterate over the jobs of this kind, newest first, with their options."""
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE kind = ? ORDER BY id DESC", (kind.kind,))
         return ((job, decode(kind, job.options)) for job in map(_job, rows))
@@ -117,7 +117,7 @@ class JobTable:
         found = self._connection.value("SELECT total(seconds) FROM job_work WHERE station = ?", (station,))
         return found if isinstance(found, float) else 0.0
 
-    def keep_work(
+    def write_work(
         self, id: int, station: StationName, seconds: float, more_answers: int, more_usd: float = 0.0
     ) -> None:
         """Store a job's total seconds at a station, and add its answers and cost since the last call."""

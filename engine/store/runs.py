@@ -103,7 +103,7 @@ class RunTable:
         """Return the number of runs."""
         return self._connection.number("SELECT count(*) FROM runs")
 
-    def keep_job(self, run_id: int, job_id: int) -> None:
+    def add_job(self, run_id: int, job_id: int) -> None:
         """Record that this job trains or resumes the run."""
         self._connection.write("INSERT OR IGNORE INTO run_jobs VALUES (?, ?)", (run_id, job_id))
 
@@ -130,7 +130,7 @@ class RunTable:
         """Return the ids of deleted runs whose files may not all be removed yet."""
         return tuple(row[0] for row in self._connection.rows("SELECT id FROM half_deleted_runs ORDER BY id"))
 
-    def keep_files_removed(self, id: int) -> None:
+    def mark_files_removed(self, id: int) -> None:
         """Record that all files of a deleted run are removed."""
         self._connection.write("DELETE FROM half_deleted_runs WHERE id = ?", (id,))
 

@@ -22,7 +22,7 @@ class SettingsTable:
 
     def write(self, settings: ProjectSettings) -> None:
         """Store `settings`, replacing the previous ones."""
-        self._keep("project", encode(settings))
+        self._write_value("project", encode(settings))
 
     def cost_inputs(self) -> CostInputs:
         """Return the user's cost inputs, or empty ones."""
@@ -35,9 +35,9 @@ class SettingsTable:
     def write_cost(self, inputs: CostInputs, outcome: CostOutcome | None) -> None:
         """Store the inputs and the outcome, replacing the previous ones; None removes the outcome."""
         with self._connection.transaction():
-            self._keep("cost_inputs", encode(inputs))
+            self._write_value("cost_inputs", encode(inputs))
             if outcome is not None:
-                self._keep("cost_outcome", encode(outcome))
+                self._write_value("cost_outcome", encode(outcome))
             else:
                 self._connection.write("DELETE FROM settings WHERE name = 'cost_outcome'")
 
@@ -45,27 +45,27 @@ class SettingsTable:
         """Return the last calibration, or None."""
         return self._word("calibration", Calibration)
 
-    def keep_calibration(self, calibration: Calibration) -> None:
+    def write_calibration(self, calibration: Calibration) -> None:
         """Store a calibration, replacing the previous one."""
-        self._keep("calibration", encode(calibration))
+        self._write_value("calibration", encode(calibration))
 
     def chat(self) -> Chat | None:
         """Return the last chat, or None."""
         value = self._value(_CHAT)
         return None if value is None else decode(Chat, value)
 
-    def keep_chat(self, chat: Chat) -> None:
+    def write_chat(self, chat: Chat) -> None:
         """Store the chat, replacing the previous one."""
-        self._keep(_CHAT, encode(chat))
+        self._write_value(_CHAT, encode(chat))
 
-    def draft_begun(self) -> int:
+    def draft_version(self) -> int:
         """Return the prompt version that the draft started from; 0: none."""
         value = self._value("draft_begun") or ""
         return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else 0
 
-    def keep_draft_begun(self, version: int) -> None:
+    def write_draft_version(self, version: int) -> None:
         """Store the prompt version that the draft started from."""
-        self._keep("draft_begun", str(version))
+        self._write_value("draft_begun", str(version))
 
     def remind_on(self) -> str:
         """Return the day of the reminder to check the prompt, as YYYY-MM-DD, or an empty string."""
@@ -73,9 +73,9 @@ class SettingsTable:
 
     def write_reminder(self, day: str) -> None:
         """Store the day of the reminder; empty: none."""
-        self._keep("remind_on", day)
+        self._write_value("remind_on", day)
 
-    def keep_timing(self, stage: str, seconds: float) -> None:
+    def write_timing(self, stage: str, seconds: float) -> None:
         """Store how long `stage` (questions, generate, curate, train, evaluate) took, replacing the previous value."""
         self._connection.write(
             "INSERT INTO timings VALUES (?, ?) ON CONFLICT (stage) DO UPDATE SET seconds = excluded.seconds",
@@ -94,7 +94,7 @@ class SettingsTable:
         value = self._connection.value("SELECT value FROM settings WHERE name = ?", (name,))
         return value if isinstance(value, str) else None
 
-    def _keep(self, name: str, value: str) -> None:
+    def _write_value(self, name: str, value: str) -> None:
         self._connection.write(
             "INSERT INTO settings VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", (name, value)
         )

@@ -137,14 +137,14 @@ def fault_of(error: BaseException) -> EndpointFault | None:
 def body_fault(body: object) -> EndpointFault:
     """Return the fault that an error object describes, from the body of a refusal or of a 200 response."""
     code, message = _code_and_message(body)
-    return EndpointFault(_kind_by_words(code, message) or "error_body", message)
+    return EndpointFault(_kind_by_message(code, message) or "error_body", message)
 
 
 def _status_fault(error: openai.APIStatusError) -> EndpointFault:
     status = error.status_code
     code, message = _code_and_message(error.body if error.body is not None else error.response.text)
     detail = f"HTTP {status}: {message}" if message else f"HTTP {status}."
-    kind = _kind_by_words(code, message)
+    kind = _kind_by_message(code, message)
     if 300 <= status < 400:
         return EndpointFault("redirect", f"HTTP {status} to {error.response.headers.get('location', 'nowhere')}.")
     if status in (401, 403):  # some servers also send these for a question that their moderation flagged
@@ -171,7 +171,7 @@ def _asks_to_wait(kind: FaultKind, detail: str, error: openai.APIStatusError) ->
     return EndpointFault(kind, f"It asks to wait {asked_s:,.0f} s. {detail}", scope="job")
 
 
-def _kind_by_words(code: str, message: str) -> FaultKind | None:
+def _kind_by_message(code: str, message: str) -> FaultKind | None:
     words = f"{code} {message}".casefold()
     if "insufficient_quota" in words or "billing" in code.casefold():
         return "quota"

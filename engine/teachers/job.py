@@ -67,7 +67,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         # No hint if questions were requested by id: a plain `generate` would ask all questions, not just those.
         context.emit(Note(words if options.asks else f"{words} Generate again to retry them."))
     if recorder.stored or context.work.answers:
-        context.keep_timing("generate")
+        context.write_timing("generate")
         refresh_outcome(project)
 
 

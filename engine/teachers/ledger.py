@@ -72,4 +72,4 @@ def book(project: Project, teacher: str, usage: Usage, context: JobContext | Non
     with project.transaction():
         project.spending.book_other(teacher, usage)
         if context is not None:
-            context.keep_work(cost_usd=usage.cost_usd)
+            context.write_work(cost_usd=usage.cost_usd)

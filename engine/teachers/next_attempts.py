@@ -52,7 +52,7 @@ def next_asks(
 
 def last_options(project: Project, teacher: TeacherSpec) -> GenerateOptions:
     """Return the options of this teacher's last generation, or the defaults if there was none."""
-    for _, options in project.jobs.asked(GenerateOptions):
+    for _, options in project.jobs.of_kind(GenerateOptions):
         if options.teacher == teacher:
             return options
     return GenerateOptions(teacher=teacher, temperature=project.settings.read().serving_temperature)

@@ -152,7 +152,7 @@ def _cost(prices: Prices, sent: float, answered: float) -> float:
 
 def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
     """Return the seconds per answer, and the job in which they were measured."""
-    for job, _ in project.jobs.asked(GenerateOptions):
+    for job, _ in project.jobs.of_kind(GenerateOptions):
         if not job.ended_at:
             continue
         work = project.jobs.work(job.id).get(job.stage, Work())

@@ -123,9 +123,9 @@ class Recorder:
             examples = [example for example, _, _ in group]
             with self._context.project.transaction():
                 stored = self._context.project.examples.add(examples)
-                self._context.keep_work(stored, sum(example.usage.cost_usd for example in examples))
+                self._context.write_work(stored, sum(example.usage.cost_usd for example in examples))
                 if stored:  # even if the generation never finishes, its answers took this time
-                    self._context.keep_timing("generate")
+                    self._context.write_timing("generate")
             self.stored += stored
             self._group = []  # not earlier: if the database is locked, these paid answers are stored on the next try
             for example, stream, passed in group:

@@ -59,12 +59,12 @@ class Brief:
         return tuple(self.dataset.split("validation"))
 
     @property
-    def taught(self) -> tuple[DatasetPrompt, ...]:
+    def dataset_prompts(self) -> tuple[DatasetPrompt, ...]:
         return self.own, *self.dataset.others
 
     def work(self, *, on_gpu: bool) -> Work:
         """Return the work as first planned: new epochs must not change what the points of the curve are measured on."""
-        prompt_tokens = max(estimate_prompt_tokens(each.prompt).tokens for each in self.taught)
+        prompt_tokens = max(estimate_prompt_tokens(each.prompt).tokens for each in self.dataset_prompts)
         tokens = row_tokens(self.train, prompt_tokens)
         first = replace(self.config, replanned=())
         return work_of(first, len(self.train), len(self.validation), tokens, on_gpu=on_gpu)
@@ -142,11 +142,11 @@ def make_trainer(
     config, rows, validation = brief.config, brief.train, brief.validation
     with ranks.together(), within_memory(_SMALLER, "The adapter's weights"):
         student = with_new_adapter(local, config, initial)
-    course = make_course(student, config, rows, brief.taught, outputs.teacher, outputs.general, ranks)
+    course = make_course(student, config, rows, brief.dataset_prompts, outputs.teacher, outputs.general, ranks)
     validator = Validator(
         validation or rows,
         outputs.teacher,
-        brief.taught,
+        brief.dataset_prompts,
         brief.serving_temperature,
         config.seed,
         brief.work(on_gpu=local.device.type != "cpu").validation,
@@ -171,7 +171,7 @@ def _teacher(brief: Brief, local: LocalModel, ranks: Ranks, on_rows: OnRows) -> 
     return TeacherCache.build(
         local,
         rows,
-        brief.taught,
+        brief.dataset_prompts,
         brief.config.top_k,
         Path(brief.caches),
         on_rows=lambda done, total: on_rows(done, total, "teacher's distributions"),

@@ -44,7 +44,7 @@ def run(context: JobContext, options: CalibrateOptions) -> None:
         tempfile.TemporaryDirectory(dir=context.folder) as folder,
     ):
         found = _measure(context, options.config, dataset, Path(folder))
-    project.settings.keep_calibration(found)
+    project.settings.write_calibration(found)
     if found.config.micro_batch_rows < options.config.micro_batch_rows:
         context.emit(Note(f"Memory holds {counted(found.config.micro_batch_rows, 'row')} per pass."))
     for line in outlook_text(found.config, read_basis(project, dataset.sha256)).splitlines():

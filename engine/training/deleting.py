@@ -65,7 +65,7 @@ def delete_run(project: Project, run_id: int, *, force: bool = False) -> Deleted
             project.runs.delete(run.id)
     folder = project.folder / RUNS / str(run_id)
     freed, elsewhere = _remove_files(project, folder, run_id)
-    project.runs.keep_files_removed(run_id)
+    project.runs.mark_files_removed(run_id)
     refresh_outcome(project)
     return DeletedRun(run_id, evaluations, votes, releases, elsewhere, freed)
 
@@ -81,7 +81,7 @@ def _refuse_at_work(project: Project, run: Run) -> None:
 
 
 def _refuse_needed(project: Project, run: Run, stopped: list[Job], releases: tuple[Path, ...]) -> None:
-    reasons = [f"Job {job.id} ({job.kind}) {job.state_words} and needs it to resume." for job in stopped]
+    reasons = [f"Job {job.id} ({job.kind}) {job.state_text} and needs it to resume." for job in stopped]
     reasons += [
         f"Run {other.id} starts from its adapter and is {other.state}."
         for other in project.runs.all()

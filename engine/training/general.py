@@ -54,30 +54,30 @@ def make_general(
         DatasetRow(question.id, question.id, "train", tuple(local.format.question_ids(question.messages)), (), 0, ())
         for question in questions
     ]
-    taught = [DatasetPrompt(NO_PROMPT, questions)]
+    dataset_prompts = [DatasetPrompt(NO_PROMPT, questions)]
     advice = "Close other programs, choose a smaller base model, or train without general questions."
     with ranks.together(), within_memory(advice, "The base's answers to general questions"):
-        own = _Answers(_answers(local, asked, taught, max(1, count), folder, on_rows)) if ranks.leads else None
+        own = _Answers(_answers(local, asked, dataset_prompts, max(1, count), folder, on_rows)) if ranks.leads else None
     # The ranks do not sample separately: if memory or rounding differ, so may a token, and then all that follow it.
     answers = ranks.broadcast(_Answers, own).ids
     rows = [
         replace(row, completion_ids=ids, edited_from=len(ids), fixed=(False,) * len(ids))
         for row, ids in zip(asked, answers, strict=False)  # only the first ones have answers
     ]
-    base = TeacherCache.build(local, rows, taught, top_k, folder, on_rows=on_rows, ranks=ranks)
+    base = TeacherCache.build(local, rows, dataset_prompts, top_k, folder, on_rows=on_rows, ranks=ranks)
     return General(rows, base, fraction)
 
 
 def _answers(
     local: LocalModel,
     asked: Sequence[DatasetRow],
-    taught: Sequence[DatasetPrompt],
+    dataset_prompts: Sequence[DatasetPrompt],
     count: int,
     folder: Path,
     on_rows: Callable[[int, int], None],
 ) -> tuple[tuple[int, ...], ...]:
     """Return the answers to the first `count` of `asked`. Stored ones are reused; only missing ones are sampled."""
-    key = cache_key(local, asked, taught, _ANSWER_TOKENS)
+    key = cache_key(local, asked, dataset_prompts, _ANSWER_TOKENS)
     path = folder / f"general-{key[:16]}.json"
     kept = _read(path, key)
     missing = asked[len(kept) : count]

@@ -70,7 +70,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
             with ranks.together():
                 run = _unless_done(project, run.id)  # another job may have trained it while this one waited
             ours = True
-            project.runs.keep_job(run.id, context.job.id)
+            project.runs.add_job(run.id, context.job.id)
             project.runs.update(run.id, state="running", reason="")
             require_libraries(options.mirrors)
             about = About(project.name, f"run-{run.id}", asdict(run.config), project.folder / run.folder / "mirrors")
@@ -181,7 +181,7 @@ def _check_answers(brief: Brief, chat: ChatFormat) -> Iterator[str]:
     check_rows(rows, chat.context_length)
     if validation:
         check_rows(validation, chat.context_length)
-    for index, taught in enumerate(brief.taught):
+    for index, taught in enumerate(brief.dataset_prompts):
         answers = [row for row in (*rows, *validation) if row.prompt_index == index]
         check_prompt_absent(answers, [chat.completion_ids(m.content)[:-1] for m in taught.prompt.messages])
         if validation and not any(row.prompt_index == index for row in validation):
@@ -242,9 +242,11 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
     state = trained.state
     steps = context.project.runs.get(run.id).steps
     reason = f"Ended at step {state.step} of {steps}, as requested." if state.step < steps else ""
-    if trained.given_up:
+    if trained.ended_early:
         advice = "; train the first stage longer before the second" if state.alarms_in_row else ""
-        reason = f"Ended at step {state.step} of {steps}: {trained.given_up}. Step {state.best_step} is kept{advice}."
+        reason = (
+            f"Ended at step {state.step} of {steps}: {trained.ended_early}. Step {state.best_step} is kept{advice}."
+        )
         context.emit(Note(reason))
     context.project.runs.update(run.id, state="done", best_step=state.best_step, reason=reason)
     refresh_outcome(context.project)

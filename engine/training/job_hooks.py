@@ -90,4 +90,4 @@ class JobHooks:
         project.runs.update(
             self._run.id, step=state.step, best_step=state.best_step, train_s=train_s, peak_rss_mb=peak_rss_mb()
         )
-        project.settings.keep_timing("train", train_s)
+        project.settings.write_timing("train", train_s)

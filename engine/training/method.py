@@ -22,12 +22,12 @@ def make_course(
     student: LocalModel,
     config: TrainingConfig,
     rows: Sequence[DatasetRow],
-    taught: Sequence[DatasetPrompt],
+    dataset_prompts: Sequence[DatasetPrompt],
     teacher: TeacherCache | None,
     general: General | None = None,
     ranks: Ranks = ALONE,
 ) -> Course:
-    """Return the stages of a run over training `rows`, whose prompts and questions `taught` holds.
+    """Return the stages of a run over training `rows`, whose prompts and questions `dataset_prompts` holds.
 
     Raises `TrainingError` if the rows lack what a stage or a term needs.
     """
@@ -39,9 +39,11 @@ def make_course(
                 "--prompt-back-weight needs training answers of the local teacher, and there are none.",
                 "Train without --prompt-back-weight, or generate answers with the local teacher.",
             )
-        prompt_back = PromptBack.make(rows, Prompted(student.format, taught), teacher, config.prompt_back_weight)
+        prompt_back = PromptBack.make(
+            rows, Prompted(student.format, dataset_prompts), teacher, config.prompt_back_weight
+        )
     extra_terms = ExtraTerms(student, config.seed, general, prompt_back)
-    tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in taught))
+    tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in dataset_prompts))
     work = work_of(config, len(rows), 0, tokens, on_gpu=student.device.type != "cpu")
     stages: list[Stage] = []
     costs: list[float] = []
@@ -50,6 +52,6 @@ def make_course(
         stages.append(OffPolicy(student, config, rows, cached, extra_terms))
         costs.append(work.first)
     if config.on_policy_steps > 0:
-        stages.append(OnPolicy(student, config, rows, taught, extra_terms, ranks))
+        stages.append(OnPolicy(student, config, rows, dataset_prompts, extra_terms, ranks))
         costs.append(work.second)
     return Course(tuple(stages), config, tuple(costs))

@@ -30,7 +30,7 @@ from engine.training.costs import BEYOND_LONGEST, DECODING_STEP_COST, row_tokens
 from engine.training.decode_shared import decode_shared
 from engine.training.extra_terms import ExtraTerms
 from engine.training.losses import reverse_kl_top_k
-from engine.training.precision import products_of_scoring
+from engine.training.precision import scoring_precision
 from engine.training.prompted import Prompted, by_prompt
 from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
@@ -55,11 +55,11 @@ class OnPolicy:
         student: LocalModel,
         config: TrainingConfig,
         rows: Sequence[DatasetRow],
-        taught: Sequence[DatasetPrompt],
+        dataset_prompts: Sequence[DatasetPrompt],
         extra_terms: ExtraTerms,
         ranks: Ranks = ALONE,
     ) -> None:
-        """`taught` holds the prompts and their questions; the `ranks` share the sampling.
+        """`dataset_prompts` holds the prompts and their questions; the `ranks` share the sampling.
 
         Raises `TrainingError` if no answer is entirely the prompted base's.
         """
@@ -79,7 +79,7 @@ class OnPolicy:
         self._ranks = ranks
         # The same on every device: which steps carry a term follows from the configuration alone.
         self._step_cost = second_step_cost(config, len(self.rows), row_tokens(own, 0), DECODING_STEP_COST)
-        prompted = Prompted(student.format, taught)
+        prompted = Prompted(student.format, dataset_prompts)
         self._prompted = {row.question_key: prompted.ids(row) for row in self.rows}
         room = student.format.context_length - max(map(len, self._prompted.values()))
         longest = max(len(row.completion_ids) for row in own) + BEYOND_LONGEST
@@ -137,13 +137,13 @@ class OnPolicy:
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:
         """Return the reverse KL at every token of the student's answers except the first few."""
         student, config = self._student, self._config
-        with torch.no_grad(), eval_mode(student), adapter_off(student), products_of_scoring():
+        with torch.no_grad(), eval_mode(student), adapter_off(student), scoring_precision():
             teacher = self._read_behind_the_prompts(rows)
         places = torch.cat([torch.arange(len(row.completion_ids)) for row in rows])
         carries = (places >= config.on_policy_skipped_tokens).to(student.device, torch.float32)
 
         def loss(logits: torch.Tensor, here: slice) -> torch.Tensor:
-            with torch.no_grad(), products_of_scoring():
+            with torch.no_grad(), scoring_precision():
                 expected = student.logits(teacher[here])
             kl = reverse_kl_top_k(logits, expected, config.on_policy_top_k, config.on_policy_ratio_clip)
             return carries[here] * kl

@@ -27,7 +27,7 @@ def steps_in_tf32(local: LocalModel) -> bool:
 
 
 @contextmanager
-def products_of_scoring() -> Iterator[None]:
+def scoring_precision() -> Iterator[None]:
     """While inside, even within a step, products have the full precision of scoring."""
     before = torch.get_float32_matmul_precision()
     if before == "highest":
@@ -41,7 +41,7 @@ def products_of_scoring() -> Iterator[None]:
 
 
 @contextmanager
-def products_of_steps(local: LocalModel) -> Iterator[None]:
+def step_precision(local: LocalModel) -> Iterator[None]:
     """While inside, products have the precision of a training step of `local`."""
     if not steps_in_tf32(local):
         yield

@@ -9,7 +9,7 @@ from peft import PeftModel
 
 from engine.errors import TrainingError
 from engine.training.checkpoints import fault_of, newest_checkpoint, remove_checkpoint, remove_half_written, steps_in
-from engine.training.replan import goes_on
+from engine.training.replan import can_resume
 from engine.training.state import TrainingState, read_state, restore
 
 
@@ -29,7 +29,7 @@ def resume(
     if checkpoint is None:
         return None
     found = read_state(checkpoint)
-    if found.dataset_sha256 != state.dataset_sha256 or not goes_on(found.config, state.config, found.step):
+    if found.dataset_sha256 != state.dataset_sha256 or not can_resume(found.config, state.config, found.step):
         raise TrainingError(
             "The checkpoints belong to another run.",
             f"{checkpoint} was written with another configuration or dataset.",

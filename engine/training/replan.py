@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 
-def goes_on(found: TrainingConfig, config: TrainingConfig, step: int) -> bool:
+def can_resume(found: TrainingConfig, config: TrainingConfig, step: int) -> bool:
     """Whether a run with `config` can resume from a checkpoint made at `step` with the configuration `found`.
 
     Before the first step, any number of epochs can still be planned.

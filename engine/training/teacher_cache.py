@@ -65,7 +65,7 @@ class TeacherCache:
         cls,
         local: LocalModel,
         rows: Sequence[DatasetRow],
-        taught: Sequence[DatasetPrompt],
+        dataset_prompts: Sequence[DatasetPrompt],
         k: int,
         folder: Path,
         *,
@@ -74,12 +74,13 @@ class TeacherCache:
     ) -> "TeacherCache":
         """Open the cache of these rows in `folder`, or compute it with the prompted base and store it there.
 
-        `taught` holds the prompts and their questions. Only completion tokens before `edited_from` have a teacher
-        distribution. `on_rows(done, total)` is called after each pass and may raise to cancel; nothing is stored then.
+        `dataset_prompts` holds the prompts and their questions. Only completion tokens before `edited_from` have a
+        teacher distribution. `on_rows(done, total)` is called after each pass, and may raise to cancel: then nothing is
+        stored.
         The `ranks` share the rows, and each has the whole cache afterwards: from the first one's disk, or, on a machine
         that does not see that disk, sent to its own.
         """
-        key = cache_key(local, rows, taught, k)
+        key = cache_key(local, rows, dataset_prompts, k)
         file = _File(folder / f"teacher-{key[:16]}.safetensors", key, rows)
         with ranks.together():
             opened = cls._open(file)
@@ -88,7 +89,7 @@ class TeacherCache:
         k = min(k, vocabulary)
         if not ranks.first_decides(lambda: opened is not None):
             whole = Distributions.zeros(file.tokens, k, vocabulary)
-            _score(ranks, local, file, Prompted(local.format, taught), whole, on_rows)
+            _score(ranks, local, file, Prompted(local.format, dataset_prompts), whole, on_rows)
             with ranks.together():
                 if ranks.leads:
                     opened = cls._keep(file, whole, time.monotonic() - started)
@@ -160,12 +161,12 @@ class TeacherCache:
         return TeacherTopK(torch.from_numpy(ids), torch.from_numpy(logprobs), torch.from_numpy(tail))
 
 
-def cache_key(local: LocalModel, rows: Sequence[DatasetRow], taught: Sequence[DatasetPrompt], k: int) -> str:
+def cache_key(local: LocalModel, rows: Sequence[DatasetRow], dataset_prompts: Sequence[DatasetPrompt], k: int) -> str:
     """Return the hash of everything that the distributions depend on: weights, dtype, prompts, template, rows and k."""
     digest = hashlib.sha256()
     weights = sorted(local.folder.glob("*.safetensors"))
-    prompted = Prompted(local.format, taught)
-    prompts = [(each.prompt.sha256, prompted.prefix_ids(index, rows)) for index, each in enumerate(taught)]
+    prompted = Prompted(local.format, dataset_prompts)
+    prompts = [(each.prompt.sha256, prompted.prefix_ids(index, rows)) for index, each in enumerate(dataset_prompts)]
     facts = {
         "format": _FORMAT,
         "weights": [(path.name, path.stat().st_size, path.stat().st_mtime_ns) for path in weights],

@@ -25,7 +25,7 @@ from engine.training.curve import reason_to_end, steps_to_keep, with_point
 from engine.training.divergence import Recent
 from engine.training.hooks import Hooks, StepMetrics
 from engine.training.memory import device_memory, kernel_oom_kills, peak_rss_mb, trimmed_rss_mb
-from engine.training.precision import products_of_steps
+from engine.training.precision import step_precision
 from engine.training.ranks import ALONE, Ranks
 from engine.training.recovery import best_or_last, go_back, resume
 from engine.training.sampling_pace import answers_due
@@ -48,7 +48,7 @@ class Trained:
     state: TrainingState
     best_checkpoint: Path
     peak_rss_mb: float
-    given_up: str = ""  # why it ended itself before its last step
+    ended_early: str = ""  # why it ended itself before its last step
 
 
 class Trainer:
@@ -105,14 +105,15 @@ class Trainer:
         measured_at = self.course.evaluation_steps() | {0}
         while True:
             ends = self.state.step >= self.steps or (
-                self.state.step > 0 and self.ranks.first_decides(lambda: bool(self._given_up) or self.hooks.end_early())
+                self.state.step > 0
+                and self.ranks.first_decides(lambda: bool(self._ended_early) or self.hooks.end_early())
             )
             due = ends or self.state.step in measured_at
             if due and self.state.step not in {point.step for point in self.state.points}:
                 self._evaluate()
                 self._save(measured=True)
             # The best point needs a checkpoint, which only the first rank's disk has to hold: so the first one decides.
-            if ends or self.ranks.first_decides(lambda: bool(self._given_up)):
+            if ends or self.ranks.first_decides(lambda: bool(self._ended_early)):
                 break
             with self.ranks.together():
                 self._rest()
@@ -120,10 +121,10 @@ class Trainer:
             if self.saving.due:
                 self._save()
         best = best_or_last(self.checkpoints, self.state, self.hooks.on_note)
-        return Trained(self.state, best, peak_rss_mb(), self._given_up if self.state.step < self.steps else "")
+        return Trained(self.state, best, peak_rss_mb(), self._ended_early if self.state.step < self.steps else "")
 
     @property
-    def _given_up(self) -> str:
+    def _ended_early(self) -> str:
         """Why the run should end; derived from the state, so that a resumed run ends at the same step."""
         return reason_to_end(self.state, self.course, held_out=self.held_out)
 
@@ -215,7 +216,7 @@ class Trainer:
         self.optimizer.zero_grad(set_to_none=True)
         stage, own = self.course.at(step)
         work = stage.work(own, micro_batch_rows)
-        with self.ranks.together(), products_of_steps(self.student):
+        with self.ranks.together(), step_precision(self.student):
             made = [self._add_gradients(term, self.ranks.share(term.rows), micro_batch_rows) for term in work.terms]
             flat = self.ranks.flat_gradients(self.parameters)
             summed: list[float] = torch.stack([loss for loss, _ in made]).tolist()  # waits for a GPU once per step

@@ -74,12 +74,12 @@ class Validator:
         self,
         rows: Sequence[DatasetRow],
         teacher: TeacherCache | None,
-        taught: Sequence[DatasetPrompt],
+        dataset_prompts: Sequence[DatasetPrompt],
         temperature: float,
         seed: int,
         plan: ValidationPlan,
     ) -> None:
-        """`taught`: each prompt's questions and rules, the project's own first. `plan`: how much the run can afford."""
+        """`dataset_prompts`: each prompt's questions and rules, the project's own first. `plan`: what it affords."""
         shuffled = Random(seed).sample(list(rows), len(rows))  # noqa: S311 - nothing secret is drawn
         with_teacher = [row for row in shuffled if row.edited_from > 0] if teacher is not None else []
         self.has_teacher = bool(with_teacher)
@@ -90,8 +90,8 @@ class Validator:
         self.scored = tuple(with_teacher or shuffled)[: plan.scored]
         self.plan = plan
         self._teacher = teacher
-        self._questions = [{question.id: question for question in each.questions} for each in taught]
-        self._rules = [each.rules for each in taught]
+        self._questions = [{question.id: question for question in each.questions} for each in dataset_prompts]
+        self._rules = [each.rules for each in dataset_prompts]
         self._temperature = temperature
         self._seed = seed
 

@@ -10,14 +10,14 @@ from tests.benchmarks.contenders.scoring import Scoring
 from tests.benchmarks.contenders.teacher_every_step import TeacherInEveryStep
 from tests.benchmarks.contenders.training import Training
 from tests.tiny import make_tiny_base
-from tests.trained import one_thread
+from tests.trained import use_one_thread
 
 LENGTH = 600  # bytes of the prompt, which are tokens of the tiny model
 
 
 @pytest.fixture(autouse=True)
 def single_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from engine.paths import Home
 from tests.e2e.conftest import environment
 from tests.e2e.terminal import Terminal
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 from tests.tui.seeds import make_stage
 
 _VARIABLES = ("NO_COLOR", "COLORTERM", "TMUX", "STY", "SSH_CONNECTION", "SSH_TTY", "DISTILL_TUI_SLOW", "TEXTUAL_FPS")

@@ -33,7 +33,7 @@ from engine.serving.conversation import Conversation
 from engine.training.batches import make_batch
 from tests.families import FAMILIES
 from tests.tiny import make_tiny_family
-from tests.trained import one_thread, release
+from tests.trained import release, use_one_thread
 
 TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes. Ask first."))
 SYSTEM = Message("system", "You are a help desk of few words, and you end every answer with: Ask first.")
@@ -43,7 +43,7 @@ SPLITS: tuple[Split, ...] = (*["train"] * 6, "validation", "validation", "test",
 @pytest.fixture(scope="module", autouse=True)
 def single_thread() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        one_thread(patch)
+        use_one_thread(patch)
         yield
 
 

@@ -23,7 +23,7 @@ from engine.records.run import TrainingConfig
 from engine.records.station import STATIONS
 from engine.stations import StationFacts, judge, read_facts, read_stations
 from engine.store.examples import ExampleCounts
-from tests.engine.store.facts import dataset
+from tests.engine.store.sample_records import dataset
 
 _DATASET = DatasetSummary("d2", "p2", "starter", 320, 40, "")
 _COMPLETE = StationFacts(

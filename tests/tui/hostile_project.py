@@ -29,7 +29,7 @@ from engine.records.run import TrainingConfig, WorstToken
 from engine.records.vote import Vote
 from engine.store.datasets import dataset_sha256
 from tests.hostile import hostile
-from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, trace, write_log
+from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, trace, write_log
 from tests.tui.seeds import AT, PROMPT, RULES, add_dataset, add_job, make_project
 
 _CHECKS = (

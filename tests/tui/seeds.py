@@ -275,7 +275,7 @@ def make_stage(home: Home, stage: str) -> Path:
             if stage == "ending":
                 write_command(project.folder / job.folder, "stop")
             add_examples(project)
-            project.runs.keep_job(add_run(project, add_dataset(project), done=False), job.id)
+            project.runs.add_job(add_run(project, add_dataset(project), done=False), job.id)
         elif stage == "done":
             add_examples(project)
             run_id = add_run(project, add_dataset(project), done=True)

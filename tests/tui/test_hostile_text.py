@@ -45,7 +45,7 @@ from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.records.station import STATIONS, Station
 from engine.store.examples import ExampleCounts
 from tests.hostile import assert_shown, hostile_text, poisoned
-from tests.tui.panes.measured import make_compared, worst
+from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import AT
 from tui.actions import PANES
 from tui.panes.chat import drawing as chat

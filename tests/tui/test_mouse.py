@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from engine.paths import Home
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, review_state, wait_until_loaded
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import SIZES, footer, open_app, pane_of, reach, shown, until
 from tests.tui.seeds import make_stage
 from tui.panes.evaluation.pane import EvaluationPane

@@ -62,7 +62,7 @@ def _model_trouble(value: str, at_an_endpoint: bool) -> str:
     return ""
 
 
-def key_words(key: KeyState | None, values: Values) -> str:
+def key_text(key: KeyState | None, values: Values) -> str:
     """Where the key comes from; empty for a teacher that needs none."""
     if key is None:
         return ""
@@ -79,7 +79,7 @@ def key_trouble(key: KeyState | None, values: Values) -> str:
     return "This endpoint needs a key." if missing else ""
 
 
-def money_words(money: Money) -> str:
+def money_text(money: Money) -> str:
     """The expected cost in words."""
     if money.usd is None or money.most_usd is None:
         return "Cost unknown: no price is listed for this model."

@@ -65,17 +65,17 @@ def heading(text: str) -> Content:
     return Content.styled(text, DIM)
 
 
-def paused_words() -> str:
+def paused_text() -> str:
     """Say that a job is paused, with the keys that resume or stop it; they hold everywhere in a project."""
     return f"‖ paused   {key_of('workspace.resume')} resumes it, {key_of('workspace.stop')} stops it"
 
 
-def ending_words() -> str:
+def ending_text() -> str:
     """Say that a job was asked to stop, with the key that resumes it afterwards."""
     return f"■ stopping   at its next safe point; then {key_of('workspace.resume')} resumes it"
 
 
-def pausing_words() -> str:
+def pausing_text() -> str:
     """Say that a job was asked to pause, with the key that resumes it afterwards."""
     return f"‖ pausing   at its next safe point; then {key_of('workspace.resume')} resumes it"
 
@@ -83,11 +83,11 @@ def pausing_words() -> str:
 def rests(view: View, job: JobView) -> str:
     """Why a live job is not working, or soon will not be; empty while it works."""
     if is_ending(view, job):
-        return ending_words()
+        return ending_text()
     if job.state == "paused":
-        return paused_words()
+        return paused_text()
     if is_pausing(view, job):
-        return pausing_words()
+        return pausing_text()
     return f"○ waiting   {job.state_note}" if job.state == "waiting" else ""
 
 

@@ -9,7 +9,7 @@ from engine.clean import clean_text
 from engine.records.options import SynthesizeOptions, TeacherSpec
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen, Values
-from tui.forms.teacher import key_trouble, key_words, money_words, teacher_fields
+from tui.forms.teacher import key_text, key_trouble, money_text, teacher_fields
 from tui.panes.pane import Pane
 from tui.services.generation import GenerationService, OutlookRead, SynthesisOutlook
 from tui.services.store import StoreService
@@ -46,8 +46,8 @@ class Writing:
             lines = [
                 f"{found.requests:,} requests for up to {found.questions:,} questions.",
                 f"Tokens: ≈ {found.prompt_tokens:,} sent, ≈ {found.answer_tokens:,} generated.",
-                money_words(found.money),
-                key_words(found.key, values),
+                money_text(found.money),
+                key_text(found.key, values),
             ]
             return "\n".join(line for line in lines if line)
 

@@ -123,9 +123,9 @@ class ChatService:
         """Add the question to the training questions; ends in `Kept`."""
         self._store.ask(lambda project: Kept(_keep(project, text)), self._target)
 
-    def keep_chat(self, chat: Chat) -> None:
+    def write_chat(self, chat: Chat) -> None:
         """Save the conversation, so that it is restored next time."""
-        self._store.carry_out(lambda project: project.settings.keep_chat(chat), self._target)
+        self._store.carry_out(lambda project: project.settings.write_chat(chat), self._target)
 
     def read_votes(self, arms: tuple[str, str]) -> None:
         """Read the votes on these two; ends in `VotesRead`."""

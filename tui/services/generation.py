@@ -55,7 +55,7 @@ class GenerationService:
         """Read the last options; ends in `OptionsRead`."""
 
         def work(project: Project) -> Message:
-            for _, before in project.jobs.asked(GenerateOptions):
+            for _, before in project.jobs.of_kind(GenerateOptions):
                 if not before.asks:
                     return OptionsRead(before)
             settings = project.settings.read()

@@ -162,7 +162,7 @@ def read_draft(project: Project) -> DraftRead:
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return DraftRead(None)
-    return DraftRead(text, project.settings.draft_begun())
+    return DraftRead(text, project.settings.draft_version())
 
 
 def keep_draft(project: Project, text: str | None, begun: int, before: str | None) -> None:
@@ -174,8 +174,8 @@ def keep_draft(project: Project, text: str | None, begun: int, before: str | Non
     place = project.folder / DRAFT
     with suppress(StoreError, OSError, UnicodeDecodeError):
         if text is not None:
-            if begun != project.settings.draft_begun():
-                project.settings.keep_draft_begun(begun)
+            if begun != project.settings.draft_version():
+                project.settings.write_draft_version(begun)
             write_atomically(place, text.encode())
         elif place.read_text(encoding="utf-8") == before:
             place.unlink()

@@ -39,7 +39,7 @@ class Endings:
 
 def words(project: str, job: Job) -> str:
     """The message about a job that ended."""
-    return f"{project}: {job.kind} {job.state_words}"
+    return f"{project}: {job.kind} {job.state_text}"
 
 
 def command_words(project: str, name: str, *, failed: bool) -> str:

@@ -107,7 +107,7 @@ class TrainingSide:
         self.rows, self.messages = dataset_of(options)
         self.prompt = read_prompt(Path(str(options["material"])), int(str(options["length"])))
         questions = tuple(Question(tuple(messages), id=number) for number, messages in self.messages.items())
-        self.taught = (DatasetPrompt(self.prompt, questions),)
+        self.dataset_prompts = (DatasetPrompt(self.prompt, questions),)
         self.student: LocalModel | None = None
 
 
@@ -122,9 +122,11 @@ class Training(TrainingSide):
             with clocked() as measured:
                 teacher = None
                 if config.objective != "cross_entropy":
-                    teacher = TeacherCache.build(local, self.rows, self.taught, config.top_k, folder / "caches")
+                    teacher = TeacherCache.build(
+                        local, self.rows, self.dataset_prompts, config.top_k, folder / "caches"
+                    )
                 student = with_new_adapter(local, config)
-                course = make_course(student, config, self.rows, self.taught, teacher)
+                course = make_course(student, config, self.rows, self.dataset_prompts, teacher)
                 validator = cast("Validator", NoValidation())
                 Trainer(student, course, "bench", validator, folder / "run", hooks, held_out=False).run()
         self.student = student
@@ -149,7 +151,7 @@ class Training(TrainingSide):
                 torch.nn.init.normal_(parameter.data, std=0.02)
         folder.mkdir(parents=True)
         cast("PeftModel", student.model).save_pretrained(folder, save_embedding_layers=False)
-        course = make_course(student, self.config, self.rows, self.taught, None)
+        course = make_course(student, self.config, self.rows, self.dataset_prompts, None)
         batches, losses, norms = [], [], []
         for step in range(1):
             stage, own = course.at(step)

@@ -21,7 +21,7 @@ from engine.records.options import BenchOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import CheckResult
 from tests.engine.cli.calling import call, fail, get, one_object, succeed
 from tests.engine.cli.shapes import INTERVAL, RATE, REPORT, Maybe, assert_shape
-from tests.trained import one_thread
+from tests.trained import use_one_thread
 from tests.tui import seeds
 
 BENCH = {
@@ -71,7 +71,7 @@ def own_prompt(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def short_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Limit answers to four tokens: a random model rarely ends one by itself."""
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
     recipe = dataclasses.replace(
         QUICK, generate=dataclasses.replace(QUICK.generate, max_answer_tokens=4), max_answer_tokens=4
     )

@@ -84,7 +84,7 @@ def test_calibration_measures_first_and_its_batch_size_is_used(finished: Path, m
         if not isinstance(options, CalibrateOptions):
             return None
         fitting = replace(options.config, micro_batch_rows=2)
-        invocation.project.settings.keep_calibration(
+        invocation.project.settings.write_calibration(
             Calibration(fitting, options.dataset_sha256, "cpu", "float32", 0.01, None, 777.0, 99)
         )
         return invocation.project.jobs.add(options)

@@ -20,7 +20,7 @@ from engine.records.prompt import Message, Prompt
 from tests.engine.cli.calling import fail, get, succeed
 from tests.engine.cli.shapes import REPORT, assert_shape, rates_of
 from tests.tui import seeds
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 
 HOSTED = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
 

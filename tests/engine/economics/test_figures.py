@@ -89,9 +89,9 @@ def test_gpu_hours_count_every_training_process(project: Project) -> None:
     run_id = add_run(project, add_dataset(project), done=True)
     project.runs.update(run_id, train_s=3_600.0, device="cuda:0")
     assert measure(project).gpu_hours == Figure(1.0, "measured", f"run {run_id}")
-    project.runs.keep_job(run_id, project.jobs.add(TrainOptions(run_id, processes=4)).id)
+    project.runs.add_job(run_id, project.jobs.add(TrainOptions(run_id, processes=4)).id)
     assert measure(project).gpu_hours == Figure(4.0, "measured", f"run {run_id}, 4 processes")
-    project.runs.keep_job(run_id, project.jobs.add(TrainOptions(run_id, processes=None)).id)
+    project.runs.add_job(run_id, project.jobs.add(TrainOptions(run_id, processes=None)).id)
     launched = measure(project).gpu_hours
     assert launched is not None
     assert (launched.value, "launcher" in launched.source) == (1.0, True)

@@ -7,7 +7,7 @@ import pytest
 
 from engine.paths import Home
 from engine.project import Project
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, use_one_thread
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +22,7 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
 
 
 @pytest.fixture

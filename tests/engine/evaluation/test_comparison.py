@@ -26,7 +26,7 @@ from engine.records.evaluation import ArmAnswer
 from engine.records.interval import Interval
 from engine.records.prompt import Message
 from engine.records.question import Question
-from tests.engine.evaluation.made import RULES, arm_answer, unjudged
+from tests.engine.evaluation.handmade_evaluations import RULES, arm_answer, unjudged
 
 
 @given(st.integers(0, 400), st.integers(0, 400))

@@ -17,7 +17,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from tests.engine.evaluation.evaluation_jobs import evaluate, latest_evaluation, stored_answers
-from tests.engine.evaluation.made import arm_answer
+from tests.engine.evaluation.handmade_evaluations import arm_answer
 
 LINES = st.lists(st.lists(st.sampled_from([0.0, 0.5, 1.0, 2.0, math.nan, math.inf]) | st.floats(0, 9), max_size=6))
 

@@ -30,7 +30,7 @@ from tests.engine.evaluation.evaluation_jobs import (
     latest_evaluation,
     stored_answers,
 )
-from tests.trained import make_tiny_adapter, make_trained_project, one_thread
+from tests.trained import make_tiny_adapter, make_trained_project, use_one_thread
 
 pytestmark = pytest.mark.usefixtures("single_threaded")
 
@@ -96,7 +96,7 @@ def test_stopped_evaluation_resumes_and_ends_with_the_same_answers(
     (job,) = project.jobs.all()
     work_before = project.jobs.work(job.id)["evaluation"]
     assert (work_before.seconds > 0, work_before.answers) == (True, len(answered))
-    project.jobs.keep_work(job.id, "evaluation", work_before.seconds + 1000.0, 0)
+    project.jobs.write_work(job.id, "evaluation", work_before.seconds + 1000.0, 0)
     resumed = evaluate(project, job=job)
     assert len(resumed.ended_answers()) == 36 - len(answered)
     finished = latest_evaluation(project)
@@ -198,7 +198,7 @@ def test_out_of_memory_error_names_the_arm_and_keeps_stored_answers(
     context.close()
     monkeypatch.undo()
     assert {answer.arm for found in stored_answers(project, options).values() for answer in found} == {"unprompted"}
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(score, "forward_shared", run_out_of_memory)
         with pytest.raises(ModelError, match=r"answers of arms prompted, unprompted, distilled do not fit"):

@@ -1,7 +1,7 @@
 """Lapses: questions on which the student fails a rule that its reference passes."""
 
 from engine.evaluation.lapses import Lapse, find_lapses
-from tests.engine.evaluation.made import arm_answer
+from tests.engine.evaluation.handmade_evaluations import arm_answer
 
 
 def test_lapses_are_rules_the_reference_passes_in_the_same_sample_worst_question_first() -> None:

@@ -11,7 +11,7 @@ from engine.records.options import EvaluateOptions, TeacherSpec
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.regressions import Regressions
-from tests.engine.evaluation.made import evaluation
+from tests.engine.evaluation.handmade_evaluations import evaluation
 
 OPTIONS = EvaluateOptions(run_id=1, samples=2)
 PROBED = dataclasses.replace(OPTIONS, regressions=True)

@@ -7,7 +7,7 @@ from engine.evaluation.statistics import rate_of_samples, wilson
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.prompt import Message
 from engine.records.question import Question
-from tests.engine.evaluation.made import RULES, arm_answer, unjudged
+from tests.engine.evaluation.handmade_evaluations import RULES, arm_answer, unjudged
 
 MEASURES = ArmMeasures(None, 60.0, 20.0)
 

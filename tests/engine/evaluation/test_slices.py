@@ -10,8 +10,8 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from tests.engine.cli.calling import get, succeed
 from tests.engine.cli.shapes import RATE, assert_shape
-from tests.engine.evaluation.made import arm_answer, evaluation, unjudged
-from tests.tui.panes.measured import make_compared
+from tests.engine.evaluation.handmade_evaluations import arm_answer, evaluation, unjudged
+from tests.tui.panes.measured_projects import make_compared
 
 
 def question(number: int, words: int, topic: str) -> Question:

@@ -8,7 +8,7 @@ from engine.evaluation.statistics import wilson
 from engine.evaluation.verdict import MIN_QUESTIONS, reason, sentence, verdict
 from engine.records.evaluation import Interval
 from engine.records.question import Split
-from tests.engine.evaluation.made import evaluation
+from tests.engine.evaluation.handmade_evaluations import evaluation
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ from engine.records.options import ExportOptions, HarnessOptions
 from engine.releases.contents import folder_of
 from tests.engine.cli.calling import fail
 from tests.engine.harness.lm_eval_output import GROUP, NO_MODULE, NO_NETWORK, UNKNOWN_TASK
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread, release
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, release, use_one_thread
 
 # Behaves like lm-eval: prints a progress bar, then writes a results file. The release scores a little worse.
 STAND_IN = f"""#!{sys.executable}
@@ -65,7 +65,7 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(private_home: Path, base: Path, adapter: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
     with make_trained_project(Home.locate(), base, adapter) as project:
         yield project
 
@@ -94,7 +94,7 @@ def test_stored_time_includes_the_work_of_stopped_processes(released: Project, t
     use_program(tmp_path)
     options = HarnessOptions(1, ("ifeval",))
     job = released.jobs.add(options)
-    released.jobs.keep_work(job.id, "release", 500.0, 0)  # done by an earlier, stopped process
+    released.jobs.write_work(job.id, "release", 500.0, 0)  # done by an earlier, stopped process
     run(JobContext(released, job, StopFlag()), options)
     assert released.harness.standing(1)[0].seconds >= 500
 

@@ -238,7 +238,7 @@ def test_job_that_never_started_is_lost(project: Project, monkeypatch: pytest.Mo
 def test_run_of_a_killed_job_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     run, other = (_new_run(project) for _ in range(2))
     job = project.jobs.add(TrainOptions(run.id))
-    project.runs.keep_job(run.id, job.id)
+    project.runs.add_job(run.id, job.id)
     project.runs.update(run.id, state="running")
     project.runs.update(other.id, state="paused")
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
@@ -255,7 +255,7 @@ def test_run_of_a_killed_job_stays_running_if_another_job_trains_it(
     run = _new_run(project)
     killed, other = (project.jobs.add(TrainOptions(run.id)) for _ in range(2))
     for job in (killed, other):
-        project.runs.keep_job(run.id, job.id)
+        project.runs.add_job(run.id, job.id)
     project.runs.update(run.id, state="running")
     own = own_identity()
     project.jobs.update(other.id, state="running", pid=own.pid, pid_started_at=own.started_at, boot_id=own.boot_id)

@@ -30,7 +30,7 @@ def test_time_of_a_killed_process_counts_for_its_job(project: Project, monkeypat
     killed.emit(StateChanged("running"))
     clock.now += 20.0
     with project.transaction():
-        killed.keep_work(3)
+        killed.write_work(3)
     clock.now += 10.0
     killed.emit(Progress(3, 9))
     killed.checkpoint()  # the last time that is stored
@@ -38,7 +38,7 @@ def test_time_of_a_killed_process_counts_for_its_job(project: Project, monkeypat
     again = JobContext(project, project.jobs.get(job.id))
     again.emit(StateChanged("running"))
     assert clock.after(5.0, again) == pytest.approx(35.0)
-    again.keep_work(2)
+    again.write_work(2)
     again.close()
     assert again.work.answers == 5
     assert JobContext(project, project.jobs.add(options("steps"))).work.seconds == 0.0

@@ -22,7 +22,7 @@ from transformers import (
 
 from engine.model.load import load_base
 from engine.model.local_model import LocalModel
-from tests.trained import one_thread
+from tests.trained import use_one_thread
 
 CHATML = (
     "{% for message in messages %}{{ '<|im_start|>' + message['role'] + '\n' + message['content'] + '<|im_end|>' "
@@ -120,7 +120,7 @@ def eager_logits(local: LocalModel, ids: list[int]) -> torch.Tensor:
 def single_thread() -> Iterator[None]:
     """Tiny matrices gain nothing from a second thread, and waiting for it is slow on a busy machine."""
     with pytest.MonkeyPatch.context() as patch:
-        one_thread(patch)
+        use_one_thread(patch)
         yield
 
 

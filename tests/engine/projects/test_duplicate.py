@@ -46,7 +46,7 @@ def full(home: Home) -> Iterator[Project]:
         unfinished = add_run(project, sha256, done=False)
         (project.folder / "runs" / str(unfinished)).mkdir(parents=True)
         for stage in ("questions", "generate", "train"):
-            project.settings.keep_timing(stage, 1.0)
+            project.settings.write_timing(stage, 1.0)
         start_job(project)
         yield project
 

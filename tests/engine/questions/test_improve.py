@@ -15,7 +15,7 @@ from engine.records.options import SynthesizeOptions, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question, Split
 from tests.engine.teachers.hostile_server import good, served
-from tests.tui.panes.measured import arm_answer, make_compared
+from tests.tui.panes.measured_projects import arm_answer, make_compared
 
 HELD_OUT = "Why was my card blocked at the hotel in Lisbon last night?"
 

@@ -7,7 +7,7 @@ import pytest
 
 from engine.paths import Home
 from engine.project import Project
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, use_one_thread
 
 DEFAULT_SYSTEM = "You are tiny and helpful."
 
@@ -24,6 +24,6 @@ def adapter(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def project(private_home: Path, monkeypatch: pytest.MonkeyPatch, base: Path, adapter: Path) -> Iterator[Project]:
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
     with make_trained_project(Home.locate(), base, adapter) as project:
         yield project

@@ -10,7 +10,7 @@ from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.release import ReleaseKind
 from engine.releases.card import BaseModel, describe_base, model_card
-from tests.engine.evaluation.made import evaluation
+from tests.engine.evaluation.handmade_evaluations import evaluation
 from tests.trained import release
 
 KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")

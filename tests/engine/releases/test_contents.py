@@ -10,13 +10,13 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.release import ReleasedFile, ReleaseKind
 from engine.releases.contents import card_text, export_bytes, folder_of, has_adapter, released_files
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread, release
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, release, use_one_thread
 
 
 @pytest.fixture
 def project(private_home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Project]:
     """A project with its own copy of the base, which these tests move and damage."""
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
     base = make_tiny_base(tmp_path / "tiny-base")
     with make_trained_project(Home.locate(), base, make_tiny_adapter(base, tmp_path / "adapter")) as project:
         yield project

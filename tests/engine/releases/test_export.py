@@ -18,7 +18,7 @@ from engine.records.options import ExportOptions
 from engine.records.release import Release, ReleaseKind
 from engine.releases import job, staging
 from tests.engine.releases.conftest import DEFAULT_SYSTEM
-from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, one_thread, release
+from tests.trained import CANARY, RULES, make_tiny_adapter, make_tiny_base, release, use_one_thread
 
 KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
 IDS = torch.tensor([[1, 90, 91, 70, 2, 201, 1, 77, 88, 99, 201]])
@@ -26,7 +26,7 @@ IDS = torch.tensor([[1, 90, 91, 70, 2, 201, 1, 77, 88, 99, 201]])
 
 @pytest.fixture(autouse=True)
 def single_threaded(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
 
 
 def logits(model: torch.nn.Module) -> torch.Tensor:

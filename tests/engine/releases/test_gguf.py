@@ -24,7 +24,7 @@ from engine.releases.parity import _TURNS
 from tests import trained
 from tests.engine.jobs.support import wait_until
 from tests.engine.releases.conftest import DEFAULT_SYSTEM
-from tests.engine.releases.llama import write_converter, write_program, write_server
+from tests.engine.releases.fake_llama_cpp import write_converter, write_program, write_server
 from tests.trained import CANARY, RULES
 
 

@@ -14,7 +14,7 @@ from engine.project import Project
 from engine.records.options import ExportOptions
 from engine.releases.job import check_export
 from tests.engine.jobs.support import wait_until
-from tests.engine.releases.llama import write_converter
+from tests.engine.releases.fake_llama_cpp import write_converter
 
 WAITING_CONVERTER = """import os, pathlib, sys, time
 pathlib.Path(sys.argv[sys.argv.index("--outfile") + 1] + ".pid").write_text(str(os.getpid()))

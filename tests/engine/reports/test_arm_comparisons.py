@@ -11,7 +11,7 @@ from engine.reports.arm_comparisons import arm_comparisons
 from engine.reports.document import Document, Section, Table
 from engine.reports.numbers import p_value
 from engine.reports.text import to_text
-from tests.engine.evaluation.made import evaluation
+from tests.engine.evaluation.handmade_evaluations import evaluation
 
 OPEN = Paired(Interval(-1.0, -1.0, -1.0), 1_000, 1_000, 0.5, 0.5, "undecided", 1_000_000)
 LOST = Paired(Interval(-0.3, -0.4, -0.2), 0, 18, 1e-5, 2e-5, "worse", 0)

@@ -19,7 +19,7 @@ from engine.reports.build import build
 from engine.reports.facts import read_report
 from engine.reports.html import to_html
 from tests.engine.reports.documents import ATTACKS, document
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")

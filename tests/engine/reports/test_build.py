@@ -26,7 +26,7 @@ from engine.reports.markdown import to_markdown
 from engine.reports.numbers import usd
 from engine.reports.run_comparison import compared_json
 from engine.reports.text import to_text
-from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared
+from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, make_compared
 from tests.tui.seeds import add_dataset, add_examples, hostile, make_project
 
 

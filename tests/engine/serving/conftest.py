@@ -18,7 +18,7 @@ from engine.serving import job as serving_job
 from engine.serving.address import Address, read_address
 from engine.serving.answering import Answerer
 from tests.engine.jobs.support import wait_until
-from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, one_thread
+from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project, use_one_thread
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Served:
 @pytest.fixture(scope="session", autouse=True)
 def single_thread() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        one_thread(patch)
+        use_one_thread(patch)
         yield
 
 

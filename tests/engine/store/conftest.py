@@ -9,7 +9,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message
 from engine.records.question import Question
-from tests.engine.store.facts import PROMPT, example
+from tests.engine.store.sample_records import PROMPT, example
 
 
 @pytest.fixture

@@ -38,7 +38,7 @@ def test_full_disk_during_a_copy_is_reported(project: Project, tmp_path: Path, m
 
 @pytest.mark.parametrize(("kept", "copied"), [("runs", True), ("examples", False), ("questions", False)])
 def test_chat_is_copied_only_together_with_runs(project: Project, tmp_path: Path, kept: Kept, copied: bool) -> None:
-    project.settings.keep_chat(Chat(("prompted", "run-1")))
+    project.settings.write_chat(Chat(("prompted", "run-1")))
     (tmp_path / "copy").mkdir()
     project.write_copy(tmp_path / "copy", kept)
     with Project.open(tmp_path / "copy", project.home) as copy:

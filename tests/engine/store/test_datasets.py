@@ -15,7 +15,7 @@ from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.store.datasets import dataset_sha256
 from engine.store.packing import pack_flags, pack_ids, unpack_flags, unpack_ids
-from tests.engine.store.facts import PROMPT, ROWS, dataset
+from tests.engine.store.sample_records import PROMPT, ROWS, dataset
 
 
 @given(st.lists(st.integers(0, 2**31 - 1)), st.lists(st.booleans()))

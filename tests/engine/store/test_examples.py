@@ -13,7 +13,7 @@ from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from engine.records.selection import Selection
 from engine.store.examples import ExampleCounts, window_query
-from tests.engine.store.facts import PROMPT, example
+from tests.engine.store.sample_records import PROMPT, example
 
 
 @pytest.mark.usefixtures("twelve_questions")

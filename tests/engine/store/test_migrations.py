@@ -21,7 +21,7 @@ from engine.records.run import TrainingConfig
 from engine.store import migrations
 from engine.store.connection import Connection
 from engine.store.dataclass_json import encode
-from tests.engine.store.facts import dataset
+from tests.engine.store.sample_records import dataset
 
 if TYPE_CHECKING:
     from sqlite_utils import Database
@@ -214,5 +214,5 @@ def test_jobs_of_older_runs_are_inferred_from_options_and_times(folder: Path, mo
     with Project.open(folder) as project:
         assert project.runs.trained_by() == {1: (1,), 2: (2,), 3: (3, 4), 4: (5,), 6: (7,)}
         project.runs.delete(4)
-        project.runs.keep_job(3, 7)
+        project.runs.add_job(3, 7)
         assert project.runs.trained_by() == {1: (1,), 2: (2,), 3: (3, 4, 7), 6: (7,)}

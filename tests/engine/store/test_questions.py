@@ -13,7 +13,7 @@ from engine.records.question import Question, QuestionFilter, Split
 from engine.records.run import TrainingConfig
 from engine.records.selection import Selection
 from engine.store.questions import AddedQuestions, RemovedQuestion, normal_sha256
-from tests.engine.store.facts import PROMPT, dataset, example
+from tests.engine.store.sample_records import PROMPT, dataset, example
 
 
 def _question(text: str, topic: str = "", split: Split | None = None) -> Question:

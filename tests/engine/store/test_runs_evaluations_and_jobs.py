@@ -11,7 +11,7 @@ from engine.records.options import EvaluateOptions, GenerateOptions, ProjectSett
 from engine.records.rule import CheckResult, Span
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.store.jobs import options_of_job
-from tests.engine.store.facts import dataset
+from tests.engine.store.sample_records import dataset
 
 _RATE = Rate(118, 120, 118 / 120, 0.94, 0.995)
 
@@ -114,8 +114,8 @@ def test_settings_timings_and_releases_are_stored(project: Project, run: Run) ->
     project.settings.write(settings)
     project.settings.write(settings)
     assert project.settings.read() == settings
-    project.settings.keep_timing("train", 1.0)
-    project.settings.keep_timing("train", 2.0)
+    project.settings.write_timing("train", 1.0)
+    project.settings.write_timing("train", 2.0)
     assert project.settings.timings() == {"train": 2.0}
     release = project.releases.add("adapter", run.id, "releases/adapter-1", "abc")
     assert project.releases.all() == (release,)

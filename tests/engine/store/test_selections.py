@@ -6,7 +6,7 @@ from engine.project import Project
 from engine.records.example import Decision
 from engine.records.rule import CheckResult
 from engine.records.selection import Selection
-from tests.engine.store.facts import PROMPT, example
+from tests.engine.store.sample_records import PROMPT, example
 
 
 def ids(project: Project, selection: Selection) -> list[int]:

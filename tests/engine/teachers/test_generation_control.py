@@ -68,7 +68,7 @@ def test_time_of_the_station_is_the_sum_over_its_jobs(project: Project) -> None:
         first, *rest = [question.id for question in project.questions.all()]
         generate(project, endpoint_options(server, asks=((first, 0),)))
         (earlier,) = project.jobs.all()
-        project.jobs.keep_work(earlier.id, "examples", 60.0, 0)
+        project.jobs.write_work(earlier.id, "examples", 60.0, 0)
         generate(project, endpoint_options(server, asks=tuple((number, 0) for number in rest)))
     latest = project.jobs.work(project.jobs.all()[-1].id)["examples"].seconds
     assert 60.0 < project.settings.timings()["generate"] <= 60.0 + latest
@@ -80,7 +80,7 @@ def test_time_of_the_station_includes_resumed_work_and_ignores_empty_jobs(projec
         job = project.jobs.add(options)
         for _ in range(2):  # the second finds everything stored
             run_stage(project, job)
-            project.jobs.keep_work(job.id, "examples", 1000.0, 0)
+            project.jobs.write_work(job.id, "examples", 1000.0, 0)
         total = project.settings.timings()["generate"]
         generate(project, options)
     assert len(server.requests) == 10

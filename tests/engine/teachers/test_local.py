@@ -19,7 +19,7 @@ from engine.records.question import Question
 from engine.teachers.ask import ask
 from tests.engine.teachers.generation_helpers import PausedOnce, events_of, generate, run_stage
 from tests.tiny import make_tiny_base
-from tests.trained import one_thread
+from tests.trained import use_one_thread
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def test_token_ids_and_answers_are_stored_as_generated(project: Project, base: P
 def test_rerun_gives_the_same_answers_with_any_batch_size(
     project: Project, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
     generate(project, local_options(base))
     first = {key: example.token_ids for key, example in stored(project).items()}
     with Project.create(tmp_path / "again", home=Home.locate()) as again:
@@ -170,6 +170,6 @@ def test_out_of_memory_keeps_the_answers_and_suggests_smaller_batches(
     kept = len(stored(project))
     assert 0 < kept < 40
     monkeypatch.undo()
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
     generate(project, local_options(base, samples=4))
     assert len(stored(project)) == 40

@@ -84,7 +84,7 @@ def test_time_follows_the_last_job_with_this_teacher(project: Project) -> None:
     assert generation_outlook(project, LOCAL).seconds == pytest.approx(21.0), (
         "from start and end, as in projects without recorded work"
     )
-    project.jobs.keep_work(job.id, "examples", 30.0, 0)
+    project.jobs.write_work(job.id, "examples", 30.0, 0)
     outlook = generation_outlook(project, LOCAL)
     assert (outlook.seconds, outlook.pace) == (pytest.approx(70.0), f"job {job.id}")
     assert generation_outlook(project, GenerateOptions(OPENAI)).seconds is None

@@ -15,12 +15,12 @@ from engine.records.prompt import Message
 from engine.records.question import Split
 from tests.engine.training.trainer_helpers import PROMPT, RULES, MakeRow
 from tests.tiny import make_tiny_base
-from tests.trained import one_thread
+from tests.trained import use_one_thread
 
 
 @pytest.fixture(autouse=True)
 def single_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    one_thread(monkeypatch)
+    use_one_thread(monkeypatch)
 
 
 @pytest.fixture(scope="session")

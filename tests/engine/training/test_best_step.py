@@ -92,7 +92,7 @@ def test_run_ends_when_patience_runs_out_killed_or_not(
         run(Recorder(kill_after(killed_after)))
     trained = run(Recorder())
     assert (trained.state.step, trained.state.best_step) == (last, best)
-    assert trained.given_up == ("2 evaluations in a row found nothing better" if last < 24 else "")
+    assert trained.ended_early == ("2 evaluations in a row found nothing better" if last < 24 else "")
     assert len(trained.state.points) == last // 4 + 1, "no point is measured twice"
 
 

@@ -233,12 +233,12 @@ def test_run_that_ends_early_ends_at_the_same_step_after_a_kill(
     hopeless = replace(ON_POLICY_ONLY, on_policy_steps=20, on_policy_answer_tokens=1, on_policy_learning_rate=1e-9)
     uninterrupted = make_trainer(model_folder, tmp_path / "uninterrupted", rows, Recorder(), hopeless).run()
     assert uninterrupted.state.step == 10
-    assert "for 10 steps in a row" in uninterrupted.given_up
+    assert "for 10 steps in a row" in uninterrupted.ended_early
 
     with pytest.raises(Killed):
         make_trainer(model_folder, tmp_path / "killed", rows, Recorder(kill_after(7)), hopeless).run()
     resumed = make_trainer(model_folder, tmp_path / "killed", rows, Recorder(), hopeless).run()
-    assert (resumed.state.step, resumed.given_up) == (10, uninterrupted.given_up)
+    assert (resumed.state.step, resumed.ended_early) == (10, uninterrupted.ended_early)
 
 
 def test_questions_with_edited_answers_are_not_asked(

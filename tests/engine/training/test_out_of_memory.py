@@ -16,7 +16,7 @@ from engine.training import brief as brief_module
 from engine.training import distributions, general, validation
 from engine.training.teacher_cache import TeacherCache
 from tests.engine.training.job_helpers import make_run, train
-from tests.engine.training.trainer_helpers import Recorder, dataset_prompts, make_trainer
+from tests.engine.training.trainer_helpers import Recorder, make_dataset_prompts, make_trainer
 
 
 def raise_out_of_memory(*_args: object, **_kwargs: object) -> None:
@@ -26,8 +26,8 @@ def raise_out_of_memory(*_args: object, **_kwargs: object) -> None:
 def test_teacher_scores_fewer_rows_at_once_with_the_same_result(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taught = dataset_prompts(rows, local)
-    expected = TeacherCache.build(local, rows, taught, 6, tmp_path / "enough").distributions
+    dataset_prompts = make_dataset_prompts(rows, local)
+    expected = TeacherCache.build(local, rows, dataset_prompts, 6, tmp_path / "enough").distributions
     tried: list[int] = []
 
     def score_at_most_40_tokens(
@@ -40,13 +40,13 @@ def test_teacher_scores_fewer_rows_at_once_with_the_same_result(
 
     monkeypatch.setattr(distributions, "_ROWS_A_PASS", 6)
     monkeypatch.setattr(distributions, "score", score_at_most_40_tokens)
-    found = TeacherCache.build(local, rows, taught, 6, tmp_path / "short").distributions
+    found = TeacherCache.build(local, rows, dataset_prompts, 6, tmp_path / "short").distributions
     assert tried == [1024, 512, 256, 128, 64, 32, 32, 32, 32], "a size that did not fit is not tried again"
     assert found.ids.tolist() == expected.ids.tolist()
     assert abs(found.logprobs.astype(float) - expected.logprobs.astype(float)).max() < 5e-3
     monkeypatch.setattr(distributions, "score", raise_out_of_memory)
     with pytest.raises(ModelError, match=r"The teacher's distributions do not fit.*2\.00 GiB.*shorten the prompt"):
-        TeacherCache.build(local, rows, taught, 7, tmp_path)
+        TeacherCache.build(local, rows, dataset_prompts, 7, tmp_path)
 
 
 def test_prompt_that_does_not_fit_is_named_in_the_error(local: LocalModel) -> None:

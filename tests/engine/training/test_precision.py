@@ -14,7 +14,7 @@ from engine.training import job as job_module
 from engine.training import precision
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
-from engine.training.precision import TF32_NOTE, products_of_steps
+from engine.training.precision import TF32_NOTE, step_precision
 from engine.training.student import ChunkLoss
 from engine.training.validation import Measurement, Validator
 from tests.engine.training.job_helpers import make_run, notes_of, train
@@ -37,7 +37,7 @@ def test_tf32_is_used_only_for_a_float32_model_on_a_gpu_that_has_it(
     monkeypatch.setattr("torch.cuda.get_device_capability", lambda _device: (generation, 0))
     model = replace(local, device=torch.device(device), dtype=dtype)
     found = ""
-    with suppress(KeyError), products_of_steps(model):
+    with suppress(KeyError), step_precision(model):
         found = torch.get_float32_matmul_precision()
         raise KeyError
     assert found == expected

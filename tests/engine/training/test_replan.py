@@ -11,7 +11,7 @@ from engine.project import Project
 from engine.records.dataset import DatasetRow
 from engine.records.options import TrainOptions
 from engine.training.checkpoints import CHECKPOINTS, steps_in
-from engine.training.replan import goes_on, replan
+from engine.training.replan import can_resume, replan
 from engine.training.schedule import replanned_rate_at
 from engine.training.trainer import Trainer
 from tests.engine.training.job_helpers import at_step, make_run, raise_flag, train
@@ -61,15 +61,15 @@ def test_learning_rate_decays_from_its_current_value_to_the_new_end() -> None:
 
 def test_checkpoint_resumes_only_under_plans_that_change_later_steps() -> None:
     replanned = replace(CONFIG, replanned=((6, 5.0),))
-    assert goes_on(CONFIG, CONFIG, 3)
-    assert goes_on(CONFIG, replanned, 6)
-    assert goes_on(CONFIG, replanned, 3), "an earlier checkpoint, if the newest is damaged"
-    assert not goes_on(CONFIG, replanned, 7), "its last step followed the old plan"
-    assert not goes_on(replanned, CONFIG, 6)
-    assert not goes_on(replace(CONFIG, seed=9), replanned, 6)
-    assert goes_on(CONFIG, replace(CONFIG, epochs=9.0), 0), "no step followed the old plan"
-    assert not goes_on(CONFIG, replace(CONFIG, epochs=9.0), 1)
-    assert not goes_on(CONFIG, replace(CONFIG, epochs=9.0, seed=9), 0)
+    assert can_resume(CONFIG, CONFIG, 3)
+    assert can_resume(CONFIG, replanned, 6)
+    assert can_resume(CONFIG, replanned, 3), "an earlier checkpoint, if the newest is damaged"
+    assert not can_resume(CONFIG, replanned, 7), "its last step followed the old plan"
+    assert not can_resume(replanned, CONFIG, 6)
+    assert not can_resume(replace(CONFIG, seed=9), replanned, 6)
+    assert can_resume(CONFIG, replace(CONFIG, epochs=9.0), 0), "no step followed the old plan"
+    assert not can_resume(CONFIG, replace(CONFIG, epochs=9.0), 1)
+    assert not can_resume(CONFIG, replace(CONFIG, epochs=9.0, seed=9), 0)
 
 
 def test_stopped_run_gets_other_epochs_and_its_config_records_both_plans(

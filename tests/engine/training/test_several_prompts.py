@@ -32,8 +32,8 @@ from tests.engine.training.trainer_helpers import (
     MakeRow,
     Recorder,
     adapter_bytes,
-    dataset_prompts,
     kill_after,
+    make_dataset_prompts,
     make_trainer,
     questions_of,
     randomise_adapter,
@@ -102,7 +102,7 @@ def test_cache_holds_the_bases_distributions_with_each_rows_own_prompt(
     cache = TeacherCache.build(
         local,
         rows,
-        dataset_prompts(rows, local, PROMPTS),
+        make_dataset_prompts(rows, local, PROMPTS),
         10**6,
         tmp_path,
         on_rows=lambda *counts: progress.append(counts),
@@ -116,7 +116,7 @@ def test_cache_holds_the_bases_distributions_with_each_rows_own_prompt(
     assert torch.allclose(held.logprobs.double(), expected.gather(1, held.ids), atol=1e-2)  # stored in half precision
     same_question = cache.gather([rows[0]]).ids[0], cache.gather([rows[10]]).ids[0]
     assert not torch.equal(*same_question), "one question with two prompts"
-    other_prompts = dataset_prompts(rows, local, (PROMPT, PROMPT))
+    other_prompts = make_dataset_prompts(rows, local, (PROMPT, PROMPT))
     assert TeacherCache.build(local, rows, other_prompts, 10**6, tmp_path).path != cache.path
 
 
@@ -187,13 +187,13 @@ def test_prompts_take_turns_in_prompt_back_terms(model_folder: Path, tmp_path: P
 def test_curve_covers_all_prompts_each_with_its_own_rules(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path
 ) -> None:
-    own, other = dataset_prompts(rows, local, PROMPTS)
+    own, other = make_dataset_prompts(rows, local, PROMPTS)
     never = Rule(1, "Never passes.", Check("starts_with", text="\x00"))
-    taught = (replace(own, rules=()), replace(other, rules=(never,)))
-    cache = TeacherCache.build(local, rows, taught, 10**6, tmp_path)
+    dataset_prompts = (replace(own, rules=()), replace(other, rules=(never,)))
+    cache = TeacherCache.build(local, rows, dataset_prompts, 10**6, tmp_path)
     student = with_new_adapter(local, CONFIG)
     validation = [row for row in rows if row.split == "validation"]
-    validator = Validator(validation, cache, taught, 0.7, 0, FULL_VALIDATION)
+    validator = Validator(validation, cache, dataset_prompts, 0.7, 0, FULL_VALIDATION)
     assert [row.prompt_index for row in validator.asked] in ([0, 1, 0, 1], [1, 0, 1, 0]), (
         "as many questions of each prompt"
     )

@@ -14,7 +14,7 @@ from engine.records.prompt import Prompt
 from engine.training import distributions as distributions_module
 from engine.training.losses import forward_kl_top_k
 from engine.training.teacher_cache import TeacherCache
-from tests.engine.training.trainer_helpers import PROMPT, MakeRow, dataset_prompts, questions_of
+from tests.engine.training.trainer_helpers import PROMPT, MakeRow, make_dataset_prompts, questions_of
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def rows(make_row: MakeRow) -> list[DatasetRow]:
 def build(
     local: LocalModel, rows: list[DatasetRow], folder: Path, *, k: int = 6, prompt: Prompt = PROMPT
 ) -> TeacherCache:
-    return TeacherCache.build(local, rows, dataset_prompts(rows, local, [prompt]), k, folder)
+    return TeacherCache.build(local, rows, make_dataset_prompts(rows, local, [prompt]), k, folder)
 
 
 def test_cache_holds_the_distributions_of_the_prompted_base(
@@ -119,5 +119,5 @@ def test_interrupted_build_leaves_no_file(local: LocalModel, rows: list[DatasetR
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        TeacherCache.build(local, rows, dataset_prompts(rows, local), 6, tmp_path, on_rows=stop)
+        TeacherCache.build(local, rows, make_dataset_prompts(rows, local), 6, tmp_path, on_rows=stop)
     assert not list(tmp_path.iterdir())

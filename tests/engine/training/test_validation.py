@@ -16,7 +16,13 @@ from engine.training.student import with_new_adapter
 from engine.training.teacher_cache import TeacherCache
 from engine.training.validation import Validator
 from engine.training.validation_plan import ValidationPlan
-from tests.engine.training.trainer_helpers import CONFIG, FULL_VALIDATION, MakeRow, dataset_prompts, randomise_adapter
+from tests.engine.training.trainer_helpers import (
+    CONFIG,
+    FULL_VALIDATION,
+    MakeRow,
+    make_dataset_prompts,
+    randomise_adapter,
+)
 
 
 def point(step: int, kl: float, rate: float | None, asked: int = 100) -> CurvePoint:
@@ -67,10 +73,10 @@ def test_contenders_and_a_new_point_give_the_best_of_all_points(
 
 def test_evaluation_measures_what_was_planned_on_rows_chosen_by_the_seed(local: LocalModel, make_row: MakeRow) -> None:
     rows = [make_row(number, f"question {number}", "Abc") for number in range(1, 101)]
-    taught = dataset_prompts(rows, local)
+    dataset_prompts = make_dataset_prompts(rows, local)
 
     def validator(seed: int = 0) -> Validator:
-        return Validator(rows, None, taught, 0.7, seed, ValidationPlan(12, 4, "trained", 0.0))
+        return Validator(rows, None, dataset_prompts, 0.7, seed, ValidationPlan(12, 4, "trained", 0.0))
 
     assert (len(validator().scored), len(validator().asked)) == (12, 4)
     assert validator().scored == validator().scored
@@ -93,7 +99,7 @@ def test_evaluation_measures_what_was_planned_on_rows_chosen_by_the_seed(local: 
 
 def test_question_with_several_answers_is_asked_once(local: LocalModel, make_row: MakeRow) -> None:
     rows = [replace(make_row(number, "same?", "Abc"), question_id=1) for number in range(1, 6)]
-    assert len(Validator(rows, None, dataset_prompts(rows, local), 0.7, 0, FULL_VALIDATION).asked) == 1
+    assert len(Validator(rows, None, make_dataset_prompts(rows, local), 0.7, 0, FULL_VALIDATION).asked) == 1
 
 
 @pytest.mark.parametrize("with_teacher", [True, False])
@@ -102,8 +108,8 @@ def test_worst_tokens_equal_those_of_a_slow_search(
 ) -> None:
     rows = [make_row(number, f"question {number}?", "One two. " * number) for number in range(1, 4)]
     rows.append(make_row(4, "edited?", "Quite another answer.", edited_from=3))
-    taught = dataset_prompts(rows, local)
-    teacher = TeacherCache.build(local, rows, taught, 6, tmp_path) if with_teacher else None
+    dataset_prompts = make_dataset_prompts(rows, local)
+    teacher = TeacherCache.build(local, rows, dataset_prompts, 6, tmp_path) if with_teacher else None
     student = randomise_adapter(with_new_adapter(local, CONFIG), seed=3, std=0.3)
 
     expected = []
@@ -128,7 +134,7 @@ def test_worst_tokens_equal_those_of_a_slow_search(
     passes = []
     hidden = student_module.completion_hidden
     monkeypatch.setattr(student_module, "completion_hidden", lambda *args: passes.append(1) or hidden(*args))
-    validator = Validator(rows, teacher, taught, 0.7, 0, FULL_VALIDATION)
+    validator = Validator(rows, teacher, dataset_prompts, 0.7, 0, FULL_VALIDATION)
     found = validator.measure(student, 2, lambda: None).worst
     assert len(passes) == 2, "one pass per batch, and no extra one for the worst tokens"
     assert [token.kl for token in found] == pytest.approx([each[0] for each in expected[:8]], rel=1e-3)

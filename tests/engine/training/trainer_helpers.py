@@ -100,7 +100,7 @@ def questions_of(rows: Sequence[DatasetRow], local: LocalModel) -> dict[int, Que
     return found
 
 
-def dataset_prompts(
+def make_dataset_prompts(
     rows: Sequence[DatasetRow], local: LocalModel, prompts: Sequence[Prompt] = (PROMPT,)
 ) -> tuple[DatasetPrompt, ...]:
     """Return `prompts` with the questions that `rows` answer after each of them."""
@@ -135,18 +135,18 @@ def make_trainer(
         local = load_base(model_folder, device=device, dtype=dtype)
     train = [row for row in rows if row.split == "train"]
     validation = [row for row in rows if row.split == "validation"]
-    taught = dataset_prompts(rows, local, prompts)
+    dataset_prompts = make_dataset_prompts(rows, local, prompts)
     caches = caches or folder / "caches"
     teacher = None
     if local_teacher:
-        teacher = TeacherCache.build(local, rows, taught, config.top_k, caches, ranks=ranks)
-    validator = Validator(validation or train, teacher, taught, 0.7, config.seed, FULL_VALIDATION)
+        teacher = TeacherCache.build(local, rows, dataset_prompts, config.top_k, caches, ranks=ranks)
+    validator = Validator(validation or train, teacher, dataset_prompts, 0.7, config.seed, FULL_VALIDATION)
     general = None
     if config.general_fraction:
         count = general_rows(config, len(train))
         general = make_general(local, count, config.general_fraction, config.top_k, caches, ranks=ranks)
     student = with_new_adapter(local, config)
-    course = make_course(student, config, train, taught, teacher, general, ranks)
+    course = make_course(student, config, train, dataset_prompts, teacher, general, ranks)
     return Trainer(student, course, "d" * 64, validator, folder, hooks, held_out=bool(validation), ranks=ranks)
 
 

@@ -12,7 +12,7 @@ import torch
 from engine.training import distributions, general
 from engine.training import trainer as trainer_module
 from tests.engine.training import rank_process
-from tests.trained import one_thread
+from tests.trained import use_one_thread
 
 ROOT = Path(__file__).parents[3]
 
@@ -53,7 +53,7 @@ def train_with_two(model_folder: Path, folder: Path, mode: str) -> list[int]:
 def train_with_one(model_folder: Path, folder: Path, *names: str) -> None:
     """Train the runs of these names in this process, each in its own folder in `folder`."""
     with pytest.MonkeyPatch.context() as patch:
-        one_thread(patch)
+        use_one_thread(patch)
         # `rank_process` changes modules for good, because it is meant for separate processes: undo that here.
         changed = ((distributions, "_ROWS_A_PASS"), (distributions, "score"), (general, "_ANSWER_TOKENS"))
         for module, name in (*changed, (trainer_module, "add_gradients")):

@@ -22,7 +22,7 @@ def make_jobs(home: Home) -> Path:
         add_job(project, ExportOptions(1), "stopped", [StateChanged("stopped")])
         project.jobs.update(3, done=88, total=216)
         for number, seconds in ((1, 31.0), (2, 4.0), (3, 512.0)):
-            project.jobs.keep_work(number, "run", seconds, 0)
+            project.jobs.write_work(number, "run", seconds, 0)
         for job in project.jobs.all():
             (project.folder / job.folder / LOG_FILE).write_text(f"2026-01-02 process 71 begins job {job.id}\n")
         return project.folder

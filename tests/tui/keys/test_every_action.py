@@ -15,7 +15,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message, Prompt
 from tests.tui.jobs.job_projects import make_jobs
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import open_app, screen_contents, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANE_KEYS, PANES, Place

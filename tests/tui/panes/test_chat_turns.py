@@ -102,7 +102,7 @@ async def test_chat_is_restored_when_the_app_is_reopened(home: Home) -> None:
 async def test_unusable_stored_chat_does_not_prevent_a_new_one(home: Home, stored: str) -> None:
     folder = make_stage(home, "done")
     with Project.open(folder, home) as project:
-        project.settings.keep_chat(Chat(("prompted", "run-1")))
+        project.settings.write_chat(Chat(("prompted", "run-1")))
         connection = project.settings._connection
         connection.write("UPDATE settings SET value = ? WHERE name = 'talk'", (stored,))
     app = open_app(home, folder)
@@ -118,7 +118,7 @@ async def test_chat_with_a_missing_arm_is_kept_until_another_starts(home: Home) 
     folder = make_stage(home, "done")
     turn = ChatTurn("why?", ChatReply("prompted", "so"), ChatReply("run-7", "thus"))
     with Project.open(folder, home) as project:
-        project.settings.keep_chat(Chat(("prompted", "run-7"), (turn,)))
+        project.settings.write_chat(Chat(("prompted", "run-7"), (turn,)))
     app = open_app(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_chat(pilot)

@@ -11,7 +11,7 @@ from engine.records.evaluation import Interval
 from engine.records.run import TrainingConfig
 from tests.tui.panes.evaluation_helpers import open_pane, pane, text
 from tests.tui.panes.helpers import messages
-from tests.tui.panes.measured import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
+from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
 from tests.tui.piloting import SIZES, footer, form_of, settled, until
 from tests.tui.seeds import add_dataset, add_examples, make_project, make_stage
 from tui.app import DistillApp

@@ -14,8 +14,8 @@ from engine.records.options import EvaluateOptions, SynthesizeOptions
 from engine.store.jobs import options_of_job
 from tests.tui.panes.evaluation_helpers import last_job, open_pane, pane, text
 from tests.tui.panes.helpers import form_aside, messages, notified
-from tests.tui.panes.measured import arm_answer as measured_answer
-from tests.tui.panes.measured import make_compared, make_evaluating
+from tests.tui.panes.measured_projects import arm_answer as measured_answer
+from tests.tui.panes.measured_projects import make_compared, make_evaluating
 from tests.tui.piloting import SIZES, facts_of, form_of, text_of, until, workspace
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp

@@ -13,7 +13,7 @@ from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import Divergence, Evaluation, Interval, RuleRate
 from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
 from engine.records.run import Run, TrainingConfig
-from tests.engine.evaluation.made import arm_answer, evaluation
+from tests.engine.evaluation.handmade_evaluations import arm_answer, evaluation
 from tests.tui.seeds import arm
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.drawing import _divergence, _table, draw

@@ -20,7 +20,7 @@ from tests.tui.piloting import SIZES, until
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
 from tui.forms.teacher import teacher_fields, teacher_of
-from tui.panes.examples.forms import outlook_trouble, outlook_words, wanted
+from tui.panes.examples.forms import outlook_text, outlook_trouble, wanted
 from tui.screens.workspace.screen import WorkspaceScreen
 
 pytestmark = pytest.mark.usefixtures("no_api_keys")
@@ -183,13 +183,13 @@ def test_form_shows_the_estimate_and_what_prevents_the_job() -> None:
     assert (local.batch_rows, local.max_cost_usd, local.teacher.kind) == (8, None, "local")
     figure = Figure(20.0, "measured", "")
     outlook = GenerationOutlook(5, 10, 4, 900, figure, Money(0.1, 0.2, "list"), 90.0, "job 3", KeyState("X", "Y"), 7)
-    estimate = outlook_words(outlook, values)
+    estimate = outlook_text(outlook, values)
     assert "5 questions, 10 answers, 4 already stored: 6 to ask; ≈ 1 min 30 s at the pace of job 3." in estimate
     assert "≈ $0.10, at most $0.20" in estimate
     assert outlook_trouble(outlook, values) == ""
     assert "nothing left to ask" in outlook_trouble(
         GenerationOutlook(5, 4, 4, 0, figure, outlook.money, None, "", None, 0), values
     )
-    assert "7 questions are in no split yet" in outlook_words(
+    assert "7 questions are in no split yet" in outlook_text(
         GenerationOutlook(0, 0, 0, 0, figure, outlook.money, None, "", None, 7), values
     )

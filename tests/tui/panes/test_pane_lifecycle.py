@@ -10,7 +10,7 @@ from textual.message_pump import MessagePump
 
 from engine.paths import Home
 from engine.project import Project
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import facts_of, open_app, until, workspace
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.pane import Pane

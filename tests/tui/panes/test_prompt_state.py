@@ -15,7 +15,7 @@ from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.rules.documents import check_from_fields, check_to_fields
 from engine.teachers.outlook import why_unpaid
 from tests.tui.seeds import PROMPT, RULES, hostile
-from tui.panes.prompt.drawing import check_words, draw_rules, draw_text
+from tui.panes.prompt.drawing import check_text, draw_rules, draw_text
 from tui.panes.prompt.editor import can_hold
 from tui.panes.prompt.forms import check_fields, kind_of, problem_of, rule_fields, rule_from
 from tui.panes.prompt.import_forms import trial_form
@@ -157,7 +157,7 @@ class TestDrawing:
         ],
     )
     def test_check_is_described_in_words(self, check: Check, description: str) -> None:
-        assert check_words(check) == description
+        assert check_text(check) == description
 
     def test_difference_has_signs_and_marks_changed_words(self) -> None:
         lines = draw_difference(compare_texts("Be very kind.\nAnd brief.", "Be quite kind.\nAnd brief."), 40)

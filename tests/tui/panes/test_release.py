@@ -19,7 +19,7 @@ from engine.project import Project
 from engine.records.job import Job, JobState
 from engine.records.options import ExportOptions, JobOptions, TrainOptions
 from engine.records.release import Parity, ReleaseKind
-from tests.engine.releases.llama import write_converter
+from tests.engine.releases.fake_llama_cpp import write_converter
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.helpers import form_aside, messages, notified
 from tests.tui.piloting import SIZES, form_of, pane_of, reach, settled, shown, text_of, until

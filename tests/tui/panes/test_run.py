@@ -18,7 +18,7 @@ from engine.records.options import ExportOptions
 from engine.records.run import TrainingConfig, WorstToken
 from engine.training.facts import FreeMemory
 from tests.tui.panes.helpers import form_aside, messages, notified
-from tests.tui.panes.measured import QUESTIONS, add_measured_run, make_compared, write_log
+from tests.tui.panes.measured_projects import QUESTIONS, add_measured_run, make_compared, write_log
 from tests.tui.piloting import SIZES, form_of, pane_of, reach, text_of, until, workspace
 from tests.tui.seeds import CURVE, add_dataset, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp

@@ -14,7 +14,7 @@ from engine.records.options import SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
-from tests.tui.panes.measured import make_compared, worst
+from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import add_dataset, add_examples, make_project
 from tui.panes.job import Curve, JobView
 from tui.panes.run.curves import Drawn, Look, charts, values
@@ -142,7 +142,7 @@ def test_sweep_log_belongs_to_the_run_in_training(home: Home) -> None:
         first, second = (project.runs.add(sha256, CONFIG).id for _ in range(2))
         job = project.jobs.add(SweepOptions((Trial(first, ""), Trial(second, ""))))
         for number in (first, second):
-            project.runs.keep_job(number, job.id)
+            project.runs.add_job(number, job.id)
         project.runs.update(first, state="done")
         project.runs.update(second, state="running")
         assert [row.jobs for row in read_runs(project).rows] == [(), (job.id,)]

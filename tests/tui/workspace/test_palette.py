@@ -15,7 +15,7 @@ from textual.widgets import Input
 from engine.jobs.control_file import read_command
 from engine.paths import Home
 from engine.project import Project
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import (
     open_app,
     shown,

@@ -12,7 +12,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Message, Prompt
-from tests.tui.panes.measured import make_compared
+from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import SIZES, open_app, pane_of, reach, shown, text_of, until, workspace
 from tests.tui.seeds import PROMPT, add_job, make_stage
 from tui.panes.evaluation.pane import EvaluationPane

@@ -15,7 +15,7 @@ from engine.jobs.protocol import (
 from engine.records.job import Job
 from engine.records.options import ProjectSettings
 from engine.records.station import STATIONS, Station
-from tests.engine.evaluation.made import evaluation
+from tests.engine.evaluation.handmade_evaluations import evaluation
 from tests.tui.seeds import training_events
 from tui.actions import ACTIONS, PANES
 from tui.panes.job import JobView

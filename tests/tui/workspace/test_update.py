@@ -10,7 +10,7 @@ from engine.records.options import GenerateOptions, JobOptions, UpdateOptions
 from engine.records.prompt import Message, Prompt
 from tests.tui.piloting import SIZES, form_of, open_app, shown, toast_text, until, wait_for_toast
 from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_job, make_project
-from tui.screens.workspace.updating import plan_words
+from tui.screens.workspace.updating import plan_excerpt
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -74,7 +74,7 @@ async def test_update_without_a_dataset_says_how_to_freeze_one(home: Home) -> No
 
 
 def test_long_plan_is_cut_with_a_note_and_control_codes_are_removed() -> None:
-    lines = plan_words({"text": "\n".join(f"line {number} \x1b[31m" for number in range(20))}).splitlines()
+    lines = plan_excerpt({"text": "\n".join(f"line {number} \x1b[31m" for number in range(20))}).splitlines()
     assert len(lines) == 15
     assert lines[-1] == "and 6 more lines: distill-tui update --plan"
     assert not any("\x1b" in line for line in lines)

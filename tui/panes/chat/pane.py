@@ -105,7 +105,7 @@ class ChatPane(Pane):
             self._waiting = None
         super().redraw()
         self.stay_at_end()
-        self._keep_chat()
+        self._write_chat()
 
     def _redraw_soon(self) -> None:
         """Schedule one drawing for everything that arrives until then: each added line sends the whole page."""
@@ -295,12 +295,12 @@ class ChatPane(Pane):
         self.post_message(ArmsChosen(self.state.compared))
         self._service.read_votes(self.state.compared)
 
-    def _keep_chat(self) -> None:
+    def _write_chat(self) -> None:
         """Store the chat if it has changed; an unfinished answer is stored when it is complete."""
         self._begun = self._begun or bool(self.state.turns)  # until then, the stored chat may be another one
         if self._begun and self._kept is not None and (chat := self.state.chat) != self._kept:
             self._kept = chat
-            self._service.keep_chat(chat)
+            self._service.write_chat(chat)
 
     def _send(self) -> None:
         """Send the newest turn to its arms."""

@@ -2,12 +2,12 @@
 
 from textual.content import Content
 
-from engine.economics.document import effects, latency_words
+from engine.economics.document import effects, latency_text
 from engine.economics.estimate import Estimate
 from engine.economics.figures import Costs
 from engine.economics.formulas import MONTHS_PER_YEAR
 from engine.economics.labels import label, written
-from engine.economics.verdict import flip_words
+from engine.economics.verdict import flip_text
 from tui.panes.parts import heading
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, dollars, fit, right, shorten, wrap
 
@@ -31,7 +31,7 @@ def saved(costs: Costs, width: int) -> list[Content]:
     for name, value, found in rows:
         bounds = "".join(right("–" if end is None else _signed(end), cell) for end in (found.low, found.high))
         lines.append(Content.assemble(fit(name, name_width), right(_signed(value), cell), (bounds, DIM)))
-    if words := latency_words(result):
+    if words := latency_text(result):
         lines.append(Content.assemble(fit("first token", name_width), shorten(words, width - name_width)))
     return lines
 
@@ -55,7 +55,7 @@ def decides(costs: Costs, width: int) -> list[Content]:
                 right(dollars(each.effect_usd), cell),
             )
         )
-    flips = [words for each, _ in effects(costs.result) if (words := flip_words(each))]
+    flips = [words for each, _ in effects(costs.result) if (words := flip_text(each))]
     for flip in flips[:_DECIDING]:
         first, *rest = wrap(flip, width - 2)
         lines += [Content.assemble(("! ", WARN), first), *(Content(f"  {line}") for line in rest)]

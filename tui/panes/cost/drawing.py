@@ -9,7 +9,7 @@ from engine.economics.estimate import Estimate
 from engine.economics.figures import ONE_TIME_PARTS, Costs
 from engine.economics.labels import label, span
 from engine.economics.outlook import WAY_WORDS, Way, WayName, cumulated, horizon_days, ways
-from engine.economics.verdict import flip_words
+from engine.economics.verdict import flip_text
 from engine.records.cost import Figure, WorthVerdict
 from tui.keys import key_of
 from tui.panes.cost.decision import criteria, decides, saved
@@ -246,7 +246,7 @@ def _same(result: Estimate) -> bool:
 
 def _reasons(result: Estimate, width: int) -> list[Content]:
     """Draw the reasons that are not already shown above."""
-    stated = {each.words for each in result.criteria} | {flip_words(each) for each in result.sensitivity}
+    stated = {each.words for each in result.criteria} | {flip_text(each) for each in result.sensitivity}
     lines = [heading("why")]
     for reason in result.reasons:
         if reason not in stated:

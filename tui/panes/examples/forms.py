@@ -7,7 +7,7 @@ from engine.records.options import GenerateOptions
 from engine.records.question import Split
 from tui.forms.checks import number, or_empty, whole
 from tui.forms.screen import Field, FormScreen, Values
-from tui.forms.teacher import ENDPOINT, key_trouble, key_words, money_words, teacher_fields, teacher_of
+from tui.forms.teacher import ENDPOINT, key_text, key_trouble, money_text, teacher_fields, teacher_of
 from tui.keys import key_of
 from tui.services.generation import GenerationOutlook
 from tui.widgets.lines import duration
@@ -32,7 +32,7 @@ def generate_form(
         if options is None:
             return "The estimate appears once every field is valid."
         outlook = outlook_of(options)
-        return outlook if isinstance(outlook, str) else outlook_words(outlook, values)
+        return outlook if isinstance(outlook, str) else outlook_text(outlook, values)
 
     def whole(values: Values) -> str:
         options = wanted(values, before)
@@ -91,7 +91,7 @@ def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
     )
 
 
-def outlook_words(outlook: GenerationOutlook, values: Values) -> str:
+def outlook_text(outlook: GenerationOutlook, values: Values) -> str:
     """Return the estimate in sentences."""
     if not outlook.questions:
         keys = f"{key_of('workspace.questions')} Questions, then {key_of('questions.split')}"
@@ -110,8 +110,8 @@ def outlook_words(outlook: GenerationOutlook, values: Values) -> str:
     lines = [
         f"{outlook.questions:,} questions, {outlook.answers:,} answers{stored}; {time}.",
         f"Tokens: ≈ {outlook.prompt_tokens:,} sent, {answered}.",
-        money_words(outlook.money),
-        key_words(outlook.key, values),
+        money_text(outlook.money),
+        key_text(outlook.key, values),
     ]
     return "\n".join(line for line in lines if line)
 

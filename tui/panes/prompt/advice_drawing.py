@@ -6,7 +6,7 @@ from engine.prompts.findings import TITLES
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.parts import title, unread
-from tui.panes.prompt.drawing import check_words
+from tui.panes.prompt.drawing import check_text
 from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, wrap
 from tui.widgets.listing import numbered
@@ -35,7 +35,7 @@ def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
         elif proposal.check is None:
             mark, text = ("– ", DIM), "no automatic check"
         else:
-            mark, text = ("○ ", ""), check_words(proposal.check)
+            mark, text = ("○ ", ""), check_text(proposal.check)
         for row, line in enumerate(wrap(proposal.text, max(width - 5, 8))[:4]):
             style = STRONG if chosen else DIM if proposal.rule or proposal.check is None else ""
             lines.append(numbered(Content.assemble(edge, mark if row == 0 else ("  ", ""), (line, style)), place))

@@ -109,7 +109,7 @@ def draw_rules(
         for row, line in enumerate(wrap(rule.text, max(width - 5, 8))):
             number = f"{rule.id:>3} " if row == 0 else "    "
             lines.append(numbered(Content.assemble(mark, (number, DIM), (line, STRONG if chosen else "")), place))
-        words = wrap(check_words(rule.check), max(width - 5, 8))
+        words = wrap(check_text(rule.check), max(width - 5, 8))
         if len(words) > _CHECK_LINES:
             words = [*words[: _CHECK_LINES - 1], shorten(" ".join(words[_CHECK_LINES - 1 :]), max(width - 5, 8))]
         lines += [numbered(Content.assemble(mark, "    ", (line, DIM)), place) for line in words]
@@ -119,7 +119,7 @@ def draw_rules(
     return lines
 
 
-def check_words(check: Check) -> str:
+def check_text(check: Check) -> str:
     """Return a rule's check in words."""
     match check.kind:
         case "length":

@@ -40,7 +40,7 @@ def kind_of(values: Values) -> CheckKind:
     return next(kind for kind, word in _WORDS.items() if word == values["kind"])
 
 
-def kind_words(values: Values) -> str:
+def kind_text(values: Values) -> str:
     """Return what the chosen kind checks, as a sentence."""
     return KINDS[kind_of(values)]
 

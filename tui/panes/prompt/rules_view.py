@@ -9,7 +9,7 @@ from engine.clean import clean_line
 from engine.records.prompt import Prompt
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
-from tui.panes.prompt.drawing import check_words, draw_rules
+from tui.panes.prompt.drawing import check_text, draw_rules
 from tui.panes.prompt.state import RulesState
 from tui.panes.prompt.text_view import ShowMode
 from tui.services.prompt import (
@@ -56,7 +56,7 @@ class RulesView(Scroller):
         return Listing(
             self._state.cursor,
             self._move,
-            lambda: [f"{rule.id} {rule.text} {check_words(rule.check)}" for rule in self._rules],
+            lambda: [f"{rule.id} {rule.text} {check_text(rule.check)}" for rule in self._rules],
         )
 
     def show(self, rules: tuple[Rule, ...], prompt: Prompt | None) -> None:
@@ -151,7 +151,7 @@ class RulesView(Scroller):
         goes back to the first, with what was typed there.
         """
         from tui.forms.screen import FormScreen
-        from tui.panes.prompt.forms import check_fields, kind_of, kind_words, problem_of, rule_fields, rule_from
+        from tui.panes.prompt.forms import check_fields, kind_of, kind_text, problem_of, rule_fields, rule_from
 
         name = f"Rule {rule.id}" if rule is not None else "New rule"
 
@@ -162,7 +162,7 @@ class RulesView(Scroller):
 
             def aside(second: "Values") -> str:
                 if problem_of(rule, first, second):
-                    return kind_words(first)
+                    return kind_text(first)
                 return clean_line(f"An answer passes when it {_kept_when(rule_from(rule, first, second))}.")
 
             def put(second: "Values | None") -> None:
@@ -180,7 +180,7 @@ class RulesView(Scroller):
 
         def begin(typed: "Values") -> None:
             fields = [replace(item, value=typed.get(item.id, item.value)) for item in rule_fields(rule)]
-            self.app.push_screen(FormScreen(f"{name}, 1 of 2", fields, go="continue", aside=kind_words), go_on)
+            self.app.push_screen(FormScreen(f"{name}, 1 of 2", fields, go="continue", aside=kind_text), go_on)
 
         begin({})
 
@@ -197,7 +197,7 @@ class RulesView(Scroller):
 
 
 def _kept_when(rule: Rule) -> str:
-    words = check_words(rule.check)
+    words = check_text(rule.check)
     verbs = {
         "length": "has ",
         "label": "names ",

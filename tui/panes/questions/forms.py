@@ -42,11 +42,11 @@ def import_form(values: Values | None = None, errors: Values | None = None) -> F
                   check=or_empty(_COUNT)),
         ],
         go="preview", errors=errors,
-        aside=lambda now: f"{format_words(now['path'])}\nYou see what would be stored before it is.",
+        aside=lambda now: f"{format_text(now['path'])}\nYou see what would be stored before it is.",
     )  # fmt: skip
 
 
-def import_words(values: Values) -> list[str]:
+def import_args(values: Values) -> list[str]:
     """Return the command-line arguments for the form's values."""
     words: list[str] = []
     for name, option in (
@@ -57,7 +57,7 @@ def import_words(values: Values) -> list[str]:
     return [values["path"], *words]
 
 
-def format_words(path: str) -> str:
+def format_text(path: str) -> str:
     """Return how a file will be read, by its name."""
     if not path:
         return "Text, JSONL, CSV, TSV, Parquet, stored chats, a `datasets` folder or hub name."
@@ -112,7 +112,7 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
     )  # fmt: skip
 
 
-def split_words(values: Values) -> list[str]:
+def split_args(values: Values) -> list[str]:
     """Return the command-line arguments for the form's values."""
     shares = [str(int(values[name]) / 100) for name in ("validation", "test")]
     return ["--validation", shares[0], "--test", shares[1], "--seed", values["seed"]]

@@ -112,9 +112,9 @@ class QuestionsPane(QuestionList):
                 self.notify(words, severity="error")
         elif message.name == LOOK:
             given = self._looked_with
-            self.state.show_import(read_preview(given["path"], answer), forms.import_words(given))
+            self.state.show_import(read_preview(given["path"], answer), forms.import_args(given))
         elif message.name == DRAW:
-            self.state.show_split(read_splits(answer), forms.split_words(self._looked_with))
+            self.state.show_split(read_splits(answer), forms.split_args(self._looked_with))
             self._service.read_unsplit()
         elif message.name == TWINS:
             self.state.busy = "Reading the pairs …"
@@ -218,7 +218,7 @@ class QuestionsPane(QuestionList):
             if given is not None:
                 self._looked_with = given
                 self._begin(f"Reading {clean_text(given['path'])} …")
-                self._service.look_at_file(forms.import_words(given))
+                self._service.look_at_file(forms.import_args(given))
 
         form = forms.import_form(values, errors)
         if not open_if_shown(form, answered, self, *_BRING) and errors is not None:
@@ -229,7 +229,7 @@ class QuestionsPane(QuestionList):
             if given is not None:
                 self._looked_with = given
                 self._begin("Drawing by whole topics …")
-                self._service.draw_splits(forms.split_words(given))
+                self._service.draw_splits(forms.split_args(given))
 
         form = forms.split_form(values, errors)
         if not open_if_shown(form, answered, self, *_SPLIT) and errors is not None:

@@ -9,9 +9,9 @@ from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import ending_words, heading, is_ending, is_pausing, pausing_words, title
+from tui.panes.parts import ending_text, heading, is_ending, is_pausing, pausing_text, title
 from tui.panes.run.curves import Drawn, Look, charts, values
-from tui.panes.run.settings import configuration_words
+from tui.panes.run.settings import configuration_text
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
 from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
@@ -43,7 +43,7 @@ def draw(view: View, state: RunState) -> list[Content]:
             drawn.append(Drawn(_short(row.run, width), curves, _asked(row.run), state.letter(number)))
     lines = [title(f"Run {run.id}" if run else "Run", *_figure(view, run, live), width)[0]]
     if run is not None:
-        lines.append(Content.styled(shorten(configuration_words(run), width), DIM))
+        lines.append(Content.styled(shorten(configuration_text(run), width), DIM))
     lines += [*_stands(view, run, live, width), Content("")]
     rows = 9 if height >= 32 else 6 if height >= 24 else 4
     look = Look(state.log, state.smoothing, state.cursor)
@@ -131,11 +131,11 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
     """What the figures do not show: what the run is doing, why it ended, what comes next."""
     if live is not None:
         if is_ending(view, live):
-            return [Content.styled(shorten(ending_words(), width), WARN)]
+            return [Content.styled(shorten(ending_text(), width), WARN)]
         if live.state == "paused":
             return [Content.assemble(("‖ paused", ACCENT), (f"   {key_of('run.pause')} resumes", DIM))]
         if is_pausing(view, live):
-            return [Content.styled(shorten(pausing_words(), width), WARN)]
+            return [Content.styled(shorten(pausing_text(), width), WARN)]
         note = live.progress.note if live.progress is not None and not live.step else ""
         shown = note or (live.notes[-1] if live.notes and not live.step else "")
         return [Content.styled(shorten(shown, width), DIM)] if shown else []
@@ -157,7 +157,7 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
 def _short(run: Run, width: int) -> str:
     config = run.config
     more = f", {config.last_epochs:g} epochs" if width >= _WIDE else ""
-    return f"run {run.id}   {config.adapter_words}, rate {config.learning_rate:g}{more}"
+    return f"run {run.id}   {config.adapter_text}, rate {config.learning_rate:g}{more}"
 
 
 def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Content]:

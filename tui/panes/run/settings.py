@@ -46,12 +46,12 @@ def fields(basis: Basis) -> tuple[Field, ...]:
     )
 
 
-def configuration_words(run: Run) -> str:
+def configuration_text(run: Run) -> str:
     """A run's configuration in one line; device and dtype are foreign text."""
     config = run.config
     parts = [
         OBJECTIVES[config.objective],
-        config.adapter_words,
+        config.adapter_text,
         f"rate {config.learning_rate:g}",
         f"batch {config.batch_rows}",
         f"{config.last_epochs:g} epochs",

@@ -94,10 +94,10 @@ def _second(state: ReviewState, page: ReviewPage, width: int) -> Content:
         )
     else:
         left = Content("")
-    return justify(left, Content.styled(shorten(listed_words(state.where, page), width - 2), DIM), width)
+    return justify(left, Content.styled(shorten(listed_text(state.where, page), width - 2), DIM), width)
 
 
-def listed_words(where: Where, page: ReviewPage) -> str:
+def listed_text(where: Where, page: ReviewPage) -> str:
     """The current filter, in a few words."""
     words = [where.state or "", "flagged" if where.flagged else ""]
     if where.topic is not None:
@@ -118,13 +118,13 @@ def _nothing(where: Where, page: ReviewPage) -> tuple[str, tuple[tuple[str, str,
     if not page.counts.total or where.same_list(Where()):
         keys = "curate.back workspace.examples examples.generate"
         return "The teacher has not answered yet", ((keys, "generate answers", "distill-tui generate"),)
-    text = f"Nothing in this list: {listed_words(where, page)}"
+    text = f"Nothing in this list: {listed_text(where, page)}"
     if where.search:
         return text, (("curate.back", "back to the previous list", ""),)
     return text, (("curate.filter", "next filter", ""), ("curate.choose", "choose topic or rule", ""))
 
 
-def nothing_words(state: ReviewState) -> str:
+def nothing_text(state: ReviewState) -> str:
     """The same in one line, for a key that needs an answer."""
     if state.page is None:
         return "Still reading the answers."

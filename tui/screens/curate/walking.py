@@ -8,7 +8,7 @@ from functools import wraps
 from typing import TypeVar
 
 from tui.keys import key_of
-from tui.screens.curate.drawing import draw, nothing_words
+from tui.screens.curate.drawing import draw, nothing_text
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewService
 from tui.services.store import StoreService
@@ -48,7 +48,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
 
     def say_nothing_listed(self) -> None:
         """Say why no answer is listed, and what to do next."""
-        self.notify(nothing_words(self.state), timeout=4)
+        self.notify(nothing_text(self.state), timeout=4)
 
     def on_resize(self) -> None:
         """Draw for the new size."""

@@ -41,7 +41,7 @@ def new_form(
 
     def aside(now: Values) -> str:
         words = prompt_words(now["prompt"]) if now["prompt"] else "Without a file, write the prompt next."
-        return f"{_teacher_words(now)}\n{words}"
+        return f"{_teacher_text(now)}\n{words}"
 
     form = FormScreen(
         "New project",
@@ -126,7 +126,7 @@ def _same(value: str, name: str) -> str:
     return "" if value in (name, clean_line(name)) else f"It is called {clean_line(name)}."
 
 
-def _teacher_words(values: Values) -> str:
+def _teacher_text(values: Values) -> str:
     if values["teacher"] == STUDENT_ITSELF:
         return "The student's base answers, with the prompt. Nothing leaves this machine."
     try:

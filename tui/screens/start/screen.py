@@ -231,7 +231,7 @@ class StartScreen(PlacedScreen[None], Listed):
                 self._begin(f"Creating {given['name']} …")
                 self._service.make(wanted(given))
 
-        self._form = new_form(self.state, self._prompt_words, values, errors)
+        self._form = new_form(self.state, self._prompt_text, values, errors)
         self.app.push_screen(self._form, answered)
 
     def _ask_duplicate(self, project: ProjectSummary, values: Values | None, errors: Values | None) -> None:
@@ -243,7 +243,7 @@ class StartScreen(PlacedScreen[None], Listed):
 
         self.app.push_screen(duplicate_form(self.state, project, values, errors), answered)
 
-    def _prompt_words(self, path: str) -> str:
+    def _prompt_text(self, path: str) -> str:
         if path not in self._prompts:
             self._prompts[path] = "Reading the prompt …"
             self._service.look_at_prompt(path)

@@ -18,7 +18,7 @@ from engine.clean import clean_line
 from engine.errors import DistillError
 from tui.actions import PaneName
 from tui.panes.parts import VERDICTS
-from tui.panes.run.settings import configuration_words
+from tui.panes.run.settings import configuration_text
 from tui.panes.run.table import STATES, best
 from tui.services.evaluation import read_evaluations
 from tui.services.paths import those_there
@@ -140,7 +140,7 @@ def _run(run: "Run") -> Found:
     return Found(
         "run",
         run.id,
-        clean_line(f"Run {run.id}   {configuration_words(run)}"),
+        clean_line(f"Run {run.id}   {configuration_text(run)}"),
         f"{mark} {run.state}, created {format_time(run.created_at)}{figures}.",
     )
 

@@ -30,4 +30,4 @@ def answer_to(key: JobKey, job: "Job | None", *, ending: bool = False) -> tuple[
             again = f"{key_of('workspace.resume')} resumes it"
             return "stop", f"Job {job.id} will stop at its next safe point. {again}."
         case _:
-            return None, f"Job {job.id} {job.state_words}."
+            return None, f"Job {job.id} {job.state_text}."

@@ -38,7 +38,7 @@ def _lines(facts: "Facts | None", error: DistillError | None, width: int, shown:
     if job is None or job.state not in ("failed", "lost"):
         return []
     again = f"{key_of('workspace.resume')} resumes it"
-    head = f"✗ {job.kind} {job.state_words}; {again}"
+    head = f"✗ {job.kind} {job.state_text}; {again}"
     if shown != job.stage:
         return [Content.styled(shorten(f"{head}, {key_of(f'workspace.{job.stage}')} shows why", width), BAD)]
     note = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]

@@ -56,12 +56,12 @@ class Updating:
 
         check = or_empty(number(0.01, _MOST_EPOCHS))
         fields = [Field("epochs", "epochs", "", "a quarter of the previous run's", check=check)]
-        words = plan_words(answer)
+        words = plan_excerpt(answer)
         form = FormScreen("Update the project", fields, go="update", aside=lambda _values: words)
         open_if_shown(form, answered, self._screen, "workspace.update")
 
 
-def plan_words(answer: Answer) -> str:
+def plan_excerpt(answer: Answer) -> str:
     """The plan printed by the command, in a few lines."""
     lines = [clean_line(line) for line in str(answer.get("text", "")).splitlines()]
     left = len(lines) - _LINES

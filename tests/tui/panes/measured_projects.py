@@ -57,7 +57,7 @@ def add_measured_run(project: Project, sha256: str, config: TrainingConfig, kl: 
     )  # fmt: skip
     job = project.jobs.add(TrainOptions(run.id))
     project.jobs.update(job.id, state="done")
-    project.runs.keep_job(run.id, job.id)
+    project.runs.add_job(run.id, job.id)
     write_log(project, job.folder, trace(kl))
     return run.id
 
