@@ -101,9 +101,9 @@ async def test_training_is_paused_and_stopped_with_its_best_checkpoint(home: Hom
         await pilot.press("p")
         await until(pilot, lambda: read_command(folder / job.folder) == "pause")
         await pilot.press("b")
-        await until(pilot, lambda: notified(app, "Press b again to confirm"))
+        await form_of(pilot)
         assert read_command(folder / job.folder) == "pause"
-        await pilot.press("b")
+        await pilot.press("right", "enter")
         await until(pilot, lambda: read_command(folder / job.folder) == "keep")
 
 
