@@ -75,6 +75,13 @@ def test_rule_10_modules_have_a_docstring_and_stay_short(path: Path) -> None:
     assert text.count("\n") <= limit
 
 
+def test_rule_10_test_modules_have_a_docstring_and_stay_short() -> None:
+    texts = {path.relative_to(ROOT): path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("*.py")}
+    modules = {path: text for path, text in texts.items() if path.name != "__init__.py"}
+    assert [path for path, text in modules.items() if not ast.get_docstring(ast.parse(text))] == []
+    assert [path for path, text in modules.items() if text.count("\n") > MAX_LINES] == []
+
+
 def test_rule_11_only_services_do_input_and_output() -> None:
     """Except for themes, which are read once at the start, before anything is drawn."""
     io_modules = {"socket", "sqlite3", "sqlite_utils", "subprocess", "urllib.request", "openai", "psutil", "threading"}

@@ -12,11 +12,7 @@ from engine.jobs import control
 from engine.paths import Home
 from engine.project import Project
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
-from tests.tui.panes.chat_helpers import ANSWERS as ANSWERS
-from tests.tui.panes.chat_helpers import chat as chat
-from tests.tui.panes.chat_helpers import converse as converse
-from tests.tui.panes.chat_helpers import open_chat as open_chat
-from tests.tui.panes.chat_helpers import turn_is_finished
+from tests.tui.panes.chat_helpers import chat, converse, open_chat, turn_is_finished
 from tests.tui.panes.helpers import assert_screen_has_no_control_codes, notified, screen_text
 from tests.tui.piloting import open_app, pane_text, until
 from tests.tui.seeds import hostile, make_stage

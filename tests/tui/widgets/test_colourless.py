@@ -6,7 +6,7 @@ from rich.style import Style
 from textual.color import Color
 
 from engine.paths import Home
-from tests.tui.panes.test_chat import converse, open_chat
+from tests.tui.panes.chat_helpers import converse, open_chat
 from tests.tui.piloting import pane_text, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp

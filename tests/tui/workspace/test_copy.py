@@ -3,8 +3,8 @@
 import pytest
 
 from engine.paths import Home
+from tests.tui.panes.chat_helpers import ANSWERS, chat, converse, open_chat
 from tests.tui.panes.measured_projects import make_compared
-from tests.tui.panes.test_chat import ANSWERS, chat, converse, open_chat
 from tests.tui.piloting import SIZES, footer, open_app, pane_of, reach, text_of, until, wait_for_toast
 from tests.tui.seeds import PROMPT, make_stage
 from tui.app import DistillApp
