@@ -6,9 +6,13 @@ correct answer fails is worse than none. Knows nothing of prompts.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
+from itertools import pairwise
 
+from engine.prompts.demands import is_demand
+from engine.prompts.forbidden import forbidden
+from engine.prompts.quoted import PART, QUOTED, Reading, contains, denied, edges, enumerated, inner, starts_clause
 from engine.records.rule import Check, LengthUnit
 from engine.rules.documents import MAX_TEXT_CHARACTERS
 
@@ -37,62 +41,6 @@ _LENGTHS: tuple[tuple[str, int | None, int | None], ...] = (
 )  # fmt: skip
 _SECOND = re.compile(rf",? (and|or) {_NUMBER}{_MANY}{_UNIT}", re.IGNORECASE)
 _LIMIT_WORD = re.compile(r"(?:more|over|under|fewer|less|below)\b", re.IGNORECASE)
-_PART = re.compile(
-    r"\b(?:each|every|per)\b(?! (?:answer|reply|response|output|message)\b)|\b(?:titles?|subjects?|headlines?|bullets?"
-    r"|items?|headings?|summar(?:y|ies)|paragraphs?|sections?|fields?|columns?|rows?|values?|quotes?|quotations?|steps?"
-    r"|followed by|then|after (?:that|it|the)|points?|reason|explanation|examples?|questions?|first|last|name"
-    r"|sentences? (?:of|with|under|that|should|must)|average)\b",
-    re.IGNORECASE,
-)
-_PAIRS = (("«", "»"), ("“", "”"), ('"', '"'), ("`", "`"), ("‘", "’"))
-_QUOTED = re.compile(
-    "|".join(rf"{open_}([^{open_}{close}\n]{{1,200}}){close}" for open_, close in _PAIRS)
-    + r"|(?<![\w’'])'([^'\n]{1,120})'(?!\w)"
-)
-_BETWEEN = r"(?:\s+(?:the|an?|exactly|literally|always|exact|one of|of|these|this|following|any|like)){0,3}"
-_THING = r"(?:\s+(?:words?|text|phrases?|lines?|sentences?|characters?|signature|greeting|link|prefix|suffix|heading))?"
-_BEGINS = re.compile(
-    rf"\b(?:begins?|starts?|opens?)\b(?:\s+[\w’']+){{0,4}}?\s+(?:with|by)\b{_BETWEEN}{_THING}[:\s]+", re.IGNORECASE
-)
-_ENDS = re.compile(
-    rf"\b(?:ends?|finish(?:es)?|closes?|sign(?:s|ed)?(?:\s+off)?)\b(?:\s+[\w’']+){{0,4}}?\s+(?:with|by|as)\b{_BETWEEN}"
-    rf"{_THING}[:\s]+",
-    re.IGNORECASE,
-)
-_DASHED = re.compile(r"[—–]\s?[A-Z][\w ’'&-]{0,40}(?=[.!]?$)")
-_HOLDS = re.compile(
-    rf"\b(?:include|includes|contain|contains|mention|mentions|add|adds|state|states|insert)\b{_BETWEEN}{_THING}[:\s]+",
-    re.IGNORECASE,
-)
-_FORBIDS = re.compile(
-    r"\b(?:never|do not|don['’]t|must not|may not|should not|avoid|without|no|cannot)\b[^.;]{0,60}?"
-    rf"\b(?:use|using|say|saying|write|writing|mention|mentioning|include|contain|words?|phrases?|terms?)\b{_BETWEEN}"
-    rf"{_THING}[:\s]+",
-    re.IGNORECASE,
-)
-_NO = (
-    r"\b(?:no|never(?: \w+){0,2}|avoid(?: using)?|without(?: any)?|do not (?:use|add|include|write)"
-    r"|don['’]t (?:use|add|include|write)|must not (?:use|contain|include))(?: any)? "
-)
-_BANNED: tuple[tuple[str, Check], ...] = tuple(
-    (rf"{_NO}(?:[\w-]+(?: [\w-]+)?(?:, | or | and |, or |, and )){{0,3}}{what}", check)
-    for what, check in (
-        (r"exclamation (?:marks?|points?)", Check("forbidden", texts=("!",))),
-        (r"question marks?", Check("forbidden", texts=("?",))),
-        (r"semicolons?", Check("forbidden", texts=(";",))),
-        (r"em[ -]dash(?:es)?", Check("forbidden", texts=("—",))),
-        (r"(?:digits|numerals)\b", Check("forbidden", texts=tuple("0123456789"))),
-        (r"code (?:blocks?|fences?)", Check("forbidden", texts=("```",))),
-        (r"(?:links|urls)\b", Check("forbidden", texts=("http://", "https://", "www."))),
-        (
-            r"(?:bullets|bullet points|bullet lists|bulleted lists)\b",
-            Check("pattern", pattern=r"(?s)\A(?!.*(?:\A|\n)\s*[-*•] )"),
-        ),
-        (r"(?:markdown|headings)\b", Check("pattern", pattern=r"(?s)\A(?!.*(?:\*\*|```|(?:\A|\n)#{1,6} ))")),
-        (r"emojis?\b", Check("pattern", pattern="\\A[^\U0001f300-\U0001faff\u2600-\u27bf]*\\Z")),
-    )
-)
-_APOLOGY = re.compile(r"\b(?:never|do not|don['’]t) apologi[sz]e(?:\s*[.!]?\Z)", re.IGNORECASE)
 _CASE = re.compile(
     r"\b(?:entirely |only |all )?in (?:all )?(lower|upper)[ -]?case(?: letters)?(?: only)?\s*[.!]?\Z", re.IGNORECASE
 )
@@ -104,7 +52,12 @@ _JSON = re.compile(
     r"[^.]{0,50}?\bJSON\b(?! (?:input|file))",
     re.IGNORECASE,
 )
-_KEYS = re.compile(r"\b(?:keys?|fields?|properties)\b[:\s]+(?P<keys>.*)", re.IGNORECASE)
+_KEYS = re.compile(r"(?:\b(?:keys?|fields?|properties)\b[:\s]+|\A(?: object)?:\s+)(?P<keys>.*)", re.IGNORECASE)
+_FORM_OF_JSON = re.compile(r":\s|\b(?:with(?! no)|containing|keys?|fields?|properties|on (?:one|a single) line)\b")
+_CLAUSE = re.compile(r"[,;:]\s+(?:(?:and|or|but|then|nor)\s+){0,2}|\s(?:and|or|but|nor)\s+(?:then\s+)?", re.IGNORECASE)
+_OF_ANSWERS = re.compile(r"(?:the|an|every|each|your) (?:answer|reply|response|output|message)\b", re.IGNORECASE)
+_TWO_WORDS = re.compile(r"[\w’']+ \S")
+_BRIEF = re.compile(r"\b(?:brief|short|concise|succinct|terse|to the point)\b", re.IGNORECASE)
 _LANGUAGES = {
     "arabic": "ar", "chinese": "zh", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en", "finnish": "fi",
     "french": "fr", "german": "de", "greek": "el", "hebrew": "he", "hindi": "hi", "hungarian": "hu",
@@ -124,21 +77,46 @@ _LABELS = re.compile(
     r"[^:;«“\"`]{0,30}?:?\s*(?P<labels>.+)",
     re.IGNORECASE,
 )
-_PLACEHOLDER = re.compile(r"<[^<>\n]{1,40}>|\{\{?[^{}\n]{1,40}\}\}?|\[[^\[\]\n]{1,40}\]|…|\.\.\.")
-_EXPLAINED = re.compile(r"\b(?:where|with|and) ([A-Z][A-Z0-9_]*) (?:is|are|stands|means|being|=)(?!\w)")
-_RANGE = re.compile(r"(\d)\s*(?:-|–|to)\s*(\d)")
-_NUMERIC = re.compile(r"n|number|score|count|\d+", re.IGNORECASE)
+
+
+def checks_of(sentence: str) -> tuple[Check, ...]:
+    """Return the checks that `sentence`, a one-line demand, asks of every answer; none if it is ambiguous."""
+    return tuple(check for check in _read(sentence) if check is not None)
+
+
+def has_untested_part(sentence: str) -> bool:
+    """Whether the sentence visibly demands more than `checks_of` tests: an item of a list, or another clause."""
+    read = _read(sentence)
+    return None in read or any(not _is_tested(clause, read) for clause in _clauses(sentence))
 
 
 @lru_cache(maxsize=4_096)
-def checks_of(sentence: str) -> tuple[Check, ...]:
-    """Return the checks that `sentence`, a one-line demand, asks of every answer; none if it is ambiguous."""
-    found: list[Check] = []
+def _read(sentence: str) -> tuple[Check | None, ...]:
+    """Return the checks, and None for each part that no check tests."""
     if len(sentence) > MAX_TEXT_CHARACTERS:  # too long for a rule, and slow: readers look back from each match
         return ()
-    for read in _READERS:
-        found += [check for check in read(sentence) if check not in found]
-    return tuple(found)
+    return tuple(dict.fromkeys(check for read in _READERS for check in read(sentence)))
+
+
+def _clauses(sentence: str) -> list[str]:
+    """Return the parts of a sentence that are demands of their own: «use 20 words», «and name the desk»."""
+    quoted = [found.span() for found in QUOTED.finditer(sentence)]
+    labels = tuple(label for check in checks_of(sentence) for label in check.labels)
+    starts = starts_clause if _OF_ANSWERS.match(sentence) else is_demand
+    places = [0]
+    for found in _CLAUSE.finditer(sentence):
+        inside = any(start < found.end() < end for start, end in quoted)
+        if inside or sentence.startswith(labels, found.end()):
+            continue
+        rest = sentence[found.end() :]
+        if starts(rest) and _TWO_WORDS.match(sentence, found.end()):
+            places.append(found.end())
+    return [sentence[start:end] for start, end in pairwise([*places, len(sentence)])] if len(places) > 1 else []
+
+
+def _is_tested(clause: str, read: Sequence[Check | None]) -> bool:
+    length = any(check is not None and check.kind == "length" for check in read)
+    return bool(checks_of(clause)) or (length and _BRIEF.search(clause) is not None)
 
 
 def numbers_in(sentence: str) -> frozenset[int]:
@@ -155,15 +133,15 @@ def _lengths(sentence: str) -> Iterator[Check]:
             start, end = found.span()
             if unit.lower() in read or any(start < last and first < end for first, last in read.values()):
                 continue
-            if _PART.search(_rest(sentence, found)):
+            if PART.search(_rest(sentence, found)):
                 continue
             low, high = _number(numbers[0]), _number(numbers[-1])
             exact = found.group().lower().startswith(("exactly", "precisely"))
-            denied = _LIMIT_WORD.match(found.group()) and _denied(sentence[:start])  # «never more than three»
+            opposite = _LIMIT_WORD.match(found.group()) and denied(sentence[:start])  # «never more than three»
             limits = [(low, high, unit.lower())]
             # «at most three sentences and 60 words»; «or» leaves a choice, unless both are denied or over the limit.
             second = _SECOND.match(sentence, end)
-            both = second is not None and (second[1].lower() == "and" or bool(denied) or least is None)
+            both = second is not None and (second[1].lower() == "and" or bool(opposite) or least is None)
             if second is not None and both and second[3].lower() not in (unit.lower(), *read):
                 limits.append((_number(second[2]), _number(second[2]), second[3].lower()))
             for first, last, what in limits:
@@ -172,7 +150,7 @@ def _lengths(sentence: str) -> Iterator[Check]:
                 fewest = None if a_limit else least
                 if fewest is None and most is not None and last == 0:
                     continue
-                if denied:
+                if opposite:
                     bounds = first if fewest is None else None, first if most is None else None
                 else:
                     bounds = None if fewest is None else first + fewest, None if most is None else last + most
@@ -197,124 +175,43 @@ def _number(text: str) -> int:
     return int(text) if text.isdecimal() else _NUMBERS[text.lower()]
 
 
-def _edges(sentence: str) -> Iterator[Check]:
-    for kind, opening in (("starts_with", _BEGINS), ("ends_with", _ENDS)):
-        for found in opening.finditer(sentence):
-            quoted = _QUOTED.match(sentence, found.end())
-            dashed = _DASHED.match(sentence, found.end()) if kind == "ends_with" else None
-            text = _marked(_inner(quoted), sentence) if quoted else dashed.group() if dashed else ""
-            before = sentence[: found.start()]
-            if not text.strip() or _PART.search(before) or _denied(before) or _alternative(sentence, quoted):
-                continue
-            yield _literal(text, kind)
-
-
-def _contains(sentence: str) -> Iterator[Check]:
-    for found in _HOLDS.finditer(sentence):
-        quoted = _QUOTED.match(sentence, found.end())
-        before = sentence[: found.start()]
-        if quoted and not _denied(before) and not _alternative(sentence, quoted) and not _PART.search(before):
-            yield _literal(_marked(_inner(quoted), sentence), "contains")
-
-
-def _marked(text: str, sentence: str) -> str:
-    """Replace each word of the quoted text that the sentence explains with a placeholder: «`ID: N`, where N is …»."""
-    for name in _EXPLAINED.findall(sentence):
-        text = re.sub(rf"\b{name}\b", f"<{name}>", text)
-    return text
-
-
-def _literal(text: str, kind: str) -> Check:
-    """Return a check for a quoted text; a placeholder matches anything, or a number if its name says so."""
-    text = text.strip()
-    opens = kind == "starts_with"
-    if opens and text.endswith(("…", "...")):
-        text = text.rstrip("….")
-    if not _PLACEHOLDER.search(text):
-        return Check("starts_with" if opens else "ends_with" if kind == "ends_with" else "contains", text=text)
-    parts: list[str] = []
-    position = 0
-    for found in _PLACEHOLDER.finditer(text):
-        inner = found.group().strip("<>{}[] ")
-        ranged = _RANGE.fullmatch(inner)
-        parts.append(re.escape(text[position : found.start()]).replace(r"\ ", " "))
-        parts.append(f"[{ranged[1]}-{ranged[2]}]" if ranged else r"\d+" if _NUMERIC.fullmatch(inner) else r"[^\n]+?")
-        position = found.end()
-    parts.append(re.escape(text[position:]).replace(r"\ ", " "))
-    body = "".join(parts)
-    return Check("pattern", pattern=rf"\A\s*{body}" if opens else rf"{body}\s*\Z" if kind == "ends_with" else body)
-
-
-def _forbidden(sentence: str) -> Iterator[Check]:
-    for found in _FORBIDS.finditer(sentence):
-        texts: list[str] = []
-        position = found.end()
-        while (quoted := _QUOTED.match(sentence, position)) is not None:
-            texts.append(_inner(quoted).strip(" ,."))
-            between = re.compile(r"\s*(?:,\s*(?:or|and)?|or|and|/)\s*").match(sentence, quoted.end())
-            if between is None:
-                break
-            position = between.end()
-        if any(texts):
-            yield Check("forbidden", texts=tuple(dict.fromkeys(text for text in texts if text)))
-    yield from (check for pattern, check in _BANNED if _plainly(pattern, sentence))
-    if _APOLOGY.search(sentence):
-        yield Check("forbidden", texts=("sorry", "apologise", "apologize", "apologies"))
-
-
-def _plainly(pattern: str, sentence: str) -> bool:
-    found = re.search(pattern, sentence, re.IGNORECASE)
-    return found is not None and not re.match(r"\s*(?:in|for|to|with|inside|within|at|more)\b", sentence[found.end() :])
-
-
-def _json(sentence: str) -> Iterator[Check]:
-    if not _JSON.search(sentence) or _denied(sentence):
+def _json(sentence: str) -> Reading:
+    found = _JSON.search(sentence)
+    if found is None or denied(sentence):
         return
-    named = _KEYS.search(sentence)
-    keys = [_inner(quoted) for quoted in _QUOTED.finditer(named.group("keys"))] if named else []
+    rest = sentence[found.end() :]
+    named = _KEYS.search(rest)
+    listed = named["keys"] if named else ""
+    keys = [inner(quoted) for quoted in QUOTED.finditer(listed)] or [*filter(str.isidentifier, enumerated(listed))]
     schema = {"type": "object", "required": list(dict.fromkeys(keys))}
     yield Check("json", schema=json.dumps(schema, ensure_ascii=False, sort_keys=True) if keys else "")
+    if not keys and _FORM_OF_JSON.search(rest):
+        yield None
 
 
 def _language(sentence: str) -> Iterator[Check]:
     found = list(_LANGUAGE.finditer(sentence))
-    if len(found) == 1 and _SPEAKS.search(sentence[: found[0].start()]) and not _denied(sentence):
+    if len(found) == 1 and _SPEAKS.search(sentence[: found[0].start()]) and not denied(sentence):
         yield Check("language", code=_LANGUAGES[found[0].group().lower()])
 
 
 def _labels(sentence: str) -> Iterator[Check]:
     named = _LABELS.search(sentence)
-    if named is None or _denied(sentence) or "json" in sentence.casefold():
+    if named is None or denied(sentence) or "json" in sentence.casefold():
         return
-    labels = [_inner(quoted).strip() for quoted in _QUOTED.finditer(named.group("labels"))]
-    if not labels and ":" in sentence:
-        listed = re.split(r",\s*(?:or |and )?|\s+or\s+", named.group("labels").rpartition(":")[2].strip(" ."))
-        labels = [label.strip() for label in listed if re.fullmatch(r"[\w-]+(?: [\w-]+)?", label.strip())]
-        labels = labels if len(labels) == len(listed) else []
-    if 2 <= len(dict.fromkeys(labels)) <= 30:
-        yield Check("label", labels=tuple(dict.fromkeys(labels)))
+    listed = named.group("labels")
+    labels = enumerated(listed if QUOTED.search(listed) else listed.rpartition(":")[2] if ":" in sentence else "")
+    if labels:
+        yield Check("label", labels=tuple(labels))
 
 
 def _forms(sentence: str) -> Iterator[Check]:
-    if (case := _CASE.search(sentence)) and not _denied(sentence) and not _PART.search(sentence):
+    if (case := _CASE.search(sentence)) and not denied(sentence) and not PART.search(sentence):
         yield Check("pattern", pattern=r"\A[^A-Z]*\Z" if case[1].lower() == "lower" else r"\A[^a-z]*\Z")
-    if _ONE_PARAGRAPH.search(sentence) and not _denied(sentence):
+    if _ONE_PARAGRAPH.search(sentence) and not denied(sentence):
         yield Check("pattern", pattern=r"(?s)\A(?!.*\S\s*\n\s*\n\s*\S)")
 
 
-def _denied(text: str) -> bool:
-    return re.search(r"\b(?:not|never|avoid|without|don['’]t|cannot|nor|refrain)\b", text, re.IGNORECASE) is not None
-
-
-def _alternative(sentence: str, quoted: "re.Match[str] | None") -> bool:
-    """Whether the sentence allows another text instead: «Yes» or «No»."""
-    return quoted is not None and re.match(r",?\s*(?:or|and/or|/)\b", sentence[quoted.end() :]) is not None
-
-
-def _inner(quoted: "re.Match[str]") -> str:
-    return next(group for group in quoted.groups() if group is not None)
-
-
-_READERS: tuple[Callable[[str], Iterator[Check]], ...] = (
-    _lengths, _edges, _contains, _forbidden, _json, _language, _labels, _forms,
+_READERS: tuple[Callable[[str], Reading], ...] = (
+    _lengths, edges, contains, forbidden, _json, _language, _labels, _forms,
 )  # fmt: skip

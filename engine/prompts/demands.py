@@ -22,6 +22,11 @@ _FENCE = re.compile(r"\s*(?:```|~~~)")
 _EXAMPLE_OPENS = re.compile(r"\s*<(?P<tag>examples?|sample|transcript)\b[^<>]*>\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__")
 _LABEL = re.compile(r"[A-Z][\w ’'/-]{0,30}: (?=\S)")  # «Length: at most 40 words.»
+_TAG = re.compile(r"\s*</?\w")
+_ENUMERATION = re.compile(r"[\w&/’'`\"“«-]+(?: [\w&/’'`\"”»-]+){0,2},")  # «CARDS, LOANS»: its first item
+_UNFINISHED = re.compile(
+    r"(?:,|\b(?:an?|and|as|at|by|for|from|in|into|of|on|or|than|the|to|with|your|their|its))\Z", re.IGNORECASE
+)
 _WRAPPED_FROM = 40  # characters from which a line may be hard-wrapped
 
 _ORDERING = (
@@ -182,18 +187,30 @@ def _lines(text: str) -> list[_Line]:
 def _unwrapped(text: str) -> str:
     """Replace each line end inside a sentence with a space: the length is unchanged, so positions stay valid."""
     lines = text.split("\n")
-    return "".join(_joined(lines))
+    return "".join(_joined(lines)).removesuffix("\n")
 
 
 def _joined(lines: list[str]) -> Iterator[str]:
-    for line, after in zip(lines, [*lines[1:], None], strict=True):
+    for line, after in zip(lines, [*lines[1:], ""], strict=True):
         yield line
-        if after is None:
-            return
-        goes_on = (
-            len(line) >= _WRAPPED_FROM
-            and line.rstrip()[-1:] not in ".!?:;"
-            and (after.lstrip()[:1].islower() or after.lstrip()[:1].isdigit())
-            and not _LIST_MARK.match(after)
-        )
-        yield " " if goes_on else "\n"
+        yield " " if _goes_on(line, after) else "\n"
+
+
+def _goes_on(line: str, after: str) -> bool:
+    """Whether the sentence at the end of a line continues on the line `after` it."""
+    if not after.strip() or any(mark.match(after) for mark in (_LIST_MARK, _HEADING, _FENCE, _TAG)):
+        return False
+    end, start = line.rstrip(), after.lstrip()
+    if end.endswith(":"):
+        item = _LIST_MARK.match(line)
+        inside = item is not None and len(after) - len(start) >= len(item.group())  # within the same list item
+        return (inside or _ENUMERATION.match(start) is not None) and not _starts_demand(start)
+    if _UNFINISHED.search(end):
+        return True
+    wrapped = len(line) >= _WRAPPED_FROM and end[-1:] not in ".!?;"
+    return wrapped and (start[0].islower() or start[0].isdigit())
+
+
+def _starts_demand(text: str) -> bool:
+    """Whether a line starts with a demand of its own, rather than with an item such as «open, closed»."""
+    return is_demand(text) and re.match(r"(?!always|never)\w+,", text, re.IGNORECASE) is None

@@ -7,8 +7,8 @@ as a rubric. Adds nothing by itself: a person confirms.
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from engine.prompts.checkable import checks_of
-from engine.prompts.demands import read_demands
+from engine.prompts.checkable import checks_of, has_untested_part
+from engine.prompts.demands import Demand, read_demands
 from engine.records.prompt import Prompt
 from engine.records.proposal import Proposal
 from engine.records.rule import Check, Rule
@@ -24,7 +24,7 @@ def propose_rules(prompt: Prompt, rules: Sequence[Rule] = ()) -> tuple[Proposal,
     for demand in read_demands(prompt):
         if len(demand.text) > MAX_TEXT_CHARACTERS:
             continue
-        checks: tuple[Check | None, ...] = () if demand.conditional else checks_of(demand.text)
+        checks: tuple[Check | None, ...] = () if _needs_judge(demand) else checks_of(demand.text)
         found += [Proposal(demand.text, check, demand.message, demand.span, demand.line) for check in checks or (None,)]
     return mark_existing_rules(found, rules)
 
@@ -46,6 +46,11 @@ def rules_of(proposals: Iterable[Proposal]) -> tuple[Rule, ...]:
     return tuple(
         Rule(0, proposal.text, proposal.check or Check("rubric")) for proposal in proposals if not proposal.rule
     )
+
+
+def _needs_judge(demand: Demand) -> bool:
+    """Whether a check would test only some of what the demand asks for."""
+    return demand.conditional or has_untested_part(demand.text)
 
 
 def _words(text: str) -> str:

@@ -40,6 +40,7 @@ WELL_WRITTEN = sorted((Path(__file__).parent / "well_written").glob("*.md"))
         ("Never apologise.", Check("forbidden", texts=("sorry", "apologise", "apologize", "apologies"))),
         ("Answer in English.", Check("language", code="en")),
         ("Return only JSON.", Check("json")),
+        ("Return only a JSON object: a, b.", Check("json", schema='{"required": ["a", "b"], "type": "object"}')),
         (
             'Reply with JSON with the keys "a" and "b".',
             Check("json", schema='{"required": ["a", "b"], "type": "object"}'),
@@ -98,6 +99,11 @@ def test_every_item_of_a_forbidding_list_is_checked() -> None:
         ("Respond in a single paragraph.", "One.\nTwo.", "One.\n\nTwo."),
         ("Avoid markdown.", "2 * 3 # 4", "**Yes**"),
         ("Avoid code blocks.", "`x`", "```\nx\n```"),
+        ("Do not use tables.", "|x| is 3 | 4.\n---\n", "Fees:\n| a | b |\n| --- | --- |\n| 1 | 2 |"),
+        ("Never answer in a table.", "a-b | c", "a | b\n--- | ---\n1 | 2"),
+        ("Use no numbered lists.", "In 2. place", "1. one\n2. two"),
+        ("Avoid headings.", "**Fees** #1", "## Fees\n3"),
+        ("Begin with `SCORE: N`, where N is a number from 0 to 10.", "SCORE: 10. Yes.", "SCORE: 11. Yes."),
     ],
 )
 def test_format_check_passes_good_and_fails_bad_answers(sentence: str, good: str, bad: str) -> None:
@@ -124,6 +130,78 @@ def test_format_check_passes_good_and_fails_bad_answers(sentence: str, good: str
 )
 def test_partial_or_ambiguous_instruction_yields_no_check(sentence: str) -> None:
     assert checks_of(sentence) == ()
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Do not use bullet points, jargon or tables.",
+        "No jargon, no bullet points.",
+        "Use at most 40 words and thank the customer.",
+        "Be kind and use at most 40 words.",
+        "Begin with «Dear» and the customer's name.",
+        "Begin with «Hello» on its own line.",
+        "Include «Terms apply» and a greeting.",
+        "The reply begins with «CASE:» and mentions the branch.",
+        "Return only JSON on one line.",
+        "Never use more than 40 words or mention prices.",
+    ],
+)
+def test_sentence_that_demands_more_than_a_check_tests_is_proposed_as_a_rubric(sentence: str) -> None:
+    assert [(row.text, row.check) for row in propose_rules(parse_prompt(sentence))] == [(sentence, None)]
+    assert checks_of(sentence), "the part that is understood still counts for contradictions"
+
+
+@pytest.mark.parametrize(
+    ("sentence", "kinds"),
+    [
+        ("Be brief and use at most 40 words.", ["length"]),
+        ("Answer mails about cards and loans in at most 40 words.", ["length"]),
+        ("Use at most 40 words and end with «Bye.»", ["length", "ends_with"]),
+        ("The reply begins with «A» and ends with «B».", ["starts_with", "ends_with"]),
+        ("Begin with «A» and nothing else before it.", ["starts_with"]),
+        ("Include «Terms apply» and «No warranty».", ["contains", "contains"]),
+        ("Do not use emojis or the word «sorry».", ["forbidden", "pattern"]),
+        ("Answer only with one of: order status, return an item, other.", ["label"]),
+    ],
+)
+def test_sentence_whose_parts_are_all_tested_is_proposed_with_its_checks(sentence: str, kinds: list[str]) -> None:
+    assert [row.check.kind if row.check else "" for row in propose_rules(parse_prompt(sentence))] == kinds
+
+
+@pytest.mark.parametrize(
+    ("text", "demands"),
+    [
+        (
+            "1. Begin every answer with `CASE: ` followed by one of these:\n   CARDS, LOANS,\n   OTHER.\n2. Be kind.",
+            ["Begin every answer with `CASE: ` followed by one of these: CARDS, LOANS, OTHER.", "Be kind."],
+        ),
+        (
+            'Begin with "CASE:", followed by one of these: CARDS,\nLOANS.',
+            ['Begin with "CASE:", followed by one of these: CARDS, LOANS.'],
+        ),
+        ("Sign every answer with the name of\nMeridian Bank.", ["Sign every answer with the name of Meridian Bank."]),
+        (
+            "Always follow these rules in every answer:\nNever quote fees.\nBe kind, brief and honest.",
+            ["Never quote fees.", "Be kind, brief and honest."],
+        ),
+        (
+            "Use at most 40 words in each of your answers\nBegin with a greeting",
+            ["Use at most 40 words in each of your answers", "Begin with a greeting"],
+        ),
+        ("Use these words only, with care,\n- Be kind.", ["Use these words only, with care,", "Be kind."]),
+    ],
+)
+def test_wrapped_sentence_is_read_to_its_end(text: str, demands: list[str]) -> None:
+    found = propose_rules(parse_prompt(text))
+    assert [row.text for row in found] == demands
+
+
+def test_start_followed_by_one_of_a_list_is_checked_as_a_label() -> None:
+    (check,) = checks_of("Begin every answer with `CASE: ` followed by one of these categories: CARDS, LOANS, OTHER.")
+    rule = Rule(1, "", check)
+    answers = ("CASE: CARDS\nYes.", "CASE: loans. Yes.", "CASE: MAIL\nYes.", "CARDS")
+    assert [check_answer((rule,), answer)[0].passed for answer in answers] == [True, True, False, False]
 
 
 def test_proposal_has_its_place_and_the_rule_that_covers_it() -> None:
