@@ -1,5 +1,7 @@
 """Numbers and long texts in sentences, the same for the command line and the app. Standard library only."""
 
+import json
+
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
 
 
@@ -14,6 +16,11 @@ def kind_of_value(value: object) -> str:
     if value is None:
         return "nothing"
     return _KINDS.get(type(value), "something else")
+
+
+def json_fault(error: json.JSONDecodeError) -> str:
+    """Return what is wrong with a JSON text, for a sentence that goes on with «at» and the place."""
+    return error.msg.removesuffix(" at")  # «Unterminated string starting at»
 
 
 def duration(seconds: float) -> str:

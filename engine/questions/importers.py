@@ -19,7 +19,7 @@ from engine.questions.lines import Line, read_lines
 from engine.questions.rows import Columns, RefusedError, RowReader
 from engine.questions.tables import csv_rows, folder_rows, hub_rows, parquet_rows
 from engine.records.question import Question
-from engine.wording import counted
+from engine.wording import counted, json_fault
 
 MAX_ROWS = 1_000_000
 STANDARD_INPUT = "standard input"
@@ -166,7 +166,7 @@ def _read_object(text: str) -> Mapping[str, object] | str:
     try:
         value: object = json.loads(text.rstrip("\r\n"))
     except json.JSONDecodeError as error:
-        return f"invalid JSON: {error.msg} at character {error.pos + 1}"
+        return f"invalid JSON: {json_fault(error)} at character {error.pos + 1}"
     except RecursionError:
         return "nested too deeply"
     except ValueError as error:  # an integer with too many digits for Python

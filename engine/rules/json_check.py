@@ -11,7 +11,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol, TypeGuard, cast
 
 from engine.rules.patterns import Pattern, PatternError
-from engine.wording import shortened
+from engine.wording import json_fault, shortened
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -46,7 +46,7 @@ def read_json(text: str) -> object:
     try:
         value: object = json.loads(text, parse_constant=refuse)
     except json.JSONDecodeError as error:
-        raise JsonProblemError(f"{error.msg} at character {error.pos + 1}", error.pos) from error
+        raise JsonProblemError(f"{json_fault(error)} at character {error.pos + 1}", error.pos) from error
     except RecursionError as error:
         raise JsonProblemError("nested too deeply", 0) from error
     except JsonProblemError:

@@ -120,6 +120,7 @@ def test_invalid_row_is_refused_with_its_line_and_reason(tmp_path: Path, row: ob
 @pytest.mark.parametrize(
     ("line", "reason"),
     [
+        ('{"text": "a', "invalid JSON: Unterminated string starting at character 10"),
         ('{"text": "a"', "invalid JSON: Expecting ',' delimiter at character 13"),
         ('{"text": ' + "[" * 100 + "]" * 100 + "}", "nested deeper than 64"),
         ('{"text": ' + "[" * 200_000, "nested too deeply"),

@@ -99,6 +99,10 @@ def test_invalid_json_fails(answer: str) -> None:
     assert not found(Check("json"), answer).passed
 
 
+def test_json_note_says_what_is_wrong_and_where() -> None:
+    assert found(Check("json"), '{"a": "b').note == "not JSON: Unterminated string starting at character 7"
+
+
 def test_json_schema_is_applied() -> None:
     schema = {"type": "object", "required": ["score"], "properties": {"score": {"type": "integer", "maximum": 5}}}
     check = Check("json", schema=json.dumps(schema))
