@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut off is not JSON, and reported
+_MOST_LINES = 6  # of headings that a message lists
 
 
 @click.group("prompt", cls=CommandGroup)
@@ -27,21 +28,31 @@ def command() -> None:
 @click.option("--note", default="", show_default=False, help="Short note on this version.")
 @command_options
 def set_(invocation: Invocation, source: str, note: str) -> None:
-    """Make FILE (Markdown, YAML or OpenAI chat JSON; - is standard input) the current prompt."""
+    """Make FILE (Markdown, YAML or OpenAI chat JSON; - is standard input) the current prompt.
+
+    In Markdown, the headings `## User` and `## Assistant`, alone on a line, start example turns; other headings are
+    text. To keep such a heading as text, put a backslash before it: `\\## User`.
+    """
     from engine.clean import clean_line
     from engine.prompts.demands import read_demands
-    from engine.prompts.documents import parse_prompt
+    from engine.prompts.documents import parse_prompt, refuse_table, turn_headings
     from engine.prompts.outdated import find_outdated
 
-    prompt = parse_prompt(read_text_argument(source), source)
+    refuse_table(source)  # before it is read: a Parquet file is not text
+    text = read_text_argument(source)
+    prompt = parse_prompt(text, source)
     version = invocation.project.prompts.set(prompt, note)
     tokens = _counts(invocation, prompt)
     for finding in find_outdated(prompt, read_demands(prompt), invocation.project.rules.all()):
         invocation.say(f"Line {finding.line}: «{clean_line(finding.quote)}» {finding.problem}")
+    turns = counted(len(prompt.example_turns) // 2, "example turn")
+    if headings := turn_headings(text):
+        invocation.say(
+            f"Read {turns} from the headings {_places(headings)}: all text after line {headings[0][0]} is examples. "
+            r"To keep such a heading as text, put a backslash before it: \## User"
+        )
     invocation.finish(
-        f"Version {version.version} is current: {_counts_text(tokens)}, "
-        f"{counted(len(prompt.example_turns), 'example message')}.\n"
-        f"Next: {_next(invocation.project)}",
+        f"Version {version.version} is current: {_counts_text(tokens)}, {turns}.\nNext: {_next(invocation.project)}",
         {"version": version.version, "sha256": prompt.sha256, "tokens": tokens},
     )
 
@@ -68,12 +79,16 @@ def show(invocation: Invocation, number: int | None) -> None:
 
 
 @command.command("versions")
+@click.argument("pair", nargs=-1, type=int, metavar="[A B]")
 @click.option(
     "--diff", nargs=2, type=int, default=None, metavar="A B", help="Show the changes from version A to version B."
 )
 @command_options
-def versions(invocation: Invocation, diff: tuple[int, int] | None) -> None:
-    """List the versions of the prompt, or show the changes between two of them."""
+def versions(invocation: Invocation, pair: tuple[int, ...], diff: tuple[int, int] | None) -> None:
+    """List the versions of the prompt, or show the changes from version A to version B."""
+    if pair and (diff is not None or len(pair) != 2):
+        raise click.UsageError("Name two versions to compare: prompt versions A B")
+    diff = diff or ((pair[0], pair[1]) if pair else None)
     table = invocation.project.prompts
     if diff is not None:
         from engine.prompts.documents import diff_prompts
@@ -231,6 +246,13 @@ def _next(project: "Project") -> str:
         rules = "" if project.rules.all() else "distill-tui rules import FILE, then "
         return f"{rules}distill-tui questions import FILE"
     return "distill-tui generate" if project.rules.all() else "distill-tui rules import FILE"
+
+
+def _places(headings: "Sequence[tuple[int, str]]") -> str:
+    """Return the different headings and the first of their lines."""
+    names = " and ".join(f"“{name}”" for name in dict.fromkeys(name for _, name in headings))
+    lines = ", ".join(str(line) for line, _ in headings[:_MOST_LINES])
+    return f"{names} on lines {lines}{', …' if len(headings) > _MOST_LINES else ''}"
 
 
 def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:

@@ -9,7 +9,7 @@ Knows nothing of the store or of tokens.
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Literal, cast
 
 import yaml
@@ -18,6 +18,7 @@ from engine.errors import UsageError
 from engine.prompts.chat_json import SHOWN, ChatProblemError, clean_content, read_message
 from engine.records.prompt import Message, Prompt, Role
 from engine.strict_yaml import read_yaml
+from engine.wording import json_fault
 
 MAX_DOCUMENT_BYTES = 2_000_000
 MAX_MESSAGES = 500
@@ -29,28 +30,55 @@ _ESCAPED_HEADING = re.compile(r"\\+## (?:system|user|assistant)[ \t]*", re.IGNOR
 _COMMENTS = r"(?:[ \t]*(?!## system)(?:#.*)?\n|---[ \t]*\n)*"
 _YAML = re.compile(_COMMENTS + r"messages:[ \t]*(?:\[|(?:#.*)?\n+[ \t]*-(?:\s|$))", re.IGNORECASE)
 _NEXT = "A prompt is a system message, then example turns: user, assistant, user, assistant."
+_NEXT_HEADING = (
+    "Write each example turn as ## User, then ## Assistant. To keep such a heading as text, put a backslash before it: "
+    r"\## User"
+)
+_TABLES = (".csv", ".tsv", ".parquet")
+_JSON_NAMES = (".json", ".jsonl", ".ndjson")
+
+_Placed = list[tuple[str, Message]]  # each message with its place in the document, for errors
 
 
 def parse_prompt(text: str, source: str = "") -> Prompt:
     """Return the prompt in a document; `source` is its file name.
 
-    Raises UsageError with the message's position for tool calls, images, unknown roles, a system message that is not
-    the first, turns that do not alternate, and a last turn that is not the assistant's.
+    Raises UsageError for a file of questions, and with the place of the message for tool calls, images, unknown roles,
+    a system message that is not the first, turns that do not alternate, and a last turn that is not the assistant's.
     """
-    where = f" from {source}" if source else ""
+    refuse_table(source)
+    where = _where(source)
     if len(text.encode("utf-8", "surrogatepass")) > MAX_DOCUMENT_BYTES:
         raise _problem(where, f"It is larger than {MAX_DOCUMENT_BYTES} bytes.")
-    text = text.removeprefix(_MARK).replace("\r\n", "\n").replace("\r", "\n")
+    text = _normalised(text)
+    if _is_json_lines(text):
+        raise _questions(source, "It has one JSON object per line, as questions do; a prompt is a single document.")
     form = _format_of(text)
-    if form == "markdown" and source.lower().endswith((".json", ".yaml", ".yml")):
-        form = "json" if source.lower().endswith(".json") else "yaml"  # a file of rules, for example, is no prompt
-    messages = {"json": _read_json, "yaml": _read_yaml, "markdown": _read_markdown}[form](text, where)
-    if not messages:
+    if form == "markdown" and source.lower().endswith((*_JSON_NAMES, ".yaml", ".yml")):
+        form = "json" if source.lower().endswith(_JSON_NAMES) else "yaml"  # a file of rules, for example, is no prompt
+    placed = {"json": _read_json, "yaml": _read_yaml, "markdown": _read_markdown}[form](text, where)
+    if not placed:
         raise _problem(where, "It contains no messages.")
-    if len(messages) > MAX_MESSAGES:
-        raise _problem(where, f"It has {len(messages)} messages; at most {MAX_MESSAGES} are allowed.")
-    _check_turns(messages, where)
-    return Prompt(tuple(messages))
+    if len(placed) > MAX_MESSAGES:
+        raise _problem(where, f"It has {len(placed)} messages; at most {MAX_MESSAGES} are allowed.")
+    _check_turns(placed, where, _NEXT_HEADING if form == "markdown" else _NEXT)
+    return Prompt(tuple(message for _, message in placed))
+
+
+def refuse_table(source: str) -> None:
+    """Raise UsageError if a file's name says that it is a table, such as questions: any text could be a prompt."""
+    suffix = next((suffix for suffix in _TABLES if source.lower().endswith(suffix)), "")
+    if suffix:
+        raise _questions(source, f"{suffix} is a format for questions, not for a prompt.")
+
+
+def turn_headings(text: str) -> tuple[tuple[int, str], ...]:
+    """Return the line, from 1, and the text of each heading that starts an example turn in a Markdown document."""
+    text = _normalised(text)
+    if _format_of(text) != "markdown":
+        return ()
+    found = ((number, _HEADING.fullmatch(line)) for number, line in enumerate(text.split("\n"), 1))
+    return tuple((number, line.group().rstrip()) for number, line in found if line and line[1].lower() != "system")
 
 
 def prompt_to_markdown(prompt: Prompt) -> str:
@@ -88,6 +116,21 @@ def diff_prompts(before: Prompt, after: Prompt) -> str:
     return "\n".join(lines)
 
 
+def _normalised(text: str) -> str:
+    return text.removeprefix(_MARK).replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_json_lines(text: str) -> bool:
+    """Whether the first two lines are JSON objects, which no single JSON document has."""
+    if not text.lstrip().startswith("{"):
+        return False
+    rows = [line for line in text.split("\n") if line.strip()][:2]
+    try:
+        return len(rows) == 2 and all(isinstance(json.loads(row), dict) for row in rows)
+    except (ValueError, RecursionError):
+        return False
+
+
 def _needs_heading(system: str) -> bool:
     """Whether the system message, at the very start of a document, would be read as something else."""
     return bool(system) and (system[0] == _MARK or _format_of(system) != "markdown")
@@ -104,11 +147,13 @@ def _format_of(text: str) -> Literal["json", "yaml", "markdown"]:
     return "yaml" if _YAML.match(text) else "markdown"
 
 
-def _read_json(text: str, where: str) -> list[Message]:
+def _read_json(text: str, where: str) -> _Placed:
     try:
         document: object = json.loads(text, object_pairs_hook=_named_once)
     except json.JSONDecodeError as error:
-        raise _problem(where, f"Invalid JSON: {error.msg} at line {error.lineno}, column {error.colno}.") from error
+        raise _problem(
+            where, f"Invalid JSON: {json_fault(error)} at line {error.lineno}, column {error.colno}."
+        ) from error
     except (ValueError, RecursionError) as error:
         raise _problem(where, f"Invalid JSON: {error}.") from error
     return _read_messages(document, where)
@@ -123,7 +168,7 @@ def _named_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return found
 
 
-def _read_yaml(text: str, where: str) -> list[Message]:
+def _read_yaml(text: str, where: str) -> _Placed:
     try:
         document = read_yaml(text)
     except yaml.MarkedYAMLError as error:
@@ -135,48 +180,48 @@ def _read_yaml(text: str, where: str) -> list[Message]:
     return _read_messages(document, where)
 
 
-def _read_messages(document: object, where: str) -> list[Message]:
+def _read_messages(document: object, where: str) -> _Placed:
     if isinstance(document, dict):
         if document.get("tools") or document.get("functions"):
             raise _problem(where, "It declares tools; tool calls are not supported.")
         document = document.get("messages")
     if not isinstance(document, list):
         raise _problem(where, "It needs a list of messages, or an object with `messages`.")
-    return [_read_one(entry, position, where) for position, entry in enumerate(document, 1)]
+    return [_read_one(entry, f"Message {position}", where) for position, entry in enumerate(document, 1)]
 
 
-def _read_one(entry: object, position: int, where: str) -> Message:
+def _read_one(entry: object, place: str, where: str) -> tuple[str, Message]:
     try:
         message = read_message(entry)
     except ChatProblemError as error:
-        raise _problem(where, f"Message {position}: {error}.") from error
+        raise _problem(where, f"{place}: {error}.") from error
     extra = [str(key) for key, value in cast("Mapping[object, object]", entry).items() if value]
     unknown = [key for key in extra if key not in ("role", "content")]
     if unknown:
-        raise _problem(where, f"Message {position}: unknown field {', '.join(unknown)}; allowed: role, content.")
-    return message
+        raise _problem(where, f"{place}: unknown field {', '.join(unknown)}; allowed: role, content.")
+    return place, message
 
 
-def _read_markdown(text: str, where: str) -> list[Message]:
-    blocks: list[tuple[Role, list[str]]] = [("system", [])]
-    for line in text.split("\n"):
+def _read_markdown(text: str, where: str) -> _Placed:
+    blocks: list[tuple[str, Role, list[str]]] = [("Message 1", "system", [])]
+    for number, line in enumerate(text.split("\n"), 1):
         heading = _HEADING.fullmatch(line)
         if heading:
-            blocks.append((cast(Role, heading.group(1).lower()), []))
+            blocks.append((f"Line {number}, “{line.rstrip()}”", cast(Role, heading.group(1).lower()), []))
         else:
-            blocks[-1][1].append(line[1:] if _ESCAPED_HEADING.fullmatch(line) else line)
-    if not "".join(blocks[0][1]).strip():
+            blocks[-1][2].append(line[1:] if _ESCAPED_HEADING.fullmatch(line) else line)
+    if not "".join(blocks[0][2]).strip():
         del blocks[0]  # nothing before the first heading
-    messages: list[Message] = []
-    for position, (role, lines) in enumerate(blocks, 1):
+    placed: _Placed = []
+    for place, role, lines in blocks:
         try:
             content = clean_content("\n".join(lines))
         except ChatProblemError as error:
-            raise _problem(where, f"Message {position}: {error}.") from error
+            raise _problem(where, f"{place}: {error}.") from error
         if not content:
-            raise _problem(where, f"Message {position}: there is no text under «## {role.capitalize()}».")
-        messages.append(Message(role, content))
-    return messages
+            raise _problem(where, f"{place}: there is no text under this heading.", _NEXT_HEADING)
+        placed.append((place, Message(role, content)))
+    return placed
 
 
 def _escape(text: str) -> str:
@@ -186,18 +231,26 @@ def _escape(text: str) -> str:
     )
 
 
-def _check_turns(messages: Sequence[Message], where: str) -> None:
-    for position, message in enumerate(messages, 1):
-        if message.role == "system" and position > 1:
-            raise _problem(where, f"Message {position}: a system message must come first.")
-    turns = [(position, m) for position, m in enumerate(messages, 1) if m.role != "system"]
-    for number, (position, message) in enumerate(turns):
+def _check_turns(placed: _Placed, where: str, advice: str) -> None:
+    for place, message in placed[1:]:
+        if message.role == "system":
+            raise _problem(where, f"{place}: a system message must come first.", advice)
+    turns = [(place, message) for place, message in placed if message.role != "system"]
+    for number, (place, message) in enumerate(turns):
         expected = ("user", "assistant")[number % 2]
         if message.role != expected:
-            raise _problem(where, f"Message {position}: the role is {message.role}, expected {expected}.")
+            raise _problem(where, f"{place}: the role is {message.role}, expected {expected}.", advice)
     if len(turns) % 2:
-        raise _problem(where, f"Message {len(messages)}: the last example turn has no answer from the assistant.")
+        raise _problem(where, f"{turns[-1][0]}: the last example turn has no answer from the assistant.", advice)
 
 
-def _problem(where: str, message: str) -> UsageError:
-    return UsageError(f"The prompt cannot be read{where}", message, _NEXT)
+def _where(source: str) -> str:
+    return f" from {source}" if source else ""
+
+
+def _problem(where: str, message: str, advice: str = _NEXT) -> UsageError:
+    return UsageError(f"The prompt cannot be read{where}", message, advice)
+
+
+def _questions(source: str, message: str) -> UsageError:
+    return _problem(_where(source), message, f"Import it as questions: distill-tui questions import {source or 'FILE'}")

@@ -79,6 +79,14 @@ def test_versions_are_kept_compared_and_restored() -> None:
     assert [row["current"] for row in versions()] == [True, False]
 
 
+def test_versions_are_compared_by_two_numbers_with_or_without_the_option() -> None:
+    for text in ("Be brief.", "Be kind."):
+        succeed("prompt", "set", "-", input=text)
+    assert get("prompt", "versions", "1", "2") == get("prompt", "versions", "--diff", "1", "2")
+    for args in (("1",), ("1", "2", "3"), ("1", "2", "--diff", "1", "2")):
+        assert "versions A B" in fail("prompt", "versions", *args)["message"]
+
+
 @pytest.mark.parametrize("args", [("show", "--version", "0"), ("show", "--version", "-1"), ("show", "--version", "9"),
                                    ("versions", "--diff", "1", "9"), ("versions", "--diff", "0", "1")],
                          ids=" ".join)  # fmt: skip
@@ -138,6 +146,23 @@ def test_missing_file_is_refused_by_name(name: str, tmp_path: Path) -> None:
     source = name if name.startswith("~") else str(tmp_path / name)  # the empty name is the folder
     assert source in fail("prompt", "set", source)["message"]
     assert versions() == []
+
+
+@pytest.mark.parametrize("name", ["q.csv", "q.parquet", "q.jsonl"])
+def test_file_of_questions_is_not_a_prompt(name: str, tmp_path: Path) -> None:
+    data = b"PAR1\xff\xfe" if name.endswith("parquet") else b'{"text": "Open?"}\n{"text": "Shut?"}\n'
+    (tmp_path / name).write_bytes(data)
+    assert f"questions import {tmp_path / name}" in fail("prompt", "set", tmp_path / name)["next"]
+    assert versions() == []
+
+
+def test_set_says_which_headings_were_read_as_example_turns() -> None:
+    told = succeed("prompt", "set", "-", input=f"{MARKDOWN}\n## Rules\n\nBe kind.\n")
+    assert "1 example turn from the headings “## User” and “## Assistant” on lines 3, 7" in told.err
+    assert "all text after line 3 is examples" in told.err
+    assert "1 example turn." in told.out
+    assert "heading" not in succeed("prompt", "set", "-", input="Be brief.\n\n## Rules\n\nBe kind.").err
+    assert r"\## User" in succeed("prompt", "set", "--help").out
 
 
 def test_check_reports_each_finding_with_line_problem_and_advice() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.errors import UsageError
-from engine.prompts.documents import diff_prompts, parse_prompt, prompt_to_markdown
+from engine.prompts.documents import diff_prompts, parse_prompt, prompt_to_markdown, turn_headings
 from engine.records.prompt import Message, Prompt, messages_to_json
 
 PROMPT = Prompt(
@@ -121,7 +121,11 @@ def test_any_prompt_survives_the_markdown_and_json_round_trip(system: str | None
         ),
         ('{"messages": [], "tools": [{}]}', "declares tools"),
         ('[{"role": "system", "content": "a", "name": "b"}]', "Message 1: unknown field name"),
-        ("a\n## User\n\n## Assistant\nb", "Message 2: there is no text under «## User»"),
+        ('[{"role": "system', "Invalid JSON: Unterminated string starting at line 1"),
+        ("a\n## User\n\n## Assistant\nb", "Line 2, “## User”: there is no text under this heading"),
+        ("a\n\n## User\nb", "Line 3, “## User”: the last example turn has no answer"),
+        ("a\n## assistant\nb", "Line 2, “## assistant”: the role is assistant, expected user"),
+        ("a\n\nb\n## System\nc", "Line 4, “## System”: a system message must come first"),
         ("a" * 2_000_001, "larger than 2000000 bytes"),
         (chat(*[("user", "a")] * 501), "at most 500"),
         ("[" * 100_000 + '"role"', "Invalid JSON"),
@@ -133,6 +137,44 @@ def test_invalid_document_is_refused_with_what_and_where(text: str, expected: st
         parse_prompt(text, "prompt.md")
     assert caught.value.title == "The prompt cannot be read from prompt.md."
     assert expected in caught.value.message
+
+
+@pytest.mark.parametrize("text", ["a\n## User\nb", "a\n## System\nb", "a\n## User\n## Assistant\nb"])
+def test_refused_heading_can_be_kept_as_text(text: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        parse_prompt(text)
+    assert r"put a backslash before it: \## User" in caught.value.next
+    escaped = text.replace("## ", r"\## ")
+    assert parse_prompt(escaped) == Prompt((Message("system", text),))
+    assert turn_headings(escaped) == ()
+
+
+def test_headings_of_example_turns_have_their_lines() -> None:
+    assert turn_headings(MARKDOWN) == ((6, "## User"), (10, "## Assistant"))
+    assert turn_headings("## System\na\n## USER  \nb\n## Assistant\nc") == ((3, "## USER"), (5, "## Assistant"))
+    assert turn_headings(json.dumps([{"role": "user", "content": "a\n## User"}])) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "source"),
+    [
+        ("text,topic\nOpen?,hours\n", "q.csv"),
+        ("text\ttopic\n", "folder/Q.TSV"),
+        ("PAR1", "q.parquet"),
+        ('{"text": "Open?"}\n\n{"text": "Shut?"}\n', "q.jsonl"),
+        ('{"text": "Open?"}\n{"text": "Shut?"}\n', "-"),
+    ],
+)
+def test_file_of_questions_is_refused_with_the_command_that_imports_it(text: str, source: str) -> None:
+    with pytest.raises(UsageError, match="questions") as caught:
+        parse_prompt(text, source)
+    assert caught.value.next.endswith(f"distill-tui questions import {source}")
+
+
+@pytest.mark.parametrize("source", ["p.txt", "p.prompt", "p", "p.j2", "p.csv.md"])
+def test_prompt_is_read_from_a_file_of_any_other_name(source: str) -> None:
+    assert parse_prompt("{{persona}}\nBe brief, kind.", source).system == "{{persona}}\nBe brief, kind."
+    assert parse_prompt('{\n"messages": [{"role": "system", "content": "a"}]}', "p.jsonl").system == "a"
 
 
 def test_diff_shows_only_changed_lines() -> None:
