@@ -196,18 +196,23 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
 
     Reports demands that are vague, contradictory, untestable or repeated; example turns that break rules; content that
     changes with each request and cannot be distilled; and a length that does not pay off or does not fit. Line numbers
-    are those of `distill-tui prompt show`. Without --teacher, only clear cases are reported.
+    are those of the prompt's text. Without --teacher, only clear cases are reported.
     """
     from engine.prompts.findings import check_prompt, findings_text
+    from engine.prompts.foreign import unread_language
 
     found = check_prompt(invocation.project)
+    language = "" if ask_teacher else unread_language(invocation.project.prompts.require())
     if ask_teacher:
         from engine.prompts.teacher_review import review_prompt
 
         review = review_prompt(invocation.project.prompts.require(), endpoint_reviewer(invocation))
         say_left_out(invocation, review.left_out)
         found += review.findings
-    invocation.finish(findings_text(found), {"findings": [dataclasses.asdict(finding) for finding in found]})
+    invocation.finish(
+        findings_text(found, language),
+        {"findings": [dataclasses.asdict(finding) for finding in found], "unread_language": language},
+    )
 
 
 def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], str]":

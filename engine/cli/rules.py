@@ -1,14 +1,14 @@
 """`distill-tui rules`: the checkable demands of the prompt."""
 
 import dataclasses
-import json
 from collections.abc import Sequence
 
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.records.proposal import Proposal
-from engine.records.rule import Check, Rule
+from engine.records.rule import Rule
+from engine.rules.described import check_text
 from engine.wording import counted
 
 
@@ -110,11 +110,13 @@ def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, a
     an endpoint (--teacher) differ from call to call, so look at them before you add them.
     """
     from engine.errors import NotFoundError
+    from engine.prompts.foreign import unread_language
     from engine.prompts.proposals import mark_existing_rules, propose_rules, rules_of
 
     project = invocation.project
     prompt, rules = project.prompts.require(), project.rules.all()
     found = propose_rules(prompt, rules)
+    language = "" if ask_teacher else unread_language(prompt)
     if ask_teacher:
         from engine.cli.prompt import endpoint_reviewer, say_left_out
         from engine.prompts.teacher_review import review_rules
@@ -132,21 +134,34 @@ def propose(invocation: Invocation, numbers: tuple[int, ...], *, to_add: bool, a
         added = project.rules.add(rules_of(wanted))
     shown = [(number, proposal) for number, proposal in enumerate(found, 1) if not numbers or number in numbers]
     invocation.finish(
-        proposals_text(shown, added, to_add=to_add),
+        proposals_text(shown, added, language, to_add=to_add),
         {
+            "unread_language": language,
             "proposals": [{"number": number, **dataclasses.asdict(proposal)} for number, proposal in shown],
             "added": [rule.id for rule in added],
         },
     )
 
 
-def proposals_text(shown: Sequence[tuple[int, Proposal]], added: Sequence[Rule], *, to_add: bool) -> str:
-    """Return the proposals with their lines and checks, and which of them were added."""
-    if not shown:
-        return "No demands were found. Write them as English sentences or lists, or ask a teacher: --teacher"
+def proposals_text(
+    shown: Sequence[tuple[int, Proposal]], added: Sequence[Rule], unread_language: str, *, to_add: bool
+) -> str:
+    """Return the proposals with their lines and checks, and which of them were added.
+
+    `unread_language`: the prompt's language, if demands in it are not read.
+    """
     lines: list[str] = []
+    if unread_language:
+        lines += [
+            f"The prompt seems to be in {unread_language}; rules are proposed only from English sentences.",
+            "Add your own with `distill-tui rules add`, or ask a teacher: --teacher",
+            "",
+        ]
+    if not shown:
+        advice = "" if lines else " Write them as English sentences or lists, or ask a teacher: --teacher"
+        return "\n".join([*lines, f"No demands were found.{advice}"])
     for number, proposal in shown:
-        check = f"[{check_text(proposal.check)}]" if proposal.check else "[rubric: no check measures it]"
+        check = f"[{check_text(proposal.check, most=None)}]" if proposal.check else "[rubric: no check measures it]"
         known = f"  already rule {proposal.rule}" if proposal.rule else ""
         source = "  (from the teacher)" if proposal.source == "teacher" else ""
         lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{source}")
@@ -197,20 +212,7 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
 def _show(invocation: Invocation, rules: Sequence[Rule]) -> None:
     rows = [{"id": rule.id, "text": rule.text, "check": dataclasses.asdict(rule.check)} for rule in rules]
     invocation.finish(
-        "\n".join(f"{rule.id:>3}  {rule.text}  [{check_text(rule.check)}]" for rule in rules)
+        "\n".join(f"{rule.id:>3}  {rule.text}  [{check_text(rule.check, most=None)}]" for rule in rules)
         or "No rules yet. Import some: distill-tui rules import FILE",
         {"rules": rows},
     )
-
-
-def check_text(check: Check) -> str:
-    """Return a check in a few words."""
-    match check.kind:
-        case "length":
-            return f"{check.min or 0} to {check.max if check.max is not None else 'any'} {check.unit}"
-        case "label":
-            return f"label of {', '.join(check.labels)}" + (", equal to the gold label" if check.gold else "")
-        case "forbidden":
-            return "forbidden " + json.dumps(list(check.texts), ensure_ascii=False)
-        case _:
-            return f"{check.kind} {check.pattern or check.text or check.code}".strip()

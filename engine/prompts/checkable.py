@@ -15,6 +15,7 @@ from engine.prompts.forbidden import forbidden
 from engine.prompts.quoted import PART, QUOTED, Reading, contains, denied, edges, enumerated, inner, starts_clause
 from engine.records.rule import Check, LengthUnit
 from engine.rules.documents import MAX_TEXT_CHARACTERS
+from engine.rules.language import NAMES
 
 _COUNTED = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -58,13 +59,7 @@ _CLAUSE = re.compile(r"[,;:]\s+(?:(?:and|or|but|then|nor)\s+){0,2}|\s(?:and|or|b
 _OF_ANSWERS = re.compile(r"(?:the|an|every|each|your) (?:answer|reply|response|output|message)\b", re.IGNORECASE)
 _TWO_WORDS = re.compile(r"[\w’']+ \S")
 _BRIEF = re.compile(r"\b(?:brief|short|concise|succinct|terse|to the point)\b", re.IGNORECASE)
-_LANGUAGES = {
-    "arabic": "ar", "chinese": "zh", "czech": "cs", "danish": "da", "dutch": "nl", "english": "en", "finnish": "fi",
-    "french": "fr", "german": "de", "greek": "el", "hebrew": "he", "hindi": "hi", "hungarian": "hu",
-    "indonesian": "id", "italian": "it", "japanese": "ja", "korean": "ko", "norwegian": "no", "polish": "pl",
-    "portuguese": "pt", "romanian": "ro", "russian": "ru", "spanish": "es", "swedish": "sv", "turkish": "tr",
-    "ukrainian": "uk", "vietnamese": "vi",
-}  # fmt: skip
+_LANGUAGES = {name.lower(): code for code, name in NAMES.items()}
 _LANGUAGE = re.compile(r"\b(" + "|".join(_LANGUAGES) + r")\b", re.IGNORECASE)
 _SPEAKS = re.compile(
     r"\A(?:you )?(?:must |should )?(?:please )?(?:always |only )?(?:answer|reply|respond|write|speak|translate)\b"

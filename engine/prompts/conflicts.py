@@ -14,6 +14,7 @@ from engine.prompts.checkable import checks_of
 from engine.prompts.demands import Demand
 from engine.records.finding import Finding
 from engine.records.rule import Check
+from engine.rules.language import language_name
 from engine.scripts import stem
 
 MOST_COMPARED = 400  # demands; nobody keeps a longer prompt consistent by hand
@@ -103,7 +104,7 @@ def clash(one: Check, other: Check) -> str:
             if one.min is not None and other.max is not None and one.min > other.max:
                 return f"the minimum of {one.min} {one.unit} exceeds the maximum of {other.max}"
         case "language", "language" if one.code != other.code:
-            return f"an answer cannot be in both {one.code} and {other.code}"
+            return f"an answer cannot be in both {language_name(one.code)} and {language_name(other.code)}"
         case "starts_with", "starts_with" if not (one.text.startswith(other.text) or other.text.startswith(one.text)):
             return "an answer can start in one way only"
         case "ends_with", "ends_with" if not (one.text.endswith(other.text) or other.text.endswith(one.text)):

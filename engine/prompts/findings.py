@@ -18,6 +18,7 @@ from engine.wording import counted
 if TYPE_CHECKING:
     from engine.project import Project
 
+LINE_NUMBERS = "Line numbers are those of the prompt's text."
 _QUOTE_CELLS = 100
 TITLES = {
     "contradiction": "contradictory",
@@ -42,11 +43,20 @@ def check_prompt(project: "Project") -> tuple[Finding, ...]:
     return (*lint_prompt(prompt, project.rules.all()), *lint_length(tokens, _context_of(base, project.home), base))
 
 
-def findings_text(findings: Sequence[Finding]) -> str:
-    """Return one paragraph per finding: its line, the problem, and what to do."""
-    if not findings:
-        return "Nothing found."
+def findings_text(findings: Sequence[Finding], unread_language: str = "") -> str:
+    """Return one paragraph per finding: its line, the problem, and what to do.
+
+    `unread_language`: the prompt's language, if demands in it are not read.
+    """
     lines: list[str] = []
+    if unread_language:
+        lines += [
+            f"The prompt seems to be in {unread_language}; vague or contradictory demands are found only in English.",
+            "To find them, ask a teacher: --teacher",
+            "",
+        ]
+    if not findings:
+        return "\n".join([*lines, "Nothing else found." if lines else "Nothing found."])
     for finding in findings:
         place = f"line {finding.line}" if finding.line else "the prompt"
         source = "  (from the teacher)" if finding.source == "teacher" else ""
@@ -56,7 +66,7 @@ def findings_text(findings: Sequence[Finding]) -> str:
         lines += [f"  {finding.problem}", f"  {finding.advice}", ""]
     teachers = sum(finding.source == "teacher" for finding in findings)
     origin = f", {teachers} of them from the teacher" if teachers else ""
-    return "\n".join([*lines, f"{counted(len(findings), 'finding')}{origin}. Lines are numbered as in `prompt show`."])
+    return "\n".join([*lines, f"{counted(len(findings), 'finding')}{origin}. {LINE_NUMBERS}"])
 
 
 def _context_of(base: str, home: Home) -> int | None:

@@ -14,7 +14,7 @@ from engine.errors import UsageError
 from engine.records.question import Question
 from engine.records.rule import Check, CheckKind, CheckResult, Rule, Span
 from engine.rules.json_check import JsonProblemError, SchemaProblemError, make_schema_check, read_json
-from engine.rules.language import LANGUAGES, is_short, other_language
+from engine.rules.language import LANGUAGES, is_short, language_name, other_language
 from engine.rules.patterns import SEARCH_LIMIT_S, Pattern, PatternError, PatternTimeoutError, find_text
 from engine.rules.units import unit_spans
 from engine.wording import shortened
@@ -114,7 +114,8 @@ def _build_starts_with(check: Check) -> _Checker:
         for form in forms:
             if answer.startswith(form, start):
                 return _Finding(True, fixed=(Span(start, start + len(form)),))
-        return _Finding(False, f"starts with «{_short(answer[span.start : span.end])}»", failing=_not_empty(span))
+        shown = _short(answer[span.start : span.end])
+        return _Finding(False, _instead("starts with", shown, text), failing=_not_empty(span))
 
     return run
 
@@ -129,7 +130,8 @@ def _build_ends_with(check: Check) -> _Checker:
         for form in forms:
             if answer.endswith(form, 0, end):
                 return _Finding(True, fixed=(Span(end - len(form), end),))
-        return _Finding(False, f"ends with «{_short(answer[span.start : span.end])}»", failing=_not_empty(span))
+        shown = _short(answer[span.start : span.end][::-1])[::-1]  # its end is what matters
+        return _Finding(False, _instead("ends with", shown, text), failing=_not_empty(span))
 
     return run
 
@@ -142,7 +144,7 @@ def _build_contains(check: Check) -> _Checker:
         for form in forms:
             if (start := answer.find(form)) >= 0:
                 return _Finding(True, fixed=(Span(start, start + len(form)),))
-        return _Finding(False, f"«{_short(text)}» is missing")
+        return _Finding(False, f"“{_short(text)}” is missing")
 
     return run
 
@@ -155,8 +157,8 @@ def _build_forbidden(check: Check) -> _Checker:
     def run(answer: str, _question: Question | None) -> _Finding:
         found = {text: [place for form in _forms(text) for place in find_text(form, answer)] for text in texts}
         failing = tuple(Span(*place) for place in sorted({place for places in found.values() for place in places}))
-        names = ", ".join(f"«{_short(text)}»" for text, places in found.items() if places)
-        return _Finding(not failing, f"contains {names}" if failing else "", failing=failing)
+        names = ", ".join(f"“{_short(text)}”" for text, places in found.items() if places)
+        return _Finding(not failing, f"contains forbidden {names}" if failing else "", failing=failing)
 
     return run
 
@@ -211,7 +213,7 @@ def _build_language(check: Check) -> _Checker:
     def run(answer: str, _question: Question | None) -> _Finding:
         other = other_language(answer, check.code)
         if other is not None:
-            return _Finding(False, f"language {other}, expected {check.code}")
+            return _Finding(False, f"in {language_name(other)}, not in {language_name(check.code)}")
         return _Finding(True, "too short to detect its language" if is_short(answer) else "")
 
     return run
@@ -268,6 +270,11 @@ def _label_key(label: str) -> str:
 
 def _not_empty(span: Span) -> tuple[Span, ...]:
     return (span,) if span.end > span.start else ()
+
+
+def _instead(what: str, found: str, wanted: str) -> str:
+    """Return why a check of an answer's start or end failed: what it has there, and what it should have."""
+    return f"{what} “{found}”, not “{_short(wanted)}”" if found else "the answer is empty"
 
 
 def _counted(count: int, unit: str) -> str:

@@ -8,11 +8,17 @@ Loading takes about two seconds, so it happens on first use.
 from functools import lru_cache
 from typing import Protocol, cast
 
-_CODES = (
-    "ar bg bn ca cs da de el en es et fa fi fr he hi hr hu id it ja ko lt lv mk mr ms nl no pl pt ro ru sk sl sq sr "
-    "sv sw ta te th tr uk ur vi zh"
-)
-LANGUAGES = frozenset(_CODES.split())
+NAMES = {
+    "ar": "Arabic", "bg": "Bulgarian", "bn": "Bengali", "ca": "Catalan", "cs": "Czech", "da": "Danish", "de": "German",
+    "el": "Greek", "en": "English", "es": "Spanish", "et": "Estonian", "fa": "Persian", "fi": "Finnish",
+    "fr": "French", "he": "Hebrew", "hi": "Hindi", "hr": "Croatian", "hu": "Hungarian", "id": "Indonesian",
+    "it": "Italian", "ja": "Japanese", "ko": "Korean", "lt": "Lithuanian", "lv": "Latvian", "mk": "Macedonian",
+    "mr": "Marathi", "ms": "Malay", "nl": "Dutch", "no": "Norwegian", "pl": "Polish", "pt": "Portuguese",
+    "ro": "Romanian", "ru": "Russian", "sk": "Slovak", "sl": "Slovenian", "sq": "Albanian", "sr": "Serbian",
+    "sv": "Swedish", "sw": "Swahili", "ta": "Tamil", "te": "Telugu", "th": "Thai", "tr": "Turkish", "uk": "Ukrainian",
+    "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
+}  # fmt: skip
+LANGUAGES = frozenset(NAMES)
 # Fewer letters than this cannot distinguish languages: «RISK SCORE: 3.» looks more Danish than English.
 MIN_LETTERS = 20
 CERTAIN = 0.9
@@ -27,6 +33,11 @@ def _identifier() -> _Identifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
     return cast("_Identifier", LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True))
+
+
+def language_name(code: str) -> str:
+    """The English name of a language; its code if the name is unknown."""
+    return NAMES.get(code, code)
 
 
 def other_language(text: str, code: str) -> str | None:

@@ -175,7 +175,26 @@ def test_check_reports_each_finding_with_line_problem_and_advice() -> None:
     text = succeed("prompt", "check").out
     assert "line 3: changes with each request" in text
     assert "to the question" in text
+    assert text.endswith("Line numbers are those of the prompt's text.\n")
     assert "prompt set" in fail("prompt", "check", "-p", empty_project())["next"]
+
+
+FOREIGN = {
+    "German": "Du bist der Schalter einer Bank. Beginne jede Antwort mit dem Namen der Filiale. Sei freundlich.",
+    "Chinese": "你是一家银行的客服。每个回答都必须以分行名称开头。不要使用表格。请保持简短和友好。",
+}
+
+
+@pytest.mark.parametrize("language", FOREIGN)
+def test_check_and_proposals_say_that_a_prompt_is_not_in_english(language: str) -> None:
+    succeed("prompt", "set", "-", input=FOREIGN[language])
+    for command in (("prompt", "check"), ("rules", "propose")):
+        assert f"The prompt seems to be in {language}" in succeed(*command).out
+        assert get(*command)["unread_language"] == language
+    succeed("prompt", "set", "-", input="You answer for a bank. Answer in at most 40 words.")
+    for command in (("prompt", "check"), ("rules", "propose")):
+        assert "seems" not in succeed(*command).out
+        assert get(*command)["unread_language"] == ""
 
 
 def test_local_teacher_cannot_check_the_prompt_or_propose_rules() -> None:

@@ -44,27 +44,30 @@ def test_starts_with_ignores_leading_whitespace() -> None:
     check = Check("starts_with", text="Dear client,")
     assert found(check, "\n Dear client, hello").fixed == (Span(2, 14),)
     broken = found(check, "Hello there, Dear client,")
-    assert broken.note == "starts with «Hello there,»"
+    assert broken.note == "starts with “Hello there,”, not “Dear client,”"
     assert broken.failing == (Span(0, 12),)
-    assert found(check, "").failing == ()
+    assert found(check, "") == CheckResult(7, False, "the answer is empty")
 
 
 def test_ends_with_ignores_trailing_whitespace() -> None:
     check = Check("ends_with", text="Stay safe.")
     assert found(check, "Yes. Stay safe.\n").fixed == (Span(5, 15),)
     assert found(check, "Stay safe. Bye").failing == (Span(4, 14),)
+    assert found(check, "Go. Stay well.").note == "ends with “Stay well.”, not “Stay safe.”"
+    long = found(Check("ends_with", text="x" * 50), "a" * 30 + "b" * 30).note
+    assert long == f"ends with “…{'a' * 9}{'b' * 30}”, not “{'x' * 39}…”"
 
 
 def test_contains_is_case_sensitive() -> None:
     check = Check("contains", text="IBAN")
     assert found(check, "your IBAN please").fixed == (Span(5, 9),)
-    assert found(check, "your iban please").note == "«IBAN» is missing"
+    assert found(check, "your iban please").note == "“IBAN” is missing"
 
 
 def test_forbidden_text_is_found_everywhere_in_any_case() -> None:
     result = found(Check("forbidden", texts=("sorry", "as an AI", "(x+)+$")), "Sorry, so SORRY; as an ai")
     assert result.failing == (Span(0, 5), Span(10, 15), Span(17, 25))
-    assert result.note == "contains «sorry», «as an AI»"
+    assert result.note == "contains forbidden “sorry”, “as an AI”"
     assert found(Check("forbidden", texts=("sorry",)), "Gladly").passed
 
 
@@ -162,6 +165,11 @@ def test_json_schema_fetches_nothing(reference: str) -> None:
 )
 def test_language_is_detected(code: str, answer: str, passed: bool) -> None:
     assert found(Check("language", code=code), answer).passed is passed
+
+
+def test_language_note_names_both_languages() -> None:
+    answer = "Ihre Karte ist gesperrt; eine neue kommt in den nächsten Tagen mit der Post."
+    assert found(Check("language", code="en"), answer).note == "in German, not in English"
 
 
 def test_text_too_short_to_detect_its_language_passes_with_a_note() -> None:

@@ -81,6 +81,7 @@ async def test_prompt_check_lists_its_findings(home: Home) -> None:
         await until(pilot, lambda: bool(app.screen.query(FindingsView)))
         page = app.screen.query_one(FindingsView).query_one(Page)
         await until(pilot, lambda: "finding" in page.plain, seconds=60)
+        assert "Line numbers are those of the prompt's text." in " ".join(page.plain.split())
         assert "line 5: untestable" in page.plain
         assert "Be helpful and friendly." in page.plain
         await pilot.press("escape")

@@ -122,7 +122,7 @@ class TestRules:
             await pilot.press("R", "t")
             await until(pilot, lambda: "Type or paste an answer" in text(app) and isinstance(app.focused, DocumentArea))
             app.post_message(Paste("RISK SCORE: 2.\nI am sorry."))
-            await until(pilot, lambda: "3 of 4 passed" in text(app) and "contains «sorry»" in text(app))
+            await until(pilot, lambda: "3 of 4 passed" in text(app) and "contains forbidden “sorry”" in text(app))
             await pilot.press("escape")
             await until(pilot, lambda: mode(app) == "reading" and footer_labels(app)[:2] == ["edit", "new"])
 

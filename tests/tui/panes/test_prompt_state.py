@@ -12,10 +12,11 @@ from engine.prompts.compare import compare_texts
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, CheckResult, Rule, Span
+from engine.rules.described import check_text
 from engine.rules.documents import check_from_fields, check_to_fields
 from engine.teachers.outlook import why_unpaid
 from tests.tui.seeds import PROMPT, RULES, hostile
-from tui.panes.prompt.drawing import check_text, draw_rules, draw_text
+from tui.panes.prompt.drawing import draw_rules, draw_text
 from tui.panes.prompt.editor import can_hold
 from tui.panes.prompt.forms import check_fields, kind_of, problem_of, rule_fields, rule_from
 from tui.panes.prompt.import_forms import trial_form
@@ -152,7 +153,9 @@ class TestDrawing:
             (Check("label", labels=("card",), gold=True), "one of «card», equal to the question's label"),
             (Check("label", gold=True), "a label, equal to the question's label"),
             (Check("json", schema="{}"), "JSON that matches a schema"),
-            (Check("language", code="de"), "in the language de"),
+            (Check("language", code="tlh"), "in tlh"),
+            (Check("rubric"), "rubric"),
+            (Check("language", code="de"), "in German"),
             (Check("pattern", pattern="^a"), "matches «^a»"),
         ],
     )

@@ -2,11 +2,11 @@
 
 from textual.content import Content
 
-from engine.prompts.findings import TITLES
+from engine.prompts.findings import LINE_NUMBERS, TITLES
+from engine.rules.described import check_text
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.parts import title, unread
-from tui.panes.prompt.drawing import check_text
 from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, shorten, wrap
 from tui.widgets.listing import numbered
@@ -55,12 +55,7 @@ def draw_findings(state: FindingsState, width: int) -> list[Content]:
         return [*title("Prompt check", "", "", width), Content.styled("Reading the prompt …", DIM)]
     if not state.findings:
         return [*title("Prompt check", "nothing found", "", width), Content.styled("✓ Nothing found.", GOOD)]
-    lines = title(
-        "Prompt check",
-        counted(len(state.findings), "finding"),
-        f"line numbers as {key_of('prompt.editor')} shows them",
-        width,
-    )
+    lines = title("Prompt check", counted(len(state.findings), "finding"), "", width)
     for finding in state.findings:
         place = f"line {finding.line}" if finding.line else "the prompt"
         lines.append(Content.assemble(("! ", WARN), (f"{place}: {TITLES[finding.kind]}", STRONG)))
@@ -69,4 +64,4 @@ def draw_findings(state: FindingsState, width: int) -> list[Content]:
         lines += [Content(f"  {line}") for line in wrap(finding.problem, width - 2)]
         lines += [Content.styled(f"  {line}", ACCENT) for line in wrap(finding.advice, width - 2)]
         lines.append(Content(""))
-    return lines
+    return [*lines, *(Content.styled(line, DIM) for line in wrap(LINE_NUMBERS, width))]

@@ -9,7 +9,8 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.records.prompt import Message, Prompt, Role
-from engine.records.rule import Check, Rule, Span
+from engine.records.rule import Rule, Span
+from engine.rules.described import check_text
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.parts import heading, title
@@ -117,37 +118,6 @@ def draw_rules(
             text = "marked in the text" if passages else "not found in the text"
             lines.append(numbered(Content.assemble(mark, "    ", (text, ACCENT if passages else DIM)), place))
     return lines
-
-
-def check_text(check: Check) -> str:
-    """Return a rule's check in words."""
-    match check.kind:
-        case "length":
-            unit = check.unit if (check.max or check.min) != 1 else check.unit.removesuffix("s")
-            if check.min is None or check.max is None:
-                return f"at most {check.max} {unit}" if check.min is None else f"at least {check.min} {unit}"
-            return f"{check.min} to {check.max} {unit}" if check.min != check.max else f"{check.min} {unit}"
-        case "label":
-            of = f"one of {_listed(check.labels)}" if check.labels else "a label"
-            return f"{of}, equal to the question's label" if check.gold else of
-        case "forbidden":
-            return f"without {_listed(check.texts)}"
-        case "pattern":
-            return f"matches «{check.pattern}»"
-        case "json":
-            return "JSON that matches a schema" if check.schema else "JSON"
-        case "language":
-            return f"in the language {check.code}"
-        case _:
-            # A space at either end counts, so it is made visible.
-            blanks = len(check.text) - len(check.text.lstrip(" ")), len(check.text) - len(check.text.rstrip(" "))
-            shown = f"{'␣' * blanks[0]}{check.text.strip(' ')}{'␣' * blanks[1]}"
-            return f"{check.kind.replace('_', ' ')} «{shown}»"
-
-
-def _listed(texts: Sequence[str]) -> str:
-    shown = ", ".join(f"«{text}»" for text in texts[:4])
-    return f"{shown} and {len(texts) - 4} more" if len(texts) > 4 else shown
 
 
 def _share(prompt: Prompt, part: tuple[Message, ...]) -> str:

@@ -8,8 +8,9 @@ from textual.binding import BindingType
 from engine.clean import clean_line
 from engine.records.prompt import Prompt
 from engine.records.rule import Rule
+from engine.rules.described import check_text
 from tui.actions import Place, bindings
-from tui.panes.prompt.drawing import check_text, draw_rules
+from tui.panes.prompt.drawing import draw_rules
 from tui.panes.prompt.state import RulesState
 from tui.panes.prompt.text_view import ShowMode
 from tui.services.prompt import (
