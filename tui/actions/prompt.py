@@ -49,7 +49,7 @@ TRIAL = (
     Action("end", "x", "stop asking", "Ask no more questions; the answers stay.", footer=True),
 )
 EDITING = (
-    Action("save", "ctrl+g,f10", "save", "Save the text as a new version.", footer=True),
+    Action("save", "ctrl+s,ctrl+g,f10", "save", "Save the text as a new version.", footer=True),
     Action("leave", "escape", "leave", "Leave the editor; unsaved text is kept as a draft.", footer=True),
     Action("undo", "ctrl+underscore,ctrl+z", "undo", "Undo the last change to the text.", footer=True),
     Action("redo", "ctrl+y", "redo", "Redo what was undone last.", footer=True),

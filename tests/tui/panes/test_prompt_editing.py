@@ -199,6 +199,36 @@ class TestEditing:
             await until(pilot, lambda: notified(app, "Draft discarded"))
         assert stored_draft(prompt_project) == "Of another terminal."
 
+    async def test_untouched_field_follows_a_version_saved_elsewhere_and_leaves_no_draft(
+        self, home: Home, prompt_project: Path
+    ) -> None:
+        app = DistillApp(home, prompt_project)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await open_pane(pilot, app)
+            await start_typing(pilot, app)
+            save_elsewhere(prompt_project, home)
+            await until(pilot, lambda: field(app).text.strip() == ELSEWHERE.system)
+            assert "Version 3 was saved elsewhere; this is its text." in text(app)
+            await type_text(pilot, "Hm. ")
+            await pilot.press("ctrl+s")
+            await until(pilot, lambda: stored_prompt(prompt_project, home)[0] == 4)
+            assert not notified(app, "Not saved")
+
+    async def test_leaving_an_untouched_field_leaves_no_draft_of_the_older_version(
+        self, home: Home, prompt_project: Path
+    ) -> None:
+        app = DistillApp(home, prompt_project)
+        async with app.run_test(size=(120, 40), notifications=True) as pilot:
+            await open_pane(pilot, app)
+            await start_typing(pilot, app)
+            save_elsewhere(prompt_project, home)
+            await pilot.press("escape")  # before the field could follow
+            await until(pilot, lambda: mode(app) == "reading" and "version 3" in text(app))
+            assert "unsaved draft" not in text(app)
+            await start_typing(pilot, app)
+            assert field(app).text.strip() == ELSEWHERE.system
+        assert not (prompt_project / DRAFT).exists()
+
     async def test_saving_unchanged_text_creates_no_version(self, home: Home, prompt_project: Path) -> None:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:

@@ -12,6 +12,7 @@ from textual.dom import DOMNode
 from textual.widget import Widget
 
 from tui.actions import TEXT_PLACES, Place
+from tui.keys import key_of
 from tui.panes.pane import Pane
 from tui.panes.prompt.rules_view import RulesView
 from tui.panes.prompt.state import Mode, PromptState
@@ -96,6 +97,26 @@ class ModesPane(Pane, can_focus=False):
         """Return the text; other views scroll themselves."""
         return next(iter(self.query(TextView)), self)
 
+    def action_propose(self) -> None:
+        """Propose rules from the prompt."""
+        from tui.panes.prompt.advice_views import ProposalsView
+
+        if self._has_prompt():
+            view = self._made(ProposalsView, lambda: ProposalsView(self.store, self.state.proposals))
+            self._turn_to("proposals")
+            view.focus()
+            view.read_again()
+
+    def action_check(self) -> None:
+        """Check the prompt."""
+        from tui.panes.prompt.advice_views import FindingsView
+
+        if self._has_prompt():
+            view = self._made(FindingsView, lambda: FindingsView(self.store, self.state.findings))
+            self._turn_to("findings")
+            view.focus()
+            view.read()
+
     @property
     def _holder(self) -> Widget | None:
         """Return the widget to focus when the pane is shown."""
@@ -126,3 +147,9 @@ class ModesPane(Pane, can_focus=False):
         if not self.query(kind):
             self.mount(make())
         return self.query_one(kind)
+
+    def _has_prompt(self) -> bool:
+        has = self._shown is not None and self._shown.facts.prompt is not None
+        if not has:
+            self.app.notify(f"No prompt yet: {key_of('prompt.edit')} writes one.")
+        return has

@@ -72,6 +72,8 @@ class PromptPane(ModesPane):
             rules.display = facts.prompt is not None or bool(facts.rules)
             rules.show(facts.rules, facts.prompt)
             self._show_text(facts)
+        elif self.state.mode == "editing":
+            self._follow_stored(facts.prompt_version)
         elif self.state.mode == "trial":
             from tui.panes.prompt.trial_view import TrialView
 
@@ -229,26 +231,6 @@ class PromptPane(ModesPane):
 
         self.app.push_screen(trial_form(facts), begin)
 
-    def action_propose(self) -> None:
-        """Propose rules from the prompt."""
-        from tui.panes.prompt.advice_views import ProposalsView
-
-        if self._has_prompt():
-            view = self._made(ProposalsView, lambda: ProposalsView(self.store, self.state.proposals))
-            self._turn_to("proposals")
-            view.focus()
-            view.read_again()
-
-    def action_check(self) -> None:
-        """Check the prompt."""
-        from tui.panes.prompt.advice_views import FindingsView
-
-        if self._has_prompt():
-            view = self._made(FindingsView, lambda: FindingsView(self.store, self.state.findings))
-            self._turn_to("findings")
-            view.focus()
-            view.read()
-
     def action_bring(self) -> None:
         """Import a prompt from a file into the editor."""
         from tui.panes.prompt.import_forms import prompt_file_form
@@ -310,9 +292,19 @@ class PromptPane(ModesPane):
         self.call_after_refresh(self.focus)
 
     def _begin(self) -> None:
-        """Remember the version that editing starts from, unless an older draft has its own."""
-        if self.state.draft.text is None and self._shown is not None:
-            self.state.draft.begun = self._shown.facts.prompt_version
+        if self._shown is not None:
+            self.state.draft.begin(self._shown.facts.prompt_version, self._stored)
+
+    def _follow_stored(self, version: int) -> None:
+        """Show a version saved elsewhere in the open field, if nothing was typed there."""
+        from tui.panes.prompt.editor import can_hold
+
+        editor, stored = self._editor, self._stored
+        self.state.draft.keep(editor.area.text, stored)
+        if self.state.draft.text is None and can_hold(stored):
+            self._begin()
+            if editor.is_mounted and editor.area.text.strip() != stored.strip():
+                editor.begin(stored, stored, f"Version {version} was saved elsewhere; this is its text.")
 
     def _open_own_answer(self) -> None:
         from tui.panes.prompt.own_answer import OwnAnswerView
@@ -320,12 +312,6 @@ class PromptPane(ModesPane):
         view = self._made(OwnAnswerView, lambda: OwnAnswerView(self.store, self.state.own_answer))
         self._turn_to("testing")
         self.call_after_refresh(view.begin)
-
-    def _has_prompt(self) -> bool:
-        has = self._shown is not None and self._shown.facts.prompt is not None
-        if not has:
-            self.app.notify(f"No prompt yet: {key_of('prompt.edit')} writes one.")
-        return has
 
     def _save(self, prompt: Prompt) -> None:
         facts = self._shown.facts if self._shown is not None else None

@@ -66,12 +66,19 @@ class DraftState:
     """What is typed and not saved. `dropped` is the draft discarded last, so that it can be restored."""
 
     begun: int = 0  # the version that the draft started from
+    opened: str | None = None  # what was stored when editing started; None: unknown, in another session
     text: str | None = None
     dropped: str | None = None
 
+    def begin(self, version: int, stored: str) -> None:
+        """Start editing what is stored, unless there is a draft, which has its own version."""
+        if self.text is None:
+            self.begun, self.opened = version, stored
+
     def keep(self, text: str, stored: str) -> None:
-        """Keep what was typed, if it differs from what is stored."""
-        self.text = None if text.strip() == stored.strip() else text
+        """Keep what was typed, if it differs from what is stored and from what it started from."""
+        same = [known.strip() for known in (stored, self.opened) if known is not None]
+        self.text = None if text.strip() in same else text
 
     def drop(self) -> bool | None:
         """Discard the draft (True), or restore the discarded one (False); None if there is neither."""
