@@ -149,7 +149,7 @@ def remind(invocation: Invocation, day: str | None) -> None:
 @click.option(
     "--count", type=click.IntRange(1, 20), default=3, help="Number of stored questions to ask if none is given."
 )
-@click.option("--stream", is_flag=True, help="With --json, print each answer at once, as one object per line.")
+@click.option("--stream", is_flag=True, help="With --json, print each answer and note at once, as one object per line.")
 @command_options
 def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stream: bool) -> None:
     """Have the teacher answer QUESTIONS, or a few stored ones, with the prompt. The answers are not stored."""
@@ -168,7 +168,13 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
         )
     rules = project.rules.all()
     spec = project.settings.read().teacher
-    teacher = ask(spec, invocation.home, on_billed=Ledger(project, spec).bill)
+
+    def note(text: str) -> None:
+        invocation.say(text)
+        if stream and invocation.json_output:
+            invocation.finish("", {"note": text})
+
+    teacher = ask(spec, invocation.home, on_note=note, on_billed=Ledger(project, spec).bill)
     answers: list[dict[str, object]] = []
     for question in asked:
         answer = teacher((*prompt.messages, *question.messages))
@@ -232,7 +238,14 @@ def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], 
             "Leave out --teacher, or create a project with --teacher MODEL --base-url URL.",
         )
     billed = Ledger(invocation.project, teacher).bill
-    return ask(teacher, invocation.home, temperature=0.0, max_tokens=REVIEW_TOKENS, on_billed=billed)
+    return ask(
+        teacher,
+        invocation.home,
+        temperature=0.0,
+        max_tokens=REVIEW_TOKENS,
+        on_note=invocation.say,
+        on_billed=billed,
+    )
 
 
 def say_left_out(invocation: Invocation, left_out: int) -> None:

@@ -4,6 +4,7 @@ Knows nothing of projects or the store; its answers are not saved.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -34,9 +35,9 @@ def ask(
     """Return a function that answers a list of messages ending with the user's.
 
     A local model is loaded on the first call and kept; each call uses a different seed, so the same messages can give
-    another answer. An answer cut off at `max_tokens` is passed through `on_cut`. `on_note` receives the reason and the
-    delay of each retry, and `on_billed` the usage that the endpoint bills. Calls raise `EndpointError`, `ModelError`,
-    `TeacherError`.
+    another answer. An answer cut off at `max_tokens` is passed through `on_cut`. `on_note` receives a sentence before
+    each retry, and before and after a model is loaded; `on_billed` the usage that the endpoint bills. Calls raise
+    `EndpointError`, `ModelError`, `TeacherError`.
     """
     if spec.kind == "endpoint":
         key = key_for(check_address(spec.base_url), home)
@@ -49,7 +50,7 @@ def ask(
             return on_cut(answer.text) if answer.finish_reason == "length" else answer.text
 
         return lambda messages: asyncio.run(ask_once(messages))
-    return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, on_cut)
+    return _LocalAnswers(spec.model, home, temperature, max_tokens, seed, on_cut, on_note)
 
 
 class _LocalAnswers:
@@ -63,6 +64,7 @@ class _LocalAnswers:
         max_tokens: int,
         seed: int,
         on_cut: Callable[[str], str],
+        on_note: Callable[[str], None] | None,
     ) -> None:
         self._model = model
         self._home = home
@@ -70,14 +72,15 @@ class _LocalAnswers:
         self._max_tokens = max_tokens
         self._seed = seed
         self._on_cut = on_cut
+        self._on_note = on_note or (lambda _: None)
         self._calls = 0
         self._local: LocalModel | None = None
         self._prefix: tuple[Prompt, PromptCache] | None = None
 
     def __call__(self, messages: Sequence[Message]) -> str:
+        local = self._loaded()
         from engine.model.decode import decode
 
-        local = self._loaded()
         prompt = Prompt(tuple(messages[:-1]))
         self._calls += 1
         (decoded,) = decode(
@@ -95,10 +98,13 @@ class _LocalAnswers:
 
     def _loaded(self) -> "LocalModel":
         if self._local is None:
-            from engine.model.load import load_base
+            self._on_note(f"Loading {self._model} …")
+            started = time.monotonic()
+            from engine.model.load import load_base  # the model library takes seconds to import
             from engine.model.locate import locate_base
 
             self._local = load_base(locate_base(self._model, self._home))
+            self._on_note(f"Loaded {self._model} in {time.monotonic() - started:.0f} s.")
         return self._local
 
     def _prefix_of(self, local: "LocalModel", prompt: Prompt) -> "PromptCache":

@@ -9,7 +9,7 @@ import asyncio
 import json
 import ssl
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +28,7 @@ from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, CountedUsage
 from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
+from engine.teachers.guarded_stream import GuardedStream
 from engine.teachers.key_guard import KeyGuard
 from engine.teachers.keys import KEYLESS, check_address, is_loopback, variable_of
 from engine.teachers.pacer import Pacer
@@ -88,6 +89,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         self._on_note = on_note or (lambda _: None)
         self._on_billed = on_billed or (lambda _: None)
         self._key = key
+        self._has_answered = False
         self._client = openai.AsyncOpenAI(
             api_key=key,
             base_url=self.base_url,
@@ -166,6 +168,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             whole = reader.answer()
         except EndpointFault as named:
             named.usage = self._bill(reader, messages)
+            if named.kind == "html" and not self._has_answered:
+                named.scope = "job"  # a wrong address, not a proxy's passing trouble
             raise
         except asyncio.CancelledError:  # what has arrived is billed all the same
             self._bill(reader, messages)
@@ -182,6 +186,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
             raise fault from error
+        self._has_answered = True
         self.pacer.speed_up()
         ended = time.monotonic()
         usage = self._usage(whole.usage, whole.text, messages)
@@ -271,7 +276,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                 "refused", f"The body is compressed ({encoding}) although compression was declined.", scope="job"
             )
         if isinstance(response.stream, httpx2.AsyncByteStream):
-            response.stream = _GuardedStream(response.stream, self.limits)
+            response.stream = GuardedStream(response.stream, self.limits.stall_s, self.limits.response_bytes)
 
     def _bill(self, reader: AnswerReader, messages: Sequence[Message]) -> Usage | None:
         """Bill a try without an answer: what arrived is paid for, even if the server never sent its usage.
@@ -293,8 +298,11 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
 
     def _is_last(self, state: tenacity.RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome is not None else None
+        return state.attempt_number >= self._tries_for(error)
+
+    def _tries_for(self, error: BaseException | None) -> int:
         empty = isinstance(error, EndpointFault) and error.kind == "no_content"
-        return state.attempt_number >= (min(self.limits.empty_tries, self.limits.tries) if empty else self.limits.tries)
+        return min(self.limits.empty_tries, self.limits.tries) if empty else self.limits.tries
 
     def _wait(self, state: tenacity.RetryCallState) -> float:
         backoff = tenacity.wait_exponential_jitter(multiplier=0.5, max=self.limits.longest_wait_s, jitter=0.5)(state)
@@ -308,34 +316,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         if isinstance(error, EndpointFault):  # nothing else is retried
             if on_retry is not None:
                 on_retry(error)
-            self._on_note(f"{error.title} {error.message}".strip() + f" Asked again in {wait:.0f} s.")
-
-
-class _GuardedStream(httpx2.AsyncByteStream):
-    """The bytes of a response, with a limit on the time between chunks and on the total size."""
-
-    def __init__(self, stream: httpx2.AsyncByteStream, limits: EndpointLimits) -> None:
-        self._stream = stream
-        self._limits = limits
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        received = 0
-        chunks = aiter(self._stream)
-        while True:
-            try:
-                async with asyncio.timeout(self._limits.stall_s):
-                    chunk = await anext(chunks)
-            except StopAsyncIteration:
-                return
-            except TimeoutError as error:
-                raise EndpointFault("stalled", f"Nothing was received for {self._limits.stall_s:.0f} s.") from error
-            received += len(chunk)
-            if received > self._limits.response_bytes:
-                raise EndpointFault("too_long", f"More than {self._limits.response_bytes:,} bytes.")
-            yield chunk
-
-    async def aclose(self) -> None:
-        await self._stream.aclose()
+            number = f"Retry {state.attempt_number} of {self._tries_for(error) - 1} in {wait:.0f} s"
+            self._on_note(f"{number}: {error.title} {error.message}".strip())
 
 
 @lru_cache(maxsize=1)

@@ -53,24 +53,24 @@ _TEXTS: dict[FaultKind, tuple[str, str]] = {
     "bad_text": ("The answer is not valid text.", "The server sent broken UTF-8 or half a character."),
     "duplicated": ("The server sent parts of the answer twice.", "Check for a proxy that replays chunks."),
     "unknown_finish": ("The answer has an unknown finish reason.", "Choose a model that answers in plain text."),
-    "stalled": ("The server stopped in the middle of an answer.", "Lower --concurrency if the server is overloaded."),
-    "too_slow": ("The answer took too long.", "Lower --concurrency or the answer token limit."),
+    "stalled": ("The server stopped in the middle of an answer.", "Try again; the server may be overloaded."),
+    "too_slow": ("The answer took too long.", "Try again; the server may be overloaded."),
     "too_long": ("The answer is far longer than requested.", "The server ignores the answer token limit."),
     "broken": ("The connection broke.", "Check the network and the server's log."),
     "unreachable": ("The endpoint cannot be reached.", "Check the base URL, and that the server is running."),
     "certificate": ("The endpoint's certificate is not trusted.", "Check the address; http is for loopback only."),
     "no_tls": ("The endpoint does not speak https.", "Check the address and its port; http is for loopback only."),
-    "redirect": ("The endpoint redirects elsewhere.", "Give the final address: distill-tui generate --base-url URL"),
-    "rate_limited": ("The endpoint asks for fewer requests.", "Lower --concurrency, or resume later."),
-    "server": ("The server failed.", "See the server's log, or resume later."),
-    "key": ("The endpoint rejected the key.", "Set a valid key for this host, then resume the job."),
-    "quota": ("The account's quota is used up.", "Add credit at the provider, then resume the job."),
+    "redirect": ("The endpoint redirects elsewhere.", "Use the final address as the base URL."),
+    "rate_limited": ("The endpoint asks for fewer requests.", "Wait a while, then try again."),
+    "server": ("The server failed.", "See the server's log, or try again later."),
+    "key": ("The endpoint rejected the key.", "Set a valid key for this host, then try again."),
+    "quota": ("The account's quota is used up.", "Add credit at the provider, then try again."),
     "context": ("The prompt and the question do not fit into the model's context.", "Shorten one or change the model."),
     "content_filter": ("The provider's content filter refused the question.", "Reword or remove this question."),
     "refused": ("The server refused the request.", "See the server's own message."),
     "not_found": (
         "The model or the address was not found.",
-        "Correct them: distill-tui generate --model MODEL --base-url URL",
+        "Check the model's name and the base URL, which usually ends in /v1.",
     ),
 }
 
@@ -145,6 +145,8 @@ def _status_fault(error: openai.APIStatusError) -> EndpointFault:
     code, message = _code_and_message(error.body if error.body is not None else error.response.text)
     detail = f"HTTP {status}: {message}" if message else f"HTTP {status}."
     kind = _kind_by_message(code, message)
+    if message.lstrip().startswith("<"):
+        detail = f"HTTP {status}: a web page."
     if 300 <= status < 400:
         return EndpointFault("redirect", f"HTTP {status} to {error.response.headers.get('location', 'nowhere')}.")
     if status in (401, 403):  # some servers also send these for a question that their moderation flagged

@@ -16,11 +16,22 @@ from engine.records.prompt import Prompt
 from engine.teachers.budget import Budget
 from engine.teachers.endpoint import EndpointAnswer, EndpointTeacher, count_messages
 from engine.teachers.failure_streak import FailureStreak
-from engine.teachers.faults import EndpointFault
+from engine.teachers.faults import EndpointFault, FaultKind
 from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import GROUP_S, Recorder
 
 GRACE_S = 20.0  # how long a stop waits for answers that are already paid for
+# What to do about a fault here, where there is a job to resume and an option to change.
+_ADVICE: dict[FaultKind, str] = {
+    "stalled": "Lower --concurrency if the server is overloaded.",
+    "too_slow": "Lower --concurrency or the answer token limit.",
+    "rate_limited": "Lower --concurrency, or resume the job later.",
+    "server": "See the server's log, or resume the job later.",
+    "key": "Set a valid key for this host, then resume the job.",
+    "quota": "Add credit at the provider, then resume the job.",
+    "redirect": "Give the final address: distill-tui generate --base-url URL",
+    "not_found": "Correct them: distill-tui generate --model MODEL --base-url URL",
+}
 
 
 @dataclass(slots=True)
@@ -95,6 +106,7 @@ class EndpointGeneration:
                 await asyncio.gather(*self._flights, return_exceptions=True)
                 self._recorder.flush()
         if self._fatal is not None:
+            self._fatal.next = _ADVICE.get(self._fatal.kind, self._fatal.next)
             raise self._fatal
         if self._budget_spent:
             self._context.emit(Note(str(self._budget.spent_error())))

@@ -169,11 +169,12 @@ def prompt_pages(a: Attack) -> Iterator[Lines]:
     yield prompt_faces.draw_versions(versions, a.width, a.height)
     yield prompt_faces.draw_difference(compare_texts(a.text, f"{a.text} x\n{a.text}"), a.width)
     trial = TrialState()
-    trial.begin(1, 3, a.text)
+    trial.begin(1, 3, a.text, 1)
     trial.answer(1, TriedAnswer(a.text, a.text, (TriedRule(1, False, a.text), TriedRule(9, True, a.text))))
-    yield prompt_faces.draw_trial(trial, rules, a.width)
+    trial.take_note(1, a.text)
+    yield prompt_faces.draw_trial(trial, rules, 1, a.width)
     trial.end(1, a.error)
-    yield prompt_faces.draw_trial(trial, rules, a.width)
+    yield prompt_faces.draw_trial(trial, rules, 2, a.width)
     yield prompt_faces.draw_own_answer(OwnAnswerState(a.text, tuple(rules), a.checks), a.width)
 
 

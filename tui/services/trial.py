@@ -47,6 +47,14 @@ class TrialAnswered(Message):
 
 
 @dataclass
+class TrialNoted(Message):
+    """What an answer is waiting for: the model is loading, or the endpoint is asked again."""
+
+    trial: int
+    note: str
+
+
+@dataclass
 class TrialEnded(Message):
     """No further answers; `error` says why if it failed."""
 
@@ -101,6 +109,8 @@ class TrialService:
             found = _read(line)
             if isinstance(found, TriedAnswer):
                 self._target.post_message(TrialAnswered(number, found))
+            elif isinstance(found, str):
+                self._target.post_message(TrialNoted(number, found))
             else:
                 error = found
         status = process.wait()
@@ -112,11 +122,13 @@ class TrialService:
         self._target.post_message(TrialEnded(number, error))
 
 
-def _read(line: str) -> TriedAnswer | DistillError:
+def _read(line: str) -> TriedAnswer | str | DistillError:
     try:
         row = cast("dict[str, object]", json.loads(line))
         if (failed := error_of(row)) is not None:
             return failed
+        if "note" in row:
+            return str(row["note"])
         rules = cast("list[dict[str, object]]", row["rules"])
         return TriedAnswer(
             str(row["question"]),

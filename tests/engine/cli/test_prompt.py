@@ -274,7 +274,17 @@ class TestTry:
 
     def test_refusing_teacher_exits_with_failure(self, server: HostileServer) -> None:
         server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
-        assert fail("prompt", "try", "Is it shut?", status=1)["next"]
+        advice = fail("prompt", "try", "Is it shut?", status=1)["next"]
+        assert advice == "Set a valid key for this host, then try again.", "there is no job to resume"
+
+    def test_each_retry_is_reported_as_it_happens(self, server: HostileServer) -> None:
+        server.behaviours[:] = [status("500 Internal Server Error", error("boom")), good("Yes.")]
+        shown = succeed("prompt", "try", "Is it shut?", "--json", "--stream")
+        assert "Retry 1 of 6" in shown.err
+        assert "The server failed. HTTP 500: boom." in shown.err
+        note, answer = map(json.loads, shown.out.splitlines())
+        assert note["note"] in shown.err
+        assert answer["answer"] == "Yes."
 
     def test_tokens_are_counted_for_student_and_teacher(self, server: HostileServer) -> None:
         assert len(get("prompt", "show")["tokens"]) == 2

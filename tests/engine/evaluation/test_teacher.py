@@ -47,7 +47,7 @@ async def test_endpoint_teacher_is_the_reference_and_its_refusals_pass_no_rule(
         messages = server.requests[0].body["messages"]
     assert isinstance(messages, list)
     assert [message["role"] for message in messages] == ["system", "user", "assistant", "user"]
-    assert ["HTTP 429: later. Asked again in" in note for note in notes] == [True]
+    assert ["HTTP 429: later." in note and note.startswith("Retry 1 of 6") for note in notes] == [True]
     assert evaluation.reference == "teacher"
     teacher = evaluation.arm("teacher")
     assert teacher is not None

@@ -117,7 +117,7 @@ def test_reason_for_waiting_for_the_endpoint_is_noted(project: Project) -> None:
         job, options = add_job(project, server)
         run_job(project, job, options)
     first = next(event.text for event in events_of(project, job) if isinstance(event, Note))
-    assert "asks for fewer requests. HTTP 429: Slow down. Asked again in" in first
+    assert first == "Retry 1 of 6 in 1 s: The endpoint asks for fewer requests. HTTP 429: Slow down."
 
 
 def test_no_request_is_sent_without_a_prompt() -> None:

@@ -132,6 +132,26 @@ async def test_permanent_fault_is_not_retried(server: HostileServer, behaviour: 
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize("behaviour", behaviours("html"))
+async def test_web_page_is_retried_only_from_a_server_that_has_answered(
+    server: HostileServer, behaviour: Behaviour
+) -> None:
+    with pytest.raises(EndpointFault, match="usually ends in /v1"):
+        await ask(server, behaviour)
+    assert len(server.requests) == 1
+    server.behaviours = [behaviour, good("Yes."), behaviour, good("No.")]
+    async with EndpointTeacher(TeacherSpec("endpoint", "peer", server.url), CANARY, limits=QUICK) as teacher:
+        answers = [await teacher.answer(QUESTION, temperature=0, max_tokens=8) for _ in range(2)]
+    assert [answer.text for answer in answers] == ["Yes.", "No."]
+
+
+async def test_source_of_a_web_page_is_not_shown(server: HostileServer) -> None:
+    page = raw(head("404 Not Found", "text/html"), b"<!doctype html><title>Not here</title>")
+    with pytest.raises(EndpointFault) as caught:
+        await ask(server, page)
+    assert (caught.value.kind, caught.value.message) == ("not_found", "HTTP 404: a web page.")
+
+
 async def test_redirect_to_another_server_is_not_followed(server: HostileServer) -> None:
     async with HostileServer([good()]) as other:
         with pytest.raises(EndpointFault, match="redirects"):
@@ -156,7 +176,7 @@ async def test_retry_after_is_waited_for_and_noted(server: HostileServer) -> Non
         answer = await teacher.answer(QUESTION, temperature=0, max_tokens=8)
     assert (answer.text, len(server.requests)) == ("Yes.", 2)
     assert time.monotonic() - started >= 1, "longer than the client's own longest wait"
-    assert notes == ["The endpoint asks for fewer requests. HTTP 429: Wait. Asked again in 1 s."]
+    assert notes == ["Retry 1 of 1 in 1 s: The endpoint asks for fewer requests. HTTP 429: Wait."]
 
 
 async def test_too_long_retry_after_stops_the_job_without_waiting(server: HostileServer) -> None:

@@ -63,6 +63,7 @@ def test_refused_key_or_payment_stops_the_job_and_keeps_its_answers(
         with pytest.raises(EndpointError) as caught:
             generate(project, endpoint_options(server, concurrency=2))
     assert CANARY not in str(caught.value)
+    assert caught.value.next.endswith("then resume the job.")
     assert len(project.examples.all()) == 4
     assert len(server.requests) <= 7
     assert project.examples.in_flight() == 0

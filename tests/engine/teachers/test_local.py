@@ -146,12 +146,15 @@ def test_only_the_named_attempts_are_made_and_differ_from_the_first(project: Pro
 
 
 def test_ask_outside_a_project_gives_varied_and_repeatable_answers(base: Path) -> None:
-    teacher = ask(TeacherSpec("local", str(base)), Home.locate(), max_tokens=12)
+    notes: list[str] = []
+    teacher = ask(TeacherSpec("local", str(base)), Home.locate(), max_tokens=12, on_note=notes.append)
     messages = (Message("system", "Be kind."), Message("user", "Hello?"))
     repeated = ask(TeacherSpec("local", str(base)), Home.locate(), max_tokens=12)
     answers = [teacher(messages) for _ in range(3)]
     assert len(set(answers)) > 1
     assert [repeated(messages) for _ in range(3)] == answers
+    assert notes[0] == f"Loading {base} …"
+    assert [note.startswith(f"Loaded {base} in ") for note in notes[1:]] == [True]
 
 
 def test_out_of_memory_keeps_the_answers_and_suggests_smaller_batches(

@@ -81,7 +81,7 @@ class TestState:
 
     def test_answers_of_an_earlier_trial_are_ignored(self) -> None:
         state, answer = TrialState(), TriedAnswer("q", "a", ())
-        state.begin(2, 1, "starter")
+        state.begin(2, 1, "starter", 1)
         state.answer(1, answer)
         state.end(1, None)
         assert (state.answers, state.running) == ([], True)
@@ -173,17 +173,39 @@ class TestDrawing:
     @pytest.mark.parametrize("width", [40, 100])
     def test_trial_shows_answers_with_rule_findings(self, width: int) -> None:
         state = TrialState()
-        state.begin(1, 3, "starter")
+        state.begin(1, 3, "starter", 1)
         state.answer(1, TriedAnswer("Open?", "Yes. " * 30, (TriedRule(1, True, ""), TriedRule(2, False, "too long"))))
-        text = "\n".join(line.plain for line in draw_trial(state, NUMBERED, width))
+        text = "\n".join(line.plain for line in draw_trial(state, NUMBERED, 1, width))
         assert "1 of 3 answered" in text
         assert "✗ 2 too long" in text
         assert "✓ 1 Starts with" in text
         assert "is answering question 2" in text
         state.end(1, JobError("It broke off.", "Why.", "Do this."))
-        text = "\n".join(line.plain for line in draw_trial(state, NUMBERED, width))
+        text = "\n".join(line.plain for line in draw_trial(state, NUMBERED, 1, width))
         assert "✗ It broke off." in text
         assert "Do this." in text
+
+    @pytest.mark.parametrize("width", [40, 100])
+    def test_trial_says_what_the_next_answer_waits_for_until_it_arrives(self, width: int) -> None:
+        def shown() -> str:
+            return " ".join(line.plain.strip() for line in draw_trial(state, NUMBERED, 1, width))
+
+        state = TrialState()
+        state.begin(1, 2, "starter", 1)
+        note = "Retry 1 of 6 in 1 s: The server failed. HTTP 500: boom."
+        state.take_note(0, "of an earlier trial")
+        assert "the teacher is answering question 1" in shown()
+        state.take_note(1, note)
+        assert f"● question 1: {note}" in shown()
+        state.answer(1, TriedAnswer("Open?", "Yes.", ()))
+        assert "the teacher is answering question 2" in shown()
+        assert "Retry" not in shown()
+
+    def test_trial_of_an_older_version_is_marked(self) -> None:
+        state = TrialState()
+        state.begin(1, 1, "starter", 1)
+        texts = ["\n".join(line.plain for line in draw_trial(state, NUMBERED, version, 80)) for version in (1, 2)]
+        assert ["answers to version 1; version 2 of the prompt is current" in text for text in texts] == [False, True]
 
     def test_hostile_text_is_escaped_in_every_line(self) -> None:
         evil = hostile("x")
@@ -192,7 +214,7 @@ class TestDrawing:
         versions = VersionsState()
         versions.take((dataclasses.replace(version_row(2), note=evil), version_row(1, current=True)))
         trial = TrialState()
-        trial.begin(1, 1, evil)
+        trial.begin(1, 1, evil, 1)
         trial.answer(1, TriedAnswer(evil, evil, (TriedRule(1, False, evil),)))
         trial.end(1, JobError(evil, evil, evil))
         own = OwnAnswerState(evil, rules, (CheckResult(1, False, evil),))
@@ -202,7 +224,7 @@ class TestDrawing:
                 *draw_rules(rules, 0, (), width, focused=True),
                 *draw_versions(versions, width, 20),
                 *draw_difference(compare_texts(evil, evil + evil), width),
-                *draw_trial(trial, rules, width),
+                *draw_trial(trial, rules, 1, width),
                 *draw_own_answer(own, width),
             ]
             for line in lines:

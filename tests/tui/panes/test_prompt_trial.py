@@ -12,7 +12,16 @@ from engine.project import Project
 from engine.records.options import TeacherSpec
 from tests.engine.teachers.hostile_server import HostileServer, error, good, served, stalls, status
 from tests.tui.panes.helpers import notified
-from tests.tui.panes.prompt_helpers import form_title, mode, open_pane, pane, text, type_text
+from tests.tui.panes.prompt_helpers import (
+    footer_labels,
+    form_title,
+    mode,
+    open_pane,
+    pane,
+    save_elsewhere,
+    text,
+    type_text,
+)
 from tests.tui.piloting import SIZES, until
 from tests.tui.seeds import PROMPT
 from tui.app import DistillApp
@@ -46,6 +55,9 @@ class TestTrial:
             await until(pilot, lambda: mode(app) == "reading")
             await pilot.press("T")
             await until(pilot, lambda: mode(app) == "trial" and "1 of 1 pass every rule" in text(app))
+            assert "is current" not in text(app)
+            save_elsewhere(prompt_project, home)
+            await until(pilot, lambda: "answers to version 2; version 3 of the prompt is current" in text(app))
         assert server.requests[0].question == "Open?"
 
     async def test_trial_is_stopped_by_its_own_key(
@@ -59,12 +71,30 @@ class TestTrial:
             await until(pilot, lambda: form_title(app) == "Try the prompt")
             await pilot.press("enter")
             await until(pilot, lambda: "is answering question 2" in text(app))
+            assert "stop asking" in footer_labels(app)
             await pilot.press("x")
             await until(pilot, lambda: "Stopped." in text(app) and "1 of 3 answered" in text(app))
             await until(pilot, lambda: not pane(app).state.trial.running)
+            await until(pilot, lambda: "stop asking" not in footer_labels(app))
             await pilot.press("x")  # the key that stops a job in other panes
             await until(pilot, lambda: notified(app, "No question is being asked."))
             assert not notified(app, "There is no job.")
+
+    async def test_reason_for_a_retry_is_shown_while_it_waits(
+        self, home: Home, prompt_project: Path, server: HostileServer
+    ) -> None:
+        busy = status("503 Service Unavailable", error("Warming up."), "retry-after: 2")
+        server.behaviours[:] = [busy, good("RISK SCORE: 2. ", "It is open.")]
+        app = DistillApp(home, prompt_project)
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await open_pane(pilot, app)
+            await pilot.press("T")
+            await until(pilot, lambda: form_title(app) == "Try the prompt")
+            await type_text(pilot, "Open?")
+            await pilot.press("enter")
+            await until(pilot, lambda: "● question 1: Retry 1 of 6 in 2 s: The server failed." in text(app))
+            await until(pilot, lambda: "1 of 1 pass every rule" in text(app))
+            assert "Retry" not in text(app)
 
     async def test_refusing_teacher_is_reported(self, home: Home, prompt_project: Path, server: HostileServer) -> None:
         server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]

@@ -97,6 +97,11 @@ class ModesPane(Pane, can_focus=False):
         """Return the text; other views scroll themselves."""
         return next(iter(self.query(TextView)), self)
 
+    @property
+    def unavailable(self) -> frozenset[str]:
+        """Stopping a trial, while none is running."""
+        return frozenset() if self.state.trial.running else frozenset({"trial.end"})
+
     def action_propose(self) -> None:
         """Propose rules from the prompt."""
         from tui.panes.prompt.advice_views import ProposalsView

@@ -12,7 +12,7 @@ from tui.panes.parts import failure, title, unread
 from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
 from tui.services.prompt import VersionRow
 from tui.services.trial import TriedAnswer
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, fit, format_time, justify, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, format_time, justify, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.rows import window
 
@@ -89,17 +89,27 @@ def draw_difference(lines: Sequence[ComparedLine] | None, width: int) -> list[Co
     return drawn
 
 
-def draw_trial(state: TrialState, rules: Sequence[Rule], width: int) -> list[Content]:
+def draw_trial(state: TrialState, rules: Sequence[Rule], version: int, width: int) -> list[Content]:
     """Draw the answers so far, each with its rule results, and the state of the trial."""
     texts = {rule.id: rule.text for rule in rules}
     lines = title("Try", f"{len(state.answers)} of {state.asked} answered", shorten(state.teacher, width // 2), width)
+    if state.version != version:
+        older = f"◐ answers to version {state.version}; version {version} of the prompt is current"
+        lines[1:] = [Content.styled(shorten(older, width), WARN), Content("")]
     for answer in state.answers:
         lines += [Content.assemble(("› ", ACCENT), (line, STRONG)) for line in wrap(answer.question, width - 2)]
         lines += _beside(answer, texts, width) if width >= _BESIDE_FROM else _below(answer, texts, width)
         lines.append(Content(""))
     if state.running:
-        now = f"● the teacher is answering question {len(state.answers) + 1}"
-        lines.append(Content.assemble((now, ACCENT), (f"   {key_of('trial.end')} stops   nothing is stored", DIM)))
+        number = len(state.answers) + 1
+        ways = f"{key_of('trial.end')} stops   nothing is stored"
+        if state.note:
+            lines += [Content.styled(line, ACCENT) for line in wrap(f"● question {number}: {state.note}", width)]
+            lines.append(Content.styled(f"  {ways}", DIM))
+        else:
+            lines.append(
+                Content.assemble((f"● the teacher is answering question {number}", ACCENT), (f"   {ways}", DIM))
+            )
     elif state.error is not None:
         lines.append(Content.styled(f"✗ {_clean(state.error.title)}", f"{STRONG} {BAD}"))
         for sentence in (state.error.message, state.error.next):

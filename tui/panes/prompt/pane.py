@@ -77,7 +77,7 @@ class PromptPane(ModesPane):
         elif self.state.mode == "trial":
             from tui.panes.prompt.trial_view import TrialView
 
-            self.query_one(TrialView).show(facts.rules)
+            self.query_one(TrialView).show(facts.rules, facts.prompt_version)
         elif self.state.mode == "proposals":
             from tui.panes.prompt.advice_views import ProposalsView
 

@@ -136,20 +136,28 @@ class TrialState:
     number: int = 0
     asked: int = 0
     teacher: str = ""
+    version: int = 0  # of the prompt that is tried
+    note: str = ""  # what the next answer is waiting for
     answers: "list[TriedAnswer]" = field(default_factory=list)
     running: bool = False
     stopped: bool = False
     error: DistillError | None = None
 
-    def begin(self, number: int, asked: int, teacher: str) -> None:
+    def begin(self, number: int, asked: int, teacher: str, version: int) -> None:
         """Start a trial."""
-        self.number, self.asked, self.teacher = number, asked, teacher
+        self.number, self.asked, self.teacher, self.version, self.note = number, asked, teacher, version, ""
         self.answers, self.running, self.stopped, self.error = [], True, False, None
 
     def answer(self, number: int, answer: "TriedAnswer") -> None:
         """Take in an answer; one from an earlier trial is dropped."""
         if number == self.number:
             self.answers.append(answer)
+            self.note = ""
+
+    def take_note(self, number: int, note: str) -> None:
+        """Take in what the next answer is waiting for."""
+        if number == self.number:
+            self.note = note
 
     def end(self, number: int, error: DistillError | None) -> None:
         """End the trial."""

@@ -11,7 +11,8 @@ from tui.panes.prompt.other_drawing import draw_trial
 from tui.panes.prompt.state import TrialState
 from tui.panes.prompt.text_view import ShowMode
 from tui.services.store import StoreService
-from tui.services.trial import TrialAnswered, TrialEnded, TrialService
+from tui.services.trial import TrialAnswered, TrialEnded, TrialNoted, TrialService
+from tui.widgets.footer import KeysChanged
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
 
@@ -32,16 +33,17 @@ class TrialView(Scroller):
         self._service = TrialService(store.folder, store.home, self)
         self._state = state
         self._rules: tuple[Rule, ...] = ()
+        self._version = 0  # of the current prompt
 
     def begin(self, questions: Sequence[str], count: int, teacher: str) -> None:
         """Ask these questions, or `count` stored ones."""
         number = self._service.start(questions, count)
-        self._state.begin(number, len(questions) or count, teacher)
+        self._state.begin(number, len(questions) or count, teacher, self._version)
         self.redraw()
 
-    def show(self, rules: tuple[Rule, ...]) -> None:
-        """Draw with the current rules."""
-        self._rules = rules
+    def show(self, rules: tuple[Rule, ...], version: int) -> None:
+        """Draw with the current rules and version of the prompt."""
+        self._rules, self._version = rules, version
         self.redraw()
 
     def redraw(self) -> None:
@@ -49,7 +51,7 @@ class TrialView(Scroller):
         if not self.query(Page):
             return
         width = self.line_width
-        self.query_one(Page).show(draw_trial(self._state, self._rules, width))
+        self.query_one(Page).show(draw_trial(self._state, self._rules, self._version, width))
 
     def on_resize(self) -> None:
         """Draw at the new size."""
@@ -65,10 +67,17 @@ class TrialView(Scroller):
         self._state.answer(message.trial, message.answer)
         self.redraw()
 
+    def on_trial_noted(self, message: TrialNoted) -> None:
+        """Show what the next answer is waiting for."""
+        message.stop()
+        self._state.take_note(message.trial, message.note)
+        self.redraw()
+
     def on_trial_ended(self, message: TrialEnded) -> None:
         """Show how the trial ended."""
         message.stop()
         self._state.end(message.trial, message.error)
+        self.post_message(KeysChanged())
         self.redraw()
 
     def action_end(self) -> None:
