@@ -284,4 +284,8 @@ def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:
 
 
 def _counts_text(counts: list[dict[str, object]]) -> str:
-    return ", ".join(f"{'' if c['exact'] else '≈ '}{c['tokens']} tokens ({c['tokenizer']})" for c in counts)
+    """Return the counts in words, in the order of `_counts`; a count that holds for student and teacher only once."""
+    texts = [f"{'' if c['exact'] else '≈ '}{c['tokens']} tokens ({c['tokenizer']})" for c in counts]
+    if len(set(texts)) == 1:
+        return texts[0]
+    return ", ".join(f"{text} for the {who}" for text, who in zip(texts, ("student", "teacher"), strict=True))

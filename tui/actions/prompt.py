@@ -24,7 +24,13 @@ RULES = (
     Action("back", "escape", "back", "Go back to the prompt."),
 )
 PROPOSALS = (
-    Action("accept", "a,enter", "add", "Add the rule under the cursor.", footer=True),
+    Action(
+        "accept",
+        "a,enter",
+        "add",
+        "Add the rule under the cursor; without a check, as a rubric for a judge.",
+        footer=True,
+    ),
     Action("accept_all", "A", "add all", "Add every proposed rule that has a check.", footer=True),
     Action("undo", "u", "undo", "Undo the last change to the rules.", footer=True),
     Action("back", "escape,q", "back", "Go back to the rules.", footer=True),

@@ -52,7 +52,10 @@ def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
         raise UsageError("This rule already exists.", "It was not added again.", "")
     added = project.rules.add(new)
     notice = f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules"
-    return RulesPut(f"{notice}; {key_of('proposals.undo')} undoes it.", before, project.rules.all())
+    notice += f"; {key_of('proposals.undo')} undoes it."
+    if any(rule.needs_judge for rule in added) and project.settings.read().judge is None:
+        notice += " Only a judge can decide a rubric; set one: distill-tui evaluate --judge-model MODEL --judge-url URL"
+    return RulesPut(notice, before, project.rules.all())
 
 
 def remove_rule(project: Project, number: int) -> RulesPut:

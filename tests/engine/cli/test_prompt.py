@@ -1,6 +1,7 @@
 """`prompt`: document formats, versions, checks, reminders, and trying it on a teacher."""
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -288,7 +289,10 @@ class TestTry:
 
     def test_tokens_are_counted_for_student_and_teacher(self, server: HostileServer) -> None:
         assert len(get("prompt", "show")["tokens"]) == 2
-        assert call("prompt", "show").err.count("tokens") == 2
+        assert re.fullmatch(r"≈ \d+ tokens \(by length\)\n", call("prompt", "show").err), "equal counts print once"
+        succeed("new", "known", "--teacher", "gpt-4o", "--base-url", server.url)
+        shown = succeed("prompt", "set", "-", input="Be brief.").out
+        assert "≈ 3 tokens (by length) for the student, 3 tokens (o200k_base) for the teacher, " in shown
 
 
 def test_next_step_is_what_the_project_lacks() -> None:

@@ -9,6 +9,8 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
+from tests.tui.panes.helpers import notified
+from tests.tui.panes.prompt_helpers import form_title
 from tests.tui.piloting import SIZES, open_app, reach, text_of, until
 from tests.tui.seeds import RULES, make_project, make_stage
 from tui.panes.prompt.advice_views import FindingsView, ProposalsView
@@ -71,6 +73,51 @@ async def test_proposed_rules_are_added_one_by_one_and_undone(home: Home, size: 
         assert len(stored_rules(folder, home)) == open_at_first
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.query_one(RulesView).has_focus)
+
+
+async def test_proposal_without_a_check_is_added_as_a_rubric(home: Home) -> None:
+    folder = make_project_without_rules(home)
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
+        await pilot.press("P")
+        await until(pilot, lambda: bool(app.screen.query(ProposalsView)))
+        view = app.screen.query_one(ProposalsView)
+        await until(pilot, lambda: "rubric for a judge" in view.query_one(Page).plain)
+        await pilot.press("g")
+        state = view._state
+        while state.proposal is not None and state.proposal.check is not None:
+            await pilot.press("j")
+        assert state.proposal is not None
+        rubric = state.proposal.text
+        await pilot.press("a")
+        await until(pilot, lambda: notified(app, "Only a judge can decide a rubric"))
+        with Project.open(folder, home) as project:
+            assert [(rule.text, rule.check) for rule in project.rules.all()] == [(rubric, Check("rubric"))]
+
+
+async def test_prompt_without_proposals_says_that_they_need_english(home: Home) -> None:
+    folder = make_project_without_rules(home)
+    with Project.open(folder, home) as project:
+        project.prompts.set(Prompt((Message("system", "Antworte in höchstens 40 Wörtern."),)))
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
+        await pilot.press("P")
+        await until(pilot, lambda: "in English only" in text_of(app, PromptPane))
+        await pilot.press("escape", "n")
+        await until(pilot, lambda: form_title(app) == "New rule, 1 of 2")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_prompt_check_starts_in_the_column_of_the_prompt(home: Home, size: tuple[int, int]) -> None:
+    app = open_app(home, make_project_without_rules(home))
+    async with app.run_test(size=size) as pilot:
+        await reach(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
+        column = app.screen.query_one("#prompt-title").content_region.x
+        await pilot.press("C")
+        await until(pilot, lambda: bool(app.screen.query(FindingsView)))
+        assert app.screen.query_one(FindingsView).content_region.x == column
 
 
 async def test_prompt_check_lists_its_findings(home: Home) -> None:

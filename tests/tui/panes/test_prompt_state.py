@@ -132,6 +132,12 @@ class TestDrawing:
         assert any("underline" in str(span.style) for span in lines[first].spans)
         assert draw_text(PROMPT, [], width)[1] is None
 
+    def test_system_message_gets_the_full_width_and_turns_are_indented(self) -> None:
+        line = "You answer for Meridian, a retail bank with 76 cells in the line of the text"
+        prompt = Prompt((Message("system", line), Message("user", "Open?"), Message("assistant", "Yes.")))
+        shown = [found.plain for found in draw_text(prompt, [], len(line))[0]]
+        assert [text for text in shown if text[:3] in ("You", "› O", "  Y")] == [line, "› Open?", "  Yes."]
+
     def test_selected_rule_says_whether_its_passage_was_found(self) -> None:
         assert "marked in the text" in "\n".join(
             line.plain for line in draw_rules(NUMBERED, 0, [Passage(0, Span(0, 3))], 30, focused=True)

@@ -18,22 +18,17 @@ def draw_proposals(state: ProposalsState, width: int) -> list[Content]:
         return unread("the prompt", state.failure, width, "proposals.back", "prompt.propose")
     if not state.proposals:
         lines = title("Proposed rules", "none", "", width)
-        text = "No demands found. Only sentences and lists in English are read."
-        return [*lines, *(Content(line) for line in wrap(text, width))]
+        text = "No demands found. They are read from sentences and lists in English only."
+        ways = Content.assemble((key_of("proposals.back", "rules.add"), ACCENT), " writes a rule")
+        return [*lines, *(Content(line) for line in wrap(text, width)), Content(""), ways]
     lines = title("Proposed rules", f"{len(state.open)} to add", f"{len(state.proposals)} found in the text", width)
-    lines[1:] = [
-        Content.assemble((key_of("proposals.accept"), ACCENT), (" adds one   ", DIM),
-                         (key_of("proposals.accept_all"), ACCENT), (" all with a check   ", DIM),
-                         (key_of("proposals.back"), ACCENT), (" back", DIM)),
-        Content(""),
-    ]  # fmt: skip
     for place, proposal in enumerate(state.proposals):
         chosen = place == state.cursor
         edge = ("▌ " if chosen else "  ", ACCENT)
         if proposal.rule:
             mark, text = ("✓ ", GOOD), f"covered by rule {proposal.rule}"
         elif proposal.check is None:
-            mark, text = ("– ", DIM), "no automatic check"
+            mark, text = ("– ", DIM), "rubric for a judge: no check measures it"
         else:
             mark, text = ("○ ", ""), check_text(proposal.check)
         for row, line in enumerate(wrap(proposal.text, max(width - 5, 8))[:4]):

@@ -11,7 +11,6 @@ from textual.message import Message
 
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
-from tui.keys import key_of
 from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
 from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.panes.prompt.text_view import ShowMode
@@ -44,8 +43,8 @@ class ProposalsView(Scroller):
     BINDINGS: ClassVar[list[BindingType]] = bindings("proposals")
     SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
-    ProposalsView, FindingsView { padding: 1 0 0 2; }
-    Screen.-narrow ProposalsView, Screen.-narrow FindingsView { padding: 0 0 0 1; }
+    ProposalsView { padding: 1 0 0 2; }
+    Screen.-narrow ProposalsView { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: ProposalsState) -> None:
@@ -106,8 +105,9 @@ class ProposalsView(Scroller):
 
     def action_accept_all(self) -> None:
         """Store every proposed rule that has a check and is not a rule yet."""
-        rules = tuple(Rule(0, each.text, each.check) for each in self._state.open if each.check is not None)
-        if rules:
+        from engine.prompts.proposals import rules_of
+
+        if rules := rules_of(self._state.open):
             self.post_message(TakeRules(rules))
         else:
             self.app.notify("No rule is left to add.")
@@ -121,15 +121,13 @@ class ProposalsView(Scroller):
         self.post_message(ShowMode("reading", "rules"))
 
     def _take(self, proposal: "Proposal") -> bool:
+        from engine.prompts.proposals import rules_of
+
         if proposal.rule:
             self.app.notify(f"Rule {proposal.rule} already covers this.")
-        elif proposal.check is None:
-            keys = key_of("prompt.rules", "rules.add")
-            self.app.notify(f"No automatic check fits: {keys} writes a rule with your own check.")
-        else:
-            self.post_message(TakeRules((Rule(0, proposal.text, proposal.check),)))
-            return True
-        return False
+            return False
+        self.post_message(TakeRules(rules_of([proposal])))
+        return True
 
     def _move(self, steps: int) -> None:
         self._state.move(steps)
@@ -141,6 +139,11 @@ class FindingsView(Scroller):
 
     place: ClassVar[Place] = "findings"
     BINDINGS: ClassVar[list[BindingType]] = bindings("findings")
+    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
+    DEFAULT_CSS = """
+    FindingsView { padding: 1 0 0 2; }
+    Screen.-narrow FindingsView { padding: 0 0 0 1; }
+    """
 
     def __init__(self, store: StoreService, state: FindingsState) -> None:
         super().__init__(id="prompt-findings")

@@ -29,6 +29,8 @@ MARK_STYLES: dict[MarkKind, str] = {
     "code": ACCENT,
     "strong": STRONG,
 }
+# The sign before a message's first row, and the indentation of its other rows; the system message gets the full width.
+_SIGNS: dict[Role, tuple[str, str]] = {"system": ("", ""), "user": ("› ", "  "), "assistant": ("  ", "  ")}
 _CHECK_LINES = 3
 _PASSAGE = f"{ACCENT} underline"
 _NO_PROMPT = "No prompt yet. The prompt is what gets distilled: a system message and, if you like, example turns."
@@ -76,7 +78,7 @@ def draw_text(prompt: Prompt, passages: Sequence[Passage], width: int) -> tuple[
             share = _share(prompt, turns) if prompt.system else ""
             lines.append(heading(f"{counted(len(turns) // 2, 'example turn')}{share}"))
         spans = [passage.span for passage in passages if passage.message == index]
-        shown, marked = _message(message, spans, width - 2)
+        shown, marked = _message(message, spans, width)
         if marked is not None and first is None:
             first = len(lines) + marked
         lines += shown
@@ -141,7 +143,7 @@ def _message(message: Message, spans: Sequence[Span], width: int) -> tuple[list[
         )
         rows = _rows(line, message.role, touched, width, code=in_code, first=not lines)
         if touched and first is None:
-            first = len(lines) + _row_of(rows, touched[0][0])
+            first = len(lines) + _row_of(rows, touched[0][0], len(_SIGNS[message.role][1]))
         lines += rows
         start += len(line) + 1
     return lines, first
@@ -161,16 +163,19 @@ def _rows(
     if shown == line:  # cleaning moved no character
         for begin, end in touched:
             content = content.stylize(_PASSAGE, begin, end)
-    sign = Content.styled("› " if role == "user" and first else "  ", ACCENT)
-    rows = content.wrap(width) if content.cell_length > width else [content]
-    return tuple(Content.assemble(sign if row == 0 else "  ", part) for row, part in enumerate(rows))
+    sign, indent = _SIGNS[role]
+    room = width - len(indent)
+    rows = content.wrap(room) if content.cell_length > room else [content]
+    return tuple(
+        Content.assemble((sign, ACCENT) if row == 0 and first else indent, part) for row, part in enumerate(rows)
+    )
 
 
-def _row_of(rows: Sequence[Content], character: int) -> int:
+def _row_of(rows: Sequence[Content], character: int, indent: int) -> int:
     """Return the row of a wrapped line that holds a character, as exactly as spaces lost at breaks allow."""
     starts = [0]
     for row in rows:
-        starts.append(starts[-1] + len(row.plain) - 1)  # two for the indentation, minus one for a lost space
+        starts.append(starts[-1] + len(row.plain) - indent + 1)  # one for the space lost at the break
     return next((index for index, (_, after) in enumerate(pairwise(starts)) if character < after), len(rows) - 1)
 
 
