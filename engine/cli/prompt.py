@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
-from engine.records.prompt import Message, Prompt
+from engine.records.prompt import Message, Prompt, PromptVersion
 from engine.wording import counted
 
 if TYPE_CHECKING:
@@ -97,25 +97,14 @@ def versions(invocation: Invocation, pair: tuple[int, ...], diff: tuple[int, int
         invocation.finish(text or "The two versions are identical.", {"from": diff[0], "to": diff[1], "diff": text})
         return
     rows = table.versions()
+    text = "\n".join(
+        f"{'*' if row.current else ' '} {row.version:>3}  {row.prompt.sha256[:12]}  "
+        f"{row.created_at}  {row.note}".rstrip()
+        for row in rows
+    )
     invocation.finish(
-        "\n".join(
-            f"{'*' if row.current else ' '} {row.version:>3}  {row.prompt.sha256[:12]}  "
-            f"{row.created_at}  {row.note}".rstrip()
-            for row in rows
-        )
-        or "No prompt yet. Set one: distill-tui prompt set FILE",
-        {
-            "versions": [
-                {
-                    "version": row.version,
-                    "sha256": row.prompt.sha256,
-                    "note": row.note,
-                    "created_at": row.created_at,
-                    "current": row.current,
-                }
-                for row in rows
-            ]
-        },
+        text or "No prompt yet. Set one: distill-tui prompt set FILE",
+        {"versions": _version_rows(invocation, rows) if invocation.json_output else []},
     )
 
 
@@ -271,6 +260,25 @@ def _places(headings: "Sequence[tuple[int, str]]") -> str:
     names = " and ".join(f"“{name}”" for name in dict.fromkeys(name for _, name in headings))
     lines = ", ".join(str(line) for line, _ in headings[:_MOST_LINES])
     return f"{names} on lines {lines}{', …' if len(headings) > _MOST_LINES else ''}"
+
+
+def _version_rows(invocation: Invocation, rows: "Sequence[PromptVersion]") -> list[dict[str, object]]:
+    """Return the versions with their tokens as the student counts them."""
+    from engine.economics.tokens import count_tokens_of_prompts
+
+    base = invocation.project.settings.read().student_base
+    counts = count_tokens_of_prompts([row.prompt for row in rows], base, invocation.home)
+    return [
+        {
+            "version": row.version,
+            "sha256": row.prompt.sha256,
+            "note": row.note,
+            "created_at": row.created_at,
+            "current": row.current,
+            "tokens": dataclasses.asdict(count),
+        }
+        for row, count in zip(rows, counts, strict=True)
+    ]
 
 
 def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:

@@ -10,6 +10,7 @@ import base64
 import gzip
 import hashlib
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib import resources
@@ -86,22 +87,36 @@ def count_prompt_tokens(prompt: Prompt, tokenizer: str, home: Home | None = None
     Exact for a local chat model, including its template's framing. If there is only a tokenizer, or the template does
     not support such a prompt, only the contents of the messages are counted, as an estimate.
     """
-    texts = [message.content for message in prompt.messages]
+    return count_tokens_of_prompts([prompt], tokenizer, home)[0]
+
+
+def count_tokens_of_prompts(prompts: Sequence[Prompt], tokenizer: str, home: Home | None = None) -> list[TokenCount]:
+    """Count each prompt as `count_prompt_tokens` does, with one load of the tokenizer."""
     path = _find_tokenizer(tokenizer, home)
     if path is None:
-        return _count(texts, path, tokenizer)
+        return [_count(_texts(prompt), path, tokenizer) for prompt in prompts]
     from engine.model.chat_format import ChatFormat
 
     try:
-        tokens = ChatFormat.load(path.parent).prompt_tokens(prompt)
+        chat = ChatFormat.load(path.parent)
     except ModelError:
-        return replace(_count(texts, path, tokenizer), exact=False)
-    return TokenCount(tokens, _shown(tokenizer, path), exact=True)
+        return [replace(_count(_texts(prompt), path, tokenizer), exact=False) for prompt in prompts]
+    counts: list[TokenCount] = []
+    for prompt in prompts:
+        try:
+            counts.append(TokenCount(chat.prompt_tokens(prompt), _shown(tokenizer, path), exact=True))
+        except ModelError:
+            counts.append(replace(_count(_texts(prompt), path, tokenizer), exact=False))
+    return counts
 
 
 def estimate_prompt_tokens(prompt: Prompt) -> TokenCount:
     """Estimate the prompt's tokens by length alone: immediate, for use until an exact count is ready."""
-    return _estimate([message.content for message in prompt.messages])
+    return _estimate(_texts(prompt))
+
+
+def _texts(prompt: Prompt) -> list[str]:
+    return [message.content for message in prompt.messages]
 
 
 def _count(texts: list[str], path: Path | None, tokenizer: str) -> TokenCount:

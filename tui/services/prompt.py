@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from textual.message import Message
 
-from engine.economics.tokens import estimate_prompt_tokens
+from engine.economics.tokens import TokenCount, estimate_prompt_tokens
 from engine.errors import StoreError
 from engine.paths import write_atomically
 from engine.project import DRAFT, Project
@@ -58,7 +58,7 @@ class VersionRow:
     version: int
     created_at: str
     note: str
-    tokens: int  # estimated
+    tokens: int  # estimated; shown until the student's tokenizer has counted
     rules_found: int
     rules: int
     current: bool
@@ -213,6 +213,17 @@ def read_versions(project: Project) -> VersionsRead:
             for found in reversed(project.prompts.versions())
         )
     )
+
+
+def read_counts(answer: Mapping[str, object]) -> dict[int, TokenCount]:
+    """Parse the tokens of each version from the output of `prompt versions --json`."""
+    rows = cast("list[dict[str, dict[str, object]]]", answer.get("versions", []))
+    return {
+        int(str(row["version"])): TokenCount(
+            int(str(row["tokens"]["tokens"])), str(row["tokens"]["tokenizer"]), row["tokens"]["exact"] is True
+        )
+        for row in rows
+    }
 
 
 def read_difference(project: Project, version: int, *, whole: bool) -> DifferenceRead:

@@ -78,6 +78,7 @@ def test_versions_are_kept_compared_and_restored() -> None:
     assert succeed("prompt", "show", "--version", "1").out == "Be brief.\n"
     assert get("prompt", "set", "-", input="Be brief.")["version"] == 1
     assert [row["current"] for row in versions()] == [True, False]
+    assert versions()[0]["tokens"] == get("prompt", "show", "--version", "1")["tokens"][0]
 
 
 def test_versions_are_compared_by_two_numbers_with_or_without_the_option() -> None:

@@ -19,6 +19,7 @@ from tests.tui.panes.prompt_helpers import (
     form_title,
     mode,
     open_pane,
+    pane,
     save_elsewhere,
     stored_draft,
     stored_prompt,
@@ -85,6 +86,7 @@ class TestVersions:
             await pilot.press("v")
             await until(pilot, lambda: "+ You answer for Meridian, a small bank." in text(app))
             assert "from version 1 to 2, the current one" in text(app)
+            await until(pilot, lambda: sorted(pane(app).state.versions.counts) == [1, 2])
             assert "unchanged" in text(app)
             await pilot.press("enter")
             await until(pilot, lambda: "unchanged" not in text(app) and "Send it again" in text(app))

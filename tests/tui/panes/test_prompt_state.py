@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.clean import clean_line, clean_text
+from engine.economics.tokens import TokenCount
 from engine.errors import JobError, UsageError
 from engine.prompts.compare import compare_texts
 from engine.records.options import ProjectSettings, TeacherSpec
@@ -175,6 +176,15 @@ class TestDrawing:
         assert "strike" in styles["very"]
         assert "underline" in styles["quite"]
         assert draw_difference((), 40)[0].plain == "No differences."
+
+    def test_versions_show_the_exact_count_once_it_is_known(self) -> None:
+        state = VersionsState()
+        state.take((version_row(2, current=True), version_row(1)))
+        state.counts = {2: TokenCount(520, "starter", exact=True), 1: TokenCount(430, "by length", exact=False)}
+        text = "\n".join(line.plain for line in draw_versions(state, 100, 20))
+        assert "   520 tokens" in text
+        assert "≈ 520" not in text
+        assert "≈ 430 tokens" in text
 
     @pytest.mark.parametrize("width", [40, 100])
     def test_trial_shows_answers_with_rule_findings(self, width: int) -> None:

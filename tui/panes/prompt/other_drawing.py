@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.clean import clean_text
+from engine.economics.tokens import TokenCount
 from engine.prompts.compare import ComparedLine, LineKind
 from engine.records.rule import CheckResult, Rule
 from tui.keys import key_of
@@ -38,7 +39,11 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
             Content.assemble("No prompt yet. ", (key_of("versions.back", "prompt.edit"), ACCENT), " writes one."),
         ]
     for place in window(state.cursor, max(3, height // 3), len(rows)):
-        lines.append(numbered(_version(rows[place], width, here=place == state.cursor), place))
+        lines.append(
+            numbered(
+                _version(rows[place], state.counts.get(rows[place].version), width, here=place == state.cursor), place
+            )
+        )
     chosen = rows[state.cursor]
     current = next((row.version for row in rows if row.current), 0)
     text = (
@@ -49,10 +54,11 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
     return [*lines, Content(""), Content.styled(shorten(text, width), DIM)]
 
 
-def _version(row: VersionRow, width: int, *, here: bool) -> Content:
+def _version(row: VersionRow, count: TokenCount | None, width: int, *, here: bool) -> Content:
     mark = ("✓", GOOD) if row.current else (" ", "")
     rules = f"{row.rules_found} of {row.rules} rules found" if row.rules else ""
-    figures = f"{format_time(row.created_at)}   {f'≈ {row.tokens:,} tokens':>15}   {fit(rules, 20)}"
+    tokens = f"{count.tokens:,} tokens" if count and count.exact else f"≈ {(count or row).tokens:,} tokens"
+    figures = f"{format_time(row.created_at)}   {tokens:>15}   {fit(rules, 20)}"
     return justify(
         Content.assemble(
             ("▌ " if here else "  ", ACCENT),

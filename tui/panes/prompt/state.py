@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from engine.economics.tokens import TokenCount
 from engine.errors import DistillError
 from engine.records.prompt import Prompt
 from engine.records.rule import CheckResult, Rule
@@ -96,6 +97,7 @@ class VersionsState:
     """The list of versions, and what changed since the one under the cursor."""
 
     rows: tuple[VersionRow, ...] | None = None  # None: not read yet
+    counts: dict[int, TokenCount] = field(default_factory=dict)  # by version; as the student counts them
     failure: DistillError | None = None  # why they could not be read
     cursor: int = 0
     whole: bool = False

@@ -10,7 +10,8 @@ from tui.actions import Place, bindings
 from tui.panes.prompt.other_drawing import draw_difference, draw_versions
 from tui.panes.prompt.state import VersionsState
 from tui.panes.prompt.text_view import ShowMode
-from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_difference, read_versions
+from tui.services.program import CommandEnded, Program
+from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_counts, read_difference, read_versions
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.lines import format_time
 from tui.widgets.listing import Listed, Listing
@@ -34,6 +35,7 @@ class VersionsView(Vertical, Listed, can_focus=True):
         super().__init__(id="prompt-versions")
         self._store = store
         self._state = state
+        self._program = Program(store.folder, store.home, self)
 
     def compose(self) -> ComposeResult:
         """Yield the list, which stays in place, and the comparison, which scrolls."""
@@ -75,7 +77,16 @@ class VersionsView(Vertical, Listed, can_focus=True):
         """Take in the list, and request the comparison."""
         message.stop()
         self._state.take(message.rows)
+        if any(row.version not in self._state.counts for row in message.rows):
+            self._program.start("versions", ["prompt", "versions"])
         self._compare()
+
+    def on_command_ended(self, message: CommandEnded) -> None:
+        """Take in the exact token counts; without them the estimates stay, marked as such."""
+        message.stop()
+        if message.answer is not None:
+            self._state.counts = read_counts(message.answer)
+            self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Show why the versions could not be read."""
