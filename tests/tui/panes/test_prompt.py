@@ -142,7 +142,7 @@ class TestExternalEditor:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
             await pilot.press("e")
-            await until(pilot, lambda: "✗ Message 2" in text(app))
+            await until(pilot, lambda: "✗ Line 2, “## User”" in text(app))
             assert field(app).text == "Be kind.\n## User\nOpen?"
             assert stored_prompt(prompt_project, home)[0] == 2
 

@@ -70,7 +70,7 @@ class TestEditing:
             await start_typing(pilot, app)
             await type_text(pilot, "Be kind.\n## User\nOpen?")
             await pilot.press("ctrl+g")
-            await until(pilot, lambda: "✗ Message 2: the last example turn has no answer" in text(app))
+            await until(pilot, lambda: "✗ Line 2, “## User”: the last example turn has no answer" in text(app))
             assert mode(app) == "editing"
             await type_text(pilot, "\n## Assistant\nYes.")
             await until(pilot, lambda: "✗" not in text(app))
