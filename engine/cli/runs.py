@@ -29,7 +29,7 @@ def list_(invocation: Invocation) -> None:
             else (f"{best.measure} {best.validation_kl:.3f}, all rules {rate_of(best.all_rules_rate, best.asked)}")
         )
         lines.append(
-            f"{run.id:>4}  {run.state:<8} step {run.step:,} of {run.steps:,}, best {run.best_step:,}  "
+            f"{run.id:>4}  {run.state_word:<8} step {run.step:,} of {run.steps:,}, best {run.best_step:,}  "
             f"{figures}  {duration(run.train_s)}  {size(held)}"
         )
         rows.append(

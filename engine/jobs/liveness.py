@@ -15,6 +15,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import StateChanged
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job
+from engine.records.run import KILLED
 from engine.store.clock import now_text
 
 if TYPE_CHECKING:
@@ -77,13 +78,17 @@ def _mark_if_lost(project: HasJobs, job: Job) -> Job | None:
 
 
 def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], note: str) -> Job:
-    """Write what a job whose process is gone could not write itself: its end, and the end of the run it trained."""
+    """Write what a job whose process is gone could not write itself: its end, and the end and time of the run it
+    trained.
+    """
+    reason = KILLED if state == "lost" else "Stopped by force."
     with project.transaction():
         project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
         for run_id, its_jobs in project.runs.trained_by().items():
             still_running = any(project.jobs.get(each).state in _AT_WORK for each in its_jobs)
             if job.id in its_jobs and not still_running and project.runs.get(run_id).state in _AT_WORK:
-                project.runs.update(run_id, state="stopped", reason="Its process was killed.")
+                train_s = max(project.runs.get(run_id).train_s, project.runs.worked_s(run_id))
+                project.runs.update(run_id, state="stopped", reason=reason, train_s=train_s)
     with EventLog(project.folder / job.folder) as log:
         log.append(StateChanged(state, note))
     return project.jobs.get(job.id)

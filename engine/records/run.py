@@ -8,6 +8,7 @@ AdapterKind = Literal["lora", "rslora", "dora", "full"]  # full: trains whole la
 QuantizedBase = Literal["none", "nf4"]
 Measure = Literal["validation KL", "cross-entropy"]  # the latter if no validation answer has a local teacher
 RunState = Literal["waiting", "running", "paused", "stopped", "done", "failed"]
+KILLED = "Its process was killed."  # the reason of a stopped run that could not write its own end
 
 FULL_RATE = 0.1  # full fine-tuning: factor on an adapter's learning rate
 
@@ -166,6 +167,11 @@ class Run:
     curve: tuple[CurvePoint, ...] = ()
     estimate: Estimated | None = None
     disk_mb: float = 0.0  # run folder plus the teacher's distributions, measured at the end
+
+    @property
+    def state_word(self) -> str:
+        """Its state as shown to the user, in the word that its job has too."""
+        return "killed" if self.state == "stopped" and self.reason == KILLED else self.state
 
     @property
     def has_adapter(self) -> bool:

@@ -115,6 +115,17 @@ class RunTable:
         )
         return {run_id: tuple(row[1] for row in of) for run_id, of in groupby(rows, key=itemgetter(0))}
 
+    def worked_s(self, id: int) -> float:
+        """Return how many seconds the run's jobs have worked at training, without the time of their other runs."""
+        jobs = "SELECT job_id FROM run_jobs WHERE run_id = ?1"
+        found = self._connection.value(
+            f"""SELECT (SELECT total(seconds) FROM job_work WHERE station = 'run' AND job_id IN ({jobs}))
+            - total(train_s)
+            FROM runs WHERE id <> ?1 AND id IN (SELECT run_id FROM run_jobs WHERE job_id IN ({jobs}))""",
+            (id,),
+        )
+        return found if isinstance(found, float) else 0.0
+
     def delete(self, id: int) -> None:
         """Delete a run with everything stored about it: its curve, evaluations, their answers, results and releases.
 

@@ -61,7 +61,7 @@ def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
         mark = "▸" if one is won else " "
         point = one.best
         kept = rate_of(point.all_rules_rate, point.asked) if point else ""
-        figures = f"{point.validation_kl:>7.3f}  {kept:>11}" if point else f"{one.run.state:<20}"
+        figures = f"{point.validation_kl:>7.3f}  {kept:>11}" if point else f"{one.run.state_word:<20}"
         line = (
             f"{mark} {one.run.id:>3}  {one.words:<{width}}  {one.run.step:>5}  {figures}  {duration(one.run.train_s)}"
         )

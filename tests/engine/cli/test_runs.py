@@ -8,7 +8,7 @@ from engine.jobs.identity import own_identity
 from engine.model.adapter_place import ADAPTER_FILES
 from engine.project import Project
 from engine.records.options import EvaluateOptions, GenerateOptions
-from engine.records.run import Run
+from engine.records.run import KILLED, Run
 from tests.engine.cli.calling import fail, get, succeed
 
 BYTES = 1_500_000
@@ -99,3 +99,11 @@ def test_checkpoints_are_kept_if_the_adapter_is_missing(finished: Path, checkpoi
 def test_invalid_arguments_free_nothing(args: tuple[str, ...], finished: Path, checkpoints: Path) -> None:
     fail("runs", "free", *args)
     assert checkpoints.is_dir()
+
+
+def test_killed_run_is_listed_as_killed_with_its_time(finished: Path) -> None:
+    with Project.open(finished) as project:
+        project.runs.update(1, state="stopped", reason=KILLED, train_s=900.0)
+    assert " killed   step 216 of 216" in (listed := succeed("runs", "list").out)
+    assert "15 min" in listed
+    assert get("runs", "list")["runs"][0]["state"] == "stopped"

@@ -23,12 +23,9 @@ from engine.jobs.protocol import StateChanged
 from engine.pipeline import open_or_make
 from engine.project import Project
 from engine.projects import delete
-from engine.records.dataset import Dataset
 from engine.records.job import Job, JobState
 from engine.records.options import ProjectSettings, TrainOptions
 from engine.records.prompt import Message, Prompt
-from engine.records.run import Run, TrainingConfig
-from engine.store.datasets import dataset_sha256
 from tests.engine.jobs.support import options, wait_until
 
 
@@ -60,13 +57,6 @@ def _open_gate(project: Project, job: Job) -> None:
 
 def _set_prompt(project: Project) -> None:
     project.prompts.set(Prompt((Message("system", "Be kind."),)))
-
-
-def _new_run(project: Project) -> Run:
-    prompt_sha256 = project.prompts.set(Prompt((Message("system", "Be kind."),))).prompt.sha256
-    dataset = Dataset(dataset_sha256(prompt_sha256, "starter", ()), prompt_sha256, "starter", ())
-    project.datasets.add(dataset)
-    return project.runs.add(dataset.sha256, TrainingConfig(base="starter"))
 
 
 def test_paused_job_makes_no_progress_until_resumed(project: Project) -> None:
@@ -233,35 +223,6 @@ def test_job_that_never_started_is_lost(project: Project, monkeypatch: pytest.Mo
     job = project.jobs.add(options("steps", 1))
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
     assert [lost.id for lost in mark_lost_jobs(project)] == [job.id]
-
-
-def test_run_of_a_killed_job_is_stopped(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    run, other = (_new_run(project) for _ in range(2))
-    job = project.jobs.add(TrainOptions(run.id))
-    project.runs.add_job(run.id, job.id)
-    project.runs.update(run.id, state="running")
-    project.runs.update(other.id, state="paused")
-    monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
-    mark_lost_jobs(project)
-    stopped = project.runs.get(run.id)
-    assert (stopped.state, stopped.reason) == ("stopped", "Its process was killed.")
-    assert project.runs.get(other.id).state == "paused"
-    assert _state(project, job) == "lost"
-
-
-def test_run_of_a_killed_job_stays_running_if_another_job_trains_it(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = _new_run(project)
-    killed, other = (project.jobs.add(TrainOptions(run.id)) for _ in range(2))
-    for job in (killed, other):
-        project.runs.add_job(run.id, job.id)
-    project.runs.update(run.id, state="running")
-    own = own_identity()
-    project.jobs.update(other.id, state="running", pid=own.pid, pid_started_at=own.started_at, boot_id=own.boot_id)
-    monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
-    assert [lost.id for lost in mark_lost_jobs(project)] == [killed.id]
-    assert project.runs.get(run.id).state == "running"
 
 
 def test_job_that_holds_its_lock_is_not_marked_lost(project: Project) -> None:

@@ -15,7 +15,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
 from engine.records.options import ExportOptions
-from engine.records.run import TrainingConfig, WorstToken
+from engine.records.run import KILLED, TrainingConfig, WorstToken
 from engine.training.facts import FreeMemory
 from tests.tui.panes.helpers import form_aside, messages, notified
 from tests.tui.panes.measured_projects import QUESTIONS, add_measured_run, make_compared, write_log
@@ -244,6 +244,9 @@ async def test_failed_or_stopped_run_shows_its_reason_and_next_keys(home: Home) 
         with Project.open(folder, home) as project:
             project.runs.update(run_id, state="stopped", step=100, best_step=72)
         await until(pilot, lambda: "■ stopped at step 100; r resumes it; 6 evaluates its best checkpoint" in text(app))
+        with Project.open(folder, home) as project:
+            project.runs.update(run_id, reason=KILLED)
+        await until(pilot, lambda: "✗ killed at step 100; r resumes it" in text(app))
 
 
 async def test_hostile_text_is_escaped_on_screen(home: Home) -> None:

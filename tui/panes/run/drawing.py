@@ -114,9 +114,9 @@ def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str
     if run is None:
         return "", ""
     point = best(run)
-    figure = f"{point.measure} {point.validation_kl:.3f}" if point is not None and run.best_step else run.state
+    figure = f"{point.measure} {point.validation_kl:.3f}" if point is not None and run.best_step else run.state_word
     parts = [
-        f"{STATES[run.state][0]} {run.state}",
+        f"{STATES[run.state_word][0]} {run.state_word}",
         f"step {run.best_step:,} of {run.steps:,} kept" if run.best_step else "",
         duration(run.train_s) if run.train_s else "",
         f"{run.peak_rss_mb / 1000:.1f} GB" if run.peak_rss_mb else "",
@@ -149,7 +149,8 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
         ]
     if run.state == "stopped":
         rest = f"; {key_of('workspace.evaluation')} evaluates its best checkpoint" if run.best_step else ""
-        words = f"■ stopped at step {run.step:,}; {key_of('workspace.resume')} resumes it{rest}"
+        stands = f"{STATES[run.state_word][0]} {run.state_word} at step {run.step:,}"
+        words = f"{stands}; {key_of('workspace.resume')} resumes it{rest}"
         return [Content.styled(shorten(words, width), DIM)]
     return [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
 

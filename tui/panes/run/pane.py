@@ -67,7 +67,7 @@ class RunPane(Pane):
         return Listing(
             state.row,
             self._move_row,
-            lambda: [f"run {run.id} {run.state} {run.config.adapter_text} {run.reason}" for run in runs],
+            lambda: [f"run {run.id} {run.state_word} {run.config.adapter_text} {run.reason}" for run in runs],
         )
 
     def open(self, number: int) -> None:

@@ -36,6 +36,7 @@ STATES = {
     "stopped": ("■", WARN),
     "done": ("✓", GOOD),
     "failed": ("✗", BAD),
+    "killed": ("✗", BAD),
 }
 _MOMENT = 18  # width of a timestamp with its gap, in cells
 _RESULTS = (("best KL", 10), ("rules kept", 14), ("time", 13), ("verdict", 13))
@@ -97,7 +98,7 @@ def table(state: RunState, shown: int, width: int, height: int) -> list[Content]
 
 def _line(row: RunRow, columns: Sequence[_Setting], state: RunState, shown: int, spare: int, *, here: bool) -> Content:
     run, point = row.run, best(row.run)
-    mark, style = STATES[run.state]
+    mark, style = STATES[run.state_word]
     letter = "─" if run.id == shown else state.letter(run.id) or " "
     verdict, verdict_style = VERDICTS[row.evaluation.verdict] if row.evaluation else ("–", DIM)
     results = [
@@ -141,7 +142,7 @@ def _detail(
         words = f"Run {run.id} differs: {', '.join(parts)}."
     else:
         words = f"Run {run.id} has the same configuration and dataset as run {shown}."
-    stands = f"{run.state} at step {run.step:,} of {run.steps:,}, best at {run.best_step:,}"
+    stands = f"{run.state_word} at step {run.step:,} of {run.steps:,}, best at {run.best_step:,}"
     if run.reason:
         stands += f": {run.reason}"
     return [

@@ -132,7 +132,7 @@ def highlighted(matcher: Matcher, title: str) -> Content:
 
 
 def _run(run: "Run") -> Found:
-    mark, _ = STATES[run.state]
+    mark, _ = STATES[run.state_word]
     point = best(run)
     figures = f"; {point.measure} {point.validation_kl:.3f}" if point is not None else ""
     if point is not None and point.all_rules_rate is not None:
@@ -141,7 +141,7 @@ def _run(run: "Run") -> Found:
         "run",
         run.id,
         clean_line(f"Run {run.id}   {configuration_text(run)}"),
-        f"{mark} {run.state}, created {format_time(run.created_at)}{figures}.",
+        f"{mark} {run.state_word}, created {format_time(run.created_at)}{figures}.",
     )
 
 
