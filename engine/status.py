@@ -4,6 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from engine.jobs.control_file import asked_of
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.jobs.liveness import mark_lost_jobs
 from engine.records.job import LIVE_STATES, Job
@@ -51,6 +52,7 @@ def job_json(project: "Project", job: Job) -> dict[str, object]:
         "pid": job.pid,
         "stage": job.stage,
         "state": job.state,
+        "asked": asked_of(project.folder, job),
         "note": job.note,
         "progress": {"done": job.done, "total": job.total},
         "started_at": job.started_at,

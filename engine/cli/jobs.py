@@ -5,7 +5,7 @@ import click
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.errors import UsageError
-from engine.records.job import Job, state_word
+from engine.records.job import Job
 from engine.status import job_json
 from engine.wording import duration
 
@@ -20,6 +20,7 @@ def command() -> None:
 @command_options
 def list_(invocation: Invocation, everything: bool) -> None:
     """List the jobs that are running, waiting or paused, and those that failed or were killed."""
+    from engine.jobs.control_file import shown_state
     from engine.jobs.liveness import mark_lost_jobs
 
     project = invocation.project
@@ -29,12 +30,12 @@ def list_(invocation: Invocation, everything: bool) -> None:
     widest = max((len(job.kind) for job in jobs), default=0)
     invocation.finish(
         "\n".join(
-            f"{job.id:>4}  {job.kind:<{widest}} {state_word(job.state):<8} {_progress(job):<16} "
+            f"{job.id:>4}  {job.kind:<{widest}} {shown_state(project.folder, job):<8} {_progress(job):<16} "
             f"{duration(worked[job.id]) if worked[job.id] else '–':>11}  {job.note}".rstrip()
             for job in jobs
         )
         or ("No jobs." if everything else "No jobs to list. --all also lists those that are done or were stopped."),
-        {"jobs": [job_json(invocation.project, job) for job in jobs]},
+        {"jobs": [job_json(project, job) for job in jobs]},
     )
 
 

@@ -17,6 +17,7 @@ _MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stal
 @command_options
 def command(invocation: Invocation) -> None:
     """Show the state of every station, the running, waiting and paused jobs, and what endpoints have cost."""
+    from engine.jobs.control_file import shown_state
     from engine.stations import read_stations
     from engine.status import is_due, status_json
 
@@ -29,7 +30,7 @@ def command(invocation: Invocation) -> None:
             f" {station.count:>6}  {station.note}".rstrip()
         )
     lines += [
-        f"  job {job.id} {job.kind} {job.state} {job.done} of {job.total} {job.note}".rstrip()
+        f"  job {job.id} {job.kind} {shown_state(project.folder, job)} {job.done} of {job.total} {job.note}".rstrip()
         for job in project.jobs.live()
     ]
     if day := project.settings.remind_on():

@@ -288,7 +288,7 @@ def chat_pages(a: Attack) -> Iterator[Lines]:
 def jobs_pages(a: Attack) -> Iterator[Lines]:
     state = JobsState()
     job = Job(1, "train", "failed", "{}", "jobs/1", "run", note=a.text, created_at=a.text)
-    state.take((JobRow(job, 1.0), JobRow(dataclasses.replace(job, id=2), 0.0, ending=True)), 0.0)
+    state.take((JobRow(job, 1.0), JobRow(dataclasses.replace(job, id=2), 0.0, "stopping")), 0.0)
     yield jobs.draw(state, a.width)
     state.log = a.text
     yield jobs.draw(state, a.width)

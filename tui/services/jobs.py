@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from textual.message import Message
 
-from engine.jobs.control_file import read_command
+from engine.jobs.control_file import Asked, asked_of
 from engine.jobs.printed import end_of_log
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
@@ -13,12 +13,11 @@ from engine.records.job import LIVE_STATES, Job
 
 @dataclass(frozen=True, slots=True)
 class JobRow:
-    """One job. `ending`, `pausing`: it was asked to stop or pause and has not done so yet."""
+    """One job. `asked`: what it was asked to do and has not done yet."""
 
     job: Job
     seconds: float  # of work, over all its processes
-    ending: bool = False
-    pausing: bool = False
+    asked: Asked = ""
 
 
 @dataclass
@@ -41,16 +40,7 @@ def read_jobs(project: Project) -> JobsRead:
     with project.snapshot():
         jobs = project.jobs.all()
         worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
-    commands = {job.id: read_command(project.folder / job.folder) for job in jobs if job.state in LIVE_STATES}
-    rows = [
-        JobRow(
-            job,
-            worked[job.id],
-            ending=commands.get(job.id) == "stop",
-            pausing=commands.get(job.id) == "pause" and job.state != "paused",
-        )
-        for job in jobs
-    ]
+    rows = [JobRow(job, worked[job.id], asked_of(project.folder, job)) for job in jobs]
     return JobsRead(tuple(sorted(rows, key=lambda row: (row.job.state not in LIVE_STATES, -row.job.id))))
 
 

@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Literal
 
 from engine.curation.meaning import counts_of_now
-from engine.jobs.control_file import read_command
+from engine.jobs.control_file import Asked, asked_of
 from engine.jobs.liveness import mark_lost_jobs
-from engine.jobs.protocol import Command
 from engine.paths import Home
 from engine.project import Project
 from engine.records.question import SPLITS
@@ -39,16 +38,16 @@ class Reader:
         """The facts if anything changed since the last read. Raises `DistillError`; the next read is then complete."""
         before, self._seen = self._seen, ()
         mark_lost_jobs(self._project)
-        ending, pausing = self._asked_to("stop"), self._asked_to("pause")
+        ending, pausing = self._asked("stopping"), self._asked("pausing")
         version = (self._project.version, self._tokens.counted, ending, pausing)
         facts = replace(self._facts(), ending=ending, pausing=pausing) if version != before else None
         self._seen = version
         return facts
 
-    def _asked_to(self, command: Command) -> frozenset[int]:
+    def _asked(self, word: Asked) -> frozenset[int]:
         """Live jobs that have not yet done what they were asked; requests are files, unknown to the store."""
-        live = [job for job in self._project.jobs.live() if command != "pause" or job.state != "paused"]
-        return frozenset(job.id for job in live if read_command(self._project.folder / job.folder) == command)
+        project = self._project
+        return frozenset(job.id for job in project.jobs.live() if asked_of(project.folder, job) == word)
 
     def _facts(self) -> Facts:
         project = self._project

@@ -143,6 +143,7 @@ JOB = {
     "kind": {"synthesize", "generate", "train", "sweep", "calibrate", "evaluate", "harness", "serve", "demo", "bench"},
     "pid": int,
     "state": {"waiting", "running", "paused", "done", "stopped", "failed", "lost"},
+    "asked": {"", "pausing", "stopping"},
     "progress": {"done": int, "total": int},
     "started_at": str,
     "heartbeat_age_s": Maybe(float),  # null once the job has ended

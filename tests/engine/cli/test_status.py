@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.control_file import write_command
 from engine.jobs.identity import own_identity
 from engine.paths import Home
 from engine.project import Project
@@ -57,6 +58,12 @@ def test_running_job_is_shown_with_its_progress(make_staged: Callable[[str], Pat
     assert job["progress"] == {"done": 57, "total": 480}
     assert job["started_at"] == "2026-01-02T03:04:05+00:00"
     assert "job 1 generate running 57 of 480" in succeed("status").out
+    assert job["asked"] == ""
+    with Project.open(folder) as project:
+        write_command(folder / project.jobs.get(1).folder, "pause")
+    assert "job 1 generate pausing 57 of 480" in succeed("status").out
+    assert " pausing " in succeed("jobs", "list").out
+    assert [(row["state"], row["asked"]) for row in get("jobs", "list")["jobs"]] == [("running", "pausing")]
 
 
 @pytest.mark.parametrize("json_output", [False, True], ids=["text", "json"])

@@ -5,8 +5,9 @@ from typing import get_args
 
 import pytest
 
-from engine.jobs.control_file import CONTROL_FILE, read_command, write_command
+from engine.jobs.control_file import CONTROL_FILE, asked_of, read_command, write_command
 from engine.jobs.protocol import Command
+from engine.records.job import Job, JobState
 
 
 @pytest.mark.parametrize("command", get_args(Command))
@@ -21,3 +22,20 @@ def test_invalid_command_lets_the_job_run(tmp_path: Path, content: bytes) -> Non
     assert read_command(tmp_path) == "run"
     (tmp_path / CONTROL_FILE).write_bytes(content)
     assert read_command(tmp_path) == "run"
+
+
+@pytest.mark.parametrize(
+    ("state", "command", "asked"),
+    [
+        ("running", "run", ""), ("running", "keep", ""), ("running", "pause", "pausing"),
+        ("waiting", "stop", "stopping"), ("paused", "pause", ""), ("paused", "stop", "stopping"),
+        ("stopped", "stop", ""), ("lost", "pause", ""),
+    ],
+)  # fmt: skip
+def test_request_names_a_live_job_until_it_is_carried_out(
+    tmp_path: Path, state: JobState, command: Command, asked: str
+) -> None:
+    job = Job(1, "train", state, "{}", "jobs/1", "run")
+    (tmp_path / job.folder).mkdir(parents=True)
+    write_command(tmp_path / job.folder, command)
+    assert asked_of(tmp_path, job) == asked

@@ -212,7 +212,7 @@ def test_lines_fit_the_width_and_contain_no_control_codes(home: Home, width: int
     state = JobsState()
     assert draw(state, width)
     job = Job(1, "train", "failed", "{}", "jobs/1", "run", note=hostile("why " * 200), created_at=hostile("x"))
-    state.take((JobRow(job, 1e9), JobRow(job, 0.0, ending=True)), 0.0)
+    state.take((JobRow(job, 1e9), JobRow(job, 0.0, "stopping")), 0.0)
     for _ in range(2):
         for line in draw(state, width):
             assert line.cell_length <= width, line.plain

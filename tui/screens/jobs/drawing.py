@@ -69,8 +69,8 @@ def _room(width: int) -> int:
 
 def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
     job = row.job
-    mark, style = ENDING if row.ending else JOB_MARKS["paused" if row.pausing else job.state]
-    state = "stopping" if row.ending else "pausing" if row.pausing else state_word(job.state)
+    mark, style = ENDING if row.asked == "stopping" else JOB_MARKS["paused" if row.asked else job.state]
+    state = row.asked or state_word(job.state)
     quiet = "" if job.state in LIVE_STATES else DIM
     done = f"{job.done:,} of {job.total:,}" if job.total else ""
     line = Content.assemble(

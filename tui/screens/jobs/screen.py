@@ -138,7 +138,8 @@ class Jobs(Scroller):
 
     def _press(self, key: JobKey) -> None:
         row = self.state.row
-        command, message = answer_to(key, row.job if row is not None else None, ending=row is not None and row.ending)
+        ending = row is not None and row.asked == "stopping"
+        command, message = answer_to(key, row.job if row is not None else None, ending=ending)
         if command is not None and row is not None:
             self._store.send(command, row.job.id)
             self._read()
