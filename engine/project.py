@@ -1,10 +1,12 @@
 """A project: one folder with a database and large files beside it. The only way in to everything in it."""
 
 import shutil
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
+from typing import Protocol
 
 from engine.errors import JobError, StoreError, UsageError
 from engine.folders import ARCHIVED, DATABASE, NAME
@@ -163,11 +165,7 @@ class Project:
 
         mark_lost_jobs(self)
         if at_work := self.jobs.live():
-            raise JobError(
-                f"Cannot delete {self.name}.",
-                f"Job {at_work[0].id} ({at_work[0].kind}) is using it.",
-                f"Stop it first: `distill-tui jobs stop {at_work[0].id}`.",
-            )
+            raise in_use_error("delete", self.name, at_work)
         self.close()
         remove_project(self.folder)
 
@@ -182,6 +180,26 @@ class Project:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.close()
+
+
+class _LiveJob(Protocol):
+    @property
+    def id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+    @property
+    def state(self) -> str: ...
+
+
+def in_use_error(action: str, name: str, jobs: Sequence[_LiveJob]) -> JobError:
+    """Return why nothing can be done to the project `name`: its live `jobs`, with the commands that stop them."""
+    them = "it" if len(jobs) == 1 else "them"
+    stop = ", ".join(f"`distill-tui jobs stop {job.id} --project {name}`" for job in jobs)
+    return JobError(
+        f"Cannot {action} {name}.",
+        " ".join(f"Job {job.id} ({job.kind}) is {job.state}." for job in jobs),
+        f"Wait for {them} to end, or stop {them}: {stop}.",
+    )
 
 
 def check_name(name: str) -> None:

@@ -26,7 +26,7 @@ from engine.jobs.follow import latest_progress
 from engine.jobs.liveness import LOCK_FILE, is_at_work
 from engine.jobs.locks import FileLock
 from engine.paths import Home, make_private_folder, sync_folder, write_atomically
-from engine.project import Project, check_free, check_name, remove_project
+from engine.project import Project, check_free, check_name, in_use_error, remove_project
 from engine.records.job import Job, JobState
 from engine.records.options import JobKind
 from engine.records.station import StationName
@@ -123,11 +123,7 @@ def archive(folder: Path, home: Home) -> None:
     Also works if the project cannot be read. Raises `JobError` while a job is running.
     """
     if jobs := look(folder, home).jobs:
-        raise JobError(
-            f"Cannot archive {folder.name}.",
-            f"Job {jobs[0].id} ({jobs[0].kind}) is {jobs[0].state}.",
-            f"Wait until it ends, or stop it: `distill-tui jobs stop {jobs[0].id} --project {folder.name}`.",
-        )
+        raise in_use_error("archive", folder.name, jobs)
     write_atomically(folder / ARCHIVED, b"")
 
 

@@ -12,6 +12,7 @@ from engine.errors import JobError, StoreError, UsageError
 from engine.folders import DATABASE
 from engine.paths import Home
 from engine.project import Project, check_name
+from engine.projects import archive
 from engine.records.options import ProjectSettings, TrainOptions
 from tests.engine.projects.support import make_empty, start_job
 
@@ -72,8 +73,13 @@ def test_delete_removes_the_project_and_keeps_foreign_files(home: Home) -> None:
 def test_delete_is_refused_while_a_job_runs(home: Home) -> None:
     project = Project.create(home.projects / "working")
     start_job(project)
-    with pytest.raises(JobError, match="jobs stop 1"):
-        project.delete()
+    start_job(project)
+    for refused in (project.delete, lambda: archive(project.folder, home)):
+        with pytest.raises(JobError) as caught:
+            refused()
+        assert caught.value.message == "Job 1 (train) is running. Job 2 (train) is running."
+        assert "stop them: `distill-tui jobs stop 1 --project working`, " in caught.value.next
+        assert "`distill-tui jobs stop 2 --project working`." in caught.value.next
     assert (project.folder / DATABASE).is_file()
 
 
