@@ -1,18 +1,23 @@
-"""`distill-tui chat`: asks the arms, as text. Starts the server if none is running, and leaves it running."""
+"""`distill-tui chat`: asks the arms, as text. Starts the server if none is running, and leaves it running once
+it is ready.
+"""
 
 import asyncio
+import signal
 import sys
 from collections.abc import AsyncGenerator, Sequence
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack, aclosing, suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
 
 from engine.clean import clean_line
+from engine.cli.following import TerminatedError, raising_signals
 from engine.cli.invocation import Invocation, Number, command_options
 
 if TYPE_CHECKING:
+    from engine.records.job import Job
     from engine.records.prompt import Message
     from engine.serving.client import Answer, ArmClient
     from engine.serving.remote import RemoteClient, Restarted
@@ -80,7 +85,7 @@ def command(
         seed,
     )
     # Lines are read between two runs of the loop: inside one, Ctrl-C would not interrupt the input.
-    with asyncio.Runner() as runner:
+    with raising_signals(signal.SIGTERM, signal.SIGHUP), asyncio.Runner() as runner:
         try:
             runner.run(asking.reach())
             if question is not None:
@@ -90,6 +95,8 @@ def command(
                 while (line := _read_line()) is not None:
                     if line.strip():
                         runner.run(asking.ask(line))
+        except TerminatedError as terminated:
+            raise click.exceptions.Exit(terminated.status) from None
         except KeyboardInterrupt:
             raise click.Abort from None
         finally:
@@ -120,6 +127,7 @@ class _Asking:
         self._temperature, self._max_tokens, self._seed = temperature, max_tokens, seed
         self._histories: dict[str, list[Message]] = {arm: [] for arm in self._arms}
         self._clients = AsyncExitStack()
+        self._awaited: Job | None = None  # a server that was started here and is not ready yet
         self._local: ArmClient | None = None
         self._remote: RemoteClient | None = None
 
@@ -128,8 +136,15 @@ class _Asking:
         return [await self._ask(arm, question) for arm in self._arms]
 
     async def close(self) -> None:
-        """Close the clients."""
+        """Close the clients, and stop a server that was started here if it is not ready yet: nobody waits for it."""
+        from engine.errors import JobError
+        from engine.jobs.control import stop
+
         await self._clients.aclose()
+        if self._awaited is not None:
+            with suppress(JobError):  # it has ended by itself, which is why nobody waits
+                stop(self._invocation.project, self._awaited)
+                self._invocation.say(f"Job {self._awaited.id} (serve) will stop: it was started for this chat.")
 
     async def reach(self) -> None:
         """Create a client for every arm; the server is started for local arms only."""
@@ -140,11 +155,13 @@ class _Asking:
             self._remote = await self._clients.enter_async_context(self._teacher())
         if any(arm != TEACHER for arm in self._arms):
             started = ensure_server(project)
+            self._awaited = started.job if started.new else None
             address = await wait_until_ready(
                 project.folder,
                 started.job,
                 lambda _, words: self._invocation.say(words) if words else None,
             )
+            self._awaited = None
             if started.new:
                 self._invocation.say(
                     f"The server keeps running as job {started.job.id}. Stop it: distill-tui jobs stop {started.job.id}"

@@ -36,11 +36,13 @@ from engine.status import job_json
 from engine.wording import duration
 
 _LINE_EVERY_S = 5.0
-_TERMINATED_STATUS = 128 + signal.SIGTERM
 
 
-class _TerminatedError(KeyboardInterrupt):
-    """The process received SIGTERM."""
+class TerminatedError(KeyboardInterrupt):
+    """The process received a signal that ends it, other than Ctrl-C's. `status`: its exit status then."""
+
+    def __init__(self, number: int) -> None:
+        self.status = 128 + number
 
 
 def start_and_follow(invocation: Invocation, options: JobOptions, *, detach: bool) -> Job | None:
@@ -94,7 +96,7 @@ def _followed(invocation: Invocation, job: Job) -> Job:
 
     lines = ProgressLines(invocation)
     try:
-        with _sigterm_raised():
+        with raising_signals(signal.SIGTERM):
             for stamped in follow(invocation.project, job.id):
                 lines.show(stamped.event)
     except KeyboardInterrupt as interrupt:
@@ -103,28 +105,29 @@ def _followed(invocation: Invocation, job: Job) -> Job:
             f"Stopped following. Job {job.id} ({job.kind}) keeps running. "
             f"Follow it: distill-tui jobs follow {job.id}. Stop it: distill-tui jobs stop {job.id}"
         )
-        if isinstance(interrupt, _TerminatedError):
-            raise click.exceptions.Exit(_TERMINATED_STATUS) from None
+        if isinstance(interrupt, TerminatedError):
+            raise click.exceptions.Exit(interrupt.status) from None
         raise click.Abort from None
     lines.end()
     return invocation.project.jobs.get(job.id)
 
 
 @contextmanager
-def _sigterm_raised() -> Iterator[None]:
-    """Raise an exception on SIGTERM, as Ctrl-C does; outside the main thread nothing changes."""
+def raising_signals(*numbers: signal.Signals) -> Iterator[None]:
+    """Raise `TerminatedError` on these signals, as Ctrl-C raises its own; outside the main thread nothing changes."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
-    def terminated(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise _TerminatedError
+    def terminated(number: int, _frame: FrameType | None) -> NoReturn:
+        raise TerminatedError(number)
 
-    before = signal.signal(signal.SIGTERM, terminated)
+    before = {number: signal.signal(number, terminated) for number in numbers}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class ProgressLines:

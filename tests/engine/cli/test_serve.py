@@ -1,6 +1,7 @@
 """`serve` and `chat` with real processes: a server job, queries from another process, and how it ends."""
 
 import json
+import signal
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ import pytest
 from engine.errors import JobError
 from engine.folders import remember
 from engine.jobs import control
+from engine.jobs.devices import Holder, Ticket
 from engine.jobs.liveness import is_alive
 from engine.paths import Home
 from engine.project import Project
@@ -111,6 +113,21 @@ def chat_on_a_terminal(home: Home) -> None:
     terminal.expect(pexpect.EOF)
     terminal.close()
     assert terminal.exitstatus == 130
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_ended_chat_stops_the_server_that_it_still_waits_for(trained: Path, home: Home, sent: signal.Signals) -> None:
+    ticket = Ticket.draw(home.state, "cpu", Holder(9, "train", "other"))
+    with subprocess.Popen([PROGRAM, "chat", "Is it open?"], stderr=subprocess.PIPE, text=True) as chat:
+        assert chat.stderr is not None
+        while "holds cpu" not in chat.stderr.readline():
+            pass
+        chat.send_signal(sent)
+        said = chat.stderr.read()
+    assert "Job 1 (serve) will stop: it was started for this chat." in said
+    assert chat.returncode == {signal.SIGINT: 130}.get(sent, 128 + sent)
+    wait_until(lambda: jobs_of(trained, home) == [("serve", "stopped")])
+    ticket.give_back()
 
 
 def test_serve_without_detach_ends_with_the_idle_server(trained: Path, home: Home) -> None:
