@@ -167,6 +167,12 @@ class Run:
     curve: tuple[CurvePoint, ...] = ()
     estimate: Estimated | None = None
     disk_mb: float = 0.0  # run folder plus the teacher's distributions, measured at the end
+    expected_measure: Measure = "validation KL"  # what its dataset lets a validation measure
+
+    @property
+    def measure(self) -> Measure:
+        """What its validation measures."""
+        return self.curve[-1].measure if self.curve else self.expected_measure
 
     @property
     def state_word(self) -> str:
@@ -181,5 +187,6 @@ class Run:
 
 def measure_of(*runs: Run | None) -> str:
     """Return the name of what the validation of these runs measures, as shown to the user."""
-    found = dict.fromkeys(point.measure for run in runs if run is not None for point in run.curve[-1:])
-    return " / ".join(found) or "validation KL"
+    known = [run for run in runs if run is not None]
+    measured = [run for run in known if run.curve] or known
+    return " / ".join(dict.fromkeys(run.measure for run in measured)) or "validation KL"

@@ -165,7 +165,17 @@ class RunTable:
             estimate=None if row["estimate"] is None else decode(Estimated, row["estimate"]),
             disk_mb=row["disk_mb"],
             curve=tuple(decode(CurvePoint, point[0]) for point in points),
+            expected_measure="validation KL" if points or self._has_teacher(row["dataset_sha256"]) else "cross-entropy",
         )
+
+    def _has_teacher(self, dataset_sha256: str) -> bool:
+        """Whether a row that the validation reads has a local teacher's distribution."""
+        found = self._connection.value(
+            """SELECT 1 FROM datasets JOIN dataset_rows ON dataset_id = datasets.id WHERE sha256 = ? AND edited_from > 0
+            AND split = CASE WHEN validation THEN 'validation' ELSE 'train' END LIMIT 1""",
+            (dataset_sha256,),
+        )
+        return found is not None
 
 
 def _not_there(id: int) -> NotFoundError:

@@ -1,6 +1,7 @@
 """Training as a job runs it over a real project: what it stores, how it stops and resumes, why it fails."""
 
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import pytest
@@ -56,8 +57,10 @@ def test_finished_run_stores_its_adapter_curve_and_figures(project: Project, mod
     assert done.disk_mb > 0.5 * done.estimate.disk_mb
     assert error_text(done) != ""
     assert error_text(done) in notes_of(context)
-    last = [event for event in events if isinstance(event, Progress)][-1]
-    assert (last.done, last.total, last.seconds_left) == (12, 12, 0.0)
+    progress = [event for event in events if isinstance(event, Progress)]
+    assert (progress[-1].done, progress[-1].total) == (12, 12)
+    notes = [note for note, _ in groupby(event.note for event in progress)]
+    assert notes[-6:] == ["measuring the untrained student", "training", *2 * ["validating", "training"]]
     assert done.estimate.gpu_peak_mb is None
     with_adapter(load_base(model_folder, device="cpu", dtype="float32"), project.folder / done.folder / "adapter")
     assert any("already" in note for note in notes_of(train(project, new_run.id)))
@@ -153,6 +156,7 @@ def test_keep_request_ends_the_run_as_done_after_one_more_evaluation(
 
 def test_answers_without_a_local_teacher_train_by_cross_entropy(project: Project, model_folder: Path) -> None:
     new_run = make_run(project, model_folder, teacher=False)
+    assert measure_of(new_run) == "cross-entropy", "also before its first validation"
     context = train(project, new_run.id)
     trained = project.runs.get(new_run.id)
     assert trained.state == "done"
