@@ -12,6 +12,7 @@ from engine.records.run import WorstToken
 from engine.records.station import StationName
 
 PROTOCOL_VERSION = 1
+TRAINING = "training"  # the note of a training's progress, except during a validation pass
 Command = Literal["run", "pause", "stop", "keep"]  # keep: finish training now with its best checkpoint
 
 

@@ -28,6 +28,9 @@ class Hooks(Protocol):
     """What the loop reports to its caller, and where the caller can interrupt it."""
 
     def on_step(self, metrics: StepMetrics) -> None: ...
+    def on_validation(self, step: int, steps: int) -> None:
+        """A validation pass starts, after `step` of `steps`."""
+
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
         """A new point of the curve with what was measured; or, without `measured`, an old one whose `best` changed."""
 

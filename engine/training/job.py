@@ -15,7 +15,7 @@ from engine.economics.stored_outcome import refresh_outcome
 from engine.errors import DatasetError, DistillError, JobStopped, TrainingError
 from engine.gpus import card_of
 from engine.jobs.context import JobContext
-from engine.jobs.protocol import Note, Progress
+from engine.jobs.protocol import TRAINING, Note, Progress
 from engine.model.adapter_place import ADAPTER, adapter_of
 from engine.model.chat_format import ChatFormat
 from engine.model.local_model import LocalModel
@@ -132,7 +132,7 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     if not run.step:
         basis = replace(read_basis(project, dataset.sha256), shards=ranks.size if shard else 1)
         project.runs.update(run.id, estimate=estimate_training(config, basis).figures)
-    context.emit(Progress(0, trainer.steps, "measuring the untrained student"))
+    context.emit(Progress(run.step, trainer.steps, TRAINING))
     if not trainer.validator.has_teacher:
         note = "No validation answer comes from a local teacher: the curve shows cross-entropy instead of KL."
         context.emit(Note(note))

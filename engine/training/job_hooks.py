@@ -3,10 +3,11 @@
 Knows nothing of losses or checkpoints.
 """
 
+import math
 import time
 
 from engine.jobs.context import JobContext
-from engine.jobs.protocol import Metrics, Note, Progress, SampleAnswer, WorstTokens
+from engine.jobs.protocol import TRAINING, Metrics, Note, Progress, SampleAnswer, WorstTokens
 from engine.records.run import CurvePoint, Run
 from engine.training.hooks import StepMetrics
 from engine.training.memory import peak_rss_mb
@@ -25,6 +26,7 @@ class JobHooks:
         self._teacher_s = teacher_s
         self._mirrors = mirrors
         self._warned_of_cuts = False
+        self._steps, self._expected_end = run.steps, -math.inf
         self._ends_at = time.monotonic() + most_s - run.train_s
 
     def on_step(self, metrics: StepMetrics) -> None:
@@ -43,7 +45,12 @@ class JobHooks:
             **metrics.figures,
         }
         self._tell(metrics.step, metrics.epoch, values)
-        self._context.emit(Progress(metrics.step, metrics.steps, "training", metrics.seconds_left))
+        self._steps, self._expected_end = metrics.steps, time.monotonic() + metrics.seconds_left
+        self._tell_progress(metrics.step, TRAINING)
+
+    def on_validation(self, step: int, steps: int) -> None:
+        self._steps = steps
+        self._tell_progress(step, "validating" if step else "measuring the untrained student")
 
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
         self._context.project.runs.add_curve_point(self._run.id, point)
@@ -57,6 +64,11 @@ class JobHooks:
         for watched in measured.watched:
             self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))
         self._context.emit(WorstTokens(point.step, measured.worst))
+        self._tell_progress(point.step, TRAINING)
+
+    def _tell_progress(self, step: int, note: str) -> None:
+        left = self._expected_end - time.monotonic()
+        self._context.emit(Progress(step, self._steps, note, left if left > 0 else None))
 
     def _tell(self, step: int, epoch: float, values: dict[str, float], measure: str = "") -> None:
         self._context.emit(Metrics(step, epoch, values, measure))

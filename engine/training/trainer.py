@@ -295,6 +295,7 @@ class Trainer:
 
     def _evaluate(self) -> None:
         started, validator = time.monotonic(), self.validator
+        self.hooks.on_validation(self.state.step, self.steps)
         answers = self.ranks.broadcast_count(answers_due(validator.plan, validator.tokens, self.state, self.course))
         if self.state.step:
             self.state = replace(self.state, answers=answers)

@@ -7,6 +7,7 @@ from engine.jobs.control_file import write_command
 from engine.jobs.identity import own_identity
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import (
+    TRAINING,
     AnswerDelta,
     AnswerEnded,
     AnswerStarted,
@@ -244,7 +245,7 @@ def answering_events() -> list[Event]:
 
 def training_events() -> list[Event]:
     """Return the events of a training halfway through."""
-    events: list[Event] = [StateChanged("running"), StageStarted("run"), Progress(88, 216, "steps", 201.0)]
+    events: list[Event] = [StateChanged("running"), StageStarted("run"), Progress(88, 216, TRAINING, 201.0)]
     events += [
         Metrics(step, step / 72, {"loss": 2.0 / (1 + step / 9) + 0.2, "learning_rate": 5e-4}) for step in range(1, 89)
     ]

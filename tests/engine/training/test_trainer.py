@@ -25,7 +25,7 @@ def test_run_learns_reports_every_step_and_keeps_its_best_checkpoint(
     assert hooks.steps[-1].epoch == pytest.approx(12.0)
     assert all(metrics.rss_mb > 0 and metrics.tokens_per_second > 0 for metrics in hooks.steps)
     points = trained.state.points
-    assert [point.step for point in points] == [0, 16, 32, 48]
+    assert [point.step for point in points] == hooks.validated == [0, 16, 32, 48]
     assert points[-1].train_loss < points[0].train_loss
     assert points[0].all_rules_rate < points[-1].all_rules_rate
     assert sum(point.best for point in points) == 1

@@ -55,11 +55,15 @@ class Recorder:
     wants_end: Callable[[], bool] = lambda: False
     steps: list[StepMetrics] = field(default_factory=list)
     points: list[tuple[CurvePoint, Measurement | None]] = field(default_factory=list)
+    validated: list[int] = field(default_factory=list)
     saved: list[int] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def on_step(self, metrics: StepMetrics) -> None:
         self.steps.append(metrics)
+
+    def on_validation(self, step: int, steps: int) -> None:
+        self.validated.append(step)
 
     def on_point(self, point: CurvePoint, measured: Measurement | None) -> None:
         self.points.append((point, measured))

@@ -10,7 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.jobs.control_file import read_command
-from engine.jobs.protocol import SampleAnswer, WorstTokens
+from engine.jobs.log import EventLog
+from engine.jobs.protocol import TRAINING, Progress, SampleAnswer, WorstTokens
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
@@ -105,6 +106,18 @@ async def test_training_is_paused_and_stopped_with_its_best_checkpoint(home: Hom
         assert read_command(folder / job.folder) == "pause"
         await pilot.press("right", "enter")
         await until(pilot, lambda: read_command(folder / job.folder) == "keep")
+
+
+async def test_validation_pass_is_named_beside_the_step(home: Home) -> None:
+    folder = make_stage(home, "training")
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app, "step 88 of 216 ")
+        with EventLog(folder / "jobs" / "1") as log:
+            log.append(Progress(88, 216, "validating", 201.0))
+            await until(pilot, lambda: "step 88 of 216, validating " in text(app))
+            log.append(Progress(88, 216, TRAINING, 201.0))
+            await until(pilot, lambda: "step 88 of 216 " in text(app))
 
 
 @pytest.mark.parametrize("size", SIZES)

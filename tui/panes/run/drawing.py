@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from engine.jobs.protocol import TRAINING
 from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
@@ -103,6 +104,8 @@ def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str
     if live is not None:
         steps = run.steps if run else 0
         figure = f"step {live.step:,} of {steps:,}" if steps else "preparing"
+        if live.step and live.progress is not None and live.progress.note not in ("", TRAINING):
+            figure += f", {live.progress.note}"
         memory = live.curves.get("rss_mb")
         parts = [f"epoch {live.epoch:.1f}"]
         left = live.seconds_left if live.step else None
