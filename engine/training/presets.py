@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 from engine.errors import TrainingError
 from engine.records.run import FULL_RATE, Objective, TrainingConfig, alpha_of
 from engine.training.peak import TrainingFacts, memory_mb, peak_mb
-from engine.wording import size
+from engine.wording import counted, size
 
 Preset = Literal["fast", "balanced", "best"]
 USUAL: Preset = "balanced"
@@ -22,7 +22,7 @@ CHOSEN = frozenset({
     "on_policy_learning_rate", "general_fraction", "prompt_back_weight",
 })  # fmt: skip
 T = TypeVar("T")
-GIVEN = "as you said"
+GIVEN = "your value"
 
 FEW_ROWS, MANY_ROWS = 200, 2_000
 MEMORY_SHARE = 0.9  # of the free memory: the rest covers the system and the error of the estimate
@@ -267,7 +267,7 @@ def _epochs(rows: int, few: float, many: float) -> tuple[float, str]:
     """Interpolate from `few` at 200 rows to `many` at 2,000 rows, log-linearly and in halves; with the reason."""
     share = log(max(rows, 1) / FEW_ROWS) / log(MANY_ROWS / FEW_ROWS)
     epochs = round(2 * (few + (many - few) * min(1.0, max(0.0, share)))) / 2
-    words = f"{rows:,} row{'s' if rows != 1 else ''}"
+    words = counted(rows, "row")
     if few == many:
         return epochs, f"how often each of {words} is seen"
     return epochs, f"{words}: {few:g} up to {FEW_ROWS} rows, {many:g} from {MANY_ROWS:,}"

@@ -13,6 +13,7 @@ from engine.jobs.liveness import mark_lost_jobs
 from engine.records.run import Run, TrainingConfig
 from engine.training.checkpoints import CHECKPOINTS, newest_checkpoint
 from engine.training.schedule import Schedule
+from engine.wording import counted
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -58,7 +59,7 @@ def replan(project: "Project", run: Run, epochs: float) -> Run:
     changed = replace(config, replanned=replanned) if step else replace(config, epochs=epochs)
     if Schedule(lengths, config.batch_rows, changed.epochs, config.seed, changed.replanned).steps <= step:
         raise UsageError(
-            f"Run {run.id} has already trained for {epochs:g} epochs.",
+            f"Run {run.id} has already trained for {counted(epochs, 'epoch', 'g')}.",
             f"It is at step {step}, epoch {planned.epoch_at(step):.2f}.",
             "Pass a higher --epochs.",
         )

@@ -20,7 +20,11 @@ ACTIONS = (
     Action("again", "R", "ask again", "Ask both arms the same question again."),
     Action("rewrite", "e", "edit question", "Edit the last question and send it again."),
     Action(
-        "keep", "t", "train on it", "Add the question to the train split, never to validation or test.", footer=True
+        "keep",
+        "t",
+        "add as question",
+        "Add the question to the project's train split, never to validation or test.",
+        footer=True,
     ),
     Action("copy", "y", "copy A", "Copy the left answer; {chat.copy_right} copies the right one."),
     Action("copy_right", "Y", "copy B", "Copy the right answer."),

@@ -23,8 +23,8 @@ def test_show_prints_a_preset_with_reasons_and_starts_nothing(finished: Path) ->
     assert data["preset"] == "balanced"
     assert (data["config"]["epochs"], data["config"]["lora_rank"], data["config"]["lora_alpha"]) == (9.0, 5, 10)
     reasons = {reason["name"]: reason for reason in data["reasons"]}
-    assert reasons["epochs"]["why"] == reasons["lora_rank"]["why"] == "as you said"
-    assert reasons["learning_rate"]["why"] != "as you said"
+    assert reasons["epochs"]["why"] == reasons["lora_rank"]["why"] == "your value"
+    assert reasons["learning_rate"]["why"] != "your value"
     assert data["free_mb"] > 0
     text = succeed("train", "--preset", "balanced", "--show", "--epochs", "9").out
     assert all(name in text for name in reasons)

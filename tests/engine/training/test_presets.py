@@ -130,7 +130,7 @@ def test_given_options_take_precedence_and_the_rest_adapts() -> None:
     assert (config.epochs, config.lora_rank, config.lora_alpha, config.batch_rows) == (9.0, 5, 10, 4)
     assert config.objective == "cross_entropy"
     assert config.micro_batch_rows <= 4
-    given = {reason.name for reason in choice.reasons if reason.why == "as you said"}
+    given = {reason.name for reason in choice.reasons if reason.why == "your value"}
     assert given == {"epochs", "lora_rank", "batch_rows", "objective"}
 
 
@@ -208,9 +208,7 @@ def test_second_stage_is_chosen_only_after_a_long_enough_first_stage() -> None:
     assert "75 to 88 %" in reason_for(short, "on_policy_steps").basis
     requested = choose("fast", FACTS, replace(REQUESTED, epochs=1.0, on_policy_steps=9), {"epochs", "on_policy_steps"})
     assert requested.config.on_policy_steps == 9
-    assert reason_for(requested, "on_policy_steps").why.startswith(
-        "as you said, but after a first stage under 2 epochs"
-    )
+    assert reason_for(requested, "on_policy_steps").why.startswith("your value, but after a first stage under 2 epochs")
     assert requested.config.prompt_back_weight > 0
     foreign = choose("best", replace(facts, own_rows=0), REQUESTED)
     assert foreign.config.on_policy_steps == 0

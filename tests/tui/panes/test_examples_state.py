@@ -99,8 +99,11 @@ def test_tokens_per_second_cover_the_last_half_minute_of_this_process() -> None:
     for at, tokens in ((0.0, 0), (100.0, 1_000), (110.0, 1_500), (120.0, 2_000)):
         job.apply(StampedEvent(at, Spent(0.0, None, 0, tokens)))
     assert job.tokens_per_second == pytest.approx(50.0)
+    assert "50 tokens/s" in drawn_lines(job)[0]
     job.apply(StampedEvent(200.0, Spent(0.0, None, 0, 10)))
     assert job.tokens_per_second is None
+    job.apply(StampedEvent(210.0, Spent(0.0, None, 0, 20)))
+    assert "1 token/s" in drawn_lines(job)[0]
 
 
 def test_spending_is_shown_against_the_budget_with_a_projection() -> None:

@@ -18,7 +18,7 @@ from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import add_dataset, add_examples, make_project
 from tui.panes.job import Curve, JobView
 from tui.panes.run.curves import Drawn, Look, charts, values
-from tui.panes.run.settings import config_of, device, fields, guide, outlook, trouble
+from tui.panes.run.settings import config_of, configuration_text, device, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
 from tui.services.runs import RunRow, read_runs, trace_reader
@@ -215,12 +215,12 @@ def test_preset_fills_empty_fields_and_gives_reasons() -> None:
     config, guidance = config_of(values, basis), guide(values, basis)
     assert (config.epochs, config.lora_rank, config.on_policy_steps, config.on_policy_batch_rows) == (3.0, 64, 50, 26)
     assert (guidance["lora_rank"].instead, guidance["on_policy_steps"].instead) == ("64", "50")
-    assert guidance["epochs"].why == "as you said"
+    assert guidance["epochs"].why == "your value"
     assert all(guidance[name].why for name in guidance)
     assert guidance["on_policy_batch_rows"].shown
     without_on_policy = guide({**values, "on_policy_steps": "0"}, basis)
     assert not without_on_policy["on_policy_batch_rows"].shown
-    assert without_on_policy["on_policy_steps"].why == "as you said"
+    assert without_on_policy["on_policy_steps"].why == "your value"
     assert guide({**values, "lora_rank": "x"}, basis)["lora_rank"].instead == "64", "invalid numbers are ignored"
     assert config_of({**values, "objective": "cross-entropy"}, basis).objective == "cross_entropy"
     short = guide({**values, "epochs": "1", "on_policy_steps": "9"}, basis)
@@ -252,3 +252,9 @@ def test_device_is_named_as_in_torch() -> None:
     assert not any(device(name) for name in ("auto", "cpu", "cuda", "cuda:1", "mps"))
     assert device("gpu")
     assert device("")
+
+
+@pytest.mark.parametrize(("epochs", "said"), [(1.0, "· 1 epoch"), (1.5, "· 1.5 epochs"), (2.0, "· 2 epochs")])
+def test_configuration_counts_its_epochs(epochs: float, said: str) -> None:
+    run = Run(1, "d", dataclasses.replace(CONFIG, epochs=epochs), "done", "")
+    assert configuration_text(run).endswith(said)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from textual.content import Content
 
+from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
@@ -100,7 +101,7 @@ def _empty(facts: Facts, width: int) -> list[Content]:
         words = "split the questions before any is answered"
         first = ("workspace.questions questions.split", words, "distill-tui questions split")
     else:
-        words = f"let the teacher answer {waiting:,} questions; a form shows what it will take"
+        words = f"let the teacher answer {counted(waiting, 'question')}; a form shows what it will take"
         return [*lines, *next_steps(("examples.generate", words, "distill-tui generate"))]
     return [*lines, *next_steps(first, ("examples.generate", "then generate answers", "distill-tui generate"))]
 
@@ -115,7 +116,7 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
         if job.answers_per_minute is not None:
             pace.append(f"{job.answers_per_minute:,.0f} per minute")
         if job.tokens_per_second is not None:
-            pace.append(f"{job.tokens_per_second:,.0f} tokens/s")
+            pace.append(f"{counted(job.tokens_per_second, 'token', ',.0f')}/s")
         if job.seconds_left is not None:
             pace.append(f"{duration(job.seconds_left)} left")
     lines = [title("Examples", figure, "   ".join(pace), width)[0], _bar(done / total if total else 0.0, width)]

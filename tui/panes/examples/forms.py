@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from engine.clean import clean_line
 from engine.records.options import GenerateOptions
 from engine.records.question import Split
+from engine.wording import counted
 from tui.forms.checks import number, or_empty, whole
 from tui.forms.screen import Field, FormScreen, Values
 from tui.forms.teacher import ENDPOINT, key_text, key_trouble, money_text, teacher_fields, teacher_of
@@ -51,7 +52,7 @@ def generate_form(
             Field("tokens", "max tokens per answer", str(before.max_answer_tokens), check=_COUNT),
             Field("limit", "maximum questions", _or_empty(before.limit), "empty: all of them",
                   check=or_empty(_COUNT)),
-            Field("at_once", "at once", str(at_once), "requests in flight, or rows decoded together",
+            Field("at_once", "parallel answers", str(at_once), "requests in flight, or rows decoded together",
                   check=_AT_ONCE),
             Field("budget", "budget, US dollars", _or_empty(before.max_cost_usd), "empty: no limit; endpoints only",
                   check=_BUDGET),
@@ -108,7 +109,7 @@ def outlook_text(outlook: GenerationOutlook, values: Values) -> str:
     each = outlook.answer_tokens
     answered = f"≈ {each.value * outlook.left:,.0f} generated ({each.value:,.0f} each, {each.origin})"
     lines = [
-        f"{outlook.questions:,} questions, {outlook.answers:,} answers{stored}; {time}.",
+        f"{counted(outlook.questions, 'question')}, {counted(outlook.answers, 'answer')}{stored}; {time}.",
         f"Tokens: ≈ {outlook.prompt_tokens:,} sent, {answered}.",
         money_text(outlook.money),
         key_text(outlook.key, values),

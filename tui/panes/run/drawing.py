@@ -160,7 +160,7 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
 
 def _short(run: Run, width: int) -> str:
     config = run.config
-    more = f", {config.last_epochs:g} epochs" if width >= _WIDE else ""
+    more = f", {counted(config.last_epochs, 'epoch', 'g')}" if width >= _WIDE else ""
     return f"run {run.id}   {config.adapter_text}, rate {config.learning_rate:g}{more}"
 
 

@@ -8,7 +8,8 @@ from typing import Any, cast, get_args
 from engine.records.run import Objective, Run, TrainingConfig, alpha_of
 from engine.training.facts import Basis
 from engine.training.outlook import outlook_text
-from engine.training.presets import Choice, Preset, choose, supported_objective
+from engine.training.presets import GIVEN, Choice, Preset, choose, supported_objective
+from engine.wording import counted
 from tui.forms.checks import number, or_empty, whole
 from tui.forms.screen import Field, FieldNote
 
@@ -42,7 +43,7 @@ def fields(basis: Basis) -> tuple[Field, ...]:
         Field("objective", "objective", OBJECTIVES[first.objective], choices=_objectives(basis)),
         *(Field(name, label, check=or_empty(check)) for name, (label, check) in _TYPED.items()),
         Field("device", "device", first.device, hint="auto, cpu, cuda, cuda:1 …", check=device),
-        Field("dtype", "numbers", first.dtype, choices=DTYPES),
+        Field("dtype", "number format", first.dtype, choices=DTYPES),
     )
 
 
@@ -54,7 +55,7 @@ def configuration_text(run: Run) -> str:
         config.adapter_text,
         f"rate {config.learning_rate:g}",
         f"batch {config.batch_rows}",
-        f"{config.last_epochs:g} epochs",
+        counted(config.last_epochs, "epoch", "g"),
         f"{run.device} {run.dtype}".strip(),
     ]
     return " · ".join(part for part in parts if part)
@@ -103,7 +104,7 @@ def guide(values: Mapping[str, str], basis: Basis) -> dict[str, FieldNote]:
         value = getattr(config, name)
         notes[name] = FieldNote(
             instead=f"{value:g}" if isinstance(value, float) else str(value),
-            why=reason.why if reason is not None else "as you typed" if values[name] and name in _TYPED else "",
+            why=reason.why if reason is not None else GIVEN if values[name] and name in _TYPED else "",
             basis=reason.basis if reason is not None else "",
             shown=name not in _SECOND_STAGE or config.on_policy_steps > 0,
         )
