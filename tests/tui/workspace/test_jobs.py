@@ -185,7 +185,7 @@ async def test_outdated_progress_is_not_shown_while_the_log_is_read(
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_failure_takes_one_line_in_other_panes(home: Home, size: tuple[int, int]) -> None:
+async def test_failure_is_explained_only_at_its_station(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_stage(home, "failed"))
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: shown(app) == "examples" and "resumes it" in pane_text(app))
@@ -194,8 +194,8 @@ async def test_failure_takes_one_line_in_other_panes(home: Home, size: tuple[int
         assert full_text.count("\n") >= 1
         for pane in ("prompt", "chat"):
             await pilot.press(PANE_KEYS[pane])
-            await until(pilot, lambda: trouble.plain.endswith("resumes it, 3 shows why"))
-            assert "\n" not in trouble.plain
+            await until(pilot, lambda pane=pane: shown(app) == pane and not trouble.display)
+            assert "✗ generate   failed" in app.screen.query_one(Header).plain
         await pilot.press("3")
         await until(pilot, lambda: trouble.plain == full_text)
 

@@ -8,7 +8,7 @@ from engine.clean import clean_text
 from engine.errors import DistillError
 from tui.actions import PaneName
 from tui.keys import key_of
-from tui.widgets.lines import BAD, DIM, STRONG, shorten, wrap
+from tui.widgets.lines import BAD, DIM, STRONG, wrap
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -29,18 +29,15 @@ class Trouble(Page):
 
 
 def _lines(facts: "Facts | None", error: DistillError | None, width: int, shown: PaneName) -> list[Content]:
-    """The full reason at the station where a job failed, one line elsewhere."""
+    """The full reason at the station where a job failed; elsewhere the header's short form is enough."""
     if error is not None:
         return _failure(error)
     if facts is None:
         return [Content.styled("Reading the project …", DIM)]
     job = facts.newest_job
-    if job is None or job.state not in ("failed", "lost"):
+    if job is None or job.state not in ("failed", "lost") or shown != job.stage:
         return []
-    again = f"{key_of('workspace.resume')} resumes it"
-    head = f"✗ {job.kind} {job.state_text}; {again}"
-    if shown != job.stage:
-        return [Content.styled(shorten(f"{head}, {key_of(f'workspace.{job.stage}')} shows why", width), BAD)]
+    head = f"✗ {job.kind} {job.state_text}; {key_of('workspace.resume')} resumes it"
     note = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
     return [Content.styled(head, f"{STRONG} {BAD}"), *note]
 
