@@ -208,12 +208,6 @@ class ExampleTable:
         )
         return sha256(repr((ids, [tuple(row) for row in edits])).encode("utf-8", "surrogatepass")).hexdigest()
 
-    def stored_between(self, teacher: str, start: str, end: str) -> int:
-        """Count a teacher's answers that were stored in this period, including both ends."""
-        return self._connection.number(
-            "SELECT count(*) FROM examples WHERE teacher = ? AND created_at BETWEEN ? AND ?", (teacher, start, end)
-        )
-
     def set_checks(self, checks: Mapping[int, Sequence[CheckResult]]) -> None:
         """Store check results by example id, all or none. Raises `NotFoundError`."""
         with self._connection.transaction():

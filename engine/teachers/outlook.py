@@ -6,7 +6,6 @@ job that asked this teacher; each is None if unknown.
 
 import math
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.economics.figures import ASSUMED
@@ -14,7 +13,7 @@ from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.economics.tokens import estimate_prompt_tokens, estimate_tokens
 from engine.records.cost import Figure
 from engine.records.example import Usage
-from engine.records.job import Job, Work
+from engine.records.job import Work
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
 from engine.teachers.choice import chosen_ids
 from engine.teachers.keys import is_loopback, key_place, variable_of
@@ -152,22 +151,11 @@ def _cost(prices: Prices, sent: float, answered: float) -> float:
 
 def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
     """Return the seconds per answer, and the job in which they were measured."""
-    for job, _ in project.jobs.of_kind(GenerateOptions):
-        if not job.ended_at:
-            continue
-        work = project.jobs.work(job.id).get(job.stage, Work())
-        stored = project.examples.stored_between(teacher.name, job.created_at, job.ended_at)
-        seconds = work.seconds or _between(job)
-        if stored and seconds:
-            return seconds / stored, f"job {job.id}"
+    for job, options in project.jobs.of_kind(GenerateOptions):
+        work = project.jobs.work(job.id).get(options.station, Work())
+        if options.teacher.name == teacher.name and job.ended_at and work.answers:
+            return work.seconds / work.answers, f"job {job.id}"
     return None, ""
-
-
-def _between(job: Job) -> float:
-    """Return the seconds from start to end of a finished job; for jobs of older versions, which did not count work."""
-    if job.state != "done" or not (job.started_at and job.ended_at):
-        return 0.0
-    return (datetime.fromisoformat(job.ended_at) - datetime.fromisoformat(job.started_at)).total_seconds()
 
 
 def _key(project: "Project", teacher: TeacherSpec) -> KeyState | None:

@@ -18,12 +18,12 @@ OPENAI = TeacherSpec("endpoint", "gpt-4o-mini", "https://api.openai.com/v1")
 LOCAL = GenerateOptions(TeacherSpec("local", "starter"))
 
 
-def store_answer(project: Project, question_id: int, teacher: str, tokens: int, at: str = "") -> None:
+def store_answer(project: Project, question_id: int, teacher: str, tokens: int) -> None:
     prompt = project.prompts.current()
     assert prompt is not None
     key = ExampleKey(prompt.prompt.sha256, question_id, teacher, 0)
     usage = Usage(prompt_tokens=20, completion_tokens=tokens)
-    project.examples.add([Example(key, "Bye.", "stop", "local", usage=usage, created_at=at)])
+    project.examples.add([Example(key, "Bye.", "stop", "local", usage=usage)])
 
 
 @pytest.fixture(autouse=True)
@@ -75,19 +75,26 @@ def test_time_follows_the_last_job_with_this_teacher(project: Project) -> None:
     assert generation_outlook(project, LOCAL).seconds is None
     job = project.jobs.add(LOCAL)
     for question_id in (1, 2, 3):
-        store_answer(project, question_id, "starter", 30, job.created_at)
+        store_answer(project, question_id, "starter", 30)
+    project.jobs.write_work(job.id, "examples", 30.0, 3)
+    assert generation_outlook(project, LOCAL).seconds is None, "it has not ended"
     # Killed, and marked lost days later: those days do not count as work.
     project.jobs.update(job.id, state="lost", started_at=job.created_at, ended_at="2999-01-01T00:00:00.000+00:00")
-    assert generation_outlook(project, LOCAL).seconds is None
-    done = {"state": "done", "started_at": "2999-01-01T00:00:00.000+00:00"}
-    project.jobs.update(job.id, **done, ended_at="2999-01-01T00:00:09.000+00:00")
-    assert generation_outlook(project, LOCAL).seconds == pytest.approx(21.0), (
-        "from start and end, as in projects without recorded work"
-    )
-    project.jobs.write_work(job.id, "examples", 30.0, 0)
     outlook = generation_outlook(project, LOCAL)
     assert (outlook.seconds, outlook.pace) == (pytest.approx(70.0), f"job {job.id}")
     assert generation_outlook(project, GenerateOptions(OPENAI)).seconds is None
+
+
+def test_time_does_not_follow_a_job_that_only_waited_while_another_answered(project: Project) -> None:
+    asked, waited = project.jobs.add(LOCAL), project.jobs.add(LOCAL)
+    for question_id in (1, 2, 3):
+        store_answer(project, question_id, "starter", 30)
+    project.jobs.write_work(asked.id, "examples", 30.0, 3)
+    project.jobs.write_work(waited.id, "examples", 0.1, 0)
+    for job, state in ((asked, "done"), (waited, "stopped")):
+        project.jobs.update(job.id, state=state, ended_at="2999-01-01T00:00:00.000+00:00")
+    outlook = generation_outlook(project, LOCAL)
+    assert (outlook.seconds, outlook.pace) == (pytest.approx(70.0), f"job {asked.id}")
 
 
 def test_source_of_the_key_is_shown_but_not_the_key(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
