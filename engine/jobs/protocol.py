@@ -26,12 +26,16 @@ class StateChanged:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the job is, in its own units, with a few words and the measured time left."""
+    """How far the job is, in its own units, with a few words and the measured time left.
+
+    `failed` of the `total` will not be done by this process.
+    """
 
     done: int
     total: int
     note: str = ""
     seconds_left: float | None = None
+    failed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ class AnswerDelta:
 class AnswerEnded:
     """An answer is complete and stored (`passed`: it passes every rule), or failed, with the reason in `note`.
 
-    `fault` names the kind of failure; `again`: the same is asked again, as another stream.
+    `fault` names the kind of failure; `again`: the same is asked again, as the same stream.
     """
 
     stream: str

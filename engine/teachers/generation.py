@@ -36,12 +36,10 @@ _ADVICE: dict[FaultKind, str] = {
 
 @dataclass(slots=True)
 class _Flight:
-    """One ask in flight."""
+    """One ask in flight. All its tries are one stream."""
 
     ask: Ask
     held_usd: float
-    stream: str
-    tries: int = 1
 
 
 class EndpointGeneration:
@@ -134,30 +132,28 @@ class EndpointGeneration:
                 # Answers in flight may cost less than was reserved; the budget is spent only once none are left.
                 self._budget_spent = not self._flights and not flights
                 break
-            flights.append(_Flight(ask, worst, f"{ask.question.id}.{ask.attempt}.1"))
+            flights.append(_Flight(ask, worst))
         if not flights:
             return
         self._context.project.examples.record_in_flight([self._key_of(flight.ask) for flight in flights])
         for flight in flights:
-            self._recorder.started(flight.stream, flight.ask)
+            self._recorder.started(flight.ask)
             self._flights[asyncio.create_task(self._answer(teacher, flight))] = flight
 
     async def _answer(self, teacher: EndpointTeacher, flight: _Flight) -> EndpointAnswer:
         def start_anew(fault: EndpointFault) -> None:
-            self._recorder.asked_again(flight.stream, fault.kind, f"{fault.title} {fault.message}".strip())
+            self._recorder.asked_again(flight.ask, fault.kind, fault.message or fault.title)
             cost = self._book(fault)
             self._budget.settle(0.0, cost)
             if cost and not self._budget.hold(0.0):  # on top of what is reserved for this request
                 raise self._budget.spent_error()
-            flight.tries += 1
-            flight.stream = f"{flight.ask.question.id}.{flight.ask.attempt}.{flight.tries}"
-            self._recorder.started(flight.stream, flight.ask)
+            self._recorder.started(flight.ask)
 
         return await teacher.answer(
             (*self._prompt.messages, *flight.ask.question.messages),
             temperature=self._options.temperature,
             max_tokens=self._options.max_answer_tokens,
-            on_delta=lambda text: self._recorder.delta(flight.stream, text),
+            on_delta=lambda text: self._recorder.delta(flight.ask, text),
             on_retry=start_anew,
         )
 
@@ -203,7 +199,7 @@ class EndpointGeneration:
             seconds=answer.seconds,
             checks=self._recorder.check(flight.ask, answer.text),
         )
-        self._recorder.answered(flight.stream, flight.ask, example)
+        self._recorder.answered(flight.ask, example)
 
     def _book(self, fault: EndpointFault) -> float:
         """Record at once what a failed try is billed for; return its cost in USD."""
@@ -215,9 +211,11 @@ class EndpointGeneration:
 
     def _fail(self, flight: _Flight, fault: EndpointFault) -> None:
         self._context.project.examples.clear_in_flight([self._key_of(flight.ask)])
-        self._recorder.failed(flight.stream, flight.ask, fault.kind, f"{fault.title} {fault.message}".strip())
-        if self._streak.should_give_up(fault):
+        gives_up = self._streak.should_give_up(fault)
+        if gives_up:
             self._fatal = self._fatal or fault
+        note = f"{fault.title} {fault.message}".strip()
+        self._recorder.failed(flight.ask, fault.kind, note, ends_the_job=gives_up)
 
     def _key_of(self, ask: Ask) -> ExampleKey:
         return ExampleKey(self._prompt_sha256, ask.question.id, self._options.teacher.name, ask.attempt)

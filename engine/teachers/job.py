@@ -22,6 +22,7 @@ from engine.rules.checks import check_answer
 from engine.store.jobs import options_of_job
 from engine.teachers.budget import Budget
 from engine.teachers.choice import chosen_ids
+from engine.teachers.fault_names import counted_faults
 from engine.teachers.keys import key_for
 from engine.teachers.plan import Ask, Plan, may_overlap
 from engine.teachers.recorder import Recorder
@@ -60,8 +61,8 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         _ask_local(context, options, prompt, plan, recorder)
     recorder.progress()
     if recorder.failures:
-        counts = ", ".join(f"{kind.replace('_', ' ')} {count}" for kind, count in recorder.failures.most_common())
-        words = f"{counted(recorder.failures.total(), 'question')} could not be answered ({counts})."
+        failed = counted(recorder.failures.total(), "question")
+        words = f"{failed} could not be answered ({counted_faults(recorder.failures)})."
         if not recorder.stored and not stored:
             raise TeacherError("No question was answered.", words, "See this job's log.")
         # No hint if questions were requested by id: a plain `generate` would ask all questions, not just those.

@@ -60,7 +60,7 @@ class LocalGeneration:
             try:
                 self._local.format.check_length(room, f"Question {ask.question.id} with prompt and answer")
             except ContextError as error:
-                self._recorder.failed(_stream_of(ask), ask, "context", str(error))
+                self._recorder.failed(ask, "context", str(error))
                 continue
             fitting.append((ask, ids))
         return fitting
@@ -78,15 +78,15 @@ class LocalGeneration:
             ask = rows[row][0]
             if row not in texts:
                 texts[row] = self._local.format.text_stream()
-                self._recorder.started(_stream_of(ask), ask)
+                self._recorder.started(ask)
             text = texts[row](ids)
             if text:
-                self._recorder.delta(_stream_of(ask), text)
+                self._recorder.delta(ask, text)
 
         def on_finished(row: int, decoded: "Decoded") -> None:
             texts.pop(row, None)
             ask, ids = rows[row]
-            self._recorder.answered(_stream_of(ask), ask, self._example(ask, len(ids), decoded))
+            self._recorder.answered(ask, self._example(ask, len(ids), decoded))
 
         with within_memory("Generate again with a smaller --batch-rows: stored answers are not requested again."):
             decode(
@@ -131,7 +131,3 @@ class LocalGeneration:
             seconds=decoded.seconds,
             checks=self._recorder.check(ask, answer),
         )
-
-
-def _stream_of(ask: Ask) -> str:
-    return f"{ask.question.id}.{ask.attempt}"

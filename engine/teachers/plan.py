@@ -47,7 +47,8 @@ class Plan:
         self._waiting = deque(named if asks else self._first_asks(questions))
         self._handed_out = 0
         self.total = len(asks) or (len(questions) if stop_when_accepted else len(questions) * samples)
-        self.done = self.total - len(self._waiting)
+        self.done = self.total - len(self._waiting)  # answered, now or before
+        self.failed = 0  # not answered, and not asked again by this plan
 
     @property
     def waiting(self) -> tuple[Ask, ...]:
@@ -60,7 +61,7 @@ class Plan:
         while self._waiting and (count is None or len(taken) < count):
             ask = self._waiting.popleft()
             if ask.question.id in self._failed:
-                self.done += 1
+                self.failed += 1
             else:
                 taken.append(ask)
         self._handed_out += len(taken)
@@ -85,7 +86,7 @@ class Plan:
         """Record that an ask was not answered; this plan makes no other attempt at its question."""
         self._handed_out -= 1
         self._failed.add(ask.question.id)
-        self.done += 1
+        self.failed += 1
 
     @property
     def exhausted(self) -> bool:

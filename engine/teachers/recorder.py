@@ -56,14 +56,16 @@ class Recorder:
         """Check an answer against every rule."""
         return check_answer(self._rules, answer, ask.question)
 
-    def started(self, stream: str, ask: Ask) -> None:
+    def started(self, ask: Ask) -> None:
         """Record that the teacher started to answer."""
+        stream = _stream_of(ask)
         self._began = self._began or time.monotonic()
         self._deltas[stream] = ([], time.monotonic())
         self._emit(AnswerStarted(stream, "teacher", ask.question.text))
 
-    def delta(self, stream: str, text: str) -> None:
-        """Record more text of an answer; written at most ten times a second per stream."""
+    def delta(self, ask: Ask, text: str) -> None:
+        """Record more text of an answer; written at most ten times a second per answer."""
+        stream = _stream_of(ask)
         pieces, since = self._deltas.setdefault(stream, ([], 0.0))
         pieces.append(text)
         now = time.monotonic()
@@ -71,21 +73,21 @@ class Recorder:
             self._emit(AnswerDelta(stream, "".join(pieces)))
             self._deltas[stream] = ([], now)
 
-    def answered(self, stream: str, ask: Ask, example: Example) -> None:
+    def answered(self, ask: Ask, example: Example) -> None:
         """Record a complete answer; it is stored with the next group."""
         passed = example.finish_reason == "stop" and passes_all(example.checks)
         self._plan.report(ask, passed=passed)
         if not self._group:
             self._group_since = time.monotonic()
-        self._group.append((example, stream, passed))
+        self._group.append((example, _stream_of(ask), passed))
         self._count(example.usage)
-        self._deltas.pop(stream, None)
+        self._deltas.pop(_stream_of(ask), None)
         self.flush_if_due()
 
-    def asked_again(self, stream: str, kind: str, note: str) -> None:
-        """Record that a stream ended without an answer; the ask continues as another stream."""
-        self._deltas.pop(stream, None)
-        self._emit(AnswerEnded(stream, "", passed=False, note=note, fault=kind, again=True))
+    def asked_again(self, ask: Ask, kind: str, note: str) -> None:
+        """Record that a try ended without an answer, and that another one follows."""
+        self._deltas.pop(_stream_of(ask), None)
+        self._emit(AnswerEnded(_stream_of(ask), "", passed=False, note=note, fault=kind, again=True))
 
     def billed(self, teacher: str, usage: Usage) -> None:
         """Record the cost of a try that gave no answer."""
@@ -101,13 +103,13 @@ class Recorder:
             before.completion_tokens + usage.completion_tokens,
         )
 
-    def failed(self, stream: str, ask: Ask, kind: str, note: str) -> None:
-        """Record that this question cannot be answered now."""
+    def failed(self, ask: Ask, kind: str, note: str, *, ends_the_job: bool = False) -> None:
+        """Record that this question cannot be answered now. `ends_the_job`: the job's end will report the reason."""
         self._plan.report_failure(ask)
         self.failures[kind] += 1
-        self._deltas.pop(stream, None)
-        self._emit(AnswerEnded(stream, "", passed=False, note=note, fault=kind))
-        if self.failures.total() <= _FAILURES_NAMED:
+        self._deltas.pop(_stream_of(ask), None)
+        self._emit(AnswerEnded(_stream_of(ask), "", passed=False, note=note, fault=kind))
+        if self.failures.total() <= _FAILURES_NAMED and not ends_the_job:
             self._emit(Note(f"Question {ask.question.id} was not answered. {note}"))
 
     def flush_if_due(self) -> None:
@@ -143,9 +145,9 @@ class Recorder:
         """Report progress, with the time left at the pace so far."""
         now = time.monotonic()
         self._progress_at = now
-        fresh = self._plan.done - self._done_before
-        left = seconds_left(now - (self._began or now), fresh, self._plan.total - self._plan.done)
-        self._emit(Progress(self._plan.done, self._plan.total, note or self._words(), left))
+        done, failed, total = self._plan.done, self._plan.failed, self._plan.total
+        left = seconds_left(now - (self._began or now), done - self._done_before, total - done - failed)
+        self._emit(Progress(done, total, note or self._words(), left, failed))
         if self._spent != self._spent_emitted:
             self._spent_emitted = self._spent
             self._emit(self._spent)
@@ -155,3 +157,8 @@ class Recorder:
         return f"{counted(self.stored, 'answer')} stored" + (
             f", {counted(failed, 'question')} failed" if failed else ""
         )
+
+
+def _stream_of(ask: Ask) -> str:
+    """Return the name of an answer in the job's log, the same for every try."""
+    return f"{ask.question.id}.{ask.attempt}"

@@ -75,6 +75,7 @@ class JobView:
         self.kept_by_arm: dict[str, int] = {}
         self.ended_by_arm: dict[str, int] = {}
         self.asked_again: Counter[str] = Counter()  # failures that were retried, by kind
+        self.last_retried = ""  # what the last one of them said
         self.unanswered: dict[tuple[int, int], str] = {}  # (question id, attempt) without an answer → kind of failure
         self.spent: Spent | None = None
         self._written: list[tuple[float, int]] = []  # (time, answer tokens so far)
@@ -92,13 +93,15 @@ class JobView:
             case Progress():
                 self.progress, self._since_progress = stamped.event, 0.0
             case AnswerStarted(name, arm, question):
+                self.streams.pop(name, None)  # an earlier try that failed
                 self.streams[name] = Stream(name, arm, question)
                 self._drop_oldest()
             case AnswerDelta(name, text):
                 if name in self.streams:
                     self.streams[name].text += text
-            case AnswerEnded(name, fault=fault, again=True):
+            case AnswerEnded(name, note=note, fault=fault, again=True):
                 self.asked_again[fault] += 1
+                self.last_retried = note
                 self.streams.pop(name, None)
             case AnswerEnded():
                 self._end_answer(stamped.event, stamped.at)
@@ -175,6 +178,7 @@ class JobView:
         self.ended_by_arm.clear()
         self.streams.clear()
         self.asked_again.clear()
+        self.last_retried = ""
         self._clear_pace()
         if station == "examples":  # kept by other stages: they can be asked for again after an update
             self.unanswered.clear()

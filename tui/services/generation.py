@@ -52,12 +52,12 @@ class GenerationService:
         self._target = target
 
     def read_options(self) -> None:
-        """Read the last options; ends in `OptionsRead`."""
+        """Read the last options, without their limit, which was meant for that job; ends in `OptionsRead`."""
 
         def work(project: Project) -> Message:
             for _, before in project.jobs.of_kind(GenerateOptions):
                 if not before.asks:
-                    return OptionsRead(before)
+                    return OptionsRead(replace(before, limit=None))
             settings = project.settings.read()
             return OptionsRead(GenerateOptions(settings.teacher, temperature=settings.serving_temperature))
 

@@ -122,6 +122,7 @@ def test_generation_refused_by_the_endpoint_can_be_resumed(server: HostileServer
     assert "401" in failure["message"] or "key" in failure["message"]
     assert {job["state"] for job in list_jobs()} == {"failed"}
     assert get("status")["stations"][2]["state"] == "failed"
+    assert call("jobs", "follow", "1").err.count("The endpoint rejected the key.") == 1
     server.behaviours[:] = [good("Good", " day.")]
     succeed("jobs", "resume", "1")
     assert get("jobs", "follow", "1")["job"]["state"] == "done"

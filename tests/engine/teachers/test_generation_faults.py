@@ -7,13 +7,13 @@ from functools import partial
 import pytest
 
 from engine.errors import EndpointError, StoreError
-from engine.jobs.protocol import Note
+from engine.jobs.protocol import Note, Progress
 from engine.project import Project
 from engine.records.example import Example
 from engine.records.question import SPLITS
 from engine.teachers import endpoint
 from engine.teachers.endpoint import EndpointLimits
-from tests.engine.teachers.generation_helpers import endpoint_options, generate, request_counts, wait_for_end
+from tests.engine.teachers.generation_helpers import endpoint_options, events_of, generate, request_counts, wait_for_end
 from tests.engine.teachers.hostile_server import (
     DONE,
     Behaviour,
@@ -44,7 +44,9 @@ def test_unanswerable_question_does_not_stop_the_others(project: Project) -> Non
     assert request_counts(server)["Question 3?"] in (1, 2)  # its second sample may be in flight already
     notes = [e.text for e in events if isinstance(e, Note)]
     assert any("Question 4 was not answered" in text and "context" in text for text in notes)
-    assert any("1 question could not be answered (context 1)" in text or "(context 2)" in text for text in notes)
+    assert any("could not be answered (1 overlong question)" in text or "(2 overlong" in text for text in notes)
+    last = [e for e in events if isinstance(e, Progress)][-1]
+    assert (last.done, last.failed, last.total) == (18, 2, 20)
     assert project.examples.in_flight() == 0
 
 
@@ -64,6 +66,8 @@ def test_refused_key_or_payment_stops_the_job_and_keeps_its_answers(
             generate(project, endpoint_options(server, concurrency=2))
     assert CANARY not in str(caught.value)
     assert caught.value.next.endswith("then resume the job.")
+    notes = [event.text for event in events_of(project, project.jobs.get(1)) if isinstance(event, Note)]
+    assert notes == [], "the end of the job reports the reason"
     assert len(project.examples.all()) == 4
     assert len(server.requests) <= 7
     assert project.examples.in_flight() == 0

@@ -39,7 +39,8 @@ def test_plan_asks_for_each_missing_answer_once_and_ends(
             else:
                 known[key] = outcomes.get(key, False)
                 plan.report(ask, passed=known[key])
-    assert plan.done == plan.total
+    assert plan.done + plan.failed == plan.total
+    assert bool(plan.failed) == bool(failing & {question for question, _ in asked})
     assert len(asked) == len(set(asked))
     assert not set(asked) & set(stored)
     for question in QUESTIONS:

@@ -125,11 +125,11 @@ async def test_hostile_answers_and_errors_are_escaped_on_screen(home: Home) -> N
     with make_project(home) as project:
         events: list[Event] = [
             StateChanged("running"),
-            AnswerStarted("1.0.1", "teacher", hostile("question")),
-            AnswerDelta("1.0.1", hostile("half\nan answer")),
-            AnswerEnded("2.0.1", "", False, hostile("note"), hostile("fault")),
-            AnswerEnded("3.0.1", "", False, hostile("note"), hostile("fault"), again=True),
-            AnswerEnded("4.0.1", hostile("whole"), False, hostile("note")),
+            AnswerStarted("1.0", "teacher", hostile("question")),
+            AnswerDelta("1.0", hostile("half\nan answer")),
+            AnswerEnded("2.0", "", False, hostile("note"), hostile("fault")),
+            AnswerEnded("3.0", "", False, hostile("note"), hostile("fault"), again=True),
+            AnswerEnded("4.0", hostile("whole"), False, hostile("note")),
             Progress(1, 9, hostile("words"), 3.0),
         ]
         add_job(project, GenerateOptions(), "running", events)
@@ -146,7 +146,7 @@ def busy_events() -> list[Event]:
     """A running generation from an endpoint: finished answers, retries, a refusal, and spending."""
     events: list[Event] = [StateChanged("running")]
     for number in range(1, 25):
-        topic, name = TOPICS[number % 6], f"{number}.0.1"
+        topic, name = TOPICS[number % 6], f"{number}.0"
         question = f"Question {number} about {topic}, what should I do now?"
         answer = (
             f"RISK SCORE: {number % 9 + 1}. Please call the desk at once and have your {topic} ready. A person helps."
@@ -156,16 +156,16 @@ def busy_events() -> list[Event]:
             passed = number % 5 != 4
             events.append(AnswerEnded(name, answer, passed, "" if passed else "rule 3: 2 of 32 words too many"))
         elif number < 18:
-            events.append(AnswerEnded(name, "", False, "", "rate_limited", again=True))
-            events.append(AnswerStarted(f"{number}.0.2", "teacher", question))
-            events.append(AnswerDelta(f"{number}.0.2", answer[: 20 * (number - 14)]))
+            events.append(AnswerEnded(name, "", False, "HTTP 429: Slow down.", "rate_limited", again=True))
+            events.append(AnswerStarted(name, "teacher", question))
+            events.append(AnswerDelta(name, answer[: 20 * (number - 14)]))
         elif number == 18:
             events.append(AnswerEnded(name, "", False, "The content filter refused the question.", "content_filter"))
         else:
             events.append(AnswerDelta(name, answer[: 3 * number]))
         if number in (5, 12, 20):
             events.append(Spent(0.02 * number, 2.0, 400 * number, 26 * number))
-    return [*events, Spent(0.42, 2.0, 40_000, 900), Progress(57, 480, "54 answers stored", 134.0)]
+    return [*events, Spent(0.42, 2.0, 40_000, 900), Progress(57, 480, "57 answers stored, 1 question failed", 134.0, 1)]
 
 
 def make_generated(home: Home, state: JobState) -> Path:
@@ -193,7 +193,7 @@ SNAPSHOTS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("busy", lambda home: make_generated(home, "running"), "", "57 of 480"),
     ("reading", lambda home: make_generated(home, "running"), "j j j", "57 of 480"),
     ("paused", lambda home: make_generated(home, "paused"), "", "paused"),
-    ("failed", lambda home: make_generated(home, "failed"), "", "asked again"),
+    ("failed", lambda home: make_generated(home, "failed"), "", "requests retried"),
     ("done", lambda home: make_generated(home, "done"), "", "R asks again"),
     ("doubted", make_rarely_passing, "", "stronger teacher"),
 ]

@@ -57,6 +57,18 @@ async def test_generation_starts_from_the_form_and_shows_its_answers(home: Home,
     assert len(server.requests) == 6
 
 
+async def test_form_starts_with_the_last_options_but_not_their_limit(home: Home) -> None:
+    with make_project(home) as project:
+        project.jobs.update(project.jobs.add(GenerateOptions(limit=2, samples=3)).id, state="done")
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await pilot.press("enter")
+        form = await form_showing(pilot, app, "40 questions, 120 answers")
+        assert (form.values["limit"], form.values["samples"]) == ("", "3")
+
+
 async def test_invalid_values_are_reported_and_start_nothing(home: Home) -> None:
     with make_project(home) as project:
         folder = project.folder
@@ -146,11 +158,11 @@ async def test_only_unanswered_questions_are_asked_again(home: Home) -> None:
             fill_in(form, limit="4")
             await form_showing(pilot, app, "4 questions")
             await pilot.press("enter")
-            await until(pilot, lambda: "✗ content filter 1: no answer" in text(app))
+            await until(pilot, lambda: "✗ 1 without an answer: filtered question" in text(app))
             await until(pilot, lambda: "R asks again only what got no answer (1)" in text(app))
             lenient = True
             await pilot.press("R")
-            await until(pilot, lambda: "○ 4 undecided" in text(app) and "no answer" not in text(app))
+            await until(pilot, lambda: "○ 4 undecided" in text(app) and "without an answer" not in text(app))
             await pilot.press("R")
             await until(pilot, lambda: notified(app, "has an answer"))
     assert generate_jobs(folder, home)[1].asks == ((blocked.id, 0),)

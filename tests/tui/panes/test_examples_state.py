@@ -61,26 +61,68 @@ def test_hint_about_the_dataset_depends_on_its_state(state: StationState, hint: 
 
 def test_failures_are_counted_by_kind_and_apart_from_retries() -> None:
     job = job_view(
-        AnswerStarted("1.0.1", "teacher", "q"),
-        AnswerEnded("1.0.1", "", False, "slow", "stalled", again=True),
-        AnswerStarted("1.0.2", "teacher", "q"),
-        AnswerEnded("2.0.1", "", False, "no", "content_filter"),
-        AnswerEnded("3.0.1", "", False, "no", "content_filter"),
+        AnswerStarted("1.0", "teacher", "q"),
+        AnswerEnded("1.0", "", False, "slow", "stalled", again=True),
+        AnswerStarted("1.0", "teacher", "q"),
+        AnswerEnded("2.0", "", False, "no", "content_filter"),
+        AnswerEnded("3.0", "", False, "no", "content_filter"),
         Progress(3, 9),
     )
     assert job.asked_again == {"stalled": 1}
     assert job.unanswered == {(2, 0): "content_filter", (3, 0): "content_filter"}
-    assert list(job.streams) == ["1.0.2", "2.0.1", "3.0.1"]
-    assert "! stalled 1: asked again   ✗ content filter 2: no answer" in drawn_lines(job)
-    job.apply(StampedEvent(9.0, AnswerEnded("2.0.1", "so", True)))
+    shown = drawn_lines(job)
+    assert "! 1 request retried: stalled answer   last: slow" in shown
+    assert "✗ 2 without an answer: filtered questions" in shown
+    job.apply(StampedEvent(9.0, AnswerEnded("2.0", "so", True)))
     assert list(job.unanswered) == [(3, 0)]
     assert job.answers_per_minute is None
+
+
+def test_kinds_of_retries_come_before_the_last_error_which_is_cut() -> None:
+    faults = ["server", "html", "server", "rate_limited", "rate_limited", "server"]
+    job = job_view(
+        *(AnswerEnded(f"{n}.0", "", False, f"HTTP 500: boom {n} {'and on ' * 20}", fault, again=True)
+          for n, fault in enumerate(faults)),
+    )  # fmt: skip
+    words = "! 6 requests retried: 3 server errors, 2 rate limits, 1 web page"
+    (line,) = (line for line in drawn_lines(job, 100) if "retried" in line)
+    assert line.startswith(f"{words}   last: HTTP 500: boom 5")
+    assert line.endswith("…")
+    assert words in drawn_lines(job, 70)
+
+
+def test_failures_do_not_count_as_answers() -> None:
+    job = job_view(Progress(1, 19, failed=16))
+    shown = drawn_lines(job)
+    assert shown[0].strip() == "Examples   1 of 19 answered, 16 failed"
+    assert shown[1].endswith(" 5 %")
+    assert drawn_lines(job_view(Progress(1, 19)))[0].strip() == "Examples   1 of 19"
+
+
+def test_later_answer_replaces_the_failed_row_of_its_question() -> None:
+    job = job_view(
+        AnswerStarted("7.0", "teacher", "How long?"),
+        AnswerEnded("7.0", "", False, "The endpoint cannot be reached.", "unreachable"),
+        AnswerStarted("8.0", "teacher", "How much?"),
+        AnswerStarted("7.0", "teacher", "How long?"),
+        AnswerEnded("7.0", "Two days.", True),
+    )
+    assert [(stream.name, stream.text) for stream in job.streams.values()] == [("8.0", ""), ("7.0", "Two days.")]
+    assert not any("cannot be reached" in line for line in drawn_lines(job))
+
+
+@pytest.mark.parametrize("state", ["failed", "stopped", "lost"])
+def test_job_that_can_be_resumed_names_that_key_and_not_a_second_one(state: JobState) -> None:
+    job = job_view(AnswerEnded("2.0", "", False, "no", "unreachable"), StateChanged(state))
+    shown = drawn_lines(job, counts=ExampleCounts(5, 5))
+    assert "r resumes the job: it asks for everything that has no answer" in shown
+    assert not any(line.startswith("R ") for line in shown)
 
 
 def test_unanswered_questions_stay_listed_while_an_update_trains() -> None:
     job = job_view(
         StageStarted("examples"),
-        AnswerEnded("2.0.1", "", False, "no", "content_filter"),
+        AnswerEnded("2.0", "", False, "no", "content_filter"),
         StageStarted("run"),
         AnswerEnded("distilled/2/0", "", False, "no", "refused"),
     )
@@ -88,7 +130,7 @@ def test_unanswered_questions_stay_listed_while_an_update_trains() -> None:
     for state in ("running", "done"):
         job.apply(StampedEvent(9.0, StateChanged(state)))
         shown = drawn_lines(job, counts=ExampleCounts(5, 5))
-        assert "✗ content filter 1: no answer" in shown
+        assert "✗ 1 without an answer: filtered question" in shown
         assert "R asks again only what got no answer (1)" in shown
     job.apply(StampedEvent(9.0, StageStarted("examples")))
     assert not job.unanswered
@@ -118,7 +160,7 @@ def test_paused_job_names_the_key_that_resumes_it() -> None:
 
 
 def test_partial_answers_of_a_failed_job_are_hidden() -> None:
-    job = job_view(AnswerStarted("1.0.1", "teacher", "broken"), AnswerEnded("2.0.1", "whole", True))
+    job = job_view(AnswerStarted("1.0", "teacher", "broken"), AnswerEnded("2.0", "whole", True))
     assert any("broken" in line for line in drawn_lines(job))
     job.apply(StampedEvent(9.0, StateChanged("failed")))
     shown = drawn_lines(job, counts=ExampleCounts(1, 0, 0, 1))
@@ -162,7 +204,7 @@ def test_last_lines_of_a_ten_megabyte_line() -> None:
 
 
 def test_selected_answer_is_visible_among_64_streams() -> None:
-    events: list[Event] = [AnswerStarted(f"{n}.0.1", "teacher", f"What about {n}?") for n in range(64)]
+    events: list[Event] = [AnswerStarted(f"{n}.0", "teacher", f"What about {n}?") for n in range(64)]
     job = job_view(*events, Progress(0, 64))
     state = WallState()
     streams = state.order(job.streams.values())

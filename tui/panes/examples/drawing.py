@@ -1,10 +1,11 @@
 """Draw the teacher's answers as lines: progress, cost, one answer in full, the others on one line each. Pure."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from textual.content import Content
 
+from engine.teachers.fault_names import counted_faults
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
@@ -32,6 +33,7 @@ from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
 
 _TALL_FROM, _SHORT_BELOW = 24, 17
+_LEAST_OF_ERROR = 30  # cells in which an error is worth showing
 _ENOUGH_TO_DOUBT, _DOUBTED_SHARE = 10, 0.2  # answers, and the share that passes every rule, at or below which to warn
 # At most this much of an answer without line breaks is wrapped, from a start that seldom moves.
 _WRAPPED_CHARACTERS = 8_000
@@ -109,8 +111,10 @@ def _empty(facts: Facts, width: int) -> list[Content]:
 def _busy(job: JobView, rest: str, width: int) -> list[Content]:
     """Draw a running job: progress, pace, rule results, failures and cost. `rest`: why no answers arrive now."""
     progress = job.progress
-    done, total = (progress.done, progress.total) if progress is not None else (0, 0)
+    done, failed, total = (progress.done, progress.failed, progress.total) if progress is not None else (0, 0, 0)
     figure = f"{done:,} of {total:,}" if total else "preparing"
+    if failed:
+        figure += f" answered, {failed:,} failed"
     pace: list[str] = []
     if not rest:
         if job.answers_per_minute is not None:
@@ -119,7 +123,7 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
             pace.append(f"{counted(job.tokens_per_second, 'token', ',.0f')}/s")
         if job.seconds_left is not None:
             pace.append(f"{duration(job.seconds_left)} left")
-    lines = [title("Examples", figure, "   ".join(pace), width)[0], _bar(done / total if total else 0.0, width)]
+    lines = [title("Examples", figure, "   ".join(pace), width)[0], _bar(done, failed, total, width)]
     if rest:
         lines.append(Content.styled(shorten(rest, width), WARN))
     elif not job.streams and progress is not None and progress.note:
@@ -136,20 +140,17 @@ def _busy(job: JobView, rest: str, width: int) -> list[Content]:
 
 
 def _faults(job: JobView, width: int) -> list[Content]:
-    """Draw what failed, by kind: what was asked again, and what got no answer."""
-    parts: list[Content] = []
+    """Draw what failed, by kind: what was retried, with the last error, and what got no answer."""
+    lines: list[Content] = []
     if job.asked_again:
-        parts.append(Content.styled(shorten(f"! {_by_kind(job.asked_again)}: asked again", width), WARN))
+        total = counted(job.asked_again.total(), "request")
+        words = f"! {total} retried: {counted_faults(job.asked_again)}"
+        last = f"   last: {job.last_retried}" if job.last_retried and len(words) + _LEAST_OF_ERROR <= width else ""
+        lines.append(Content.styled(shorten(f"{words}{last}", width), WARN))
     if job.unanswered:
-        kinds = _by_kind(Counter(job.unanswered.values()))
-        parts.append(Content.styled(shorten(f"✗ {kinds}: no answer", width), BAD))
-    line = Content("   ").join(parts)
-    return [line] if parts and line.cell_length <= width else parts
-
-
-def _by_kind(counted: Mapping[str, int]) -> str:
-    ordered = sorted(counted.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{kind.replace('_', ' ')} {count:,}" for kind, count in ordered)
+        words = f"✗ {len(job.unanswered):,} without an answer: {counted_faults(Counter(job.unanswered.values()))}"
+        lines.append(Content.styled(shorten(words, width), BAD))
+    return lines
 
 
 def _money(job: JobView, done: int, total: int) -> Content:
@@ -166,12 +167,14 @@ def _money(job: JobView, done: int, total: int) -> Content:
     return Content.styled(("! " if near else "") + "   ".join(parts), WARN if near else "")
 
 
-def _bar(share: float, width: int) -> Content:
-    """Draw the progress bar across the page."""
-    words = f" {percent(share)}"
+def _bar(done: int, failed: int, total: int, width: int) -> Content:
+    """Draw the progress bar across the page: what is answered, what failed, what is left."""
+    words = f" {percent(done / max(total, 1))}"
     room = width - len(words)
-    full = round(room * min(share, 1.0))
-    return Content.assemble(("━" * full, ACCENT), ("─" * (room - full), DIM), (words, DIM))
+    answered = round(room * min(done / max(total, 1), 1.0))
+    lost = min(round(room * failed / max(total, 1)), room - answered)
+    rest = room - answered - lost
+    return Content.assemble(("━" * answered, ACCENT), ("━" * lost, BAD), ("─" * rest, DIM), (words, DIM))
 
 
 def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
@@ -196,7 +199,9 @@ def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
 def _next(job: JobView | None, facts: Facts, width: int) -> Content:
     counts = facts.examples
     dataset = next((station.state for station in facts.stations if station.name == "dataset"), "ready")
-    if job is not None and job.unanswered:
+    if job is not None and job.unanswered and job.kind == "generate" and not job.live and job.state != "done":
+        step = ("workspace.resume", "resumes the job: it asks for everything that has no answer")
+    elif job is not None and job.unanswered:
         step = ("examples.retry", f"asks again only what got no answer ({len(job.unanswered):,})")
     elif counts.undecided:
         there = key_of("curate.check")

@@ -10,7 +10,7 @@ from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import ending_text, heading, is_ending, is_pausing, pausing_text, title
+from tui.panes.parts import ending_text, heading, is_ending, is_pausing, paused_text, pausing_text, title
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import configuration_text
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
@@ -136,7 +136,7 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
         if is_ending(view, live):
             return [Content.styled(shorten(ending_text(), width), WARN)]
         if live.state == "paused":
-            return [Content.assemble(("‖ paused", ACCENT), (f"   {key_of('run.pause')} resumes", DIM))]
+            return [Content.styled(shorten(paused_text(), width), WARN)]
         if is_pausing(view, live):
             return [Content.styled(shorten(pausing_text(), width), WARN)]
         note = live.progress.note if live.progress is not None and not live.step else ""
