@@ -75,7 +75,8 @@ def read_facts(project: Project) -> StationFacts:
         evaluation, releases = project.evaluations.latest(), project.releases.all()
         live = {
             job.stage: job.note or (f"{job.done} of {job.total}" if job.total else job.state)
-            for job in project.jobs.live()
+            # A waiting job's note must not hide that of the one that is running: the last one counts.
+            for job in sorted(project.jobs.live(), key=lambda job: job.state != "waiting")
             if job.kind != "serve"  # a server runs beside whatever else is done
         }
         makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}

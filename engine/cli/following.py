@@ -57,10 +57,10 @@ def start_and_follow(invocation: Invocation, options: JobOptions, *, detach: boo
     return follow_job(invocation, job)
 
 
-def announce(invocation: Invocation, job: Job) -> None:
-    """Print the id of a job that is not followed."""
+def announce(invocation: Invocation, job: Job, became: str = "started") -> None:
+    """Print the id of a job that is not followed: it may be running, or waiting for another one."""
     invocation.finish(
-        f"Job {job.id} ({job.kind}) is running. Follow it: distill-tui jobs follow {job.id}",
+        f"Job {job.id} ({job.kind}) was {became}. Follow it: distill-tui jobs follow {job.id}",
         {"job": job_json(invocation.project, job)},
     )
 
@@ -80,10 +80,10 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
     """
     ended = _followed(invocation, job)
     if ended.state != "done":
-        # The failure itself may suggest something better than resuming.
-        advised = ended.state == "failed" and "distill-tui " in ended.note
-        next_step = "" if advised else f"Resume it: distill-tui jobs resume {ended.id}"
-        raise JobError(_ended(ended), ended.note, next_step)
+        # The note of a job that can only be resumed ends with that advice; a failure may suggest something better.
+        why = ended.note.removesuffix(f"Resume it with `distill-tui jobs resume {ended.id}`.").rstrip()
+        next_step = "" if "distill-tui " in why else f"Resume it: distill-tui jobs resume {ended.id}"
+        raise JobError(_ended(ended), why, next_step)
     return ended
 
 
@@ -101,8 +101,9 @@ def _followed(invocation: Invocation, job: Job) -> Job:
                 lines.show(stamped.event)
     except KeyboardInterrupt as interrupt:
         lines.end()
+        does = "waiting" if invocation.project.jobs.get(job.id).state == "waiting" else "running"
         invocation.say(
-            f"Stopped following. Job {job.id} ({job.kind}) keeps running. "
+            f"Stopped following. Job {job.id} ({job.kind}) keeps {does}. "
             f"Follow it: distill-tui jobs follow {job.id}. Stop it: distill-tui jobs stop {job.id}"
         )
         if isinstance(interrupt, TerminatedError):
@@ -143,9 +144,9 @@ class ProgressLines:
     def show(self, event: Event) -> None:
         """Print what this event reports, if anything."""
         match event:
-            case Progress(done, total, note, seconds_left):
+            case Progress(done, total, note, seconds_left, failed):
                 left = f"  {duration(seconds_left)} left" if seconds_left is not None else ""
-                self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done >= total)
+                self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done + failed >= total)
             case Metrics(_, epoch, values, measure):
                 if "validation_kl" in values:
                     rate = f"  all rules {values['all_rules']:.0%}" if "all_rules" in values else ""
@@ -156,9 +157,10 @@ class ProgressLines:
                     self._measured = f"  loss {values['loss']:.3f}"
             case SampleAnswer(step, _, answer, passed):
                 self._line(f"step {step:>4} {'✓' if passed else '✗'} {clean_line(answer, 100)}")
-            case StateChanged(state, note) if state in ("waiting", "paused") or note:
-                says_it = note and state in ("paused", "lost")  # the note names the state itself
-                self._line(clean_line(note) if says_it else f"{state}: {clean_line(note)}".rstrip(": "))
+            case StateChanged("waiting", note):
+                self._line(f"waiting: {clean_line(note)}".rstrip(": "))
+            case StateChanged("paused", note):  # the note names the state itself
+                self._line(clean_line(note))
             case StageStarted(station):
                 self._measured = ""
                 self._line(f"── {station}")

@@ -89,7 +89,7 @@ def resume(invocation: Invocation, job_id: int, key_env: str | None) -> None:
     job = invocation.project.jobs.get(job_id)
     if key_env is not None:
         _bind(job, key_env)
-    announce(invocation, control.resume(invocation.project, job))
+    announce(invocation, control.resume(invocation.project, job), "resumed")
 
 
 @command.command("keep")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from engine.curation.decisions import reject
 from engine.errors import UsageError
+from engine.jobs.control import check_new
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import GenerateOptions
@@ -40,7 +41,7 @@ def ask_again(project: Project, selection: Selection) -> Job:
     if not questions:
         raise UsageError("There is nothing to ask again.", "No answer is selected.", "Select one.")
     options = options_again(project, questions)
-    project.jobs.check_new(options)
+    check_new(project, options)
     job = project.start_job(options)
     reject(project, selection, REASON)
     return job

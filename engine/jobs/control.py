@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.errors import JobError
+from engine.errors import JobError, UsageError
 from engine.jobs.control_file import read_command, write_command
 from engine.jobs.identity import ProcessIdentity, is_running
 from engine.jobs.launch import launch, read_holder
@@ -18,12 +18,25 @@ from engine.jobs.liveness import LOCK_FILE, is_alive, mark_lost_jobs, write_end
 from engine.jobs.protocol import Command
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job
+from engine.records.options import JobOptions
 
 if TYPE_CHECKING:
     from engine.project import Project
 
 _POLL_S = 0.05
 _DIES_WITHIN_S = 5.0
+
+
+def check_new(project: "Project", options: JobOptions) -> None:
+    """Raise `UsageError` if a live job has the same options, so that pressing a key twice starts one job."""
+    job = project.jobs.same(options)
+    if job is None:
+        return
+    title, same = "A job is already doing this.", f"Job {job.id} ({job.kind}) has the same options and is"
+    if read_command(project.folder / job.folder) == "stop":
+        next_step = f"When it has stopped, resume it with `distill-tui jobs resume {job.id}`."
+        raise UsageError(title, f"{same} already stopping.", next_step)
+    raise UsageError(title, f"{same} {job.state}.", f"Wait for it, or stop it with `distill-tui jobs stop {job.id}`.")
 
 
 def pause(project: "Project", job: Job) -> Job:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import fields
 from typing import TypeVar
 
-from engine.errors import NotFoundError, UsageError
+from engine.errors import NotFoundError
 from engine.records.job import LIVE_STATES, Job, JobState, Work
 from engine.records.options import OPTIONS_OF_KIND, JobOptions, JobOptionsBase
 from engine.records.station import StationName
@@ -55,16 +55,10 @@ class JobTable:
         rows = self._connection.rows(f"SELECT {_JOB} FROM jobs WHERE kind = ? ORDER BY id DESC", (kind.kind,))
         return ((job, decode(kind, job.options)) for job in map(_job, rows))
 
-    def check_new(self, options: JobOptions) -> None:
-        """Raise `UsageError` if a live job has the same options, so that pressing a key twice starts one job."""
+    def same(self, options: JobOptions) -> Job | None:
+        """Return a live job with the same options, or None."""
         asked = encode(options)
-        for job in self.live():
-            if (job.kind, job.options) == (options.kind, asked):
-                raise UsageError(
-                    "A job is already doing this.",
-                    f"Job {job.id} ({job.kind}) has the same options and is {job.state}.",
-                    f"Wait for it, or stop it with `distill-tui jobs stop {job.id}`.",
-                )
+        return next((job for job in self.live() if (job.kind, job.options) == (options.kind, asked)), None)
 
     def latest(self, stage: StationName) -> Job | None:
         """Return the newest job that makes what this station holds and whose current or last station it is, or None."""

@@ -139,6 +139,11 @@ def test_states_of_a_real_project_at_every_station() -> None:
         assert states() == "ddReeee"
         job = project.jobs.add(GenerateOptions())
         assert states() == "dd>eeee"
+        project.jobs.update(job.id, state="running", note="5 answers stored")
+        waiting = project.jobs.add(GenerateOptions())
+        project.jobs.update(waiting.id, note="job 1 (generate) of real asks for the same answers")
+        assert read_stations(project)[2].note == "5 answers stored", "not the note of the one that waits"
+        project.jobs.update(waiting.id, state="stopped")
         project.examples.add([Example(ExampleKey(old.sha256, 1, "starter", 0), "So.", "stop", "local")])
         project.decisions.decide([Decision(1, "accept", "person")])
         project.jobs.update(job.id, state="done")

@@ -171,9 +171,11 @@ class StoreService:
             target.post_message(work(self._worker.held))
 
     def _start(self, options: "JobOptions") -> None:
+        from engine.jobs.control import check_new
+
         with _failing_to(self._target):
             project = self._worker.held
-            project.jobs.check_new(options)
+            check_new(project, options)
             self._target.post_message(JobStarted(project.start_job(options)))
         self.read()
 

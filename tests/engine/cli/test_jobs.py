@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from engine.errors import UsageError
 from engine.folders import DATABASE
 from engine.jobs import control, launch
 from engine.jobs.liveness import is_alive
@@ -20,8 +21,9 @@ from engine.project import Project
 from engine.records.options import GenerateOptions, ServeOptions, SynthesizeOptions, TeacherSpec, UpdateOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
+from engine.store.jobs import options_of_job
 from engine.wording import duration
-from tests.engine.cli.calling import fail, get, succeed
+from tests.engine.cli.calling import call, fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
 from tests.engine.jobs.support import STAGES_FOLDER, wait_until
 
@@ -102,7 +104,7 @@ def test_stopped_job_fails_its_follower_and_resumes_where_it_stopped(desk: Proje
     assert "next safe point" in succeed("jobs", "stop", "1").out
     wait_for(desk, "stopped")
     error = fail("jobs", "follow", "1", status=1)
-    assert error["title"] == "Job 1 (generate) is stopped."
+    assert (error["title"], error["message"]) == ("Job 1 (generate) is stopped.", "")
     assert error["next"] == "Resume it: distill-tui jobs resume 1"
     assert get("jobs", "list") == {"jobs": []}, "stopped jobs are listed only with --all"
     (row,) = get("jobs", "list", "--all")["jobs"]
@@ -114,13 +116,18 @@ def test_stopped_job_fails_its_follower_and_resumes_where_it_stopped(desk: Proje
     assert steps_done(desk) == 20
 
 
-def test_stopping_job_cannot_be_paused(desk: Project) -> None:
+def test_stopping_job_can_neither_be_paused_nor_started_a_second_time(desk: Project) -> None:
     start("stubborn")
     wait_until(lambda: steps_done(desk) == 1)
+    options = options_of_job(desk.jobs.get(1))
+    with pytest.raises(UsageError, match="is running"):
+        control.check_new(desk, options)
     succeed("jobs", "stop", "1")
     error = fail("jobs", "pause", "1", status=1)
     assert error["title"] == "Job 1 is already stopping."
     assert "distill-tui jobs resume 1" in error["next"]
+    with pytest.raises(UsageError, match="is already stopping"):
+        control.check_new(desk, options)
 
 
 def test_terminated_follower_says_how_to_follow_again(desk: Project) -> None:
@@ -176,6 +183,8 @@ def test_killed_job_is_listed_as_killed_and_can_be_resumed(desk: Project) -> Non
     wait_until(lambda: get("jobs", "list")["jobs"][0]["state"] == "lost")
     assert " killed " in (listed := succeed("jobs", "list").out)
     assert "jobs resume 1" in listed
+    followed = call("jobs", "follow", "1").err
+    assert followed.count("Its process was killed") == followed.count("jobs resume 1") == 1
     assert fail("jobs", "pause", "1", status=1)["message"] == "It was killed."
     open_gate(desk)
     assert get("jobs", "resume", "1")["job"]["state"] in ("waiting", "running", "done")
