@@ -15,6 +15,7 @@ from engine.project import Project
 from engine.records.question import SPLITS
 from engine.records.selection import Selection
 from engine.stations import read_stations
+from tui.keys import key_of
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.services.tokens import PromptTokens
 
@@ -87,13 +88,17 @@ class Reader:
 
     def _latest_answers(self, prompt_sha256: str, total: int) -> tuple[Stream, ...]:
         project = self._project
+        rules = {rule.id for rule in project.rules.all()}
         streams: list[Stream] = []
         for row in project.examples.window(max(total - _LATEST, 0), _LATEST, Selection(prompt_sha256)):
             example, decision = row.example, row.decision
-            broken = [check.note for check in example.checks if not check.passed]
+            failed = [check for check in example.checks if not check.passed]
+            broken = [check.note for check in failed if check.rule_id in rules]  # others were removed since the check
             good = row.accepted if decision else example.finish_reason == "stop" and not broken
             state: Literal["passed", "failed"] = "passed" if good else "failed"
             why = decision.reason if decision and decision.reason else next(iter(broken), "")
+            if decision and decision.source == "rules" and failed and not broken:
+                why = f"decided under other rules; {key_of('workspace.curate', 'curate.check')} decides again"
             question = project.questions.get(example.key.question_id)
             streams.append(Stream(str(example.id), "teacher", question.text, row.answer, state, "" if good else why))
         return tuple(streams)

@@ -121,6 +121,21 @@ async def test_marks_follow_decisions_and_otherwise_the_rules(home: Home) -> Non
         assert ("failed", "2 of 32 words too many") in shown.values()
 
 
+async def test_results_of_a_removed_rule_are_not_shown(home: Home) -> None:
+    with make_project(home) as project:
+        add_examples(project, 20, decided=False)
+        broken = [row.example.id for row in project.examples.all() if not all(c.passed for c in row.example.checks)]
+        project.decisions.decide([Decision(broken[0], "reject", "rules", reason="rule 3: 2 of 32 words too many")])
+        project.rules.remove(3)
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app, "1 rejected")
+        shown = {stream.name: (stream.state, stream.note) for stream in pane(app)._streams}
+        assert shown.pop(str(broken[0])) == ("failed", "decided under other rules; c c decides again")
+        assert set(shown.values()) == {("passed", "")}
+
+
 async def test_hostile_answers_and_errors_are_escaped_on_screen(home: Home) -> None:
     with make_project(home) as project:
         events: list[Event] = [
