@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -144,6 +144,17 @@ def test_terminated_follower_says_how_to_follow_again(desk: Project) -> None:
     assert is_alive(desk.jobs.get(1))
     open_gate(desk)
     succeed("jobs", "follow", "1")
+
+
+def test_waiting_job_is_not_said_to_run(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    start_gated(desk)
+    assert "Job 2 (generate) was started." in succeed("generate", "--model", "gated", *ENDPOINT, "--detach").out
+    desk.jobs.update(1, state="waiting", note="job 9 (train) of desk holds cpu")
+    monkeypatch.setattr("engine.jobs.follow.follow", interrupted)
+    assert "Job 1 (generate) keeps waiting." in call("jobs", "follow", "1").err
 
 
 def test_keep_is_accepted_only_during_training(desk: Project) -> None:
