@@ -110,7 +110,7 @@ def test_killed_jobs_resume_without_losing_or_repeating_work(project: Project, k
     finished: set[str] = set()
     for stamped in events_of(project, job):
         match stamped.event:
-            case AnswerEnded(stream):
+            case AnswerEnded(stream, again=False):
                 finished.add(stream)
             case AnswerStarted(stream) if stream in finished:
                 asked_again.add(stream)
