@@ -44,7 +44,7 @@ def test_unanswerable_question_does_not_stop_the_others(project: Project) -> Non
     assert request_counts(server)["Question 3?"] in (1, 2)  # its second sample may be in flight already
     notes = [e.text for e in events if isinstance(e, Note)]
     assert any("Question 4 was not answered" in text and "context" in text for text in notes)
-    assert any("could not be answered (1 overlong question)" in text or "(2 overlong" in text for text in notes)
+    assert any("could not be answered (overlong question" in text for text in notes)
     last = [e for e in events if isinstance(e, Progress)][-1]
     assert (last.done, last.failed, last.total) == (18, 2, 20)
     assert project.examples.in_flight() == 0
