@@ -106,7 +106,7 @@ def command(
     twice.
     """
     from engine.errors import NotFoundError, UsageError
-    from engine.evaluation.extra_arms import find_arms
+    from engine.evaluation.plan import make_plan
     from engine.evaluation.report import report_json
     from engine.reports.outputs import brief_text
     from engine.teachers.ledger import require_prices
@@ -138,7 +138,7 @@ def command(
         preference=preference,
         max_cost_usd=max_cost_usd,
     )
-    find_arms(project, arms, run)  # a missing arm is refused before a job starts
+    make_plan(project, options)  # a missing adapter, arm or question is refused before a job starts
     require_prices(options)
     if start_and_follow(invocation, options, detach=detach) is not None:
         invocation.finish(brief_text(project), report_json(project))

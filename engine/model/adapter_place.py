@@ -25,8 +25,8 @@ def require_adapter(folder: Path, run_id: int) -> Path:
     if not holds_adapter(folder):
         raise NotFoundError(
             f"Run {run_id} has no adapter yet.",
-            "Training saves the best one, starting with its first validation.",
-            "Continue training: distill-tui train",
+            "It gets the best one so far when its training ends or is stopped.",
+            f"Continue training: distill-tui train --run {run_id}",
         )
     return folder
 

@@ -48,6 +48,17 @@ async def test_evaluation_is_started_with_keys(
         )
 
 
+async def test_pane_leads_to_the_run_while_the_first_one_trains(home: Home) -> None:
+    folder = make_stage(home, "training")
+    with Project.open(folder, home) as project:
+        project.runs.update(1, best_step=0)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app, "watch the training")
+        assert "train a run first" not in text(app)
+        assert "then evaluate it" in text(app)
+
+
 async def test_without_a_run_the_keys_say_what_is_missing(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:

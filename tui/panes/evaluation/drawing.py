@@ -97,9 +97,11 @@ def _empty(view: View) -> list[Content]:
     if made:
         return [*lines, *next_steps(("evaluation.evaluate", "evaluate the newest run", "distill-tui evaluate"))]
     return [
+    training = (job := working(view, "run")) is not None and job.live
+    first = ("watch the training", "") if training else ("train a run first", "distill-tui train")
         *lines,
         *next_steps(
-            ("workspace.run", "train a run first", "distill-tui train"),
+            ("workspace.run", *first),
             ("evaluation.evaluate", "then evaluate it", "distill-tui evaluate"),
         ),
     ]
