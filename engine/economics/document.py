@@ -3,7 +3,7 @@
 from dataclasses import asdict
 
 from engine.economics.estimate import Estimate
-from engine.economics.labels import label, span, usd, written
+from engine.economics.labels import label, span, span_range, usd, written
 from engine.economics.ranges import Range, Ranges
 from engine.economics.sensitivity import Influence
 from engine.economics.verdict import flip_text, verdict_text
@@ -86,6 +86,7 @@ def estimate_text(result: Estimate) -> str:
     days, yearly, monthly = result.break_even_days, result.yearly_savings_usd, result.monthly_savings_usd
     horizon = written("horizon_months", result.horizon_months)
     rate = f", discounted at {written('discount_rate', result.discount_rate)}" if result.discount_rate else ""
+    year, worth = _money(yearly.cached, cached.year_usd), _money(result.worth_usd.cached, cached.worth_usd) + rate
     rows = [
         ("prompt", f"{'' if count.exact else '≈ '}{count.tokens:,} tokens ({count.tokenizer})"),
         ("1,000 requests, prompted", _money(result.prompted_usd, uncached.request_usd, 1_000)),
@@ -97,8 +98,8 @@ def estimate_text(result: Estimate) -> str:
         ("saved after a month, uncached", _money(monthly.uncached, uncached.month_usd)),
         ("saved after a month, cached", _money(monthly.cached, cached.month_usd)),
         ("saved in the first year, uncached", _money(yearly.uncached, uncached.year_usd)),
-        ("saved in the first year, cached", _money(yearly.cached, cached.year_usd)),
-        (f"saved in {horizon}, cached", _money(result.worth_usd.cached, cached.worth_usd) + rate),
+        ("saved in the first year, cached", year),
+        (f"saved in {horizon}, cached", worth if rate or worth != year else ""),
         ("time to first token", _first_token(result)),
         ("verdict", verdict_text(result.verdict)),
     ]
@@ -166,7 +167,7 @@ def _when(result: Estimate, days: float | None, found: Ranges) -> str:
     if days is None:
         return "never" if low is None else f"never; at best after {span(low)}"
     when = ", ".join(filter(None, (f"after {span(days)}", _date(result, days))))
-    return when if low == high else f"{when} ({span(low)} to {'never' if high is None else span(high)})"
+    return when if low is None or low == high else f"{when} ({span_range(low, high)})"
 
 
 def _cases(result: Estimate) -> tuple[tuple[str, Ranges], ...]:

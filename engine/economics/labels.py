@@ -58,15 +58,20 @@ def usd(value: float) -> str:
 
 
 def span(days: float | None) -> str:
-    """Format a number of days, such as «12 days» or «3 years»; empty for None."""
+    """Format a number of days, such as “0.4 days”, “12 days” or “3 years”; empty for None."""
     if days is None:
         return ""
-    if days < 1:
-        return "a day"
+    if 0 < days < 0.05:
+        return "less than 0.1 days"
     if days < 10 and round(days, 1) != round(days):
         return f"{days:.1f} days"
     whole = round(days)
     return f"{whole:,} day{'s' if whole != 1 else ''}" if days < 2 * 365 else f"{days / 365:,.0f} years"
+
+
+def span_range(low: float, high: float | None) -> str:
+    """Format a range of days; without a `high` bound it may take forever."""
+    return f"{span(low)} to {'never' if high is None else span(high)}"
 
 
 def _digits(value: float) -> str:

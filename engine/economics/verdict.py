@@ -11,7 +11,7 @@ from typing import Literal
 
 from engine.economics.formulas import DAYS_PER_YEAR, MONTHS_PER_YEAR, PER_MTOK, PerRequest
 from engine.economics.inputs import EstimateInput
-from engine.economics.labels import label, span, usd, written
+from engine.economics.labels import label, span, span_range, usd, written
 from engine.economics.ranges import Range
 from engine.economics.sensitivity import Influence
 from engine.economics.uncertainty import USUAL_CACHE_MIN_TOKENS
@@ -222,10 +222,8 @@ def _reason(case: str, found: Findings, of: Case) -> str:
             "it never breaks even."
         )
     low, high = of.days_range.low, of.days_range.high
-    between = ""
-    if low is not None and (high is None or high > low):
-        between = f", between {low:,.1f} and {high:,.1f}" if high is not None else f", at best {low:,.1f}, maybe never"
-    when = f" ({of.days:,.1f} days{between})" if of.days is not None else ""
+    between = f"; {span_range(low, high)}" if low is not None and (high is None or high > low) else ""
+    when = f" ({span(of.days)}{between})" if of.days is not None else ""
     year = f"{'saves' if of.year > 0 else 'loses'} {usd(abs(float(of.year)))}"
     after = f"after {counted(of.requests or 0, 'request')}{when}" if of.requests or between else "at once"
     return f"{case}, it is repaid {after}; the first year {year}."

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engine.economics.document import latency_text
 from engine.economics.estimate import Estimate
 from engine.economics.figures import Costs
-from engine.economics.labels import label, span, written
+from engine.economics.labels import label, span, span_range, written
 from engine.economics.outlook import WAY_WORDS, cumulated, horizon_days, ways
 from engine.economics.ranges import Range, Ranges
 from engine.economics.sensitivity import Influence
@@ -156,7 +156,7 @@ def _at_best(found: Range) -> str:
 def _between_days(found: Range) -> str:
     if found.low is None or found.low == found.high:
         return ""
-    return f"range {span(found.low)} to {'never' if found.high is None else span(found.high)}"
+    return f"range {span_range(found.low, found.high)}"
 
 
 def _savings(result: Estimate) -> Table:

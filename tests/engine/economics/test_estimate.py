@@ -126,6 +126,23 @@ def test_json_has_the_documented_fields() -> None:
     assert "worth it" in text
 
 
+def test_savings_of_the_horizon_are_given_only_if_they_differ_from_those_of_the_year() -> None:
+    year, horizon = "saved in the first year, cached", "saved in 12 months, cached"
+    text = estimate_text(estimate(CASE))
+    assert year in text
+    assert horizon not in text
+    assert "saved in 24 months, cached" in estimate_text(estimate(dataclasses.replace(CASE, horizon_months=24.0)))
+    assert horizon in estimate_text(estimate(dataclasses.replace(CASE, discount_rate=0.1)))
+
+
+def test_days_until_it_is_repaid_are_written_the_same_everywhere() -> None:
+    busy = dataclasses.replace(CASE, requests_per_day=60_000.0, ranges={"requests_per_day": (4_000.0, 600_000.0)})
+    text = estimate_text(estimate(busy))
+    assert text.count("0.4 days") == 2, "in the table and in the reasons"
+    assert "after 0.4 days, " in text
+    assert "(0.4 days; " in text
+
+
 @pytest.mark.parametrize(
     "change",
     [

@@ -82,7 +82,8 @@ def test_outcome_stores_the_break_even_days_with_caching() -> None:
 
 @pytest.mark.parametrize(
     ("days", "text"),
-    [(None, ""), (0.2, "a day"), (1.0, "1 day"), (1.5, "1.5 days"), (9.0, "9 days"),
+    [(None, ""), (0.0, "0 days"), (0.01, "less than 0.1 days"), (0.2, "0.2 days"),
+     (1.0, "1 day"), (1.5, "1.5 days"), (9.0, "9 days"),
      (364.6, "365 days"), (3_650.0, "10 years")],
 )  # fmt: skip
 def test_span_rounds_days_to_readable_text(days: float | None, text: str) -> None:
