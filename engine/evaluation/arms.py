@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, nullcontext
 from statistics import median
 from typing import TYPE_CHECKING
 
+from engine.evaluation.outlook import SPEED_REQUESTS
 from engine.evaluation.plan import Task
 from engine.evaluation.recorder import RawAnswer, Recorder
 from engine.records.evaluation import ArmName
@@ -25,7 +26,6 @@ _LESS_MEMORY = (
     "Evaluate again with a smaller --batch-rows, or free some of the device's memory: stored answers are not "
     "generated again."
 )
-SPEED_REQUESTS = 5
 SPEED_TOKENS = 8
 
 
@@ -118,12 +118,14 @@ class LocalArm:
                 should_stop=recorder.interrupted,
             )
 
-    def speed(self, questions: Sequence[Question], options: EvaluateOptions) -> tuple[float | None, float | None]:
+    def speed(
+        self, questions: Sequence[Question], options: EvaluateOptions, on_rows: Callable[[int], None]
+    ) -> tuple[float | None, float | None]:
         """Median time to the first token in ms, and median tokens per second after it, if answers are longer than that.
 
         Measured with a few single requests, one after another, each fully prefilled as on a server without a prompt
         cache, so that the prompt's cost shows. The adapter is not merged, which costs the distilled arm some speed. A
-        few tokens per answer are enough for a rate.
+        few tokens per answer are enough for a rate. `on_rows` receives the number of answers so far.
         """
         from engine.model.decode import decode
 
@@ -143,4 +145,5 @@ class LocalArm:
                 later, later_s = len(decoded.ids) - 1, decoded.seconds - decoded.first_token_s
                 if later > 0 and later_s > 0:
                     rates.append(later / later_s)
+                on_rows(len(first_ms))
         return median(first_ms), median(rates) if rates else None

@@ -214,7 +214,7 @@ class _Evaluation:
         local = load_base(locate_base(teacher.model, self._context.project.home), device=self.plan.run.config.device)
         arm = LocalArm("teacher", local, self.plan.prompt, adapter=False, single_turn=self.plan.single_turn)
         self._answer("teacher", arm.answer)
-        return arm.speed(self.plan.questions, self._options)
+        return self._speed(arm)
 
     def _local_arms(self, speeds: dict[ArmName, Speed]) -> dict[ArmName, Divergence | None]:
         from engine.evaluation.arms import LocalArm
@@ -253,13 +253,17 @@ class _Evaluation:
                 for alike in filter(None, (free, behind)):
                     divergences |= self._divergences(local, prompted, alike)
                 for arm in arms:
-                    self._context.checkpoint()
-                    self._recorder.begin(f"speed of {arm.name}")
-                    speeds[arm.name] = arm.speed(self.plan.questions, self._options)
+                    speeds[arm.name] = self._speed(arm)
         if self._options.regressions:
             probing = Probing(self._context, self.plan, self._options, self._recorder)
             self.regressions = probing.measure(local, standard, self._counted(FROM_BASE))
         return divergences
+
+    def _speed(self, arm: "LocalArm") -> Speed:
+        note = f"speed of {arm.name}"
+        self._context.checkpoint()
+        self._recorder.begin(note)
+        return arm.speed(self.plan.questions, self._options, self._counted(note))
 
     def _divergences(
         self, local: "LocalModel", prompted: "LocalArm", arms: "Sequence[LocalArm]"

@@ -12,6 +12,7 @@ from engine.records.evaluation import Evaluation
 from engine.records.options import EvaluateOptions
 
 LOCAL_ARMS = 3  # unprompted, prompted, distilled
+SPEED_REQUESTS = 5  # to each local arm, to measure its speed
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +22,12 @@ class Units:
     answers: int  # of every arm to the held-out questions
     probes: int  # answers to the probes, which show what else changed
     readings: int  # answers that are read again, for divergence
+    timed: int  # answers that are generated one at a time, to measure the speed
     verdicts: int  # by the judge, on rubrics and on which answer is better
 
     @property
     def total(self) -> int:
-        return self.answers + self.probes + self.readings + self.verdicts
+        return self.answers + self.probes + self.readings + self.timed + self.verdicts
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,12 @@ def count_units(options: EvaluateOptions, questions: int, *, arms: int, passes: 
     """The work for `questions` and `arms`. `passes`: how often the prompted answers are read again."""
     answers = arms * questions * options.samples
     probed = probe_counts(questions) if options.regressions else {}
+    local = arms - (options.teacher is not None and options.teacher.kind == "endpoint")  # its speed shows as it answers
     return Units(
         answers=answers,
         probes=sum(count.answers for count in probed.values()),
         readings=passes * questions + sum(count.readings for count in probed.values()),
+        timed=local * min(SPEED_REQUESTS, questions),
         verdicts=(rubrics * answers if options.judge is not None else 0) + questions * options.preference,
     )
 

@@ -97,7 +97,7 @@ def test_arms_with_whole_layers_are_loaded_one_at_a_time(
     assert means["run:2"] == pytest.approx(means["distilled"], abs=1e-5)
     assert means["run:3"] != pytest.approx(means["distilled"], abs=1e-3)
     last = [event for event in context.events if isinstance(event, Progress)][-1]
-    assert last.done == last.total == 6 * 3 + 4 * 3
+    assert last.done == last.total == 6 * 3 + 4 * 3 + 6 * 3
 
 
 def test_unknown_and_unusable_arms_are_refused(project: Project) -> None:

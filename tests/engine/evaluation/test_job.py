@@ -66,7 +66,9 @@ def test_every_arm_answers_every_question_and_scores_match_the_answers(project: 
     assert evaluation.peak_rss_mb > 50
     assert project.settings.timings()["evaluate"] == pytest.approx(evaluation.evaluate_s)
     progress = [event for event in context.events if isinstance(event, Progress)]
-    assert progress[-1].done == progress[-1].total == 3 * 12 + 6
+    assert progress[-1].done == progress[-1].total == 3 * 12 + 6 + 3 * 5
+    speeds = [event for event in progress if event.note.startswith("speed of")]
+    assert all(event.done < event.total for event in speeds[:-1]), "it is not at 100 % while it measures the speed"
     assert [event.done for event in progress] == sorted(event.done for event in progress)
 
 

@@ -27,6 +27,17 @@ def test_answers_are_arms_times_questions_times_samples() -> None:
     assert estimate_evaluation(dataclasses.replace(OPTIONS, limit=99), 30, ()).questions == 30
 
 
+def test_speed_is_measured_on_a_few_questions_of_each_local_arm() -> None:
+    for teacher, timed in (
+        (None, 15),
+        (TeacherSpec("local", "m"), 20),
+        (TeacherSpec("endpoint", "m", "http://localhost"), 15),
+    ):
+        options = dataclasses.replace(OPTIONS, teacher=teacher)
+        assert estimate_evaluation(options, 30, ()).units.timed == timed
+    assert estimate_evaluation(OPTIONS, 2, ()).units.timed == 6
+
+
 def test_time_is_based_on_the_newest_evaluation_with_as_many_arms() -> None:
     old = dataclasses.replace(evaluation(), id=1, evaluate_s=120.0)
     newer = dataclasses.replace(evaluation(), id=2)
@@ -62,7 +73,7 @@ def test_probe_counts_match_the_probes_that_are_built(questions: int) -> None:
     units = estimate_evaluation(PROBED, questions, ()).units
     assert units.probes == sum(count.answers for count in counts.values())
     assert units.readings == questions + len(probes(held_out, 0)["general"])
-    assert units.total == units.answers + units.probes + units.readings
+    assert units.total == units.answers + units.probes + units.readings + units.timed
     without = estimate_evaluation(OPTIONS, questions, ()).units
     assert (without.probes, without.readings) == (0, questions)
 
@@ -87,7 +98,7 @@ def test_probe_time_is_based_on_the_last_evaluation_with_probes() -> None:
     fewer = estimate_evaluation(PROBED, 5, (probed, plain)).seconds
     assert fewer is not None
     assert 60.0 / (3 * 40) * 30 < fewer < 60.0 / (3 * 40) * 30 + 12.0, "fewer questions mean fewer injection probes"
-    probe_units = estimate.units.total - estimate.units.answers - 30
+    probe_units = estimate.units.total - estimate.units.answers - estimate.units.timed - 30
     unknown = estimate_evaluation(PROBED, 30, (plain,)).seconds
     assert unknown == pytest.approx(answers_s + 0.5 * probe_units), (
         "as long as other answers, if probes were never timed"

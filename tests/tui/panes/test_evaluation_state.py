@@ -99,14 +99,14 @@ def test_outlook_shows_answer_count_and_duration() -> None:
     assert text.splitlines()[:3] == [
         "240 answers: 3 arms × 40 test questions × 2",
         "and 172 to check what else changed",
-        "the job counts 506: 94 are re-read for divergence",
+        "the job counts 521: 94 are re-read for divergence, 15 timed",
     ]
     assert "time  ≈ 3 min 53 s, at the speed measured for run 1" in text
     alone = outlook({**VALUES, "regressions": "no"}, BASIS)
-    assert alone.splitlines()[:2] == [text.splitlines()[0], "the job counts 280: 40 are re-read for divergence"]
+    assert alone.splitlines()[1] == "the job counts 295: 40 are re-read for divergence, 15 timed"
     assert "time  ≈ 2 min 00 s, at the speed measured for run 1" in alone
     judged = dataclasses.replace(BASIS, settings=ProjectSettings(judge=TEACHER), rubrics=2)
-    assert "the job counts 986: 94 are re-read for divergence, 480 are verdicts" in outlook(VALUES, judged)
+    assert "the job counts 1,001: 94 are re-read for divergence, 15 timed, 480 judged" in outlook(VALUES, judged)
     assert "cannot decide anything" not in text
     assert "fewer than 35 questions cannot decide anything" in outlook({**VALUES, "limit": "10"}, BASIS)
     assert "time  unknown" in outlook(VALUES, dataclasses.replace(BASIS, evaluations=()))

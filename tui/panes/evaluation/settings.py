@@ -82,8 +82,9 @@ def _answers(options: EvaluateOptions, estimate: EvaluationEstimate) -> list[str
     lines = [f"{units.answers:,} answers: {estimate.arms} arms × {asked}"]
     if units.probes:
         lines.append(f"and {units.probes:,} to check what else changed")
-    verdicts = f", {units.verdicts:,} are verdicts" if units.verdicts else ""
-    lines.append(f"the job counts {units.total:,}: {units.readings:,} are re-read for divergence{verdicts}")
+    judged = f", {units.verdicts:,} judged" if units.verdicts else ""
+    beside = f"{units.readings:,} are re-read for divergence, {units.timed:,} timed{judged}"
+    lines.append(f"the job counts {units.total:,}: {beside}")
     return lines
 
 
