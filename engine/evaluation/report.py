@@ -250,6 +250,7 @@ def _arm_json(score: ArmScore) -> dict[str, object]:
         "completion_tokens_mean": score.completion_tokens_mean,
         "ttft_ms_p50": score.ttft_ms_p50 or None,
         "tokens_per_second_p50": score.tokens_per_second_p50 or None,
+        "cut_off": score.cut_off,
     }
 
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from engine.evaluation.shares import pass_shares, undecided
 from engine.evaluation.statistics import Recovered, plain_ratio, rate_of_samples, recovered_fraction, wilson
+from engine.evaluation.verdict import reference_text
 from engine.records.evaluation import ArmAnswer, ArmName, ArmScore, Divergence, Rate, RuleRate
 from engine.records.interval import Interval
 from engine.records.question import Question
@@ -40,6 +41,7 @@ def score_arm(rules: Sequence[Rule], answers: Sequence[ArmAnswer], measures: Arm
         completion_tokens_mean=_mean([answer.completion_tokens for answer in answers]),
         ttft_ms_p50=measures.ttft_ms_p50,
         tokens_per_second_p50=measures.tokens_per_second_p50,
+        cut_off=sum(answer.finish_reason == "length" for answer in answers),
     )
 
 
@@ -56,8 +58,8 @@ def recovered_of_answers(
     """
     topics, shares = _topics_and_shares(rules, questions, answers, ("unprompted", reference, "distilled"))
     if questions and not topics:
-        return Recovered(None, "Undefined: no question has every rule decided in every arm.", 0)
-    return recovered_fraction(topics, *shares, seed=seed)
+        return Recovered(None, "No question has every rule decided in every arm.", 0)
+    return recovered_fraction(topics, *shares, reference_name=reference_text(reference), seed=seed)
 
 
 def ratio_of_answers(

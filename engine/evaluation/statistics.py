@@ -95,6 +95,7 @@ def recovered_fraction(
     reference: Sequence[float],
     distilled: Sequence[float],
     *,
+    reference_name: str = "the prompted model",
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Recovered:
@@ -113,13 +114,21 @@ def recovered_fraction(
     recovered, gain = (float(total) for total in gains.sum(axis=0))
     low, high = (bound / len(topics) for bound in _percentiles(resampled[:, 1]))
     if low <= 0.0:
-        reason = "The interval covers 0" if high >= 0.0 else "The prompt lowers the rate"
-        measured = f"the reference changes the all-rules rate by {gain / len(topics):+.3f} ({low:+.3f} to {high:+.3f})"
-        return Recovered(None, f"Undefined: {measured}. {reason}, so there is nothing to recover.", len(topics))
+        more = "less often" if high < 0.0 else "no more often" if gain <= 0.0 else "not demonstrably more often"
+        points, bounds = _points(gain / len(topics)), f"{_points(low)} to {_points(high)}"
+        who = f"{reference_name[0].upper()}{reference_name[1:]} passes every rule {more} than the unprompted model"
+        measured = f"{points} points, 95\u00a0% interval {bounds}"
+        return Recovered(None, f"{who}, so there is nothing to recover ({measured}).", len(topics))
     usable = resampled[resampled[:, 1] > 0.0]
     low, high = _percentiles(usable[:, 0] / usable[:, 1])
     note = f"Paired bootstrap over {len(topics)} questions within topics, {resamples} resamples."
     return Recovered(Interval(recovered / gain, low, high), note, len(topics))
+
+
+def _points(share: float) -> str:
+    """A difference of two shares in percentage points, with its sign."""
+    text = f"{100 * abs(share):.1f}"
+    return "0" if text == "0.0" else f"{'+' if share > 0 else '−'}{text}"
 
 
 def plain_ratio(

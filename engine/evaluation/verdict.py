@@ -2,7 +2,7 @@
 
 from engine.evaluation.power import spread_of, to_clear
 from engine.records.comparison import Paired
-from engine.records.evaluation import Evaluation, FinalVerdict
+from engine.records.evaluation import ArmAnswer, ArmName, Evaluation, FinalVerdict
 from engine.records.interval import Interval
 from engine.records.question import Split
 from engine.wording import counted
@@ -11,6 +11,7 @@ PASS_VALUE = 0.95
 MARGIN = 0.10  # of the prompt's gain, and of a single rule's pass rate
 PASS_LOW = 1.0 - MARGIN
 MIN_QUESTIONS = 35
+CUT_OFF_SHARE = 0.05  # of an arm's answers, from which their missing ends matter
 ROUNDING = 1e-9  # tolerance for sums of shares such as ⅓ that are exactly on a limit
 
 _SEEN: dict[Split, str] = {  # prefixed to every verdict that is not a proof
@@ -100,6 +101,38 @@ def left_out(evaluation: Evaluation) -> str:
     """What is left out of the rates, or of the rate of all rules together, and why; empty if nothing is."""
     removed = removed_text(len(evaluation.removed)) if evaluation.removed else ""
     return " ".join(filter(None, (removed, _without_verdict(evaluation))))
+
+
+def cut_off(evaluation: Evaluation) -> str:
+    """Which arms have answers that were cut off at the limit; empty if hardly any of the student's or its reference's.
+
+    Only those two are expected to end their answers as the rules ask, but every arm's count is given.
+    """
+    answers = evaluation.questions * evaluation.samples
+    counts = {name: score.cut_off for name, score in evaluation.arms if score.cut_off}
+    most = max(counts.get(name, 0) for name in ("distilled", evaluation.reference))
+    if evaluation.max_answer_tokens is None or most < CUT_OFF_SHARE * answers or not most:
+        return ""
+    first, *others = (f"{count:,} of {answers:,} answers of {name}" for name, count in counts.items())
+    others = [each.replace(" answers", "") for each in others]
+    were = f"{', '.join([first, *others])} were cut off at {counted(evaluation.max_answer_tokens, 'token')}"
+    return f"{were}, which can fail rules on how an answer ends. Evaluate again with a higher --max-answer-tokens."
+
+
+def ending_text(answer: ArmAnswer, evaluation: Evaluation) -> str:
+    """How an answer ended if it is not by itself, such as “cut off at 24 tokens”; empty otherwise."""
+    match answer.finish_reason:
+        case "stop" | "":
+            return ""
+        case "length":
+            return f"cut off at {counted(evaluation.max_answer_tokens or answer.completion_tokens, 'token')}"
+        case other:
+            return f"ended by {other}"
+
+
+def reference_text(reference: ArmName) -> str:
+    """The arm that the student is compared with, as the subject of a sentence."""
+    return "the teacher" if reference == "teacher" else "the prompted model"
 
 
 def removed_text(questions: int) -> str:

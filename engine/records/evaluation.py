@@ -88,6 +88,7 @@ class ArmScore:
     completion_tokens_mean: float
     ttft_ms_p50: float | None  # None: not measured, which is 0 in old evaluations
     tokens_per_second_p50: float | None
+    cut_off: int | None = None  # answers that ended at the token limit; None in old evaluations
 
 
 @dataclass(frozen=True, slots=True)

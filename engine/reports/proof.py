@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 
 from engine.economics.figures import Costs
-from engine.evaluation.verdict import left_out, sentence
+from engine.evaluation.verdict import cut_off, ending_text, left_out, reference_text, sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.records.question import Split
 from engine.reports.arm_comparisons import against_in_brief
@@ -51,16 +51,17 @@ def verdict(facts: ReportFacts) -> Section:
     proof, evaluation = facts.proof, facts.proof.evaluation
     recovered = evaluation.recovered
     prompted, distilled, reference = (proof.arm(name) for name in ("prompted", "distilled", evaluation.reference))
+    who = reference_text(evaluation.reference)
     figures = [
         Fact(
-            "of the prompt's gain recovered" if recovered else "recovered gain is not defined",
+            "of the prompt's gain recovered",
             share(recovered.value) if recovered else MISSING,
-            f"95\u00a0% interval {bounds(recovered.low, recovered.high)}\u00a0%" if recovered else "",
+            f"95\u00a0% interval {bounds(recovered.low, recovered.high)}\u00a0%" if recovered else evaluation.verdict,
         ),
         Fact(
             "of answers pass every rule without the prompt",
             share(distilled.all_rules.rate) if distilled.all_rules.total else MISSING,
-            f"{_reference(evaluation)}: {share(reference.all_rules.rate)}" if reference.all_rules.total else "",
+            f"{who}: {share(reference.all_rules.rate)}" if reference.all_rules.total else "",
         ),
         Fact("prompt tokens saved per request", f"{proof.prompt_tokens:,}", _saved_share(facts)),
     ]
@@ -119,15 +120,15 @@ def rules(facts: ReportFacts) -> Section:
             "of a question."
         ),
         Intervals("Answers that pass each rule, %", "rule", with_roles(arms), tuple(rows)),
-        *_left_out(evaluation),
+        *(Words(words, "bad") for words in (left_out(evaluation), cut_off(evaluation)) if words),
         *against_in_brief(evaluation),
         _measures(facts),
     ]
     if evaluation.ceiling is not None:
-        agreed = evaluation.ceiling
+        agreed, who = evaluation.ceiling, reference_text(evaluation.reference)
         blocks.append(
             Words(
-                f"{_reference(evaluation).capitalize()} compared with its own second sample: where the first passes "
+                f"{who.capitalize()} compared with its own second sample: where the first passes "
                 f"every rule, so does the second in {agreed.passed:,} of {agreed.total:,} cases "
                 f"({share(agreed.rate)}). No student can be expected to agree with it more often.",
                 "quiet",
@@ -145,7 +146,7 @@ def worst(facts: ReportFacts) -> Section:
     blocks: list[Block] = [
         Words(
             f"In {len(behind):,} of {counted(len(facts.lapses), 'question')}, the student fails a rule that "
-            f"{_reference(evaluation)} passes."
+            f"{reference_text(evaluation.reference)} passes."
             f"{' The worst:' if behind else ''}"
         )
     ]
@@ -164,24 +165,19 @@ def worst(facts: ReportFacts) -> Section:
             QuestionAnswers(
                 question.text,
                 f"{note}{f'; topic {question.topic}' if question.topic else ''}",
-                tuple(_answer(found[name], texts) for name, _ in evaluation.arms if name in found),
+                tuple(_answer(found[name], evaluation, texts) for name, _ in evaluation.arms if name in found),
             )
         )
     return Section("worst", _WORST, tuple(blocks))
 
 
-def _reference(evaluation: Evaluation) -> str:
-    return "the teacher" if evaluation.reference == "teacher" else "the prompted model"
-
-
-def _answer(answer: ArmAnswer, texts: dict[int, str]) -> Answer:
+def _answer(answer: ArmAnswer, evaluation: Evaluation, texts: dict[int, str]) -> Answer:
     broken = [check for check in answer.checks if not check.passed]
     notes = [f"rule {check.rule_id}: {check.note or texts.get(check.rule_id, 'failed')}" for check in broken]
     if answer.arm == "unprompted" and broken:  # it was not asked for any of this, so a count is enough
         notes = [f"{len(broken)} of {counted(len(answer.checks), 'rule')} failed"]
-    if answer.finish_reason not in ("stop", ""):
-        cut = answer.finish_reason == "length"
-        notes.append("cut at the token limit" if cut else f"ended by {answer.finish_reason}")
+    if ending := ending_text(answer, evaluation):
+        notes.append(ending)
     return Answer(
         answer.arm,
         answer.answer,
@@ -215,6 +211,7 @@ def _measures(facts: ReportFacts) -> Table:
             row("KL, 95 % interval", lambda score: _kl_bounds(score.kl_to_prompted)),
             row("KL on free tokens", lambda score: _free(score.kl_to_prompted)),
             row("prompt + question tokens", lambda score: known(score.prompt_tokens_mean)),
+            *_cut_off(evaluation),
             row("answer tokens", lambda score: known(score.completion_tokens_mean)),
             row("time to first token, ms", lambda score: known(score.ttft_ms_p50)),
             row("tokens per second", lambda score: known(score.tokens_per_second_p50, 1)),
@@ -222,9 +219,11 @@ def _measures(facts: ReportFacts) -> Table:
     )
 
 
-def _left_out(evaluation: Evaluation) -> Iterator[Words]:
-    if words := left_out(evaluation):
-        yield Words(words, "bad")
+def _cut_off(evaluation: Evaluation) -> Iterator[Row]:
+    """How many answers of each arm ended at the token limit; nothing in evaluations that did not count them."""
+    counts = [score.cut_off for _, score in evaluation.arms]
+    if any(count is not None for count in counts):
+        yield Row(("answers cut off", *(MISSING if count is None else f"{count:,}" for count in counts)))
 
 
 def _longest(evaluation: Evaluation) -> str:

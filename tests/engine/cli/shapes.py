@@ -27,6 +27,7 @@ ARM = {
     "completion_tokens_mean": float,
     "ttft_ms_p50": Maybe(float),
     "tokens_per_second_p50": Maybe(float),
+    "cut_off": Maybe(int),
 }
 GENERAL = {"ended": RATE, "not_empty": RATE, "in_language": RATE, "free_of_rules": Maybe(RATE)}
 RECITATION = {"recited": RATE, "longest_words": int, "longest": str, "probe": str}

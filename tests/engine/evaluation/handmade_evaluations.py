@@ -50,7 +50,7 @@ def evaluation(recovered: Interval | None = RECOVERED, *, teacher: bool = False)
         reference="teacher" if teacher else "prompted",
         arms=tuple(arms),
         recovered=recovered,
-        recovered_note="" if recovered else "Undefined: the interval covers 0, so there is nothing to recover.",
+        recovered_note="" if recovered else "The prompt does not help, so there is nothing to recover.",
         ceiling=None,
         verdict=verdict(recovered, 40),
         questions=40,

@@ -53,6 +53,7 @@ def test_every_arm_answers_every_question_and_scores_match_the_answers(project: 
         assert score.ttft_ms_p50 > 0
         assert score.tokens_per_second_p50 > 0
         assert 1 <= score.completion_tokens_mean <= 10
+        assert score.cut_off == sum(answer.finish_reason == "length" for answer in answers[name])
         assert all(a.finish_reason in ("stop", "length") for a in answers[name])
     unprompted, prompted, distilled = (dict(evaluation.arms)[name] for name in ARMS)
     assert prompted.kl_to_prompted is None

@@ -149,9 +149,10 @@ def test_resampling_is_stratified_by_topic() -> None:
 @pytest.mark.parametrize(
     ("base", "top", "reason"),
     [
-        ([0.5] * 40, [0.5] * 40, "covers 0"),
-        ([0.0, 1.0] * 20, [1.0, 0.0] * 20, "covers 0"),
-        ([1.0] * 40, [0.2] * 40, "lowers the rate"),
+        ([0.5] * 40, [0.5] * 40, "no more often than the unprompted model, so there is nothing to recover (0 points"),
+        ([0.0, 1.0] * 20, [1.0, 0.0] * 20, "no more often"),
+        ([0.0] * 40, [0.0] * 39 + [1.0], "not demonstrably more often"),
+        ([1.0] * 40, [0.2] * 40, "less often than the unprompted model, so there is nothing to recover (−80.0 points"),
         ([], [], "No question"),
     ],
 )

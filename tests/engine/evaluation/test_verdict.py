@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from engine.evaluation.statistics import wilson
-from engine.evaluation.verdict import MIN_QUESTIONS, reason, sentence, verdict
-from engine.records.evaluation import Interval
+from engine.evaluation.verdict import MIN_QUESTIONS, cut_off, ending_text, reason, sentence, verdict
+from engine.records.evaluation import Evaluation, Interval
 from engine.records.question import Split
-from tests.engine.evaluation.handmade_evaluations import evaluation
+from tests.engine.evaluation.handmade_evaluations import arm_answer, evaluation
 
 
 @pytest.mark.parametrize(
@@ -43,7 +43,7 @@ def test_verdict_needs_a_minimum_number_of_questions() -> None:
         (Interval(0.97, 0.80, 1.0), 40, ("97", "80", "100", "samples would decide")),
         (Interval(1.0, 1.0, 1.0), 12, ("12 questions are too few", "at least 35")),
         (Interval(1.0, 1.0, 1.0), 1, ("1 question is too few",)),
-        (None, 40, ("covers 0",)),
+        (None, 40, ("nothing to recover",)),
     ],
 )
 def test_reason_states_the_figures_behind_the_verdict(
@@ -59,3 +59,30 @@ def test_verdict_on_training_or_validation_questions_is_marked_as_no_proof(split
     held_out = evaluation(Interval(1.02, 0.97, 1.1))
     assert "No proof" not in sentence(held_out)
     assert "No proof" in sentence(dataclasses.replace(held_out, split=split))
+
+
+def with_cut_off(**counts: int) -> Evaluation:
+    made = dataclasses.replace(evaluation(), max_answer_tokens=24)
+    arms = tuple((name, dataclasses.replace(score, cut_off=counts.get(name, 0))) for name, score in made.arms)
+    return dataclasses.replace(made, arms=arms)
+
+
+def test_cut_off_answers_of_the_student_or_its_reference_are_counted_for_every_arm() -> None:
+    text = cut_off(with_cut_off(unprompted=40, distilled=12))
+    assert text.startswith("40 of 40 answers of unprompted, 12 of 40 of distilled were cut off at 24 tokens, ")
+    assert "--max-answer-tokens" in text
+    assert cut_off(with_cut_off(prompted=40)).startswith("40 of 40 answers of prompted were cut off at 24 tokens, ")
+
+
+def test_few_cut_off_answers_are_no_warning() -> None:
+    assert cut_off(with_cut_off(unprompted=40, distilled=1)) == "", "the base was not told how to end its answers"
+    assert cut_off(evaluation()) == "", "old evaluations did not count them"
+
+
+@pytest.mark.parametrize(
+    ("finish_reason", "text"),
+    [("stop", ""), ("", ""), ("length", "cut off at 24 tokens"), ("content_filter", "ended by content_filter")],
+)
+def test_ending_of_an_answer_names_the_limit(finish_reason: str, text: str) -> None:
+    answer = dataclasses.replace(arm_answer("distilled", 1, 0, True, True, tokens=24), finish_reason=finish_reason)
+    assert ending_text(answer, with_cut_off()) == text

@@ -2,13 +2,14 @@
 
 from textual.content import Content
 
+from engine.evaluation.verdict import ending_text
 from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.rule import Rule
 from tui.keys import key_of
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.parts import broken_rule, marked_answer, title
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, justify, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, justify, shorten, wrap
 
 _NARROWEST = 26  # cells of the narrowest readable column
 _GAP = 3
@@ -69,8 +70,8 @@ def _answer(answer: ArmAnswer, evaluation: Evaluation, rules: tuple[Rule, ...], 
         Content.styled("─" * width, DIM),
         *(marked_answer(answer.answer, answer.checks).wrap(width) or [Content("")]),
     ]
-    if answer.finish_reason not in ("stop", ""):
-        lines.append(Content.styled(shorten(f"ended by {answer.finish_reason}", width), DIM))
+    if ending := ending_text(answer, evaluation):
+        lines.append(Content.styled(shorten(ending, width), WARN if answer.finish_reason == "length" else DIM))
     lines.append(Content(""))
     for check in broken:
         words = broken_rule(check, texts.get(check.rule_id, ""))
