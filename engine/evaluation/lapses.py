@@ -16,6 +16,7 @@ class Lapse:
     rules: tuple[int, ...]
     samples: int
     worst_sample: int  # the sample with the most failures
+    passes: bool = False  # whether the student passes every rule in all of these samples
 
 
 def find_lapses(answers: Iterable[ArmAnswer], reference: ArmName) -> tuple[Lapse, ...]:
@@ -40,6 +41,7 @@ def find_lapses(answers: Iterable[ArmAnswer], reference: ArmName) -> tuple[Lapse
                     rules=tuple(sorted(set().union(*behind.values()))),
                     samples=len(behind),
                     worst_sample=max(behind, key=lambda sample: (len(behind[sample]), -sample)),
+                    passes=not any(by_sample[sample]["distilled"] for sample in behind),
                 )
             )
     return tuple(sorted(lapses, key=lambda lapse: (-lapse.broken, lapse.question_id)))

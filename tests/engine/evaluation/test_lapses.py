@@ -19,8 +19,13 @@ def test_lapses_are_rules_the_reference_passes_in_the_same_sample_worst_question
     assert find_lapses(answers, "prompted") == (
         Lapse(3, broken=3, rules=(1, 2), samples=2, worst_sample=1),
         Lapse(2, broken=1, rules=(1,), samples=1, worst_sample=0),
-        Lapse(1, broken=0, rules=(), samples=1, worst_sample=0),
+        Lapse(1, broken=0, rules=(), samples=1, worst_sample=0, passes=True),
     )
+
+
+def test_student_no_worse_than_a_failing_reference_does_not_pass() -> None:
+    answers = [arm_answer(arm, 1, 0, False, True) for arm in ("prompted", "distilled")]
+    assert find_lapses(answers, "prompted") == (Lapse(1, broken=0, rules=(), samples=1, worst_sample=0, passes=False),)
 
 
 def test_samples_that_only_one_arm_answered_are_left_out() -> None:

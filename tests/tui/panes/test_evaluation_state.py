@@ -12,11 +12,14 @@ from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Progress, St
 from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import Divergence, Evaluation, Interval, RuleRate
 from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
+from engine.records.prompt import Message
+from engine.records.question import Question
 from engine.records.run import Run, TrainingConfig
 from tests.engine.evaluation.handmade_evaluations import arm_answer, evaluation
 from tests.tui.seeds import arm
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.drawing import _divergence, _table, draw
+from tui.panes.evaluation.marks import deciding
 from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
@@ -58,7 +61,11 @@ def state_with(*lapses: Lapse, samples: int = 2) -> EvaluationState:
         for lapse in lapses
         for sample in range(samples)
     }
-    state.take(EvaluationAnswers(1, lapses, {}, answers))
+    questions = {
+        lapse.question_id: Question((Message("user", f"why {lapse.question_id}?"),), id=lapse.question_id)
+        for lapse in lapses
+    }
+    state.take(EvaluationAnswers(1, lapses, questions, answers))
     return state
 
 
@@ -181,9 +188,57 @@ def test_verdict_and_all_rules_come_before_the_notes_on_undecided_ones() -> None
     assert "◐ undecided" in visible
     notes = " ".join(lines[lines.index("◐ undecided") + 1 :])
     assert notes.endswith(
-        "◐ 1 more question would decide «every rule», 292 rule 8, 293 rule 7, 294 rule 6, 296 rule 4, 297 rule 3, "
-        "298 rule 2, 299 rule 1."
+        "◐ 1 more question would decide “every rule”; 292 rule 8; 293 rule 7; 294 rule 6; 296 rule 4; 297 rule 3; "
+        "298 rule 2; 299 rule 1."
     ), "the fewest questions first, without the rule that no number of questions would decide"
+
+
+@pytest.mark.parametrize(
+    ("together", "numbers", "words"),
+    [
+        (33, (33, 33, 33, 33), "◐ 33 more questions would decide every rule."),
+        (33, (33, 33, 33, 94), "◐ 33 more questions would decide rules 1, 2, 3 and “every rule”; 94 rule 4."),
+        (94, (33, 33, 33, 94), "◐ 33 more questions would decide rules 1, 2 and 3; 94 rule 4 and “every rule”."),
+        (1, (33, 33, 33, 33), "◐ 1 more question would decide “every rule”; 33 rules 1, 2, 3 and 4."),
+    ],
+)
+def test_rules_that_need_as_many_questions_are_named_together(
+    together: int, numbers: tuple[int, ...], words: str
+) -> None:
+    def undecided(more: int) -> Paired:
+        return Paired(Interval(-0.06, -0.13, 0.01), 2, 8, 0.11, 0.33, "undecided", more)
+
+    rules = tuple(RulePaired(number, undecided(more)) for number, more in enumerate(numbers, start=1))
+    (line,) = deciding(Comparison("distilled", "prompted", undecided(together), rules), 200)
+    assert line.plain == words
+
+
+def drawn_with(made: Evaluation, state: EvaluationState) -> list[str]:
+    view = View(Facts("p", "/p", ProjectSettings(), (), evaluation=made), None, 77, 40)
+    return [line.plain for line in draw(view, state).lines]
+
+
+def test_question_is_ticked_only_if_the_student_passes_every_rule() -> None:
+    made = dataclasses.replace(evaluation(), id=1)
+    passing, alike = Lapse(3, 0, (), 2, 0, passes=True), Lapse(4, 0, (), 2, 0)
+    state = state_with(passing, alike)
+    lines = drawn_with(made, state)
+    assert "✓ passes every rule   = no worse than the prompted model" in lines
+    assert [line[1] for line in lines if "why 3?" in line or "why 4?" in line] == ["✓", "="]
+    assert not any("no worse" in line for line in drawn_with(made, state_with(passing)))
+
+
+def test_answers_cut_off_at_the_limit_are_reported() -> None:
+    made = dataclasses.replace(evaluation(), max_answer_tokens=24)
+    arms = tuple((name, dataclasses.replace(score, cut_off=12)) for name, score in made.arms)
+    lines = [line.plain for line in _table(dataclasses.replace(made, arms=arms), EvaluationState(), 117)]
+    assert any(line.startswith("12 of 40 answers of unprompted, 12 of 40 of prompted") for line in lines)
+    assert not any("cut off" in line.plain for line in _table(made, EvaluationState(), 117))
+
+
+def test_times_are_grouped_like_in_the_report() -> None:
+    lines = [line.plain for line in _table(evaluation(), EvaluationState(), 117)]
+    assert any("1,234 ms" in line for line in lines)
 
 
 @pytest.mark.parametrize(("kl", "expected"), [(0.1, "−90 %  0.100"), (1.0, "0 %  1.000"), (1.2, "+20 %  1.200")])
@@ -191,3 +246,14 @@ def test_divergence_shows_its_change_from_the_base(kl: float, expected: str) -> 
     base = Divergence(1.0, 0.9, 1.1, 1.0)
     score = arm((360, 360, 360, 360), 360, Divergence(kl, kl, kl, kl), 18.0)
     assert _divergence("distilled", score, base, lambda each: each.mean, 20) == expected
+
+
+def test_answer_that_was_cut_off_names_the_limit() -> None:
+    state = state_with(Lapse(3, 0, (), 2, 0, passes=True))
+    cut = {
+        place: (dataclasses.replace(each, finish_reason="length"),) for place, (each,) in state.answers.answers.items()
+    }
+    state.answers = dataclasses.replace(state.answers, answers=cut)
+    state.open()
+    lines = drawn_with(dataclasses.replace(evaluation(), id=1, max_answer_tokens=24), state)
+    assert "cut off at 24 tokens" in map(str.strip, lines)

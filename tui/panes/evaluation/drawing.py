@@ -9,7 +9,7 @@ from textual.content import Content
 
 from engine.evaluation.lapses import Lapse
 from engine.evaluation.streams import answering_note
-from engine.evaluation.verdict import left_out, reason
+from engine.evaluation.verdict import cut_off, left_out, reason, reference_text
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.keys import key_of
 from tui.panes.evaluation.bars import interval_bar
@@ -42,6 +42,7 @@ from tui.widgets.rows import window, within
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 _LEAST_LISTED = 5
+_NO_WORSE = "="  # the student fails only rules that the reference fails too
 _WIDE_FROM = 85  # cells, for three arms' counts in words
 _NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # width of an arm's column: the rate alone, and with its bounds
 
@@ -96,9 +97,9 @@ def _empty(view: View) -> list[Content]:
     made = any(station.name == "evaluation" and station.state != "empty" for station in view.facts.stations)
     if made:
         return [*lines, *next_steps(("evaluation.evaluate", "evaluate the newest run", "distill-tui evaluate"))]
-    return [
     training = (job := working(view, "run")) is not None and job.live
     first = ("watch the training", "") if training else ("train a run first", "distill-tui train")
+    return [
         *lines,
         *next_steps(
             ("workspace.run", *first),
@@ -176,8 +177,8 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
         lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 5)}", mark, " ", *rates))
     if found is not None:
         lines += legend(found, width)
-    if words := left_out(evaluation):
-        lines += [Content.styled(line, BAD) for line in wrap(words, width)]
+    for words, style in ((left_out(evaluation), BAD), (cut_off(evaluation), WARN)):
+        lines += [Content.styled(line, style) for line in wrap(words, width)] if words else []
     lines += [Content(""), *_measures(arms, label, cell)]
     return [*lines, *deciding(found, width)] if found is not None else lines
 
@@ -205,9 +206,9 @@ def _measures(arms: Sequence[tuple[ArmName, ArmScore]], label: int, cell: int) -
     rows: list[tuple[str, list[str]]] = [
         ("KL to prompted", [_divergence(name, score, base, _ALL_TOKENS, cell) for name, score in arms]),
         ("  on free tokens", [_divergence(name, score, base, _FREE_TOKENS, cell) for name, score in arms]),
-        ("prompt tokens", [f"{score.prompt_tokens_mean:.0f}" for _, score in arms]),
-        ("answer tokens", [f"{score.completion_tokens_mean:.0f}" for _, score in arms]),
-        ("time to first token", [f"{score.ttft_ms_p50:.0f} ms" if score.ttft_ms_p50 else "–" for _, score in arms]),
+        ("prompt tokens", [f"{score.prompt_tokens_mean:,.0f}" for _, score in arms]),
+        ("answer tokens", [f"{score.completion_tokens_mean:,.0f}" for _, score in arms]),
+        ("time to first token", [f"{score.ttft_ms_p50:,.0f} ms" if score.ttft_ms_p50 else "–" for _, score in arms]),
         ("tokens per second", [_known(score.tokens_per_second_p50) for _, score in arms]),
     ]
     return [
@@ -216,7 +217,7 @@ def _measures(arms: Sequence[tuple[ArmName, ArmScore]], label: int, cell: int) -
 
 
 def _known(value: float | None) -> str:
-    return f"{value:.0f}" if value else "–"
+    return f"{value:,.0f}" if value else "–"
 
 
 def _divergence(
@@ -239,13 +240,16 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
     if not lapses:
         return PageDrawn(lines)
     behind = sum(lapse.broken > 0 for lapse in lapses)
-    who = "the teacher" if evaluation.reference == "teacher" else "the prompted model"
+    who = reference_text(evaluation.reference)
     text = f"{behind:,} of {len(lapses):,} questions where the student fails rules that {who} passes"
     lines += [Content(""), heading(fit(text, view.width))]
     if behind and evaluation.split == "validation":
         lines.append(
             Content.assemble((key_of("evaluation.improve"), ACCENT), (" writes training questions like them", DIM))
         )
+    if any(_mark(lapse) == _NO_WORSE for lapse in lapses):
+        words = f"✓ passes every rule   {_NO_WORSE} no worse than {who}"
+        lines.append(Content.styled(shorten(words, view.width), DIM))
     for index in window(state.row, max(view.height - len(lines), _LEAST_LISTED), len(lapses)):
         lapse = lapses[index]
         question = state.answers.questions[lapse.question_id]
@@ -253,12 +257,17 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
     return PageDrawn(lines, listed=True)
 
 
+def _mark(lapse: Lapse) -> str:
+    """How many rules the student fails that the reference passes; without any, whether it passes every rule."""
+    return f"✗ {lapse.broken}" if lapse.broken else "✓" if lapse.passes else _NO_WORSE
+
+
 def _question_line(lapse: Lapse, question: str, width: int, *, here: bool) -> Content:
-    found = f"✗ {lapse.broken}" if lapse.broken else "✓"
+    mark = _mark(lapse)
     rules = f"rule{'s' if len(lapse.rules) > 1 else ''} {' '.join(map(str, lapse.rules))}" if lapse.rules else ""
     return Content.assemble(
         ("▌" if here else " ", ACCENT),
-        (fit(found, 6), BAD if lapse.broken else GOOD),
+        (fit(mark, 6), BAD if lapse.broken else DIM if mark == _NO_WORSE else GOOD),
         (f"{fit(rules, 15)} ", DIM),
         (shorten(question, width - 23), STRONG if here else ""),
     )

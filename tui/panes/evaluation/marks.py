@@ -12,6 +12,7 @@ _MARKS: dict[Outcome, tuple[str, str]] = {
     "undecided": ("◐", WARN),
     "kept": (" ", ""),
 }
+_EVERY_RULE = "“every rule”"  # the table's row of all rules together
 
 
 def mark_of(paired: Paired | None) -> tuple[str, str]:
@@ -36,21 +37,29 @@ def legend(found: Comparison, width: int) -> list[Content]:
 
 def deciding(found: Comparison, width: int) -> list[Content]:
     """How many more questions would decide each undecided rule, fewest first; empty if no number would."""
-    needed = sorted(
-        (paired.more_questions, name)
-        for name, paired in _named(found)
-        if paired.outcome == "undecided" and paired.more_questions is not None
-    )
-    if not needed:
+    rows: dict[int, list[str]] = {}
+    for name, paired in _named(found):
+        if paired.outcome == "undecided" and paired.more_questions is not None:
+            rows.setdefault(paired.more_questions, []).append(name)
+    if not rows:
         return []
-    (fewest, first), *others = needed
-    words = f"◐ {counted(fewest, 'more question')} would decide {first}"
-    words += "".join(f", {number:,} {name}" for number, name in others)
+    (fewest, first), *others = sorted(rows.items())
+    words = f"◐ {counted(fewest, 'more question')} would decide {_together(first, found)}"
+    words += "".join(f"; {number:,} {_together(names, found)}" for number, names in others)
     return [Content.styled(line, DIM) for line in wrap(f"{words}.", width)]
 
 
+def _together(names: list[str], found: Comparison) -> str:
+    """Rows of the table in a sentence: “rule 4”, “rules 1, 2 and 3”, or “every rule” if these are all of them."""
+    if len(names) == len(_named(found)):
+        return "every rule"
+    *before, last = names
+    rules = "" if names[0] == _EVERY_RULE else "rules " if len(names) > 1 + (last == _EVERY_RULE) else "rule "
+    return f"{rules}{', '.join(before)} and {last}" if before else f"{rules}{last}"
+
+
 def _named(found: Comparison) -> list[tuple[str, Paired]]:
-    return [*((f"rule {each.id}", each.paired) for each in found.rules), ("«every rule»", found.all_rules)]
+    return [*((str(each.id), each.paired) for each in found.rules), (_EVERY_RULE, found.all_rules)]
 
 
 def arm_title(name: str) -> str:
