@@ -42,9 +42,14 @@ def rate(share: float | None) -> str:
     return "–" if share is None else f"{share:.0%}"
 
 
-def rate_of(share: float | None, count: int) -> str:
-    """Return a share with the number of sampled answers that it is based on: a share of few says little."""
-    return "–" if share is None else f"{share:.0%} of {count:,}"
+def passed_of(share: float | None, count: int) -> str:
+    """Return how many of `count` answers pass, from their share: per cent of a few answers would say little."""
+    return "–" if share is None else f"{round(share * count):,} of {count:,}"
+
+
+def answers_pass(share: float | None, count: int) -> str:
+    """Return the same to append to other figures: `, 15 of 16 answers pass`; empty if nothing was counted."""
+    return "" if share is None else f", {passed_of(share, count)} answers pass"
 
 
 def shortened(text: str, limit: int) -> str:

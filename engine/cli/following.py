@@ -33,7 +33,7 @@ from engine.jobs.protocol import (
 from engine.records.job import Job
 from engine.records.options import JobOptions
 from engine.status import job_json
-from engine.wording import duration
+from engine.wording import answers_pass, duration
 
 _LINE_EVERY_S = 5.0
 
@@ -149,10 +149,9 @@ class ProgressLines:
                 self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done + failed >= total)
             case Metrics(_, epoch, values, measure):
                 if "validation_kl" in values:
-                    rate = f"  all rules {values['all_rules']:.0%}" if "all_rules" in values else ""
-                    asked = f" of {values['asked']:.0f}" if "asked" in values else ""
+                    passing = answers_pass(values.get("all_rules"), round(values["asked"])) if "asked" in values else ""
                     name = clean_line(measure) or "validation KL"
-                    self._line(f"epoch {epoch:.1f}  {name} {values['validation_kl']:.3f}{rate}{asked}")
+                    self._line(f"epoch {epoch:.1f}  {name} {values['validation_kl']:.3f}{passing}")
                 elif "loss" in values:
                     self._measured = f"  loss {values['loss']:.3f}"
             case SampleAnswer(step, _, answer, passed):

@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options
-from engine.wording import counted, duration, rate_of, size
+from engine.wording import answers_pass, counted, duration, size
 
 
 @click.group("runs", cls=CommandGroup)
@@ -26,7 +26,7 @@ def list_(invocation: Invocation) -> None:
         figures = (
             "–"
             if best is None
-            else (f"{best.measure} {best.validation_kl:.3f}, all rules {rate_of(best.all_rules_rate, best.asked)}")
+            else f"{best.measure} {best.validation_kl:.3f}{answers_pass(best.all_rules_rate, best.asked)}"
         )
         lines.append(
             f"{run.id:>4}  {run.state_word:<8} step {run.step:,} of {run.steps:,}, best {run.best_step:,}  "

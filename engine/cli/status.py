@@ -46,4 +46,5 @@ def _spent_text(spent: "Spent") -> str:
     written = spent.completion_tokens + spent.other_completion_tokens
     estimated = f", of {counted(spent.other_counted_here, 'request')} estimated" if spent.other_counted_here else ""
     asked = f"{counted(spent.answers, 'answer')}, {counted(spent.other_requests, 'other request')}"
-    return f"  paid {spent.cost_usd:.4f} USD to {spent.teacher}: {asked}, {sent:,} + {written:,} tokens{estimated}"
+    cost = f"{spent.cost_usd:,.6f}".rstrip("0").rstrip(".")
+    return f"  {spent.teacher} cost {cost} USD: {asked}, {sent:,} + {written:,} tokens{estimated}"

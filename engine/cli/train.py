@@ -16,7 +16,7 @@ from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
 from engine.records.run import Run, TrainingConfig
 from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
-from engine.wording import rate_of
+from engine.wording import answers_pass
 
 _WITH_A_RUN = {
     "run_id",
@@ -183,8 +183,8 @@ def _new_run(
 def _finish(invocation: Invocation, job: Job, run: Run) -> None:
     """Report what the finished run has reached."""
     best = next((point for point in run.curve if point.best), None)
-    kept = rate_of(best.all_rules_rate, best.asked) if best else ""
-    figures = f": {best.measure} {best.validation_kl:.3f}, all rules {kept}" if best else ""
+    passing = answers_pass(best.all_rules_rate, best.asked) if best else ""
+    figures = f": {best.measure} {best.validation_kl:.3f}{passing}" if best else ""
     invocation.finish(
         f"Run {run.id} is trained, best at step {run.best_step} of {run.steps}{figures}.\nNext: distill-tui evaluate",
         {

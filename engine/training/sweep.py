@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from engine.records.run import CurvePoint, Run, TrainingConfig, measure_of
 from engine.training.best import best_point
 from engine.training.schedule import Schedule
-from engine.wording import duration, rate_of
+from engine.wording import duration, passed_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +56,12 @@ def sweep_text(tried: Sequence[Tried], won: Tried | None) -> str:
     """Return one line per run, and the command that trains the winner in full length."""
     short = "KL" if measure_of(*(one.run for one in tried)) == "validation KL" else "loss"
     width = max(len("options"), *(len(one.words) for one in tried))
-    lines = [f"  run  {'options':<{width}}  steps  best {short:<4} rules kept  time"]
+    lines = [f"  run  {'options':<{width}}  steps  best {short:<4} answers pass  time"]
     for one in tried:
         mark = "▸" if one is won else " "
         point = one.best
-        kept = rate_of(point.all_rules_rate, point.asked) if point else ""
-        figures = f"{point.validation_kl:>7.3f}  {kept:>11}" if point else f"{one.run.state_word:<20}"
+        passing = passed_of(point.all_rules_rate, point.asked) if point else ""
+        figures = f"{point.validation_kl:>7.3f}  {passing:>13}" if point else f"{one.run.state_word:<22}"
         line = (
             f"{mark} {one.run.id:>3}  {one.words:<{width}}  {one.run.step:>5}  {figures}  {duration(one.run.train_s)}"
         )

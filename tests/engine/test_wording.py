@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.wording import counted
+from engine.wording import answers_pass, counted, passed_of
 
 
 @pytest.mark.parametrize(
@@ -19,3 +19,12 @@ from engine.wording import counted
 )
 def test_noun_agrees_with_the_number_as_printed(number: float, number_format: str, expected: str) -> None:
     assert counted(number, "epoch", number_format) == expected
+
+
+@pytest.mark.parametrize(
+    ("share", "count", "text"), [(0.0, 2, "0 of 2"), (15 / 16, 16, "15 of 16"), (0.5, 2_000, "1,000 of 2,000")]
+)
+def test_passing_answers_are_counted_not_given_in_per_cent(share: float, count: int, text: str) -> None:
+    assert passed_of(share, count) == text
+    assert answers_pass(share, count) == f", {text} answers pass"
+    assert (passed_of(None, count), answers_pass(None, count)) == ("–", "")

@@ -115,11 +115,6 @@ def percent(rate: float) -> str:
     return f"{100 * rate:.0f} %"
 
 
-def share_of(rate: float, count: int) -> str:
-    """Format a rate with the number of sampled answers behind it: a rate of few answers means little."""
-    return f"{percent(rate)} of {count:,}"
-
-
 def format_time(iso: str) -> str:
     """Format a stored time to the minute, always in UTC."""
     return clean_line(iso[:16].replace("T", " "), 16)

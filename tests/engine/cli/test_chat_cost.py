@@ -52,7 +52,7 @@ def spent() -> Spent:
 def test_chat_cost_is_recorded_and_shown_by_status(server: HostileServer) -> None:
     succeed("chat", "Is it shut?", "--arm", "teacher")
     assert spent() == Spent(f"peer @ {server.url}", pytest.approx(0.02), 0, 0, 0, 1, 30, 2, 0)
-    assert f"paid 0.0200 USD to peer @ {server.url}: 0 answers, 1 other request, 30 + 2 tokens" in succeed("status").out
+    assert f"peer @ {server.url} cost 0.02 USD: 0 answers, 1 other request, 30 + 2 tokens" in succeed("status").out
     assert get("status")["spending"][0]["other_completion_tokens"] == 2
 
 

@@ -162,7 +162,7 @@ def test_events_of_a_job_are_printed_as_visible_characters(new_project: Path) ->
         seeds.add_job(project, GenerateOptions(), "failed", [*events, StateChanged("failed", HOSTILE)], HOSTILE)
     shown = succeed("jobs", "follow", "1")
     assert shown.err.count("evil") >= 4
-    assert "epoch 0.5  validation KL 0.500  all rules 25% of 4" in shown.err
+    assert "epoch 0.5  validation KL 0.500, 1 of 4 answers pass" in shown.err
     assert "epoch 0.6  cross-entropy 0.400\n" in shown.err
     failure = fail("jobs", "follow", "2", status=1)
     assert failure["message"] == HOSTILE

@@ -47,12 +47,12 @@ def tried(number: int, kl: float, rate: float, state: str = "done") -> Tried:
 
 
 def test_winner_is_chosen_like_the_best_step_of_a_run() -> None:
-    runs = [tried(1, 0.3, 1.0), tried(2, 0.2, 0.97), tried(3, 0.1, 0.2), tried(4, 0.01, 1.0, "failed")]
+    runs = [tried(1, 0.3, 1.0), tried(2, 0.2, 15 / 16), tried(3, 0.1, 0.2), tried(4, 0.01, 1.0, "failed")]
     best = winner(runs)
     assert best is runs[1]
     text = sweep_text(runs, best)
     assert "▸   2  --seed 2" in text
-    assert "97% of 16" in text
+    assert "15 of 16" in text
     assert text.endswith("distill-tui train --seed 2")
     assert "failed" in text
     assert sweep_json(runs, best)["best"] == {"id": 2, "command": "distill-tui train --seed 2"}

@@ -1,4 +1,4 @@
-"""The charts of a run: validation KL, rules kept and training loss, with other runs overlaid.
+"""The charts of a run: validation KL, passing answers and training loss, with other runs overlaid.
 
 Pure: turns curves and the user's view settings into lines of `Content`.
 """
@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from textual.content import Content
 
+from engine.wording import passed_of
 from tui.panes.job import Curve
 from tui.panes.run.state import value_at
 from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span, thinned
-from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, share_of, shorten
+from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, shorten
 
 AXIS = 8  # cells left of a chart: its label and its edge
 _NARROW = 72  # cells; below this there is no room for the training loss
@@ -51,7 +52,7 @@ class _Quantity:
 
 _QUANTITIES = (
     _Quantity("validation KL", "validation_kl"),
-    _Quantity("rules kept", "all_rules", share=True, cell=20),
+    _Quantity("answers pass", "all_rules", share=True, cell=20),
     _Quantity("training loss", "loss", short="loss"),
 )
 
@@ -173,10 +174,10 @@ def _figure(quantity: _Quantity, run: Drawn, cursor: int | None) -> Content:
 
 
 def _value(quantity: _Quantity, run: Drawn, step: float, value: float) -> str:
-    """A value for display; a share comes with the number of answers behind it."""
+    """A value for display; a share as the number of answers that pass."""
     if not quantity.share:
         return f"{value:.3f}"
-    return share_of(value, run.asked[step])
+    return passed_of(value, run.asked[step])
 
 
 def _level(value: float, quantity: _Quantity) -> str:

@@ -7,6 +7,7 @@ from textual.content import Content
 
 from engine.records.run import CurvePoint, Run, measure_of
 from engine.training.outlook import error_text
+from engine.wording import passed_of
 from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import OBJECTIVES
 from tui.panes.run.state import RunState
@@ -22,7 +23,6 @@ from tui.widgets.lines import (
     fit,
     format_time,
     right,
-    share_of,
     shorten,
     wrap,
 )
@@ -39,7 +39,7 @@ STATES = {
     "killed": ("✗", BAD),
 }
 _MOMENT = 18  # width of a timestamp with its gap, in cells
-_RESULTS = (("best KL", 10), ("rules kept", 14), ("time", 13), ("verdict", 13))
+_RESULTS = (("best KL", 10), ("answers pass", 14), ("time", 13), ("verdict", 13))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def _line(row: RunRow, columns: Sequence[_Setting], state: RunState, shown: int,
     verdict, verdict_style = VERDICTS[row.evaluation.verdict] if row.evaluation else ("–", DIM)
     results = [
         right(f"{point.validation_kl:.3f}" if point else "–", _RESULTS[0][1]),
-        right(_kept(point), _RESULTS[1][1]),
+        right(_passing(point), _RESULTS[1][1]),
         right(duration(run.train_s) if run.train_s else "–", _RESULTS[2][1]),
     ]
     return Content.assemble(
@@ -119,10 +119,8 @@ def _line(row: RunRow, columns: Sequence[_Setting], state: RunState, shown: int,
     )
 
 
-def _kept(point: CurvePoint | None) -> str:
-    if point is None or point.all_rules_rate is None:
-        return "–"
-    return share_of(point.all_rules_rate, point.asked)
+def _passing(point: CurvePoint | None) -> str:
+    return "–" if point is None else passed_of(point.all_rules_rate, point.asked)
 
 
 def _detail(

@@ -16,6 +16,7 @@ from textual.markup import escape
 
 from engine.clean import clean_line
 from engine.errors import DistillError
+from engine.wording import answers_pass
 from tui.actions import PaneName
 from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import configuration_text
@@ -24,7 +25,7 @@ from tui.services.evaluation import read_evaluations
 from tui.services.paths import those_there
 from tui.services.runs import read_runs
 from tui.services.store import StoreFailed
-from tui.widgets.lines import format_time, share_of
+from tui.widgets.lines import format_time
 
 if TYPE_CHECKING:
     from engine.records.evaluation import Evaluation
@@ -134,9 +135,9 @@ def highlighted(matcher: Matcher, title: str) -> Content:
 def _run(run: "Run") -> Found:
     mark, _ = STATES[run.state_word]
     point = best(run)
-    figures = f"; {point.measure} {point.validation_kl:.3f}" if point is not None else ""
-    if point is not None and point.all_rules_rate is not None:
-        figures += f", rules kept {share_of(point.all_rules_rate, point.asked)}"
+    figures = ""
+    if point is not None:
+        figures = f"; {point.measure} {point.validation_kl:.3f}{answers_pass(point.all_rules_rate, point.asked)}"
     return Found(
         "run",
         run.id,
