@@ -69,10 +69,17 @@ def locate_project(name_or_path: str, home: Home) -> Path:
     )
 
 
+def is_of_home(folder: Path, home: Home) -> bool:
+    """Whether the project in `folder` is one of this home, and not one that was opened by its path."""
+    return folder.parent.resolve() == home.projects.resolve()
+
+
 def remember(folder: Path, home: Home) -> None:
     """Make the project in `folder` the one that is used when none is named."""
     path = make_private_folder(home.state) / _LAST_PROJECT
-    text = f"{folder}\n".encode("utf-8", "surrogateescape")
+    # Without the home's own path, so that a copied or moved home uses its own project.
+    last = folder.name if is_of_home(folder, home) else folder
+    text = f"{last}\n".encode("utf-8", "surrogateescape")
     if not path.is_file() or path.read_bytes() != text:
         write_atomically(path, text)
 
@@ -83,7 +90,7 @@ def last_used(home: Home) -> Path | None:
         text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:
         return None
-    folder = Path(text.removesuffix("\n"))
+    folder = home.projects / text.removesuffix("\n")  # an absolute path stays as it is
     with suppress(OSError):
         return folder if (folder / DATABASE).is_file() and not is_archived(folder) else None
     return None

@@ -17,13 +17,15 @@ _MARKS = {"empty": "–", "ready": "○", "running": "●", "done": "✓", "stal
 @command_options
 def command(invocation: Invocation) -> None:
     """Show the state of every station, the running, waiting and paused jobs, and what endpoints have cost."""
+    from engine.folders import is_of_home
     from engine.jobs.control_file import shown_state
     from engine.stations import read_stations
     from engine.status import is_due, status_json
 
     project = invocation.project
     data = status_json(project)  # first, because it marks the jobs that were killed
-    lines = [project.name]
+    elsewhere = "" if is_of_home(project.folder, invocation.home) else f"  {project.folder}"
+    lines = [project.name + elsewhere]
     for number, station in enumerate(read_stations(project), start=1):
         lines.append(
             f"  {number} {station.name.capitalize():<11} {_MARKS[station.state]} {station.state:<8}"

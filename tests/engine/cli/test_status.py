@@ -90,3 +90,10 @@ def test_text_shows_every_station(finished: Path) -> None:
         assert station["state"] in line
         assert str(station["count"]) in line
         assert station["note"] in line
+
+
+def test_text_names_the_folder_of_a_project_outside_the_home(home: Home, tmp_path: Path) -> None:
+    succeed("new", "desk")
+    assert succeed("status").out.splitlines()[0] == "desk"
+    succeed("new", tmp_path / "elsewhere" / "desk")
+    assert succeed("status").out.splitlines()[0] == f"desk  {tmp_path / 'elsewhere' / 'desk'}"

@@ -1,5 +1,6 @@
 """Which project is meant: by name, by path, the last used, or the only one."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,24 @@ def test_only_project_is_found_without_a_name(home: Home) -> None:
     (home.state / "last_project").write_text("/gone\n")
     with pytest.raises(UsageError, match="one, two"):
         find_project(None, home)
+
+
+def test_copied_home_uses_its_own_project(tmp_path: Path) -> None:
+    home, copy = Home.locate(tmp_path / "first"), Home.locate(tmp_path / "copy")
+    make_empty(home, "two")
+    remember(make_empty(home, "one"), home)
+    shutil.copytree(tmp_path / "first", tmp_path / "copy")
+    assert last_used(copy) == copy.projects / "one"
+
+
+def test_last_used_project_may_be_stored_with_its_whole_path(home: Home, tmp_path: Path) -> None:
+    inside = make_empty(home, "one")
+    remember(inside, home)
+    (home.state / "last_project").write_text(f"{inside}\n")
+    assert last_used(home) == inside
+    with Project.create(tmp_path / "outside", home=home) as outside:
+        remember(outside.folder, home)
+    assert last_used(home) == tmp_path / "outside"
 
 
 def test_archived_project_is_found_only_by_name(home: Home) -> None:
