@@ -16,9 +16,9 @@ _MARKS = {"ok": "✓", "warning": "!", "failure": "✗"}
 def command(invocation: Invocation) -> None:
     """Check this machine, and the current project if there is one. Fails if something is broken."""
     from engine.doctor import Examination, examine
-    from engine.store.health import library
+    from engine.store.connection import SQLITE_VERSION
 
-    findings = [*examine(invocation.home, os.environ), Examination("sqlite", "ok", library())]
+    findings = [*examine(invocation.home, os.environ), Examination("sqlite", "ok", SQLITE_VERSION)]
     try:
         project = invocation.project
     except UsageError:

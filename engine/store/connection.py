@@ -16,7 +16,7 @@ SQLite's locks on it (https://sqlite.org/howtocorrupt.html, 2.2).
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
@@ -24,12 +24,11 @@ from urllib.parse import quote
 from engine.errors import NotFoundError, StoreError, UsageError
 from engine.paths import PRIVATE_FILE_MODE, sync_folder
 from engine.store.sqlite_errors import explained
-
-Value = str | int | float | bytes | None
-Values = Sequence[Value]
+from engine.store.values import Value, Values, all_encodable, numbers_fit
 
 APPLICATION_ID = 0x44545549  # "DTUI": marks this program's databases
 BUSY_TIMEOUT_S = 60.0
+SQLITE_VERSION = sqlite3.sqlite_version
 OLDEST_SQLITE = (3, 37, 0)  # STRICT tables
 COMMITS_PER_CHECKPOINT = 64
 _KEPT_LOG_BYTES = 4 * 1024 * 1024  # a larger log is truncated to this size when it restarts
@@ -41,7 +40,8 @@ class Connection:
     def __init__(self, path: Path, timeout_s: float = BUSY_TIMEOUT_S) -> None:
         """Open the existing database at `path`; statements wait up to `timeout_s` for other writers.
 
-        Raises `NotFoundError` if there is none, and `StoreError` if it cannot be used.
+        If its folder cannot be written to, it is opened for reading. Raises `NotFoundError` if there is none, and
+        `StoreError` if it cannot be used.
         """
         if sqlite3.sqlite_version_info < OLDEST_SQLITE:
             raise StoreError(
@@ -54,6 +54,7 @@ class Connection:
         self._commits = 0
         self._reading = False
         try:
+            self._only_read = _can_only_be_read(path)
             self._file = self._identity()
         except OSError as error:
             raise NotFoundError(
@@ -82,8 +83,9 @@ class Connection:
 
     def _connect(self) -> sqlite3.Connection:
         # `mode=rw`: a deleted database is an error; it is never silently created again.
+        mode = "mode=ro&immutable=1" if self._only_read else "mode=rw"
         driver = sqlite3.connect(
-            f"{_address(self.path)}?mode=rw", uri=True, timeout=self._timeout_s, isolation_level=None
+            f"{_address(self.path)}?{mode}", uri=True, timeout=self._timeout_s, isolation_level=None
         )
         driver.row_factory = sqlite3.Row
         # SQLite's own `lower` only handles ASCII letters.
@@ -113,7 +115,7 @@ class Connection:
             raise StoreError(
                 "This is not a project.", f"{self.path} belongs to another program.", "Choose another folder."
             )
-        if driver.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+        if not self._only_read and driver.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
             raise StoreError(
                 "The project cannot be shared between processes in this location.",
                 f"The file system under {self.path} does not support a write-ahead log.",
@@ -171,11 +173,11 @@ class Connection:
         """Run one writing statement for each of `rows`, all or none. Returns the number of changed rows."""
         kept = list(rows)
         try:
-            with self.transaction(), _numbers_fit():
+            with self.transaction(), numbers_fit():
                 return self._driver.executemany(sql, kept).rowcount
         except UnicodeEncodeError:
-            with self.transaction(), _numbers_fit():
-                return self._driver.executemany(sql, [_all_encodable(values) for values in kept]).rowcount
+            with self.transaction(), numbers_fit():
+                return self._driver.executemany(sql, [all_encodable(values) for values in kept]).rowcount
 
     def update(self, table: str, id: int, fields: Mapping[str, Value]) -> bool:
         """Set the `fields` of one row that are not None. Returns whether the row exists."""
@@ -302,15 +304,16 @@ class Connection:
         return self._driver.in_transaction
 
     def _execute(self, sql: str, values: Values) -> sqlite3.Cursor:
-        with _numbers_fit():
+        with numbers_fit():
             try:
                 return self._driver.execute(sql, values)
             except UnicodeEncodeError:
-                return self._driver.execute(sql, _all_encodable(values))
+                return self._driver.execute(sql, all_encodable(values))
 
-    def _identity(self) -> tuple[int, int]:
+    def _identity(self) -> tuple[int, int, int]:
         status = self.path.stat()
-        return status.st_dev, status.st_ino
+        # SQLite takes no lock on a file that it may only read, so a writer who has the permission is noticed here.
+        return status.st_dev, status.st_ino, status.st_mtime_ns if self._only_read else 0
 
     def _same_file(self) -> None:
         try:
@@ -318,33 +321,23 @@ class Connection:
         except OSError:
             same = False
         if not same:
+            title, what = "The project is gone.", "removed or replaced"
+            if self._only_read:
+                title, what = "The project has changed.", "written to, removed or replaced"
             raise StoreError(
-                "The project is gone.",
-                f"{self.path} was removed or replaced while it was open.",
+                title,
+                f"{self.path} was {what} while it was open.",
                 "Open the project again. Nothing was written to the new file.",
             )
-
-
-@contextmanager
-def _numbers_fit() -> Iterator[None]:
-    try:
-        yield
-    except OverflowError as error:
-        raise UsageError(
-            "A number is too large.", "A project can only store numbers of up to 18 digits.", "Use a smaller one."
-        ) from error
 
 
 def _address(path: Path) -> str:
     return f"file:{quote(os.fsencode(path.absolute()))}"
 
 
-def _all_encodable(values: Values) -> Values:
-    # Unpaired surrogates, which JSON can contain, have no UTF-8 form: the only text that is not stored as is.
-    return [_encodable(value) for value in values]
+def _can_only_be_read(path: Path) -> bool:
+    """Whether the database has no log and none can be created beside it: SQLite can then read it as a plain file.
 
-
-def _encodable(value: Value) -> Value:
-    if not isinstance(value, str):
-        return value
-    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    Nobody has it open: whoever opens it needs a log. With a log, SQLite can only read it if its writer is running.
+    """
+    return not os.access(path.parent, os.W_OK) and not path.with_name(f"{path.name}-wal").exists()

@@ -11,12 +11,13 @@ from engine.records.example import CuratedExample, Decision, Example, ExampleKey
 from engine.records.rule import CheckResult
 from engine.records.selection import Selection
 from engine.store.clock import now_text
-from engine.store.connection import Connection, Value, Values
+from engine.store.connection import Connection
 from engine.store.dataclass_json import decode_all, encode_all
 from engine.store.packing import pack_ids, unpack_ids
 from engine.store.search import example_index
 from engine.store.selection_sql import conditions
 from engine.store.spending import SpendingTable
+from engine.store.values import Value, Values
 
 _KEY = "prompt_sha256, question_id, teacher, attempt"
 _COLUMNS = (

@@ -11,9 +11,10 @@ from engine.errors import NotFoundError
 from engine.records.prompt import Message, messages_to_json
 from engine.records.question import Question, QuestionFilter, Split
 from engine.store.clock import now_text
-from engine.store.connection import Connection, Value
+from engine.store.connection import Connection
 from engine.store.dataclass_json import decode_all
 from engine.store.search import example_index, match_query, question_index
+from engine.store.values import Value
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ The index is updated by statements, not triggers: before SQLite 3.44, triggers c
 schema is untrusted, and project schemas are untrusted, because projects are passed on as files.
 """
 
-from engine.store.connection import Connection, Values
+from engine.store.connection import Connection
+from engine.store.values import Values
 
 
 class SearchIndex:

@@ -3,8 +3,8 @@
 import json
 
 from engine.records.selection import Selection
-from engine.store.connection import Value
 from engine.store.search import match_query
+from engine.store.values import Value
 
 
 def conditions(selection: Selection) -> tuple[str, tuple[Value, ...]]:

@@ -19,6 +19,7 @@ def test_doctor_checks_the_machine_and_the_current_project(new_project: Path) ->
     assert {row["level"] for row in data["findings"]} <= {"ok", "warning"}
     by_subject = {row["subject"]: row for row in data["findings"]}
     assert by_subject["database"]["found"] == "meridian-desk is intact"
+    assert by_subject["sqlite"]["found"] == sqlite3.sqlite_version
     text = succeed("doctor").out
     assert all(f"{row['subject']} " in text for row in data["findings"])
 

@@ -133,6 +133,26 @@ def test_write_to_a_read_only_database_is_reported(project: Project, connection:
         project.settings.write(ProjectSettings())
 
 
+def test_project_in_a_folder_that_cannot_be_written_to_can_be_read(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.questions.add([_question("q")])
+    project.close()
+    project.folder.chmod(0o500)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # root could write to it all the same
+    try:
+        with Project.open(project.folder) as shown:
+            assert [question.text for question in shown.questions.all()] == ["q"]
+            with pytest.raises(StoreError, match="The project is read-only"):
+                shown.questions.add([_question("another")])
+            assert [path.name for path in project.folder.iterdir()] == [DATABASE]
+            os.utime(project.folder / DATABASE, (0, 0))
+            with pytest.raises(StoreError, match="The project has changed"):
+                shown.questions.count()
+    finally:
+        project.folder.chmod(0o700)
+
+
 @pytest.mark.parametrize("damage", ["removed", "replaced"])
 def test_removed_or_replaced_database_is_reported_and_not_recreated(project: Project, damage: str) -> None:
     (project.folder / DATABASE).rename(project.folder / "elsewhere.db")
