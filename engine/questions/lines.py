@@ -11,6 +11,7 @@ from engine.errors import UsageError
 from engine.texts import UTF_16
 
 MAX_LINE_BYTES = 10_000_000
+_TOLD_BY_BYTES = 8_000  # a NUL this early means that the file is not text, as git and grep decide it
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,14 +24,21 @@ class Line:
 
 
 def read_lines(stream: BinaryIO, source: str) -> Iterator[Line]:
-    """Iterate over the lines, decoded as UTF-8. Raises UsageError if the file is UTF-16."""
-    number = 0
+    """Iterate over the lines, decoded as UTF-8. Raises UsageError if the file is UTF-16, or is not text."""
+    number = read = 0
     while data := stream.readline(MAX_LINE_BYTES + 1):
         number += 1
         if number == 1:
             if data.startswith(UTF_16):
                 raise UsageError(f"{source} cannot be read", "It is UTF-16, not UTF-8.", "Save it as UTF-8.")
             data = data.removeprefix(b"\xef\xbb\xbf")
+        if read < _TOLD_BY_BYTES and b"\0" in data:
+            raise UsageError(
+                f"{source} cannot be read",
+                f"It is not text: line {number} contains a NUL byte.",
+                "Use a file of text, JSON lines, CSV or Parquet, with the ending that says which.",
+            )
+        read += len(data)
         if len(data) > MAX_LINE_BYTES:
             while data and not data.endswith(b"\n"):
                 data = stream.readline(MAX_LINE_BYTES)

@@ -16,6 +16,7 @@ from engine.questions.rows import MAX_QUESTION_CHARACTERS, Columns
 
 _BATCH_ROWS = 1_000
 _PREFERRED_SPLIT = "train"
+_SAVED_AS = ("dataset_dict.json", "state.json")  # a folder of several splits, or of one
 
 
 def csv_rows(lines: Iterator[Line], columns: Columns, source: str) -> Iterator[tuple[int, Mapping[str, object] | str]]:
@@ -85,6 +86,12 @@ class _Table(Protocol):
 
 def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tuple[int, Mapping[str, object]]]:
     """Iterate over a folder saved by `datasets`. Of several splits, `train` or else the first is read, with a note."""
+    if not any((path / name).is_file() for name in _SAVED_AS):
+        raise UsageError(
+            f"{path.resolve()} is not a folder of questions",
+            f"It contains neither {' nor '.join(_SAVED_AS)}, so `datasets` did not save it.",
+            "Name one of its files, or a folder saved by `datasets`.",
+        )
     import datasets
 
     try:
@@ -94,7 +101,7 @@ def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tupl
         raise
     except Exception as error:  # the library assumes that the folder's files are valid
         raise UsageError(
-            f"{path.name} is not a folder of questions",
+            f"{path.resolve()} is not a folder of questions",
             f"{type(error).__name__}: {str(error)[:300].rstrip('.')}.",
             "Use a file, or a folder saved by `datasets`.",
         ) from error

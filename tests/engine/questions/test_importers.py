@@ -37,6 +37,7 @@ def test_text_file_gives_one_question_per_line(tmp_path: Path) -> None:
 
 def test_invalid_text_lines_are_refused_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 40)
+    monkeypatch.setattr(lines, "_TOLD_BY_BYTES", 40)
     source = write(tmp_path, "a.txt", b"one\ncaf\xe9\n" + b"x" * 95 + b"\na\0b\nlast" + b" " * 90)
     result = import_questions(source)
     assert [q.text for q in result.questions] == ["one"]
@@ -46,6 +47,22 @@ def test_invalid_text_lines_are_refused_by_number(tmp_path: Path, monkeypatch: p
         RefusedRow(4, "it contains a NUL character"),
         RefusedRow(5, "longer than 0 MB"),
     )
+
+
+@pytest.mark.parametrize("name", ["program", "a.txt", "a.jsonl", "a.csv"])
+def test_file_that_is_not_text_is_refused_by_name(tmp_path: Path, name: str) -> None:
+    with pytest.raises(UsageError, match=rf"{name} cannot be read. It is not text: line 2 contains a NUL byte"):
+        import_questions(write(tmp_path, name, b"text\n\x7fELF\x02\x00\nWhere is it?\n"))
+
+
+def test_folder_that_datasets_did_not_save_is_refused_by_its_whole_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        import_questions(".")
+    assert str(tmp_path) in caught.value.title
+    assert "neither dataset_dict.json nor state.json" in caught.value.message
 
 
 def test_jsonl_columns_are_guessed_or_named(tmp_path: Path) -> None:
