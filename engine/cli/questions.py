@@ -225,7 +225,7 @@ def split(
 ) -> None:
     """Assign whole topics to the train, validation and test splits. Questions that have a split keep it."""
     from engine.errors import UsageError
-    from engine.questions.split import split_by_topic
+    from engine.questions.split import split_by_topic, split_notes
 
     train_fraction = 1.0 - test_fraction - validation_fraction
     if train_fraction <= 0:
@@ -234,7 +234,9 @@ def split(
         )
     table = invocation.project.questions
     questions = table.all()
-    drawn = split_by_topic(questions, seed, (train_fraction, validation_fraction, test_fraction))
+    fractions = (train_fraction, validation_fraction, test_fraction)
+    drawn = split_by_topic(questions, seed, fractions)
+    notes = split_notes(questions, drawn, fractions)
     if not dry_run:
         table.set_splits(drawn)
     topics: dict[str, dict[str, int]] = {}
@@ -242,12 +244,15 @@ def split(
         counted = topics.setdefault(question.topic, dict.fromkeys(SPLITS, 0))
         counted[drawn[question.id]] += 1
     counts = {name: sum(topic[name] for topic in topics.values()) for name in SPLITS}
+    for note in notes:
+        invocation.say(note)
     invocation.finish(
         ("Would assign: " if dry_run else "") + "  ".join(f"{name} {count}" for name, count in counts.items()),
         {
             "splits": counts,
             "drawn": sum(question.split is None for question in questions),
             "topics": [{"topic": topic, **counted} for topic, counted in sorted(topics.items())],
+            "notes": list(notes),
         },
     )
 

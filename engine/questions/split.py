@@ -25,6 +25,8 @@ _MISSING_LABEL = 10**24
 _TWINS_FOLLOW: tuple[Split, ...] = ("test", "validation", "train")  # the first of these that has one of the twins
 _PRECISION = 1_000  # steps per question, for target sizes
 _MAX_ROUNDS = 20
+_FAR, _FEW = 0.1, 2  # a split is far from its share by more than this part of all questions, and this many
+_TOPICS_NAMED = 3
 _MAX_EXCHANGED_UNITS = 200  # swaps are tried for each pair; with more units, moves alone get close enough
 
 
@@ -76,6 +78,35 @@ def split_by_topic(
     for unit, split in zip(units, plan.place(units, seed), strict=True):
         drawn |= dict.fromkeys(unit.ids, split)
     return drawn
+
+
+def split_notes(
+    questions: Sequence[Question], drawn: Mapping[int, Split], fractions: tuple[float, float, float]
+) -> tuple[str, ...]:
+    """Return what is wrong with a drawn split: empty splits, and large topics that took a split far from its share."""
+    total = len(questions)
+    counts = Counter(drawn[question.id] for question in questions)
+    wanted = dict(zip(SPLITS, fractions, strict=True))
+    if not total:
+        return ()
+    notes = []
+    if empty := [name for name in SPLITS if wanted[name] and not counts[name]]:
+        notes.append(f"No questions in {' and '.join(empty)}: too few topics.")
+    if all(abs(counts[name] - wanted[name] * total) <= max(_FAR * total, _FEW) for name in SPLITS):
+        return tuple(notes)
+    got = ", ".join(f"{name} {counts[name] / total:.0%}" for name in SPLITS)
+    shares = f"{got} instead of {', '.join(f'{share:.0%}' for share in fractions)}"
+    notes.append(f"Topics are never divided, so the shares are off: {shares}. Use more topics, or another seed.")
+    topics: dict[str, Counter[Split]] = {}
+    for question in questions:
+        topics.setdefault(question.topic, Counter())[drawn[question.id]] += 1
+    untrained = [
+        f"No question on “{topic}” is trained: all {here[name]} are in {name}."
+        for topic, here in sorted(topics.items(), key=lambda each: -each[1].total())
+        for name in SPLITS[1:]
+        if topic and here[name] == here.total() > wanted[name] * total
+    ]
+    return (*notes, *untrained[:_TOPICS_NAMED])
 
 
 def _unit(members: Sequence[Question]) -> _Unit:

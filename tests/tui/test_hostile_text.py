@@ -191,7 +191,7 @@ def questions_pages(a: Attack) -> Iterator[Lines]:
     state.take_topics(topics)
     for busy in ("", a.text):
         yield faces.draw_import(preview, a.width, a.height, busy=busy)
-        yield faces.draw_split(SplitPreview(3, topics), a.width, a.height, busy=busy)
+        yield faces.draw_split(SplitPreview(3, topics, (a.text,)), a.width, a.height, busy=busy)
     yield faces.draw_topics(state, a.width, a.height)
     state.show_twins((Pair(a.question, a.question, 0.9),), 1)
     yield faces.draw_twins(state, a.width, a.height)

@@ -89,6 +89,7 @@ class SplitPreview:
 
     drawn: int
     topics: tuple[TopicCounts, ...]
+    notes: tuple[str, ...] = ()
 
 
 @dataclass
@@ -294,7 +295,7 @@ def read_preview(source: str, answer: Answer) -> ImportPreview:
         added=whole(answer, "added"),
         duplicates=whole(answer, "duplicates"),
         refused=tuple((whole(row, "line"), str(row["reason"])) for row in _objects(answer, "refused")),
-        notes=tuple(map(str, cast("list[object]", answer["notes"]))),
+        notes=_notes(answer),
         first=tuple((str(row["topic"]), str(row["text"]), whole(row, "turns")) for row in _objects(answer, "first")),
     )
 
@@ -305,12 +306,16 @@ def read_splits(answer: Answer) -> SplitPreview:
     topics = tuple(
         TopicCounts(str(row["topic"]), {name: whole(row, name) for name in names}) for row in _objects(answer, "topics")
     )
-    return SplitPreview(whole(answer, "drawn"), topics)
+    return SplitPreview(whole(answer, "drawn"), topics, _notes(answer))
 
 
 def whole(row: Mapping[str, object], name: str) -> int:
     """An integer field of a printed object."""
     return int(str(row[name]))
+
+
+def _notes(answer: Answer) -> tuple[str, ...]:
+    return tuple(map(str, cast("list[object]", answer["notes"])))
 
 
 def _objects(answer: Answer, name: str) -> list[dict[str, object]]:

@@ -192,6 +192,16 @@ def test_invalid_split_options_are_refused_and_nothing_is_split(args: tuple[str,
     assert {row["split"] for row in questions()} == {None}
 
 
+def test_split_without_training_questions_on_a_large_topic_is_reported() -> None:
+    rows = [{"text": f"Opening hours, day {n}, how is it?", "topic": "opening"} for n in range(2)]
+    rows += [{"text": f"loan number {n}, how is it?", "topic": "loans"} for n in range(30)]
+    rows += [{"text": f"card number {n}, how is it?", "topic": "cards"} for n in range(22)]
+    succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
+    done = succeed("questions", "split", "--json")
+    assert done.data["notes"][1].startswith("No question on “cards” is trained: all 22 are in ")
+    assert done.err.splitlines() == done.data["notes"]
+
+
 def test_split_of_no_questions_is_empty() -> None:
     assert get("questions", "split")["splits"] == {"train": 0, "validation": 0, "test": 0}
 

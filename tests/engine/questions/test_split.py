@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UsageError
 from engine.questions.duplicates import twins_of
-from engine.questions.split import split_by_topic
+from engine.questions.split import split_by_topic, split_notes
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
 
@@ -173,3 +173,23 @@ def test_split_with_a_fraction_of_zero_stays_empty() -> None:
 def test_negative_fractions_or_a_sum_above_one_are_refused(fractions: tuple[float, float, float]) -> None:
     with pytest.raises(UsageError):
         split_by_topic([], 0, fractions)
+
+
+def test_large_topic_that_is_held_out_is_reported() -> None:
+    old = [question(number, f"t{number % 7}", split="train") for number in range(1, 20)]
+    old += [question(number, "opening", split="validation") for number in range(20, 23)]
+    both = [*old, *(question(number, "cards") for number in range(23, 33))]
+    drawn = split_by_topic(both, 0)
+    assert sizes(drawn) == {"train": 19, "validation": 3, "test": 10}
+    shares, topic = split_notes(both, drawn, FRACTIONS)
+    assert "train 59%, validation 9%, test 31% instead of 80%, 10%, 10%" in shares
+    assert topic == "No question on “cards” is trained: all 10 are in test."
+
+
+def test_small_or_even_splits_are_not_reported() -> None:
+    for questions in ([], numbered([("", None)] * 3), numbered([(f"t{n % 40}", None) for n in range(480)])):
+        assert split_notes(questions, split_by_topic(questions, 0), FRACTIONS) == ()
+    one_topic = numbered([("cards", None)] * 4)
+    assert split_notes(one_topic, split_by_topic(one_topic, 0), FRACTIONS) == (
+        "No questions in validation and test: too few topics.",
+    )

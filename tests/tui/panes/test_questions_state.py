@@ -137,7 +137,7 @@ def test_every_view_fits_its_width(width: int, height: int) -> None:
     state.show_twins((Pair(question(1, long), question(2, long), 0.7),), 1)
     views = [
         draw_import(preview, width, height, busy=""),
-        draw_split(SplitPreview(60, topics), width, height, busy=""),
+        draw_split(SplitPreview(60, topics, (long,)), width, height, busy=""),
         draw(make_view(width, height), state),
     ]
     for lines in views:
@@ -153,3 +153,9 @@ def test_form_values_become_command_arguments() -> None:
     assert format_text("x.CSV").startswith("CSV")
     assert "cannot be read" in format_text("x.xlsx")
     assert "hub" in format_text("owner/name")
+
+
+def test_split_preview_shows_what_is_wrong_with_the_shares() -> None:
+    preview = SplitPreview(10, (TopicCounts("cards", {"test": 10}),), ("No question on “cards” is trained.",))
+    shown = "\n".join(line.plain for line in draw_split(preview, 80, 24, busy=""))
+    assert "! No question on “cards” is trained." in shown

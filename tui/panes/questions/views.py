@@ -16,6 +16,7 @@ from tui.widgets.rows import window
 
 _SIDE_BY_SIDE_FROM = 70
 _COLUMN = 12
+_NOTE_LINES = 3
 _SPLITS: tuple[Split, ...] = ("train", "validation", "test")
 
 
@@ -106,6 +107,7 @@ def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> li
     lines = [
         *title("Split", counted(drawn.drawn, "question") + " to split", "", width),
         Content(shorten("   ".join(f"{name} {n:,} ({percent(n / total)})" for name, n in counts.items()), width)),
+        *(Content.styled(line, WARN) for note in drawn.notes for line in wrap(f"! {note}", width)[:_NOTE_LINES]),
         Content(""),
         _keys(
             busy,
@@ -114,10 +116,6 @@ def draw_split(drawn: SplitPreview, width: int, height: int, *, busy: str) -> li
             width=width,
         ),
     ]
-    if missing := [name for name, count in counts.items() if not count]:
-        lines.append(
-            Content.styled(shorten(f"! No questions in {' and '.join(missing)}: too few topics.", width), WARN)
-        )
     ordered = sorted(drawn.topics, key=lambda topic: (-topic.total, topic.topic))
     return [*lines, Content(""), *_table(ordered, width, max(height - len(lines) - 2, 4), None)]
 
