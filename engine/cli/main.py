@@ -111,7 +111,7 @@ def run(words: Sequence[str], open_app: OpenApp | None = None) -> int:
     try:
         status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=open_app)
     except click.UsageError as error:
-        _print_error(words, "The command was not understood.", error.format_message(), _help_hint(error))
+        _print_error(words, "The command was not understood.", _in_words(error), _help_hint(error))
         return 2
     except click.ClickException as error:
         _print_error(words, "The command failed.", error.format_message(), "")
@@ -147,6 +147,35 @@ def _print_error(words: Sequence[str], title: str, message: str, next_step: str)
         from engine.clean import clean_text
 
         click.echo(clean_text("\n".join(part for part in (title, message, next_step) if part)), err=True)
+
+
+def _in_words(error: click.UsageError) -> str:
+    """Return what was wrong with the arguments: click's own sentence, with one suggestion, or with a range in words."""
+    context = error.ctx
+    if isinstance(error, click.NoSuchOption) and context is not None:
+        options = [option for parameter in context.command.params for option in parameter.opts]
+        return f"{error.message} {_suggested(error.option_name, options)}".rstrip()
+    if isinstance(error, click.NoSuchCommand) and context is not None and isinstance(context.command, click.Group):
+        return f"{error.message} {_suggested(error.command_name, context.command.list_commands(context))}".rstrip()
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        kind = error.param.type
+        if isinstance(kind, click.IntRange | click.FloatRange) and context is not None:
+            return f"{error.param.get_error_hint(context)} must be {_range_in_words(kind)}."
+    return error.format_message()
+
+
+def _suggested(typed: str, known: Sequence[str]) -> str:
+    from difflib import get_close_matches  # only where a name is wrong
+
+    near = [name for name in known if name.startswith(typed)] or get_close_matches(typed, known, n=1)
+    return f"Did you mean {near[0]}?" if near else ""
+
+
+def _range_in_words(kind: click.IntRange | click.FloatRange) -> str:
+    number = "a whole number" if isinstance(kind, click.IntRange) else "a number"
+    if kind.max is None:
+        return f"{number} above {kind.min:g}" if kind.min_open else f"{number}, {kind.min:g} or more"
+    return f"{number} from {kind.min:g} to {kind.max:g}"
 
 
 def _help_hint(error: click.UsageError) -> str:

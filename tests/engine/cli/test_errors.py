@@ -264,3 +264,22 @@ def test_failed_commands_leave_the_project_unchanged(new_project: Path) -> None:
         assert call(*args.split()).status == 2, args
     assert {name: get(*name.split()) for name in before} == before
     succeed("doctor")
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("trian",), "No such command 'trian'. Did you mean train?"),
+        (("questions", "sp"), "No such command 'sp'. Did you mean split?"),
+        (("train", "--epoch", "3"), "No such option '--epoch'. Did you mean --epochs?"),
+        (("xyzzy",), "No such command 'xyzzy'."),
+        (("generate", "--samples", "0"), "'--samples' must be a whole number from 1 to 64."),
+        (("generate", "--samples", "x"), "'--samples' must be a whole number from 1 to 64."),
+        (("estimate", "--model", "x", "--requests-per-day", "-1"), "'--requests-per-day' must be a number, 0 or more."),
+        (("train", "sweep", "--minutes", "0"), "'--minutes' must be a number above 0."),
+        (("train", "--learning-rate", "nan"), "'--learning-rate' must be a number from 0 to 1."),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
+)
+def test_wrong_argument_is_explained_in_words(args: tuple[str, ...], message: str) -> None:
+    assert fail(*args)["message"] == message
