@@ -114,7 +114,7 @@ def place_to_write(path: Path, *, force: bool) -> Path:
     """
     whole = expand(path).resolve()
     if not whole.parent.is_dir():
-        raise UsageError("There is no such folder.", f"{whole.parent} does not exist.", "Create it, or name another.")
+        raise UsageError(f"There is no folder {whole.parent}", "", "Create it, or name another.")
     if whole.exists() and not whole.is_file():
         raise UsageError("This is not a file.", f"{whole} is a folder, a device or a pipe.", "Name a file.")
     if whole.exists() and not force:

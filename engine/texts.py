@@ -22,7 +22,7 @@ def read_text(path: str, *, regular: bool = False) -> str:
             )
         data = file.read_bytes()
     except FileNotFoundError:
-        raise NotFoundError("There is no such file.", f"{path} does not exist.", "Check the path.") from None
+        raise NotFoundError("The file cannot be read.", f"{path} does not exist.", "Check the path.") from None
     except OSError as error:
         raise UsageError("The file cannot be read.", f"{path}: {error.strerror}.", "Check the path.") from None
     return decode_text(data, path)

@@ -120,8 +120,8 @@ class DatasetTable:
             head = self._connection.row("SELECT * FROM datasets WHERE sha256 = ?", (sha256,))
             if head is None:
                 raise NotFoundError(
-                    "There is no such dataset.",
-                    f"None has the hash {sha256}.",
+                    f"There is no dataset with the hash {sha256}.",
+                    "",
                     "`distill-tui curate freeze` makes one.",
                 )
             rows = self._connection.rows(

@@ -123,8 +123,8 @@ class DecisionTable:
         )
         if unknown is not None:
             raise NotFoundError(
-                "There is no such example.",
-                f"No example has the number {unknown!r}. Nothing was decided.",
+                f"There is no example {unknown!r}.",
+                "Nothing was decided.",
                 "See `distill-tui curate list`.",
             )
 

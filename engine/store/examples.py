@@ -89,9 +89,7 @@ class ExampleTable:
         """Return one example. Raises `NotFoundError`."""
         row = self._connection.row(f"{_CURATED} WHERE e.id = ?", (id,))
         if row is None:
-            raise NotFoundError(
-                "There is no such example.", f"No example has the number {id}.", "See `distill-tui curate list`."
-            )
+            raise NotFoundError(f"There is no example {id}.", "", "See `distill-tui curate list`.")
         return _curated(row)
 
     def window(self, offset: int, limit: int, selection: Selection = _EVERYTHING) -> tuple[CuratedExample, ...]:

@@ -134,4 +134,4 @@ def _job(row: sqlite3.Row) -> Job:
 
 
 def _not_there(id: int) -> NotFoundError:
-    return NotFoundError("There is no such job.", f"No job has the number {id}.", "See `distill-tui jobs list`.")
+    return NotFoundError(f"There is no job {id}.", "", "See `distill-tui jobs list`.")

@@ -49,14 +49,14 @@ class PromptTable:
         """Return the prompt with this hash. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM prompts WHERE sha256 = ?", (sha256,))
         if row is None:
-            raise NotFoundError("There is no such prompt.", f"No version has the hash {sha256}.", _LIST)
+            raise NotFoundError(f"There is no prompt with the hash {sha256}.", "", _LIST)
         return _version(row).prompt
 
     def by_version(self, version: int) -> PromptVersion:
         """Return the version with this number. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM prompts WHERE version = ?", (version,))
         if row is None:
-            raise NotFoundError("There is no such prompt.", f"No version has the number {version}.", _LIST)
+            raise NotFoundError(f"The prompt has no version {version}.", "", _LIST)
         return _version(row)
 
 

@@ -107,9 +107,7 @@ class QuestionTable:
         """Return one question. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM questions WHERE id = ?", (id,))
         if row is None:
-            raise NotFoundError(
-                "There is no such question.", f"No question has the number {id}.", "See `distill-tui questions list`."
-            )
+            raise NotFoundError(f"There is no question {id}.", "", "See `distill-tui questions list`.")
         return _question(row)
 
     def count(self, split: Split | None = None) -> int:

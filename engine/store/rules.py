@@ -42,9 +42,7 @@ class RuleTable:
     def remove(self, id: int) -> None:
         """Remove one rule; the others keep their numbers. Raises `NotFoundError`."""
         if self._connection.write("DELETE FROM rules WHERE id = ?", (id,)) == 0:
-            raise NotFoundError(
-                "There is no such rule.", f"No rule has the number {id}.", "See `distill-tui rules list`."
-            )
+            raise NotFoundError(f"There is no rule {id}.", "", "See `distill-tui rules list`.")
 
     def _insert(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         self._connection.write_many(

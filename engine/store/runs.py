@@ -179,4 +179,4 @@ class RunTable:
 
 
 def _not_there(id: int) -> NotFoundError:
-    return NotFoundError("There is no such run.", f"No run has the number {id}.", "Start one with `distill-tui train`.")
+    return NotFoundError(f"There is no run {id}.", "", "Start one with `distill-tui train`.")

@@ -29,13 +29,21 @@ class PathSuggester(Suggester):
 
 
 def completed(path: str) -> str | None:
-    """Extend `path` by the letters shared by all names that start like its last part; None if there are none.
+    """Extend `path` by the letters shared by all names that start like its last part; None if there are none."""
+    begin, found = path.rpartition("/")[2], names_like(path)
+    longer = _in_common(min(found), max(found)) if found else ""
+    return path.removesuffix(begin) + longer if len(longer) > len(begin) else None
 
-    Skips names that are not valid text, and hidden ones unless the dot was typed.
+
+def names_like(path: str) -> tuple[str, ...]:
+    """The names in its folder that start like the last part of `path`; a folder ends with a slash.
+
+    Skips names that are not valid text, and hidden ones unless the dot was typed. Empty if the folder cannot be read
+    or has too many.
     """
     folder, slash, begin = path.rpartition("/")
     if not begin:
-        return None
+        return ()
     try:
         place = expand(folder + slash) if slash else Path()
         with os.scandir(place) as entries:
@@ -46,9 +54,8 @@ def completed(path: str) -> str | None:
             ]
             whole = next(entries, None) is None
     except (OSError, UsageError, ValueError):
-        return None
-    longer = _in_common(min(found), max(found)) if whole and found else ""
-    return f"{folder}{slash}{longer}" if len(longer) > len(begin) else None
+        return ()
+    return tuple(found) if whole else ()
 
 
 def _in_common(first: str, last: str) -> str:

@@ -14,9 +14,9 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.economics.tokens import estimate_prompt_tokens
-from engine.errors import DistillError, UsageError
+from engine.errors import DistillError, NotFoundError, UsageError
 from engine.folders import changed_at_s, is_archived, project_folders, remember
-from engine.paths import Home, model_name
+from engine.paths import Home, expand, model_name
 from engine.project import Project, check_name
 from engine.projects import Kept as Kept
 from engine.projects import ProjectSummary as ProjectSummary
@@ -26,6 +26,7 @@ from engine.records.prompt import Prompt
 from engine.texts import read_text
 from tui.keys import key_of
 from tui.services.failing import failing_to
+from tui.services.paths import names_like
 
 FIRST_SIGHT_S = 0.2
 _Seen = tuple[tuple[float, bool], ProjectSummary]  # a project's time and whether it is archived, and its summary then
@@ -216,9 +217,16 @@ class ProjectsService:
 
     def _look_at_prompt(self, path: str) -> None:
         def fail(error: DistillError) -> None:
-            self._target.post_message(PromptLookedAt(path, f"{error.title} {error.message}", readable=False))
+            words = f"{error.title} {error.message}"
+            if isinstance(error, NotFoundError):
+                near = len(names_like(path))  # the path may still be being typed
+                words = f"Names there that start like this: {near:,}." if near else error.message
+            self._target.post_message(PromptLookedAt(path, words, readable=False))
 
         with failing_to(fail):
+            if expand(path).is_dir():
+                self._target.post_message(PromptLookedAt(path, "A folder so far.", readable=False))
+                return
             prompt = _read_prompt(path)
             examples = len(prompt.example_turns)
             more = f" and {examples} example messages" if examples else ""

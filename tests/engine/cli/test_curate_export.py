@@ -102,7 +102,7 @@ def test_export_writes_only_to_regular_files(finished: Path, tmp_path: Path) -> 
     os.mkfifo(tmp_path / "pipe")
     for place in (tmp_path, tmp_path / "pipe", Path("/dev/null")):
         assert "is a folder, a device or a pipe" in fail("curate", "export", "--to", place, "--force")["message"]
-    assert "no such folder" in fail("curate", "export", "--to", tmp_path / "none" / "a.jsonl")["title"]
+    assert "There is no folder" in fail("curate", "export", "--to", tmp_path / "none" / "a.jsonl")["title"]
     assert "--to" in fail("curate", "export")["message"]
 
 

@@ -87,7 +87,7 @@ def test_station_without_its_input_names_the_command_to_run_first(
 
 def test_missing_run_is_refused_by_number(finished: Path) -> None:
     for command in ("evaluate", "export"):
-        assert "7" in fail(command, "--run", "7")["message"]
+        assert "7" in fail(command, "--run", "7")["title"]
     assert get("jobs", "list", "--all") == {"jobs": []}
 
 

@@ -166,7 +166,7 @@ def test_report_files_are_overwritten_only_with_force(home: Home, tmp_path: Path
     for device in (pipe, Path("/dev/null")):
         assert "is a folder, a device or a pipe" in fail("report", "--markdown", str(device))["message"]
         assert not device.is_file()
-    assert "no such folder" in fail("report", "--html", str(tmp_path / "none" / "report.html"))["title"]
+    assert "There is no folder" in fail("report", "--html", str(tmp_path / "none" / "report.html"))["title"]
 
 
 def test_report_compares_two_runs(home: Home) -> None:
@@ -179,7 +179,7 @@ def test_report_compares_two_runs(home: Home) -> None:
     assert_shape(data["compared"], REPORT)
     assert get("report", "--compare", "3")["compared"] is None
     assert "evaluate --run 3" in fail("report", "--run", "3")["next"]
-    assert "no such run" in fail("report", "--compare", "9")["title"]
+    assert "There is no run 9" in fail("report", "--compare", "9")["title"]
 
 
 def test_costs_use_the_model_chosen_by_the_user(home: Home) -> None:

@@ -51,7 +51,7 @@ def test_run_with_an_initial_run_has_the_same_kind_of_adapter(folder: Path) -> N
         )
     succeed("train", "--initial-run", "2", "--lora-rank", "9")
     assert (newest_config(folder).adapter, newest_config(folder).lora_rank) == ("lora", 9)
-    assert "no such run" in fail("train", "--initial-run", "99", status=2)["title"]
+    assert "There is no run 99" in fail("train", "--initial-run", "99", status=2)["title"]
 
 
 def test_every_option_reaches_the_run(folder: Path) -> None:

@@ -122,7 +122,7 @@ def test_running_job_cannot_be_launched_again(project: Project) -> None:
 
 def test_failed_launch_says_why(project: Project) -> None:
     job = project.jobs.add(options("steps"))
-    with pytest.raises(JobError, match=r"could not be started.*No job has the number 99"):
+    with pytest.raises(JobError, match=r"could not be started.*There is no job 99"):
         launching.launch(project.folder, replace(job, id=99), project.home)
 
 

@@ -109,7 +109,7 @@ def test_undo_survives_a_restart_and_a_new_decision_clears_redo(project: Project
 
 @pytest.mark.usefixtures("twelve_examples")
 def test_step_with_an_unknown_example_is_refused_whole(project: Project) -> None:
-    with pytest.raises(NotFoundError, match="number 99"):
+    with pytest.raises(NotFoundError, match="There is no example 99"):
         project.decisions.decide([Decision(1, "accept", "person"), Decision(99, "accept", "person")])
     assert project.decisions.decide([]) == 0
     assert project.examples.get(1).decision is None

@@ -32,7 +32,7 @@ def test_setting_known_content_again_makes_no_new_version(project: Project) -> N
 
 
 def test_unknown_prompt_is_named_in_the_error(project: Project) -> None:
-    with pytest.raises(NotFoundError, match="number 7"):
+    with pytest.raises(NotFoundError, match="no version 7"):
         project.prompts.by_version(7)
     with pytest.raises(NotFoundError, match="hash abc"):
         project.prompts.by_sha256("abc")

@@ -66,7 +66,7 @@ def test_splits_and_topics_are_counted(project: Project) -> None:
 
 @pytest.mark.usefixtures("twelve_questions")
 def test_setting_the_split_of_an_unknown_question_changes_nothing(project: Project) -> None:
-    with pytest.raises(NotFoundError, match="number 99"):
+    with pytest.raises(NotFoundError, match="There is no question 99"):
         project.questions.set_splits({1: "train", 99: "train"})
     assert project.questions.count("train") == 0
 

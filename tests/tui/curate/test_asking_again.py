@@ -162,4 +162,4 @@ async def test_deleted_attempt_is_reported_once_and_the_list_stays_usable(
             pilot, lambda: stored_examples(folder, home)[0].state == "rejected" and review_state(app).where.cursor == 2
         )
         await wait_until_loaded(pilot, app)
-        assert [note.title for note in app._notifications] == ["There is no such example."]
+        assert [note.title for note in app._notifications] == ["There is no example 36."]

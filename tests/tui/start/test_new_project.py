@@ -81,6 +81,27 @@ async def test_new_project_is_created_by_keys_and_names_the_next_step(
     assert last_used(home) == home.projects / "bank"
 
 
+async def test_prompt_path_is_no_error_while_it_is_typed(
+    home: Home, app: DistillApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "prompt.md").write_text("Answer in one word.")
+    monkeypatch.chdir(tmp_path)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for_list(pilot)
+        await pilot.press("n")
+        form = await form_of(pilot)
+        for typed, words in (
+            ("te", "Names there that start like this: 1."),
+            ("texts", "A folder so far."),
+            ("texts/pro", "Names there that start like this: 1."),
+            ("texts/prompt.md", "The prompt has ≈"),
+            ("texts/none", "\ntexts/none does not exist."),
+        ):
+            form.query_one("#field-prompt", Input).value = typed
+            await until(pilot, lambda words=words: words in str(form.query_one("#aside", Static).visual))
+
+
 async def test_new_project_without_a_prompt_file_names_the_prompt_as_next(home: Home, app: DistillApp) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await wait_for_list(pilot)
