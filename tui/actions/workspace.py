@@ -22,5 +22,6 @@ ACTIONS = (
         "search",
         "Search this page; {found.found_next} {found.found_before} go to matches, {found.found_leave} ends it.",
     ),
-    Action("projects", "o", "projects", "Choose another project."),
+    # The footer shows it only if this project cannot be read.
+    Action("projects", "o", "projects", "Choose another project.", footer=True),
 )

@@ -160,3 +160,8 @@ async def test_help_lines_do_not_wrap(home: Home, width: int) -> None:
 def test_help_omits_q_for_quitting_where_a_nearer_place_takes_it() -> None:
     assert "q ^q          Quit; running jobs continue." in help_text("evaluation", "workspace").plain
     assert "\n^q            Quit; running jobs continue." in help_text("answers", "evaluation", "workspace").plain
+
+
+def test_help_names_each_place_as_its_page_does() -> None:
+    titles = {"start": "Projects", "curate": "Review", "trial": "Try", "prompt": "Prompt"}
+    assert {place: help_text(place).plain.splitlines()[0] for place in titles} == titles

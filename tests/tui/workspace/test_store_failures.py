@@ -6,8 +6,9 @@ import pytest
 from textual.message_pump import MessagePump
 
 from engine.errors import StoreError
+from engine.folders import DATABASE
 from engine.paths import Home
-from tests.tui.piloting import SIZES, open_app, pane_text, shown, text_of, until
+from tests.tui.piloting import SIZES, footer, open_app, pane_text, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.panes.pane import Pane
 from tui.panes.prompt.advice_views import ProposalsView
@@ -61,3 +62,15 @@ async def test_read_error_stays_until_the_named_key_retries(
         await pilot.press(*retry_keys.split())
         await until(pilot, lambda: content in text_of(app, pane))
         assert "The disk is gone." not in pane_text(app)
+
+
+async def test_footer_of_a_broken_project_leads_to_the_others(home: Home) -> None:
+    folder = make_stage(home, "new")
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        assert "projects" not in footer(app)
+    (folder / DATABASE).write_text("nonsense " * 100)
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: footer(app) == "o projects   ? help   q quit")

@@ -1,5 +1,6 @@
 """Shows every key of a place over the current screen. Knows only the action table."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,13 +10,24 @@ from textual.dom import DOMNode
 
 from tui.actions import ACTIONS, PANES, TEXT_PLACES, Place, bindings
 from tui.keys import key_of, key_while_typing, keys_of, keys_taken, with_keys
-from tui.widgets.lines import ACCENT, DIM, STRONG, fit, wrap
+from tui.widgets.lines import ACCENT, STRONG, fit, wrap
 from tui.widgets.page import Page
 from tui.widgets.placed import OverScreen
 from tui.widgets.scroller import Scroller
 
 _KEYS_WIDTH = 14
 _SENTENCE_WIDTH = 58
+# As the pages call themselves, where that is not the name of the place.
+_TITLES: Mapping[Place, str] = {
+    "start": "Projects",
+    "curate": "Review",
+    "trial": "Try",
+    "testing": "Test the rules",
+    "proposals": "Proposed rules",
+    "findings": "Prompt check",
+    "twins": "Near-duplicates",
+    "history": "Evaluations",
+}
 _BOX, _AROUND = 80, 7  # cells: the whole, of which border, padding and scrollbar
 
 
@@ -40,7 +52,7 @@ class HelpScreen(OverScreen[None]):
     HelpScreen { align: center middle; background: $background 60%; }
     HelpScreen > Scroller {
         width: 80; max-width: 100%; height: auto; max-height: 100%; padding: 1 2; background: $surface;
-        border: round $panel-lighten-1;
+        border: round $panel-lighten-1; border-subtitle-color: $foreground;
     }
     """
 
@@ -63,6 +75,8 @@ class HelpScreen(OverScreen[None]):
     def _tell(self) -> None:
         width = min(_BOX, self.app.size.width) - _AROUND
         self.query_one(Page).show([help_text(*self._places, width=width)])
+        # On the border, so that it is in sight however long the help is.
+        self.query_one(Keys).border_subtitle = Content.assemble((key_of("help.leave"), ACCENT), " closes this")
 
     @property
     def binding_chain(self) -> list[tuple[Place, DOMNode]]:
@@ -92,9 +106,12 @@ def help_text(*places: Place, width: int = _BOX - _AROUND) -> Content:
         if place == "workspace":
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
             rows.insert(0, (f"{first} … {last}", "Go to that pane."))
-        lines += [Content.styled(place.capitalize(), STRONG), *(_row(*row, width) for row in rows), Content("")]
-    lines.append(Content.styled(f"{key_of('help.leave')} closes this.", DIM))
-    return Content("\n").join(lines)
+        lines += [
+            Content.styled(_TITLES.get(place, place.capitalize()), STRONG),
+            *(_row(*row, width) for row in rows),
+            Content(""),
+        ]
+    return Content("\n").join(lines[:-1])
 
 
 def _row(keys: str, sentence: str, width: int) -> Content:

@@ -138,8 +138,8 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def on_read_failed(self, message: ReadFailed) -> None:
         """Show why nothing newer can be read, above the pane or in its place, until it can."""
-        self._error = message.error
-        self._stale = True
+        self._error, self._stale = message.error, True
+        self._tell_keys()
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Report what failed."""
@@ -344,6 +344,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         return pane
 
     def _tell_keys(self) -> None:
-        unavailable = self.state.unavailable | (self._pane.unavailable if self._pane is not None else frozenset())
+        unavailable = self.state.unavailable | ({"workspace.projects"} if self._error is None else frozenset())
+        unavailable |= self._pane.unavailable if self._pane is not None else frozenset()
         places = (place for place, _ in self.binding_chain)
         self.query_one(Footer).show(footer_actions(*places, unavailable=unavailable, labels=self.state.labels))
