@@ -200,6 +200,22 @@ async def test_failure_is_explained_only_at_its_station(home: Home, size: tuple[
         await until(pilot, lambda: trouble.plain == full_text)
 
 
+@pytest.mark.parametrize("size", SIZES)
+async def test_reason_of_a_failure_uses_the_whole_width(home: Home, size: tuple[int, int]) -> None:
+    folder = make_stage(home, "generating")
+    app = open_app(home, folder)
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: shown(app) == "examples")
+        with Project.open(folder, home) as project:
+            project.jobs.update(1, state="failed", note="word " * 60)
+        await until(pilot, lambda: "resumes it" in pane_text(app))
+        await pilot.pause()
+        trouble = app.screen.query_one(Trouble)
+        _head, *rows, _last = trouble.rows
+        assert rows
+        assert all(trouble.content_size.width - len(row.rstrip()) < len(" word") for row in rows)
+
+
 async def test_failed_job_shows_the_reason_and_can_be_resumed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     resumed: list[int] = []
     monkeypatch.setattr("engine.jobs.control.resume", lambda _project, job: resumed.append(job.id))

@@ -21,11 +21,19 @@ _LINES = 5  # of a failed job's message
 class Trouble(Page):
     """Takes no space if there is nothing to say."""
 
+    _told: "tuple[WorkspaceState, DistillError | None, int] | None" = None
+
     def show_trouble(self, state: "WorkspaceState", error: DistillError | None, screen_width: int) -> None:
         """Draw. `error`: why there are no facts, or no newer ones."""
-        lines = _lines(state.facts, error, max(self.size.width or screen_width - 4, 20), state.shown)
+        self._told = state, error, screen_width
+        lines = _lines(state.facts, error, max(self.content_size.width or screen_width - 4, 20), state.shown)
         self.display = bool(lines)
         self.show(lines)
+
+    def on_resize(self) -> None:
+        """Wrap at the new width: before the first layout it is only guessed."""
+        if self._told is not None:
+            self.show_trouble(*self._told)
 
 
 def _lines(facts: "Facts | None", error: DistillError | None, width: int, shown: PaneName) -> list[Content]:
