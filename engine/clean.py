@@ -7,7 +7,8 @@ What stays: every visible character, newline, tab, and the two variation selecto
 What becomes visible: C0 controls and DEL as their control pictures (`␛`), everything else that has no glyph of its own
 (C1, bidi controls, zero-width and other default-ignorable code points, line separators) as `‹U+202E›`. Lone
 surrogates, which no terminal can be sent, become U+FFFD. `\\r\\n` and a lone `\\r` become newlines, so that neither
-can overwrite a line, and a stream need not hold back a character to see what follows.
+can overwrite a line, and a stream need not hold back a character to see what follows. A joiner after an emoji is
+dropped: a family is shown as its members, because terminals do not agree on how wide a joined one is.
 """
 
 import re
@@ -19,7 +20,10 @@ _WITHOUT_GLYPH = (
     "\x80-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
     "\ufe00-\ufe0d\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
 )
-_FOREIGN = re.compile(f"\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{_WITHOUT_GLYPH}]")
+_EMOJI = "[\u2190-\u21ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff]"
+_ENDS_WITH_EMOJI = re.compile(f"{_EMOJI}\ufe0f?\\Z")
+_JOINER = f"(?P<joiner>\u200d(?:(?<={_EMOJI}\u200d)|(?<={_EMOJI}\ufe0f\u200d)))"
+_FOREIGN = re.compile(f"{_JOINER}|\r\n?|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff{_WITHOUT_GLYPH}]")
 _ELLIPSIS = "…"
 REASON_CELLS = 300  # how much of the last line of another program's output is worth showing
 # Cleaning a whole ten-megabyte answer to show one line of it would stall the user interface.
@@ -59,6 +63,7 @@ class StreamCleaner:
 
     def __init__(self) -> None:
         self._after_return = False
+        self._emoji = ""  # that the text so far ends with
 
     def feed(self, chunk: str) -> str:
         """Return the clean form of the next piece; nothing is held back."""
@@ -66,10 +71,15 @@ class StreamCleaner:
             return ""
         rest = chunk[1:] if self._after_return and chunk[0] == "\n" else chunk
         self._after_return = chunk[-1] == "\r"
-        return clean_text(rest)
+        before, whole = self._emoji, self._emoji + rest
+        found = _ENDS_WITH_EMOJI.search(whole, max(len(whole) - 2, 0))
+        self._emoji = found.group() if found else ""
+        return clean_text(whole)[len(before) :]
 
 
 def _shown(match: re.Match[str]) -> str:
+    if match["joiner"]:
+        return ""
     found = match.group()
     code = ord(found[0])
     if found[0] == "\r":

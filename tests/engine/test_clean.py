@@ -19,6 +19,9 @@ from tests.hostile import hostile_text, obeyed
         ("pay \u202eevil\u202c", "pay ‹U+202E›evil‹U+202C›"),
         ("in\u200bvis\ufeffible\U000e0041", "in‹U+200B›vis‹U+FEFF›ible‹U+E0041›"),
         ("\ud83d", "\ufffd"),
+        ("\U0001f468\u200d\U0001f469\u200d\U0001f467", "\U0001f468\U0001f469\U0001f467"),
+        ("\u2764\ufe0f\u200d\U0001f525", "\u2764\ufe0f\U0001f525"),
+        ("a\u200db\u200d\U0001f525\u200d\u200d", "a‹U+200D›b‹U+200D›\U0001f525‹U+200D›"),
         ("one\r\ntwo\rthree\n\r\n", "one\ntwo\nthree\n\n"),
         ("col\tcol\n[@click=x]漢字 ❤\ufe0f", "col\tcol\n[@click=x]漢字 ❤\ufe0f"),
     ],
@@ -42,6 +45,12 @@ def test_clean_text_is_idempotent(text: str) -> None:
 def test_stream_cleaner_gives_the_same_text_for_any_chunks(chunks: list[str]) -> None:
     cleaner = StreamCleaner()
     assert "".join(cleaner.feed(chunk) for chunk in chunks) == clean_text("".join(chunks))
+
+
+@given(st.lists(st.text("\U0001f468\u2764\ufe0f\u200da\r\n", max_size=4), max_size=8))
+def test_stream_cleaner_drops_the_same_joiners_for_any_chunks(chunks: list[str]) -> None:
+    cleaner, text = StreamCleaner(), "".join(chunks)
+    assert "".join(map(cleaner.feed, chunks)) == clean_text(text) == clean_text(clean_text(text))
 
 
 def test_crlf_split_across_chunks_is_one_newline() -> None:
