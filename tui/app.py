@@ -33,7 +33,7 @@ from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
 from tui.widgets.placed import Arranged, PlacedScreen, ShowProject
 from tui.widgets.shares import DividerMoved
-from tui.widgets.toasts import Toasts
+from tui.widgets.toasts import LOW, Toasts
 
 if TYPE_CHECKING:
     from tui.services.program import CommandEnded
@@ -51,9 +51,9 @@ class DistillApp(TypedApp):
 
     TITLE = "distill-tui"
     # The terminal's own colours cannot be blended, so nothing is translucent.
-    CSS = """
-    ModalScreen:ansi { background: transparent; }
-    Input:focus:ansi { background: $background; }
+    CSS = f"""{LOW}
+    ModalScreen:ansi {{ background: transparent; }}
+    Input:focus:ansi {{ background: $background; }}
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere")
 

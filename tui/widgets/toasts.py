@@ -3,6 +3,7 @@
 from textual.notifications import Notification, Notifications
 
 MOST = 3
+LOW = "Toast { padding: 0 1; }"  # no rows but those of the text
 
 
 class Toasts(Notifications):

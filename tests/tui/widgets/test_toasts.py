@@ -43,3 +43,11 @@ async def test_repeated_key_shows_one_toast(home: Home) -> None:
         await until(pilot, lambda: len(app.screen.query(Toast)) == 1)
         await pilot.press("r")
         await until(pilot, lambda: 1 <= len(app.screen.query(Toast)) <= MOST)
+
+
+async def test_toast_covers_only_the_rows_of_its_text(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: len(app.screen_stack) > 1)
+        app.notify("The split was undone.")
+        await until(pilot, lambda: [toast.outer_size.height for toast in app.screen.query(Toast)] == [1])
