@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import Evaluation
+from engine.records.job import Job
 from engine.records.question import SPLITS, Split
 from engine.records.run import Run
 from engine.records.station import Station, StationName
@@ -35,6 +36,7 @@ class StationFacts:
     examples: ExampleCounts = field(default_factory=ExampleCounts)  # of the current prompt
     examples_of_older_prompts: int = 0
     questions_newer_than_examples: int = 0
+    answers_missing: tuple[int, int] = (0, 0)  # how many of how many, if the newest generation was stopped
     accepted_sha256: str = ""
     dataset: DatasetSummary | None = None  # the latest, as are all below
     dataset_accepted_sha256: str = ""
@@ -91,6 +93,7 @@ def read_facts(project: Project) -> StationFacts:
             examples=examples,
             examples_of_older_prompts=project.examples.counts().total - examples.total,
             questions_newer_than_examples=project.questions.newer_than_examples(sha256),
+            answers_missing=_missing(makers["examples"]),
             accepted_sha256=project.examples.accepted_sha256(sha256),
             datasets=len(project.datasets.all()),
             dataset=dataset,
@@ -133,6 +136,12 @@ def _run_note(run: Run) -> str:
     return run.reason or f"run {run.id}, {run.state}, step {run.step} of {run.steps}"
 
 
+def _missing(generation: Job | None) -> tuple[int, int]:
+    if generation is None or generation.state != "stopped":
+        return 0, 0
+    return generation.total - generation.done, generation.total
+
+
 def judge(facts: StationFacts) -> tuple[Station, ...]:
     """Return the seven stations in order. Pure: the same facts give the same stations."""
     examples = _examples(facts)
@@ -152,9 +161,7 @@ def _questions(facts: StationFacts) -> Station:
         parts.append(f"{unsplit} not split yet")
     note = f"{counted(facts.topics, 'topic')}: {', '.join(parts)}"
     station = _station(facts, "questions", sum(facts.splits.values()), note, possible=facts.prompt_versions > 0)
-    if station.state == "done" and not any(facts.splits.get(name) for name in SPLITS):
-        return replace(station, state="ready")
-    return station
+    return replace(station, state="ready") if station.state == "done" and unsplit else station
 
 
 def _examples(facts: StationFacts) -> Station:
@@ -164,7 +171,7 @@ def _examples(facts: StationFacts) -> Station:
         stale = "made from an older prompt"
     elif newer:
         stale = f"{counted(newer, 'newer question')} without an answer"
-    return _station(
+    station = _station(
         facts,
         "examples",
         counts.total or facts.examples_of_older_prompts,
@@ -172,6 +179,11 @@ def _examples(facts: StationFacts) -> Station:
         possible=facts.prompt_versions > 0 and any(facts.splits.get(name) for name in _LEARNT_FROM),
         stale=stale,
     )
+    missing, wanted = facts.answers_missing
+    frozen = facts.dataset is not None and facts.dataset.prompt_sha256 == facts.prompt_sha256
+    if station.state == "done" and missing > 0 and not frozen:  # frozen answers are enough
+        return replace(station, state="ready", note=f"stopped, {missing:,} of {wanted:,} answers missing")
+    return station
 
 
 def _dataset(facts: StationFacts, examples: Station) -> Station:

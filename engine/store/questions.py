@@ -246,9 +246,9 @@ class QuestionTable:
         return self._connection.number(f"SELECT count(*) FROM questions{where}", values)
 
     def newer_than_examples(self, prompt_sha256: str) -> int:
-        """Count the questions, except test ones, that are newer than this prompt's last example and have no example."""
+        """Count the train and validation questions without an example, newer than this prompt's last example."""
         return self._connection.number(
-            """SELECT count(*) FROM questions q WHERE split IS NOT 'test'
+            """SELECT count(*) FROM questions q WHERE split IN ('train', 'validation')
             AND created_at > (SELECT created_at FROM examples WHERE prompt_sha256 = ? ORDER BY id DESC LIMIT 1)
             AND NOT EXISTS (SELECT 1 FROM examples e WHERE e.prompt_sha256 = ? AND e.question_id = q.id)""",
             (prompt_sha256, prompt_sha256),

@@ -20,7 +20,7 @@ from engine.records.options import (
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.run import TrainingConfig
-from engine.records.station import STATIONS
+from engine.records.station import STATIONS, Station
 from engine.stations import StationFacts, judge, read_facts, read_stations
 from engine.store.examples import ExampleCounts
 from tests.engine.store.sample_records import dataset
@@ -76,9 +76,9 @@ _ACCEPTED = replace(_SPLIT, examples=ExampleCounts(3, 1, 0, 2))
         (replace(_EMPTY, splits={"train": 1}, topics=1), "edeeeee"),
         (_UNSPLIT, "dReeeee"),
         (replace(_UNSPLIT, splits={"test": 3}), "ddeeeee"),
-        (_SPLIT, "ddReeee"),
-        (_ANSWERED, "dddeeee"),
-        (_ACCEPTED, "dddReee"),
+        (_SPLIT, "dRReeee"),
+        (_ANSWERED, "dRdeeee"),
+        (_ACCEPTED, "dRdReee"),
         (replace(_COMPLETE, runs=0, run_id=0, run_made=False, evaluations=0, releases=0), "ddddRee"),
         (replace(_COMPLETE, run_made=False, evaluations=0, releases=0), "ddddRee"),
         (replace(_COMPLETE, evaluations=0, releases=0), "dddddRR"),
@@ -90,6 +90,7 @@ _ACCEPTED = replace(_SPLIT, examples=ExampleCounts(3, 1, 0, 2))
         ),
         (replace(_COMPLETE, prompt_sha256="p3", examples=ExampleCounts(9, 9, 0, 0)), "dddssss"),
         (replace(_COMPLETE, questions_newer_than_examples=5), "ddsssss"),
+        (replace(_COMPLETE, splits={"train": 320, None: 1}), "dRddddd"),
         (replace(_COMPLETE, accepted_sha256="b"), "dddssss"),
         (replace(_COMPLETE, run_dataset_sha256="d1"), "ddddsss"),
         (replace(_COMPLETE, run_id=2), "dddddss"),
@@ -98,7 +99,7 @@ _ACCEPTED = replace(_SPLIT, examples=ExampleCounts(3, 1, 0, 2))
         (replace(_COMPLETE, release_run_id=0), "dddddds"),
         # The state of a job takes precedence.
         (replace(_COMPLETE, live={"examples": "3 of 9"}), "dd>dddd"),
-        (replace(_SPLIT, live={"examples": "waiting"}), "dd>eeee"),
+        (replace(_SPLIT, live={"examples": "waiting"}), "dR>eeee"),
         (replace(_COMPLETE, accepted_sha256="b", live={"run": "", "evaluation": ""}), "ddds>>d"),
         (replace(_COMPLETE, trouble={"examples": "no key", "evaluation": "out of memory"}), "dd!dd!d"),
         (replace(_COMPLETE, run_failed=True), "dddd!dd"),
@@ -126,6 +127,13 @@ def test_station_counts_and_notes() -> None:
     assert judge(replace(_COMPLETE, trouble={"run": "NaN in step 3"}))[4].note == "NaN in step 3"
 
 
+def test_stopped_generation_leaves_answers_to_ask_for_until_a_dataset_is_frozen() -> None:
+    stopped = replace(_ANSWERED, answers_missing=(19, 29))
+    assert judge(stopped)[2] == Station("examples", "ready", 3, "stopped, 19 of 29 answers missing")
+    assert judge(replace(stopped, answers_missing=(0, 29)))[2].state == "done"
+    assert judge(replace(_COMPLETE, answers_missing=(19, 29)))[2].state == "done"
+
+
 def test_states_of_a_real_project_at_every_station() -> None:
     old, new = Prompt((Message("system", "old"),)), Prompt((Message("system", "new"),))
     with Project.create(Home.locate().projects / "real") as project:
@@ -146,6 +154,8 @@ def test_states_of_a_real_project_at_every_station() -> None:
         project.jobs.update(waiting.id, state="stopped")
         project.examples.add([Example(ExampleKey(old.sha256, 1, "starter", 0), "So.", "stop", "local")])
         project.decisions.decide([Decision(1, "accept", "person")])
+        project.jobs.update(job.id, state="stopped", done=1, total=3)
+        assert states() == "ddRReee"
         project.jobs.update(job.id, state="done")
         assert states() == "dddReee"
         frozen = dataset(prompt_sha256=old.sha256)

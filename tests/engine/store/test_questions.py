@@ -196,9 +196,10 @@ def test_removed_text_is_erased_from_the_database_files(project: Project) -> Non
 @pytest.mark.usefixtures("twelve_examples")
 def test_unanswered_questions_newer_than_the_examples_are_counted(project: Project) -> None:
     assert project.questions.newer_than_examples(PROMPT.sha256) == 0
-    newer = [replace(_question("new"), id=13), replace(_question("held out", split="test"), id=14)]
+    asked = replace(_question("new", split="train"), id=13)
+    newer = [asked, replace(_question("held out", split="test"), id=14), replace(_question("not split"), id=15)]
     project.questions.put_back([RemovedQuestion(question, "2999-01-01T00:00:00.000+00:00") for question in newer])
-    assert project.questions.newer_than_examples(PROMPT.sha256) == 1, "test questions do not count"
+    assert project.questions.newer_than_examples(PROMPT.sha256) == 1, "only the ones a teacher is asked"
     assert project.questions.newer_than_examples("another") == 0
     project.examples.add([example(13, "answered")])
     assert project.questions.newer_than_examples(PROMPT.sha256) == 0

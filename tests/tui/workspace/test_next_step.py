@@ -12,7 +12,7 @@ from engine.records.rule import Check, Rule
 from engine.records.station import Station, StationState
 from tui.actions import PaneName
 from tui.screens.workspace.steps import next_step, step_from
-from tui.services.facts import Facts
+from tui.services.facts import ExampleCounts, Facts
 
 
 @pytest.mark.parametrize(
@@ -89,3 +89,22 @@ def test_changed_prompt_with_a_frozen_dataset_leads_to_an_update() -> None:
     assert next_step(facts) == "B update"
     assert next_step(replace(facts, dataset=None)) == "3 enter generate"
     assert next_step(replace(facts, prompt=older)) == "3 enter generate", "only new questions are left to answer"
+
+
+def test_undecided_answers_are_reviewed_before_the_others_are_frozen() -> None:
+    examples, dataset = Station("examples", "done", 22, ""), Station("dataset", "ready", 0, "")
+    facts = Facts("p", "/p", ProjectSettings(), (examples, dataset), examples=ExampleCounts(22, 1, 0, 21))
+    assert next_step(facts) == step_from("chat", examples, facts) == "c review 21"
+    assert step_from("chat", dataset, facts) == "", "it has to wait"
+    none_accepted = replace(facts, stations=(examples, replace(dataset, state="empty")))
+    assert next_step(replace(none_accepted, examples=ExampleCounts(22, 0, 0, 22))) == "c review 22"
+    assert next_step(replace(facts, examples=ExampleCounts(22, 1, 21, 0))) == "4 z freeze"
+    frozen = replace(
+        facts, stations=(examples, replace(dataset, state="done", count=1), Station("run", "ready", 0, ""))
+    )
+    assert next_step(frozen) == "5 t train", "they were left out on purpose"
+
+
+def test_added_question_is_split_before_it_is_answered() -> None:
+    stations = (Station("questions", "ready", 30, ""), Station("examples", "done", 29, ""))
+    assert next_step(Facts("p", "/p", ProjectSettings(), stations)) == "2 S split"

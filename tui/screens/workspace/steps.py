@@ -39,10 +39,17 @@ def next_step(facts: "Facts") -> str:
             return ""
         if station.state == "stale" and _update_brings(facts):
             return _key_text(station, ("workspace.update",), "update", here=False)
-        first = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
-        if station.state in ("failed", "stale", "ready") or (first and _step(station, facts) != _NOTHING):
+        more = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
+        more |= station.name == "examples" and _reviewed_before_freezing(facts)
+        if station.state in ("failed", "stale", "ready") or (more and _step(station, facts) != _NOTHING):
             return _key_text(station, *_step(station, facts), here=False)
     return ""
+
+
+def _reviewed_before_freezing(facts: "Facts") -> bool:
+    """Whether there are undecided answers, and the accepted ones are not frozen yet."""
+    states = {station.name: station.state for station in facts.stations}
+    return facts.examples.undecided > 0 and states.get("dataset") in ("empty", "ready", "stale")
 
 
 def _update_brings(facts: "Facts") -> bool:
@@ -66,6 +73,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
         return ("workspace.pause",), f"pause, {key_of('workspace.stop')} stop"
     if station.state == "failed" and state in ("failed", "lost", "stopped"):
         return ("workspace.resume",), "resume"
+    if station.name == "dataset" and _reviewed_before_freezing(facts):
+        return _NOTHING
     if station.state in ("stale", "failed"):
         return actions, f"{words} again" if station.name != "examples" else words
     if station.name == "questions" and station.state == "ready" and station.count:
