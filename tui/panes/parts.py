@@ -8,6 +8,7 @@ from engine.clean import clean_line, clean_text
 from engine.errors import DistillError
 from engine.records.evaluation import FinalVerdict
 from engine.records.rule import CheckResult
+from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.view import View
@@ -58,6 +59,23 @@ def marked_answer(answer: str, checks: Sequence[CheckResult]) -> Content:
     for span in (span for check in checks if clean == answer for span in check.failing):
         content = content.stylize(f"{BAD} underline", span.start, span.end)
     return content
+
+
+def older_answers_text(count: int) -> str:
+    """Say that the only answers are to an older version of the prompt."""
+    return f"{counted(count, 'answer')} {'is' if count == 1 else 'are'} to an older version of the prompt"
+
+
+def ways_from_older(*, updates: bool, leave: str = "") -> tuple[tuple[str, str, str], ...]:
+    """Return the ways on from there. `updates`: an update keeps what still applies; `leave`: pressed first."""
+    there = f"{leave} workspace.examples " if leave else ""
+    back = f"go back to that version: {key_of('versions.make_current')} makes it current"
+    ways = (
+        (f"{leave} workspace.update", "keep what still applies, ask again for the rest", "distill-tui update"),
+        (f"{there}examples.generate", "generate answers to this version", "distill-tui generate"),
+        (f"{leave} workspace.prompt prompt.versions", back, ""),
+    )
+    return ways if updates else ways[1:]
 
 
 def heading(text: str) -> Content:

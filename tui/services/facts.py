@@ -54,6 +54,7 @@ class Facts:
     questions: tuple[tuple[Split, int], ...] = ()
     topics: tuple[tuple[str, int], ...] = ()
     examples: ExampleCounts = ExampleCounts()
+    older_answers: int = 0  # to earlier versions of the prompt; counted while there is none to this one
     latest_answers: tuple[Stream, ...] = ()
     dataset: DatasetSummary | None = None
     run: Run | None = None
@@ -76,6 +77,12 @@ class Facts:
             return working
         serving = [job for job in self.jobs if job.kind == "serve" and job.state in LIVE_STATES]
         return max(serving, key=_watched_first, default=working)
+
+    @property
+    def update_brings(self) -> bool:
+        """Whether the prompt changed since the dataset was frozen, so that an update redoes only what that affects."""
+        dataset, prompt = self.dataset, self.prompt
+        return dataset is not None and prompt is not None and dataset.prompt_sha256 != prompt.sha256
 
     @property
     def ending_at(self) -> frozenset[StationName]:

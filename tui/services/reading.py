@@ -68,6 +68,7 @@ class Reader:
             questions=tuple((split, project.questions.count(split)) for split in SPLITS),
             topics=project.questions.topics(),
             examples=ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
+            older_answers=0 if counts.total else project.examples.count(),
             latest_answers=self._latest_answers(version.prompt.sha256, counts.total) if version else (),
             dataset=project.datasets.latest(),
             run=run,

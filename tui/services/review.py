@@ -92,6 +92,8 @@ class ReviewPage:
     asked: Asked | None = None
     grows: bool = False  # a job is adding answers
     sent: bool = False  # an action moved the cursor here
+    older: int = 0  # answers to earlier versions of the prompt; counted while there is none to this one
+    updates: bool = False  # the dataset was frozen for another version, so an update redoes only what changed
 
 
 @dataclass
@@ -267,7 +269,7 @@ def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
     cursor = where.cursor if go_to is None else table.position(go_to, listed)
     cursor = max(0, min(cursor, total - 1))
     offset = max(0, cursor - WINDOW // 2)
-    rules = project.rules.all()
+    rules, frozen = project.rules.all(), project.datasets.latest()
     rows = table.window(offset, WINDOW, listed)
     attempts = table.attempts([row.example.key.question_id for row in rows], sha256)
     return ReviewPage(
@@ -282,6 +284,8 @@ def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
         asked(project, sha256),
         grows=any(job.stage == "examples" for job in project.jobs.live()),
         sent=go_to is not None,
+        older=0 if counts.total else table.count(),
+        updates=frozen is not None and frozen.prompt_sha256 != sha256,
     )
 
 

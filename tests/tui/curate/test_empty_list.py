@@ -4,6 +4,8 @@ import pytest
 from textual.pilot import Pilot
 
 from engine.paths import Home
+from engine.project import Project
+from engine.records.prompt import Message, Prompt
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, review_state, review_text
 from tests.tui.piloting import SIZES, until
 from tests.tui.seeds import make_stage
@@ -42,6 +44,21 @@ async def test_every_key_explains_that_there_are_no_answers_yet(home: Home, size
         await until(
             pilot, lambda: review_state(app).where.state == "undecided" and "not answered yet" in review_text(app)
         )
+
+
+async def test_answers_to_an_older_prompt_are_named_with_the_ways_on(home: Home) -> None:
+    folder = make_reviewed_project(home)
+    with Project.open(folder, home) as project:
+        project.prompts.set(Prompt((Message("system", "Answer for another bank."),)))
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_review(pilot, app)
+        await until(pilot, lambda: "20 answers are to an older version of the prompt." in review_text(app))
+        assert "esc 3 enter   generate answers to this version" in review_text(app)
+        assert "esc 1 v       go back to that version: b makes it current" in review_text(app)
+        await pilot.press("escape", "1", "v", "j", "b")
+        await pilot.press("c")
+        await until(pilot, lambda: "5 ○" in review_text(app))
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from engine.records.rule import CheckResult
 from tests.tui.panes.examples_helpers import fill_in, form_showing, open_pane, pane, text
 from tests.tui.panes.helpers import assert_screen_has_no_control_codes, notified, show_whole_aside
 from tests.tui.piloting import SIZES, reach, until
-from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, hostile, make_project, make_stage
+from tests.tui.seeds import PROMPT, TOPICS, add_dataset, add_examples, add_job, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.examples.pane import ExamplesPane
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -42,6 +42,28 @@ async def test_answers_to_an_older_prompt_are_not_counted(home: Home, size: tupl
         assert "Examples   1 " in shown
         assert "✓ 0 accepted   ✗ 0 rejected   ○ 1 undecided" in shown
         assert "RISK SCORE" not in shown
+
+
+def make_outdated(home: Home, *, frozen: bool) -> Path:
+    """A project with answers to an older version of the prompt only."""
+    with make_project(home) as project:
+        add_examples(project, 22)
+        if frozen:
+            add_dataset(project)
+        project.prompts.set(Prompt((Message("system", "Answer for another bank."),)))
+        return project.folder
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+async def test_empty_pane_names_the_answers_to_an_older_prompt_and_the_ways_on(home: Home, *, frozen: bool) -> None:
+    app = DistillApp(home, make_outdated(home, frozen=frozen))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app, "22 answers are to an older version of the prompt.")
+        assert "enter   generate answers to this version" in text(app)
+        assert "1 v     go back to that version: b makes it current" in text(app)
+        assert ("B       keep what still applies" in text(app)) == frozen
+        await pilot.press("1", "v", "j", "b", "3")
+        await until(pilot, lambda: "Examples   22 " in text(app))
 
 
 async def test_keys_select_which_answer_is_read(home: Home) -> None:
@@ -203,6 +225,7 @@ def make_rarely_passing(home: Home) -> Path:
 
 SNAPSHOTS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("empty", lambda home: make_stage(home, "new"), "", "let the teacher answer 40"),
+    ("outdated", lambda home: make_outdated(home, frozen=True), "", "older version"),
     ("form", lambda home: make_stage(home, "new"), "enter", "form"),
     ("form-endpoint", lambda home: make_stage(home, "new"), "enter endpoint", "form"),
     ("busy", lambda home: make_generated(home, "running"), "", "57 of 480"),

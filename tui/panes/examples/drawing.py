@@ -10,7 +10,7 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.parts import STREAM_MARKS, rests, title, working
+from tui.panes.parts import STREAM_MARKS, older_answers_text, rests, title, ways_from_older, working
 from tui.panes.view import View
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import (
@@ -89,11 +89,9 @@ def last_lines(text: str, width: int, room: int) -> list[str]:
 def _empty(facts: Facts, width: int) -> list[Content]:
     """Draw what is missing before a teacher can answer, and the key for it."""
     waiting = sum(count for split, count in facts.questions if split != "test")
-    lines = [
-        *title("Examples", "none yet", "", width),
-        Content("The teacher, which sees the prompt, has not answered yet."),
-        Content(""),
-    ]
+    older = facts.older_answers
+    text = older_answers_text(older) if older else "The teacher, which sees the prompt, has not answered yet"
+    lines = [*title("Examples", "none yet", "", width), Content(f"{text}."), Content("")]
     if facts.prompt is None:
         first = ("workspace.prompt", "set a prompt first: the teacher sees it", "distill-tui prompt set FILE")
     elif not facts.topics:
@@ -102,6 +100,8 @@ def _empty(facts: Facts, width: int) -> list[Content]:
     elif not waiting:
         words = "split the questions before any is answered"
         first = ("workspace.questions questions.split", words, "distill-tui questions split")
+    elif older:
+        return [*lines, *next_steps(*ways_from_older(updates=facts.update_brings))]
     else:
         words = f"let the teacher answer {counted(waiting, 'question')}; a form shows what it will take"
         return [*lines, *next_steps(("examples.generate", words, "distill-tui generate"))]

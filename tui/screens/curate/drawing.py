@@ -8,6 +8,7 @@ from textual.content import Content
 from engine.records.example import ExampleState
 from engine.records.job import state_word
 from tui.keys import key_of
+from tui.panes.parts import older_answers_text, ways_from_older
 from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.state import ReviewState
 from tui.services.review import ReviewPage, ReviewRow, Where
@@ -116,6 +117,8 @@ def listed_text(where: Where, page: ReviewPage) -> str:
 def _nothing(where: Where, page: ReviewPage) -> tuple[str, tuple[tuple[str, str, str], ...]]:
     """Why no answer is listed, and what to do next."""
     if not page.counts.total or where.same_list(Where()):
+        if page.older:
+            return older_answers_text(page.older), ways_from_older(updates=page.updates, leave="curate.back")
         keys = "curate.back workspace.examples examples.generate"
         return "The teacher has not answered yet", ((keys, "generate answers", "distill-tui generate"),)
     text = f"Nothing in this list: {listed_text(where, page)}"

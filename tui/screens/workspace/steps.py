@@ -37,7 +37,7 @@ def next_step(facts: "Facts") -> str:
     for station in facts.stations:
         if station.state == "running":
             return ""
-        if station.state == "stale" and _update_brings(facts):
+        if station.state == "stale" and facts.update_brings:
             return _key_text(station, ("workspace.update",), "update", here=False)
         more = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
         more |= station.name == "examples" and _reviewed_before_freezing(facts)
@@ -50,12 +50,6 @@ def _reviewed_before_freezing(facts: "Facts") -> bool:
     """Whether there are undecided answers, and the accepted ones are not frozen yet."""
     states = {station.name: station.state for station in facts.stations}
     return facts.examples.undecided > 0 and states.get("dataset") in ("empty", "ready", "stale")
-
-
-def _update_brings(facts: "Facts") -> bool:
-    """Whether the prompt changed since a dataset was frozen, so that an update redoes only what that affects."""
-    dataset, prompt = facts.dataset, facts.prompt
-    return dataset is not None and prompt is not None and dataset.prompt_sha256 != prompt.sha256
 
 
 def _step(station: Station, facts: "Facts") -> _Step:
