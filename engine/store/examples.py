@@ -182,14 +182,25 @@ class ExampleTable:
         rows = self._connection.rows(f"SELECT DISTINCT e.question_id FROM examples e{where} ORDER BY 1", values)
         return tuple(row[0] for row in rows)
 
-    def broken_rules(self, prompt_sha256: str) -> dict[int, int]:
-        """Return, per rule, how many answers to this prompt break it. Rules without any are left out."""
+    def broken_rules(self, selection: Selection) -> dict[int, int]:
+        """Return, per rule, how many of the selected answers break it. Rules without any are left out."""
+        where, values = conditions(selection)
         rows = self._connection.rows(
-            """SELECT b.rule_id, count(*) FROM broken_rules b JOIN examples e ON e.id = b.example_id
-            WHERE e.prompt_sha256 = ? GROUP BY b.rule_id""",
-            (prompt_sha256,),
+            f"""SELECT b.rule_id, count(*) FROM broken_rules b JOIN examples e ON e.id = b.example_id{where}
+            GROUP BY b.rule_id""",
+            values,
         )
         return {row[0]: row[1] for row in rows}
+
+    def topics(self, selection: Selection) -> tuple[tuple[str, int], ...]:
+        """Return each topic of the selected examples with their number, by name."""
+        where, values = conditions(selection)
+        rows = self._connection.rows(
+            f"""SELECT t.topic, count(*) FROM examples e JOIN questions t ON t.id = e.question_id{where}
+            GROUP BY t.topic ORDER BY t.topic""",
+            values,
+        )
+        return tuple((row[0], row[1]) for row in rows)
 
     def accepted_sha256(self, prompt_sha256: str) -> str:
         """Return a hash of what is accepted for this prompt: the example ids and the edited answers."""

@@ -11,6 +11,7 @@ from textual.message_pump import MessagePump
 
 from engine.curation.again import Asked, ask_again, asked
 from engine.curation.decisions import accept, edit, flag, reject, unflag
+from engine.curation.meaning import meant as with_prompt
 from engine.project import Project
 from engine.records.example import CuratedExample, ExampleState
 from engine.records.rule import CheckResult, Rule
@@ -114,7 +115,7 @@ class AttemptRead(Message):
 
 @dataclass
 class FiltersRead(Message):
-    """The filters: topics with their questions, rules with the answers that fail them."""
+    """The filters: topics with their answers in the list, rules with those that fail them."""
 
     topics: tuple[tuple[str, int], ...]
     rules: tuple[tuple[Rule, int], ...]
@@ -228,14 +229,14 @@ class ReviewService:
 
         self._store.ask(work, self._target)
 
-    def filters(self) -> None:
-        """Read the available filters; ends in `FiltersRead`."""
+    def filters(self, where: Where) -> None:
+        """Read the filters by topic and rule for this list; ends in `FiltersRead`."""
 
         def work(project: Project) -> Message:
-            prompt = project.prompts.current()
-            broken = project.examples.broken_rules(prompt.prompt.sha256) if prompt is not None else {}
+            listed = with_prompt(project, replace(where, topic=None, rule=None).selection)
+            broken = project.examples.broken_rules(listed) if listed is not None else {}
             rules = tuple((rule, broken.get(rule.id, 0)) for rule in project.rules.all())
-            return FiltersRead(project.questions.topics(), rules)
+            return FiltersRead(project.examples.topics(listed) if listed is not None else (), rules)
 
         self._store.ask(work, self._target)
 

@@ -18,12 +18,19 @@ def test_counts_of_failed_rules_follow_the_checks(project: Project) -> None:
     failed, passed = CheckResult(2, passed=False, note="why"), CheckResult(2, passed=True)
     project.examples.set_checks({1: [failed], 4: [CheckResult(1, passed=True), failed], 5: [passed]})
     assert ids(project, Selection(failing_rule=2)) == [1, 4]
-    assert project.examples.broken_rules(PROMPT.sha256) == {2: 2}
-    assert project.examples.broken_rules("another") == {}
+    assert project.examples.broken_rules(Selection(PROMPT.sha256)) == {2: 2}
+    assert project.examples.broken_rules(Selection("another")) == {}
     project.examples.set_checks({4: [passed]})
     assert ids(project, Selection(failing_rule=2)) == [1]
     project.questions.remove([1])
-    assert project.examples.broken_rules(PROMPT.sha256) == {}
+    assert project.examples.broken_rules(Selection(PROMPT.sha256)) == {}
+
+
+@pytest.mark.usefixtures("twelve_examples")
+def test_topics_are_counted_by_the_selected_examples(project: Project) -> None:
+    assert project.examples.topics(Selection(PROMPT.sha256)) == (("topic 0", 4), ("topic 1", 4), ("topic 2", 4))
+    assert project.examples.topics(Selection(ids=(1, 4, 5))) == (("topic 0", 2), ("topic 1", 1))
+    assert project.examples.topics(Selection("another")) == ()
 
 
 @pytest.mark.usefixtures("twelve_examples")

@@ -109,6 +109,27 @@ async def test_list_is_filtered_by_rule_and_by_topic(home: Home, folder: Path) -
         assert review_state(app).where.topic == "transfers"
 
 
+async def test_offered_topics_are_those_of_the_answers_in_the_list(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+
+    async def offered() -> str:
+        await pilot.press("F")
+        await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
+        options = app.screen.query_one(OptionList).options
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, CurateScreen))
+        return " ".join(" ".join(str(option.prompt) for option in options).split())
+
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_review(pilot, app)
+        assert (await offered()).endswith("topic cards 8 answers topic loans 4 answers topic transfers 8 answers")
+        await pilot.press("t")
+        await until(pilot, lambda: review_state(app).total == 5)
+        undecided = await offered()
+        assert undecided.endswith("topic loans 4 answers topic transfers 1 answer")
+        assert "Never says sorry all pass" in undecided
+
+
 async def test_undecided_answers_are_found_in_both_directions_within_the_list(home: Home, folder: Path) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:

@@ -14,6 +14,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from engine.records.rule import Rule
+from engine.wording import counted
 from tui.actions import Place, bindings
 from tui.keys import key_of
 from tui.services.review import Where
@@ -66,7 +67,7 @@ class NarrowScreen(OverScreen[Narrowed | None], Listed):
         self._choices: list[tuple[Narrowed, str, str]] = [
             (Narrowed(None, None), "all topics, all rules", ""),
             *((Narrowed(None, rule.id), f"rule {rule.id}  {rule.text}", _broken(count)) for rule, count in rules),
-            *((Narrowed(name, None), f"topic {name or '–'}", f"{count:,} questions") for name, count in topics),
+            *((Narrowed(name, None), f"topic {name or '–'}", counted(count, "answer")) for name, count in topics),
         ]
 
     def compose(self) -> ComposeResult:

@@ -213,7 +213,7 @@ class CurateScreen(WalkingScreen):
 
     def action_choose(self) -> None:
         """Filter the list by topic or failed rule."""
-        self._review.filters()
+        self._review.filters(self.state.where)
 
     @on_an_answer
     def action_attempt_before(self) -> None:
