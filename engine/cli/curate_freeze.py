@@ -31,10 +31,8 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
 
     The answers are tokenised once, and checked for passages of the prompt, which the student must not repeat.
     """
-    from engine.curation.freeze import freeze
+    from engine.curation.freeze import freeze, require_accepted
     from engine.folders import locate_project
-    from engine.model.chat_format import ChatFormat
-    from engine.model.locate import locate_base
     from engine.project import Project
 
     project = invocation.project
@@ -46,7 +44,10 @@ def freeze_(invocation: Invocation, allow_leaks: bool, others: tuple[str, ...], 
         if dry_run:
             _preview(invocation, taken)
             return
-        project.prompts.require()
+        require_accepted(project)
+        from engine.model.chat_format import ChatFormat  # slow to import: only once there is something to freeze
+        from engine.model.locate import locate_base
+
         folder = locate_base(project.settings.read().student_base, invocation.home, invocation.say_progress)
         dataset = freeze(project, ChatFormat.load(folder), allow_leaks=allow_leaks, others=taken)
     train, validation = len(dataset.split("train")), len(dataset.split("validation"))

@@ -72,8 +72,8 @@ def freeze(
     With `others`, the examples of those projects' current prompts are included too, with their current questions,
     prompt and rules, so that one adapter learns all of them. The other projects are not changed.
 
-    The same accepted answers always give the same dataset. Raises `UsageError` without a prompt or for a project that
-    is given twice; `DatasetError` without accepted rows, for a question without a split or with a system message, for a
+    The same accepted answers always give the same dataset. Raises `UsageError` without a prompt, without accepted rows
+    or for a project that is given twice; `DatasetError` for a question without a split or with a system message, for a
     cut answer, or for another base; `LeakError` for a repeated message of the prompt, or words of its system message
     unless `allow_leaks`; and `ContextError` for a row that exceeds the context.
     """
@@ -102,11 +102,28 @@ def freeze(
     return dataset
 
 
+def require_accepted(project: Project) -> None:
+    """Raise `UsageError` without a prompt, or if no answer to it is accepted."""
+    counts = project.examples.counts(project.prompts.require().sha256)
+    if counts.accepted:
+        return
+    if not counts.total:
+        older = project.examples.count()
+        message = f"Answers to older versions of the prompt: {older:,}." if older else "The teacher has not answered."
+        raise UsageError("There are no answers to freeze.", message, "Generate some: distill-tui generate")
+    message = f"{counted(counts.total, 'answer')}: {counts.words}."
+    next_step = "Generate more, or accept some: distill-tui generate, or distill-tui curate accept"
+    if counts.undecided:
+        next_step = "Let the rules decide (distill-tui curate check), or review them yourself in the app."
+    raise UsageError("No accepted answer to freeze.", message, next_step)
+
+
 def _answers(
     project: Project, base: str, tokenizer: CompletionTokenizer, *, allow_leaks: bool
 ) -> tuple[DatasetPrompt, tuple[DatasetRow, ...]]:
     """Return one project's prompt and the rows of its accepted answers. Raises as `freeze` does."""
     with project.snapshot():
+        require_accepted(project)
         prompt, rules = project.prompts.require(), project.rules.all()
         accepted_sha256 = project.examples.accepted_sha256(prompt.sha256)
         examples = project.examples.all(prompt.sha256)
@@ -115,10 +132,10 @@ def _answers(
     for refusal in candidates.refused:
         raise _refused(refusal)
     if not candidates.any_to_train_on:
-        raise DatasetError(
-            "No accepted example can be trained on.",
+        raise UsageError(
+            "No accepted answer can be trained on.",
             "A dataset needs accepted answers to questions of the train split.",
-            "Generate answers and let the rules decide: distill-tui generate, then distill-tui curate check",
+            "Generate answers to those, and review them: distill-tui generate, then distill-tui curate check",
         )
     chosen = candidates.chosen
     findings = leaks_of(prompt, rules, chosen)

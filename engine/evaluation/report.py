@@ -2,6 +2,7 @@
 
 from dataclasses import asdict, dataclass, replace
 
+from engine.curation.meaning import counts_of_now
 from engine.economics.figures import Costs, estimate_costs
 from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
@@ -198,8 +199,11 @@ def _next(project: Project) -> str:
         return "Set a prompt: distill-tui prompt set FILE"
     if not project.questions.count():
         return "Add questions: distill-tui questions import FILE"
-    if not project.examples.counts().total:
+    examples = counts_of_now(project)
+    if not examples.total:
         return "Have the teacher answer the questions: distill-tui generate"
+    if project.datasets.latest() is None and not examples.accepted:
+        return "Review the answers: distill-tui curate check"
     if project.datasets.latest() is None:
         return "Freeze the accepted answers: distill-tui curate freeze"
     run = project.runs.latest_trained()

@@ -12,7 +12,7 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.view import View
-from tui.services.facts import Stream
+from tui.services.facts import Facts, Stream
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, justify, shorten, wrap
 
 VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
@@ -21,6 +21,18 @@ VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
     "undecided": ("◐ undecided", WARN),
 }
 STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
+
+Step = tuple[str, str, str]  # as `next_steps` takes it
+TO_FREEZE: Step = ("workspace.dataset", "freeze a dataset first", "distill-tui curate freeze")
+TO_TRAIN: Step = ("workspace.run", "train a run first", "distill-tui train")
+_WAY: tuple[Step, ...] = (
+    ("workspace.prompt", "set a prompt first", "distill-tui prompt set FILE"),
+    ("workspace.questions", "add questions first", "distill-tui questions import FILE"),
+    ("workspace.examples", "generate answers first", "distill-tui generate"),
+    ("workspace.curate", "review the answers first", "distill-tui curate check"),
+    TO_FREEZE,
+    TO_TRAIN,
+)
 
 
 def title(name: str, figure: str, rest: str, width: int) -> list[Content]:
@@ -61,12 +73,20 @@ def marked_answer(answer: str, checks: Sequence[CheckResult]) -> Content:
     return content
 
 
+def first_steps(facts: Facts, last: Step, then: Step) -> tuple[Step, ...]:
+    """Return the first step that is still to do on the way to `last`; if that is `last` itself, `then` follows."""
+    made = (facts.prompt is not None, facts.topics, facts.examples.total, facts.examples.accepted, facts.dataset)
+    furthest = max((index for index, found in enumerate(made, start=1) if found), default=0)
+    first = _WAY[min(furthest, _WAY.index(last))]
+    return (first, then) if first == last else (first,)
+
+
 def older_answers_text(count: int) -> str:
     """Say that the only answers are to an older version of the prompt."""
     return f"{counted(count, 'answer')} {'is' if count == 1 else 'are'} to an older version of the prompt"
 
 
-def ways_from_older(*, updates: bool, leave: str = "") -> tuple[tuple[str, str, str], ...]:
+def ways_from_older(*, updates: bool, leave: str = "") -> tuple[Step, ...]:
     """Return the ways on from there. `updates`: an update keeps what still applies; `leave`: pressed first."""
     there = f"{leave} workspace.examples " if leave else ""
     back = f"go back to that version: {key_of('versions.make_current')} makes it current"

@@ -34,7 +34,13 @@ def tiny_project(home: Home, tiny_base: Path) -> Project:
 
 
 def test_freeze_without_accepted_answers_is_refused(tiny_project: Project) -> None:
-    assert "curate check" in fail("curate", "freeze", status=1)["next"]
+    error = fail("curate", "freeze", status=2)
+    assert error["message"] == "16 answers: 0 accepted, 0 rejected, 16 undecided."
+    assert "curate check" in error["next"]
+    succeed("curate", "reject", "--state", "undecided")
+    assert "distill-tui generate" in fail("curate", "freeze", status=2)["next"]
+    succeed("prompt", "set", "-", input="Be brief.")
+    assert fail("curate", "freeze", status=2)["message"] == "Answers to older versions of the prompt: 16."
 
 
 def test_freeze_stores_accepted_answers_once_without_the_test_split(tiny_project: Project) -> None:
@@ -70,11 +76,17 @@ def test_answer_that_repeats_the_prompt_is_refused_by_its_id(tiny_project: Proje
     assert get("curate", "freeze")["train"] == 9
 
 
-def test_missing_base_is_reported_with_a_next_step(new_project: Path, tmp_path: Path) -> None:
+def test_missing_base_is_reported_with_a_next_step(home: Home, tmp_path: Path) -> None:
     base = tmp_path / "base"
     base.mkdir()
     (base / "config.json").write_text("{}")
     succeed("new", "lost", "--base", base)
     shutil.rmtree(base)
     succeed("prompt", "set", "-", input="Be brief.")
+    succeed("questions", "import", "-", input="Why?")
+    assert fail("curate", "freeze")["title"] == "There are no answers to freeze.", "before the base is located"
+    with find_project("lost", home) as project:
+        key = ExampleKey(project.prompts.require().sha256, 1, "peer", 0)
+        project.examples.add([Example(key, "So.", "stop", "endpoint")])
+    succeed("curate", "accept", "1")
     assert "starter" in fail("curate", "freeze", status=1)["next"]

@@ -194,7 +194,7 @@ def test_costs_use_the_model_chosen_by_the_user(home: Home) -> None:
 @pytest.mark.parametrize(
     ("stage", "command"),
     [("no prompt", "prompt set"), ("no questions", "questions import"), ("new", "generate"),
-     ("generating", "curate freeze"), ("frozen", "train"), ("trained", "evaluate")],
+     ("generating", "curate freeze"), ("undecided", "curate check"), ("frozen", "train"), ("trained", "evaluate")],
 )  # fmt: skip
 def test_report_before_an_evaluation_names_the_next_command(home: Home, stage: str, command: str) -> None:
     if stage.startswith("no "):
@@ -205,8 +205,8 @@ def test_report_before_an_evaluation_names_the_next_command(home: Home, stage: s
         seeds.make_stage(home, stage)
     else:
         with seeds.make_project(home) as project:
-            seeds.add_examples(project)
-            sha256 = seeds.add_dataset(project)
+            seeds.add_examples(project, decided=stage != "undecided")
+            sha256 = seeds.add_dataset(project) if stage != "undecided" else ""
             if stage == "trained":
                 seeds.add_run(project, sha256, done=True)
     assert f"distill-tui {command}" in fail("report")["next"]

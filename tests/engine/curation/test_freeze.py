@@ -187,7 +187,7 @@ def test_errors_in_another_project_are_refused_and_name_it(
         with pytest.raises(UsageError, match="is already included"):
             freeze(project, chat, others=others)
     reject(router, Selection(ids=(1, 2, 3)))
-    with pytest.raises(DatasetError, match=r"router: No accepted.*--project router"):
+    with pytest.raises(UsageError, match=r"router: No accepted.*--project router"):
         freeze(project, chat, others=[router])
     router.settings.write(ProjectSettings(student_base="another"))
     with pytest.raises(DatasetError, match="The projects have different bases"):
@@ -199,11 +199,11 @@ def test_freezing_without_accepted_train_answers_is_refused(
     project: Project, store_answer: StoreAnswer, chat: ChatFormat
 ) -> None:
     store_answer(1)
-    with pytest.raises(DatasetError, match="No accepted example"):
+    with pytest.raises(UsageError, match=r"No accepted answer.*1 undecided.*curate check"):
         freeze(project, chat)
     store_answer(6)
     project.decisions.decide([Decision(2, "accept", "person")])
-    with pytest.raises(DatasetError, match="train split"):
+    with pytest.raises(UsageError, match="train split"):
         freeze(project, chat)
 
 

@@ -62,7 +62,7 @@ async def test_pane_leads_to_the_run_while_the_first_one_trains(home: Home) -> N
 async def test_without_a_run_the_keys_say_what_is_missing(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app, "train a run first")
+        await open_pane(pilot, app, "generate answers first")
         await pilot.press("e", "equals_sign", "enter")
         await until(pilot, lambda: len(app._notifications) == 2)
         assert set(messages(app)) == {
@@ -127,7 +127,7 @@ async def test_report_of_the_shown_run_is_written_and_its_path_reported(home: Ho
 async def test_report_needs_an_evaluation(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app, "train a run first")
+        await open_pane(pilot, app, "generate answers first")
         await pilot.press("h")
         await until(pilot, lambda: set(messages(app)) == {"There is no evaluation yet."})
 

@@ -245,7 +245,7 @@ async def test_without_an_adapter_the_next_key_is_named(home: Home) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app)
-        await until(pilot, lambda: "5   train a run first" in text(app))
+        await until(pilot, lambda: "3   generate answers first" in text(app))
         await pilot.press("e", "enter", "y", "escape")
         await until(pilot, lambda: len(app._notifications) == 2)
         shown = set(messages(app))

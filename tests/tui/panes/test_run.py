@@ -82,7 +82,7 @@ def job_count(folder: Path, home: Home) -> int:
 async def test_without_a_dataset_the_keys_say_what_is_missing(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app, "freeze a dataset first")
+        await open_pane(pilot, app, "generate answers first")
         await pilot.press("t", "b", "v")
         await pilot.pause()
         assert not isinstance(app.screen, FormScreen)

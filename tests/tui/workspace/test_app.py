@@ -39,7 +39,7 @@ async def test_empty_panes_name_the_next_command(home: Home) -> None:
     app = open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) != "")
-        commands = {3: "generate", 4: "curate freeze", 5: "train", 6: "evaluate", 7: "export"}
+        commands = {3: "generate", 4: "curate freeze", 5: "generate", 6: "generate", 7: "generate"}
         for number, command in commands.items():
             await pilot.press(str(number))
             await until(pilot, lambda command=command: f"distill-tui {command}" in pane_text(app))

@@ -18,7 +18,18 @@ from tui.panes.evaluation.marks import arm_title, deciding, legend, mark_of
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.job import JobView
-from tui.panes.parts import VERDICTS, answer_wall, heading, is_ending, pace, rests, title, working
+from tui.panes.parts import (
+    TO_TRAIN,
+    VERDICTS,
+    answer_wall,
+    first_steps,
+    heading,
+    is_ending,
+    pace,
+    rests,
+    title,
+    working,
+)
 from tui.panes.view import View
 from tui.widgets.lines import (
     ACCENT,
@@ -98,14 +109,9 @@ def _empty(view: View) -> list[Content]:
     if made:
         return [*lines, *next_steps(("evaluation.evaluate", "evaluate the newest run", "distill-tui evaluate"))]
     training = (job := working(view, "run")) is not None and job.live
-    first = ("watch the training", "") if training else ("train a run first", "distill-tui train")
-    return [
-        *lines,
-        *next_steps(
-            ("workspace.run", *first),
-            ("evaluation.evaluate", "then evaluate it", "distill-tui evaluate"),
-        ),
-    ]
+    then = ("evaluation.evaluate", "then evaluate it", "distill-tui evaluate")
+    watch = ("workspace.run", "watch the training", "")
+    return [*lines, *next_steps(*((watch, then) if training else first_steps(view.facts, TO_TRAIN, then)))]
 
 
 def _measuring(view: View, job: JobView) -> list[Content]:

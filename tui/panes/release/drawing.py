@@ -5,7 +5,7 @@ from textual.content import Content
 from engine.records.station import Station
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import VERDICTS, heading, rests, title, unread
+from tui.panes.parts import TO_TRAIN, VERDICTS, first_steps, heading, rests, title, unread
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.release import KINDS, Exportable, Released
@@ -46,7 +46,7 @@ def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
         lines += _beside(view, station)
     if state.page is None:
         return [*lines, *unread("the releases", state.failure, width, "workspace.release")]
-    lines += _runs(state, width, working=view.job is not None and leaves(view.job))
+    lines += _runs(view, state, working=view.job is not None and leaves(view.job))
     lines += _releases(state, width)
     return lines
 
@@ -108,16 +108,12 @@ def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
     return lines
 
 
-def _runs(state: ReleaseState, width: int, *, working: bool) -> list[Content]:
+def _runs(view: View, state: ReleaseState, *, working: bool) -> list[Content]:
+    width = view.width
     if not state.runs:
-        return [
-            Content("No run has an adapter to export yet."),
-            Content(""),
-            *next_steps(
-                ("workspace.run", "train a run first", "distill-tui train"),
-                ("release.export", "then export it", "distill-tui export"),
-            ),
-        ]
+        then = ("release.export", "then export it", "distill-tui export")
+        steps = first_steps(view.facts, TO_TRAIN, then)
+        return [Content("No run has an adapter to export yet."), Content(""), *next_steps(*steps)]
     columns = (("step", 6), ("evaluated", 14), ("recovered", 11), *((f"≈ {kind}", _SIZE) for kind in KINDS))
     lines = [heading(fit("to export", _NAME) + "".join(right(name, cells) for name, cells in columns))]
     lines[0] = lines[0].truncate(width, ellipsis=True)

@@ -10,7 +10,17 @@ from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import ending_text, heading, is_ending, is_pausing, paused_text, pausing_text, title
+from tui.panes.parts import (
+    TO_FREEZE,
+    ending_text,
+    first_steps,
+    heading,
+    is_ending,
+    is_pausing,
+    paused_text,
+    pausing_text,
+    title,
+)
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import configuration_text
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
@@ -71,13 +81,8 @@ def _empty(view: View) -> list[Content]:
         Content(""),
     ]
     if view.facts.dataset is None:
-        return [
-            *lines,
-            *next_steps(
-                ("workspace.dataset", "freeze a dataset first", "distill-tui curate freeze"),
-                ("run.train", "then train on it", "distill-tui train"),
-            ),
-        ]
+        then = ("run.train", "then train on it", "distill-tui train")
+        return [*lines, *next_steps(*first_steps(view.facts, TO_FREEZE, then))]
     words = f"train on the {view.facts.dataset.train:,} rows of the dataset"
     return [*lines, *next_steps(("run.train", words, "distill-tui train"))]
 
