@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from engine.project import Project
+    from engine.records.job import Job
 
 REVIEW_TOKENS = 4_096  # of a teacher's review; one that is cut off is not JSON, and reported
 _MOST_LINES = 6  # of headings that a message lists
@@ -41,7 +42,14 @@ def set_(invocation: Invocation, source: str, note: str) -> None:
     refuse_table(source)  # before it is read: a Parquet file is not text
     text = read_text_argument(source)
     prompt = parse_prompt(text, source)
-    version = invocation.project.prompts.set(prompt, note)
+    project = invocation.project
+    before = project.prompts.current()
+    version = project.prompts.set(prompt, note)
+    outdated = _answering(project) if before is not None and before.version != version.version else []
+    for job in outdated:
+        invocation.say(
+            f"Job {job.id} ({job.kind}) still answers the version before. Stop it: distill-tui jobs stop {job.id}"
+        )
     tokens = _counts(invocation, prompt)
     for finding in find_outdated(prompt, read_demands(prompt), invocation.project.rules.all()):
         invocation.say(f"Line {finding.line}: «{clean_line(finding.quote)}» {finding.problem}")
@@ -53,7 +61,12 @@ def set_(invocation: Invocation, source: str, note: str) -> None:
         )
     invocation.finish(
         f"Version {version.version} is current: {_counts_text(tokens)}, {turns}.\nNext: {_next(invocation.project)}",
-        {"version": version.version, "sha256": prompt.sha256, "tokens": tokens},
+        {
+            "version": version.version,
+            "sha256": prompt.sha256,
+            "tokens": tokens,
+            "outdated_jobs": [job.id for job in outdated],
+        },
     )
 
 
@@ -243,6 +256,12 @@ def say_left_out(invocation: Invocation, left_out: int) -> None:
         invocation.say(
             f"Left out {left_out} of the teacher's findings: they quote nothing from the prompt, or cannot be checked."
         )
+
+
+def _answering(project: "Project") -> list["Job"]:
+    """Return the jobs that already answer a prompt; one that waits for another generation has not read it yet."""
+    jobs = (job for job in project.jobs.live() if job.stage == "examples")
+    return [job for job in jobs if job.state != "waiting" or job.total]
 
 
 def _next(project: "Project") -> str:

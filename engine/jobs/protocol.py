@@ -117,6 +117,13 @@ class StageStarted:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptRead:
+    """The answers that follow are to this prompt, even if another becomes current meanwhile."""
+
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Note:
     """A sentence for the user: a retry, a pause of the server, a checkpoint."""
 
@@ -134,6 +141,7 @@ Event = (
     | SampleAnswer
     | WorstTokens
     | StageStarted
+    | PromptRead
     | Note
 )
 

@@ -11,7 +11,7 @@ from functools import cache
 from engine.economics.stored_outcome import refresh_outcome
 from engine.errors import TeacherError, UsageError
 from engine.jobs.context import JobContext
-from engine.jobs.protocol import Note
+from engine.jobs.protocol import Note, PromptRead
 from engine.project import Project
 from engine.records.example import CuratedExample, ExampleKey
 from engine.records.options import GenerateOptions
@@ -42,6 +42,7 @@ def run(context: JobContext, options: GenerateOptions) -> None:
 def _generate(context: JobContext, options: GenerateOptions) -> None:
     project = context.project
     prompt, questions = project.prompts.require(), questions_of(project, options)
+    context.emit(PromptRead(prompt.sha256))
     rules = project.rules.all()
     answers = [
         curated

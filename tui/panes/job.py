@@ -14,6 +14,7 @@ from engine.jobs.protocol import (
     Metrics,
     Note,
     Progress,
+    PromptRead,
     SampleAnswer,
     Spent,
     StageStarted,
@@ -62,6 +63,7 @@ class JobView:
         self.state: JobState = "waiting"
         self.state_note = ""
         self.since = 0.0  # when it entered this state, in seconds since the epoch
+        self.prompt_sha256 = ""  # of the prompt that the teacher answers; empty: not known, or at another station
         self.progress: Progress | None = None
         self._since_progress = 0.0  # seconds since the last progress event
         self.streams: OrderedDict[str, Stream] = OrderedDict()
@@ -90,6 +92,8 @@ class JobView:
                     self._clear_pace()
             case StageStarted(station):
                 self._start_stage(station)
+            case PromptRead(sha256):
+                self.prompt_sha256 = sha256
             case Progress():
                 self.progress, self._since_progress = stamped.event, 0.0
             case AnswerStarted(name, arm, question):
@@ -108,10 +112,8 @@ class JobView:
             case Spent(completion_tokens=tokens):
                 self.spent = stamped.event
                 self._add_tokens(tokens, stamped.at)
-            case Metrics(step, epoch, values):
-                self.epoch = epoch
-                for name, value in values.items():
-                    self.curves.setdefault(name, Curve()).add(step, value)
+            case Metrics():
+                self._measure(stamped.event)
             case SampleAnswer(step, question):
                 earlier = [sample for sample in self.samples.get(question, ()) if sample.step < step]
                 self.samples[question] = [*earlier, stamped.event]
@@ -173,6 +175,7 @@ class JobView:
     def _start_stage(self, station: StationName) -> None:
         self.station = station
         self.progress = self.spent = None
+        self.prompt_sha256 = ""
         self.rules_kept = self.rules_broken = 0
         self.kept_by_arm.clear()
         self.ended_by_arm.clear()
@@ -182,6 +185,11 @@ class JobView:
         self._clear_pace()
         if station == "examples":  # kept by other stages: they can be asked for again after an update
             self.unanswered.clear()
+
+    def _measure(self, metrics: Metrics) -> None:
+        self.epoch = metrics.epoch
+        for name, value in metrics.values.items():
+            self.curves.setdefault(name, Curve()).add(metrics.step, value)
 
     def _clear_pace(self) -> None:
         self.answers_ended.clear()

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from engine.paths import Home
+from engine.projects import find_project
+from engine.records.options import ExportOptions, GenerateOptions
 from tests.engine.cli.calling import call, fail, get, succeed
 from tests.engine.teachers.hostile_server import HostileServer, error, good, served, status
 
@@ -95,6 +97,23 @@ def test_versions_are_compared_by_two_numbers_with_or_without_the_option() -> No
 def test_missing_version_is_refused(args: tuple[str, ...]) -> None:
     succeed("prompt", "set", "-", input="Be brief.")
     assert "prompt versions" in fail("prompt", *args)["next"]
+
+
+def test_setting_another_prompt_names_the_jobs_that_still_answer_the_one_before(home: Home) -> None:
+    succeed("prompt", "set", "-", input="Be brief.")
+    with find_project("desk", home) as project:
+        running, _waiting, other = (
+            project.jobs.add(options) for options in (GenerateOptions(), GenerateOptions(limit=1), ExportOptions(1))
+        )
+        for job in (running, other):
+            project.jobs.update(job.id, state="running")
+    changed = call("prompt", "set", "-", input="Be kind.")
+    assert (
+        f"Job {running.id} (generate) still answers the version before. Stop it: distill-tui jobs stop {running.id}"
+        in changed.err
+    )
+    assert get("prompt", "set", "-", input="Be kind.")["outdated_jobs"] == [], "nothing has changed"
+    assert get("prompt", "set", "-", input="Be brief.")["outdated_jobs"] == [running.id]
 
 
 def test_commands_without_a_prompt_say_how_to_set_one() -> None:

@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from engine.errors import UsageError
-from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Progress
+from engine.jobs.protocol import AnswerDelta, AnswerEnded, AnswerStarted, Progress, PromptRead
 from engine.project import Project
 from tests.engine.teachers.generation_helpers import endpoint_options, generate, request_counts
 from tests.engine.teachers.hostile_server import (
@@ -48,6 +48,7 @@ def test_every_question_of_the_chosen_splits_is_asked_once_and_stored(project: P
     assert len(ended) == 10
     assert all(e.passed and e.answer == "Hello. Bye." for e in ended)
     assert {e.stream for e in events if isinstance(e, AnswerStarted)} == {e.stream for e in ended}
+    assert [e.sha256 for e in events if isinstance(e, PromptRead)] == [first.key.prompt_sha256]
     progress = [e for e in events if isinstance(e, Progress)]
     assert (progress[-1].done, progress[-1].total) == (10, 10)
     assert not [e for e in again if isinstance(e, AnswerStarted)]

@@ -9,9 +9,11 @@ from engine.errors import StoreError
 from engine.jobs.control_file import read_command
 from engine.jobs.follow import MAX_BYTES_A_READ, Follower
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import AnswerDelta, StampedEvent, StateChanged
+from engine.jobs.protocol import AnswerDelta, PromptRead, StampedEvent, StateChanged
 from engine.paths import Home
 from engine.project import Project
+from engine.records.options import GenerateOptions
+from engine.records.prompt import Message, Prompt
 from engine.records.station import STATIONS
 from tests.tui.piloting import (
     SIZES,
@@ -25,7 +27,7 @@ from tests.tui.piloting import (
     wait_for_toast,
     workspace,
 )
-from tests.tui.seeds import make_stage
+from tests.tui.seeds import PROMPT, add_job, answering_events, make_project, make_stage
 from tui.actions import PANE_KEYS
 from tui.app import DistillApp
 from tui.panes.examples.pane import ExamplesPane
@@ -49,6 +51,27 @@ async def test_running_generation_is_followed_and_number_keys_show_stations(home
         assert shown(app) == "evaluation"
         await pilot.press("w")
         assert shown(app) == "examples"
+
+
+async def test_generation_that_answers_an_older_prompt_is_named_on_every_pane(home: Home) -> None:
+    with make_project(home) as project:
+        events = [StateChanged("running"), PromptRead(PROMPT.sha256), *answering_events()[2:]]
+        add_job(project, GenerateOptions(), "running", events)
+        folder = project.folder
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "57 of 480" in pane_text(app))
+        notice = app.screen.query_one(Trouble)
+        assert not notice.display
+        with Project.open(folder, home) as project:
+            project.prompts.set(Prompt((Message("system", "Answer for another bank."),)))
+        await until(pilot, lambda: notice.display)
+        assert notice.plain == "! generate still answers an older version of the prompt; x stops it"
+        await pilot.press("1")
+        assert notice.display
+        with Project.open(folder, home) as project:
+            project.prompts.set(PROMPT)
+        await until(pilot, lambda: not notice.display)
 
 
 async def test_pause_and_stop_keys_send_requests_to_the_job(home: Home) -> None:
