@@ -134,6 +134,13 @@ class ShowPane(Message):
 
 
 @dataclass
+class Freezing(Message):
+    """A dataset is being frozen, or no longer is."""
+
+    now: bool
+
+
+@dataclass
 class ArmsChosen(Message):
     """The chat compares these two arms from now on."""
 

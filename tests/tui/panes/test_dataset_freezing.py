@@ -12,9 +12,11 @@ from engine.records.options import ProjectSettings
 from tests.tiny import make_tiny_base
 from tests.tui.panes.dataset_helpers import make_overlapping, open_pane, pane, text
 from tests.tui.panes.helpers import form_aside
-from tests.tui.piloting import form_of, until
+from tests.tui.piloting import SIZES, form_of, until
 from tests.tui.seeds import add_examples, hostile, make_project
 from tui.app import DistillApp
+from tui.screens.workspace.header import Header
+from tui.screens.workspace.rail import Rail, Spine
 from tui.services import program
 
 
@@ -77,9 +79,9 @@ async def test_failed_freeze_is_reported_and_can_be_retried(
         assert "✗" not in text(app)
 
 
-async def test_elapsed_time_is_updated_while_freezing(
-    home: Home, freeze_commands: list[list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def loaded(freeze_commands: list[list[str]], monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """A freeze waits for this event, as for a slow tokenizer."""
     carry_out, loaded = program.carry_out, threading.Event()
 
     def wait_for_model(args: list[str], *rest: object) -> program.Answer:
@@ -87,6 +89,30 @@ async def test_elapsed_time_is_updated_while_freezing(
         return carry_out(args, *rest)
 
     monkeypatch.setattr(program, "carry_out", wait_for_model)
+    return loaded
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_freeze_in_progress_is_shown_on_every_pane(
+    home: Home, loaded: threading.Event, size: tuple[int, int]
+) -> None:
+    with make_project(home) as project:
+        add_examples(project)
+    app = DistillApp(home, home.projects / "meridian-desk")
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await until(pilot, lambda: "what would be frozen now" in text(app))
+        header, station = app.screen.query_one(Header), app.screen.query_one(Rail if size[0] > 100 else Spine)
+        await pilot.press("z", "1")
+        await until(pilot, lambda: "● freezing" in header.plain and "next" not in header.plain)
+        words = " ".join(station.plain.split())
+        assert "Dataset ● freezing" in words or "●dataset" in words
+        assert "freeze" not in words
+        loaded.set()
+        await until(pilot, lambda: "freezing" not in header.plain + station.plain)
+
+
+async def test_elapsed_time_is_updated_while_freezing(home: Home, loaded: threading.Event) -> None:
     with make_project(home) as project:
         add_examples(project)
     app = DistillApp(home, home.projects / "meridian-desk")

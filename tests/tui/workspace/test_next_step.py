@@ -27,7 +27,8 @@ from tui.services.facts import ExampleCounts, Facts
 )
 def test_step_shows_the_station_key_before_the_action_key(shown: PaneName, state: StationState, expected: str) -> None:
     station = Station("evaluation", state, 0, "")
-    assert step_from(shown, station, Facts("p", "/p", ProjectSettings(), (station,))) == expected
+    jobs = (Job(1, "evaluate", "running" if state == "running" else "done", "", "", "evaluation"),)
+    assert step_from(shown, station, Facts("p", "/p", ProjectSettings(), (station,), jobs=jobs)) == expected
 
 
 @pytest.mark.parametrize(

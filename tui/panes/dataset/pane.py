@@ -21,6 +21,7 @@ from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandProgress
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
+from tui.widgets.placed import Freezing
 
 _TOLD_EVERY_S = 1.0
 
@@ -84,6 +85,7 @@ class DatasetPane(Pane):
                 self._look()
         else:
             self.state.freezing_since = None
+            self.post_message(Freezing(now=False))
             if self._clock is not None:
                 self._clock.stop()
             self.state.failure = message.error
@@ -182,6 +184,7 @@ class DatasetPane(Pane):
         frozen = self.view.facts.dataset if self.view is not None else None
         others = [other.project for other in frozen.others] if frozen is not None else []  # as in the last freeze
         self._service.freeze(allow_overlaps=allow_overlaps, others=others)
+        self.post_message(Freezing(now=True))
         self._clock = self.set_interval(_TOLD_EVERY_S, self.redraw)
         self.redraw()
 

@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.records.job import LIVE_STATES, state_word
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import next_step
-from tui.widgets.lines import DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten
+from tui.widgets.lines import ACCENT, DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NARROW_BELOW = 98  # cells of the line, as the screen breaks
 _LEAST_NAME = 8  # cells
+_FREEZING = Content.assemble(("●", ACCENT), " freezing")
 
 
 class Header(Page):
@@ -25,13 +26,18 @@ class Header(Page):
     def show_state(self, state: WorkspaceState, project: str, width: int) -> None:
         """Draw it for a width in cells. `project`: its name, known before anything else."""
         job = state.facts.newest_job if state.facts else None
-        idle = Content.styled("idle" if state.facts else "", DIM)
-        rest = activity(job, state.job, _asked(state.facts, job)) if job else idle
+        if state.freezing and (job is None or job.state not in LIVE_STATES):
+            rest = _FREEZING
+        elif job is not None:
+            rest = activity(job, state.job, _asked(state.facts, job))
+            rest = Content("   ").join([rest, _FREEZING]) if state.freezing else rest
+        else:
+            rest = Content.styled("idle" if state.facts else "", DIM)
         if state.facts is not None:
             rest = Content.assemble(rest, *((f"   {words}", WARN) for words in _others(state.facts)))
         more = _meters(state)
         if width < NARROW_BELOW:  # there is no rail to show it
-            step = next_step(state.facts) if state.facts is not None else ""
+            step = next_step(facts) if (facts := state.facts_shown) is not None else ""
             more = f"   next: {step}" if step else ""
         whole = Content.assemble(rest, (more, DIM))
         # In a narrow window the running job takes precedence over the next step, and that over the full name.

@@ -42,7 +42,7 @@ class Rail(_Panes):
 
     def show_state(self, state: "WorkspaceState") -> None:
         """Draw everything, with the next step under each station if there are enough rows."""
-        if (facts := state.facts) is None:
+        if (facts := state.facts_shown) is None:
             self.show_names(state.rail_width)
             return
         shown, width = state.shown, state.rail_width
@@ -69,7 +69,7 @@ class Spine(_Panes):
 
     def show_state(self, state: "WorkspaceState", width: int) -> None:
         """Draw the stations for `width` cells; by their keys if their names do not fit."""
-        if (facts := state.facts) is None:
+        if (facts := state.facts_shown) is None:
             self.show_names()
             return
         shown = state.shown
@@ -120,7 +120,7 @@ def _mark(station: Station, *, ending: bool) -> tuple[str, str]:
 
 def _rail_line(station: Station, shown: PaneName, working: str, width: int, *, ending: bool) -> Content:
     mark, style = _mark(station, ending=ending)
-    working = "stopping" if ending else working
+    working = "stopping" if ending else "freezing" if station.note == "freezing" else working
     figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
     name = _name(station.name, shown, width)
     room = width - 3 - name.cell_length  # for the figure, after the mark; two cells stay free at the right

@@ -28,7 +28,7 @@ from tui.services.meters import MeterRead
 from tui.services.store import FactsRead, JobStarted, ReadFailed, StoreFailed, StoreService
 from tui.settings import Remembered
 from tui.widgets.footer import Footer
-from tui.widgets.placed import ArmsChosen, Arranged, Reached, ShowPane, ShowProjects
+from tui.widgets.placed import ArmsChosen, Arranged, Freezing, Reached, ShowPane, ShowProjects
 from tui.widgets.shares import Divided, Shares
 
 # What is needed only after the project was read is imported then, so that the rail appears sooner.
@@ -162,8 +162,10 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def on_arms_chosen(self, message: ArmsChosen) -> None:
         """Show the arms chosen in the chat."""
-        self.state.arms = " │ ".join(message.arms)
-        self._stale = True
+        self.state.arms, self._stale = " │ ".join(message.arms), True
+
+    def on_freezing(self, message: Freezing) -> None:
+        self.state.freezing, self._stale = message.now, True
 
     def on_descendant_focus(self) -> None:
         """Show the keys of what has focus; after typing, follow the work again."""

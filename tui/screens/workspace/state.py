@@ -3,7 +3,7 @@
 Pure Python, free of Textual and of I/O.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from engine.records.job import LIVE_STATES
@@ -39,6 +39,7 @@ class WorkspaceState:
     arms: str = ""  # the arms chosen in the chat
     load: Reading | None = None  # of the running job
     gpu: GpuReading | None = None
+    freezing: bool = False  # a dataset, here in the app: no job does it
     asked_to_end: int = 0  # the job asked to stop, until the facts show it; 0: none
 
     @property
@@ -54,6 +55,17 @@ class WorkspaceState:
             if (left := self._left_at()) is not None:
                 return left
         return self._furthest()
+
+    @property
+    def facts_shown(self) -> "Facts | None":
+        """The facts, with a dataset that is being frozen as work like any other."""
+        if self.facts is None or not self.freezing:
+            return self.facts
+        frozen = (
+            replace(station, state="running", note="freezing") if station.name == "dataset" else station
+            for station in self.facts.stations
+        )
+        return replace(self.facts, stations=tuple(frozen))
 
     @property
     def progress(self) -> float | None:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from engine.records.job import LIVE_STATES
 from engine.records.station import Station, StationName
 from tui.actions import PaneName
 from tui.keys import key_of
@@ -57,7 +58,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
     job = facts.newest_job
     state = job.state if job is not None and job.stage == station.name else ""
     asked = facts.ending | facts.pausing
-    if station.state == "running" and any(other.stage == station.name and other.id in asked for other in facts.jobs):
+    live = {other.id for other in facts.jobs if other.stage == station.name and other.state in LIVE_STATES}
+    if station.state == "running" and (not live or live & asked):  # a freeze is not a job
         return _NOTHING
     if state == "paused":
         return ("workspace.resume",), f"resume, {key_of('workspace.stop')} stop"
