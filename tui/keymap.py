@@ -13,7 +13,7 @@ from tui.settings import did_you_mean
 
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
 # The places that are separate screens; every other one is in the workspace.
-_SCREENS: tuple[Place, ...] = ("curate", "narrow", "start", "form", "help")
+_SCREENS: tuple[Place, ...] = ("curate", "narrow", "correcting", "start", "form", "help")
 _NAMES = {key.value for key in Keys}
 
 

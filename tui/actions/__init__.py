@@ -61,6 +61,7 @@ ACTIONS: dict[Place, tuple[Action, ...]] = {
     "preview": (*questions.PREVIEW, *MOVES),
     "curate": curate.ACTIONS,
     "narrow": curate.NARROW,
+    "correcting": curate.CORRECTING,
     "jobs": (*jobs.ACTIONS, *MOVES),
     "start": start.ACTIONS,
     "form": form.ACTIONS,
@@ -96,7 +97,7 @@ OVER_PANES: dict[PaneName, tuple[Place, ...]] = {
 }
 # Places that wait for a yes or no: no other keys are shown.
 CONFIRM_PLACES: tuple[Place, ...] = ("preview",)
-TEXT_PLACES: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "form")
+TEXT_PLACES: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "correcting", "form")
 
 
 def bindings(place: Place) -> list[BindingType]:

@@ -6,7 +6,8 @@ from tui.actions.words import Action
 ACTIONS = (
     Action("accept", "a", "accept", "Accept the answer, or all marked answers, and go on.", footer=True),
     Action("reject", "x", "reject", "Reject the answer, or all marked answers, and go on.", footer=True),
-    Action("edit", "e", "edit", "Edit the answer in your editor, and accept it.", footer=True),
+    Action("edit", "e", "edit", "Edit the answer here, and accept it.", footer=True),
+    Action("editor", "E", "open editor", "Edit the answer in your own editor, and accept it."),
     Action("next_undecided", "n", "next undecided", "Go to the next undecided answer in the list."),
     Action("previous_undecided", "N", "previous undecided", "Go to the previous undecided answer in the list."),
     Action("again", "r", "ask again", "Reject the answer and ask the teacher for another one."),
@@ -60,4 +61,10 @@ NARROW = (
     Action("choose", "enter", "choose", "List only the entry under the cursor.", footer=True),
     *MOVES,
     Action("leave", "escape,q", "cancel", "Cancel; the list stays unchanged.", footer=True),
+)
+CORRECTING = (
+    Action("save", "ctrl+g,ctrl+s,f10", "save", "Save the edited answer, and accept it.", footer=True),
+    Action("leave", "escape", "cancel", "Leave the answer as it was; asks first if you changed the text.", footer=True),
+    Action("undo", "ctrl+underscore,ctrl+z", "undo", "Undo the last change to the text.", footer=True),
+    Action("redo", "ctrl+y", "redo", "Redo what was undone last.", footer=True),
 )

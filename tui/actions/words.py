@@ -13,7 +13,11 @@ PartName = Literal[
     "rules", "versions", "trial", "proposals", "findings", "editing", "testing", "asking", "figures",
     "searching", "found", "words", "answers", "history", "differences", "preview", "twins",
 ]  # fmt: skip
-Place = PaneName | PartName | Literal["everywhere", "workspace", "curate", "narrow", "jobs", "start", "form", "help"]
+Place = (
+    PaneName
+    | PartName
+    | Literal["everywhere", "workspace", "curate", "narrow", "correcting", "jobs", "start", "form", "help"]
+)
 
 _SHORT = {
     "slash": "/",

@@ -18,17 +18,6 @@ from tests.tui.seeds import PROMPT, add_examples, make_stage
 from tui.app import DistillApp
 
 
-async def test_edit_in_an_external_editor_is_stored(home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tui.terminal.editor.edit_text", lambda text: text.replace("Please", "Do"))
-    monkeypatch.setattr(DistillApp, "suspend", lambda self: __import__("contextlib").nullcontext())
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await open_review(pilot, app)
-        await pilot.press("e")
-        await until(pilot, lambda: ". Do call the desk." in stored_examples(folder, home)[0].answer)
-        await until(pilot, lambda: "edited" in review_text(app))
-
-
 @pytest.mark.parametrize("size", SIZES)
 async def test_hostile_answers_are_shown_literally(home: Home, size: tuple[int, int]) -> None:
     folder = make_stage(home, "hostile")

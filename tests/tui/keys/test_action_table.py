@@ -20,6 +20,7 @@ from tui.panes.prompt.rules_view import RulesView
 from tui.panes.prompt.trial_view import TrialView
 from tui.panes.prompt.versions_view import VersionsView
 from tui.panes.questions.pane import QuestionsPane
+from tui.screens.curate.editing import AnswerScreen
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import HelpScreen, Keys, help_text
@@ -35,6 +36,7 @@ HANDLERS: dict[Place, type] = {
     "workspace": WorkspaceScreen,
     "curate": CurateScreen,
     "narrow": NarrowScreen,
+    "correcting": AnswerScreen,
     "form": FormScreen,
     "help": Keys,
     "jobs": Jobs,
@@ -76,6 +78,7 @@ KEY_CHAINS: list[tuple[Place, ...]] = [
     ("curate",),
     ("words",),
     ("narrow",),
+    ("correcting",),
     ("start",),
     ("form",),
     ("help",),

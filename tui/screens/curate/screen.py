@@ -12,11 +12,11 @@ from textual.widgets import Input
 
 from tui.actions import Place, bindings
 from tui.forms.confirm import confirm
-from tui.keys import footer_actions
+from tui.keys import footer_actions, key_of
 from tui.screens.curate.walking import WalkingScreen, on_an_answer
 from tui.screens.curate.words import WordsLine
 from tui.services.program import CommandEnded
-from tui.services.review import AttemptRead, FiltersRead, ReviewRead
+from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewRow
 from tui.services.store import StoreFailed
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
@@ -191,12 +191,28 @@ class CurateScreen(WalkingScreen):
 
     @on_an_answer
     def action_edit(self) -> None:
-        """Edit the answer in the user's editor."""
-        from tui.terminal.editor import edit  # rarely needed
+        """Edit the answer here."""
+        from tui.panes.prompt.editor import can_hold
+        from tui.screens.curate.editing import AnswerScreen  # rarely needed
 
-        row = self.state.row
-        text = edit(self.app, row.answer, "use distill-tui curate edit instead") if row is not None else None
-        if row is not None and text is not None:
+        if (row := self.state.row) is None:
+            return
+        if can_hold(row.answer):
+            self.app.push_screen(AnswerScreen(row.question, row.answer), lambda text: self._edited(row, text))
+        else:
+            way = f"{key_of('curate.editor')} opens your editor"
+            self.notify(f"The answer has unusual line breaks that the field would change: {way}.")
+
+    @on_an_answer
+    def action_editor(self) -> None:
+        """Edit the answer in the user's own editor."""
+        from tui.terminal.editor import edit
+
+        if (row := self.state.row) is not None:
+            self._edited(row, edit(self.app, row.answer, f"{key_of('curate.edit')} edits the answer here"))
+
+    def _edited(self, row: ReviewRow, text: str | None) -> None:
+        if text is not None:
             self._review.edit(self.state.ask(), row.id, text)
 
     def action_undo(self) -> None:
