@@ -176,7 +176,6 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._tell_keys()
 
     def on_resize(self) -> None:
-        """Draw for the new size."""
         self._stale = True
 
     @property
@@ -261,7 +260,6 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._updating.plan()
 
     def action_projects(self) -> None:
-        """Show the list of projects."""
         self.post_message(ShowProjects())
 
     def action_pause(self) -> None:
@@ -269,7 +267,6 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._press("pause")
 
     def action_resume(self) -> None:
-        """Resume a job that stopped, failed or was killed."""
         self._press("resume")
 
     def action_stop(self) -> None:
