@@ -24,7 +24,7 @@ from engine.records.run import TrainingConfig
 from engine.rules.documents import parse_rules
 from engine.wording import counted
 
-# Found by experiment on the bundled questions (README, «What the demo proves»).
+# Found by experiment on the bundled questions (README, “What the demo proves”).
 _TRAINING = TrainingConfig(
     base="starter", epochs=1.5, learning_rate=1e-3, cross_entropy_weight=0.5, evaluations=3, general_fraction=0.1
 )

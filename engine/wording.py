@@ -19,8 +19,8 @@ def kind_of_value(value: object) -> str:
 
 
 def json_fault(error: json.JSONDecodeError) -> str:
-    """Return what is wrong with a JSON text, for a sentence that goes on with «at» and the place."""
-    return error.msg.removesuffix(" at")  # «Unterminated string starting at»
+    """Return what is wrong with a JSON text, for a sentence that goes on with “at” and the place."""
+    return error.msg.removesuffix(" at")  # “Unterminated string starting at”
 
 
 def duration(seconds: float) -> str:

@@ -29,7 +29,7 @@ def hostile(text: str) -> str:
     return f"[@click=app.quit]{text}[/x] \x1b]52;c;aGk=\x07\x1b[2J\x9b31m \u202eevil"
 
 
-def obeyed(text: str) -> set[str]:
+def control_characters(text: str) -> set[str]:
     """The characters of `text`, except newlines, that a terminal would obey, hide or fail to write."""
     return {
         char
@@ -43,20 +43,20 @@ def obeyed(text: str) -> set[str]:
     }
 
 
-def assert_shown(lines: Iterable[Content]) -> None:
+def assert_escaped(lines: Iterable[Content]) -> None:
     """Assert that no line has a control code except tab, which Textual expands, and that nothing can be clicked."""
     for line in lines:
-        assert obeyed(line.plain) <= {"\t"}, repr(line.plain)
+        assert control_characters(line.plain) <= {"\t"}, repr(line.plain)
         assert not any("@" in str(span.style) or "link" in str(span.style) for span in line.spans), line.spans
 
 
-def poisoned(value: T, text: str, hint: object = None) -> T:
+def with_hostile_text(value: T, text: str, hint: object = None) -> T:
     """`value` with `text` in every field, however deep, that may hold any string; literals stay."""
     changed: object = value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         hints = get_type_hints(type(value))
         fields = {
-            field.name: poisoned(getattr(value, field.name), text, hints[field.name])
+            field.name: with_hostile_text(getattr(value, field.name), text, hints[field.name])
             for field in dataclasses.fields(value)
             if field.init
         }
@@ -66,8 +66,8 @@ def poisoned(value: T, text: str, hint: object = None) -> T:
     elif isinstance(value, tuple):
         inner = get_args(next((each for each in (hint, *get_args(hint)) if get_origin(each) is tuple), None))
         hints_of = inner[:1] * len(value) if len(inner) == 2 and inner[1] is Ellipsis else inner
-        changed = tuple(poisoned(item, text, each) for item, each in zip(value, hints_of, strict=True))
+        changed = tuple(with_hostile_text(item, text, each) for item, each in zip(value, hints_of, strict=True))
     elif isinstance(value, Mapping):
         _, of_values = get_args(hint)
-        changed = {key: poisoned(item, text, of_values) for key, item in value.items()}
+        changed = {key: with_hostile_text(item, text, of_values) for key, item in value.items()}
     return changed

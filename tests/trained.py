@@ -27,7 +27,7 @@ PROMPT = Prompt(
 )
 # Random text passes the first about half of the time, and hardly ever the second.
 RULES = (
-    Rule(0, f"No «e», says {CANARY}", Check("forbidden", texts=("e",))),
+    Rule(0, f"No “e”, says {CANARY}", Check("forbidden", texts=("e",))),
     Rule(0, "A vowel somewhere", Check("pattern", pattern="[aiou]")),
 )
 

@@ -68,13 +68,13 @@ def command(
         raise UsageError(
             "No question was given.",
             "They are read from a terminal, without --json.",
-            "Pass one: chat «…»",
+            "Pass one: chat “…”",
         )
     for arm in arms:
         if arm != TEACHER and parse_arm(arm) is None:  # reported before a server is started
             known = "unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher"
             raise UsageError(
-                f"There is no arm «{clean_line(arm, 60)}».", f"The arms are {known}.", "Choose one of these."
+                f"There is no arm “{clean_line(arm, 60)}”.", f"The arms are {known}.", "Choose one of these."
             )
     settings = invocation.project.settings.read()
     asking = _Asking(

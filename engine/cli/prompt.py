@@ -52,7 +52,7 @@ def set_(invocation: Invocation, source: str, note: str) -> None:
         )
     tokens = _counts(invocation, prompt)
     for finding in find_outdated(prompt, read_demands(prompt), invocation.project.rules.all()):
-        invocation.say(f"Line {finding.line}: «{clean_line(finding.quote)}» {finding.problem}")
+        invocation.say(f"Line {finding.line}: “{clean_line(finding.quote)}” {finding.problem}")
     turns = counted(len(prompt.example_turns) // 2, "example turn")
     if headings := turn_headings(text):
         invocation.say(
@@ -166,7 +166,7 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
     asked = [Question((Message("user", text),)) for text in questions] or list(project.questions.window(0, count))
     if not asked:
         raise UsageError(
-            "There are no questions to try.", "The project has none.", "Pass one: distill-tui prompt try «…»"
+            "There are no questions to try.", "The project has none.", "Pass one: distill-tui prompt try “…”"
         )
     rules = project.rules.all()
     spec = project.settings.read().teacher

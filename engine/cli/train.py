@@ -85,7 +85,7 @@ def command(
 ) -> None:
     """Train an adapter on the newest dataset: question → answer, without the prompt.
 
-    Options marked «by the preset» are chosen by --preset unless you give them; --show prints the reason for each value.
+    Options marked “by the preset” are chosen by --preset unless you give them; --show prints the reason for each value.
     The run is trained in a job, which keeps running when you stop following it.
     """
     from engine.training.mirrors import require_libraries

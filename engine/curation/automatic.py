@@ -84,5 +84,5 @@ def decide(example: Example, checks: Sequence[CheckResult], leak: LeakFinding | 
         broken = [result for result in checks if not result.passed]
         reason = "; ".join(f"rule {result.rule_id}: {result.note or 'broken'}" for result in broken)
     elif leak is not None:
-        reason = f"repeats the prompt: «{leak.words[:_LEAK_SHOWN]}»"
+        reason = f"repeats the prompt: “{leak.words[:_LEAK_SHOWN]}”"
     return Decision(example.id, "reject" if reason else "accept", "rules", reason=reason)

@@ -49,7 +49,7 @@ class LeakError(DatasetError):
 
     def __init__(self, findings: tuple[LeakFinding, ...]) -> None:
         shown = "; ".join(
-            f"example {finding.example_id} ({finding.kind}): «{finding.words[:80]}»"
+            f"example {finding.example_id} ({finding.kind}): “{finding.words[:80]}”"
             for finding in findings[:_FINDINGS_SHOWN]
         )
         more = f"; and {len(findings) - _FINDINGS_SHOWN} more" if len(findings) > _FINDINGS_SHOWN else ""

@@ -103,10 +103,10 @@ def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, b
             "Give the name as its provider writes it, for example gpt-5 or claude-sonnet-4-5.",
         )
     if missing:
-        at = f" from «{clean_line(inputs.provider, _NAME_CELLS)}»" if inputs.provider else ""
+        at = f" from “{clean_line(inputs.provider, _NAME_CELLS)}”" if inputs.provider else ""
         raise UsageError(
             "The model's prices are not known.",
-            f"The list (genai-prices) has no «{clean_line(inputs.model, _NAME_CELLS)}»{at}; "
+            f"The list (genai-prices) has no “{clean_line(inputs.model, _NAME_CELLS)}”{at}; "
             f"missing: {', '.join(missing)}.",
             "Give its name as its provider writes it, for example gpt-5, or give its prices.",
         )

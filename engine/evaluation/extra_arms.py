@@ -43,7 +43,7 @@ def check_arms(names: Sequence[str]) -> None:
     for name in names:
         if name != PROMPT_BACK and _NAME.fullmatch(name) is None:
             raise UsageError(
-                f"Unknown arm «{clean_line(name, 60)}».",
+                f"Unknown arm “{clean_line(name, 60)}”.",
                 "",
                 "Use run:3, checkpoint:3:120 (run and step) or prompt_back.",
             )

@@ -1,6 +1,6 @@
 """The win rate at equal answer lengths. Pure; knows nothing of judges.
 
-Judges prefer long answers. Method: Dubois et al., «Length-Controlled AlpacaEval» (arXiv 2404.04475): a logistic
+Judges prefer long answers. Method: Dubois et al., “Length-Controlled AlpacaEval” (arXiv 2404.04475): a logistic
 regression of the outcome with an intercept and the length difference, squashed by a hyperbolic tangent of its standard
 deviations; the win rate is predicted at difference 0. Their term for a question's difficulty is left out: it needs many
 models on the same questions. A tie is half a win. The interval is Wald's on the logit with the robust (sandwich)

@@ -14,7 +14,7 @@ class Standing:
     """The votes on two arms, `blind` of them with the arms' names hidden.
 
     `win_rate` is the first arm's share of the votes that preferred one of the two, with the 95 % Wilson interval; ties
-    and «both bad» prefer neither and are counted separately. None if there is no such vote.
+    and “both bad” prefer neither and are counted separately. None if there is no such vote.
     """
 
     first: int = 0

@@ -10,7 +10,7 @@ def mcnemar_exact(better: int, worse: int) -> float:
 
     With several samples per question, the counts are of questions that lean one way, and this is the sign test over
     them: samples of one question are not independent, questions are. 1.0 if none is discordant.
-    Source: McNemar 1947; the exact form, e.g. Agresti, «Categorical Data Analysis», 10.1.
+    Source: McNemar 1947; the exact form, e.g. Agresti, “Categorical Data Analysis”, 10.1.
     """
     discordant, fewer = better + worse, min(better, worse)
     tail = term = 1  # each binomial coefficient from the previous one: computed separately, thousands take minutes

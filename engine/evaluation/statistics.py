@@ -5,7 +5,7 @@ they are not independent, and so do all arms, because they answer the same quest
 Questions are drawn with replacement within their topic, so that every resample keeps the mixture of topics. A topic
 with a single question would never vary: all such topics form one stratum, and if there is only one, it joins the
 smallest other topic.
-Method: Efron & Tibshirani, «An Introduction to the Bootstrap», chapters 13 (percentile interval) and 8 (strata).
+Method: Efron & Tibshirani, “An Introduction to the Bootstrap”, chapters 13 (percentile interval) and 8 (strata).
 """
 
 import math
@@ -52,7 +52,7 @@ def rate_of_samples(found: Iterable[tuple[int, bool]]) -> Rate:
 
     Samples of one question are not independent trials: at temperature 0 they are a single trial. The Wilson interval
     is therefore computed for the effective number of answers, which lies between the number of questions and that of
-    answers (design effect: Kish, «Survey Sampling», 1965; with Wilson's interval: Dean & Pagano, J. Survey Statistics
+    answers (design effect: Kish, “Survey Sampling”, 1965; with Wilson's interval: Dean & Pagano, J. Survey Statistics
     and Methodology 3, 2015). The agreement of the samples of a question is measured with two added questions, one with
     all samples passing and one with none: if all answers are alike, agreement cannot be measured, and the questions
     are the trials. Coverage is 93 to 98 % for 40 and 120 questions of three samples, at rates from 0.5 to 0.97 and any

@@ -94,7 +94,7 @@ def _read(sentence: str) -> tuple[Check | None, ...]:
 
 
 def _clauses(sentence: str) -> list[str]:
-    """Return the parts of a sentence that are demands of their own: «use 20 words», «and name the desk»."""
+    """Return the parts of a sentence that are demands of their own: “use 20 words”, “and name the desk”."""
     quoted = [found.span() for found in QUOTED.finditer(sentence)]
     labels = tuple(label for check in checks_of(sentence) for label in check.labels)
     starts = starts_clause if _OF_ANSWERS.match(sentence) else is_demand
@@ -132,15 +132,15 @@ def _lengths(sentence: str) -> Iterator[Check]:
                 continue
             low, high = _number(numbers[0]), _number(numbers[-1])
             exact = found.group().lower().startswith(("exactly", "precisely"))
-            opposite = _LIMIT_WORD.match(found.group()) and denied(sentence[:start])  # «never more than three»
+            opposite = _LIMIT_WORD.match(found.group()) and denied(sentence[:start])  # “never more than three”
             limits = [(low, high, unit.lower())]
-            # «at most three sentences and 60 words»; «or» leaves a choice, unless both are denied or over the limit.
+            # “at most three sentences and 60 words”; “or” leaves a choice, unless both are denied or over the limit.
             second = _SECOND.match(sentence, end)
             both = second is not None and (second[1].lower() == "and" or bool(opposite) or least is None)
             if second is not None and both and second[3].lower() not in (unit.lower(), *read):
                 limits.append((_number(second[2]), _number(second[2]), second[3].lower()))
             for first, last, what in limits:
-                # «in 50 words» is an upper limit; «in two sentences» is exact
+                # “in 50 words” is an upper limit; “in two sentences” is exact
                 a_limit = pattern == _LENGTHS[-1][0] and not exact and what in ("word", "character")
                 fewest = None if a_limit else least
                 if fewest is None and most is not None and last == 0:

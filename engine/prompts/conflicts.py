@@ -67,7 +67,7 @@ def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
         ):
             if one.negative == other.negative:
                 further.add(place)
-                problem = f"It repeats line {one.line}: «{one.text}»."
+                problem = f"It repeats line {one.line}: “{one.text}”."
                 yield Finding("duplicate", other.line, other.text, problem, "Keep one of the two.", one.line)
             else:
                 yield _contradiction(one, other, "one requires what the other forbids")
@@ -76,7 +76,7 @@ def find_conflicts(demands: Sequence[Demand]) -> Iterator[Finding]:
 
 
 def _contradiction(one: Demand, other: Demand, why: str) -> Finding:
-    problem = f"It contradicts line {one.line}, «{one.text}»: {why}."
+    problem = f"It contradicts line {one.line}, “{one.text}”: {why}."
     return Finding(
         "contradiction", other.line, other.text, problem, "Keep one of them, or say when each applies.", one.line
     )
@@ -110,15 +110,15 @@ def clash(one: Check, other: Check) -> str:
         case "ends_with", "ends_with" if not (one.text.endswith(other.text) or other.text.endswith(one.text)):
             return "an answer can end in one way only"
         case "json", "starts_with" if other.text.strip()[:1] not in tuple('{["-0123456789tfn'):
-            return f"JSON cannot start with «{other.text}»"
+            return f"JSON cannot start with “{other.text}”"
         case "json", "ends_with" if other.text.strip()[-1:] not in tuple('}]"0123456789el'):
-            return f"JSON cannot end with «{other.text}»"
+            return f"JSON cannot end with “{other.text}”"
         case (("starts_with" | "ends_with" | "contains"), "forbidden"):
             if banned := next((text for text in other.texts if text.casefold() in one.text.casefold()), None):
-                return f"«{banned}» is part of «{one.text}»"
+                return f"“{banned}” is part of “{one.text}”"
         case "label", ("starts_with" | "ends_with" | "contains"):
             if not one.pattern and not any(other.text.casefold() in label.casefold() for label in one.labels):
-                return f"no label contains «{other.text}»"
+                return f"no label contains “{other.text}”"
         case "label", "label" if not {label.casefold() for label in one.labels} & {
             label.casefold() for label in other.labels
         }:

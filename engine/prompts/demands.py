@@ -2,8 +2,8 @@
 not judge them.
 
 Uses simple heuristics for English prose and Markdown. A sentence is a demand if it starts with a verb in the
-imperative or with «always», «never» and the like, says what the answer or «you» must or must not do, or is a list item
-under a heading such as «Rules». Fenced code and `<example>` blocks are not demands. Hard-wrapped lines are read as one
+imperative or with “always”, “never” and the like, says what the answer or “you” must or must not do, or is a list item
+under a heading such as “Rules”. Fenced code and `<example>` blocks are not demands. Hard-wrapped lines are read as one
 sentence.
 """
 
@@ -21,9 +21,9 @@ _HEADING = re.compile(r"\s*(?:#{1,6}\s+(?P<marks>.+)|\*\*(?P<bold>[^*]+?):?\*\*:
 _FENCE = re.compile(r"\s*(?:```|~~~)")
 _EXAMPLE_OPENS = re.compile(r"\s*<(?P<tag>examples?|sample|transcript)\b[^<>]*>\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__")
-_LABEL = re.compile(r"[A-Z][\w ’'/-]{0,30}: (?=\S)")  # «Length: at most 40 words.»
+_LABEL = re.compile(r"[A-Z][\w ’'/-]{0,30}: (?=\S)")  # “Length: at most 40 words.”
 _TAG = re.compile(r"\s*</?\w")
-_ENUMERATION = re.compile(r"[\w&/’'`\"“«-]+(?: [\w&/’'`\"”»-]+){0,2},")  # «CARDS, LOANS»: its first item
+_ENUMERATION = re.compile(r"[\w&/’'`\"“«-]+(?: [\w&/’'`\"”»-]+){0,2},")  # “CARDS, LOANS”: its first item
 _UNFINISHED = re.compile(
     r"(?:,|\b(?:an?|and|as|at|by|for|from|in|into|of|on|or|than|the|to|with|your|their|its))\Z", re.IGNORECASE
 )
@@ -212,5 +212,5 @@ def _goes_on(line: str, after: str) -> bool:
 
 
 def _starts_demand(text: str) -> bool:
-    """Whether a line starts with a demand of its own, rather than with an item such as «open, closed»."""
+    """Whether a line starts with a demand of its own, rather than with an item such as “open, closed”."""
     return is_demand(text) and re.match(r"(?!always|never)\w+,", text, re.IGNORECASE) is None

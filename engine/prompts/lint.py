@@ -96,7 +96,7 @@ def _vague(demands: Sequence[Demand], rules: Sequence[Rule]) -> Iterator[Finding
         if checks_of(demand.text):
             continue
         if hedge is not None and not _quoted(demand.text, hedge):
-            problem = f"«{hedge.group()}» lets the model decide whether the demand applies."
+            problem = f"“{hedge.group()}” lets the model decide whether the demand applies."
             yield Finding(
                 "vague", demand.line, demand.text, problem, "Say when it applies and when it does not, or remove it."
             )
@@ -110,7 +110,7 @@ def _vague(demands: Sequence[Demand], rules: Sequence[Rule]) -> Iterator[Finding
                 "Describe what such an answer looks like: words, form, length.",
             )
         elif (length := _BARE_LENGTH.fullmatch(demand.text)) and not measured:
-            problem = f"«{length['word']}» is not a length that an answer can be checked against."
+            problem = f"“{length['word']}” is not a length that an answer can be checked against."
             yield Finding(
                 "vague",
                 demand.line,
@@ -146,7 +146,7 @@ def _examples(prompt: Prompt, demands: Sequence[Demand], rules: Sequence[Rule]) 
             for result in check_answer((rule,), answer):
                 if result.passed:
                     continue
-                problem = f"The answer of example turn {number} breaks {name}, «{rule.text}»: {result.note}."
+                problem = f"The answer of example turn {number} breaks {name}, “{rule.text}”: {result.note}."
                 advice = "Fix the answer or the rule: a model learns from its examples."
                 yield Finding("example", lines[index], answer, problem, advice)
 

@@ -46,13 +46,13 @@ def _only_one(prompt: Prompt, demands: Sequence[Demand], check: Check) -> Demand
 
 
 def _of_a_part(text: str, check: Check) -> bool:
-    """Whether the text mentions another unit: «no sentence of more than 20 words» does not limit the whole answer."""
+    """Whether the text mentions another unit: “no sentence of more than 20 words” does not limit the whole answer."""
     others = (unit.removesuffix("s") for unit in get_args(LengthUnit) if unit != check.unit)
     return any(re.search(rf"\b{other}s?\b", text, re.IGNORECASE) for other in others)
 
 
 def _in_order(check: Check) -> bool:
-    """Whether min ≤ max; if not, one number was misread as a range, such as «a hundred and fifty»."""
+    """Whether min ≤ max; if not, one number was misread as a range, such as “a hundred and fifty”."""
     return check.min is None or check.max is None or check.min <= check.max
 
 

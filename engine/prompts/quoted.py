@@ -1,6 +1,6 @@
 """The checks that a sentence asks for by quoting a text: how an answer starts, how it ends and what it contains.
 
-A text may have placeholders, and the sentence may list what they stand for: «`CASE: NAME`, where NAME is one of …».
+A text may have placeholders, and the sentence may list what they stand for: “`CASE: NAME`, where NAME is one of …”.
 Also how quoted texts and lists are read in English. Pure; knows nothing of prompts.
 """
 
@@ -96,12 +96,12 @@ def contains(sentence: str) -> Reading:
 
 
 def starts_clause(text: str) -> bool:
-    """Whether a text starts with a verb that demands: «name the desk», «ends with»."""
+    """Whether a text starts with a verb that demands: “name the desk”, “ends with”."""
     return is_demand(text) or is_demand(_THIRD_PERSON.sub(r"\1", text))
 
 
 def enumerated(text: str) -> list[str]:
-    """Return the items of a list such as «card, loan or other», quoted or not; empty if it is anything else."""
+    """Return the items of a list such as “card, loan or other”, quoted or not; empty if it is anything else."""
     items = [inner(quoted).strip() for quoted in QUOTED.finditer(text)]
     if not items:
         listed = re.split(r",\s*(?:or |and )?|\s+(?:or|and)\s+", text.strip(" .:"))
@@ -112,7 +112,7 @@ def enumerated(text: str) -> list[str]:
 
 
 def _explained(sentence: str) -> dict[str, str]:
-    """Return the pattern for each word that the sentence explains: «`ID: N`, where N is 1 to 5»."""
+    """Return the pattern for each word that the sentence explains: “`ID: N`, where N is 1 to 5”."""
     found: dict[str, str] = {}
     for each in _EXPLAINED.finditer(sentence):
         name, what = each["name"], re.sub(rf"\A{_ONE_OF}", "", each["what"], flags=re.IGNORECASE)
@@ -175,7 +175,7 @@ def denied(text: str) -> bool:
 
 
 def _alternative(sentence: str, quoted: "re.Match[str] | None") -> bool:
-    """Whether the sentence allows another text instead: «Yes» or «No»."""
+    """Whether the sentence allows another text instead: “Yes” or “No”."""
     return quoted is not None and re.match(r",?\s*(?:or|and/or|/)\b", sentence[quoted.end() :]) is not None
 
 

@@ -73,7 +73,7 @@ def review_prompt(prompt: Prompt, ask: Ask) -> Review:
         fields = _texts(item, ("kind", "quote", "problem", "advice"), ("other_quote",))
         kind = fields["kind"]
         if kind not in ("contradiction", "vague"):
-            raise _unreadable(f"kind is {kind[:40]!r}, not «contradiction» or «vague»")
+            raise _unreadable(f"kind is {kind[:40]!r}, not “contradiction” or “vague”")
         quote = _find(prompt, fields["quote"])
         other = _find(prompt, fields["other_quote"]) if fields["other_quote"] else None
         if quote is None or (kind == "contradiction" and other is None):
@@ -123,10 +123,10 @@ def _items(ask: Ask, request: str, prompt: Prompt, key: str) -> list[dict[str, o
     except JsonProblemError as error:
         raise _unreadable(f"it is not valid JSON: {error}") from error
     if not isinstance(value, dict) or set(value) != {key} or not isinstance(value[key], list):
-        raise _unreadable(f"it is not an object with the single key «{key}» and a list")
+        raise _unreadable(f"it is not an object with the single key “{key}” and a list")
     items = cast("list[object]", value[key])
     if len(items) > MAX_ITEMS or not all(isinstance(item, dict) for item in items):
-        raise _unreadable(f"«{key}» is not a list of at most {MAX_ITEMS} objects")
+        raise _unreadable(f"“{key}” is not a list of at most {MAX_ITEMS} objects")
     return [dict(cast("dict[str, object]", item)) for item in items]
 
 

@@ -1,7 +1,7 @@
 """The parts of a prompt that change with each request: placeholders and today's date. Pure.
 
 They cannot be distilled: the weights would learn one fixed value. A placeholder that shows the form of an answer
-(«Begin with RISK SCORE: <n>») is not a variable, nor is one in code.
+(“Begin with RISK SCORE: <n>”) is not a variable, nor is one in code.
 """
 
 import re
@@ -118,6 +118,6 @@ def _changes(found: "re.Match[str]", line: str, closed: set[str], *, of_the_form
 
 
 def _is_announced(line: str, found: "re.Match[str]") -> bool:
-    """Whether the sentence states a fact with the placeholder: «The user is called <name>»."""
+    """Whether the sentence states a fact with the placeholder: “The user is called <name>”."""
     before = line[max(found.start() - _NEAR, 0) : found.start()]
     return re.search(r"(?:\b(?:is|are|was|called|named|for|from|to)|:)\s*[\"“«']?\Z", before) is not None

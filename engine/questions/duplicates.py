@@ -4,7 +4,7 @@ Questions are compared by the words of all their messages, ignoring case, punctu
 without spaces, by their characters.
 Deterministic: the same questions in the same order give the same twins. Knows nothing of the store.
 
-MinHash: Broder, «On the resemblance and containment of documents», 1997; banding as in datasketch's MinHashLSH.
+MinHash: Broder, “On the resemblance and containment of documents”, 1997; banding as in datasketch's MinHashLSH.
 """
 
 import unicodedata

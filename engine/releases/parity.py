@@ -58,14 +58,14 @@ def _check_reading(served: LlamaServer, chat: "ChatFormat", ids: list[int], mess
     if found != ids:
         raise ModelError(
             "llama.cpp does not read questions the way the student was trained to.",
-            f"«{clean_line(messages[-1].content)[:80]}» is {_ids_text(chat, ids)} in training, "
+            f"“{clean_line(messages[-1].content)[:80]}” is {_ids_text(chat, ids)} in training, "
             f"{_ids_text(chat, found)} there.",
             "Try a newer llama.cpp, or export with --form merged, for a server that reads the model's own template.",
         )
 
 
 def _ids_text(chat: "ChatFormat", ids: Sequence[int]) -> str:
-    return f"{len(ids)} tokens («{clean_line(chat.text_of(ids))[:120]}»)"
+    return f"{len(ids)} tokens (“{clean_line(chat.text_of(ids))[:120]}”)"
 
 
 def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answers: list[GreedyAnswer]) -> Parity:
@@ -76,7 +76,7 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
         if any(token in chat.stop_ids for token in answer.ids[:-1]):
             raise ModelError(
                 "llama.cpp does not end an answer where the student does.",
-                f"It continues after «{clean_line(chat.text_of([*chat.stop_ids][:1]))}».",
+                f"It continues after “{clean_line(chat.text_of([*chat.stop_ids][:1]))}”.",
                 "Try a newer llama.cpp, which may know this model's end-of-turn token, or export with --form merged.",
             )
     asked = [(ids, answer) for ids, answer in zip(contexts, answers, strict=True) if answer.ids]

@@ -14,7 +14,7 @@ LEGEND = (
     "Difference: in percentage points of the pass rate, with a paired bootstrap 95\u00a0% interval. + and −: "
     "questions where more, or fewer, samples pass the rule. p: exact McNemar test over questions, Holm-corrected over "
     "the rules. "
-    f"Kept: the interval rules out a loss of more than {100 * MARGIN:.0f} points. «n more»: about that many more "
+    f"Kept: the interval rules out a loss of more than {100 * MARGIN:.0f} points. “n more”: about that many more "
     "questions would decide, if the rates stay the same."
 )
 

@@ -78,7 +78,7 @@ def _blocks(found: Regressions) -> Iterator[Block]:
 
 
 def _overlap(each: Recitation) -> Fact:
-    shared = f"{counted(each.longest_words, 'word')}: «{each.longest}»" if each.longest_words else "none"
+    shared = f"{counted(each.longest_words, 'word')}: “{each.longest}”" if each.longest_words else "none"
     return Fact(f"longest match, {each.arm}", shared, f"asked: {each.probe}" if each.probe else "")
 
 

@@ -88,7 +88,7 @@ def _required(value: str, field: str) -> str:
 
 
 def _forms(text: str) -> tuple[str, ...]:
-    """The text in its Unicode forms: «é» is one code point or two, and looks the same."""
+    """The text in its Unicode forms: “é” is one code point or two, and looks the same."""
     return tuple(dict.fromkeys((text, unicodedata.normalize("NFC", text), unicodedata.normalize("NFD", text))))
 
 

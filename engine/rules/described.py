@@ -20,7 +20,7 @@ def check_text(check: Check, most: int | None = 4) -> str:
         case "forbidden":
             return f"without {_listed(check.texts, most)}"
         case "pattern":
-            return f"matches «{check.pattern}»"
+            return f"matches “{check.pattern}”"
         case "json":
             return "JSON that matches a schema" if check.schema else "JSON"
         case "language":
@@ -31,10 +31,10 @@ def check_text(check: Check, most: int | None = 4) -> str:
             # A space at either end counts, so it is made visible.
             blanks = len(check.text) - len(check.text.lstrip(" ")), len(check.text) - len(check.text.rstrip(" "))
             shown = f"{'␣' * blanks[0]}{check.text.strip(' ')}{'␣' * blanks[1]}"
-            return f"{check.kind.replace('_', ' ')} «{shown}»"
+            return f"{check.kind.replace('_', ' ')} “{shown}”"
 
 
 def _listed(texts: Sequence[str], most: int | None) -> str:
-    shown = [f"«{text}»" for text in texts[:most]]
+    shown = [f"“{text}”" for text in texts[:most]]
     more = len(texts) - len(shown)
     return ", ".join(shown) + (f" and {more} more" if more else "")

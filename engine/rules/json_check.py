@@ -60,7 +60,7 @@ def unfenced(reply: str) -> str:
     """The reply without the code fence that many models add around it regardless of instructions."""
     text = reply.strip()
     first, _, rest = text.partition("\n")
-    opens = "".join(first.split()).casefold() in ("```", "```json")  # «```JSON», «``` json», and before `\r\n`
+    opens = "".join(first.split()).casefold() in ("```", "```json")  # “```JSON”, “``` json”, and before `\r\n`
     return rest.removesuffix("```") if opens and rest.endswith("```") else text
 
 

@@ -50,7 +50,7 @@ def read_rubric_verdict(reply: str) -> tuple[bool, str]:
     fields = read_fields(reply, ("passed", "reason"))
     passed = fields["passed"]
     if not isinstance(passed, bool):
-        raise UnreadableVerdictError("«passed» is neither true nor false")
+        raise UnreadableVerdictError("“passed” is neither true nor false")
     return passed, read_reason(fields["reason"])
 
 
@@ -65,7 +65,7 @@ def read_pair_verdict(reply: str) -> tuple[Better, str]:
     fields = read_fields(reply, ("better", "reason"))
     better = next((each for each in get_args(Better) if fields["better"] == each), None)
     if better is None:
-        raise UnreadableVerdictError("«better» is not A, B or tie")
+        raise UnreadableVerdictError("“better” is not A, B or tie")
     return cast("Better", better), read_reason(fields["reason"])
 
 
@@ -95,7 +95,7 @@ def read_fields(reply: str, names: Sequence[str]) -> dict[str, object]:
 def read_reason(value: object) -> str:
     """Return the judge's reason as one clean line. Raises UnreadableVerdictError if it is not a string."""
     if not isinstance(value, str):
-        raise UnreadableVerdictError("«reason» is not a string")
+        raise UnreadableVerdictError("“reason” is not a string")
     return clean_line(value.strip(), MAX_REASON_CHARACTERS)
 
 

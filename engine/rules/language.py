@@ -19,7 +19,7 @@ NAMES = {
     "ur": "Urdu", "vi": "Vietnamese", "zh": "Chinese",
 }  # fmt: skip
 LANGUAGES = frozenset(NAMES)
-# Fewer letters than this cannot distinguish languages: «RISK SCORE: 3.» looks more Danish than English.
+# Fewer letters than this cannot distinguish languages: “RISK SCORE: 3.” looks more Danish than English.
 MIN_LETTERS = 20
 CERTAIN = 0.9
 

@@ -5,8 +5,8 @@ spaces between words (Chinese, Japanese, Thai) counts as a few long words: limit
 
 Sentences: a sentence ends at `.`, `!`, `?` or `…` (with closing quotes, brackets or emphasis) before white space, at
 `。！？` anywhere, and at a line's end, because answers are not hard-wrapped. It must contain a letter or a digit.
-So «RISK SCORE: 3.» is a sentence, and so is each item of a list. These do not end a sentence: the point of a decimal
-(3.5), of an abbreviation in the list below, of an initial (J. Smith) or of an enumeration («1. » at the start of a
+So “RISK SCORE: 3.” is a sentence, and so is each item of a list. These do not end a sentence: the point of a decimal
+(3.5), of an abbreviation in the list below, of an initial (J. Smith) or of an enumeration (“1. ” at the start of a
 line), and an ellipsis before a lower-case word.
 
 Lines: those that are not blank.
@@ -86,7 +86,7 @@ def _ends_sentence(text: str, start: int, found: "re.Match[str]", line: Span) ->
     before = text[max(start, found.start() - _LOOKED_BACK) : found.start()].split()
     word = before[-1].lstrip(_OPENING).casefold() if before else ""
     if len(word) == 1 and word.isalpha() and before[-1][-1:].isupper() and len(before) > 1:
-        return word == "i"  # «so do I. Then» ends; the initial in «J. Smith» does not
+        return word == "i"  # “so do I. Then” ends; the initial in “J. Smith” does not
     if word in _ABBREVIATIONS:
         return word in _AMBIGUOUS and following.isupper()
     return True

@@ -34,7 +34,7 @@ def check_address(base_url: str) -> str:
     except ValueError as error:
         raise UsageError("The base URL cannot be read.", f"{error}.", example) from error
     if not host or parts.scheme not in ("http", "https"):
-        problem = f"«{clean_line(base_url, 80)}» has no https host."
+        problem = f"“{clean_line(base_url, 80)}” has no https host."
         raise UsageError("The base URL is not a web address.", problem, example)
     if parts.username or parts.password or parts.query or parts.fragment:
         raise UsageError(

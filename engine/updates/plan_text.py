@@ -53,7 +53,7 @@ def _lines(plan: UpdatePlan) -> Iterator[str]:
             yield f"  {change.kind:<8} rule {rule.id}  {clean_line(rule.text, _CELLS)}"
     for passage in plan.passages[:_SHOWN]:
         where = "for every answer" if passage.everywhere else "for questions that mention it"
-        yield f"  {'new' if passage.added else 'gone':<8} «{clean_line(passage.text, _CELLS)}» {where}"
+        yield f"  {'new' if passage.added else 'gone':<8} “{clean_line(passage.text, _CELLS)}” {where}"
     if (left := len(plan.passages) - _SHOWN) > 0:
         yield f"  and {left} more changed passages"
     yield f"{counted(len(plan.kept), 'answer')} kept, {len(plan.touched)} touched, {plan.to_ask} to ask for:"

@@ -93,10 +93,10 @@ class _Speaking:
     def about(self, question: Question) -> str:
         """Return why this question is touched, or an empty string."""
         if self._everywhere is not None:
-            return f"«{_short(self._everywhere.text)}» applies to every answer"
+            return f"“{_short(self._everywhere.text)}” applies to every answer"
         for passage, words in self._words:
             if words & content_stems(question.text):
-                return f"mentions «{_short(passage.text)}»"
+                return f"mentions “{_short(passage.text)}”"
         return ""
 
 

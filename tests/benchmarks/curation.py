@@ -58,7 +58,7 @@ def steps(examples: int) -> list[tuple[str, str, str]]:
         ("go round to the first that is undecided", "n", "about number 2."),
         ("accept, until the counts say so", "a", f"{half + 1:,} ✓"),
         ("take it back", "u", f"{half:,} ✓"),
-        ("search for one", f"/number {searched}\r", f"«number {searched}»"),
+        ("search for one", f"/number {searched}\r", f"“number {searched}”"),
         ("bring the list back", "\x1b", "about number 2."),
         ("search for a word that all have", "/desk\r", f"of {examples:,}"),
         ("leave that search", "\x1b", "about number 2."),

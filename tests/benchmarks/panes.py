@@ -27,7 +27,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import CostInputs
 from tests.benchmarks.terminal import Figure, print_figure
-from tests.tui.piloting import pane_of, reach, until
+from tests.tui.piloting import go_to_pane, pane_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.cost.pane import CostPane
@@ -99,9 +99,9 @@ async def show_exact_estimate(pilot: Pilot[int], app: DistillApp) -> None:
         page = pane_of(app, CostPane).state.page
         return page is not None and page.costs is not None and page.costs.given.prompt_tokens.exact
 
-    await reach(pilot, 6, EvaluationPane, lambda: True)
+    await go_to_pane(pilot, 6, EvaluationPane, lambda: True)
     await asyncio.sleep(0.5)  # a pane is created when it is first shown, which is not measured here
-    await reach(pilot, 8, CostPane, lambda: True)
+    await go_to_pane(pilot, 8, CostPane, lambda: True)
     await until(pilot, estimate_is_exact, 60.0)
 
 

@@ -9,7 +9,7 @@ import pytest
 from engine.paths import Home
 from tests.e2e.terminal import Terminal
 from tests.engine.teachers.hostile_server import error, good, served, status
-from tests.hostile import hostile, obeyed
+from tests.hostile import control_characters, hostile
 from tests.tui.hostile_project import make_hostile
 from tests.tui.seeds import make_project
 from tui.terminal.notice import BRING_TITLE_BACK
@@ -28,8 +28,8 @@ PROMPT = [
     ("1", f"{_X}You answer", ""), ("i", "Edit the prompt", ""), (ESC, "4 rules", ""),
     ("v", "from version 2 to 3", ""), ("j", "from version 1 to 3", ""), (ENTER, "current one, full text", ""),
     (ESC, "4 rules", "full text"), ("P", "found in the text", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
-    ("C", f"breaks rule 1, «{_X}", ""), (ESC, "4 rules", ""), ("R", "enter edit", ""), ("j", f"▌  2 {_X}", ""),
-    (ENTER, "Rule 2, 1 of 2", ""), (ENTER, f"starts with «{_X}", ""), (ESC, "Rule 2, 1 of 2", "2 of 2"),
+    ("C", f"breaks rule 1, “{_X}", ""), (ESC, "4 rules", ""), ("R", "enter edit", ""), ("j", f"▌  2 {_X}", ""),
+    (ENTER, "Rule 2, 1 of 2", ""), (ENTER, f"starts with “{_X}", ""), (ESC, "Rule 2, 1 of 2", "2 of 2"),
     (ESC, "enter edit", "1 of 2"),
     ("t", "Test the rules", ""), ("x", "✗ 2 ", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
     ("m", "Import a prompt", ""), (ESC, "i edit", "Import a prompt"), ("T", "Try the prompt", ""),
@@ -51,7 +51,7 @@ EXAMPLES = [
 ]  # fmt: skip
 RUN = [
     ("5", f"{_X}reason", ""), ("d", f"{_X}token", ""), ("d", "watching 1 of 3", ""), ("]", "watching 2 of 3", ""),
-    ("]", f"«{_X}asked", ""), ("v", "at the end", ""), ("=", "Runs   2 in all", ""), ("j", "▌a   1 ✓", ""),
+    ("]", f"“{_X}asked", ""), ("v", "at the end", ""), ("=", "Runs   2 in all", ""), ("j", "▌a   1 ✓", ""),
     (ESC, "at the end", ""), ("t", "objective", ""), (ESC, "at the end", "objective"),
 ]  # fmt: skip
 EVALUATION = [
@@ -62,7 +62,7 @@ EVALUATION = [
 ]  # fmt: skip
 RELEASE = [
     ("7", f"{_X}file", ""), (ENTER, f"# {_X}card", ""), ("G", f"{_X}end", ""), (ESC, f"{_X}file", ""),
-    ("e", "Export a run", ""), (ESC, f"{_X}file", "Export a run"), ("8", f"has no «{_X}model", ""),
+    ("e", "Export a run", ""), (ESC, f"{_X}file", "Export a run"), ("8", f"has no “{_X}model", ""),
     ("e", "enter accept", ""), (ESC, "e edits the figures", ""), ("9", "prompted against", ""),
     ("a", "Compare which arms?", ""), (ESC, "prompted against", "Compare which arms?"),
 ]  # fmt: skip
@@ -70,7 +70,7 @@ REVIEW = [
     ("c", f"{_X}answer of mine", ""), ("d", f"- {_X}answer", ""), ("]", "attempt 2 of 2", ""),
     (ENTER, f"{_X}flag", "rule 1 ✗"), (ENTER, "rule 1 ✗", ""), ("m", "�31m", ""), (ESC, "rule 1 ✗", "�31m"),
     ("F", f"topic {_X}", ""), (ESC, "rule 1 ✗", f"topic {_X}"), (ESC, "attempt 1 of 2", ""),
-    ("/", "search", ""), ("answer" + ENTER, "«answer»", ""), (ESC, "rule 1 ✗", "«answer»"),
+    ("/", "search", ""), ("answer" + ENTER, "“answer”", ""), (ESC, "rule 1 ✗", "“answer”"),
     (ESC, "prompted against", ""),
 ]  # fmt: skip
 OVERLAYS = [
@@ -100,7 +100,7 @@ def import_questions(terminal: Terminal, path: Path) -> None:
 
 def hostile_characters(sent: str) -> set[str]:
     """The characters outside the app's own sequences that a terminal would obey or hide."""
-    return obeyed(_OWN_SEQUENCES.sub(lambda found: found["title"] or "", sent))
+    return control_characters(_OWN_SEQUENCES.sub(lambda found: found["title"] or "", sent))
 
 
 def test_hostile_sequences_are_not_taken_for_the_apps_own() -> None:
@@ -118,7 +118,7 @@ def test_no_screen_sends_a_hostile_sequence(home: Home, tmp_path: Path) -> None:
     questions.write_text(json.dumps({"question": hostile("brought"), "topic": hostile("matter")}))
     with served(good(hostile("an"), hostile("answer")), status("401 No", error(hostile("broken")))) as server:
         folder = make_hostile(home, server.url)
-        assert obeyed(folder.name)
+        assert control_characters(folder.name)
         terminal = Terminal(home, 120, 40, ESCDELAY="20")
         terminal.until(f"{_X}name")
         terminal.press(ENTER)

@@ -28,7 +28,7 @@ pytestmark = [
 
 
 def readme_commands() -> list[list[str]]:
-    """The arguments of each command under «Your own prompt», without `distill-tui` itself."""
+    """The arguments of each command under “Your own prompt”, without `distill-tui` itself."""
     section = (ROOT / "README.md").read_text(encoding="utf-8").partition("## Your own prompt")[2]
     block = re.search(r"```sh\n(.*?)```", section, re.DOTALL)
     assert block is not None

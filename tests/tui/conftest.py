@@ -22,7 +22,7 @@ def home(private_home: Path) -> Home:
 
 
 @pytest.fixture
-def still_meter(monkeypatch: pytest.MonkeyPatch) -> None:
+def fixed_meter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fix the CPU and memory readings, which would differ from run to run."""
     monkeypatch.setattr(Meter, "read", lambda self, pid: Reading(187.0, 3100.0))
     monkeypatch.setattr(GpuMeter, "read", lambda self: None)

@@ -116,7 +116,7 @@ def shown(app: DistillApp) -> str:
     return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.query(Pane) else ""
 
 
-async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callable[[], bool]) -> None:
+async def go_to_pane(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callable[[], bool]) -> None:
     """Wait until the project is read, press the station's number, and wait until its pane is ready."""
     app = pilot.app
     await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen) and app.screen.state.facts is not None)
@@ -124,7 +124,7 @@ async def reach(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callabl
     await until(pilot, lambda: bool(app.screen.query(kind)) and ready())
 
 
-async def form_of(pilot: Pilot[int]) -> FormScreen:
+async def wait_for_form(pilot: Pilot[int]) -> FormScreen:
     """Return the open form once it is mounted and one of its fields has the focus."""
     app = pilot.app
     # A field may have the focus before the form is mounted, but its explanations appear only then.

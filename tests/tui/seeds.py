@@ -50,7 +50,7 @@ RULES = (
     Rule(0, "Never says sorry", Check("forbidden", texts=("sorry",))),
 )
 TOPICS = ("cards", "transfers", "loans", "accounts", "fees", "fraud")
-BEGAN = 1_767_323_045.0  # when a seeded job logged its first event, in seconds since the epoch
+FIRST_EVENT_AT = 1_767_323_045.0  # when a seeded job logged its first event, in seconds since the epoch
 
 
 def make_project(home: Home, name: str = "meridian-desk") -> Project:
@@ -218,7 +218,7 @@ def add_job(project: Project, options: JobOptions, state: JobState, events: list
     folder = make_private_folder(project.folder / job.folder)
     with EventLog(folder) as log:
         for index, event in enumerate(events):
-            log.append(event, at=BEGAN + index)
+            log.append(event, at=FIRST_EVENT_AT + index)
     # A running job needs a live process: this one.
     me = own_identity()
     project.jobs.update(job.id, state=state, note=note, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)

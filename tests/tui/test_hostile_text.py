@@ -44,7 +44,7 @@ from engine.records.release import Release, ReleasedFile
 from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.records.station import STATIONS, Station
 from engine.store.examples import ExampleCounts
-from tests.hostile import assert_shown, hostile_text, poisoned
+from tests.hostile import assert_escaped, hostile_text, with_hostile_text
 from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import AT
 from tui.actions import PANES
@@ -123,8 +123,8 @@ class Attack:
         self.text, self.width, self.height = text, width, height
         # The program derives these two from numbers.
         derived = {"prompt_tokens": data.facts.prompt_tokens, "cost": data.facts.cost}
-        self.facts = dataclasses.replace(poisoned(data.facts, text), **derived)
-        self.rows = poisoned(data.rows, text, tuple[RunRow, ...])
+        self.facts = dataclasses.replace(with_hostile_text(data.facts, text), **derived)
+        self.rows = with_hostile_text(data.rows, text, tuple[RunRow, ...])
         self.error = StoreError(text, text, text)
         self.question = Question((Message("user", text), Message("assistant", text), Message("user", text)), text, text,
                                  text, "test", 1)  # fmt: skip
@@ -134,7 +134,7 @@ class Attack:
         """Return a job whose log contains only the hostile text."""
         text, view = self.text, JobView(1, kind)
         view.station = OPTIONS_OF_KIND[kind].station
-        tokens = tuple(poisoned(token, text) for token in worst(1.0))
+        tokens = tuple(with_hostile_text(token, text) for token in worst(1.0))
         events: list[Event] = [
             StateChanged("running", text), Note(text), AnswerStarted("1.0.1", text, text), AnswerDelta("1.0.1", text),
             AnswerStarted("2.0.1", text, text), AnswerEnded("2.0.1", text, False, text, text),
@@ -159,7 +159,8 @@ def prompt_pages(a: Attack) -> Iterator[Lines]:
     yield prompt.draw_text(a.facts.prompt, passages, a.width)[0]
     kinds = ("pattern", "starts_with", "forbidden", "length", "json", "language", "label")
     rules = [
-        Rule(n, a.text, poisoned(Check(kind, texts=("x",), labels=("x",)), a.text)) for n, kind in enumerate(kinds)
+        Rule(n, a.text, with_hostile_text(Check(kind, texts=("x",), labels=("x",)), a.text))
+        for n, kind in enumerate(kinds)
     ]
     yield prompt.draw_rules(rules, 2, passages, a.width, focused=True)
     yield prompt.draw_words(a.text, "", a.width)
@@ -221,7 +222,7 @@ def dataset_pages(a: Attack) -> Iterator[Lines]:
     refused = tuple(Refusal(n, n, kind, a.text) for n, kind in enumerate(kinds))
     preview = FreezePreview((TopicRows(a.text, "train", 3),), refused, 1, 1, 1, 1, False)
     assert a.facts.dataset is not None
-    summary = poisoned(a.facts.dataset, a.text)
+    summary = with_hostile_text(a.facts.dataset, a.text)
     many = type(summary)(a.text, a.text, a.text, 3, 4, a.text, (OtherPrompt(a.text, a.text, 1, 1),))
     for place in range(len(kinds)):
         state = DatasetState(preview, dict.fromkeys(range(6), a.text), (Frozen(many, 1, (1,)), Frozen(many, 0, ())))
@@ -347,4 +348,4 @@ def test_every_page_shows_hostile_text_as_plain_characters(
     height: int,
 ) -> None:
     for lines in pages(Attack(project_data, text, width, height)):
-        assert_shown(lines)
+        assert_escaped(lines)

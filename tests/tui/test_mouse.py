@@ -9,7 +9,7 @@ from textual.widget import Widget
 from engine.paths import Home
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, review_state, wait_until_loaded
 from tests.tui.panes.measured_projects import make_compared
-from tests.tui.piloting import SIZES, footer, open_app, pane_of, reach, shown, until
+from tests.tui.piloting import SIZES, footer, go_to_pane, open_app, pane_of, shown, until
 from tests.tui.seeds import make_stage
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.pane import PromptPane
@@ -54,7 +54,7 @@ async def test_click_on_a_station_shows_it(home: Home, size: tuple[int, int]) ->
 async def test_click_selects_a_row_and_wheel_moves_the_cursor(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size) as pilot:
-        await reach(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.row is not None)
+        await go_to_pane(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.row is not None)
         questions = pane_of(app, QuestionsPane)
         await until(pilot, lambda: "Question 4 " in questions.query_one(Page).plain)
         await click(pilot, questions, "Question 4 ")
@@ -72,7 +72,7 @@ async def test_click_selects_a_row_and_wheel_moves_the_cursor(home: Home, size: 
 async def test_click_on_a_rule_focuses_the_rules(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(120, 40)) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: bool(app.screen.query(RulesView)))
+        await go_to_pane(pilot, 1, PromptPane, lambda: bool(app.screen.query(RulesView)))
         rules = app.screen.query_one(RulesView)
         await until(pilot, lambda: "Never says sorry" in rules.query_one(Page).plain)
         await click(pilot, rules, "Never says sorry")
@@ -101,7 +101,7 @@ async def test_wheel_scrolls_the_review_and_footer_keys_are_clickable(home: Home
 async def test_wheel_scrolls_the_evaluation(home: Home) -> None:
     app = open_app(home, make_compared(home))
     async with app.run_test(size=(80, 24)) as pilot:
-        await reach(pilot, 6, EvaluationPane, lambda: bool(pane_of(app, EvaluationPane).view))
+        await go_to_pane(pilot, 6, EvaluationPane, lambda: bool(pane_of(app, EvaluationPane).view))
         pane = pane_of(app, EvaluationPane)
         await until(pilot, lambda: pane.max_scroll_y > 0)
         await wheel(pilot, pane.query_one(Page), MouseScrollDown)

@@ -33,8 +33,8 @@ CASES = [pytest.param(*state, (120, 40), id=f"{state[2]}-120") for state in STAT
 
 
 @pytest.mark.parametrize(("stage", "keys", "name", "size"), CASES)
-@pytest.mark.usefixtures("still_meter")
-def test_the_screen_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_screen_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     stage: str,
@@ -85,8 +85,8 @@ OVERLAYS = [
 
 
 @pytest.mark.parametrize(("keys", "size"), OVERLAYS)
-@pytest.mark.usefixtures("still_meter")
-def test_overlay_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_overlay_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, keys: str, size: tuple[int, int]
 ) -> None:
     async def settle(pilot: Pilot[int]) -> None:

@@ -304,7 +304,7 @@ def _keep(project: Project, text: str) -> str:
         twin, alike = held[twins[0].position], twins[0].similarity
         raise UsageError(
             "This question repeats a held-out one.",
-            f"Question {twin.id} ({twin.split}) is {100 * alike:.0f} % alike: «{twin.text[:200]}»",
+            f"Question {twin.id} ({twin.split}) is {100 * alike:.0f} % alike: “{twin.text[:200]}”",
             "Training on it would invalidate the evaluation. Ask about something else.",
         )
     added = project.questions.add([question])

@@ -86,8 +86,10 @@ def one_object(out: str) -> dict[str, Any]:
 
 def assert_clean(text: str) -> None:
     """Fail if `text` holds anything a terminal would obey: controls but newline and tab, or changes of direction."""
-    obeyed = {c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t"}
-    assert not obeyed, f"{obeyed!r} in {text[:2_000]!r}"
+    control_characters = {
+        c for c in text if unicodedata.category(c) in ("Cc", "Cf", "Cs", "Zl", "Zp") and c not in "\n\t"
+    }
+    assert not control_characters, f"{control_characters!r} in {text[:2_000]!r}"
 
 
 def ascii_words(text: str) -> set[str]:

@@ -34,7 +34,7 @@ def test_accepted_and_edited_answers_are_written_without_the_prompt(
     finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chat_file, "_READ_TOGETHER", 7)
-    get("curate", "edit", "1", "-", input="Größe:\u2028\x1b[2J «\x85»")
+    get("curate", "edit", "1", "-", input="Größe:\u2028\x1b[2J “\x85”")
     path = tmp_path / "answers.jsonl"
     assert get("curate", "export", "--to", path) == {
         "path": str(path), "examples": 32, "state": "accepted", "split": None, "leaks": [],
@@ -45,7 +45,7 @@ def test_accepted_and_edited_answers_are_written_without_the_prompt(
     assert [row["messages"] for row in rows] == [
         [*each["messages"], {"role": "assistant", "content": each["answer"]}] for each in accepted
     ]
-    assert rows[0]["messages"][-1]["content"] == "Größe:\u2028\x1b[2J «\x85»"
+    assert rows[0]["messages"][-1]["content"] == "Größe:\u2028\x1b[2J “\x85”"
     assert "Größe" in path.read_text(encoding="utf-8")
     assert {key: rows[0][key] for key in rows[0] if key != "messages"} == {
         "topic": "cards", "split": "train", "example": 1, "teacher": "starter",
@@ -107,10 +107,10 @@ def test_export_writes_only_to_regular_files(finished: Path, tmp_path: Path) -> 
 
 
 def test_export_to_dash_prints_the_lines(finished: Path) -> None:
-    get("curate", "edit", "1", "-", input="\x9b2J «»")
+    get("curate", "edit", "1", "-", input="\x9b2J “”")
     lines = succeed("curate", "export", "--to", "-").out.splitlines()
     assert len(lines) == 32
-    assert json.loads(lines[0])["messages"][-1]["content"] == "\x9b2J «»"
+    assert json.loads(lines[0])["messages"][-1]["content"] == "\x9b2J “”"
     refused = call("curate", "export", "--to", "-", "--json")
     assert (refused.status, refused.data["error"]["title"]) == (2, "Cannot combine --to - with --json.")
 

@@ -331,6 +331,6 @@ def test_new_version_warns_of_a_rule_that_contradicts_it() -> None:
     succeed("rules", "add", "At most 40 words", "kind=length", "unit=words", "max=40")
     assert "rule" not in succeed("prompt", "set", "-", input="Answer in at most 40 words.").err
     warning = succeed("prompt", "set", "-", input="Answer in at most 20 words.").err
-    assert "Line 1: «Answer in at most 20 words.» It says at most 20 words; rule 1 says at most 40." in warning
+    assert "Line 1: “Answer in at most 20 words.” It says at most 20 words; rule 1 says at most 40." in warning
     per_sentence = succeed("prompt", "set", "-", input="No sentence may be longer than 20 words.").err
     assert "rule" not in per_sentence, "a limit per sentence is not a limit on the answer"

@@ -37,18 +37,18 @@ def test_empty_list_says_how_to_add_rules() -> None:
 @pytest.mark.parametrize(
     ("args", "fields", "shown"),
     [
-        (("kind=pattern", "pattern=^SCORE: [1-9]"), {"pattern": "^SCORE: [1-9]"}, "matches «^SCORE: [1-9]»"),
-        (("kind=pattern", "pattern=a=b"), {"pattern": "a=b"}, "matches «a=b»"),
-        (("kind=starts_with", "text=12"), {"text": "12"}, "starts with «12»"),
-        (("kind=contains", "text=no"), {"text": "no"}, "contains «no»"),
+        (("kind=pattern", "pattern=^SCORE: [1-9]"), {"pattern": "^SCORE: [1-9]"}, "matches “^SCORE: [1-9]”"),
+        (("kind=pattern", "pattern=a=b"), {"pattern": "a=b"}, "matches “a=b”"),
+        (("kind=starts_with", "text=12"), {"text": "12"}, "starts with “12”"),
+        (("kind=contains", "text=no"), {"text": "no"}, "contains “no”"),
         (("kind=length", "unit=words", "max=40"), {"unit": "words", "max": 40, "min": None}, "[at most 40 words]"),
         (("kind=length", "unit=lines", "min=2"), {"unit": "lines", "min": 2}, "at least 2 lines"),
         (
             ("kind=forbidden", "texts=[sorry, 'yes, but']"),
             {"texts": ["sorry", "yes, but"]},
-            "without «sorry», «yes, but»",
+            "without “sorry”, “yes, but”",
         ),
-        (("kind=forbidden", "texts=[a, b, c, d, e]"), {"texts": list("abcde")}, "«a», «b», «c», «d», «e»]"),
+        (("kind=forbidden", "texts=[a, b, c, d, e]"), {"texts": list("abcde")}, "“a”, “b”, “c”, “d”, “e”]"),
         (("kind=rubric",), {"text": ""}, "[rubric]"),
         (("kind=json",), {"schema": ""}, "[JSON]"),
         (("kind=json", 'schema={"type": "object"}'), {"schema": '{"type": "object"}'}, "JSON that matches a schema"),
@@ -56,7 +56,7 @@ def test_empty_list_says_how_to_add_rules() -> None:
         (
             ("kind=label", "labels=[card, loan]", "gold=true"),
             {"labels": ["card", "loan"], "gold": True},
-            "one of «card», «loan», equal to the question's label",
+            "one of “card”, “loan”, equal to the question's label",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
@@ -179,7 +179,7 @@ def test_answer_is_compared_with_the_gold_label() -> None:
 
 def test_proposed_rules_can_be_added_by_number_or_all() -> None:
     assert "prompt set" in fail("rules", "propose")["next"]
-    succeed("prompt", "set", "-", input="Use at most 40 words.\nBe kind.\nEnd with «Bye.»")
+    succeed("prompt", "set", "-", input="Use at most 40 words.\nBe kind.\nEnd with “Bye.”")
     found = get("rules", "propose")
     assert [(row["number"], row["line"], row["rule"], row["source"]) for row in found["proposals"]] == [
         (1, 1, 0, "program"), (2, 2, 0, "program"), (3, 3, 0, "program"),

@@ -162,7 +162,7 @@ def test_server_that_cannot_start_says_why(trained: Path, home: Home) -> None:
 def test_invalid_arguments_start_no_job(trained: Path, home: Home) -> None:
     assert "There is no run 9" in fail("serve", "--run", "9")["title"]
     assert "No question" in fail("chat")["title"]
-    assert "no arm «best»" in fail("chat", "Hello?", "--arm", "best")["title"]
+    assert "no arm “best”" in fail("chat", "Hello?", "--arm", "best")["title"]
     assert "not an endpoint" in fail("chat", "Hello?", "--arm", "teacher")["title"]
     fail("serve", "--port", "70000")
     fail("serve", "--idle-minutes", "0")

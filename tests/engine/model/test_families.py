@@ -69,7 +69,7 @@ def test_question_text_has_no_default_system_prompt_and_no_thinking(family: Fami
     assert chat.default_system == family.default
     assert chat.without_thinking == family.thinks
     notes = " ".join(chat.notes)
-    assert (f"«{family.default}»" in notes) == (family.default is not None)
+    assert (f"“{family.default}”" in notes) == (family.default is not None)
     assert ("thinking block stays empty" in notes) == family.thinks
 
 

@@ -77,7 +77,7 @@ def test_whitespace_and_order_are_not_changes() -> None:
 
 
 def test_different_letter_case_is_a_change() -> None:
-    one, other = parse_prompt("Bank desk. End with «Cheers»."), parse_prompt("Bank desk. End with «CHEERS».")
+    one, other = parse_prompt("Bank desk. End with “Cheers”."), parse_prompt("Bank desk. End with “CHEERS”.")
     assert [row.added for row in compare_passages(one, other, ())] == [True, False]
 
 

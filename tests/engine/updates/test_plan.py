@@ -121,7 +121,7 @@ def test_new_instruction_affects_all_answers_but_a_fact_only_those_on_its_subjec
     project.prompts.set(Prompt((Message("system", OLD_PROMPT.system + " A loan takes two days."),)))
     plan = plan_update(project)
     assert [row.curated.example.id for row in plan.touched] == [1]
-    assert plan.touched[0].reason == "mentions «A loan takes two days.»"
+    assert plan.touched[0].reason == "mentions “A loan takes two days.”"
 
 
 def test_new_rubric_affects_all_answers(project: Project) -> None:

@@ -20,7 +20,7 @@ from tests.tui.curate.review_helpers import (
     stored_states,
     wait_until_loaded,
 )
-from tests.tui.piloting import SIZES, form_of, screen_text, until, wait_for_toast
+from tests.tui.piloting import SIZES, screen_text, until, wait_for_form, wait_for_toast
 from tests.tui.seeds import add_examples, add_job, make_project
 from tui.app import DistillApp
 from tui.screens.curate.screen import CurateScreen
@@ -116,13 +116,13 @@ async def test_asking_again_for_many_needs_confirmation(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_review(pilot, app)
         await pilot.press("A", "r")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         assert "Ask again for 20 answers?" in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
         assert not started_jobs, "the default answer is no"
         await pilot.press("r")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: stored_states(folder, home) == "r" * 20)
         assert len(started_jobs[0].asks) == 20

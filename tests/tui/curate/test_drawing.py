@@ -117,7 +117,7 @@ def test_edit_is_marked_by_signs_and_not_by_colour_alone() -> None:
 def test_marks_flags_attempts_and_filters_are_shown() -> None:
     row = dataclasses.replace(ROW, note="ask Ana", attempts=(1, 2))
     shown = text_of(draw_row(row, where=Where("undecided", "card", topic="cards", rule=7)).lines)
-    assert "undecided  topic cards  fails rule 7  «card»  1 of 1" in shown
+    assert "undecided  topic cards  fails rule 7  “card”  1 of 1" in shown
     assert "▌ ○⚑" in shown
     assert "⚑ ask Ana" in shown
     assert "[ ] attempt 1 of 2" in shown
@@ -142,7 +142,7 @@ def test_empty_list_says_what_to_do() -> None:
         return text_of(draw(ReviewState(where, ReviewPage(where, counts=COUNTS)), 78, 22).lines)
 
     assert "distill-tui generate" in shown(Where())
-    assert "Nothing in this list: «x»." in shown(Where(search="x"))
+    assert "Nothing in this list: “x”." in shown(Where(search="x"))
     assert "esc   back to the previous list" in shown(Where(search="x"))
     assert "F   choose topic or rule" in shown(Where(rule=3))
     assert "has not answered yet" in text_of(draw(ReviewState(Where(rule=3), ReviewPage()), 78, 22).lines)

@@ -11,7 +11,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
 from tests.tui.curate.review_helpers import open_review, review_text, stored_examples
-from tests.tui.piloting import SIZES, form_of, screen_text, until, wait_for_toast
+from tests.tui.piloting import SIZES, screen_text, until, wait_for_form, wait_for_toast
 from tui.app import DistillApp
 from tui.screens.curate.editing import AnswerScreen
 from tui.screens.curate.screen import CurateScreen
@@ -54,14 +54,14 @@ async def test_cancelling_asks_only_if_typed_text_would_be_lost(home: Home, fold
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
         editor = await open_editor(pilot, app)
         await pilot.press("x", "escape")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is editor)
         assert editor.area.text.startswith("x")
         await pilot.press("ctrl+underscore")
         assert editor.area.text == before.answer
         await pilot.press("ctrl+y", "escape")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
     assert stored_examples(folder, home)[0] == before
@@ -101,7 +101,7 @@ async def test_edit_in_an_external_editor_is_stored(home: Home, folder: Path, mo
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
-def test_the_editor_looks_as_it_did(
+def test_editor_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, folder: Path, size: tuple[int, int]
 ) -> None:
     app = DistillApp(home, folder)

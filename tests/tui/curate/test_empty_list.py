@@ -65,7 +65,7 @@ async def test_answers_to_an_older_prompt_are_named_with_the_ways_on(home: Home)
     ("keys", "message"),
     [
         ("t t t t", "Nothing in this list: flagged; t next filter, F choose topic or rule."),
-        ("slash u n h e a r d enter", "Nothing in this list: «unheard»; esc back to the previous list."),
+        ("slash u n h e a r d enter", "Nothing in this list: “unheard”; esc back to the previous list."),
     ],
 )
 async def test_every_key_explains_that_the_filter_matches_nothing(home: Home, keys: str, message: str) -> None:

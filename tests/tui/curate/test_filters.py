@@ -24,7 +24,7 @@ async def test_escape_leaves_the_search_and_then_the_review(home: Home, folder: 
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_review(pilot, app)
         await pilot.press("slash", *"transfers", "enter")
-        await until(pilot, lambda: 0 < review_state(app).total < 20 and "«transfers»" in review_text(app))
+        await until(pilot, lambda: 0 < review_state(app).total < 20 and "“transfers”" in review_text(app))
         await pilot.press("slash", "escape")
         assert isinstance(app.screen, CurateScreen)
         await pilot.press("G")
@@ -71,7 +71,7 @@ async def test_escape_after_searches_restores_the_cursor(home: Home, folder: Pat
         await pilot.press(*"jjj", "slash", *"transfers", "enter")
         await until(pilot, lambda: 0 < review_state(app).total < 20)
         await pilot.press("G", "slash", *"x", "enter")
-        await until(pilot, lambda: "«x»" in review_text(app))
+        await until(pilot, lambda: "“x”" in review_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: review_state(app).total == 20 and review_state(app).where.cursor == 3)
 
@@ -83,7 +83,7 @@ async def test_quick_letters_in_a_search_decide_nothing(home: Home, folder: Path
         await open_review(pilot, app)
         for key in ("slash", *"transfers", "slash", *"x", "enter"):
             app.post_message(Key(key, None if len(key) > 1 else key) if key != "slash" else Key("slash", "/"))
-        await until(pilot, lambda: "«transfers/x»" in review_text(app))
+        await until(pilot, lambda: "“transfers/x”" in review_text(app))
     assert stored_states(folder, home) == before
 
 

@@ -44,7 +44,7 @@ def folder(home: Home) -> Path:
     made = make_reviewed_project(home)
     with Project.open(made, home) as project:
         sorry = CUT.index("Sorry")
-        broken = CheckResult(4, passed=False, note="says «sorry»", failing=(Span(sorry, sorry + 5),))
+        broken = CheckResult(4, passed=False, note="says “sorry”", failing=(Span(sorry, sorry + 5),))
         add_attempt(project, 1, 1, CUT)
         ids = [row.example.id for row in project.examples.all()]
         project.examples.set_checks({ids[-1]: [CheckResult(1, passed=True), CheckResult(2, passed=True), broken]})
@@ -57,8 +57,8 @@ def folder(home: Home) -> Path:
 
 
 @pytest.mark.parametrize(("name", "size"), CASES)
-@pytest.mark.usefixtures("still_meter")
-def test_the_review_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_review_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, folder: Path, name: str, size: tuple[int, int]
 ) -> None:
     app = DistillApp(home, folder)

@@ -8,7 +8,7 @@ import pytest
 from engine.errors import UsageError
 from engine.paths import Home
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, wait_until_loaded
-from tests.tui.piloting import SIZES, open_app, pane_of, reach, shown, until, wait_for_toast, workspace
+from tests.tui.piloting import SIZES, go_to_pane, open_app, pane_of, shown, until, wait_for_toast, workspace
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
@@ -44,7 +44,7 @@ async def test_form_does_not_open_over_another_pane(
 ) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, int(key_of(f"workspace.{kind.place}")), kind, lambda: bool(pane_of(app, kind).view))
+        await go_to_pane(pilot, int(key_of(f"workspace.{kind.place}")), kind, lambda: bool(pane_of(app, kind).view))
         await pilot.press("8")
         await until(pilot, lambda: shown(app) == "cost")
         open_form(pane_of(app, kind))  # its data arrives after the user has left the pane
@@ -55,7 +55,7 @@ async def test_form_does_not_open_over_another_pane(
 async def test_form_does_not_open_over_help_or_a_search(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, 5, RunPane, lambda: bool(pane_of(app, RunPane).view))
+        await go_to_pane(pilot, 5, RunPane, lambda: bool(pane_of(app, RunPane).view))
         await pilot.press("slash", "s")
         pane_of(app, RunPane).action_train()
         await wait_for_toast(pilot, "Press 5 t to open it")
@@ -70,7 +70,7 @@ async def test_form_does_not_open_over_help_or_a_search(home: Home) -> None:
 async def test_results_of_commands_open_no_form_over_help(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.page is not None)
+        await go_to_pane(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.page is not None)
         questions = pane_of(app, QuestionsPane)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))

@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
 from engine.paths import Home
-from tests.tui.piloting import form_of, settled, until
+from tests.tui.piloting import settled, until, wait_for_form
 from tui.app import DistillApp
 from tui.forms.screen import Field, FormScreen, Values
 from tui.screens.help.screen import HelpScreen
@@ -88,7 +88,7 @@ async def test_help_over_a_form_lists_its_keys_and_keeps_its_values(home: Home) 
     answers: list[dict[str, str] | None] = []
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.push_screen(FormScreen("Generate", FIELDS), answers.append)
-        form = await form_of(pilot)
+        form = await wait_for_form(pilot)
         await pilot.press("5", "down", "right", "question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         help_page = app.screen.query_one(Page).plain
@@ -107,7 +107,7 @@ async def test_quick_keys_reach_the_right_fields(home: Home) -> None:
     answers: list[dict[str, str] | None] = []
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
-        await form_of(pilot)
+        await wait_for_form(pilot)
         for key in ("5", "down", "down", "q", "up", "up", "6", "enter"):
             # Posted without waiting for the previous key.
             app.post_message(events.Key(key, key if len(key) == 1 else None))
@@ -125,7 +125,7 @@ async def test_custom_keys_work_in_a_form_and_its_help(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         for _ in range(2):
             app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
-            form = await form_of(pilot)
+            form = await wait_for_form(pilot)
             keys_line = str(form.query_one("#form-keys", Static).visual)
             assert keys_line == "f5 start   ↑ enter field   ← n choose   f6 cancel   f8 help"
             await pilot.press("5", "enter", "n", "f8")
@@ -140,7 +140,7 @@ async def test_custom_letter_keys_only_type_in_a_form(home: Home) -> None:
     answers: list[dict[str, str] | None] = []
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         app.push_screen(FormScreen("Generate", FIELDS, go="start"), answers.append)
-        form = await form_of(pilot)
+        form = await wait_for_form(pilot)
         assert str(form.query_one("#form-keys", Static).visual).endswith("f1 help")
         await pilot.press("5", "down", "X", "H", "right")
         assert app.screen is form, "the same on a choice field"
@@ -157,7 +157,7 @@ async def test_custom_letter_keys_only_type_in_a_form(home: Home) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)], ids=["80", "120"])
-def test_a_form_looks_as_it_did(snap_compare: Callable[..., bool], home: Home, size: tuple[int, int]) -> None:
+def test_form_matches_its_snapshot(snap_compare: Callable[..., bool], home: Home, size: tuple[int, int]) -> None:
     form = FormScreen("Generate answers", FIELDS, go="start", aside=lambda values: "About 240 answers, 3 minutes.")
 
     async def open_form(pilot: Pilot[int]) -> None:

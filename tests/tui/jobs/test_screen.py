@@ -224,8 +224,8 @@ def test_lines_fit_the_width_and_contain_no_control_codes(home: Home, width: int
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize("name", ["list", "failed", "log", "empty"])
-@pytest.mark.usefixtures("still_meter")
-def test_the_screen_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_screen_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, monkeypatch: pytest.MonkeyPatch, name: str, size: tuple[int, int]
 ) -> None:
     monkeypatch.setattr("engine.store.jobs.now_text", lambda: AT)

@@ -10,7 +10,7 @@ from engine.project import Project
 from engine.records.prompt import Message
 from engine.records.question import Question
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, wait_until_loaded
-from tests.tui.piloting import SIZES, form_of, open_app, pane_of, reach, until
+from tests.tui.piloting import SIZES, go_to_pane, open_app, pane_of, until, wait_for_form
 from tests.tui.seeds import make_project, make_stage
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
@@ -59,10 +59,10 @@ async def test_repeated_key_opens_one_form_and_starts_one_job(
         project.questions.add([Question((Message("user", "Another one?"),), topic="x", source="s", split="train")])
     app = open_app(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, int(key_of(f"workspace.{kind.place}")), kind, lambda: bool(pane_of(app, kind).view))
+        await go_to_pane(pilot, int(key_of(f"workspace.{kind.place}")), kind, lambda: bool(pane_of(app, kind).view))
         await pilot.pause(0.5)
         press_at_once(app, *[key_of(action)] * 3)
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.pause(0.5)
         assert sum(isinstance(screen, FormScreen) for screen in app.screen_stack) == 1
         await pilot.press("enter")
@@ -93,7 +93,7 @@ async def test_each_undo_key_takes_back_one_rule_change(home: Home) -> None:
             return [rule.id for rule in project.rules.all()]
 
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: bool(pane_of(app, PromptPane).view))
+        await go_to_pane(pilot, 1, PromptPane, lambda: bool(pane_of(app, PromptPane).view))
         await pilot.press(key_of("prompt.rules"))
         for remaining in ([2, 3, 4], [3, 4]):
             await pilot.press(key_of("rules.remove"))

@@ -92,7 +92,7 @@ NO_EFFECT_HERE = {
 
 
 @pytest.fixture(autouse=True)
-def no_real_work(monkeypatch: pytest.MonkeyPatch, still_meter: None) -> None:
+def no_real_work(monkeypatch: pytest.MonkeyPatch, fixed_meter: None) -> None:
     numbers = count(1)
 
     def refuse(args: Sequence[str], *_rest: object) -> object:

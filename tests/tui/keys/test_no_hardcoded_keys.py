@@ -22,7 +22,7 @@ from tui.keys import key_of, with_keys
 from tui.settings import Settings
 
 ROOT = Path(__file__).parents[3] / "tui"
-# A key followed by a verb («t trains», «esc goes», «5 shows»), and a key alone, as set in the accent colour.
+# A key followed by a verb (“t trains”, “esc goes”, “5 shows”), and a key alone, as set in the accent colour.
 KEY = r"(?:[b-zA-Z]|esc|enter|space|tab|PgUp|PgDn|\^[a-z]|[\[\]=<>/*])"
 SHOWS = r"[1-9] (?:shows|trains|measures|lets|evaluates|asks|is)\b"
 KEY_WITH_VERB = re.compile(rf"(?:^|[\s(;:,])(?:{KEY} (?!was\b)[a-z]+s\b|{SHOWS})")
@@ -142,7 +142,7 @@ def test_every_action_accepts_its_custom_key() -> None:
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize("stage", sorted({stage for stage, _ in HINTS}))
 async def test_panes_show_the_custom_keys_of_rebound_actions(
-    home: Home, stage: str, size: tuple[int, int], still_meter: None
+    home: Home, stage: str, size: tuple[int, int], fixed_meter: None
 ) -> None:
     app = DistillApp(home, make_project_at(home, stage), settings=Settings(keys=CUSTOM_KEYS))
     async with app.run_test(size=size, notifications=True) as pilot:

@@ -7,7 +7,7 @@ from textual.pilot import Pilot
 from engine.evaluation.preference import Standing
 from engine.records.evaluation import Rate
 from engine.records.rule import CheckResult
-from tests.tui.piloting import reach
+from tests.tui.piloting import go_to_pane
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 
@@ -22,7 +22,7 @@ def chat(app: DistillApp) -> ChatPane:
 
 
 async def open_chat(pilot: Pilot[int]) -> None:
-    await reach(pilot, 9, ChatPane, lambda: bool(chat(pilot.app).state.arms[0]))
+    await go_to_pane(pilot, 9, ChatPane, lambda: bool(chat(pilot.app).state.arms[0]))
 
 
 def turn_is_finished(app: DistillApp) -> bool:

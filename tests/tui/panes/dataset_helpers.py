@@ -9,7 +9,7 @@ from textual.pilot import Pilot
 from engine.paths import Home
 from engine.records.example import Decision
 from engine.records.prompt import Message, Prompt
-from tests.tui.piloting import pane_of, reach, text_of
+from tests.tui.piloting import go_to_pane, pane_of, text_of
 from tests.tui.seeds import PROMPT, add_examples, make_project
 from tui.app import DistillApp
 from tui.panes.dataset.pane import DatasetPane
@@ -44,7 +44,7 @@ text = partial(text_of, kind=DatasetPane)
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
-    await reach(pilot, 4, DatasetPane, lambda: text(app) != "")
+    await go_to_pane(pilot, 4, DatasetPane, lambda: text(app) != "")
 
 
 def make_overlapping(home: Home) -> Path:

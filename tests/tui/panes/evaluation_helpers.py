@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job
-from tests.tui.piloting import pane_of, reach, text_of
+from tests.tui.piloting import go_to_pane, pane_of, text_of
 from tui.app import DistillApp
 from tui.panes.evaluation.pane import EvaluationPane
 
@@ -17,7 +17,7 @@ text = partial(text_of, kind=EvaluationPane)
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp, expected: str) -> None:
-    await reach(pilot, 6, EvaluationPane, lambda: expected in text(app))
+    await go_to_pane(pilot, 6, EvaluationPane, lambda: expected in text(app))
 
 
 def last_job(folder: Path, home: Home) -> Job:

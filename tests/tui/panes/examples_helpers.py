@@ -5,7 +5,7 @@ from functools import partial
 from textual.pilot import Pilot
 
 from tests.tui.panes.helpers import form_aside
-from tests.tui.piloting import form_of, pane_of, reach, text_of, until
+from tests.tui.piloting import go_to_pane, pane_of, text_of, until, wait_for_form
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.panes.examples.pane import ExamplesPane
@@ -15,12 +15,12 @@ text = partial(text_of, kind=ExamplesPane)
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp, expected: str = "Examples") -> None:
-    await reach(pilot, 3, ExamplesPane, lambda: expected in text(app))
+    await go_to_pane(pilot, 3, ExamplesPane, lambda: expected in text(app))
 
 
 async def form_showing(pilot: Pilot[int], app: DistillApp, expected: str) -> FormScreen:
     """The open form, once the note beside it contains `expected`."""
-    form = await form_of(pilot)
+    form = await wait_for_form(pilot)
     await until(pilot, lambda: expected in form_aside(app))
     return form
 

@@ -9,7 +9,7 @@ from engine.paths import Home
 from engine.project import DRAFT, Project
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Rule
-from tests.tui.piloting import pane_of, reach, until
+from tests.tui.piloting import go_to_pane, pane_of, until
 from tests.tui.seeds import PROMPT
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
@@ -54,7 +54,7 @@ def footer_labels(app: DistillApp) -> list[str]:
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
-    await reach(pilot, 1, PromptPane, lambda: app.focused is not None)
+    await go_to_pane(pilot, 1, PromptPane, lambda: app.focused is not None)
 
 
 async def start_typing(pilot: Pilot[int], app: DistillApp) -> None:

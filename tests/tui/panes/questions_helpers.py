@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from engine.paths import Home
 from engine.project import Project
 from engine.records.question import Question
-from tests.tui.piloting import form_of, pane_of, reach, text_of
+from tests.tui.piloting import go_to_pane, pane_of, text_of, wait_for_form
 from tui.app import DistillApp
 from tui.panes.questions.pane import QuestionsPane
 
@@ -22,12 +22,12 @@ def stored_questions(folder: Path, home: Home) -> tuple[Question, ...]:
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp, expected: str = "Questions") -> None:
-    await reach(pilot, 2, QuestionsPane, lambda: expected in text(app))
+    await go_to_pane(pilot, 2, QuestionsPane, lambda: expected in text(app))
 
 
 async def fill_in(pilot: Pilot[int], app: DistillApp, **values: str) -> None:
     """Fill in the fields of the open form and submit it."""
-    form = await form_of(pilot)
+    form = await wait_for_form(pilot)
     for name, value in values.items():
         form.query_one(f"#field-{name}").value = value
     await pilot.press("enter")

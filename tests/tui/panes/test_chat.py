@@ -96,8 +96,8 @@ CASES = [pytest.param(state, size, id=f"{state}-{size[0]}") for size in ((120, 4
 
 
 @pytest.mark.parametrize(("state", "size"), CASES)
-@pytest.mark.usefixtures("still_meter")
-def test_the_chat_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_chat_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, state: str, size: tuple[int, int]
 ) -> None:
     folder = make_stage(home, "done")

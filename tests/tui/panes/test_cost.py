@@ -17,7 +17,7 @@ from engine.project import Project
 from engine.records.cost import CostInputs
 from tests.tui.panes.cost_helpers import CASES
 from tests.tui.panes.helpers import assert_screen_has_no_control_codes, messages
-from tests.tui.piloting import SIZES, footer, pane_of, reach, settled, text_of, until
+from tests.tui.piloting import SIZES, footer, go_to_pane, pane_of, settled, text_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.cost.pane import CostPane
@@ -32,7 +32,7 @@ text = partial(text_of, kind=CostPane)
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
-    await reach(pilot, 8, CostPane, lambda: pane(app).state.page is not None)
+    await go_to_pane(pilot, 8, CostPane, lambda: pane(app).state.page is not None)
 
 
 @pytest.fixture(autouse=True)
@@ -287,8 +287,8 @@ SNAPSHOTS = [
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize(("stage", "inputs", "keys", "name"), SNAPSHOTS, ids=[state[3] for state in SNAPSHOTS])
-@pytest.mark.usefixtures("still_meter")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     monkeypatch: pytest.MonkeyPatch,

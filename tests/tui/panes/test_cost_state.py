@@ -114,7 +114,7 @@ def test_lines_fit_the_page(case: str, width: int) -> None:
         ("never", "✗ Not worth it"),
         ("nobody", "no cost over time"),
         ("free", "repaid at once"),
-        ("unknown", "The list (genai-prices) has no «no such ‹U+202E›model»; missing: input, cached input, output."),
+        ("unknown", "The list (genai-prices) has no “no such ‹U+202E›model”; missing: input, cached input, output."),
     ],
 )
 def test_each_verdict_has_a_mark_and_a_sentence(case: str, expected: str) -> None:

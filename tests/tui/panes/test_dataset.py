@@ -140,7 +140,7 @@ async def test_refused_answers_are_listed_and_rejected_by_one_key(home: Home, fr
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_pane(pilot, app)
         await until(pilot, lambda: "✗ 3 refused" in text(app))
-        assert "«You answer for Meridian, a bank." in text(app)
+        assert "“You answer for Meridian, a bank." in text(app)
         await pilot.press("j", "j")
         assert "copies a prompt message" in text(app).split("▌")[1].split("\n")[0]
         await pilot.press("d")
@@ -209,8 +209,8 @@ async def test_without_accepted_answers_the_next_key_is_named(home: Home, stage:
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize("name", ["empty", "would-be", "refused", "asks", "busy", "failed", "stale", "done"])
-@pytest.mark.usefixtures("still_meter", "freeze_commands")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter", "freeze_commands")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     monkeypatch: pytest.MonkeyPatch,

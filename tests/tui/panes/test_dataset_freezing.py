@@ -12,7 +12,7 @@ from engine.records.options import ProjectSettings
 from tests.tiny import make_tiny_base
 from tests.tui.panes.dataset_helpers import make_overlapping, open_pane, pane, text
 from tests.tui.panes.helpers import form_aside
-from tests.tui.piloting import SIZES, form_of, until
+from tests.tui.piloting import SIZES, until, wait_for_form
 from tests.tui.seeds import add_examples, hostile, make_project
 from tui.app import DistillApp
 from tui.screens.workspace.header import Header
@@ -30,7 +30,7 @@ async def test_freezing_asks_whether_to_allow_overlaps(
         await open_pane(pilot, app)
         await until(pilot, lambda: "✗ 3 refused" in text(app))
         await pilot.press("z")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press(*keys)
         assert ("will learn to repeat these words" in form_aside(app)) == bool(keys)
         await pilot.press("enter")
@@ -47,7 +47,7 @@ async def test_cancelling_the_form_freezes_nothing(home: Home, freeze_commands: 
         await open_pane(pilot, app)
         await until(pilot, lambda: "✗ 3 refused" in text(app))
         await pilot.press("z")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("escape")
         await until(pilot, lambda: "✗ 3 refused" in text(app))
     assert all("--dry-run" in args for args in freeze_commands)

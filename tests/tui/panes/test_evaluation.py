@@ -12,7 +12,7 @@ from engine.records.run import TrainingConfig
 from tests.tui.panes.evaluation_helpers import open_pane, pane, text
 from tests.tui.panes.helpers import messages
 from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
-from tests.tui.piloting import SIZES, footer, form_of, settled, until
+from tests.tui.piloting import SIZES, footer, settled, until, wait_for_form
 from tests.tui.seeds import add_dataset, add_examples, make_project, make_stage
 from tui.app import DistillApp
 
@@ -211,8 +211,8 @@ MAKERS: dict[str, Callable[[Home], Path]] = {"compared": make_compared, "evaluat
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize(("name", "keys", "view"), [pytest.param(*view, id=view[2]) for view in SNAPSHOTS])
-@pytest.mark.usefixtures("still_meter")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, size: tuple[int, int], name: str, keys: str, view: str
 ) -> None:
     app = DistillApp(home, MAKERS[name](home))
@@ -227,7 +227,7 @@ def test_the_pane_looks_as_it_did(
             await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await pilot.press(*keys.split())
         if view == "form":
-            await form_of(pilot)
+            await wait_for_form(pilot)
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)

@@ -16,7 +16,7 @@ from tests.tui.panes.evaluation_helpers import last_job, open_pane, pane, text
 from tests.tui.panes.helpers import form_aside, messages, notified
 from tests.tui.panes.measured_projects import arm_answer as measured_answer
 from tests.tui.panes.measured_projects import make_compared, make_evaluating
-from tests.tui.piloting import SIZES, facts_of, form_of, text_of, until, workspace
+from tests.tui.piloting import SIZES, facts_of, text_of, until, wait_for_form, workspace
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.questions.pane import QuestionsPane
@@ -34,7 +34,7 @@ async def test_evaluation_is_started_with_keys(
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_pane(pilot, app, "every rule")
         await pilot.press("e")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         assert "3 arms × 8 test questions × 3" in form_aside(app)
         assert "and 148 to check what else changed" in form_aside(app)
         await pilot.press("right", "down", "down", "backspace", "1", "down", "down", "down", "down", "right")
@@ -147,7 +147,7 @@ async def test_similar_training_questions_are_requested_for_failed_validation_on
             failed = add_failed_validation(project)
         await until(pilot, lambda: "i writes training questions like them" in text(app))
         await pilot.press("i")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await until(pilot, lambda: "2 requests for up to 10 questions." in form_aside(app))
         await pilot.press("backspace", "1", "down", "backspace", "3", "enter")
         await until(pilot, lambda: last_job(folder, home).kind == "synthesize")

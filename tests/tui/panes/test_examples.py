@@ -17,7 +17,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.rule import CheckResult
 from tests.tui.panes.examples_helpers import fill_in, form_showing, open_pane, pane, text
 from tests.tui.panes.helpers import assert_screen_has_no_control_codes, notified, show_whole_aside
-from tests.tui.piloting import SIZES, reach, until
+from tests.tui.piloting import SIZES, go_to_pane, until
 from tests.tui.seeds import PROMPT, TOPICS, add_dataset, add_examples, add_job, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.examples.pane import ExamplesPane
@@ -37,7 +37,7 @@ async def test_answers_to_an_older_prompt_are_not_counted(home: Home, size: tupl
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=size) as pilot:
-        await reach(pilot, 3, ExamplesPane, lambda: "An answer of today." in text(app))
+        await go_to_pane(pilot, 3, ExamplesPane, lambda: "An answer of today." in text(app))
         shown = text(app)
         assert "Examples   1 " in shown
         assert "✓ 0 accepted   ✗ 0 rejected   ○ 1 undecided" in shown
@@ -239,8 +239,8 @@ SNAPSHOTS: list[tuple[str, Callable[[Home], Path], str, str]] = [
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize(("make", "keys", "expected"), [pytest.param(*look[1:], id=look[0]) for look in SNAPSHOTS])
-@pytest.mark.usefixtures("still_meter")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     size: tuple[int, int],

@@ -25,7 +25,7 @@ from tests.tui.panes.prompt_helpers import (
     stored_prompt,
     text,
 )
-from tests.tui.piloting import SIZES, form_of, settled, until
+from tests.tui.piloting import SIZES, settled, until, wait_for_form
 from tests.tui.seeds import AT, PROMPT, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.prompt.editor import DocumentArea
@@ -218,8 +218,8 @@ SNAPSHOTS = [
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize(("stage", "keys", "name"), SNAPSHOTS, ids=[name for *_, name in SNAPSHOTS])
-@pytest.mark.usefixtures("still_meter")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
@@ -247,7 +247,7 @@ def test_the_pane_looks_as_it_did(
             await pilot.press(key)
             await pilot.pause(0.2)
             if key == "enter":
-                await form_of(pilot)
+                await wait_for_form(pilot)
         if name == "testing":
             app.post_message(Paste("RISK SCORE: 2. I am sorry.\nThe shop has to release it."))
         for field_with_cursor in (*app.screen.query(DocumentArea), *app.screen.query(Input)):

@@ -11,7 +11,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
 from tests.tui.panes.helpers import notified
 from tests.tui.panes.prompt_helpers import form_title
-from tests.tui.piloting import SIZES, open_app, reach, text_of, until
+from tests.tui.piloting import SIZES, go_to_pane, open_app, text_of, until
 from tests.tui.seeds import RULES, make_project, make_stage
 from tui.panes.prompt.advice_views import FindingsView, ProposalsView
 from tui.panes.prompt.pane import PromptPane
@@ -47,7 +47,7 @@ async def test_proposed_rules_are_added_one_by_one_and_undone(home: Home, size: 
     folder = make_project_without_rules(home)
     app = open_app(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
         await pilot.press("P")
         await until(pilot, lambda: bool(app.screen.query(ProposalsView)))
         view = app.screen.query_one(ProposalsView)
@@ -79,7 +79,7 @@ async def test_proposal_without_a_check_is_added_as_a_rubric(home: Home) -> None
     folder = make_project_without_rules(home)
     app = open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
         await pilot.press("P")
         await until(pilot, lambda: bool(app.screen.query(ProposalsView)))
         view = app.screen.query_one(ProposalsView)
@@ -102,7 +102,7 @@ async def test_prompt_without_proposals_says_that_they_need_english(home: Home) 
         project.prompts.set(Prompt((Message("system", "Antworte in höchstens 40 Wörtern."),)))
     app = open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
         await pilot.press("P")
         await until(pilot, lambda: "in English only" in text_of(app, PromptPane))
         await pilot.press("escape", "n")
@@ -113,7 +113,7 @@ async def test_prompt_without_proposals_says_that_they_need_english(home: Home) 
 async def test_prompt_check_starts_in_the_column_of_the_prompt(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_project_without_rules(home))
     async with app.run_test(size=size) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
         column = app.screen.query_one("#prompt-title").content_region.x
         await pilot.press("C")
         await until(pilot, lambda: bool(app.screen.query(FindingsView)))
@@ -123,7 +123,7 @@ async def test_prompt_check_starts_in_the_column_of_the_prompt(home: Home, size:
 async def test_prompt_check_lists_its_findings(home: Home) -> None:
     app = open_app(home, make_project_without_rules(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "bank" in text_of(app, PromptPane))
         await pilot.press("C")
         await until(pilot, lambda: bool(app.screen.query(FindingsView)))
         page = app.screen.query_one(FindingsView).query_one(Page)

@@ -74,7 +74,7 @@ class TestRules:
             await pilot.press("enter")
             changed = dataclasses.replace(new, check=Check("ends_with", text="Best"))
             await until(pilot, lambda: stored_rules(prompt_project, home) == (*before, changed))
-            await until(pilot, lambda: "ends with «Best»" in text(app))
+            await until(pilot, lambda: "ends with “Best”" in text(app))
             await pilot.press("g", "d")
             await until(pilot, lambda: stored_rules(prompt_project, home) == (*before[1:], changed))
             for expected in ((*before, changed), (*before, new), before):

@@ -155,15 +155,15 @@ class TestDrawing:
             (Check("length", unit="sentences", min=2), "at least 2 sentences"),
             (Check("length", unit="lines", min=1, max=1), "1 line"),
             (Check("length", unit="words", min=8, max=26), "8 to 26 words"),
-            (Check("starts_with", text="Regarding your "), "starts with «Regarding your␣»"),
-            (Check("forbidden", texts=tuple("abcdef")), "without «a», «b», «c», «d» and 2 more"),
-            (Check("label", labels=("card",), gold=True), "one of «card», equal to the question's label"),
+            (Check("starts_with", text="Regarding your "), "starts with “Regarding your␣”"),
+            (Check("forbidden", texts=tuple("abcdef")), "without “a”, “b”, “c”, “d” and 2 more"),
+            (Check("label", labels=("card",), gold=True), "one of “card”, equal to the question's label"),
             (Check("label", gold=True), "a label, equal to the question's label"),
             (Check("json", schema="{}"), "JSON that matches a schema"),
             (Check("language", code="tlh"), "in tlh"),
             (Check("rubric"), "rubric"),
             (Check("language", code="de"), "in German"),
-            (Check("pattern", pattern="^a"), "matches «^a»"),
+            (Check("pattern", pattern="^a"), "matches “^a”"),
         ],
     )
     def test_check_is_described_in_words(self, check: Check, description: str) -> None:
@@ -249,7 +249,7 @@ class TestDrawing:
 
 
 plain = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc", "Zs"]), min_size=1, max_size=12).filter(
-    lambda text: "|" not in text and clean_line(text) == text and not text.startswith("«")
+    lambda text: "|" not in text and clean_line(text) == text and not text.startswith("“")
 )
 any_check = st.one_of(
     st.builds(Check, st.sampled_from(["starts_with", "ends_with", "contains"]), text=plain),

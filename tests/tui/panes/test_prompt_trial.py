@@ -123,8 +123,8 @@ class TestTrial:
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
-@pytest.mark.usefixtures("still_meter")
-def test_a_trial_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_trial_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, prompt_project: Path, size: tuple[int, int]
 ) -> None:
     with served(good("RISK SCORE: 2. ", "It is open."), good("I am sorry. ", "It is shut."), stalls()) as server:

@@ -15,7 +15,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from tests.tui.panes.helpers import form_aside, notified, show_whole_aside
 from tests.tui.panes.questions_helpers import fill_in, open_pane, pane, stored_questions, text
-from tests.tui.piloting import SIZES, footer, form_of, until
+from tests.tui.piloting import SIZES, footer, until, wait_for_form
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -227,8 +227,8 @@ SNAPSHOTS: list[tuple[str, Callable[[Home], Path], str, str]] = [
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize(("make", "keys", "expected"), [pytest.param(*look[1:], id=look[0]) for look in SNAPSHOTS])
-@pytest.mark.usefixtures("still_meter")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     tmp_path: Path,
@@ -248,13 +248,13 @@ def test_the_pane_looks_as_it_did(
         await until(pilot, lambda: pane(app).state.page is not None)
         for key in keys.split():
             if key == "path":
-                form = await form_of(pilot)
+                form = await wait_for_form(pilot)
                 form.query_one("#field-path").value = "traffic.jsonl"
             else:
                 await pilot.press(key)
                 await until(pilot, lambda: pane(app).state.mode != "topics" or pane(app).state.topics is not None)
         if expected == "form":
-            await form_of(pilot)
+            await wait_for_form(pilot)
             await until(pilot, lambda: "requests" in form_aside(app))
         else:
             await until(pilot, lambda: expected in text(app))

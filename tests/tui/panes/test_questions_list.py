@@ -15,7 +15,7 @@ from engine.store.questions import QuestionTable
 from tests.engine.teachers.hostile_server import good, served
 from tests.tui.panes.helpers import assert_screen_has_no_control_codes, form_aside, notified
 from tests.tui.panes.questions_helpers import fill_in, open_pane, pane, stored_questions, text
-from tests.tui.piloting import SIZES, form_of, until
+from tests.tui.piloting import SIZES, until, wait_for_form
 from tests.tui.seeds import PROMPT, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -32,13 +32,13 @@ async def test_deleting_answered_questions_needs_confirmation(home: Home) -> Non
         await pilot.press("space", "space", "space")
         await until(pilot, lambda: "3 marked" in text(app))
         await pilot.press("D")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await until(pilot, lambda: "3 questions with 2 answers" in form_aside(app))
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
         assert len(stored_questions(folder, home)) == 48
         await pilot.press("D")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: len(stored_questions(folder, home)) == 45)
         await until(pilot, lambda: notified(app, "without 2 answers"))
@@ -58,7 +58,7 @@ async def test_search_filters_while_typing_and_escape_restores_the_cursor(home: 
         await pilot.press("n")
         await until(pilot, lambda: notified(app, "No search is active"))
         await pilot.press("slash", *"loans", "enter", "j", "n", "n", "N")
-        await until(pilot, lambda: "«loans»" in text(app) and pane(app).state.where.cursor == 2)
+        await until(pilot, lambda: "“loans”" in text(app) and pane(app).state.where.cursor == 2)
         await pilot.press("escape")
         await until(pilot, lambda: pane(app).state.where == Where(cursor=3) and pane(app).state.total == 48)
 
@@ -134,7 +134,7 @@ async def test_undoing_an_import_of_an_earlier_session_needs_confirmation(home: 
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "51")
         await pilot.press("u")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         warning = "The newest 3 questions from late.txt"
         await until(pilot, lambda: warning in form_aside(app))
         await pilot.press("right", "enter")
@@ -152,7 +152,7 @@ async def test_questions_written_by_the_teacher_appear_in_the_list(home: Home) -
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await open_pane(pilot, app, "none yet")
             await pilot.press("s")
-            await form_of(pilot)
+            await wait_for_form(pilot)
             await until(pilot, lambda: "21 requests for up to 200" in form_aside(app))
             await fill_in(pilot, app, topics="2", per_topic="2")
             await until(pilot, lambda: "Can I lend?" in text(app))

@@ -22,8 +22,17 @@ from engine.records.release import Parity, ReleaseKind
 from tests.engine.releases.fake_llama_cpp import write_converter
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.helpers import form_aside, messages, notified
-from tests.tui.piloting import SIZES, form_of, pane_of, reach, settled, shown, text_of, until
-from tests.tui.seeds import AT, BEGAN, add_dataset, add_evaluation, add_examples, add_job, add_run, make_project
+from tests.tui.piloting import SIZES, go_to_pane, pane_of, settled, shown, text_of, until, wait_for_form
+from tests.tui.seeds import (
+    AT,
+    FIRST_EVENT_AT,
+    add_dataset,
+    add_evaluation,
+    add_examples,
+    add_job,
+    add_run,
+    make_project,
+)
 from tui.app import DistillApp
 from tui.panes.release.pane import ReleasePane
 from tui.panes.release.state import ReleaseState
@@ -38,7 +47,7 @@ text = partial(text_of, kind=ReleasePane)
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
-    await reach(pilot, 7, ReleasePane, lambda: pane(app).state.page is not None)
+    await go_to_pane(pilot, 7, ReleasePane, lambda: pane(app).state.page is not None)
 
 
 def write_release(folder: Path, weights: bytes = b"w" * 5_000_000) -> None:
@@ -77,7 +86,7 @@ async def open_export_form(pilot: Pilot[int], app: DistillApp) -> None:
     await open_pane(pilot, app)
     await until(pilot, lambda: "✓ pass" in text(app))
     await pilot.press("e")
-    await form_of(pilot)
+    await wait_for_form(pilot)
 
 
 @pytest.fixture
@@ -112,7 +121,7 @@ async def test_run_is_exported_from_the_form_and_its_files_are_shown(
         await open_pane(pilot, app)
         await until(pilot, lambda: "✓ pass" in text(app) and "e   export one" in text(app))
         await pilot.press("e")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         assert "Its evaluation passed." in form_aside(app)
         assert "run-1-adapter" in "".join(form_aside(app).split())
         await pilot.press("right", "enter")
@@ -145,7 +154,7 @@ async def test_gguf_form_asks_for_llama_cpp_and_escape_returns_to_the_first_form
         await until(pilot, lambda: notified(app, "no convert_hf"))
         assert not started_jobs
         await pilot.press("e")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("left", "enter")
         await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
         await pilot.press(*str(tmp_path / "x"), "down", "left", "enter")
@@ -181,7 +190,7 @@ async def test_elapsed_time_is_updated_during_a_silent_export(
     home: Home, started_jobs: list[JobOptions], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, started = make_runs(home), monotonic()
-    monkeypatch.setattr("tui.panes.release.pane.time", lambda: BEGAN + monotonic() - started)
+    monkeypatch.setattr("tui.panes.release.pane.time", lambda: FIRST_EVENT_AT + monotonic() - started)
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_export_form(pilot, app)
@@ -262,7 +271,7 @@ async def test_real_job_exports_an_adapter(home: Home, tmp_path: Path) -> None:
         await open_pane(pilot, app)
         await until(pilot, lambda: "not evaluated" in text(app))
         await pilot.press("e")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: "adapter_model.safetensors" in text(app), seconds=50)
 
@@ -279,8 +288,8 @@ def with_fixed_sizes_and_folders(page: ReleasePage) -> ReleasePage:
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize("name", ["empty", "ready", "asks", "gguf", "busy", "waits", "failed", "done", "card", "stale"])
-@pytest.mark.usefixtures("still_meter")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
@@ -297,7 +306,7 @@ def test_the_pane_looks_as_it_did(
     with Project.open(folder, home) as project:
         if name == "busy":
             add_job(project, ExportOptions(1, "gguf"), "running", [*events, Progress(98, 272, "converting: Writing")])
-            monkeypatch.setattr("tui.panes.release.pane.time", lambda: BEGAN + 12.0)
+            monkeypatch.setattr("tui.panes.release.pane.time", lambda: FIRST_EVENT_AT + 12.0)
         if name == "waits":
             add_job(project, ExportOptions(1, "merged"), "waiting", [StateChanged("waiting", WAITING)], WAITING)
         if name == "failed":
@@ -315,7 +324,7 @@ def test_the_pane_looks_as_it_did(
         if name in ("asks", "gguf"):
             await pilot.press("e")
         if name == "gguf":
-            await form_of(pilot)
+            await wait_for_form(pilot)
             await pilot.press("left", "enter")
             await until(pilot, lambda: bool(app.screen.query("#field-llama-cpp")))
             await pilot.press("down")  # no cursor blinks on this field

@@ -20,7 +20,7 @@ from engine.records.run import KILLED, TrainingConfig, WorstToken
 from engine.training.facts import FreeMemory
 from tests.tui.panes.helpers import form_aside, messages, notified
 from tests.tui.panes.measured_projects import QUESTIONS, add_measured_run, make_compared, write_log
-from tests.tui.piloting import SIZES, form_of, pane_of, reach, text_of, until, workspace
+from tests.tui.piloting import SIZES, go_to_pane, pane_of, text_of, until, wait_for_form, workspace
 from tests.tui.seeds import CURVE, add_dataset, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
@@ -31,7 +31,7 @@ text = partial(text_of, kind=RunPane)
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp, expected: str) -> None:
-    await reach(pilot, 5, RunPane, lambda: expected in text(app))
+    await go_to_pane(pilot, 5, RunPane, lambda: expected in text(app))
     has_runs = workspace(app).state.facts.run is not None
     await until(pilot, lambda: not has_runs or bool(pane(app).state.rows))
 
@@ -49,7 +49,7 @@ async def test_training_is_started_with_keys(
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_pane(pilot, app, "train on the 26 rows")
         await pilot.press("t")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         assert "6 steps: 26 rows, 16 per step, 3 epochs" in form_aside(app)
         await pilot.press("down", "down", "8", "enter")
         await until(pilot, lambda: job_count(folder, home) == 1)
@@ -69,7 +69,7 @@ async def test_form_warns_about_a_stale_dataset(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "loss")
         await pilot.press("t")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         aside = form_aside(app)
         assert aside.startswith("The dataset is stale: other examples are accepted now.\n16 steps: 26 rows")
 
@@ -102,7 +102,7 @@ async def test_training_is_paused_and_stopped_with_its_best_checkpoint(home: Hom
         await pilot.press("p")
         await until(pilot, lambda: read_command(folder / job.folder) == "pause")
         await pilot.press("b")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         assert read_command(folder / job.folder) == "pause"
         await pilot.press("right", "enter")
         await until(pilot, lambda: read_command(folder / job.folder) == "keep")
@@ -214,13 +214,13 @@ async def test_deleting_a_run_needs_confirmation(home: Home) -> None:
         await pilot.press("D")
         await until(pilot, lambda: notified(app, "Press = to list them all"))
         await pilot.press("equals_sign", "j", "D")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: not isinstance(app.screen, FormScreen))
         with Project.open(folder, home) as project:
             assert len(project.runs.all()) == 3
         await pilot.press("D")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: "2 in all" in text(app))
         assert notified(app, "Deleted run 2")
@@ -237,7 +237,7 @@ async def test_run_needed_by_a_job_is_not_deleted(home: Home) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_pane(pilot, app, "watching")
         await pilot.press("equals_sign", "j", "D")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: notified(app, "needs it to resume"))
     with Project.open(folder, home) as project:
@@ -298,8 +298,8 @@ SNAPSHOTS = [
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
 @pytest.mark.parametrize(("keys", "view"), [pytest.param(*view, id=view[1]) for view in SNAPSHOTS])
-@pytest.mark.usefixtures("still_meter")
-def test_the_pane_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_pane_matches_its_snapshot(
     snap_compare: Callable[..., bool],
     home: Home,
     monkeypatch: pytest.MonkeyPatch,
@@ -317,7 +317,7 @@ def test_the_pane_looks_as_it_did(
         for key in keys.split():
             await pilot.press(key)
             if key == "t":
-                await form_of(pilot)
+                await wait_for_form(pilot)
             await until(pilot, lambda: set(pane(app).state.overlays) <= pane(app).state.traces.keys())
         await pilot.pause(0.3)
 

@@ -23,8 +23,8 @@ CASES = [
 
 
 @pytest.mark.parametrize(("settings", "abilities"), CASES)
-@pytest.mark.usefixtures("still_meter")
-def test_the_theme_looks_as_it_did(
+@pytest.mark.usefixtures("fixed_meter")
+def test_theme_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, settings: Settings, abilities: Abilities
 ) -> None:
     async def settle(pilot: Pilot[int]) -> None:

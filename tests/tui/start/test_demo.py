@@ -8,7 +8,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.projects import archive, look
 from engine.records.job import LIVE_STATES
-from tests.tui.piloting import form_of, until
+from tests.tui.piloting import until, wait_for_form
 from tests.tui.start.list_helpers import page_text, wait_for_list
 from tui.app import DistillApp
 from tui.screens.start.forms import DEMO_SENTENCES, QUICK, WHOLE
@@ -20,7 +20,7 @@ async def test_demo_is_started_and_shown(home: Home, app: DistillApp, monkeypatc
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await wait_for_list(pilot)
         await pilot.press("d")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
         with Project.open(home.projects / "demo-quick", home) as project:
@@ -47,7 +47,7 @@ async def test_starting_an_archived_demo_restores_it(
         screen = await wait_for_list(pilot)
         assert "Every project is archived." in page_text(screen, "listed")
         await pilot.press("d")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
     assert not look(home.projects / "demo", home).archived

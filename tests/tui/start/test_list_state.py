@@ -149,7 +149,7 @@ def test_empty_list_gives_its_reason() -> None:
     assert "Every project is archived." in drawn(state_with(project("old", archived=True)))
     nothing = state_with(project("desk"))
     nothing.look_for("x\x1b[2J")
-    assert "No name contains «x" in drawn(nothing)
+    assert "No name contains “x" in drawn(nothing)
     assert "\x1b" not in drawn(nothing)
     assert "cannot be listed" in drawn(StartState(trouble="The projects cannot be listed."))
 

@@ -9,7 +9,7 @@ from engine.folders import last_used
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import TeacherSpec
-from tests.tui.piloting import footer, form_of, toast_text, until
+from tests.tui.piloting import footer, toast_text, until, wait_for_form
 from tests.tui.start.list_helpers import (
     field_error,
     page_text,
@@ -27,7 +27,7 @@ async def test_copy_gets_a_free_name_and_is_selected(eight_projects: Home, app: 
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await select_project(pilot, "meridian-desk")
         await pilot.press("D")
-        form = await form_of(pilot)
+        form = await wait_for_form(pilot)
         assert form.values["name"] == "meridian-desk-2"
         await pilot.press("down", "right", "enter")
         await until(pilot, lambda: selected_name(screen) == "meridian-desk-2")
@@ -39,14 +39,14 @@ async def test_name_taken_meanwhile_reopens_the_form_with_its_values(eight_proje
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await select_project(pilot, "meridian-desk")
         await pilot.press("D", "down", "right", "right")
-        first = await form_of(pilot)
+        first = await wait_for_form(pilot)
         (eight_projects.projects / "meridian-desk-2").mkdir()
         (eight_projects.projects / "meridian-desk-2" / "thesis.txt").write_text("mine")
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen is not first)
         await pilot.pause()
         assert "taken" in field_error(pilot, "name")
-        assert (await form_of(pilot)).values == {"name": "meridian-desk-2", "kept": "and runs"}
+        assert (await wait_for_form(pilot)).values == {"name": "meridian-desk-2", "kept": "and runs"}
         await pilot.press("end", "2")
         assert field_error(pilot, "name") == ""
         await pilot.press("enter")
@@ -62,7 +62,7 @@ async def test_new_project_is_created_by_keys_and_names_the_next_step(
         assert "No projects yet." in page_text(screen, "listed")
         assert "search" not in footer(app)
         await pilot.press("n", *"bank", "down", "down", "right", "down", *"large", "down")
-        form = await form_of(pilot)
+        form = await wait_for_form(pilot)
         form.query_one("#field-address", Input).value = "https://llm.example.com/v1"
         form.query_one("#field-prompt", Input).value = str(tmp_path / "prompt.md")
         await until(pilot, lambda: "≈ 7 tokens and 2 example messages. Next: 1 Prompt, to add rules." in str(
@@ -90,7 +90,7 @@ async def test_prompt_path_is_no_error_while_it_is_typed(
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for_list(pilot)
         await pilot.press("n")
-        form = await form_of(pilot)
+        form = await wait_for_form(pilot)
         for typed, words in (
             ("te", "Names there that start like this: 1."),
             ("texts", "A folder so far."),
@@ -116,7 +116,7 @@ async def test_project_name_is_checked_while_it_is_typed(eight_projects: Home, a
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await wait_for_list(pilot)
         await pilot.press("n", *"triage")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         assert field_error(pilot, "name") == "A project with this name exists."
         await pilot.press("2")
         assert field_error(pilot, "name") == ""
@@ -130,7 +130,7 @@ async def test_endpoint_errors_are_shown_under_their_fields(home: Home, app: Dis
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await wait_for_list(pilot)
         await pilot.press("n", *"bank", "down", "down", "right", "enter")
-        form = await form_of(pilot)
+        form = await wait_for_form(pilot)
         assert "Name the model" in field_error(pilot, "model")
         assert "https://host/v1" in field_error(pilot, "address")
         form.query_one("#field-address", Input).value = "http://llm.example.com/v1"
@@ -158,14 +158,14 @@ async def test_file_errors_reopen_the_form_with_its_values(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await wait_for_list(pilot)
         await pilot.press("n", *"bank")
-        first = await form_of(pilot)
+        first = await wait_for_form(pilot)
         first.query_one(f"#field-{field}", Input).value = value
         values = first.values
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen is not first)
         await pilot.pause()
         assert error in field_error(pilot, field)
-        again = await form_of(pilot)
+        again = await wait_for_form(pilot)
         assert again.values == values
         assert app.focused is again.query_one(f"#field-{field}")
         assert not (home.projects / "bank").exists()
@@ -182,7 +182,7 @@ async def test_model_folder_is_accepted_as_student(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await wait_for_list(pilot)
         await pilot.press("n", *"bank")
-        (await form_of(pilot)).query_one("#field-student", Input).value = "./base"
+        (await wait_for_form(pilot)).query_one("#field-student", Input).value = "./base"
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
     with Project.open(home.projects / "bank", home) as project:

@@ -41,7 +41,7 @@ def no_cursor_blinking(monkeypatch: pytest.MonkeyPatch) -> None:
     ("keys", "size"),
     [pytest.param(keys, size, id=f"{name}-{size[0]}") for name, keys, size in STATES],
 )
-def test_the_list_looks_as_it_did(
+def test_list_matches_its_snapshot(
     snap_compare: Callable[..., bool], eight_projects: Home, app: DistillApp, keys: str, size: tuple[int, int]
 ) -> None:
     async def press(pilot: Pilot[int]) -> None:
@@ -53,14 +53,16 @@ def test_the_list_looks_as_it_did(
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=["120", "80"])
-def test_empty_list_looks_as_it_did(snap_compare: Callable[..., bool], app: DistillApp, size: tuple[int, int]) -> None:
+def test_empty_list_matches_its_snapshot(
+    snap_compare: Callable[..., bool], app: DistillApp, size: tuple[int, int]
+) -> None:
     async def settle(pilot: Pilot[int]) -> None:
         await wait_for_list(pilot)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
 
 
-def test_new_project_form_with_a_prompt_file_looks_as_it_did(
+def test_new_project_form_with_a_prompt_file_matches_its_snapshot(
     snap_compare: Callable[..., bool], eight_projects: Home, app: DistillApp, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ from engine.folders import last_used
 from engine.paths import Home
 from engine.project import Project
 from engine.projects import look
-from tests.tui.piloting import SIZES, footer, form_of, toast_text, until
+from tests.tui.piloting import SIZES, footer, toast_text, until, wait_for_form
 from tests.tui.start.list_helpers import (
     add_live_job,
     field_error,
@@ -123,7 +123,7 @@ async def test_project_is_deleted_only_after_its_name_is_typed(eight_projects: H
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await select_project(pilot, "triage")
         await pilot.press("x", "enter")
-        await form_of(pilot)
+        await wait_for_form(pilot)
         assert "It is called triage." in field_error(pilot, "name")
         await pilot.press(*"triag", "enter")
         assert isinstance(app.screen, FormScreen)
@@ -190,7 +190,7 @@ async def test_hostile_folder_names_are_shown_literally(home: Home, app: Distill
         await select_project(pilot, name)
         for keys in ("D", "x"):
             await pilot.press(keys)
-            await form_of(pilot)
+            await wait_for_form(pilot)
             await pilot.press("enter")
             await pilot.pause()
             for screen in app.screen_stack:

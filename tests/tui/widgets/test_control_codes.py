@@ -11,7 +11,7 @@ from textual.widgets._toast import Toast
 
 from engine.errors import DistillError, StoreError
 from engine.paths import Home
-from tests.hostile import hostile, hostile_text, obeyed
+from tests.hostile import control_characters, hostile, hostile_text
 from tests.tui.piloting import screen_text, until
 from tui.app import DistillApp
 from tui.forms.screen import Field, FieldNote, FormScreen
@@ -24,7 +24,7 @@ from tui.widgets.guard import CodeFilter, Veil
 @given(hostile_text)
 def test_drawn_line_has_no_control_codes_and_keeps_its_width(text: str) -> None:
     (filtered,) = CodeFilter().apply([Segment(text)], Color(0, 0, 0))
-    assert not obeyed(filtered.text)
+    assert not control_characters(filtered.text)
     assert "\n" not in filtered.text
     if "\t" not in text:
         assert cell_len(filtered.text) == cell_len(text)
@@ -36,7 +36,7 @@ def test_field_replaces_each_control_code_by_one_visible_character(text: str) ->
     before = len(shown)
     Veil().highlight(shown)
     assert len(shown) == before
-    assert not obeyed(shown.plain)
+    assert not control_characters(shown.plain)
     assert "\n" not in shown.plain
 
 
@@ -45,7 +45,7 @@ def test_window_title_contains_no_control_codes(text: str) -> None:
     sequence = title(text)
     assert sequence.startswith("\x1b]2;")
     assert sequence.endswith("\x07")
-    assert not obeyed(sequence[4:-1])
+    assert not control_characters(sequence[4:-1])
 
 
 @settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -60,9 +60,9 @@ async def test_toasts_show_hostile_text_without_acting_on_it(home: Home, text: s
         app.screen.notify(f"{text} again", title=text)
         await until(pilot, lambda: any("again" in toast.render().plain for toast in app.screen.query(Toast)))
         for toast in app.screen.query(Toast):
-            assert obeyed(toast.render().plain) <= {"\t"}
+            assert control_characters(toast.render().plain) <= {"\t"}
             assert not any("@" in str(span.style) for span in toast.render().spans)
-        assert not obeyed(screen_text(app))
+        assert not control_characters(screen_text(app))
         assert app.is_running
 
 
@@ -88,8 +88,8 @@ async def test_form_shows_hostile_text_and_keeps_its_value(home: Home, text: str
         texts = [str(part.visual) for part in form.query(Static)] + [part.render().plain for part in form.query(Choice)]
         texts += [part._value.plain for part in form.query(Input)]
         texts += [part.placeholder for part in form.query("#field-empty").results(Input)]
-        assert all(obeyed(each) <= {"\t"} for each in texts), texts
-        assert not obeyed(screen_text(app))
+        assert all(control_characters(each) <= {"\t"} for each in texts), texts
+        assert not control_characters(screen_text(app))
         assert form.values["typed"] == form.query_one("#field-typed", Input).value.strip(), "only its display changes"
 
 
@@ -108,7 +108,7 @@ async def test_pasted_question_is_shown_clean_and_sent_unchanged() -> None:
         field = app.query_one(QuestionField)
         field.insert(hostile("why"))
         await until(pilot, lambda: "[@click=app.quit]why" in screen_text(app))
-        assert not obeyed(screen_text(app))
+        assert not control_characters(screen_text(app))
         field.focus()
         await pilot.press("enter")
         await until(pilot, lambda: app.sent == hostile("why"))
@@ -127,4 +127,4 @@ async def test_read_error_is_shown_clean(home: Home) -> None:
         trouble = app.query_one(Trouble)
         trouble.show_trouble(WorkspaceState(), StoreError(*map(hostile, ("title", "message", "next"))), 80)
         await until(pilot, lambda: "[@click=app.quit]next" in screen_text(app))
-        assert not obeyed(screen_text(app))
+        assert not control_characters(screen_text(app))

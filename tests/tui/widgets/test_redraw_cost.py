@@ -6,7 +6,7 @@ from textual.css.stylesheet import Stylesheet
 from textual.screen import Screen
 
 from engine.paths import Home
-from tests.tui.piloting import open_app, reach, until
+from tests.tui.piloting import go_to_pane, open_app, until
 from tests.tui.seeds import make_stage
 from tui.panes.cost.pane import CostPane
 from tui.widgets.line import Entry
@@ -48,7 +48,7 @@ async def test_typing_scrolls_the_field_without_a_layout(monkeypatch: pytest.Mon
 async def test_focus_change_restyles_only_the_fields_concerned(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await reach(pilot, 8, CostPane, lambda: app.screen.query_one(CostPane).state.page is not None)
+        await go_to_pane(pilot, 8, CostPane, lambda: app.screen.query_one(CostPane).state.page is not None)
         title = app.screen.query_one("CostPane .title", Page)
         await pilot.press("e")
         await until(pilot, lambda: "edits the figures" not in title.plain)

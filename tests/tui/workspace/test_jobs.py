@@ -271,7 +271,7 @@ async def test_resumed_job_is_shown_as_running_before_its_log_says_so(home: Home
         assert app.screen.state.job.live
 
 
-@pytest.mark.usefixtures("real_clock", "still_meter")
+@pytest.mark.usefixtures("real_clock", "fixed_meter")
 async def test_time_left_counts_down_without_new_events(home: Home) -> None:
     app = DistillApp(home, make_stage(home, "generating"))
     async with app.run_test(size=(120, 40)) as pilot:

@@ -10,7 +10,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.paths import Home
-from tests.tui.piloting import SIZES, facts_of, open_app, reach, shown, text_of, until
+from tests.tui.piloting import SIZES, facts_of, go_to_pane, open_app, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.forms.screen import Field, FormScreen
 from tui.panes.prompt.pane import PromptPane
@@ -68,7 +68,7 @@ async def press_label(pilot: Pilot[int], matches: Callable[[Target], bool]) -> N
 async def test_labels_lead_to_stations_and_visible_rows(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
         rules = app.screen.query_one(RulesView)
         await pilot.pause()
         where = rules.query_one(Page).content_region

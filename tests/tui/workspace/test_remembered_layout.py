@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from engine.paths import Home
 from engine.records.station import STATIONS, Station
-from tests.tui.piloting import SIZES, reach, shown, until, workspace
+from tests.tui.piloting import SIZES, go_to_pane, shown, until, workspace
 from tests.tui.seeds import make_stage
 from tui.actions import PANES
 from tui.app import DistillApp
@@ -58,7 +58,7 @@ async def test_dividers_are_moved_and_remembered_per_screen(home: Home, size: tu
 
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: text_share(app) == pytest.approx(0.6, abs=0.05))
+        await go_to_pane(pilot, 1, PromptPane, lambda: text_share(app) == pytest.approx(0.6, abs=0.05))
         rail = workspace(app).state.rail_width
         await pilot.press(*["less_than_sign"] * 4)
         await until(pilot, lambda: text_share(app) == pytest.approx(0.4, abs=0.05))
@@ -77,7 +77,7 @@ async def test_dividers_are_moved_and_remembered_per_screen(home: Home, size: tu
         assert 3 <= after < before
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: text_share(app) == pytest.approx(0.45, abs=0.05))
+        await go_to_pane(pilot, 1, PromptPane, lambda: text_share(app) == pytest.approx(0.45, abs=0.05))
         await pilot.press("0", "c")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen) and app.screen.state.row is not None)
         assert list_height(app) == after

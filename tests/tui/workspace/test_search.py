@@ -13,7 +13,7 @@ from engine.project import Project
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Message, Prompt
 from tests.tui.panes.measured_projects import make_compared
-from tests.tui.piloting import SIZES, open_app, pane_of, reach, shown, text_of, until, workspace
+from tests.tui.piloting import SIZES, go_to_pane, open_app, pane_of, shown, text_of, until, workspace
 from tests.tui.seeds import PROMPT, add_job, make_stage
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.pane import Pane
@@ -59,7 +59,7 @@ def search_line(pilot: Pilot[int]) -> SearchLine:
 async def test_search_in_rules_and_escape_restores_the_cursor(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
         rules = app.screen.query_one(RulesView)
         await pilot.press("R")
         await until(pilot, lambda: rules.has_focus)
@@ -86,7 +86,7 @@ async def test_search_in_rules_and_escape_restores_the_cursor(home: Home) -> Non
 async def test_search_scrolls_a_page_and_escape_scrolls_back(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
         text = app.screen.query_one(TextView)
         await until(pilot, lambda: text.max_scroll_y > 0)
         await pilot.press("slash", *"number of the account", "enter")
@@ -102,7 +102,7 @@ async def test_search_scrolls_a_page_and_escape_scrolls_back(home: Home) -> None
 async def test_search_in_topics_and_releases(home: Home, size: tuple[int, int]) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size, notifications=True) as pilot:
-        await reach(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.total > 0)
+        await go_to_pane(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.total > 0)
         await pilot.press("T")
         questions = pane_of(app, QuestionsPane)
         await until(pilot, lambda: bool(questions.state.topics))
@@ -111,7 +111,7 @@ async def test_search_in_topics_and_releases(home: Home, size: tuple[int, int]) 
         await until(pilot, lambda: questions.state.topic_at == len(names) - 1)
         await pilot.press("escape")
         await until(pilot, lambda: questions.state.topic_at == 0 and questions.state.mode == "topics")
-        await reach(pilot, 7, ReleasePane, lambda: bool(pane_of(app, ReleasePane).state.releases))
+        await go_to_pane(pilot, 7, ReleasePane, lambda: bool(pane_of(app, ReleasePane).state.releases))
         await pilot.press("slash", *"adapter", "enter")
         await until(pilot, lambda: "1 of 1" in search_line(pilot).query_one(Page).plain)
         footer = app.screen.query_one(Footer)
@@ -138,7 +138,7 @@ async def test_search_in_evaluations_runs_and_versions(
             project.prompts.set(Prompt((*PROMPT.messages, Message("user", text))))
     app = open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await reach(pilot, number, kind, lambda: text_of(app, kind) != "")
+        await go_to_pane(pilot, number, kind, lambda: text_of(app, kind) != "")
         await pilot.press(key)
         await until(pilot, lambda: title in text_of(app, kind))
         listed = next(node for _, node in workspace(app).binding_chain if isinstance(node, Listed))
@@ -179,7 +179,7 @@ async def test_pane_does_not_change_while_search_text_is_typed(home: Home, size:
 async def test_pasted_lines_are_searched_as_one_line(home: Home) -> None:
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24)) as pilot:
-        await reach(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
+        await go_to_pane(pilot, 1, PromptPane, lambda: "rules" in text_of(app, PromptPane))
         await pilot.press("slash")
         await until(pilot, lambda: search_line(pilot).typing)
         app.post_message(Paste("RISK\r\nSCORE\n"))

@@ -8,7 +8,7 @@ from engine.project import Project
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, JobOptions, UpdateOptions
 from engine.records.prompt import Message, Prompt
-from tests.tui.piloting import SIZES, form_of, open_app, shown, toast_text, until, wait_for_toast
+from tests.tui.piloting import SIZES, open_app, shown, toast_text, until, wait_for_form, wait_for_toast
 from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_job, make_project
 from tui.screens.workspace.updating import plan_excerpt
 
@@ -37,7 +37,7 @@ async def test_update_starts_only_after_the_plan_is_confirmed(
         for epochs, options in (("2", UpdateOptions(epochs=2.0)), ("", UpdateOptions())):
             await pilot.press("B")
             await until(pilot, lambda: bool(app.screen.query("#aside")), seconds=60)
-            form = await form_of(pilot)
+            form = await wait_for_form(pilot)
             assert "From prompt version 1 to 2:" in str(form.query_one("#aside", Static).visual)
             assert started == []
             await pilot.press(*epochs, "enter")
@@ -56,7 +56,7 @@ async def test_update_is_refused_while_another_job_runs(home: Home) -> None:
         await until(pilot, lambda: shown(app) != "")
         await pilot.press("B")
         await until(pilot, lambda: bool(app.screen.query("#aside")), seconds=60)
-        await form_of(pilot)
+        await wait_for_form(pilot)
         await pilot.press("enter")
         await wait_for_toast(pilot, "Wait until it ends")
     with Project.open(folder, home) as project:

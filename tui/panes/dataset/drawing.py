@@ -189,7 +189,7 @@ def _refused(state: DatasetState, width: int) -> list[Content]:
             ), index)
         )  # fmt: skip
         if here:
-            words = refusal.words if refusal.kind not in ("message", "overlap") else f"«{refusal.words}»"
+            words = refusal.words if refusal.kind not in ("message", "overlap") else f"“{refusal.words}”"
             text = wrap(words, width - 10)
             lines += [Content.styled(f"{' ' * 10}{line}", "") for line in text[:4]]
             lines += [Content.styled(f"{' ' * 10}… {len(text) - 4} more lines", DIM)] if len(text) > 4 else []

@@ -55,7 +55,7 @@ def draw_findings(state: FindingsState, width: int) -> list[Content]:
         place = f"line {finding.line}" if finding.line else "the prompt"
         lines.append(Content.assemble(("! ", WARN), (f"{place}: {TITLES[finding.kind]}", STRONG)))
         if finding.quote:
-            lines += [Content.styled(f"    «{line}»", DIM) for line in [shorten(finding.quote, width - 6)]]
+            lines += [Content.styled(f"    “{line}”", DIM) for line in [shorten(finding.quote, width - 6)]]
         lines += [Content(f"  {line}") for line in wrap(finding.problem, width - 2)]
         lines += [Content.styled(f"  {line}", ACCENT) for line in wrap(finding.advice, width - 2)]
         lines.append(Content(""))

@@ -74,7 +74,7 @@ def check_fields(kind: CheckKind, check: Check | None) -> tuple[Field, ...]:
         case "rubric":
             return (Field("text", "the judge looks for", clean_line(old.text), "empty: what the rule demands"),)
         case _:
-            return (Field("text", "text", _guarded(old.text), "«…» keeps spaces at the ends", check=_needed),)
+            return (Field("text", "text", _guarded(old.text), "“…” keeps spaces at the ends", check=_needed),)
 
 
 def rule_from(rule: Rule | None, first: Values, second: Values) -> Rule:
@@ -116,7 +116,7 @@ def _read(name: str, value: str) -> Mapping[str, object]:
         return {name: value if _LENGTH(value) else int(value)} if value else {}  # the rule rejects what is not a number
     if name == "gold":
         return {name: value == "yes"}
-    if name == "text" and len(value) > 2 and value[0] == "«" and value[-1] == "»":
+    if name == "text" and len(value) > 2 and value[0] == "“" and value[-1] == "”":
         return {name: value[1:-1]}
     return {name: value} if value else {}
 
@@ -127,7 +127,7 @@ def _joined(texts: tuple[str, ...]) -> str:
 
 def _guarded(text: str) -> str:
     shown = clean_line(text)
-    return f"«{shown}»" if shown != shown.strip() else shown
+    return f"“{shown}”" if shown != shown.strip() else shown
 
 
 def _number(value: int | None) -> str:

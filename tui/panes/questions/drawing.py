@@ -114,7 +114,7 @@ def _narrowed(state: QuestionsState, width: int) -> Content | None:
     if listed.topic is not None:
         parts.append(shorten(listed.topic, 24) or "no topic")
     if listed.search:
-        parts.append(f"«{shorten(listed.search, 24)}»")
+        parts.append(f"“{shorten(listed.search, 24)}”")
     marked = f"{len(state.marks):,} marked   {key_of('questions.remove')} deletes them" if state.marks else ""
     if state.range_from is not None:
         marked = f"marking a range   {key_of('questions.range')} ends it"

@@ -179,9 +179,9 @@ def _samples(watched: Watched | None, cursor: int | None, width: int) -> list[Co
     head = f"watching {where}"
     room = width - len(head) - keys.cell_length - 3
     lines = [
-        Content.assemble((head, DIM), fit(f"«{' '.join(watched.question.split())}»", room), "   ", keys)
+        Content.assemble((head, DIM), fit(f"“{' '.join(watched.question.split())}”", room), "   ", keys)
         if watched.total > 1
-        else Content.assemble((f"{head} ", DIM), shorten(f"«{' '.join(watched.question.split())}»", width - 10))
+        else Content.assemble((f"{head} ", DIM), shorten(f"“{' '.join(watched.question.split())}”", width - 10))
     ]
     whole = sample_at(watched.samples, cursor)
     for index, sample in enumerate(watched.samples):

@@ -106,7 +106,7 @@ def listed_text(where: Where, page: ReviewPage) -> str:
     if where.rule is not None:
         words.append(f"fails rule {where.rule}")
     if where.search:
-        words.append(f"«{shorten(where.search, 20)}»")
+        words.append(f"“{shorten(where.search, 20)}”")
     narrowed = "  ".join(filter(None, words))
     if not narrowed:
         return "all"

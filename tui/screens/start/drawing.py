@@ -167,7 +167,7 @@ def _nothing_listed(state: StartState) -> Content:
     if state.search:
         return Content.assemble(
             "No name contains ",
-            (f"«{clean_line(state.search)}»", STRONG),
+            (f"“{clean_line(state.search)}”", STRONG),
             ".  ",
             (key_of("start.back"), ACCENT),
             (" show all", DIM),
