@@ -11,10 +11,12 @@ from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import Evaluation
 from engine.records.job import Job
+from engine.records.options import GenerateOptions
 from engine.records.question import SPLITS, Split
 from engine.records.run import Run
 from engine.records.station import Station, StationName
 from engine.store.examples import ExampleCounts
+from engine.store.jobs import options_of_job
 from engine.wording import counted
 
 _WORKED_BY_JOBS: tuple[StationName, ...] = ("questions", "examples", "dataset", "run", "evaluation", "release")
@@ -137,9 +139,12 @@ def _run_note(run: Run) -> str:
 
 
 def _missing(generation: Job | None) -> tuple[int, int]:
+    """How many answers a stopped generation left out, of how many; not if it asked again for stored answers."""
     if generation is None or generation.state != "stopped":
         return 0, 0
-    return generation.total - generation.done, generation.total
+    options = options_of_job(generation)
+    again = isinstance(options, GenerateOptions) and bool(options.asks)
+    return (0, 0) if again else (generation.total - generation.done, generation.total)
 
 
 def judge(facts: StationFacts) -> tuple[Station, ...]:

@@ -83,12 +83,12 @@ def freeze(
     for index, other in enumerate(others, start=1):
         _check_other(project, base, others[:index])
         try:
-            dataset_prompts, added = _answers(other, base, tokenizer, allow_leaks=allow_leaks)
+            dataset_prompt, added = _answers(other, base, tokenizer, allow_leaks=allow_leaks)
         except DistillError as error:
             error.title = f"{other.name}: {error.title}"
             error.next += f" (there: --project {other.name})" if "distill-tui" in error.next else ""
             raise
-        taken.append(replace(dataset_prompts, project=_where(other, project)))
+        taken.append(replace(dataset_prompt, project=_where(other, project)))
         rows += tuple(replace(row, prompt_index=index) for row in added)
     dataset = Dataset(
         sha256=dataset_sha256(own.prompt.sha256, base, rows, taken),

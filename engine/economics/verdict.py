@@ -155,7 +155,9 @@ def _stability(found: Findings) -> Criterion:
     every = f"a training must be repaid within {span(DAYS_PER_YEAR / again)}" if again else ""
     if facts is None or not facts.settled:
         so_far = (
-            f": {facts.versions} versions in {span(facts.days)}" if facts is not None and facts.versions > 1 else ""
+            f": {facts.versions} versions in {span(max(facts.days, 1))}"
+            if facts is not None and facts.versions > 1
+            else ""
         )
         words = f"How often the prompt changes is not yet known{so_far}"
         return Criterion("stability", None, f"{words}; {every}." if every else f"{words}.")

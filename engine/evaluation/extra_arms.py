@@ -15,7 +15,7 @@ from pathlib import Path
 from engine.clean import clean_line
 from engine.errors import NotFoundError, UsageError
 from engine.model.adapter_files import holds_whole_layers, weights_sha256
-from engine.model.adapter_place import ADAPTER, adapter_of, require_adapter
+from engine.model.adapter_place import ADAPTER, adapter_of, holds_adapter
 from engine.project import Project
 from engine.records.run import Run
 from engine.training.checkpoints import CHECKPOINTS, fault_of, steps_in
@@ -89,7 +89,13 @@ def _find(project: Project, name: str, run: Run) -> ExtraArm:
         adapter = adapter_of(project.folder, other)
     else:
         checkpoint = _checkpoint(project.folder / other.folder / CHECKPOINTS, int(found[3]), other.id)
-        adapter = require_adapter(checkpoint / ADAPTER, other.id)
+        adapter = checkpoint / ADAPTER
+        if not holds_adapter(adapter):
+            raise NotFoundError(
+                f"The checkpoint of step {found[3]} of run {other.id} is incomplete.",
+                f"{adapter} does not hold all files of an adapter.",
+                f"Name another checkpoint, or the run's adapter: --arm run:{other.id}",
+            )
     return ExtraArm(name, adapter, weights_sha256(adapter))
 
 

@@ -199,12 +199,12 @@ def _next(project: Project) -> str:
         return "Set a prompt: distill-tui prompt set FILE"
     if not project.questions.count():
         return "Add questions: distill-tui questions import FILE"
-    examples = counts_of_now(project)
-    if not examples.total:
-        return "Have the teacher answer the questions: distill-tui generate"
-    if project.datasets.latest() is None and not examples.accepted:
-        return "Review the answers: distill-tui curate check"
     if project.datasets.latest() is None:
+        examples = counts_of_now(project)
+        if not examples.total:
+            return "Have the teacher answer the questions: distill-tui generate"
+        if not examples.accepted:
+            return "Review the answers: distill-tui curate check"
         return "Freeze the accepted answers: distill-tui curate freeze"
     run = project.runs.latest_trained()
     if run is None or not run.has_adapter:

@@ -36,7 +36,10 @@ def check_new(project: "Project", options: JobOptions) -> None:
     if read_command(project.folder / job.folder) == "stop":
         next_step = f"When it has stopped, resume it with `distill-tui jobs resume {job.id}`."
         raise UsageError(title, f"{same} already stopping.", next_step)
-    raise UsageError(title, f"{same} {job.state}.", f"Wait for it, or stop it with `distill-tui jobs stop {job.id}`.")
+    ways = f"stop it with `distill-tui jobs stop {job.id}`."
+    if job.state == "paused":
+        raise UsageError(title, f"{same} paused.", f"Resume it with `distill-tui jobs resume {job.id}`, or {ways}")
+    raise UsageError(title, f"{same} {job.state}.", f"Wait for it, or {ways}")
 
 
 def pause(project: "Project", job: Job) -> Job:

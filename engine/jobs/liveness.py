@@ -15,7 +15,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import StateChanged
 from engine.paths import make_private_folder
 from engine.records.job import LIVE_STATES, Job
-from engine.records.run import KILLED
+from engine.records.run import FORCED, KILLED
 from engine.store.clock import now_text
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _STARTS_WITHIN_S = 90.0
 
 
 class HasJobs(Protocol):
-    """What this module needs of a project. It cannot import `Project`, which starts its jobs through this room."""
+    """What this module needs of a project. It cannot import `Project`, which starts its jobs through this package."""
 
     jobs: "JobTable"
     runs: "RunTable"
@@ -81,7 +81,7 @@ def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], not
     """Write what a job whose process is gone could not write itself: its end, and the end and time of the run it
     trained.
     """
-    reason = KILLED if state == "lost" else "Stopped by force."
+    reason = KILLED if state == "lost" else FORCED
     with project.transaction():
         project.jobs.update(job.id, state=state, note=note, ended_at=now_text())
         for run_id, its_jobs in project.runs.trained_by().items():

@@ -17,18 +17,21 @@ def adapter_folder(project: Path, run: Run) -> Path:
 
 def adapter_of(project: Path, run: Run) -> Path:
     """Return the folder of a run's adapter. Raises NotFoundError if it has none."""
-    return require_adapter(adapter_folder(project, run), run.id)
-
-
-def require_adapter(folder: Path, run_id: int) -> Path:
-    """Return `folder` if it holds an adapter. Raises NotFoundError otherwise."""
-    if not holds_adapter(folder):
+    folder = adapter_folder(project, run)
+    if holds_adapter(folder):
+        return folder
+    if run.state == "done":
         raise NotFoundError(
-            f"Run {run_id} has no adapter yet.",
-            "It gets the best one so far when its training ends or is stopped.",
-            f"Continue training: distill-tui train --run {run_id}",
+            f"The adapter of run {run.id} is gone.",
+            f"{folder} no longer holds all of its files.",
+            "Restore them from a backup, or train a new run: distill-tui train",
         )
-    return folder
+    started = run.state in ("running", "paused")
+    raise NotFoundError(
+        f"Run {run.id} has no adapter yet.",
+        "It gets the best one so far when its training ends or is stopped.",
+        "Wait for that." if started else f"Continue training: distill-tui train --run {run.id}",
+    )
 
 
 def holds_adapter(folder: Path) -> bool:

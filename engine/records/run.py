@@ -8,7 +8,8 @@ AdapterKind = Literal["lora", "rslora", "dora", "full"]  # full: trains whole la
 QuantizedBase = Literal["none", "nf4"]
 Measure = Literal["validation KL", "cross-entropy"]  # the latter if no validation answer has a local teacher
 RunState = Literal["waiting", "running", "paused", "stopped", "done", "failed"]
-KILLED = "Its process was killed."  # the reason of a stopped run that could not write its own end
+# The reasons of a stopped run that could not write its own end.
+KILLED, FORCED = "Its process was killed.", "Stopped by force."
 
 FULL_RATE = 0.1  # full fine-tuning: factor on an adapter's learning rate
 
@@ -178,6 +179,11 @@ class Run:
     def state_word(self) -> str:
         """Its state as shown to the user, in the word that its job has too."""
         return "killed" if self.state == "stopped" and self.reason == KILLED else self.state
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether `train_s` is the time of its steps, not all that its jobs had worked when they were killed."""
+        return self.reason not in (KILLED, FORCED)
 
     @property
     def has_adapter(self) -> bool:

@@ -166,7 +166,7 @@ def _stacked(head: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> 
 
 
 def _exchange(exchange: QuestionAnswers, width: int) -> Iterator[str]:
-    yield from _hanging("” ", exchange.question, width)
+    yield from _hanging("> ", exchange.question, width)
     if exchange.note:
         yield from _hanging("  ", exchange.note, width)
     for answer in exchange.answers:

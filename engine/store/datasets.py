@@ -28,9 +28,9 @@ def dataset_sha256(
     For `others` it includes the questions, because the project itself only stores its own.
     """
     content = new_sha256(f"{prompt_sha256}\n{base}\n".encode())
-    for dataset_prompts in others:
-        content.update(f"{dataset_prompts.prompt.sha256} {len(dataset_prompts.questions)}\n".encode())
-        for question in dataset_prompts.questions:
+    for other in others:
+        content.update(f"{other.prompt.sha256} {len(other.questions)}\n".encode())
+        for question in other.questions:
             content.update(f"{question.id} {messages_to_json(question.messages)}\n".encode())
     for row in rows:
         lengths = f"{len(row.question_ids)} {len(row.completion_ids)} {len(row.fixed)}"
@@ -100,17 +100,17 @@ class DatasetTable:
                     for place, row in enumerate(dataset.rows)
                 ),
             )
-            for index, dataset_prompts in enumerate(dataset.others, start=1):
+            for index, other in enumerate(dataset.others, start=1):
                 counts = _counts([row for row in dataset.rows if row.prompt_index == index])
                 self._connection.write(
                     "INSERT INTO dataset_prompts VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (
                         number,
                         index,
-                        dataset_prompts.project,
-                        dataset_prompts.prompt.sha256,
+                        other.project,
+                        other.prompt.sha256,
                         *counts,
-                        encode(dataset_prompts),
+                        encode(other),
                     ),
                 )
 

@@ -176,7 +176,7 @@ def _loaded_notes(local: LocalModel, ranks: Ranks, shard: bool) -> Iterator[str]
 
 
 def _check_answers(brief: Brief, chat: ChatFormat) -> Iterator[str]:
-    """Yield what the validation rows do not cover. Raises `DatasetError` if an answer is too long or has a prompt."""
+    """Yield what the validation rows do not cover. Raises `DatasetError` if one is too long or repeats a prompt."""
     rows, validation = brief.train, brief.validation
     check_rows(rows, chat.context_length)
     if validation:

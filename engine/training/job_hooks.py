@@ -27,7 +27,7 @@ class JobHooks:
         self._mirrors = mirrors
         self._warned_of_cuts = False
         self._steps, self._expected_end = run.steps, -math.inf
-        self._ends_at = time.monotonic() + most_s - run.train_s
+        self._ends_at = time.monotonic() + most_s - (run.train_s if run.is_timed else 0.0)
 
     def on_step(self, metrics: StepMetrics) -> None:
         if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._warned_of_cuts:
@@ -64,7 +64,8 @@ class JobHooks:
         for watched in measured.watched:
             self._context.emit(SampleAnswer(point.step, watched.question, watched.answer, watched.passed))
         self._context.emit(WorstTokens(point.step, measured.worst))
-        self._tell_progress(point.step, TRAINING)
+        if point.step < self._steps:
+            self._tell_progress(point.step, TRAINING)
 
     def _tell_progress(self, step: int, note: str) -> None:
         left = self._expected_end - time.monotonic()
@@ -90,8 +91,12 @@ class JobHooks:
         paused = self._context.pause_requested
         if paused:
             self._context.project.runs.update(self._run.id, state="paused")
+        since = time.monotonic()
         self._context.checkpoint()
         if paused:
+            rested = time.monotonic() - since
+            self._expected_end += rested
+            self._ends_at += rested
             self._context.project.runs.update(self._run.id, state="running")
 
     def keep_progress(self, trainer: Trainer) -> None:

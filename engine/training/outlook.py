@@ -172,6 +172,7 @@ def _measured(config: TrainingConfig, runs: Sequence[Run]) -> list[Run]:
         and (run.config.adapter == "full") == (config.adapter == "full")
         and run.step > 0
         and run.train_s > 0
+        and run.is_timed
     ]
 
 

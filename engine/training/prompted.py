@@ -11,7 +11,7 @@ from engine.records.prompt import Message
 
 
 class Prompted:
-    """The ids that the teacher reads, for rows of any of the `dataset_prompts` prompts."""
+    """The ids that the teacher reads, for rows of any of the `dataset_prompts`."""
 
     def __init__(self, chat: ChatFormat, dataset_prompts: Sequence[DatasetPrompt]) -> None:
         self.dataset_prompts = dataset_prompts
