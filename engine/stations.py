@@ -85,6 +85,7 @@ def read_facts(project: Project) -> StationFacts:
         }
         makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}
         trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
+        asked = [job for job in project.jobs.all() if job.stage == "examples" and job.total]  # those that began
         facts = StationFacts(
             prompt_sha256=sha256,
             prompt_version=prompt.version if prompt else 0,
@@ -95,7 +96,7 @@ def read_facts(project: Project) -> StationFacts:
             examples=examples,
             examples_of_older_prompts=project.examples.counts().total - examples.total,
             questions_newer_than_examples=project.questions.newer_than_examples(sha256),
-            answers_missing=_missing(makers["examples"]),
+            answers_missing=_missing(asked[-1] if asked else None),
             accepted_sha256=project.examples.accepted_sha256(sha256),
             datasets=len(project.datasets.all()),
             dataset=dataset,

@@ -133,3 +133,8 @@ async def wait_for_form(pilot: Pilot[int]) -> FormScreen:
     )
     assert isinstance(app.screen, FormScreen)
     return app.screen
+
+
+def press_at_once(app: DistillApp, *keys: str) -> None:
+    for key in keys:
+        app.simulate_key(key)

@@ -63,7 +63,7 @@ NARROW = (
     Action("leave", "escape,q", "cancel", "Cancel; the list stays unchanged.", footer=True),
 )
 CORRECTING = (
-    Action("save", "ctrl+g,ctrl+s,f10", "save", "Save the edited answer, and accept it.", footer=True),
+    Action("save", "ctrl+s,ctrl+g,f10", "save", "Save the edited answer, and accept it.", footer=True),
     Action("leave", "escape", "cancel", "Leave the answer as it was; asks first if you changed the text.", footer=True),
     Action("undo", "ctrl+underscore,ctrl+z", "undo", "Undo the last change to the text.", footer=True),
     Action("redo", "ctrl+y", "redo", "Redo what was undone last.", footer=True),

@@ -10,13 +10,14 @@ _NO, _YES = "no", "yes"
 
 
 def confirm(app: App[object], title: str, words: str, go: str, then: Callable[[], None]) -> None:
-    """Ask in a form, and call `then` if the answer is yes."""
+    """Ask in a form, and call `then` if the answer is yes. A key pressed twice opens one form."""
 
     def answered(values: Values | None) -> None:
         if is_confirmed(values):
             then()
 
-    app.push_screen(confirm_form(title, words, go), answered)
+    if not isinstance(app.screen, FormScreen):
+        app.push_screen(confirm_form(title, words, go), answered)
 
 
 def confirm_form(title: str, words: str, go: str) -> FormScreen:

@@ -74,9 +74,9 @@ def marked_answer(answer: str, checks: Sequence[CheckResult]) -> Content:
 
 
 def first_steps(facts: Facts, last: Step, then: Step) -> tuple[Step, ...]:
-    """Return the first step that is still to do on the way to `last`; if that is `last` itself, `then` follows."""
+    """Return the step that is to do next on the way to `last`; if that is `last` itself, `then` follows."""
     made = (facts.prompt is not None, facts.topics, facts.examples.total, facts.examples.accepted, facts.dataset)
-    furthest = max((index for index, found in enumerate(made, start=1) if found), default=0)
+    furthest = max((index for index, found in enumerate(made, start=1) if found), default=0) if facts.prompt else 0
     first = _WAY[min(furthest, _WAY.index(last))]
     return (first, then) if first == last else (first,)
 

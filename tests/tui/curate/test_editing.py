@@ -7,11 +7,12 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from engine.errors import StoreError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
 from tests.tui.curate.review_helpers import open_review, review_text, stored_examples
-from tests.tui.piloting import SIZES, screen_text, until, wait_for_form, wait_for_toast
+from tests.tui.piloting import SIZES, press_at_once, screen_text, until, wait_for_form, wait_for_toast
 from tui.app import DistillApp
 from tui.screens.curate.editing import AnswerScreen
 from tui.screens.curate.screen import CurateScreen
@@ -111,3 +112,48 @@ def test_editor_matches_its_snapshot(
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
+
+
+async def test_letters_after_the_edit_key_decide_nothing(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    before = stored_examples(folder, home)[0]
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_review(pilot, app)
+        press_at_once(app, "e", "e", "a", "x", "q")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen) and app.focused is not None)
+        assert [isinstance(screen, AnswerScreen) for screen in app.screen_stack].count(True) == 1
+        await pilot.pause(0.2)
+    assert stored_examples(folder, home)[0] == before
+
+
+async def test_quitting_asks_before_typed_text_is_lost(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        editor = await open_editor(pilot, app)
+        await pilot.press("x", "ctrl+q")
+        form = await wait_for_form(pilot)
+        assert form.heading == "Quit and discard what you typed?"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is editor)
+        assert editor.area.text.startswith("x")
+        assert app.is_running
+
+
+async def test_answer_that_cannot_be_stored_comes_back(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise StoreError("The disk is full.", "Nothing was written.", "Free some space.")
+
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_editor(pilot, app)
+        await pilot.press("x")
+        monkeypatch.setattr("tui.services.review.edit", refuse)
+        await pilot.press("ctrl+s")
+        await wait_for_toast(pilot, "Nothing was written.")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen) and app.screen.area.text.startswith("x"))
+        monkeypatch.undo()
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: isinstance(app.screen, CurateScreen))
+        await until(pilot, lambda: stored_examples(folder, home)[0].answer.startswith("x"))

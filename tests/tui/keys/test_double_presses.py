@@ -10,9 +10,8 @@ from engine.project import Project
 from engine.records.prompt import Message
 from engine.records.question import Question
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, wait_until_loaded
-from tests.tui.piloting import SIZES, go_to_pane, open_app, pane_of, until, wait_for_form
+from tests.tui.piloting import SIZES, go_to_pane, open_app, pane_of, press_at_once, until, wait_for_form
 from tests.tui.seeds import make_project, make_stage
-from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.evaluation.pane import EvaluationPane
@@ -31,11 +30,6 @@ def jobs_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def waiting_jobs(folder: Path, home: Home) -> list[str]:
     with Project.open(folder, home) as project:
         return [job.kind for job in project.jobs.all() if job.state == "waiting"]
-
-
-def press_at_once(app: DistillApp, *keys: str) -> None:
-    for key in keys:
-        app.simulate_key(key)
 
 
 async def wait_for_toast_title(pilot: Pilot[int], title: str) -> None:

@@ -11,6 +11,7 @@ from textual.message import Message
 
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
+from tui.keys import key_of
 from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
 from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.panes.prompt.text_view import ShowMode
@@ -107,8 +108,11 @@ class ProposalsView(Scroller):
         """Store every proposed rule that has a check and is not a rule yet."""
         from engine.prompts.proposals import rules_of
 
-        if rules := rules_of(self._state.open):
+        if rules := rules_of([each for each in self._state.open if each.check is not None]):
             self.post_message(TakeRules(rules))
+        elif self._state.open:
+            way = f"{key_of('proposals.accept')} adds one as a rubric for a judge"
+            self.app.notify(f"No proposal with a check is left to add; {way}.")
         else:
             self.app.notify("No rule is left to add.")
 

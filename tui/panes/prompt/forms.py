@@ -116,7 +116,7 @@ def _read(name: str, value: str) -> Mapping[str, object]:
         return {name: value if _LENGTH(value) else int(value)} if value else {}  # the rule rejects what is not a number
     if name == "gold":
         return {name: value == "yes"}
-    if name == "text" and len(value) > 2 and value[0] == "“" and value[-1] == "”":
+    if name == "text" and _is_quoted(value) and _needs_guard(value[1:-1]):
         return {name: value[1:-1]}
     return {name: value} if value else {}
 
@@ -127,7 +127,16 @@ def _joined(texts: tuple[str, ...]) -> str:
 
 def _guarded(text: str) -> str:
     shown = clean_line(text)
-    return f"“{shown}”" if shown != shown.strip() else shown
+    return f"“{shown}”" if _needs_guard(shown) else shown
+
+
+def _needs_guard(text: str) -> bool:
+    """Whether a text field would lose its spaces, or its own quotes be taken for the guard."""
+    return text != text.strip() or _is_quoted(text)
+
+
+def _is_quoted(text: str) -> bool:
+    return len(text) > 2 and text[0] == "“" and text[-1] == "”"
 
 
 def _number(value: int | None) -> str:

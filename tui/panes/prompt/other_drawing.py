@@ -99,7 +99,7 @@ def draw_trial(state: TrialState, rules: Sequence[Rule], version: int, width: in
     """Draw the answers so far, each with its rule results, and the state of the trial."""
     texts = {rule.id: rule.text for rule in rules}
     lines = title("Try", f"{len(state.answers)} of {state.asked} answered", shorten(state.teacher, width // 2), width)
-    if state.version != version:
+    if state.version not in (0, version):
         older = f"◐ answers to version {state.version}; version {version} of the prompt is current"
         lines[1:] = [Content.styled(shorten(older, width), WARN), Content("")]
     for answer in state.answers:

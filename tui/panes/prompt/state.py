@@ -192,8 +192,8 @@ class ProposalsState:
 
     @property
     def open(self) -> "tuple[Proposal, ...]":
-        """Return the proposals that can be added: they have a check, and no rule says the same."""
-        return tuple(each for each in self.proposals or () if each.check is not None and not each.rule)
+        """Return the proposals that can be added: no rule says the same."""
+        return tuple(each for each in self.proposals or () if not each.rule)
 
     def take(self, proposals: "tuple[Proposal, ...]") -> None:
         """Take in the proposals."""
@@ -207,7 +207,7 @@ class ProposalsState:
     def go_on(self) -> None:
         """Go to the next proposal that can be added; stay if none follows."""
         later = (self.proposals or ())[self.cursor + 1 :]
-        steps = next((step for step, each in enumerate(later, 1) if each.check is not None and not each.rule), 0)
+        steps = next((step for step, each in enumerate(later, 1) if not each.rule), 0)
         self.move(steps)
 
 

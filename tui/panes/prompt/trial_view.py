@@ -39,6 +39,7 @@ class TrialView(Scroller):
         """Ask these questions, or `count` stored ones."""
         number = self._service.start(questions, count)
         self._state.begin(number, len(questions) or count, teacher, self._version)
+        self.post_message(KeysChanged())
         self.redraw()
 
     def show(self, rules: tuple[Rule, ...], version: int) -> None:

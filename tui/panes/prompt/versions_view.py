@@ -85,7 +85,7 @@ class VersionsView(Vertical, Listed, can_focus=True):
         """Take in the exact token counts; without them the estimates stay, marked as such."""
         message.stop()
         if message.answer is not None:
-            self._state.counts = read_counts(message.answer)
+            self._state.counts |= read_counts(message.answer)
             self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 1.0
 _ASKS_UNCONFIRMED = 10  # more than these cost time or money that undo cannot recover
-_TYPED = ("search", "note")  # they open the input line
+_TYPED = ("search", "note", "edit")  # they open a field
 
 
 class CurateScreen(WalkingScreen):
@@ -36,6 +36,7 @@ class CurateScreen(WalkingScreen):
     place: ClassVar[Place] = "curate"
     CSS_PATH = "curate.tcss"
     AUTO_FOCUS = ""  # keys are decisions until the search is opened
+    _unsaved: "tuple[ReviewRow, str] | None" = None  # an edited answer that the store has not confirmed yet
     # The field must have focus before a fast typist's next key arrives: here letters are decisions.
     BINDINGS: ClassVar[list[BindingType]] = [
         replace(binding, priority=True) if isinstance(binding, Binding) and binding.action in _TYPED else binding
@@ -57,6 +58,8 @@ class CurateScreen(WalkingScreen):
     def on_review_read(self, message: ReviewRead) -> None:
         """Store a window, and report what was done."""
         self.state.failed = False
+        if message.decided:
+            self._unsaved = None
         arrived = self.state.take(message.page, message.decided, time.monotonic())
         for words in (message.notice, arrived):
             if words:
@@ -98,6 +101,10 @@ class CurateScreen(WalkingScreen):
         """Report why a decision failed, and read the list again, once."""
         self.state.take(None, 0, time.monotonic())
         self.say_error(message.error)
+        if self._unsaved is not None and self.is_on_top:  # what was typed is not lost
+            row, text = self._unsaved
+            self._unsaved = None
+            self._edit(row, text)
         if not self.state.failed:  # an unreadable list would otherwise be requested forever
             self.state.failed = True
             self._review.read(self.state.ask())
@@ -193,12 +200,11 @@ class CurateScreen(WalkingScreen):
     def action_edit(self) -> None:
         """Edit the answer here."""
         from tui.panes.prompt.editor import can_hold
-        from tui.screens.curate.editing import AnswerScreen  # rarely needed
 
         if (row := self.state.row) is None:
             return
         if can_hold(row.answer):
-            self.app.push_screen(AnswerScreen(row.question, row.answer), lambda text: self._edited(row, text))
+            self._edit(row, row.answer)
         else:
             way = f"{key_of('curate.editor')} opens your editor"
             self.notify(f"The answer has unusual line breaks that the field would change: {way}.")
@@ -213,7 +219,14 @@ class CurateScreen(WalkingScreen):
 
     def _edited(self, row: ReviewRow, text: str | None) -> None:
         if text is not None:
+            self._unsaved = row, text
             self._review.edit(self.state.ask(), row.id, text)
+
+    def _edit(self, row: ReviewRow, text: str) -> None:
+        from tui.screens.curate.editing import AnswerScreen  # rarely needed
+
+        screen = AnswerScreen(row.question, row.answer, text)
+        self.app.push_screen(screen, lambda edited: self._edited(row, edited))
 
     def action_undo(self) -> None:
         """Undo the last step."""

@@ -21,10 +21,15 @@ Walking = TypeVar("Walking", bound="WalkingScreen")
 
 
 def on_an_answer(action: Callable[[Walking], None]) -> Callable[[Walking], None]:
-    """An action on an answer; if none is listed, it says why and what to do next."""
+    """An action on an answer; if none is listed, it says why and what to do next.
+
+    A key that arrives after its screen was covered, as on a slow line, decides nothing.
+    """
 
     @wraps(action)
     def acted(screen: Walking) -> None:
+        if not screen.is_on_top:
+            return
         if screen.state.total:
             action(screen)
         else:
@@ -40,6 +45,11 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         super().__init__()
         self.state = ReviewState(shares=shares)
         self._review = ReviewService(store, self)
+
+    @property
+    def is_on_top(self) -> bool:
+        """Whether no other screen covers this one."""
+        return self.app.screen is self
 
     @property
     def choices(self) -> Listing | None:

@@ -346,4 +346,5 @@ class WorkspaceScreen(Divided, SearchingScreen):
         unavailable = self.state.unavailable | ({"workspace.projects"} if self._error is None else frozenset())
         unavailable |= self._pane.unavailable if self._pane is not None else frozenset()
         places = (place for place, _ in self.binding_chain)
-        self.query_one(Footer).show(footer_actions(*places, unavailable=unavailable, labels=self.state.labels))
+        for footer in self.query(Footer):  # none while the screen is being removed
+            footer.show(footer_actions(*places, unavailable=unavailable, labels=self.state.labels))
