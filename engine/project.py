@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Protocol
 
 from engine.errors import JobError, StoreError, UsageError
-from engine.folders import ARCHIVED, DATABASE, NAME
+from engine.folders import ARCHIVED, DATABASE, NAME, is_of_home
 from engine.paths import Home, expand, make_private_folder
 from engine.records.job import Job
 from engine.records.options import JobOptions, ProjectSettings
@@ -165,7 +165,7 @@ class Project:
 
         mark_lost_jobs(self)
         if at_work := self.jobs.live():
-            raise in_use_error("delete", self.name, at_work)
+            raise in_use_error("delete", self.folder, self.home, at_work)
         self.close()
         remove_project(self.folder)
 
@@ -191,12 +191,13 @@ class _LiveJob(Protocol):
     def state(self) -> str: ...
 
 
-def in_use_error(action: str, name: str, jobs: Sequence[_LiveJob]) -> JobError:
-    """Return why nothing can be done to the project `name`: its live `jobs`, with the commands that stop them."""
+def in_use_error(action: str, folder: Path, home: Home, jobs: Sequence[_LiveJob]) -> JobError:
+    """Return why nothing can be done to a project: its live `jobs`, with the commands that stop them."""
     them = "it" if len(jobs) == 1 else "them"
-    stop = ", ".join(f"`distill-tui jobs stop {job.id} --project {name}`" for job in jobs)
+    project = folder.name if is_of_home(folder, home) else str(folder)
+    stop = ", ".join(f"`distill-tui jobs stop {job.id} --project {project}`" for job in jobs)
     return JobError(
-        f"Cannot {action} {name}.",
+        f"Cannot {action} {folder.name}.",
         " ".join(f"Job {job.id} ({job.kind}) is {job.state}." for job in jobs),
         f"Wait for {them} to end, or stop {them}: {stop}.",
     )

@@ -123,7 +123,7 @@ def archive(folder: Path, home: Home) -> None:
     Also works if the project cannot be read. Raises `JobError` while a job is running.
     """
     if jobs := look(folder, home).jobs:
-        raise in_use_error("archive", folder.name, jobs)
+        raise in_use_error("archive", folder, home, jobs)
     write_atomically(folder / ARCHIVED, b"")
 
 

@@ -123,12 +123,13 @@ def raising_signals(*numbers: signal.Signals) -> Iterator[None]:
     def terminated(number: int, _frame: FrameType | None) -> NoReturn:
         raise TerminatedError(number)
 
-    before = {number: signal.signal(number, terminated) for number in numbers}
+    heeded = [number for number in numbers if signal.getsignal(number) is not signal.SIG_IGN]  # nohup ignores one
+    before = {number: signal.signal(number, terminated) for number in heeded}
     try:
         yield
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler if handler is not None else signal.SIG_DFL)
 
 
 class ProgressLines:
@@ -156,6 +157,8 @@ class ProgressLines:
                     self._measured = f"  loss {values['loss']:.3f}"
             case SampleAnswer(step, _, answer, passed):
                 self._line(f"step {step:>4} {'✓' if passed else '✗'} {clean_line(answer, 100)}")
+            case StateChanged("running", note) if note:  # as of a server: what it loads, then its address
+                self._line(clean_line(note))
             case StateChanged("waiting", note):
                 self._line(f"waiting: {clean_line(note)}".rstrip(": "))
             case StateChanged("paused", note):  # the note names the state itself

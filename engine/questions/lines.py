@@ -11,7 +11,7 @@ from engine.errors import UsageError
 from engine.texts import UTF_16
 
 MAX_LINE_BYTES = 10_000_000
-_TOLD_BY_BYTES = 8_000  # a NUL this early means that the file is not text, as git and grep decide it
+_TEXT_WITHIN_BYTES = 8_000  # a NUL this early means that the file is not text, as git and grep decide it
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ def read_lines(stream: BinaryIO, source: str) -> Iterator[Line]:
             if data.startswith(UTF_16):
                 raise UsageError(f"{source} cannot be read", "It is UTF-16, not UTF-8.", "Save it as UTF-8.")
             data = data.removeprefix(b"\xef\xbb\xbf")
-        if read < _TOLD_BY_BYTES and b"\0" in data:
+        if b"\0" in data[: max(_TEXT_WITHIN_BYTES - read, 0)]:
             raise UsageError(
                 f"{source} cannot be read",
                 f"It is not text: line {number} contains a NUL byte.",

@@ -90,13 +90,17 @@ def split_notes(
     if not total:
         return ()
     notes = []
+    kept = sum(question.split is not None for question in questions)
     if empty := [name for name in SPLITS if wanted[name] and not counts[name]]:
-        notes.append(f"No questions in {' and '.join(empty)}: too few topics.")
+        notes.append(f"No questions in {' and '.join(empty)}{'' if kept else ': too few topics'}.")
     if all(abs(counts[name] - wanted[name] * total) <= max(_FAR * total, _FEW) for name in SPLITS):
         return tuple(notes)
     got = ", ".join(f"{name} {counts[name] / total:.0%}" for name in SPLITS)
     shares = f"{got} instead of {', '.join(f'{share:.0%}' for share in fractions)}"
-    notes.append(f"Topics are never divided, so the shares are off: {shares}. Use more topics, or another seed.")
+    if kept:
+        notes.append(f"The shares are off, because {kept:,} of {total:,} questions keep the split they have: {shares}.")
+    else:
+        notes.append(f"Topics are never divided, so the shares are off: {shares}. Use more topics, or another seed.")
     topics: dict[str, Counter[Split]] = {}
     for question in questions:
         topics.setdefault(question.topic, Counter())[drawn[question.id]] += 1

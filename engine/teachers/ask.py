@@ -40,13 +40,16 @@ def ask(
     `EndpointError`, `ModelError`, `TeacherError`.
     """
     if spec.kind == "endpoint":
-        key = key_for(check_address(spec.base_url), home)
+        key, has_answered = key_for(check_address(spec.base_url), home), False
 
         async def ask_once(messages: Sequence[Message]) -> str:
+            nonlocal has_answered
             from engine.teachers.endpoint import EndpointTeacher  # the client library takes a second to import
 
             async with EndpointTeacher(spec, key, concurrency=1, on_note=on_note, on_billed=on_billed) as teacher:
+                teacher.has_answered = has_answered
                 answer = await teacher.answer(messages, temperature=temperature, max_tokens=max_tokens)
+                has_answered = True
             return on_cut(answer.text) if answer.finish_reason == "length" else answer.text
 
         return lambda messages: asyncio.run(ask_once(messages))

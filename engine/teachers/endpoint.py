@@ -89,7 +89,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         self._on_note = on_note or (lambda _: None)
         self._on_billed = on_billed or (lambda _: None)
         self._key = key
-        self._has_answered = False
+        self.has_answered = False  # while it has not, a web page means a wrong address
         self._client = openai.AsyncOpenAI(
             api_key=key,
             base_url=self.base_url,
@@ -168,7 +168,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             whole = reader.answer()
         except EndpointFault as named:
             named.usage = self._bill(reader, messages)
-            if named.kind == "html" and not self._has_answered:
+            if named.kind == "html" and not self.has_answered:
                 named.scope = "job"  # a wrong address, not a proxy's passing trouble
             raise
         except asyncio.CancelledError:  # what has arrived is billed all the same
@@ -186,7 +186,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
             if fault.kind == "rate_limited":
                 self.pacer.slow_down(fault.retry_after_s or min(1.0, self.limits.longest_wait_s))
             raise fault from error
-        self._has_answered = True
+        self.has_answered = True
         self.pacer.speed_up()
         ended = time.monotonic()
         usage = self._usage(whole.usage, whole.text, messages)

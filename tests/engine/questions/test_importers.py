@@ -37,7 +37,7 @@ def test_text_file_gives_one_question_per_line(tmp_path: Path) -> None:
 
 def test_invalid_text_lines_are_refused_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lines, "MAX_LINE_BYTES", 40)
-    monkeypatch.setattr(lines, "_TOLD_BY_BYTES", 40)
+    monkeypatch.setattr(lines, "_TEXT_WITHIN_BYTES", 40)
     source = write(tmp_path, "a.txt", b"one\ncaf\xe9\n" + b"x" * 95 + b"\na\0b\nlast" + b" " * 90)
     result = import_questions(source)
     assert [q.text for q in result.questions] == ["one"]

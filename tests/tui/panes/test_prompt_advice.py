@@ -68,9 +68,12 @@ async def test_proposed_rules_are_added_one_by_one_and_undone(home: Home, size: 
         await pilot.press("u")
         await until(pilot, lambda: len(state.open) == open_at_first)
         assert stored_rules(folder, home) == []
+        checked = [each.text for each in state.open if each.check is not None]
         await pilot.press("A")
-        await until(pilot, lambda: not state.open)
-        assert len(stored_rules(folder, home)) == open_at_first
+        await until(pilot, lambda: len(state.open) == open_at_first - len(checked))
+        assert stored_rules(folder, home) == checked
+        await pilot.press("A")
+        await until(pilot, lambda: notified(app, "a adds one as a rubric for a judge"))
         await pilot.press("escape")
         await until(pilot, lambda: app.screen.query_one(RulesView).has_focus)
 
