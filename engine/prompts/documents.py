@@ -27,7 +27,7 @@ _MARK = "\ufeff"  # byte order mark; not part of the text
 _HEADING = re.compile(r"## (system|user|assistant)[ \t]*", re.IGNORECASE)
 _ESCAPED_HEADING = re.compile(r"\\+## (?:system|user|assistant)[ \t]*", re.IGNORECASE)
 # `messages:` with a list, with nothing but comments before it; a Markdown heading is not a comment.
-_COMMENTS = r"(?:[ \t]*(?!## system)(?:#.*)?\n|---[ \t]*\n)*"
+_COMMENTS = r"(?:[ \t]*(?!## (?:system|user|assistant))(?:#.*)?\n|---[ \t]*\n)*"
 _YAML = re.compile(_COMMENTS + r"messages:[ \t]*(?:\[|(?:#.*)?\n+[ \t]*-(?:\s|$))", re.IGNORECASE)
 _NEXT = "A prompt is a system message, then example turns: user, assistant, user, assistant."
 _NEXT_HEADING = (
@@ -83,10 +83,11 @@ def turn_headings(text: str) -> tuple[tuple[int, str], ...]:
 
 def prompt_to_markdown(prompt: Prompt) -> str:
     """Return a document that `parse_prompt` reads back as the same prompt; it ends with a line end."""
-    system = _escape(prompt.system)
-    blocks = [system] if system else []
-    if _needs_heading(system):
-        blocks.insert(0, "## System")
+    return "## System\n\n" * _needs_heading(prompt) + _without_heading(prompt)
+
+
+def _without_heading(prompt: Prompt) -> str:
+    blocks = [_escape(prompt.system)] if prompt.system else []
     for message in prompt.example_turns:
         blocks += [f"## {message.role.capitalize()}", _escape(message.content)]
     return "\n\n".join(blocks) + "\n"
@@ -94,8 +95,7 @@ def prompt_to_markdown(prompt: Prompt) -> str:
 
 def first_lines(prompt: Prompt) -> tuple[int, ...]:
     """Return the line, from 1, at which each message's text starts in `prompt_to_markdown`."""
-    system = prompt.system
-    line = 3 if _needs_heading(system) else 1
+    line = 3 if _needs_heading(prompt) else 1
     found: list[int] = []
     for message in prompt.messages:
         line += 2 if message.role != "system" else 0  # its heading and a blank line
@@ -131,9 +131,11 @@ def _is_json_lines(text: str) -> bool:
         return False
 
 
-def _needs_heading(system: str) -> bool:
-    """Whether the system message, at the very start of a document, would be read as something else."""
-    return bool(system) and (system[0] == _MARK or _format_of(system) != "markdown")
+def _needs_heading(prompt: Prompt) -> bool:
+    """Whether a document that starts with the system message would be read as something else."""
+    document = _without_heading(prompt)
+    misread = document.startswith(_MARK) or _is_json_lines(document) or _format_of(document) != "markdown"
+    return bool(prompt.system) and misread
 
 
 def _format_of(text: str) -> Literal["json", "yaml", "markdown"]:

@@ -77,6 +77,9 @@ fragments = [
     "## User",
     "\n## Assistant\n",
     "messages:\n",
+    "\n- ",
+    '"role"',
+    '{"a": 1}\n',
     "\u2028",
 ]
 contents = st.lists(st.sampled_from(fragments), max_size=8).map(lambda parts: "".join(parts).strip()).filter(bool)
