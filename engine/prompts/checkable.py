@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 
+from engine.errors import UsageError
 from engine.prompts.demands import is_demand
 from engine.prompts.forbidden import forbidden
 from engine.prompts.quoted import PART, QUOTED, Reading, contains, denied, edges, enumerated, inner, starts_clause
 from engine.records.rule import Check, LengthUnit
+from engine.rules.checks import validate_check
 from engine.rules.documents import MAX_TEXT_CHARACTERS
 from engine.rules.language import NAMES
 
@@ -53,7 +55,11 @@ _JSON = re.compile(
     r"[^.]{0,50}?\bJSON\b(?! (?:input|file))",
     re.IGNORECASE,
 )
-_KEYS = re.compile(r"(?:\b(?:keys?|fields?|properties)\b[:\s]+|\A(?: object)?:\s+)(?P<keys>.*)", re.IGNORECASE)
+_KEYS = re.compile(r"\b(?:keys?|fields?|properties)\b[:\s]+(?P<keys>.*)", re.IGNORECASE)
+_QUOTED_KEYS = re.compile(r"\A(?: object)?:\s+(?=[«“\"`‘'])(?P<keys>.*)", re.IGNORECASE)
+_KEY_JOINER = re.compile(r",\s*(?:and\s+)?|\s+and\s+")
+_AFTER_KEY = re.compile(rf"\s*(?:\([^()]*\)\s*)?(?:{_KEY_JOINER.pattern})")  # “"a" (a number), "b"”
+_OF_KEYS = re.compile(r"above|below|unique|optional|\w+(?:ed|case)", re.IGNORECASE)  # describes keys, names none
 _FORM_OF_JSON = re.compile(r":\s|\b(?:with(?! no)|containing|keys?|fields?|properties|on (?:one|a single) line)\b")
 _CLAUSE = re.compile(r"[,;:]\s+(?:(?:and|or|but|then|nor)\s+){0,2}|\s(?:and|or|but|nor)\s+(?:then\s+)?", re.IGNORECASE)
 _OF_ANSWERS = re.compile(r"(?:the|an|every|each|your) (?:answer|reply|response|output|message)\b", re.IGNORECASE)
@@ -87,10 +93,19 @@ def has_untested_part(sentence: str) -> bool:
 
 @lru_cache(maxsize=4_096)
 def _read(sentence: str) -> tuple[Check | None, ...]:
-    """Return the checks, and None for each part that no check tests."""
+    """Return the checks, and None for each part that no check tests or whose check could not be run."""
     if len(sentence) > MAX_TEXT_CHARACTERS:  # too long for a rule, and slow: readers look back from each match
         return ()
-    return tuple(dict.fromkeys(check for read in _READERS for check in read(sentence)))
+    checks = (check for read in _READERS for check in read(sentence))
+    return tuple(dict.fromkeys(check if check is not None and _is_valid(check) else None for check in checks))
+
+
+def _is_valid(check: Check) -> bool:
+    try:
+        validate_check(check)
+    except UsageError:
+        return False
+    return True
 
 
 def _clauses(sentence: str) -> list[str]:
@@ -175,13 +190,24 @@ def _json(sentence: str) -> Reading:
     if found is None or denied(sentence):
         return
     rest = sentence[found.end() :]
-    named = _KEYS.search(rest)
-    listed = named["keys"] if named else ""
-    keys = [inner(quoted) for quoted in QUOTED.finditer(listed)] or [*filter(str.isidentifier, enumerated(listed))]
+    named = _KEYS.search(rest) or _QUOTED_KEYS.match(rest)
+    keys = _keys(named["keys"]) if named else []
     schema = {"type": "object", "required": list(dict.fromkeys(keys))}
     yield Check("json", schema=json.dumps(schema, ensure_ascii=False, sort_keys=True) if keys else "")
     if not keys and _FORM_OF_JSON.search(rest):
         yield None
+
+
+def _keys(listed: str) -> list[str]:
+    """Return the keys in a plain list, all quoted or all identifiers; empty if any part of it may be something else."""
+    quoted = list(QUOTED.finditer(listed))
+    if quoted:
+        between = [listed[one.end() : other.start()] for one, other in pairwise(quoted)]
+        plain = all(map(_AFTER_KEY.fullmatch, between)) and "optional" not in listed.casefold()
+        return [inner(each) for each in quoted] if plain else []
+    names = _KEY_JOINER.split(listed.strip(" .:"))
+    plain = len(names) > 1 and all(map(str.isidentifier, names)) and not any(map(_OF_KEYS.fullmatch, names))
+    return names if plain else []
 
 
 def _language(sentence: str) -> Iterator[Check]:

@@ -198,7 +198,9 @@ def _joined(lines: list[str]) -> Iterator[str]:
 
 def _goes_on(line: str, after: str) -> bool:
     """Whether the sentence at the end of a line continues on the line `after` it."""
-    if not after.strip() or any(mark.match(after) for mark in (_LIST_MARK, _HEADING, _FENCE, _TAG)):
+    if _HEADING.fullmatch(line) or not after.strip():
+        return False
+    if any(mark.match(after) for mark in (_LIST_MARK, _HEADING, _FENCE, _TAG)):
         return False
     end, start = line.rstrip(), after.lstrip()
     if end.endswith(":"):

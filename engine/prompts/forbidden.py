@@ -18,7 +18,9 @@ _USING = re.compile(
     re.IGNORECASE,
 )
 _LEAD = re.compile(
-    r"(?:(?:any|an?|the|no|exact|plain)\s+)*(?:(?:words?|phrases?|terms?|expressions?)[:\s]+(?=\W))?", re.IGNORECASE
+    r"(?:(?:any|an?|the|no|without(?: using)?|exact|plain)\s+)*"
+    r"(?:(?:words?|phrases?|terms?|expressions?)[:\s]+(?=\W))?",
+    re.IGNORECASE,
 )
 _NEXT = re.compile(r"\s*(?:,\s*(?:(?:or|and|nor)\s+)?|/|\b(?:or|and|nor)\s+)", re.IGNORECASE)
 _EVERYWHERE = (
@@ -31,6 +33,8 @@ _ANOTHER = re.compile(r"[^,.;:]*?(?=\s*(?:[,.;:]|\Z|\b(?:or|and|nor)\b))", re.IG
 _APOLOGY = re.compile(r"\b(?:never|do not|don['’]t) apologi[sz]e(?:\s*[.!]?\Z)", re.IGNORECASE)
 
 _BULLET, _NUMBERED = r"(?:\A|\n)\s*[-*•] ", r"(?:\A|\n)\s*\d{1,3}[.)] "
+# Not `2**3`. Underscores are left out: `__init__` and a blank `____` are not bold.
+_BOLD = r"(?<!\w)\*\*(?=[^\s*])[^\n]{0,400}?\S\*\*(?!\w)"
 _TABLE = r"<table\b|(?:\A|\n)[ \t]*(?:\|[^\n|]*\|[^\n]*\|[ \t]*|:?-+:?[ \t]*\|[-:| \t]*)(?:\n|\Z)"
 
 
@@ -53,8 +57,8 @@ _FORMATS: tuple[tuple["re.Pattern[str]", Check], ...] = tuple(
         (r"lists?", _without(f"(?:{_BULLET}|{_NUMBERED})")),
         (r"(?:markdown )?tables?", _without(f"(?:{_TABLE})")),
         (r"(?:markdown )?head(?:ing|er)s?", _without(r"(?:\A|\n)#{1,6} ")),
-        (r"bold(?: text| type)?", _without(r"(?:\*\*|__)")),
-        (r"markdown(?: formatting)?", _without(rf"(?:\*\*|```|(?:\A|\n)#{{1,6}} |{_TABLE})")),
+        (r"bold(?: text| type)?", _without(_BOLD)),
+        (r"markdown(?: formatting)?", _without(rf"(?:{_BOLD}|```|(?:\A|\n)#{{1,6}} |{_TABLE})")),
         (r"emojis?", Check("pattern", pattern="\\A[^\U0001f300-\U0001faff\u2600-\u27bf]*\\Z")),
     )
 )
@@ -62,17 +66,20 @@ _FORMATS: tuple[tuple["re.Pattern[str]", Check], ...] = tuple(
 
 def forbidden(sentence: str) -> Reading:
     """Yield the checks for what every answer must not contain, and None for an item of such a list without a check."""
-    for found in _SAYING.finditer(sentence):
-        if QUOTED.match(sentence, found.end()):
-            yield from _listed(sentence, found.end())
-    for found in _USING.finditer(sentence):
-        yield from _listed(sentence, found.end())
+    for opening in (_SAYING, _USING):
+        end = 0
+        for found in opening.finditer(sentence):
+            if found.start() < end or (opening is _SAYING and not QUOTED.match(sentence, found.end())):
+                continue  # an item of the list before, or nothing quoted
+            read, end = _listed(sentence, found.end())
+            yield from read
     if _APOLOGY.search(sentence):
         yield Check("forbidden", texts=("sorry", "apologise", "apologize", "apologies"))
 
 
-def _listed(sentence: str, position: int) -> Reading:
-    checks: list[Check] = []
+def _listed(sentence: str, position: int) -> tuple[list[Check | None], int]:
+    """Return the checks of the list that starts there, with None for its items without a check, and where it ends."""
+    checks: list[Check | None] = []
     texts: list[str] = []
     untested = False
     while True:
@@ -95,10 +102,10 @@ def _listed(sentence: str, position: int) -> Reading:
         position = after.end()
     named = tuple(dict.fromkeys(text for text in texts if text))
     if named:
-        yield Check("forbidden", texts=named)
-    yield from checks
-    if untested and (named or checks):
-        yield None
+        checks.insert(0, Check("forbidden", texts=named))
+    if untested and checks:
+        checks.append(None)
+    return checks, position
 
 
 def _format_at(sentence: str, position: int) -> tuple[Check, int] | None:

@@ -42,8 +42,11 @@ _HOLDS = re.compile(
 )
 _PLACEHOLDER = re.compile(r"<[^<>\n]{1,40}>|\{\{?[^{}\n]{1,40}\}\}?|\[[^\[\]\n]{1,40}\]|…|\.\.\.")
 _NAMED = r"(?:where|with|and)(?: the)?"
-_EXPLAINED = re.compile(rf"\b{_NAMED} (?P<name>[A-Za-z][\w-]*) (?:is|are|stands for|means|being|=)\s+(?P<what>[^.;]+)")
+_EXPLAINS = rf"{_NAMED} (?P<name>[A-Za-z][\w-]*) (?:is|are|stands for|means|being|=)\s+"
+_EXPLAINED = re.compile(rf"\b{_EXPLAINS}(?P<what>(?:(?!\b{_EXPLAINS.replace('?P<name>', '?:')})[^.;])+)")
 _RANGE = re.compile(r"(?:an? )?(?:whole )?(?:number |digit )?(?:from |between )?(\d{1,3})\s*(?:-|–|to|and)\s*(\d{1,3})")
+_ENDED = re.compile(r"\s*(?:,(?!\s*(?:or\b|\d))|\Z)")  # a range that no further value follows
+_ANYTHING = r"[^\n]+?"
 _NUMERIC = re.compile(r"n|number|score|count|\d+", re.IGNORECASE)
 _ONE_OF = r"(?:exactly )?(?:one of|either)(?:[^:;.«“\"`]{0,40}:|(?: the)?)\s+"
 _FOLLOWED = re.compile(rf",?\s*(?:followed by|then|and|plus) {_ONE_OF}(?P<values>[^;]+)", re.IGNORECASE)
@@ -53,6 +56,8 @@ _MORE = re.compile(
     re.IGNORECASE,
 )
 _THIRD_PERSON = re.compile(r"\A(\w+)s\b")
+_JOINER = re.compile(r",\s*(?:or |and )?|\s+or\s+")
+_JOINED = re.compile(r",\s*(?:or|and)\s|\sor\s")
 _ITEM = re.compile(r"[\w&/-]+(?: [\w&/-]+){0,2}")
 
 
@@ -101,35 +106,50 @@ def starts_clause(text: str) -> bool:
 
 
 def enumerated(text: str) -> list[str]:
-    """Return the items of a list such as “card, loan or other”, quoted or not; empty if it is anything else."""
+    """Return the items of a list such as “card, loan or other”, quoted or not; empty if it is anything else.
+
+    An “and” inside an item stays: “terms and conditions, other”. Empty if it may also join the last two items.
+    """
     items = [inner(quoted).strip() for quoted in QUOTED.finditer(text)]
     if not items:
-        listed = re.split(r",\s*(?:or |and )?|\s+(?:or|and)\s+", text.strip(" .:"))
-        items = [item.strip() for item in listed]
+        items = [item.strip() for item in _JOINER.split(text.strip(" .:"))]
+        if len(items) == 1:
+            items = re.split(r"\s+and\s+", items[0])
+        elif " and " in items[-1] and not _JOINED.search(text):
+            return []
         items = items if all(map(_ITEM.fullmatch, items)) else []
     items = list(dict.fromkeys(items))
     return items if 2 <= len(items) <= 30 else []
 
 
 def _explained(sentence: str) -> dict[str, str]:
-    """Return the pattern for each word that the sentence explains: “`ID: N`, where N is 1 to 5”."""
-    found: dict[str, str] = {}
-    for each in _EXPLAINED.finditer(sentence):
-        name, what = each["name"], re.sub(rf"\A{_ONE_OF}", "", each["what"], flags=re.IGNORECASE)
-        ranged, items = _RANGE.fullmatch(what.strip()), enumerated(what)
-        if ranged:
-            found[name] = _numbers(int(ranged[1]), int(ranged[2]))
-        elif items:
-            found[name] = rf"(?i:{'|'.join(map(re.escape, items))})(?!\w)"
-        elif name.isupper():
-            found[name] = _pattern_of(name)
-    return found
+    """Return the pattern for each word that the sentence explains: “`ID: N`, where N is 1 to 5”.
+
+    A word whose explanation is not understood stands for anything.
+    """
+    return {each["name"]: _pattern_for(each["what"]) for each in _EXPLAINED.finditer(sentence)}
+
+
+def _pattern_for(explanation: str) -> str:
+    """Return the pattern for the values that an explanation allows."""
+    chosen = re.match(_ONE_OF, explanation, re.IGNORECASE)
+    listed = (explanation[chosen.end() :] if chosen else explanation).strip(" ,")
+    ranged = _RANGE.match(listed)
+    if ranged:
+        return _numbers(int(ranged[1]), int(ranged[2])) if _ENDED.match(listed, ranged.end()) else _ANYTHING
+    items = enumerated(listed)
+    words = " or " in listed and not any(" " in item for item in items)  # not “the date or time”
+    if items and (chosen or words or QUOTED.match(listed)) and not any(map(_RANGE.fullmatch, items)):
+        return rf"(?i:{'|'.join(map(re.escape, items))})(?!\w)"
+    return _ANYTHING
 
 
 def _numbers(low: int, high: int) -> str:
+    if low >= high or high - low > 200:  # not a range, or too many numbers to list in a pattern
+        return r"\d+"
     if high < 10:
         return f"[{low}-{high}]"
-    return rf"(?:{'|'.join(str(number) for number in range(low, high + 1))})(?!\d)" if low < high else r"\d+"
+    return rf"(?:{'|'.join(map(str, range(low, high + 1)))})(?!\d)"
 
 
 def _pattern_of(placeholder: str) -> str:
@@ -137,7 +157,7 @@ def _pattern_of(placeholder: str) -> str:
     ranged = _RANGE.fullmatch(placeholder)
     if ranged:
         return _numbers(int(ranged[1]), int(ranged[2]))
-    return r"\d+" if _NUMERIC.fullmatch(placeholder) else r"[^\n]+?"
+    return r"\d+" if _NUMERIC.fullmatch(placeholder) else _ANYTHING
 
 
 def _literal(text: str, kind: str, explained: Mapping[str, str]) -> Check:

@@ -1,5 +1,6 @@
 """Rules proposed from a prompt: the check each sentence asks for, its place, and no duplicates."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -40,12 +41,24 @@ WELL_WRITTEN = sorted((Path(__file__).parent / "well_written").glob("*.md"))
         ("Never apologise.", Check("forbidden", texts=("sorry", "apologise", "apologize", "apologies"))),
         ("Answer in English.", Check("language", code="en")),
         ("Return only JSON.", Check("json")),
-        ("Return only a JSON object: a, b.", Check("json", schema='{"required": ["a", "b"], "type": "object"}')),
+        ("Return only a JSON object: `a`, `b`.", Check("json", schema='{"required": ["a", "b"], "type": "object"}')),
+        (
+            "Return JSON with the keys title, body and tags.",
+            Check("json", schema='{"required": ["title", "body", "tags"], "type": "object"}'),
+        ),
         (
             'Reply with JSON with the keys "a" and "b".',
             Check("json", schema='{"required": ["a", "b"], "type": "object"}'),
         ),
         ("Answer only with one of: card, loan, other.", Check("label", labels=("card", "loan", "other"))),
+        (
+            "Answer with one of: terms and conditions, billing, other.",
+            Check("label", labels=("terms and conditions", "billing", "other")),
+        ),
+        (
+            "Answer with one of: billing, other, and terms and conditions.",
+            Check("label", labels=("billing", "other", "terms and conditions")),
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )  # fmt: skip
@@ -104,6 +117,18 @@ def test_every_item_of_a_forbidding_list_is_checked() -> None:
         ("Use no numbered lists.", "In 2. place", "1. one\n2. two"),
         ("Avoid headings.", "**Fees** #1", "## Fees\n3"),
         ("Begin with `SCORE: N`, where N is a number from 0 to 10.", "SCORE: 10. Yes.", "SCORE: 11. Yes."),
+        ("Begin with `SCORE: N`, where N is 300 to 850.", "SCORE: 720. Yes.", "SCORE: good. Yes."),
+        ("Begin with `SCORE: N`, where N is 5 to 1.", "SCORE: 3. Yes.", "SCORE: good. Yes."),
+        ("Begin with `SCORE: N`, where N is 10 to 1.", "SCORE: 7. Yes.", "SCORE: good. Yes."),
+        ("Begin with `SCORE: N`, where N is 1 to 5, and then explain.", "SCORE: 4. Yes.", "SCORE: 9. Yes."),
+        ("Begin with `SCORE: N`, where N is 1 to 5, or NA.", "SCORE: NA. Yes.", "NA. Yes."),
+        ("End with `On: DATE`, where DATE is the current date and time.", "Yes. On: 3 May, 9:00", "Yes."),
+        ("Begin with `BY: NAME`, where NAME is the user or company.", "BY: Ada. Yes.", "Ada. Yes."),
+        ("Begin with `DESK: D`, where D is card or loan.", "DESK: Loan. Yes.", "DESK: mail. Yes."),
+        ('Begin with `IT: X`, where X is "open" or "shut now".', "IT: shut now. Yes.", "IT: lost. Yes."),
+        ("Begin with `A: N/M`, where N is the day, and M is 1 to 5.", "A: Monday/4. Yes.", "A: Monday/9. Yes."),
+        ("Use no bold.", "Call `__init__`, 2**3 and f(**a, **b): ____.", "It is **very late**."),
+        ("Avoid markdown formatting.", "x = a**2 + b**2", "It is **late**."),
     ],
 )
 def test_format_check_passes_good_and_fails_bad_answers(sentence: str, good: str, bad: str) -> None:
@@ -125,6 +150,7 @@ def test_format_check_passes_good_and_fails_bad_answers(sentence: str, good: str
         "Answer in English or in German.",
         "Answer questions about JSON.",
         "Never use bullet points in mails.",
+        "Answer with one of: billing, other, terms and conditions.",
         "Explain what the word limit of 100 words means.",
     ],
 )
@@ -145,11 +171,38 @@ def test_partial_or_ambiguous_instruction_yields_no_check(sentence: str) -> None
         "The reply begins with «CASE:» and mentions the branch.",
         "Return only JSON on one line.",
         "Never use more than 40 words or mention prices.",
+        "Respond only in JSON: no prose, comments or explanations.",
+        "Output JSON: compact and valid.",
+        "Return JSON with exactly the fields above and nothing else.",
+        "Return JSON with the fields above and below.",
+        "Return JSON whose keys are snake_case and lowercase.",
+        "Return JSON with keys sorted and indented.",
+        "Reply in JSON with the keys `a`, `b` (optional).",
+        "Reply in JSON with the key `a`, which is `yes` or `no`.",
     ],
 )
 def test_sentence_that_demands_more_than_a_check_tests_is_proposed_as_a_rubric(sentence: str) -> None:
     assert [(row.text, row.check) for row in propose_rules(parse_prompt(sentence))] == [(sentence, None)]
-    assert checks_of(sentence), "the part that is understood still counts for contradictions"
+    checks = checks_of(sentence)
+    assert checks, "the part that is understood still counts for contradictions"
+    assert not any(check.schema for check in checks)
+
+
+def test_sentence_whose_check_could_not_be_run_is_proposed_as_a_rubric() -> None:
+    ranges = ", ".join(f"and {name} is 100 to 300" for name in "MKJ")
+    for sentence in (
+        f"Begin with `A: N B: M C: K D: J`, where N is 100 to 300, {ranges}.",
+        "Write between 100 and 50 characters.",
+    ):
+        assert [(row.text, row.check) for row in propose_rules(parse_prompt(sentence))] == [(sentence, None)]
+
+
+def test_long_lists_of_what_is_forbidden_are_read_within_seconds() -> None:
+    started_at = time.process_time()
+    for number in range(10):
+        for item in ("a", "«a»", "the word «a»"):
+            checks_of(f"Answer {number} " + f"without {item}, " * (3_900 // len(f"without {item}, ")) + "c.")
+    assert time.process_time() - started_at < 3.0
 
 
 @pytest.mark.parametrize(
@@ -162,6 +215,7 @@ def test_sentence_that_demands_more_than_a_check_tests_is_proposed_as_a_rubric(s
         ("Begin with «A» and nothing else before it.", ["starts_with"]),
         ("Include «Terms apply» and «No warranty».", ["contains", "contains"]),
         ("Do not use emojis or the word «sorry».", ["forbidden", "pattern"]),
+        ("Answer without tables, without using emojis.", ["pattern", "pattern"]),
         ("Answer only with one of: order status, return an item, other.", ["label"]),
     ],
 )
@@ -190,6 +244,7 @@ def test_sentence_whose_parts_are_all_tested_is_proposed_with_its_checks(sentenc
             ["Use at most 40 words in each of your answers", "Begin with a greeting"],
         ),
         ("Use these words only, with care,\n- Be kind.", ["Use these words only, with care,", "Be kind."]),
+        ("## Rules to live by\nNever use emojis.", ["Never use emojis."]),
     ],
 )
 def test_wrapped_sentence_is_read_to_its_end(text: str, demands: list[str]) -> None:
