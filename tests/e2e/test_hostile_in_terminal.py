@@ -75,7 +75,7 @@ REVIEW = [
 ]  # fmt: skip
 OVERLAYS = [
     ("?", "Go to that pane.", ""), ("q", "prompted against", "Go to that pane."), (PALETTE, "Search for commands", ""),
-    (ESC, "prompted against", "Search for commands"), (JUMP, " a  Prompt", ""), ("a", f"{_X}You answer", ""),
+    (ESC, "prompted against", "Search for commands"), (JUMP, " s  Prompt", ""), ("s", f"{_X}You answer", ""),
     ("o", "2 projects", ""), ("D", f"Duplicate {_X}", ""), (ESC, "2 projects", "Duplicate"),
     ("x", f"Delete {_X}", ""), (ESC, "2 projects", "Delete"), ("/", "part of the name", ""),
     (ESC, "2 projects", "part of the name"),

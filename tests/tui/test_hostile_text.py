@@ -76,6 +76,7 @@ from tui.screens.jobs.state import JobsState
 from tui.screens.start import drawing as start
 from tui.screens.start.state import StartState
 from tui.screens.workspace import header, rail, trouble
+from tui.screens.workspace.state import WorkspaceState
 from tui.services.dataset import Frozen
 from tui.services.evaluation import EvaluationAnswers
 from tui.services.facts import Facts
@@ -316,14 +317,10 @@ def start_pages(a: Attack) -> Iterator[Lines]:
 
 def frame_pages(a: Attack) -> Iterator[Lines]:
     for job in a.facts.jobs:
-        yield [
-            header.activity(job, a.job("train")),
-            header.activity(job, None),
-            header.activity(job, None, "stopping"),
-        ]
-    for shown in PANES:
-        yield trouble._lines(a.facts, None, a.width, shown)
-    yield trouble._lines(None, a.error, a.width, "run")
+        yield [header.activity(job, a.job("train")), header.activity(job, None), header.activity(job, None, "stopping")]
+    for pane in PANES:
+        yield trouble._lines(WorkspaceState(a.facts, chosen=pane), None, a.width)
+    yield trouble._lines(WorkspaceState(), a.error, a.width)
     for state in ("running", "stale"):
         stations = tuple(Station(name, state, 1, a.text) for name in STATIONS)
         yield [

@@ -239,7 +239,8 @@ def test_done_job_cannot_be_controlled(desk: Project) -> None:
 @pytest.mark.parametrize("verb", ["follow", "pause", "resume", "stop"])
 @pytest.mark.parametrize("number", ["1", "0", "first"])
 def test_missing_job_is_refused(verb: str, number: str, new_project: Path) -> None:
-    assert number in fail("jobs", verb, number)["message"]
+    refused = fail("jobs", verb, number)
+    assert number in f"{refused['title']} {refused['message']}"
 
 
 def test_project_with_a_running_job_is_listed_with_it_and_not_deleted(desk: Project) -> None:

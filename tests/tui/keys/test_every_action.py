@@ -97,7 +97,7 @@ def no_real_work(monkeypatch: pytest.MonkeyPatch, fixed_meter: None) -> None:
 
     def refuse(args: Sequence[str], *_rest: object) -> object:
         if tuple(args[:2]) == ("questions", "split") and "--dry-run" in args:  # starts no work
-            return {"drawn": 1, "topics": [{"topic": "cards", "train": 1, "validation": 0, "test": 0}]}
+            return {"drawn": 1, "topics": [{"topic": "cards", "train": 1, "validation": 0, "test": 0}], "notes": []}
         if tuple(args[:2]) == ("questions", "dedupe"):
             return {"pairs": [{"kept": 1, "dropped": number, "similarity": 0.9} for number in (2, 3, 4)]}
         raise UsageError("Nothing is carried out here.", f"Command {next(numbers)}.")
