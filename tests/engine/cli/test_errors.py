@@ -91,8 +91,8 @@ def test_missing_run_is_refused_by_number(finished: Path) -> None:
     assert get("jobs", "list", "--all") == {"jobs": []}
 
 
-def test_run_without_its_adapter_is_not_exported(finished: Path) -> None:
-    assert fail("export", "--run", "1")["title"] == "Run 1 has no adapter yet."
+def test_run_whose_adapter_is_gone_is_not_exported(finished: Path) -> None:
+    assert fail("export", "--run", "1")["title"] == "The adapter of run 1 is gone."
 
 
 def test_export_never_overwrites_foreign_files(finished: Path, tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def test_run_without_an_adapter_is_refused_before_a_job_starts(finished: Path) -
     for args in (("--run", newer.id), ("--run", newer.id, "--detach")):
         error = fail("evaluate", *args)
         assert error["title"] == f"Run {newer.id} has no adapter yet."
-        assert error["next"].endswith(f"train --run {newer.id}")
+        assert error["next"] == "Wait for that."
     assert get("jobs", "list", "--all") == {"jobs": []}
 
 
