@@ -17,7 +17,7 @@ from tests.engine.evaluation.evaluation_jobs import OPTIONS, evaluate, latest_ev
 
 
 def test_report_json_has_every_field_and_the_text_shows_the_same_figures(project: Project) -> None:
-    with pytest.raises(NotFoundError, match="distill-tui generate"):
+    with pytest.raises(NotFoundError, match="distill-tui evaluate"):
         report_json(project)
     evaluate(project)
     report = json.loads(json.dumps(report_json(project), allow_nan=False))
