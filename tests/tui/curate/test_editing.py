@@ -108,7 +108,7 @@ def test_editor_matches_its_snapshot(
     app = DistillApp(home, folder)
 
     async def settle(pilot: Pilot[int]) -> None:
-        await open_editor(pilot, app)
+        (await open_editor(pilot, app)).area.cursor_blink = False
         await pilot.pause(0.3)
 
     assert snap_compare(app, terminal_size=size, run_before=settle)
