@@ -104,14 +104,7 @@ class DatasetTable:
                 counts = _counts([row for row in dataset.rows if row.prompt_index == index])
                 self._connection.write(
                     "INSERT INTO dataset_prompts VALUES (?, ?, ?, ?, ?, ?, ?)",
-                    (
-                        number,
-                        index,
-                        other.project,
-                        other.prompt.sha256,
-                        *counts,
-                        encode(other),
-                    ),
+                    (number, index, other.project, other.prompt.sha256, *counts, encode(other)),
                 )
 
     def get(self, sha256: str) -> Dataset:

@@ -167,8 +167,5 @@ def _prompt_tokens(project: "Project", dataset: Dataset) -> int:
     """Estimate the tokens of the longest prompt from its length: loading a tokenizer would take a second."""
     from engine.economics.tokens import estimate_prompt_tokens
 
-    prompts = (
-        project.prompts.by_sha256(dataset.prompt_sha256),
-        *(other.prompt for other in dataset.others),
-    )
+    prompts = (project.prompts.by_sha256(dataset.prompt_sha256), *(other.prompt for other in dataset.others))
     return max(estimate_prompt_tokens(prompt).tokens for prompt in prompts)

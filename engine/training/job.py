@@ -69,9 +69,11 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
                 ranks = held.enter_context(ranks_of(options.processes, context))
             with ranks.together():
                 run = _unless_done(project, run.id)  # another job may have trained it while this one waited
+            if not run.is_timed:
+                run = replace(run, train_s=0.0)  # no basis for estimates, nor for what is left of `most_s`
             ours = True
             project.runs.add_job(run.id, context.job.id)
-            project.runs.update(run.id, state="running", reason="")
+            project.runs.update(run.id, state="running", reason="", train_s=run.train_s)
             require_libraries(options.mirrors)
             about = About(project.name, f"run-{run.id}", asdict(run.config), project.folder / run.folder / "mirrors")
             mirrors = Mirrors(options.mirrors, about, lambda text: context.emit(Note(text)))

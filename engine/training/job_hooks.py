@@ -27,7 +27,7 @@ class JobHooks:
         self._mirrors = mirrors
         self._warned_of_cuts = False
         self._steps, self._expected_end = run.steps, -math.inf
-        self._ends_at = time.monotonic() + most_s - (run.train_s if run.is_timed else 0.0)
+        self._ends_at = time.monotonic() + most_s - run.train_s
 
     def on_step(self, metrics: StepMetrics) -> None:
         if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._warned_of_cuts:

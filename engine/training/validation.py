@@ -79,7 +79,7 @@ class Validator:
         seed: int,
         plan: ValidationPlan,
     ) -> None:
-        """`dataset_prompts`: each prompt's questions and rules, the project's own first. `plan`: its size."""
+        """`dataset_prompts`: each prompt's questions and rules, the project's own first. `plan`: how large it is."""
         shuffled = Random(seed).sample(list(rows), len(rows))  # noqa: S311 - nothing secret is drawn
         with_teacher = [row for row in shuffled if row.edited_from > 0] if teacher is not None else []
         self.has_teacher = bool(with_teacher)

@@ -186,29 +186,32 @@ def arm(passed: tuple[int, int, int, int], together: int, kl: Divergence | None,
 
 def add_evaluation(project: Project, run_id: int) -> Evaluation:
     """Add an evaluation that passed."""
+    return project.evaluations.add(passed_evaluation(project, run_id))
+
+
+def passed_evaluation(project: Project, run_id: int) -> Evaluation:
+    """Return an evaluation that passed, not stored."""
     arms: tuple[tuple[ArmName, ArmScore], ...] = (
         ("unprompted", arm((0, 120, 90, 300), 0, Divergence(2.31, 2.2, 2.42, 1.9), 18.0)),
         ("prompted", arm((352, 340, 348, 360), 331, None, 430.0)),
         ("distilled", arm((358, 345, 350, 360), 340, Divergence(0.11, 0.1, 0.12, 0.14), 18.0)),
     )
-    return project.evaluations.add(
-        Evaluation(
-            id=0,
-            run_id=run_id,
-            dataset_sha256=project.runs.get(run_id).dataset_sha256,
-            prompt_sha256=PROMPT.sha256,
-            temperature=0.7,
-            samples=3,
-            reference="prompted",
-            arms=arms,
-            recovered=Interval(1.03, 0.98, 1.08),
-            recovered_note="",
-            ceiling=rate(331),
-            verdict="pass",
-            questions=120,
-            evaluate_s=181.0,
-            peak_rss_mb=2100.0,
-        )
+    return Evaluation(
+        id=0,
+        run_id=run_id,
+        dataset_sha256=project.runs.get(run_id).dataset_sha256,
+        prompt_sha256=PROMPT.sha256,
+        temperature=0.7,
+        samples=3,
+        reference="prompted",
+        arms=arms,
+        recovered=Interval(1.03, 0.98, 1.08),
+        recovered_note="",
+        ceiling=rate(331),
+        verdict="pass",
+        questions=120,
+        evaluate_s=181.0,
+        peak_rss_mb=2100.0,
     )
 
 

@@ -20,7 +20,7 @@ from engine.evaluation.preference import Standing, standing
 from engine.project import Project
 from engine.questions.duplicates import twins_of
 from engine.records.chat import Chat
-from engine.records.prompt import Message as Said
+from engine.records.prompt import Message as ChatMessage
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
 from engine.records.vote import Vote
@@ -107,7 +107,7 @@ class ChatService:
         """List the arms; ends in `ArmsRead`."""
         self._store.ask(_arms, self._target)
 
-    def ask(self, ticket: int, asked: Sequence[tuple[str, tuple[Said, ...]]], rules: tuple[Rule, ...]) -> None:
+    def ask(self, ticket: int, asked: Sequence[tuple[str, tuple[ChatMessage, ...]]], rules: tuple[Rule, ...]) -> None:
         """Send each arm its conversation, all at once. Every message of this turn carries `ticket`."""
         self._rules = rules
         server: Future[Server] = Future()
@@ -173,7 +173,9 @@ class ChatService:
             await self._client[1].__aexit__(None, None, None)
         asyncio.get_running_loop().stop()
 
-    async def _answer(self, ticket: int, found: Future[Server], asked: Sequence[tuple[str, tuple[Said, ...]]]) -> None:
+    async def _answer(
+        self, ticket: int, found: Future[Server], asked: Sequence[tuple[str, tuple[ChatMessage, ...]]]
+    ) -> None:
         try:
             server = await asyncio.wrap_future(found)
             arms = [name for name, _ in asked]
@@ -209,7 +211,13 @@ class ChatService:
         self._target.post_message(ServerStatus(words or sentences[phase]))
 
     async def _one(
-        self, ticket: int, arm: int, server: Server, client: "ArmClient | None", name: str, messages: tuple[Said, ...]
+        self,
+        ticket: int,
+        arm: int,
+        server: Server,
+        client: "ArmClient | None",
+        name: str,
+        messages: tuple[ChatMessage, ...],
     ) -> None:
         """Stream one arm's answer."""
         from engine.serving.client import Answer
@@ -237,7 +245,7 @@ class ChatService:
         self._end(ticket, arm, answer, "" if answer is not None else "The answer broke off.", messages[-1].content)
 
     def _pieces(
-        self, server: Server, client: "ArmClient | None", name: str, messages: tuple[Said, ...]
+        self, server: Server, client: "ArmClient | None", name: str, messages: tuple[ChatMessage, ...]
     ) -> AsyncGenerator[object, None]:
         if client is not None and name != server.teacher.name:
             return client.stream(name, messages)
@@ -250,7 +258,7 @@ class ChatService:
     def _end(self, ticket: int, arm: int, answer: "Answer | None", error: str, question: str = "") -> None:
         checks: tuple[CheckResult, ...] = ()
         if answer is not None:
-            checks = check_answer(self._rules, answer.text, Question((Said("user", question),)))
+            checks = check_answer(self._rules, answer.text, Question((ChatMessage("user", question),)))
         self._target.post_message(ReplyEnded(ticket, arm, answer, error, checks))
 
 
@@ -298,7 +306,7 @@ def _standing(project: Project, arms: tuple[str, str]) -> Standing:
 
 def _keep(project: Project, text: str) -> str:
     """Add the question to the training questions. Raises `UsageError` if it is, or nearly repeats, a held-out one."""
-    question = Question((Said("user", text),), topic="chat", source="chat", split="train")
+    question = Question((ChatMessage("user", text),), topic="chat", source="chat", split="train")
     held = [*project.questions.all("validation"), *project.questions.all("test")]
     if twins := twins_of(question, held):
         twin, alike = held[twins[0].position], twins[0].similarity

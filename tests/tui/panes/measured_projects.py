@@ -24,7 +24,6 @@ from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import (
     ArmAnswer,
     ArmName,
-    ArmScore,
     Divergence,
     Evaluation,
     FinalVerdict,
@@ -36,7 +35,7 @@ from engine.records.options import EvaluateOptions, TrainOptions
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from engine.records.run import Estimated, TrainingConfig, WorstToken
-from tests.tui.seeds import AT, CURVE, PROMPT, add_dataset, add_examples, arm, hostile, make_project, rate
+from tests.tui.seeds import AT, CURVE, add_dataset, add_examples, arm, hostile, make_project, passed_evaluation
 
 QUESTIONS = ("Is my card blocked after three wrong PINs?", "What does a transfer abroad cost?")
 ANSWERS = (
@@ -134,28 +133,15 @@ def add_measured_evaluation(
             )
             answers = [arm_answer(project, name, question.id, sample, rules, foreign=foreign) for name, rules in broken]
             project.evaluations.add_answers(run_id, key, answers)
-    arms: tuple[tuple[ArmName, ArmScore], ...] = (
-        ("unprompted", arm((0, 120, 90, 300), 0, Divergence(2.31, 2.2, 2.42, 1.9), 18.0)),
-        ("prompted", arm((352, 340, 348, 360), 331, None, 430.0)),
-        ("distilled", arm((358, kept, 350, 360), kept, held_out(questions, foreign=foreign), 18.0)),
-    )
+    passed = passed_evaluation(project, run_id)
+    student = arm((358, kept, 350, 360), kept, held_out(questions, foreign=foreign), 18.0)
     return project.evaluations.add(
-        Evaluation(
-            id=0,
-            run_id=run_id,
-            dataset_sha256=project.runs.get(run_id).dataset_sha256,
-            prompt_sha256=PROMPT.sha256,
-            temperature=0.7,
-            samples=3,
-            reference="prompted",
-            arms=arms,
+        dataclasses.replace(
+            passed,
+            arms=(*passed.arms[:2], ("distilled", student)),
             recovered=recovered,
-            recovered_note="",
-            ceiling=rate(331),
             verdict=verdict,
             questions=120 if verdict != "undecided" else len(questions),
-            evaluate_s=181.0,
-            peak_rss_mb=2100.0,
             created_at=AT,
             comparisons=(_compared(kept),),
             answers_key=key,

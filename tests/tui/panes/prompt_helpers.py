@@ -1,5 +1,7 @@
 """What the tests of the prompt pane share: driving it by keys, and reading what is stored."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -61,6 +63,16 @@ async def start_typing(pilot: Pilot[int], app: DistillApp) -> None:
     """Open the field and wait until it has the focus."""
     await pilot.press("i")
     await until(pilot, lambda: isinstance(app.focused, DocumentArea))
+
+
+@asynccontextmanager
+async def editing(home: Home, folder: Path, size: tuple[int, int]) -> AsyncIterator[tuple[Pilot[int], DistillApp]]:
+    """Run the app on the project in `folder` with the pane's field open."""
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await start_typing(pilot, app)
+        yield pilot, app
 
 
 async def type_text(pilot: Pilot[int], typed: str) -> None:

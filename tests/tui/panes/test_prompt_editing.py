@@ -13,6 +13,7 @@ from tests.tui.panes.helpers import notified
 from tests.tui.panes.prompt_helpers import (
     ELSEWHERE,
     LATER,
+    editing,
     field,
     footer_labels,
     mode,
@@ -52,10 +53,7 @@ class TestEditing:
 
     async def test_saving_lists_the_stations_now_out_of_date(self, home: Home) -> None:
         folder = make_stage(home, "done")
-        app = DistillApp(home, folder)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, folder, (120, 40)) as (pilot, app):
             await type_text(pilot, "Hello. ")
             await pilot.press("f10")
             await until(pilot, lambda: notified(app, "Version 2 is current."))
@@ -64,10 +62,7 @@ class TestEditing:
     async def test_invalid_prompt_is_reported_below_the_field_and_kept(
         self, home: Home, project_without_prompt: Path
     ) -> None:
-        app = DistillApp(home, project_without_prompt)
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, project_without_prompt, (80, 24)) as (pilot, app):
             await type_text(pilot, "Be kind.\n## User\nOpen?")
             await pilot.press("ctrl+g")
             await until(pilot, lambda: "✗ Line 2, “## User”: the last example turn has no answer" in text(app))
@@ -80,10 +75,7 @@ class TestEditing:
     async def test_unsaved_text_is_a_draft_that_can_be_discarded_and_restored(
         self, home: Home, prompt_project: Path
     ) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (120, 40)) as (pilot, app):
             await type_text(pilot, "Hm. ")
             await pilot.press("escape")
             await until(pilot, lambda: "unsaved draft" in text(app))
@@ -104,10 +96,7 @@ class TestEditing:
     async def test_unsaved_text_survives_quitting_the_app(
         self, home: Home, prompt_project: Path, key: str, size: tuple[int, int]
     ) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=size, notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, size) as (pilot, app):
             await type_text(pilot, "Hm. ")
             await pilot.press(key)
             await pilot.pause()
@@ -123,10 +112,7 @@ class TestEditing:
             )
 
     async def test_draft_file_follows_typing_and_is_private(self, home: Home, prompt_project: Path) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (80, 24)) as (pilot, _app):
             await type_text(pilot, "Hm. ")
             await until(pilot, lambda: stored_draft(prompt_project).startswith("Hm. You answer"))
             assert stat.S_IMODE((prompt_project / DRAFT).stat().st_mode) == 0o600
@@ -136,10 +122,7 @@ class TestEditing:
     async def test_saving_over_a_version_saved_elsewhere_needs_a_second_save(
         self, home: Home, prompt_project: Path
     ) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (120, 40)) as (pilot, app):
             await type_text(pilot, "Hm. ")
             save_elsewhere(prompt_project, home)
             await pilot.press("ctrl+g")
@@ -172,10 +155,7 @@ class TestEditing:
     async def test_draft_keeps_its_base_version_when_another_is_saved_elsewhere(
         self, home: Home, prompt_project: Path
     ) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (120, 40)) as (pilot, _app):
             await type_text(pilot, "Hm. ")
             await until(pilot, lambda: stored_draft(prompt_project).startswith("Hm."))
             save_elsewhere(prompt_project, home)
@@ -187,10 +167,7 @@ class TestEditing:
     async def test_discarding_a_draft_keeps_one_written_by_another_terminal(
         self, home: Home, prompt_project: Path
     ) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (120, 40)) as (pilot, app):
             await type_text(pilot, "Hm. ")
             await pilot.press("escape")
             await until(pilot, lambda: stored_draft(prompt_project).startswith("Hm."))
@@ -202,10 +179,7 @@ class TestEditing:
     async def test_untouched_field_follows_a_version_saved_elsewhere_and_leaves_no_draft(
         self, home: Home, prompt_project: Path
     ) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (120, 40)) as (pilot, app):
             save_elsewhere(prompt_project, home)
             await until(pilot, lambda: field(app).text.strip() == ELSEWHERE.system)
             assert "Version 3 was saved elsewhere; this is its text." in text(app)
@@ -217,10 +191,7 @@ class TestEditing:
     async def test_leaving_an_untouched_field_leaves_no_draft_of_the_older_version(
         self, home: Home, prompt_project: Path
     ) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (120, 40)) as (pilot, app):
             save_elsewhere(prompt_project, home)
             await pilot.press("escape")  # before the field could follow
             await until(pilot, lambda: mode(app) == "reading" and "version 3" in text(app))
@@ -230,10 +201,7 @@ class TestEditing:
         assert not (prompt_project / DRAFT).exists()
 
     async def test_saving_unchanged_text_creates_no_version(self, home: Home, prompt_project: Path) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (80, 24)) as (pilot, app):
             await pilot.press("ctrl+g")
             await until(pilot, lambda: notified(app, "Nothing changed; version 2 stays current."))
             assert (mode(app), stored_prompt(prompt_project, home)[0]) == ("reading", 2)
@@ -243,10 +211,7 @@ class TestEditing:
         self, home: Home, project_without_prompt: Path, line: str
     ) -> None:
         pasted = (line * 12_000)[:50_000]
-        app = DistillApp(home, project_without_prompt)
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, project_without_prompt, (80, 24)) as (pilot, app):
             await type_text(pilot, "ab")
             app.post_message(Paste(pasted))
             await until(pilot, lambda: len(field(app).text) > 50_000)
@@ -261,10 +226,7 @@ class TestEditing:
             assert prompt.system == f"ab{pasted}".strip()
 
     async def test_undo_and_redo_without_history_change_nothing(self, home: Home, prompt_project: Path) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (80, 24)) as (pilot, app):
             await pilot.press("right")
             before = field(app).text
             await pilot.press("ctrl+underscore", "ctrl+y")
@@ -284,10 +246,7 @@ class TestEditing:
             assert mode(app) == "reading"
 
     async def test_letter_keys_are_text_while_typing(self, home: Home, prompt_project: Path) -> None:
-        app = DistillApp(home, prompt_project)
-        async with app.run_test(size=(80, 24), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await start_typing(pilot, app)
+        async with editing(home, prompt_project, (80, 24)) as (pilot, app):
             await type_text(pilot, "q2?x/")
             assert field(app).text.startswith("q2?x/You")
             assert footer_labels(app) == ["save", "leave", "undo", "redo", "help", "quit"]

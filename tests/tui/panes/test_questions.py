@@ -26,7 +26,8 @@ def questions_file(tmp_path: Path) -> Path:
     """A file with three new questions, one that is stored already, and two invalid lines."""
     rows = [json.dumps({"text": f"How long does transfer {n} take?", "topic": "timing"}) for n in range(3)]
     path = tmp_path / "traffic.jsonl"
-    path.write_text("\n".join([*rows, "{broken", '{"text": ""}', json.dumps({"text": "Question 1 about cards, what should I do now?"})]))  # fmt: skip  # noqa: E501
+    repeated = json.dumps({"text": "Question 1 about cards, what should I do now?"})
+    path.write_text("\n".join([*rows, "{broken", '{"text": ""}', repeated]))
     return path
 
 

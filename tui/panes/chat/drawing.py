@@ -1,4 +1,4 @@
-"""The chat as lines: the chat so far in two columns, the newest turn with its figures and rule checks."""
+"""The chat as lines: the turns so far in two columns, the newest turn with its figures and rule checks."""
 
 from textual.content import Content
 

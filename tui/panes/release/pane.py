@@ -157,7 +157,7 @@ class ReleasePane(Pane):
         hint = "its folder; default: $LLAMA_CPP, then PATH"
         fields = [
             Field("llama-cpp", "llama.cpp", hint=hint, path=True),
-            Field("gguf-type", "numbers", choices=GGUF_TYPES),
+            Field("gguf-type", "number format", choices=GGUF_TYPES),
         ]
         form = FormScreen(f"Run {values['run']} as GGUF", fields, go="export", aside=lambda _values: _GGUF)
         self.app.push_screen(form, asked)
