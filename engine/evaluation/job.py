@@ -124,6 +124,8 @@ class _Evaluation:
         rubrics = sum(rule.needs_judge for rule in plan.rules)
         units = count_units(options, len(plan.questions), arms=len(plan.arms), passes=passes, rubrics=rubrics)
         self._recorder = Recorder(context, plan, units.total)
+        if options.regressions:  # counted now: the probes come last, and the progress would go back until then
+            self._recorder.skip(Probing(context, plan, options, self._recorder).answered)
         self.regressions: Regressions | None = None
         self.removed: tuple[int, ...] = ()
 
@@ -299,24 +301,31 @@ class _Evaluation:
         return on_rows
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
-        stored = self.stored_answers()[arm]
-        # Refused questions are asked again: they may be answered now, and older versions stored outages as refusals.
-        have = {(each.question_id, each.sample) for each in stored if each.finish_reason != "error"}
-        missing = [task for task in self.plan.tasks if (task.question.id, task.sample) not in have]
-        self._recorder.skip(len(self.plan.tasks) - len(missing))
-        missing = self._reuse(arm, missing)
+        self._reuse(arm)
+        found = self._found(arm)
+        self._recorder.found(arm, found)
         try:
-            if missing:
+            if missing := self._missing(found):
                 answer(missing, self._options, self._recorder)
         finally:
             self._recorder.store()
         self._context.checkpoint()
         self._answered.append(arm)
 
-    def _reuse(self, arm: ArmName, missing: Sequence[Task]) -> list[Task]:
-        """Reuse answers that another evaluation got from the same model in the same way; return the tasks left."""
+    def _found(self, arm: ArmName) -> list[ArmAnswer]:
+        """The stored answers of this arm, without refusals.
+
+        Refused questions are asked again: they may be answered now, and older versions stored outages as refusals.
+        """
+        return [answer for answer in self.stored_answers()[arm] if answer.finish_reason != "error"]
+
+    def _missing(self, found: Sequence[ArmAnswer]) -> list[Task]:
+        have = {(answer.question_id, answer.sample) for answer in found}
+        return [task for task in self.plan.tasks if (task.question.id, task.sample) not in have]
+
+    def _reuse(self, arm: ArmName) -> None:
+        """Store answers that another evaluation got from the same model in the same way."""
         source = self._context.project.evaluations.answers_from(self.plan.sources[arm])
         known = {(answer.question_id, answer.sample): answer for answer in source}
-        places = [(task, known.get((task.question.id, task.sample))) for task in missing]
+        places = [(task, known.get((task.question.id, task.sample))) for task in self._missing(self._found(arm))]
         self._recorder.reuse(arm, [(task, answer) for task, answer in places if answer is not None])
-        return [task for task, answer in places if answer is None]

@@ -69,11 +69,8 @@ class Probing:
         )
 
     def _answer(self, local: "LocalModel", arm: "LocalArm", kind: ProbeKind, tasks: Sequence[Task]) -> None:
-        have = {answer.question_id for answer in self._kept(kind, arm.name)}
-        missing = [task for task in tasks if task.question.id not in have]
-        self._recorder.skip(len(tasks) - len(missing))
         try:
-            if missing:
+            if missing := self._missing(kind, arm.name, tasks):
                 self._recorder.begin(answering_note(arm.name, kind))
                 longest = max(len(arm.context_ids(task.question)) for task in missing)
                 # A probe is longer than its held-out question, so it may leave less room for the answer.
@@ -83,6 +80,19 @@ class Probing:
         finally:
             self._recorder.store()
         self._context.checkpoint()
+
+    @property
+    def answered(self) -> int:
+        """How many answers to probes exist already."""
+        return sum(
+            len(tasks) - len(self._missing(kind, arm, tasks))
+            for kind, tasks in self._asked.items()
+            for arm in PROBED[kind]
+        )
+
+    def _missing(self, kind: ProbeKind, arm: ArmName, tasks: Sequence[Task]) -> list[Task]:
+        have = {answer.question_id for answer in self._kept(kind, arm)}
+        return [task for task in tasks if task.question.id not in have]
 
     def _kept(self, kind: ProbeKind, arm: ArmName) -> tuple[ArmAnswer, ...]:
         source = probe_source(self._plan, arm, kind)

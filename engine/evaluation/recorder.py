@@ -10,7 +10,7 @@ from engine.evaluation.probes import probe_source
 from engine.evaluation.streams import AnswerStreams, answering_note
 from engine.jobs.context import JobContext
 from engine.jobs.pace import seconds_left
-from engine.jobs.protocol import Note, Progress
+from engine.jobs.protocol import AnswersFound, Note, Progress
 from engine.records.evaluation import ArmAnswer, ArmName
 from engine.records.regressions import ProbeKind
 from engine.records.rule import CheckResult, passes_all
@@ -100,7 +100,13 @@ class Recorder:
             for task, answer in found
         )
         self.store()
-        self.skip(len(found))
+
+    def found(self, arm: ArmName, answers: Sequence[ArmAnswer]) -> None:
+        """Count the answers of an arm that are stored already, and show them."""
+        if answers:
+            passed = sum(passes_all(answer.checks) for answer in answers)
+            self._context.emit(AnswersFound(arm, len(answers), passed))
+            self.skip(len(answers))
 
     def begin(self, note: str) -> None:
         """Show what happens next: its first unit may take long, and nothing else would show it until then."""
@@ -110,8 +116,9 @@ class Recorder:
         """Count units that were done now."""
         self._done += units
         self._done_here += units
-        left = seconds_left(time.monotonic() - self._started, self._done_here, self._units - self._done)
-        self._context.emit(Progress(self._done, self._units, note, left))
+        done = min(self._done, self._units)  # removed questions may have been replaced by others
+        left = seconds_left(time.monotonic() - self._started, self._done_here, self._units - done)
+        self._context.emit(Progress(done, self._units, note, left))
 
     def end(self) -> None:
         """Count all remaining units as done: they belong to questions that were removed."""

@@ -71,6 +71,15 @@ class AnswerEnded:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswersFound:
+    """Answers of this arm that existed before this process started, and how many of them pass every rule."""
+
+    arm: str
+    answers: int
+    passed: int
+
+
+@dataclass(frozen=True, slots=True)
 class Spent:
     """What the answers of this job have cost at list prices, and the tokens since its process started."""
 
@@ -136,6 +145,7 @@ Event = (
     | AnswerStarted
     | AnswerDelta
     | AnswerEnded
+    | AnswersFound
     | Spent
     | Metrics
     | SampleAnswer

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from engine.jobs.protocol import (
     AnswerDelta,
     AnswerEnded,
+    AnswersFound,
     AnswerStarted,
     Metrics,
     Note,
@@ -103,12 +104,10 @@ class JobView:
             case AnswerDelta(name, text):
                 if name in self.streams:
                     self.streams[name].text += text
-            case AnswerEnded(name, note=note, fault=fault, again=True):
-                self.asked_again[fault] += 1
-                self.last_retried = note
-                self.streams.pop(name, None)
             case AnswerEnded():
                 self._end_answer(stamped.event, stamped.at)
+            case AnswersFound(arm, answers, passed):
+                self.ended_by_arm[arm], self.kept_by_arm[arm] = answers, passed
             case Spent(completion_tokens=tokens):
                 self.spent = stamped.event
                 self._add_tokens(tokens, stamped.at)
@@ -196,6 +195,11 @@ class JobView:
         self._written.clear()
 
     def _end_answer(self, ended: AnswerEnded, at: float) -> None:
+        if ended.again:
+            self.asked_again[ended.fault] += 1
+            self.last_retried = ended.note
+            self.streams.pop(ended.stream, None)
+            return
         stream = self.streams.setdefault(ended.stream, Stream(ended.stream, "", ""))
         stream.text, stream.note = ended.answer, ended.note
         stream.state = "passed" if ended.passed else "failed"

@@ -14,7 +14,7 @@ from engine.evaluation.probes import ANSWER_TOKENS, PROBED, injected, probe_sour
 from engine.evaluation.probing import FROM_BASE
 from engine.evaluation.regressions import check_general, check_injection, check_recitation
 from engine.evaluation.report import report_json
-from engine.jobs.protocol import Progress
+from engine.jobs.protocol import AnswersFound, Progress
 from engine.paths import Home
 from engine.project import Project
 from engine.records.evaluation import ArmAnswer, Evaluation
@@ -75,6 +75,10 @@ def test_interrupted_probe_stage_resumes_and_every_arm_answers_every_probe(proje
 
     resumed = evaluate(project, OPTIONS)
     progress = [event for event in resumed.events if isinstance(event, Progress)]
+    already = [event for event in resumed.events if isinstance(event, AnswersFound)]
+    assert [(event.arm, event.answers) for event in already] == [("unprompted", 6), ("prompted", 6), ("distilled", 6)]
+    assert progress[0].done == 3 * 6 + len(general_before), "what is stored counts from the start"
+    assert [event.done for event in progress] == sorted(event.done for event in progress)
     assert progress[-1].done == progress[-1].total == estimate_evaluation(OPTIONS, 6, ()).units.total
     notes = list(dict.fromkeys(event.note for event in progress))  # each is shown before its first unit is done
     assert notes[-3:] == ["prompted answers (injection probes)", "distilled answers (injection probes)", FROM_BASE]

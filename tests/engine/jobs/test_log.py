@@ -16,6 +16,7 @@ from engine.jobs.log import EVENTS_FILE, EventLog, decode_event, encode_event
 from engine.jobs.protocol import (
     AnswerDelta,
     AnswerEnded,
+    AnswersFound,
     AnswerStarted,
     Event,
     Metrics,
@@ -45,6 +46,7 @@ _EVENTS: st.SearchStrategy[Event] = st.one_of(
     st.builds(AnswerDelta, _TEXT, _TEXT),
     st.builds(PromptRead, _TEXT),
     st.builds(AnswerEnded, _TEXT, _TEXT, st.booleans(), _TEXT, _TEXT, st.booleans()),
+    st.builds(AnswersFound, _TEXT, _COUNT, _COUNT),
     st.builds(Spent, _NUMBER, st.none() | _NUMBER, _COUNT, _COUNT),
     st.builds(Metrics, _COUNT, _NUMBER, st.dictionaries(_TEXT, _NUMBER, max_size=3), _TEXT),
     st.builds(SampleAnswer, _COUNT, _TEXT, _TEXT, st.booleans()),

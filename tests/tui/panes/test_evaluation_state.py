@@ -8,7 +8,16 @@ from hypothesis import strategies as st
 
 from engine.evaluation.lapses import Lapse
 from engine.evaluation.statistics import wilson
-from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Progress, StageStarted, StampedEvent, StateChanged
+from engine.jobs.protocol import (
+    AnswerEnded,
+    AnswersFound,
+    AnswerStarted,
+    Event,
+    Progress,
+    StageStarted,
+    StampedEvent,
+    StateChanged,
+)
 from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import Divergence, Evaluation, Interval, RuleRate
 from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
@@ -147,6 +156,20 @@ def test_counts_are_not_cut_and_the_current_phase_is_named(width: int) -> None:
     job.apply(StampedEvent(0.0, Progress(3, 9, "unprompted answers (general probes)")))
     lines = [line.plain for line in draw(View(facts, job, width, 20), EvaluationState()).lines]
     assert "● now: unprompted answers (general probes)" in lines
+
+
+def test_stored_answers_count_in_the_arms_when_the_job_resumes() -> None:
+    facts, job = Facts("p", "/p", ProjectSettings(), ()), JobView(1, "evaluate")
+    answered = (AnswerStarted("last", "prompted", "why?"), AnswerEnded("last", "so", True))
+    before = (StateChanged("running"), StageStarted("evaluation"), *answered)
+    after = (
+        StageStarted("evaluation"), AnswersFound("unprompted", 400, 0), AnswersFound("prompted", 1, 1),
+        Progress(401, 800, "prompted answers"), *answered,
+    )  # fmt: skip
+    for event in (*before, *after):
+        job.apply(StampedEvent(0.0, event))
+    lines = [line.plain for line in draw(View(facts, job, 80, 20), EvaluationState()).lines]
+    assert any("unprompted 0/400    prompted 2/2" in line for line in lines)
 
 
 def test_table_with_a_teacher_arm_fits_the_width() -> None:
