@@ -1,7 +1,7 @@
 """The state of each station: a pure function of the facts of a project. Speaks no SQL.
 
-Something is stale if it was made from an older prompt, question set or dataset than the current one, or from
-something that is itself stale.
+Something is stale if it was made from an older prompt, question set or dataset than the current one, for another
+base, or from something that is itself stale.
 """
 
 from collections.abc import Mapping
@@ -28,6 +28,7 @@ _LEARNT_FROM: tuple[Split, ...] = ("train", "validation")
 class StationFacts:
     """Everything that the states depend on. Hashes are empty, and numbers 0, if there is nothing."""
 
+    student_base: str = ""
     prompt_sha256: str = ""
     prompt_version: int = 0
     prompt_versions: int = 0
@@ -87,6 +88,7 @@ def read_facts(project: Project) -> StationFacts:
         trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
         asked = [job for job in project.jobs.all() if job.stage == "examples" and job.total]  # those that began
         facts = StationFacts(
+            student_base=project.settings.read().student_base,
             prompt_sha256=sha256,
             prompt_version=prompt.version if prompt else 0,
             prompt_versions=len(project.prompts.versions()),
@@ -199,6 +201,8 @@ def _dataset(facts: StationFacts, examples: Station) -> Station:
     stale = ""
     if dataset.prompt_sha256 != facts.prompt_sha256:
         stale = "made from an older prompt"
+    elif dataset.base != facts.student_base:
+        stale = "made for another base"
     elif facts.dataset_accepted_sha256 != facts.accepted_sha256:
         stale = "other examples are accepted now"
     elif examples.state == "stale":

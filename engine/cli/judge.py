@@ -34,25 +34,43 @@ def chosen_judge(
 ) -> TeacherSpec | None:
     """Return the project's judge, or the one named by the options, which is then stored.
 
-    Warns about rubrics without a judge, and about a judge from the teacher's model family. Raises UsageError if the
-    model or the address is missing, or the address is unsafe.
+    Warns about it as `check_judge` does, and raises as `judge_named` does.
+    """
+    judge = judge_named(settings, model, base_url)
+    if judge != settings.judge:
+        settings = replace(settings, judge=judge)
+        invocation.project.settings.write(settings)
+    check_judge(invocation, settings)
+    return judge
+
+
+def judge_named(settings: ProjectSettings, model: str | None, base_url: str | None) -> TeacherSpec | None:
+    """Return the judge that the options name; what they leave out is as in the settings.
+
+    Raises UsageError if the model or the address is missing, or the address is unsafe.
     """
     from engine.errors import UsageError
-    from engine.rules.judge import are_kin
     from engine.teachers.keys import check_address
 
     judge = settings.judge
-    if model is not None or base_url is not None:
-        address = base_url or (judge.base_url if judge is not None else "")
-        name = model or (judge.model if judge is not None else "")
-        if not address or not name:
-            raise UsageError(
-                "The judge is incomplete.",
-                "It needs a model and an address.",
-                "Pass both: --judge-model MODEL --judge-url https://host/v1",
-            )
-        judge = TeacherSpec("endpoint", name, check_address(address))
-        invocation.project.settings.write(replace(settings, judge=judge))
+    if model is None and base_url is None:
+        return judge
+    address = base_url or (judge.base_url if judge is not None else "")
+    name = model or (judge.model if judge is not None else "")
+    if not address or not name:
+        raise UsageError(
+            "The judge is incomplete.",
+            "It needs a model and an address.",
+            "Pass both: --judge-model MODEL --judge-url https://host/v1",
+        )
+    return TeacherSpec("endpoint", name, check_address(address))
+
+
+def check_judge(invocation: Invocation, settings: ProjectSettings) -> None:
+    """Warn about rubrics without a judge, and about a judge from the teacher's model family."""
+    from engine.rules.judge import are_kin
+
+    judge = settings.judge
     rubrics = [rule.id for rule in invocation.project.rules.all() if rule.needs_judge]
     if rubrics and judge is None:
         numbers = f"rule{'' if len(rubrics) == 1 else 's'} {', '.join(map(str, rubrics))}"
@@ -61,7 +79,6 @@ def chosen_judge(
         invocation.say(
             f"The judge {judge.model} is from the teacher's model family ({settings.teacher.model}), and may favour it."
         )
-    return judge
 
 
 def ask_about_examples(invocation: Invocation, model: str | None, base_url: str | None) -> "JudgedExamples":

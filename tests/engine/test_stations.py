@@ -27,6 +27,7 @@ from tests.engine.store.sample_records import dataset
 
 _DATASET = DatasetSummary("d2", "p2", "starter", 320, 40, "")
 _COMPLETE = StationFacts(
+    student_base="starter",
     prompt_sha256="p2",
     prompt_version=2,
     prompt_versions=2,
@@ -92,6 +93,7 @@ _ACCEPTED = replace(_SPLIT, examples=ExampleCounts(3, 1, 0, 2))
         (replace(_COMPLETE, questions_newer_than_examples=5), "ddsssss"),
         (replace(_COMPLETE, splits={"train": 320, None: 1}), "dRddddd"),
         (replace(_COMPLETE, accepted_sha256="b"), "dddssss"),
+        (replace(_COMPLETE, student_base="other"), "dddssss"),
         (replace(_COMPLETE, run_dataset_sha256="d1"), "ddddsss"),
         (replace(_COMPLETE, run_id=2), "dddddss"),
         (replace(_COMPLETE, evaluation_prompt_sha256="p1"), "dddddsd"),
@@ -137,7 +139,9 @@ def test_stopped_generation_leaves_answers_to_ask_for_until_a_dataset_is_frozen(
 def test_states_of_a_real_project_at_every_station() -> None:
     old, new = Prompt((Message("system", "old"),)), Prompt((Message("system", "new"),))
     with Project.create(Home.locate().projects / "real") as project:
-        assert read_facts(project) == StationFacts(accepted_sha256=project.examples.accepted_sha256(""))
+        assert read_facts(project) == StationFacts(
+            student_base="starter", accepted_sha256=project.examples.accepted_sha256("")
+        )
 
         def states() -> str:
             return _states(read_facts(project))

@@ -55,6 +55,7 @@ READ_ONLY = (
     ("questions", "dedupe", "--dry-run"),
     ("curate", "list"),
     ("runs", "list"),
+    ("settings",),
     ("estimate", "--model", "gpt-5", "--requests-per-day", "10"),
     ("update", "--plan"),
     ("report",),
@@ -67,6 +68,7 @@ READ_ONLY = (
 )
 CHANGING = (
     ("new", "another"),
+    ("settings", "--temperature", "0.5"),
     ("prompt", "set", "PROMPT"),
     ("rules", "add", "Ends well", "kind=ends_with", "text=."),
     ("rules", "import", "RULES"),
