@@ -78,6 +78,7 @@ OVERLAYS = [
     for keys, name, sizes in (
         ("ctrl+o", "jump", [(120, 40), (80, 24)]),
         ("ctrl+p", "palette", [(120, 40), (80, 24)]),
+        ("comma", "project-settings", [(120, 40), (80, 24)]),
         ("", "too-small", [(59, 19)]),
     )
     for size in sizes

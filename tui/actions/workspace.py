@@ -12,6 +12,7 @@ ACTIONS = (
     Action("jobs", "L", "jobs", "List all jobs: why they wait, how they ended, their logs."),
     Action("curate", "c", "review", "Review the teacher's answers, one key per decision.", footer=True),
     Action("update", "B", "update", "See what a changed prompt or rule affects; redo only that."),
+    Action("settings", "comma", "settings", "Change the project's student, teacher, judge and temperature."),
     Action("maximise", "f", "maximise", "Give the whole screen to the pane, or restore the rail."),
     Action("narrower", "less_than_sign", "narrower", "Shrink the rail, or the first part of a divided pane."),
     Action("wider", "greater_than_sign", "wider", "Widen the rail, or enlarge the first part of a divided pane."),

@@ -23,7 +23,7 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
     return (
         Field("teacher", "teacher", ENDPOINT if spec.kind == "endpoint" else LOCAL, choices=(LOCAL, ENDPOINT)),
         Field("model", "  model", spec.model, "starter, folder, or owner/name; endpoint: its name", path=True,
-              check=lambda value: _model_trouble(value, at_an_endpoint())),
+              check=lambda value: model_trouble(value, at_an_endpoint=at_an_endpoint())),
         Field("address", "  address", spec.base_url, "for an endpoint: https://host/v1",
               check=lambda value: address_trouble(value) if at_an_endpoint() else ""),
         Field("key", "  key", "", "for an endpoint; empty: the configured key", secret=True),
@@ -51,7 +51,8 @@ def address_trouble(value: str) -> str:
     return ""
 
 
-def _model_trouble(value: str, at_an_endpoint: bool) -> str:
+def model_trouble(value: str, *, at_an_endpoint: bool) -> str:
+    """What is wrong with a model's name, or an empty string."""
     if not value:
         return "Enter a model."
     if not at_an_endpoint:

@@ -52,13 +52,15 @@ class GenerationService:
         self._target = target
 
     def read_options(self) -> None:
-        """Read the last options, without their limit, which was meant for that job; ends in `OptionsRead`."""
+        """Read the last options for the project's teacher, without their limit, which was meant for that job; ends in
+        `OptionsRead`.
+        """
 
         def work(project: Project) -> Message:
+            settings = project.settings.read()
             for _, before in project.jobs.of_kind(GenerateOptions):
                 if not before.asks:
-                    return OptionsRead(replace(before, limit=None))
-            settings = project.settings.read()
+                    return OptionsRead(replace(before, teacher=settings.teacher, limit=None))
             return OptionsRead(GenerateOptions(settings.teacher, temperature=settings.serving_temperature))
 
         self._store.ask(work, self._target)
@@ -77,9 +79,15 @@ class GenerationService:
         self._store.ask(work, self._target)
 
     def prepare(self, options: GenerateOptions | SynthesizeOptions, key: str) -> None:
-        """Save the endpoint's key, if one was typed, outside the project; ends in `Ready`."""
+        """Save the endpoint's key, if one was typed, outside the project; ends in `Ready`.
+
+        The teacher that is to answer becomes the project's: evaluations include it, and the form offers it next time.
+        """
 
         def work(project: Project) -> Message:
+            settings = project.settings.read()
+            if isinstance(options, GenerateOptions) and options.teacher != settings.teacher:
+                project.settings.write(replace(settings, teacher=options.teacher))
             if key and options.teacher.kind == "endpoint":
                 save_key(options.teacher.base_url, key, project.home)
             return Ready(options)

@@ -54,7 +54,7 @@ def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
     notice = f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules"
     notice += f"; {key_of('proposals.undo')} undoes it."
     if any(rule.needs_judge for rule in added) and project.settings.read().judge is None:
-        notice += " Only a judge can decide a rubric; set one: distill-tui evaluate --judge-model MODEL --judge-url URL"
+        notice += f" Only a judge can decide a rubric; {key_of('workspace.settings')} sets one."
     return RulesPut(notice, before, project.rules.all())
 
 

@@ -70,6 +70,9 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
         lines.append("the teacher is not the base model, so it is a separate arm")
     if options.judge is not None:
         lines.append(f"{clean_line(options.judge.name)} judges the rubrics, which may cost money")
+    elif basis.rubrics:
+        unjudged = counted(basis.rubrics, "rubric")
+        lines.append(f"without a judge, {unjudged} cannot be measured; {key_of('workspace.settings')} sets one")
     if 0 < estimate.questions < MIN_QUESTIONS:
         lines.append(f"fewer than {MIN_QUESTIONS} questions cannot decide anything")
     return "\n".join(lines)

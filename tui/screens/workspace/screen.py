@@ -58,8 +58,6 @@ class WorkspaceScreen(Divided, SearchingScreen):
         super().__init__()
         self.state = WorkspaceState(shares=Shares.restored(left.shares))
         self.state.restore(left.panes.get(str(folder), ""), left.rail_width, left.maximised)
-        self._folder = folder
-        self._home = home
         self.store = StoreService(folder, home, self)
         self._watching = Watching(self)
         self._updating: Updating | None = None
@@ -112,9 +110,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._stale = True
         if first:
             self._draw()  # the first paint of a project does not wait for the timer
-            self.call_after_refresh(self._watching.read_meters, self.state)
-        else:
-            self._watching.read_meters(self.state)
+        self.call_after_refresh(self._watching.read_meters, self.state)
 
     def on_past_read(self, message: "PastRead[JobView]") -> None:
         """Show the job's current state, without replaying how it got there."""
@@ -256,8 +252,15 @@ class WorkspaceScreen(Divided, SearchingScreen):
         if self._updating is None:
             from tui.screens.workspace.updating import Updating
 
-            self._updating = Updating(self._folder, self._home, self, self.store)
+            self._updating = Updating(self.store, self)
         self._updating.plan()
+
+    def action_settings(self) -> None:
+        """Change the models that the project uses, and the temperature at which it will be served."""
+        from tui.screens.workspace.project_settings import change_settings
+
+        if self.state.facts is not None:
+            change_settings(self.state.facts, self.store, self)
 
     def action_projects(self) -> None:
         self.post_message(ShowProjects())
@@ -286,7 +289,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def _arranged(self) -> None:
         state = self.state
-        self.post_message(Arranged(self._folder, state.chosen or "", state.rail_width, maximised=state.maximised))
+        self.post_message(Arranged(self.store.folder, state.chosen or "", state.rail_width, maximised=state.maximised))
 
     def _draw(self) -> None:
         """Draw if anything changed since the last time."""
@@ -294,7 +297,8 @@ class WorkspaceScreen(Divided, SearchingScreen):
             return
         self._stale = False
         state = self.state
-        state.held = self._pane.place if self._pane is not None and self._typing else None
+        typing = self.binding_chain[0][0] in TEXT_PLACES  # in another pane the rest of the text would act as keys
+        state.held = self._pane.place if self._pane is not None and typing else None
         self._show_header()
         self.query_one(Trouble).show_trouble(state, self._error, self.size.width)
         self.query_one(Rail).show_state(state)
@@ -312,18 +316,13 @@ class WorkspaceScreen(Divided, SearchingScreen):
         self._tell_keys()
 
     @property
-    def _typing(self) -> bool:
-        """Whether text is being typed: in another pane the rest of it would act as keys."""
-        return self.binding_chain[0][0] in TEXT_PLACES
-
-    @property
     def _is_here(self) -> bool:
         """Whether it is mounted, not being left, and not completely hidden by another screen."""
         return self.is_seen and any(room.is_attached for room in self.query("#panes"))
 
     def _show_header(self) -> None:
         if self._is_here:
-            self.query_one(Header).show_state(self.state, self._folder.name, self.size.width - 2)
+            self.query_one(Header).show_state(self.state, self.store.folder.name, self.size.width - 2)
 
     def _shown_pane(self) -> "Pane":
         """The shown pane, created and focused if it was not on the screen before."""

@@ -3,12 +3,9 @@
 The plan comes from the program's own command; the job is watched like any other, and continues if the app quits.
 """
 
-from pathlib import Path
-
 from textual.screen import Screen
 
 from engine.clean import clean_line
-from engine.paths import Home
 from engine.records.options import UpdateOptions
 from tui.forms.checks import number, or_empty
 from tui.forms.opening import open_if_shown
@@ -25,10 +22,10 @@ _MOST_EPOCHS = 1000.0
 class Updating:
     """The update of one project. `screen` receives the command's messages; `store` starts the job."""
 
-    def __init__(self, folder: Path, home: Home, screen: Screen[None], store: StoreService) -> None:
+    def __init__(self, store: StoreService, screen: Screen[None]) -> None:
         self._screen = screen
         self._store = store
-        self._program = Program(folder, home, screen)
+        self._program = Program(store.folder, store.home, screen)
         self._busy = False
 
     def plan(self) -> None:

@@ -1,0 +1,130 @@
+"""The form for a project's settings: what it stores, what it says, and that the teacher is one fact everywhere."""
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+from textual.widgets import Input, Static
+
+from engine.paths import Home
+from engine.project import Project
+from engine.records.dataset import DatasetSummary
+from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
+from engine.records.rule import Check, Rule
+from engine.teachers.keys import find_key
+from tests.tui.piloting import SIZES, go_to_pane, open_app, shown, until, wait_for_form, wait_for_toast
+from tests.tui.seeds import add_job, make_project, make_stage
+from tui.forms.teacher import ENDPOINT, LOCAL
+from tui.panes.examples.pane import ExamplesPane
+from tui.screens.workspace.project_settings import NO_JUDGE, consequences, settings_form, wanted
+from tui.services.facts import Facts
+
+AT = "https://llm.example.com/v1"
+TEACHER = TeacherSpec("endpoint", "large", AT)
+FACTS = Facts("desk", "/desk", ProjectSettings(), ())
+VALUES = {
+    "student": "starter", "temperature": "0.7", "teacher": LOCAL, "model": "starter", "address": "", "key": "",
+    "judge": NO_JUDGE, "judge_model": "", "judge_address": "", "judge_key": "",
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(home: Home) -> Path:
+    with make_project(home) as project:
+        return project.folder
+
+
+def settings_of(folder: Path, home: Home) -> ProjectSettings:
+    with Project.open(folder, home) as project:
+        return project.settings.read()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_changed_settings_and_keys_are_stored(home: Home, folder: Path, size: tuple[int, int]) -> None:
+    app = open_app(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press("comma")
+        form = await wait_for_form(pilot)
+        form.query_one("#field-temperature", Input).value = "0.2"
+        await pilot.press("tab", "tab", "right")
+        form.query_one("#field-model", Input).value = "large"
+        form.query_one("#field-key", Input).value = "sk-typed"
+        await pilot.press("enter")
+        await until(pilot, lambda: bool(str(form.query_one("#error-address", Static).visual).strip()))
+        form.query_one("#field-address", Input).value = AT
+        await pilot.press("enter")
+        await wait_for_toast(pilot, "Settings changed")
+    before = ProjectSettings()
+    assert settings_of(folder, home) == dataclasses.replace(before, serving_temperature=0.2, teacher=TEACHER)
+    assert find_key(AT, home) == "sk-typed"
+    assert b"sk-typed" not in (folder / "project.db").read_bytes()
+
+
+async def test_leaving_the_form_changes_nothing(home: Home, folder: Path) -> None:
+    before, app = settings_of(folder, home), open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press("comma")
+        form = await wait_for_form(pilot)
+        form.query_one("#field-temperature", Input).value = "0.2"
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is not form)
+    assert settings_of(folder, home) == before
+
+
+async def test_generation_form_offers_the_projects_teacher_and_another_choice_becomes_it(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_stage(home, "new")
+    with Project.open(folder, home) as project:
+        add_job(project, GenerateOptions(TeacherSpec("local", "older"), samples=2), "done", [])
+        project.settings.write(ProjectSettings(teacher=TeacherSpec("local", "owner/newer")))
+    monkeypatch.setattr(Project, "start_job", lambda project, options: project.jobs.add(options))
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await go_to_pane(pilot, 3, ExamplesPane, lambda: True)
+        await pilot.press("enter")
+        form = await wait_for_form(pilot)
+        assert (form.values["model"], form.values["samples"]) == ("owner/newer", "2")
+        form.query_one("#field-model", Input).value = "owner/newest"
+        await until(pilot, lambda: "questions, 80 answers" in str(form.query_one("#aside", Static).visual))
+        await pilot.press("enter")
+        await until(pilot, lambda: settings_of(folder, home).teacher == TeacherSpec("local", "owner/newest"))
+
+
+def test_form_shows_the_settings_and_describes_what_they_mean() -> None:
+    settings = ProjectSettings(
+        "starter", 0.25, TEACHER, TeacherSpec("endpoint", "strict", "https://judge.example.com/v1")
+    )
+    values = {field.id: field.value for field in settings_form(dataclasses.replace(FACTS, settings=settings))._fields}
+    assert wanted(values, settings) == settings
+    assert values["key"] == values["judge_key"] == ""
+    assert "Nothing leaves this machine" in consequences(VALUES, FACTS)
+    elsewhere = {**VALUES, "teacher": ENDPOINT, "model": "large", "address": AT}
+    assert "sent to llm.example.com" in consequences(elsewhere, FACTS)
+    rubric = dataclasses.replace(FACTS, rules=(Rule(1, "Kind", Check("rubric")),))
+    assert "1 rubric cannot be measured" in consequences(VALUES, rubric)
+    judged = {**VALUES, "judge": ENDPOINT, "judge_model": "strict", "judge_address": "https://judge.example.com/v1"}
+    assert "sent to judge.example.com for 1 rubric." in consequences(judged, rubric)
+    frozen = dataclasses.replace(FACTS, dataset=DatasetSummary("d", "p", "starter", 9, 1, ""))
+    assert "freeze it again" in consequences({**VALUES, "student": "owner/small"}, frozen)
+    assert "freeze it again" not in consequences(VALUES, frozen)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": "hot"}, {"student": ""}, {"student": "http://x"}, {"model": ""},
+        {"teacher": ENDPOINT, "address": "http://llm.example.com/v1"}, {"judge": ENDPOINT, "judge_model": "m"},
+    ],
+)  # fmt: skip
+def test_invalid_values_describe_no_settings(wrong: dict[str, str]) -> None:
+    assert wanted({**VALUES, **wrong}, ProjectSettings()) is None
+    assert "once every field is valid" in consequences({**VALUES, **wrong}, FACTS)
+
+
+def test_teacher_that_is_the_students_base_follows_the_student() -> None:
+    changed = wanted({**VALUES, "student": "owner/small"}, ProjectSettings())
+    assert changed is not None
+    assert changed.teacher == TeacherSpec("local", "owner/small")

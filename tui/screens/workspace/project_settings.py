@@ -1,0 +1,124 @@
+"""The form for a project's settings: its student, teacher and judge, and the temperature at which it will be served."""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from engine.clean import clean_line
+from engine.errors import DistillError, UsageError
+from engine.paths import model_name
+from engine.records.options import ProjectSettings, TeacherSpec
+from engine.teachers.keys import check_address
+from engine.wording import counted
+from tui.forms.checks import number
+from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.teacher import ENDPOINT, address_trouble, model_trouble, teacher_fields, teacher_of
+from tui.services.facts import Facts
+from tui.services.project_settings import TypedKey, settings_writer
+from tui.services.store import StoreService
+from tui.widgets.placed import PlacedScreen
+
+NO_JUDGE = "none"
+_TEMPERATURE = number(0.0, 2.0)
+
+
+def change_settings(facts: Facts, store: StoreService, screen: PlacedScreen[None]) -> None:
+    """Ask for the settings; store them, then say so."""
+    before = facts.settings
+
+    async def write(settings: ProjectSettings, keys: tuple[TypedKey, ...]) -> None:
+        try:
+            await store.answer(settings_writer(settings, keys))
+        except DistillError as error:
+            screen.say_error(error)
+        else:
+            screen.notify("Settings changed." if settings != before else "Settings kept.", timeout=3)
+
+    def answered(values: dict[str, str] | None) -> None:
+        settings = wanted(values, before) if values is not None else None
+        if values is not None and settings is not None:
+            screen.run_worker(write(settings, typed_keys(values, settings)))
+
+    screen.app.push_screen(settings_form(facts), answered)
+
+
+def settings_form(facts: Facts) -> FormScreen:
+    """Return the form, filled with the project's settings."""
+    before = facts.settings
+    judge = before.judge or TeacherSpec("endpoint", "")
+
+    def of_a_judge(check: Callable[[str], str]) -> Callable[[str], str]:
+        return lambda value: check(value) if form.values["judge"] == ENDPOINT else ""
+
+    form = FormScreen(
+        "Project settings",
+        [
+            Field("student", "student", before.student_base, "starter, a folder, or a hub's owner/name", path=True,
+                  check=lambda value: model_trouble(value, at_an_endpoint=False)),
+            Field("temperature", "served at temperature", f"{before.serving_temperature:g}", check=_TEMPERATURE),
+            *teacher_fields(before.teacher, lambda: form.values),
+            Field("judge", "judge of rubrics", NO_JUDGE if before.judge is None else ENDPOINT,
+                  choices=(NO_JUDGE, ENDPOINT)),
+            Field("judge_model", "  model", judge.model, "its name at the endpoint",
+                  check=of_a_judge(lambda value: model_trouble(value, at_an_endpoint=True))),
+            Field("judge_address", "  address", judge.base_url, "https://host/v1", check=of_a_judge(address_trouble)),
+            Field("judge_key", "  key", "", "empty: the configured key", secret=True),
+        ],
+        go="store", aside=lambda values: consequences(values, facts),
+    )  # fmt: skip
+    return form
+
+
+def wanted(values: Values, before: ProjectSettings) -> ProjectSettings | None:
+    """The settings that the form describes; None while a field is invalid.
+
+    A teacher that was the student's base, and was not changed, stays the student's base.
+    """
+    teacher = teacher_of(values)
+    if teacher is None or _TEMPERATURE(values["temperature"]):
+        return None
+    try:
+        student = model_name(values["student"])
+        judge = None
+        if values["judge"] == ENDPOINT:
+            judge = TeacherSpec("endpoint", values["judge_model"], check_address(values["judge_address"]))
+    except UsageError:  # shown below its field
+        return None
+    if before.other_teacher is None and teacher == before.teacher:
+        teacher = TeacherSpec("local", student)
+    return ProjectSettings(student, float(values["temperature"]), teacher, judge)
+
+
+def typed_keys(values: Values, settings: ProjectSettings) -> tuple[TypedKey, ...]:
+    """The keys that were typed for endpoints, with their addresses."""
+    models = ((settings.teacher, values["key"]), (settings.judge, values["judge_key"]))
+    return tuple((spec.base_url, key) for spec, key in models if spec is not None and spec.kind == "endpoint" and key)
+
+
+def consequences(values: Values, facts: Facts) -> str:
+    """What the values mean for the project, in short lines."""
+    settings = wanted(values, facts.settings)
+    if settings is None:
+        return "What this means appears once every field is valid."
+    lines = [_of_teacher(settings)]
+    rubrics = sum(rule.needs_judge for rule in facts.rules)
+    if settings.judge is not None:
+        lines.append(f"Answers are sent to {_host(settings.judge)} for {counted(rubrics, 'rubric')}.")
+    elif rubrics:
+        lines.append(f"Without a judge, {counted(rubrics, 'rubric')} cannot be measured.")
+    if facts.dataset is not None and facts.dataset.base != settings.student_base:
+        lines.append(f"The dataset is for {clean_line(facts.dataset.base)}: freeze it again before training.")
+    return "\n".join(lines)
+
+
+def _of_teacher(settings: ProjectSettings) -> str:
+    teacher = settings.teacher
+    if settings.other_teacher is None:
+        return "The student's base teaches, with the prompt. Nothing leaves this machine."
+    name = clean_line(teacher.model)
+    if teacher.kind == "endpoint":
+        return f"{name} teaches: prompt and questions are sent to {_host(teacher)}. Evaluations include it."
+    return f"{name} teaches on this machine. Evaluations include it."
+
+
+def _host(spec: TeacherSpec) -> str:
+    return clean_line(urlsplit(spec.base_url).hostname or spec.base_url)
