@@ -223,14 +223,12 @@ def _percentiles(values: Floats) -> tuple[float, float]:
 def task_outcome(score: TaskScore) -> Outcome:
     """Whether a release is significantly better or worse than its base on a public task, at the 95 % level per metric.
 
-    `undecided` if a standard error or the metric's direction is not known.
+    `undecided` if the difference is not significant, or if a standard error or the metric's direction is not known.
     """
     stderr = difference_stderr(score)
-    if stderr is None or score.higher_is_better is None:
-        return "undecided"
     difference = score.released.value - score.base.value
-    if abs(difference) <= NORMAL_97_5 * stderr:
-        return "kept"
+    if stderr is None or score.higher_is_better is None or abs(difference) <= NORMAL_97_5 * stderr:
+        return "undecided"
     return "better" if (difference > 0) is score.higher_is_better else "worse"
 
 

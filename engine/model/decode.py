@@ -221,7 +221,8 @@ class Batch:
         tokens = [0] * len(rows)
         for draw in dict.fromkeys(row.draw for row in rows):
             alike = [place for place, row in enumerate(rows) if row.draw == draw]
-            drawn = sample(logits[alike], draw.temperature, uniform[alike], draw.top_p).tolist()
+            part = (logits, uniform) if len(alike) == len(rows) else (logits[alike], uniform[alike])
+            drawn = sample(part[0], draw.temperature, part[1], draw.top_p).tolist()
             for place, token in zip(alike, drawn, strict=True):
                 tokens[place] = token
         now = time.perf_counter()
@@ -248,7 +249,10 @@ def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1
     other rows. Raises `NoProbabilities` for logits that are not finite.
     """
     if temperature < _COLDEST:
-        return logits.argmax(dim=-1)
+        largest, ids = logits.max(dim=-1)
+        if not largest.isfinite().all():
+            raise NoProbabilities
+        return ids
     probabilities = torch.softmax(logits / temperature, dim=-1)
     if top_p < 1:
         ordered, ids = probabilities.sort(dim=-1, descending=True, stable=True)

@@ -3,7 +3,6 @@
 Knows nothing of prompts or data sets.
 """
 
-import gc
 import logging
 import os
 import warnings
@@ -219,13 +218,6 @@ def quiet_libraries() -> Iterator[None]:
         transformers_logging.set_verbosity(level)
         if bars:
             transformers_logging.enable_progress_bar()
-
-
-def release_memory() -> None:
-    """Release the memory of models that are no longer referenced, so that other processes can use it."""
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def device_name(name: str) -> str:

@@ -1,5 +1,9 @@
-"""Not enough memory: whether an error means that, and how it is reported. Knows nothing of models."""
+"""A device's memory: whether an error means that it is full, how that is reported, and how it is released.
 
+Knows nothing of models.
+"""
+
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
@@ -44,6 +48,12 @@ def halve_until_it_fits(make: Callable[[int], Made], most: int) -> Made:
             if most == 1 or not is_out_of_memory(error):
                 raise
         # Outside the handler, because the exception keeps references to the tensors of the failed attempt.
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release_memory()
         most //= 2
+
+
+def release_memory() -> None:
+    """Release the memory of what is no longer referenced, so that other processes can use it."""
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

@@ -3,8 +3,10 @@
 Knows nothing of text or sampling.
 """
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import psutil
 import torch
@@ -57,10 +59,6 @@ class PromptCache:
     def length(self) -> int:
         return len(self.ids)
 
-    @property
-    def memory_bytes(self) -> int:
-        return sum(t.numel() * t.element_size() for t in (*self.keys, *self.values))
-
     def own_part(self, row: Sequence[int]) -> list[int]:
         """The ids of `row` after the prompt. Raises `ModelError` unless it starts with the prompt and continues."""
         if tuple(row[: self.length]) != self.ids or len(row) <= self.length:
@@ -103,7 +101,9 @@ class OwnLayer(CacheLayerMixin):
 
     def __init__(self, owner: "OwnCache") -> None:
         super().__init__()
-        self.owner = owner
+        # Not an ordinary reference: in a cycle, the keys and values of a failed pass would stay in memory until Python
+        # looks for cycles, and the smaller pass that follows would have less.
+        self.owner = cast("OwnCache", weakref.proxy(owner))
         self.keys = torch.empty(0)
         self.values = torch.empty(0)
 

@@ -96,6 +96,11 @@ def shared_attention(
     if window is not None and start + own <= window:
         window = None  # everything is inside it
 
+    if not start and tokens == own > 1 and window is None and cap is None:
+        # All own tokens and no prompt: plain causal attention, which has kernels that compute only what is visible.
+        alone: tuple[Tensor, Tensor | None] = sdpa_attention_forward(module, query, key, value, None, scaling=scaling)
+        return alone[0], None
+
     # The query heads that share a key head are put side by side, so that no key is ever repeated.
     grouped = query.reshape(rows, groups, -1, width)
     mask = shared.mask(start, own, window, query.dtype)
@@ -182,7 +187,7 @@ def _unfused(
     query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float | None
 ) -> tuple[Tensor, Tensor]:
     """Return what `_part` does, with gradients. Scores are exponents of 2, as exp2 takes a third of exp's time."""
-    scores = torch.matmul(query, key.transpose(2, 3)).float()
+    scores = _products(query, key)
     # Changed in place as far as gradients allow: most of the time goes into reading and writing them.
     scores = scores.mul_(scale / _LN_2) if cap is None else torch.tanh(scores.mul_(scale / cap)) * (cap / _LN_2)
     if mask is not None:
@@ -192,6 +197,19 @@ def _unfused(
     total = weights.sum(dim=-1, keepdim=True)
     out = torch.matmul(weights.to(value.dtype), value) / total
     return out.to(value.dtype), ((largest + total.log2()) * _LN_2)[..., 0]
+
+
+def _products(query: Tensor, key: Tensor) -> Tensor:
+    """query (X, G, N, D), key (X, G, S, D) → their products (X, G, N, S) in float32.
+
+    A GPU adds them up in float32, and is asked for these sums: rounded to bfloat16, scores of some hundred would be off
+    by one. Nothing else can write float32 from bfloat16, nor pass gradients through it.
+    """
+    plain = query.dtype == torch.float32 or query.requires_grad
+    if query.is_cuda and not plain and hasattr(torch.ops.aten.bmm, "dtype"):
+        flat: Tensor = torch.bmm(query.flatten(0, 1), key.flatten(0, 1).transpose(1, 2), out_dtype=torch.float32)
+        return flat.view(*query.shape[:2], *flat.shape[1:])
+    return torch.matmul(query, key.transpose(2, 3)).float()
 
 
 def _rows_of(mask: Tensor | None, first: int, count: int) -> Tensor | None:

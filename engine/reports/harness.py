@@ -1,7 +1,6 @@
 """Public tasks as a section of the report. Pure."""
 
 from engine.evaluation.statistics import difference_stderr, task_outcome
-from engine.records.comparison import Outcome
 from engine.records.harness import HarnessResult, Score, TaskScore
 from engine.reports.document import Block, Column, Row, Section, Table, Words
 from engine.reports.facts import ReportFacts
@@ -9,7 +8,6 @@ from engine.reports.numbers import MISSING, change, format_time
 from engine.wording import counted
 
 _DECIMALS = 3
-_WORDS: dict[Outcome, str] = {"better": "better", "worse": "worse", "kept": "not significant", "undecided": MISSING}
 _COLUMNS = (
     Column("task"),
     Column("metric"),
@@ -56,6 +54,7 @@ def _caption(result: HarnessResult) -> str:
 
 def _row(score: TaskScore) -> Row:
     found, stderr = task_outcome(score), difference_stderr(score)
+    undecided = MISSING if stderr is None or score.higher_is_better is None else "not significant"
     metric = score.metric if score.filter == "none" else f"{score.metric}, {score.filter}"
     return Row(
         (
@@ -65,7 +64,7 @@ def _row(score: TaskScore) -> Row:
             _score_text(score.base),
             _score_text(score.released),
             change(score.released.value, score.base.value, _DECIMALS) + _error(stderr),
-            _WORDS[found],
+            undecided if found == "undecided" else found,
         ),
         strong=found == "worse",
     )

@@ -97,7 +97,8 @@ class _Service:
 
     def run(self) -> None:
         """Return when the server has been idle for long enough."""
-        from engine.model.load import device_name, release_memory
+        from engine.model.load import device_name
+        from engine.model.memory import release_memory
 
         device = device_name(self.config.device)
         while True:

@@ -23,6 +23,7 @@ from engine.training.costs import general_rows, needs_teacher, row_tokens
 from engine.training.extra_terms import General
 from engine.training.general import make_general
 from engine.training.hooks import Hooks
+from engine.training.memory import forget_peak
 from engine.training.method import make_course
 from engine.training.ranks import Ranks
 from engine.training.shardable import require_shardable
@@ -117,6 +118,7 @@ def load_for(brief: Brief, home: Home, ranks: Ranks) -> tuple[LocalModel, Ranks]
     base = ranks.after_the_first(lambda: locate_base(config.base, home))
     with ranks.together():
         device = device_of(config.device, ranks.place, ranks.neighbours)
+        forget_peak(device)
         if brief.shard:
             local = read_base(base, device=device, dtype=config.dtype, placed=False)
         else:

@@ -113,6 +113,8 @@ def _slurm(launch: Launch) -> str:
         "set -euo pipefail",
         'FIRST_NODE=$(scontrol show hostnames "$SLURM_JOB_NODELIST" | head -n 1)',
         "export FIRST_NODE",
+        "# torchrun kills its processes 30 seconds after the signal, unless told otherwise.",
+        "export TORCH_ELASTIC_SHUTDOWN_TIMEOUT=110",
         f"srun --kill-on-bad-exit=1 bash -c {shlex.quote(f'exec {command}')}",
     ]
     return "\n".join(lines)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from engine.model.transfer import to_device
 from engine.records.run import Objective
 
 
@@ -29,7 +30,7 @@ class TeacherTopK:
         return TeacherTopK(self.ids[where], self.logprobs[where], self.tail[where])
 
     def to(self, device: torch.device) -> "TeacherTopK":
-        return TeacherTopK(self.ids.to(device), self.logprobs.to(device), self.tail.to(device))
+        return TeacherTopK(*(to_device(each, device) for each in (self.ids, self.logprobs, self.tail)))
 
 
 def normalised(teacher: TeacherTopK) -> TeacherTopK:
@@ -41,20 +42,27 @@ def normalised(teacher: TeacherTopK) -> TeacherTopK:
 def forward_kl_top_k(student_logits: Tensor, teacher: TeacherTopK) -> Tensor:
     """Return KL(teacher ‖ student) over the teacher's k tokens and the tail: logits (N, V) → (N,) in nats.
 
-    With z the student's logits, Z = logsumexp(z) and T = logsumexp of z outside the teacher's k tokens, it equals
-    Z − Σ pᵢ zᵢ − p_tail T − H(p). T is summed over the other tokens themselves: log(1 − Σ qᵢ) would cancel to
-    nothing where the student is certain, and its gradient would explode. With k = V this is the full divergence.
+    With Z the logsumexp of the student's logits it equals Z − `_teachers_share`. With k = V this is the full
+    divergence.
+    """
+    logits = student_logits.float()
+    return logits.logsumexp(-1) - _teachers_share(logits, teacher)
+
+
+def _teachers_share(logits: Tensor, teacher: TeacherTopK) -> Tensor:
+    """Return Σ pᵢ zᵢ + p_tail T + H(p), with z the student's logits (N, V) and T their logsumexp outside the k tokens.
+
+    T is summed over the other tokens themselves: log(1 − Σ qᵢ) would cancel to nothing where the student is certain,
+    and its gradient would explode.
     """
     teacher = normalised(teacher)
-    logits = student_logits.float()
     probabilities, tail_probability = teacher.logprobs.exp(), teacher.tail.exp()
-    negative_entropy = -torch.special.entr(probabilities).sum(-1) - torch.special.entr(tail_probability)
-    cross = (probabilities * logits.gather(-1, teacher.ids)).sum(-1)
+    share: Tensor = torch.special.entr(probabilities).sum(-1) + torch.special.entr(tail_probability)
+    share = share + (probabilities * logits.gather(-1, teacher.ids)).sum(-1)
     if teacher.ids.shape[-1] < logits.shape[-1]:
         others = logits.scatter(-1, teacher.ids, float("-inf"))
-        cross = cross + tail_probability * others.logsumexp(-1)
-    kl: Tensor = logits.logsumexp(-1) - cross + negative_entropy
-    return kl
+        share = share + tail_probability * others.logsumexp(-1)
+    return share
 
 
 def reverse_kl_top_k(student_logits: Tensor, teacher_logits: Tensor, k: int, ratio_clip: float) -> Tensor:
@@ -88,44 +96,35 @@ def cross_entropy(student_logits: Tensor, target_ids: Tensor) -> Tensor:
     return functional.cross_entropy(student_logits.float(), target_ids, reduction="none")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenWeights:
-    """The weight of each loss at every token: two tensors (N,) that sum to one at each token."""
+def kl_weights(objective: Objective, cross_entropy_weight: float, follows_teacher: Tensor) -> Tensor:
+    """Return the weight of forward KL at each of N tokens, (N,); the rest of 1 is the weight of cross-entropy.
 
-    kl: Tensor
-    cross_entropy: Tensor
-
-    def __getitem__(self, where: slice | Tensor) -> "TokenWeights":
-        return TokenWeights(self.kl[where], self.cross_entropy[where])
-
-    def to(self, device: torch.device) -> "TokenWeights":
-        return TokenWeights(self.kl.to(device), self.cross_entropy.to(device))
-
-
-def token_weights(objective: Objective, cross_entropy_weight: float, follows_teacher: Tensor) -> TokenWeights:
-    """Return the weights of N tokens. `follows_teacher` (N,) bool: whether the teacher's distribution holds there.
-
-    Edited spans, the tokens after them and answers without a teacher distribution carry only cross-entropy: forward KL
-    pulls towards the teacher along any text, and would undo the edit.
+    `follows_teacher` (N,) bool: whether the teacher's distribution holds there. Edited spans, the tokens after them and
+    answers without a teacher distribution carry only cross-entropy: forward KL pulls towards the teacher along any
+    text, and would undo the edit.
     """
     share = {"mix": cross_entropy_weight, "forward_kl": 0.0, "cross_entropy": 1.0}[objective]
-    kl = follows_teacher.float() * (1.0 - share)
-    return TokenWeights(kl, 1.0 - kl)
+    return follows_teacher.float() * (1.0 - share)
 
 
 def mixed_loss(
-    student_logits: Tensor, target_ids: Tensor, teacher: TeacherTopK | None, weights: TokenWeights, held: Tensor
+    student_logits: Tensor, target_ids: Tensor, teacher: TeacherTopK | None, kl_weight: Tensor, held: Tensor
 ) -> Tensor:
-    """Return the weighted sum of both losses at each of N tokens, (N,) in nats; the caller sums and normalises.
+    """Return forward KL by `kl_weight` (N,) plus cross-entropy by the rest of 1, at each of N tokens: (N,) in nats.
 
-    `held` (N,) bool says which KL weights are not zero. It is on the CPU, because reading it from a GPU would wait for
-    the GPU. Without `teacher`, every token is cross-entropy. Rows of `teacher` whose KL weight is zero are never read.
+    With Z the logsumexp of the student's logits, cross-entropy is Z − z of the target, and KL is Z − `_teachers_share`:
+    Z is computed once, with the cross-entropy. The caller sums and normalises.
+
+    `held` (N,) bool says where `kl_weight` is not zero. It is on the CPU, because reading it from a GPU would wait for
+    the GPU. Without `teacher`, every token is cross-entropy. Rows of `teacher` that are not held are never read.
     """
-    loss = weights.cross_entropy * cross_entropy(student_logits, target_ids)
+    logits = student_logits.float()
+    loss = cross_entropy(logits, target_ids)
     if teacher is None or not held.any():
         return loss
+    of_target = logits.gather(-1, target_ids[:, None])[:, 0]
     if held.all():  # the usual case: the logits are read in place, not copied
-        return loss + weights.kl * forward_kl_top_k(student_logits, teacher)
-    where = torch.nonzero(held).squeeze(-1).to(loss.device)
-    kl = forward_kl_top_k(student_logits[where], teacher[where])
-    return loss.index_add(0, where, weights.kl[where] * kl)
+        return loss + kl_weight * (of_target - _teachers_share(logits, teacher))
+    where = to_device(torch.nonzero(held).squeeze(-1), loss.device)
+    apart = of_target[where] - _teachers_share(logits[where], teacher[where])
+    return loss.index_add(0, where, kl_weight[where] * apart)

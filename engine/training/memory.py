@@ -11,6 +11,8 @@ from pathlib import Path
 import psutil
 import torch
 
+from engine.model.memory import release_memory
+
 _MB = 1e6
 _SLACK_MB = 500.0
 _level_mb = 0.0  # resident memory after the last trim
@@ -39,10 +41,17 @@ def peak_rss_mb() -> float:
 
 
 def device_memory(device: torch.device) -> dict[str, float]:
-    """Return the peak memory that torch reserved on a GPU, in MB (1e6 bytes); empty on other devices."""
+    """Return the peak memory that torch reserved on a GPU since `forget_peak`, in MB (1e6 bytes); empty elsewhere."""
     if device.type != "cuda":
         return {}
     return {GPU_PEAK: float(torch.cuda.max_memory_reserved(device)) / _MB}
+
+
+def forget_peak(device: str) -> None:
+    """Begin a new peak of `device_memory`: this process may have done other work on the GPU before."""
+    if torch.device(device).type == "cuda":
+        release_memory()
+        torch.cuda.reset_peak_memory_stats(device)
 
 
 def kernel_oom_kills() -> int:

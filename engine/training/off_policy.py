@@ -8,12 +8,13 @@ from collections.abc import Sequence
 import torch
 
 from engine.model.local_model import LocalModel
+from engine.model.transfer import to_device
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
 from engine.training.costs import first_step_cost, row_tokens
 from engine.training.extra_terms import ExtraTerms
-from engine.training.losses import mixed_loss, token_weights
+from engine.training.losses import kl_weights, mixed_loss
 from engine.training.schedule import schedule_of
 from engine.training.stages import StepWork
 from engine.training.student import ChunkLoss
@@ -60,11 +61,11 @@ class OffPolicy:
     def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
         """Return the objective at the completion tokens of one batch."""
         device = self._student.device
-        targets = batch.target_ids.to(device)
+        targets = to_device(batch.target_ids, device)
         teacher = self._teacher.gather(rows).to(device) if self._teacher is not None else None
         follows = batch.follows_teacher if teacher is not None else torch.zeros_like(batch.follows_teacher)
-        here_weights = token_weights(self._config.objective, self._config.cross_entropy_weight, follows)
-        held, weights = here_weights.kl > 0, here_weights.to(device)
+        weights = kl_weights(self._config.objective, self._config.cross_entropy_weight, follows)
+        held, weights = weights > 0, to_device(weights, device)
         return lambda logits, here: mixed_loss(
             logits, targets[here], None if teacher is None else teacher[here], weights[here], held[here]
         )

@@ -21,6 +21,7 @@ from engine.model.load import parameter_shapes, quiet_libraries
 from engine.model.local_model import LocalModel
 from engine.model.low_rank import fuse
 from engine.model.targets import lora_targets
+from engine.model.transfer import to_device
 from engine.model.whole_layers import whole_layer_targets
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
@@ -133,9 +134,9 @@ def eval_mode(student: LocalModel) -> Iterator[None]:
 def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
     """Return the hidden states (N, H) that predict the batch's completion tokens."""
     given = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "attention_mask": batch.visible}
-    tensors = {name: tensor.to(student.device) for name, tensor in given.items() if tensor is not None}
+    tensors = {name: to_device(tensor, student.device) for name, tensor in given.items() if tensor is not None}
     hidden: Tensor = student.backbone(**tensors, use_cache=False).last_hidden_state
-    return hidden.flatten(0, 1)[batch.positions.to(student.device)]
+    return hidden.flatten(0, 1)[to_device(batch.positions, student.device)]
 
 
 def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> Tensor:

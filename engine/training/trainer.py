@@ -150,7 +150,7 @@ class Trainer:
 
     def _rest(self) -> None:
         if self.hooks.save_first():
-            self._save()
+            self._save(killable=False)
         self.hooks.rest()
 
     def _step(self) -> None:
@@ -335,12 +335,15 @@ class Trainer:
         with self.ranks.together():
             return float(token_losses(self.student, batch, main.loss(rows, batch)).mean())
 
-    def _save(self, *, measured: bool = False) -> None:
-        """Save a checkpoint. After a bad step only if it was measured, and then no other checkpoint is removed."""
-        suspect = self.state.skipped_in_row > 0
-        if self.saving.step == self.state.step or not self.ranks.leads or (suspect and not measured):
+    def _save(self, *, measured: bool = False, killable: bool = True) -> None:
+        """Save a checkpoint. After a bad step only if it was measured, and then no other checkpoint is removed.
+
+        `killable`: whether work goes on, so that only the kernel may have ended it if it is resumed from here.
+        """
+        suspect, again = self.state.skipped_in_row > 0, self.saving.step == self.state.step and killable
+        if again or not self.ranks.leads or (suspect and not measured):
             return
-        state = replace(self.state, oom_kills=kernel_oom_kills())
+        state = replace(self.state, oom_kills=kernel_oom_kills() if killable else -1)
         self.saving.save(state.step, lambda folder: write_state(folder, self.model, self.optimizer, state))
         self.hooks.on_saved(state.step)
         if not suspect:

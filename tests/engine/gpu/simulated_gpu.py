@@ -21,7 +21,8 @@ from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_a
 
 GPU = torch.device("cuda", 0)
 CPU = torch.device("cpu")
-TRANSFERS: Counter[str] = Counter()  # "to the host", "to the device"; "waits": a shape depends on computed values
+# "to the host", "to the device"; "queued": to the device, without waiting; "waits": a shape depends on computed values
+TRANSFERS: Counter[str] = Counter()
 _aten = torch.ops.aten
 # An index may be in the other memory and is transferred.
 _INDEXING = {_aten.index.Tensor, _aten.index_put.default, _aten.index_put_.default, _aten._index_put_impl_.default}
@@ -87,8 +88,8 @@ def _to_host(tensor: OnGpu) -> Tensor:
         return _ToHost.apply(tensor)
 
 
-def _to_device(tensor: Tensor) -> OnGpu:
-    TRANSFERS["to the device"] += 1
+def _to_device(tensor: Tensor, *, queued: bool = False) -> OnGpu:
+    TRANSFERS["queued" if queued else "to the device"] += 1
     with torch._C.DisableTorchFunction():
         return _ToDevice.apply(tensor)
 
@@ -100,7 +101,7 @@ def _to(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     dtypes = [each for each in (*args, kwargs.get("dtype")) if isinstance(each, torch.dtype)]
     on_gpu = _is_gpu((devices or [each.device for each in like] or [tensor.device])[0])
     if on_gpu and not isinstance(tensor, OnGpu):
-        tensor = _to_device(tensor)
+        tensor = _to_device(tensor, queued=kwargs.get("non_blocking", False))
     elif not on_gpu and isinstance(tensor, OnGpu):
         tensor = _to_host(tensor)
     elif kwargs.get("copy"):
@@ -172,7 +173,10 @@ def _dispatch(func: Any, args: Any, kwargs: Any) -> Any:
     if device is not None:
         kwargs = {**kwargs, "device": CPU}
     inner_args, inner_kwargs = pytree.tree_map_only(OnGpu, lambda each: each.inner, (args, kwargs))
-    result = func(*inner_args, **inner_kwargs)
+    if func is _aten.bmm.dtype:  # only a GPU has it
+        result = torch.bmm(*(each.to(inner_args[2]) for each in inner_args[:2]))
+    else:
+        result = func(*inner_args, **inner_kwargs)
     if gpu_result:
         result = pytree.tree_map_only(Tensor, lambda each: each if isinstance(each, OnGpu) else OnGpu(each), result)
     return return_and_correct_aliasing(func, args, kwargs, result) if has_gpu_input and gpu_result else result
@@ -232,6 +236,7 @@ def simulated_gpu(generation: int) -> Iterator[None]:
     os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # other threads do not see the simulated GPU
     # Tensor subclasses have no views in torch's own inference mode.
     torch.inference_mode = lambda mode=True: torch.no_grad() if mode else contextlib.nullcontext()
+    Tensor.pin_memory = lambda tensor, *_: tensor  # page-locked memory looks like any other
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     torch.optim.Optimizer._accelerator_graph_capture_health_check = lambda _: None
     safetensors.torch.load_file, safetensors.torch.save_file = _load_file, _save_file
@@ -246,6 +251,7 @@ def simulated_gpu(generation: int) -> Iterator[None]:
         "current_device": 0,
         "max_memory_reserved": 1 << 30,
         "empty_cache": None,
+        "reset_peak_memory_stats": None,
         "get_rng_state_all": [],
         "manual_seed_all": None,
     }.items():

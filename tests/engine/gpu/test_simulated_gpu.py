@@ -82,5 +82,7 @@ def test_step_waits_at_most_six_times_for_the_gpu_and_a_token_five_times(on_gpu:
     transfers: Transfers = on_gpu["transfers"]
     last_of_first_stage = dict(transfers)[f"step {STEPS}"]
     assert last_of_first_stage["to the host"] + last_of_first_stage.get("waits", 0) <= 6
+    assert last_of_first_stage["queued"] > 0
+    assert "to the device" not in last_of_first_stage, "such a copy waits for all work before it"
     decoding_steps = 2 * 2 * ANSWER_TOKENS  # two temperatures; five rows in batches of three
     assert 0 < dict(transfers)["answers"]["to the host"] <= 5 * decoding_steps

@@ -220,6 +220,6 @@ def test_sampled_id_always_has_some_probability(
 @pytest.mark.parametrize("broken", [float("nan"), float("inf")])
 def test_nan_and_infinite_logits_are_refused(broken: float) -> None:
     logits = torch.tensor([[1.0, broken, 2.0]])
-    for top_p in (0.5, 1.0):
+    for temperature, top_p in ((0.0, 1.0), (0.7, 0.5), (0.7, 1.0)):
         with pytest.raises(ModelError, match="no valid probabilities"):
-            sample(logits, 0.7, torch.tensor([0.3]), top_p)
+            sample(logits, temperature, torch.tensor([0.3]), top_p)

@@ -148,6 +148,8 @@ def as_pickle(adapter: Path) -> None:
         (edit_weights(lambda w: {}), "no tensors"),
         (lambda adapter: (adapter / "adapter_model.safetensors").write_bytes(b"\x00" * 64), "Cannot read"),
         (lambda adapter: (adapter / "adapter_config.json").write_text("[]"), "not a JSON object"),
+        (edit_config(target_modules="([a-z_.0-9]+)+!"), "not a list of names"),
+        (edit_config(target_modules=["q_proj", 1]), "not a list of names"),
     ],
 )
 def test_invalid_adapter_is_refused_before_it_is_loaded(

@@ -1,5 +1,7 @@
 """Attention after a shared prompt equals attention over the whole sequence, in several architectures."""
 
+import gc
+import weakref
 from pathlib import Path
 
 import pytest
@@ -9,7 +11,7 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.model import prompt_cache, shared_attention
 from engine.model.local_model import LocalModel
-from engine.model.prompt_cache import PromptCache, forward_shared
+from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared
 from tests.engine.model.conftest import CONFIGS, eager_logits, load_on_cpu, write_model
 
 PROMPT = [5, 40, 61, 33, 90, 12, 77, 51, 28]
@@ -77,10 +79,31 @@ def test_attention_that_ignores_the_prompt_is_refused_at_loading(
         load_on_cpu(tiny_folder)
 
 
-def test_prompt_cache_takes_the_memory_of_one_row(tiny_folder: Path) -> None:
+def test_prompt_cache_holds_one_row(tiny_folder: Path) -> None:
     cache = PromptCache.build(load_on_cpu(tiny_folder), PROMPT)
-    assert cache.length == len(PROMPT)
-    assert cache.memory_bytes == 2 * 2 * 2 * len(PROMPT) * 8 * 4  # k and v, layers, key heads, tokens, width, bytes
+    assert {tuple(tensor.shape) for tensor in (*cache.keys, *cache.values)} == {(2, len(PROMPT), 8)}
+
+
+def test_keys_and_values_of_a_pass_are_freed_as_soon_as_nobody_uses_them() -> None:
+    gc.disable()
+    try:
+        cache = OwnCache(layers=2, rows=3, slots=4)
+        cache.layers[0].lazy_initialization(torch.zeros(3, 2, 1, 8), torch.zeros(3, 2, 1, 8))
+        keys = weakref.ref(cache.layers[0].keys)
+        del cache
+        assert keys() is None
+    finally:
+        gc.enable()
+
+
+def test_rows_without_a_prompt_get_the_logits_of_a_full_forward_pass(local: LocalModel) -> None:
+    nothing, longest = PromptCache.build(local, ()), max(map(len, ROWS))
+    ids = torch.tensor([[*row, *([0] * (longest - len(row)))] for row in ROWS])
+    positions = torch.arange(longest).expand(len(ROWS), -1)
+    with torch.inference_mode():
+        logits = local.logits(forward_shared(local, nothing, ids, positions, None))
+    for found, row in zip(logits, ROWS, strict=True):
+        assert torch.allclose(found[: len(row)], eager_logits(local, row), atol=1e-4)
 
 
 def test_row_of_another_prompt_is_refused(tiny_folder: Path) -> None:

@@ -11,13 +11,12 @@ from torch import Tensor
 
 from engine.training.losses import (
     TeacherTopK,
-    TokenWeights,
     cross_entropy,
     forward_kl_top_k,
+    kl_weights,
     mixed_loss,
     normalised,
     reverse_kl_top_k,
-    token_weights,
 )
 
 
@@ -84,16 +83,15 @@ def test_mixed_loss_of_a_batch_equals_single_tokens_and_the_weighted_reference(
     case: tuple[Tensor, Tensor, TeacherTopK, Tensor],
 ) -> None:
     student, targets, teacher, kl_weight = case
-    weights = TokenWeights(kl_weight, 1 - kl_weight)
     logits = student.clone().requires_grad_()
     held = kl_weight > 0
-    together = mixed_loss(logits, targets, teacher, weights, held)
+    together = mixed_loss(logits, targets, teacher, kl_weight, held)
     together.sum().backward()
     assert logits.grad is not None
     for row in range(len(student)):
         one = slice(row, row + 1)
         alone_logits = student[one].clone().requires_grad_()
-        alone = mixed_loss(alone_logits, targets[one], teacher[one], weights[one], held[one])
+        alone = mixed_loss(alone_logits, targets[one], teacher[one], kl_weight[one], held[one])
         alone.sum().backward()
         assert alone_logits.grad is not None
         assert torch.allclose(alone, together[one], atol=1e-6)
@@ -168,11 +166,9 @@ def test_tail_bucket_penalises_mass_taken_from_tokens_outside_the_top_k() -> Non
 
 def test_tokens_from_the_edit_on_carry_only_cross_entropy() -> None:
     follows = torch.tensor([True, True, False, False])
-    mix = token_weights("mix", 0.25, follows)
-    assert mix.kl.tolist() == [0.75, 0.75, 0.0, 0.0]
-    assert mix.cross_entropy.tolist() == [0.25, 0.25, 1.0, 1.0]
-    assert token_weights("forward_kl", 0.25, follows).cross_entropy.tolist() == [0.0, 0.0, 1.0, 1.0]
-    assert token_weights("cross_entropy", 0.25, follows).kl.tolist() == [0.0] * 4
+    assert kl_weights("mix", 0.25, follows).tolist() == [0.75, 0.75, 0.0, 0.0]
+    assert kl_weights("forward_kl", 0.25, follows).tolist() == [1.0, 1.0, 0.0, 0.0]
+    assert kl_weights("cross_entropy", 0.25, follows).tolist() == [0.0] * 4
 
 
 def test_teacher_values_after_an_edit_are_never_read() -> None:
@@ -180,7 +176,7 @@ def test_teacher_values_after_an_edit_are_never_read() -> None:
     targets = torch.tensor([1, 2, 3])
     nonsense = TeacherTopK(torch.zeros(3, 2, dtype=torch.int64), torch.full((3, 2), math.nan), torch.zeros(3))
     no_kl = torch.zeros(3)
-    loss = mixed_loss(logits, targets, nonsense, TokenWeights(no_kl, 1 - no_kl), no_kl > 0)
+    loss = mixed_loss(logits, targets, nonsense, no_kl, no_kl > 0)
     assert torch.equal(loss, cross_entropy(logits, targets))
 
 

@@ -103,3 +103,16 @@ def test_kernel_oom_kill_halves_the_rows_per_pass_of_the_next_process(
     trained = make_trainer(model_folder, tmp_path, rows, hooks).run()
     assert trained.state.micro_batch_rows == 2
     assert any("kernel" in note for note in hooks.notes)
+
+
+def test_stopped_run_resumes_alike_although_the_kernel_killed_another_process_meanwhile(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trainer_module, "kernel_oom_kills", lambda: 7)
+    with pytest.raises(Killed):
+        make_trainer(model_folder, tmp_path, rows, Recorder(kill_after(3), wants_save=lambda: True)).run()
+    monkeypatch.setattr(trainer_module, "kernel_oom_kills", lambda: 8)
+    hooks = Recorder()
+    trained = make_trainer(model_folder, tmp_path, rows, hooks).run()
+    assert trained.state.micro_batch_rows == 4
+    assert not any("kernel" in note for note in hooks.notes)

@@ -133,13 +133,14 @@ def test_second_stage_needs_memory_for_the_prompts_keys_and_values(model_folder:
     shapes = read_shapes(model_folder)
     local = load_base(model_folder, device="cpu", dtype="float32")
     cached = PromptCache.build(local, list(range(1, 41)))
-    assert shapes.kept * 4 == cached.memory_bytes / 40
+    token_bytes = sum(each.nbytes for each in (*cached.keys, *cached.values)) / 40
+    assert shapes.kept * 4 == token_bytes
     facts = TrainingFacts(100, replace(TOKENS, prompt=100_000), 0, shapes, None, 4)
     config = replace(CONFIG, on_policy_steps=1)
     long_prompt, short_prompt = memory_mb(config, facts), memory_mb(config, replace(facts, tokens=TOKENS))
     assert long_prompt is not None
     assert short_prompt is not None
-    assert long_prompt - short_prompt == pytest.approx((100_000 - TOKENS.prompt) * cached.memory_bytes / 40 / 1e6)
+    assert long_prompt - short_prompt == pytest.approx((100_000 - TOKENS.prompt) * token_bytes / 1e6)
     assert memory_mb(CONFIG, facts) == memory_mb(CONFIG, replace(facts, tokens=TOKENS)), (
         "the first stage holds no prompt"
     )
