@@ -3,6 +3,7 @@
 Speaks no SQL, and knows nothing of what a station does.
 """
 
+import os
 import shutil
 from collections.abc import Iterable
 from contextlib import closing
@@ -175,18 +176,26 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
         raise StoreError(
             "Another project is being duplicated.", f"{name} has to wait for it.", "Try again in a moment."
         )
-    part = home.projects / f".{name}.part"
+    with lock:
+        _copy(source, folder, kept)
+    return folder
+
+
+def _copy(source: Project, folder: Path, kept: Kept) -> None:
+    projects = folder.parent
+    part = projects / f".{folder.name}.part"
     try:
-        for left_over in make_private_folder(home.projects).glob(".*.part"):
+        for left_over in make_private_folder(projects).glob(".*.part"):
             shutil.rmtree(left_over)
         make_private_folder(part)
         source.write_copy(part, kept)
-        with Project.open(part, home) as copy:
+        with Project.open(part, source.home) as copy:
             for run in copy.runs.all():
                 if (source.folder / run.folder).is_dir():
                     shutil.copytree(source.folder / run.folder, part / run.folder, symlinks=True)
+        os.sync()  # the runs' files may be many; a power failure must not leave a named project with empty ones
         part.rename(folder)
-        sync_folder(home.projects)
+        sync_folder(projects)
     except (OSError, shutil.Error) as error:
         check_free(folder)  # the name may have been taken meanwhile
         raise StoreError(
@@ -196,8 +205,6 @@ def duplicate(source: Project, name: str, kept: Kept = "questions") -> Path:
         ) from error
     finally:
         shutil.rmtree(part, ignore_errors=True)  # if it is still there, it is half a copy, and may be large
-        lock.release()
-    return folder
 
 
 def _refuse_while_locked(folder: Path) -> None:

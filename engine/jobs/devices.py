@@ -57,25 +57,23 @@ class Ticket:
     def draw(cls, state_folder: Path, device: str, holder: Holder) -> "Ticket":
         """Return a ticket at the end of `device`'s queue on this machine. Raises `JobError` or `StoreError`."""
         folder = make_private_folder(_folder_of(state_folder, device))
-        with _Queue(folder):
+        with _lock_queue(folder):
             numbers = [int(path.stem) for path in _tickets(folder)]
             path = folder / f"{max(numbers, default=0) + 1:012d}.ticket"
-            lock = FileLock.take(path, wait=True)
-            if lock is None:
-                raise RuntimeError("a waiting lock came back without being taken")
+            lock = FileLock.wait_for(path)
             lock.write(json.dumps(asdict(replace(holder, pid=os.getpid()))))
         return cls(folder, path, lock)
 
     def ahead(self, stands_in_the_way: Callable[[Holder], bool] = lambda _: True) -> Ahead | None:
         """Return who is ahead of this ticket, counting only those in its way; None when its turn has come."""
-        with _Queue(self._folder):
+        with _lock_queue(self._folder):
             live = [holder for path in _tickets(self._folder) if path < self._path and (holder := _sweep(path))]
         before = [holder for holder in live if stands_in_the_way(holder)]
         return Ahead(before[0], len(before) - 1) if before else None
 
     def behind(self) -> Holder | None:
         """Return who is next in the queue after this ticket, or None."""
-        with _Queue(self._folder):
+        with _lock_queue(self._folder):
             after = (holder for path in _tickets(self._folder) if path > self._path and (holder := _sweep(path)))
             return next(after, None)
 
@@ -83,7 +81,7 @@ class Ticket:
         """Leave the queue, or free the device for the next job. Calling this twice is harmless."""
         if self._lock is None:
             return
-        with _Queue(self._folder):
+        with _lock_queue(self._folder):
             self._path.unlink(missing_ok=True)
             self._lock.release()
         self._lock = None
@@ -94,7 +92,7 @@ def held_by(state_folder: Path, device: str) -> Holder | None:
     folder = _folder_of(state_folder, device)
     if not folder.is_dir():
         return None
-    with _Queue(folder):
+    with _lock_queue(folder):
         return next((holder for path in _tickets(folder) if (holder := _sweep(path))), None)
 
 
@@ -116,19 +114,9 @@ def command_turn(state_folder: Path, device: str, holder: Holder, on_wait: Calla
         ticket.give_back()
 
 
-class _Queue:
-    """While held, no ticket is drawn, given back or deleted."""
-
-    def __init__(self, folder: Path) -> None:
-        self._path = folder / _QUEUE_LOCK
-        self._lock: FileLock | None = None
-
-    def __enter__(self) -> None:
-        self._lock = FileLock.take(self._path, wait=True)
-
-    def __exit__(self, *_: object) -> None:
-        if self._lock is not None:
-            self._lock.release()
+def _lock_queue(folder: Path) -> FileLock:
+    """Return a lock during which no ticket is drawn, given back or deleted."""
+    return FileLock.wait_for(folder / _QUEUE_LOCK)
 
 
 def _folder_of(state_folder: Path, device: str) -> Path:
@@ -147,8 +135,8 @@ def _sweep(path: Path) -> Holder | None:
     lock = FileLock.take(path)
     if lock is None:
         return _holder(path)
-    path.unlink(missing_ok=True)
-    lock.release()
+    with lock:
+        path.unlink(missing_ok=True)
     return None
 
 

@@ -17,29 +17,20 @@ class FileLock:
         self._file = file
 
     @classmethod
-    def take(cls, path: Path, *, wait: bool = False) -> "FileLock | None":
-        """Return the lock on `path` (created if missing), or None while it is held; `wait` blocks until it is free.
+    def take(cls, path: Path) -> "FileLock | None":
+        """Return the lock on `path` (created if missing), or None while it is held.
 
         Raises `JobError` if the file cannot be created or its file system has no locks.
         """
         try:
-            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-            except BlockingIOError:
-                os.close(file)
-                return None
-            except BaseException:
-                os.close(file)
-                raise
-        except OSError as error:
-            raise JobError(
-                "Cannot take a file lock.",
-                f"{path}: {error.strerror or error}.",
-                "Put the project and DISTILL_TUI_HOME on a writable file system that supports file locks.",
-            ) from error
-        _held.add(file)
-        return cls(file)
+            return cls(_open_locked(path, fcntl.LOCK_EX | fcntl.LOCK_NB))
+        except BlockingIOError:
+            return None
+
+    @classmethod
+    def wait_for(cls, path: Path) -> "FileLock":
+        """Return the lock on `path` (created if missing) as soon as nobody else holds it. Raises as `take` does."""
+        return cls(_open_locked(path, fcntl.LOCK_EX))
 
     def write(self, text: str) -> None:
         """Replace the locked file's content, which says who holds the lock."""
@@ -50,6 +41,32 @@ class FileLock:
         """Release the lock. Its file stays."""
         _held.discard(self._file)
         os.close(self._file)
+
+    def __enter__(self) -> "FileLock":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+
+def _open_locked(path: Path, operation: int) -> int:
+    try:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
+        try:
+            fcntl.flock(file, operation)
+        except BaseException:
+            os.close(file)
+            raise
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise JobError(
+            "Cannot take a file lock.",
+            f"{path}: {error.strerror or error}.",
+            "Put the project and DISTILL_TUI_HOME on a writable file system that supports file locks.",
+        ) from error
+    _held.add(file)
+    return file
 
 
 def _close_in_child() -> None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -140,5 +141,16 @@ def test_forked_child_does_not_keep_its_dead_parents_lock(tmp_path: Path) -> Non
     again = FileLock.take(tmp_path / "lock")
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
+    assert again is not None
+    again.release()
+
+
+def test_lock_is_waited_for_and_released_after_its_block(tmp_path: Path) -> None:
+    held = FileLock.take(tmp_path / "lock")
+    assert held is not None
+    threading.Timer(0.2, held.release).start()
+    with FileLock.wait_for(tmp_path / "lock"):
+        assert FileLock.take(tmp_path / "lock") is None
+    again = FileLock.take(tmp_path / "lock")
     assert again is not None
     again.release()

@@ -1,6 +1,7 @@
 """Duplicating a project: what is copied, and that a failure leaves nothing behind."""
 
 import contextlib
+import os
 import shutil
 import signal
 import sqlite3
@@ -157,6 +158,21 @@ def test_full_disk_is_reported_and_leaves_no_project(
         duplicate(full, "twin", "runs")
     assert [summary.name for summary in list_projects(home)] == [full.name]
     assert not (home.projects / ".twin.part").exists()
+
+
+def test_copied_files_reach_the_disk_before_the_project_has_its_name(
+    home: Home, full: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[bool, bool]] = []
+    weights = Path("runs", "1", "adapter.safetensors")
+
+    def sync() -> None:
+        seen.append(((home.projects / ".twin.part" / weights).exists(), (home.projects / "twin").exists()))
+
+    monkeypatch.setattr(os, "sync", sync)
+    duplicate(full, "twin", "runs")
+    assert seen == [(True, False)]
+    assert (home.projects / "twin" / weights).exists()
 
 
 def test_killed_duplication_leaves_no_project(home: Home, full: Project) -> None:
