@@ -23,12 +23,12 @@ from typing import TYPE_CHECKING, Literal, cast, get_args
 
 from engine.errors import ContextError, DistillError, JobError, NotFoundError, TeacherError, UsageError
 from engine.jobs.control import resume
-from engine.jobs.follow import Follower
+from engine.jobs.follow import read_all
 from engine.jobs.liveness import is_at_work, mark_lost_jobs
 from engine.jobs.protocol import StateChanged
 from engine.records.job import Job
 from engine.records.options import ServeOptions
-from engine.records.prompt import Message
+from engine.records.prompt import Message, as_plain
 from engine.serving.address import Address, read_address
 from engine.serving.replies import Provenance
 from engine.store.dataclass_json import decode
@@ -169,7 +169,7 @@ class ArmClient(AbstractAsyncContextManager["ArmClient"]):
         pieces: list[str] = []
         body = {
             "model": arm,
-            "messages": [{"role": message.role, "content": message.content} for message in messages],
+            "messages": as_plain(messages),
             "temperature": temperature,
             "max_tokens": max_tokens,
             "seed": seed,
@@ -267,9 +267,5 @@ def _explained(error: Exception) -> DistillError:
 
 def _last_words(folder: Path) -> str:
     """Return why the job ended, from its log."""
-    follower, words = Follower(folder), ""
-    while events := follower.read_new():
-        words = next(
-            (e.event.note or e.event.state for e in reversed(events) if isinstance(e.event, StateChanged)), words
-        )
-    return words
+    words = [each.event.note or each.event.state for each in read_all(folder) if isinstance(each.event, StateChanged)]
+    return words[-1] if words else ""

@@ -13,9 +13,10 @@ import pytest
 from engine.economics.prices import Prices
 from engine.errors import ContextError, JobError, NotFoundError, TeacherError, UsageError
 from engine.jobs.control_file import read_command, write_command
+from engine.jobs.follow import MAX_BYTES_A_READ
 from engine.jobs.identity import own_identity
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import StateChanged
+from engine.jobs.protocol import Note, StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Usage
@@ -148,6 +149,7 @@ def test_server_that_ends_before_it_is_ready_says_why(served: Served) -> None:
     (served.project_folder / job.folder).mkdir(mode=0o700)
     with EventLog(served.project_folder / job.folder) as log:
         log.append(StateChanged("running"))
+        log.append(Note("x" * 3 * MAX_BYTES_A_READ))
         log.append(StateChanged("failed", "Cannot open the port."))
     with pytest.raises(JobError, match="Cannot open the port"):
         asyncio.run(wait_until_ready(served.project_folder, job))
