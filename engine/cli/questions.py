@@ -39,16 +39,16 @@ def import_(
     """Import questions from text, JSONL, CSV, Parquet, OpenAI chat JSONL, or a datasets folder or hub name."""
     from engine.errors import UsageError
     from engine.questions.importers import import_questions
-    from engine.questions.rows import NAME_COLUMN
+    from engine.questions.rows import NoQuestionColumnError
     from engine.store.questions import AddedQuestions
 
-    name_column = NAME_COLUMN if invocation.json_output else f"{NAME_COLUMN} with --text-column"
+    name_column = "specify the question column" + ("" if invocation.json_output else " with --text-column")
     try:
         result = import_questions(
             source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
         )
-    except UsageError as error:
-        error.next = error.next.replace(NAME_COLUMN, name_column)
+    except NoQuestionColumnError as error:
+        error.next = f"{name_column.capitalize()}."
         raise
     table = invocation.project.questions
     if dry_run:
@@ -68,7 +68,7 @@ def import_(
         raise UsageError(
             f"No questions were imported from {source}",
             f"{counted(len(result.refused), 'line')} refused; line {first.line}: {first.reason}.",
-            f"Fix the file, or {name_column[0].lower()}{name_column[1:]}.",
+            f"Fix the file, or {name_column}.",
         )
     invocation.finish(
         f"{'Would add' if dry_run else 'Added'} {counted(added.added, 'question')}; "

@@ -17,7 +17,6 @@ from engine.wording import kind_of_value
 MAX_QUESTION_CHARACTERS = 1_000_000
 MAX_MESSAGES = 500
 MAX_DEPTH = 64
-NAME_COLUMN = "Specify the question column"  # next step if no column looks like it
 
 CHAT_COLUMNS = ("messages", "input", "prompt")
 TEXT_COLUMNS = ("question", "text", "prompt", "query", "utterance")
@@ -27,6 +26,10 @@ LABEL_COLUMNS = ("label", "gold")
 
 class RefusedError(ValueError):
     """The reason why a row is not a question, in a few words."""
+
+
+class NoQuestionColumnError(UsageError):
+    """No column looks like the question. A caller that knows how a column is named may set `next` to that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,9 @@ class Columns:
                 raise UsageError(f"There is no column {name!r}", f"Columns: {listed}.", "Choose one of these.")
         texts = [self.text] if self.text else [name for name in (*CHAT_COLUMNS, *TEXT_COLUMNS) if name in present]
         if not texts:
-            raise UsageError("No column looks like the question", f"Columns: {listed}.", f"{NAME_COLUMN}.")
+            raise NoQuestionColumnError(
+                "No column looks like the question", f"Columns: {listed}.", "Specify the question column."
+            )
         topics = [self.topic] if self.topic else [name for name in TOPIC_COLUMNS if name in present]
         labels = [self.label] if self.label else [name for name in LABEL_COLUMNS if name in present]
         extra = [name for name in ("tools", "functions") if name in present]
