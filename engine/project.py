@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from engine.errors import JobError, StoreError, UsageError
+from engine.errors import DistillError, JobError, StoreError, UsageError
 from engine.folders import ARCHIVED, DATABASE, NAME, is_of_home
 from engine.paths import Home, expand, make_private_folder
 from engine.records.job import Job
@@ -144,16 +144,20 @@ class Project:
         write_copy(self._connection, folder / DATABASE, kept)
 
     def start_job(self, options: JobOptions) -> Job:
-        """Start the job that carries out `options`, in its own process. Raises `JobError` if that fails."""
+        """Start the job that carries out `options`, in its own process.
+
+        Raises `JobError` or `StoreError` if that fails; the job is then marked as failed.
+        """
         # The launcher is only needed when a job starts; jobs themselves import this module.
         from engine.jobs.launch import launch
 
         job = self.jobs.add(options)
         try:
-            return launch(self.folder, job, self.home)
-        except JobError as error:
+            launch(self.folder, job, self.home)
+        except DistillError as error:
             self.jobs.update(job.id, state="failed", note=str(error))
             raise
+        return self.jobs.get(job.id)
 
     def delete(self) -> None:
         """Close the project and delete its files: database and log, backups, runs, jobs, caches and releases.

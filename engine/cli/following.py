@@ -30,7 +30,7 @@ from engine.jobs.protocol import (
     StateChanged,
     WorstTokens,
 )
-from engine.records.job import Job
+from engine.records.job import Job, resume_advice
 from engine.records.options import JobOptions
 from engine.status import job_json
 from engine.wording import answers_pass, duration
@@ -81,7 +81,7 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
     ended = _followed(invocation, job)
     if ended.state != "done":
         # The note of a job that can only be resumed ends with that advice; a failure may suggest something better.
-        why = ended.note.removesuffix(f"Resume it with `distill-tui jobs resume {ended.id}`.").rstrip()
+        why = ended.note.removesuffix(resume_advice(ended.id)).rstrip()
         next_step = "" if "distill-tui " in why else f"Resume it: distill-tui jobs resume {ended.id}"
         raise JobError(_ended(ended), why, next_step)
     return ended

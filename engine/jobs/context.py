@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import Command, Event, Note, Progress, StageStarted, StateChanged
 from engine.jobs.stopwatch import Stopwatch
 from engine.paths import make_private_folder
-from engine.records.job import LIVE_STATES, Job, JobState, Work
+from engine.records.job import LIVE_STATES, Job, JobState, Work, resume_advice
 from engine.redact import redact
 from engine.store.clock import now_text
 from engine.wording import counted
@@ -79,7 +79,7 @@ class JobContext:
             raise JobStopped(
                 "The job was stopped.",
                 "A stop was requested.",
-                f"Resume it with `distill-tui jobs resume {self.job.id}`.",
+                resume_advice(self.job.id),
             )
         if self.pause_requested:
             self._wait_while_paused()
@@ -121,8 +121,7 @@ class JobContext:
         """Why the job waits or is paused; empty while it runs. May be read from any thread."""
         return self._note
 
-    @contextmanager
-    def hold_device(self, device: str) -> Iterator[Ticket]:
+    def hold_device(self, device: str) -> AbstractContextManager[Ticket]:
         """Wait until `device` (`cpu`, `cuda:0`) is free for this job, and hold it for the `with` block.
 
         Meanwhile the job is `waiting`, with a note that names the holder. It can be stopped, or paused, which gives up
@@ -130,19 +129,18 @@ class JobContext:
         """
         if device == "cpu" and (why := why_gpus_unusable()):
             self.emit(Note(f"The GPU of this machine is not used: {why}. See `distill-tui doctor`."))
-        with self._hold(self.project.home.state, device, f"holds {device}") as ticket:
-            yield ticket
+        return self._hold(self.project.home.state, device, f"holds {device}")
 
-    @contextmanager
-    def take_turn(self, queue: str, what: str, meets: Callable[[int], bool] = lambda _: True) -> Iterator[None]:
+    def take_turn(
+        self, queue: str, what: str, meets: Callable[[int], bool] = lambda _: True
+    ) -> AbstractContextManager[Ticket]:
         """Wait until no earlier job of this project is in `queue`, and keep later ones waiting for the `with` block.
 
         So two jobs never ask, and pay for, the same thing at once; work out what is left to ask inside the block. While
         it waits the job is `waiting`, as for a device. `what` says what the other job does ("is asking the judge");
         `meets` says for a job's number whether that job has to be waited for.
         """
-        with self._hold(self.project.folder / "jobs", queue, what, lambda holder: meets(holder.job_id)):
-            yield
+        return self._hold(self.project.folder / "jobs", queue, what, lambda holder: meets(holder.job_id))
 
     def close(self) -> None:
         """Write pending progress and close the log; the context must not be used afterwards."""
@@ -175,7 +173,7 @@ class JobContext:
 
     def _wait_while_paused(self) -> None:
         state, note = self._state, self._note
-        self._change_state("paused", f"Paused. Resume it with `distill-tui jobs resume {self.job.id}`.")
+        self._change_state("paused", f"Paused. {resume_advice(self.job.id)}")
         while self.pause_requested and not self._stop.up:
             time.sleep(_POLL_S)
         if self.stop_requested:

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from engine.errors import JobError, UsageError
 from engine.jobs.control_file import read_command, write_command
 from engine.jobs.identity import ProcessIdentity, is_running
-from engine.jobs.launch import launch, read_holder
-from engine.jobs.liveness import LOCK_FILE, is_alive, mark_lost_jobs, write_end
+from engine.jobs.launch import launch
+from engine.jobs.liveness import LOCK_FILE, is_alive, mark_lost_jobs, read_holder, write_end
 from engine.jobs.protocol import Command
 from engine.paths import make_private_folder
-from engine.records.job import LIVE_STATES, Job
+from engine.records.job import LIVE_STATES, Job, resume_advice, resume_command
 from engine.records.options import JobOptions
 
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def check_new(project: "Project", options: JobOptions) -> None:
         return
     title, same = "A job is already doing this.", f"Job {job.id} ({job.kind}) has the same options and is"
     if read_command(project.folder / job.folder) == "stop":
-        next_step = f"When it has stopped, resume it with `distill-tui jobs resume {job.id}`."
+        next_step = f"When it has stopped, resume it with {resume_command(job.id)}."
         raise UsageError(title, f"{same} already stopping.", next_step)
     ways = f"stop it with `distill-tui jobs stop {job.id}`."
     if job.state == "paused":
-        raise UsageError(title, f"{same} paused.", f"Resume it with `distill-tui jobs resume {job.id}`, or {ways}")
+        raise UsageError(title, f"{same} paused.", f"Resume it with {resume_command(job.id)}, or {ways}")
     raise UsageError(title, f"{same} {job.state}.", f"Wait for it, or {ways}")
 
 
@@ -155,14 +155,14 @@ def _send(project: "Project", job: Job, command: Command) -> Job:
         raise JobError(
             f"Job {job.id} is not running.",
             f"It {job.state_text}.",
-            "" if job.state == "done" else f"Resume it with `distill-tui jobs resume {job.id}`.",
+            "" if job.state == "done" else resume_advice(job.id),
         )
     folder = make_private_folder(project.folder / job.folder)
     if command != "stop" and read_command(folder) == "stop":  # this request would replace that one
         raise JobError(
             f"Job {job.id} is already stopping.",
             "It was asked to stop.",
-            f"When it has stopped, resume it with `distill-tui jobs resume {job.id}`.",
+            f"When it has stopped, resume it with {resume_command(job.id)}.",
         )
     write_command(folder, command)
     return job
@@ -202,5 +202,4 @@ def _mark_killed(project: "Project", job: Job) -> Job:
     # A follower may have found it dead first and marked it lost; here the reason is known.
     if job.state not in (*LIVE_STATES, "lost"):
         return job
-    note = f"Stopped by force. Resume it with `distill-tui jobs resume {job.id}`."
-    return write_end(project, job, "stopped", note)
+    return write_end(project, job, "stopped", f"Stopped by force. {resume_advice(job.id)}")

@@ -4,12 +4,9 @@ import os
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import JobError
-from engine.jobs.identity import ProcessIdentity
-from engine.jobs.liveness import LOCK_FILE
 from engine.jobs.log import EventLog
 from engine.jobs.logind import plan_survival
 from engine.jobs.protocol import Note
@@ -24,23 +21,21 @@ _STARTS_WITHIN_S = 60.0
 _SHOWN_OF_LOG_BYTES = 2000
 
 
-def launch(project: Path, job: Job, home: Home) -> Job:
-    """Start the worker of `job`, and return the job with its process once the worker is registered in the store.
+def launch(project: Path, job: Job, home: Home) -> None:
+    """Start the worker of `job`, and return once it is registered in the store.
 
     The worker is not a child of this process: it survives this process and its terminal, and leaves no zombie. Its
     output goes to `log.txt` in the job's folder. Takes about as long as an interpreter needs to start and open the
-    project. Raises `JobError` if it cannot be started or another process is carrying out this job.
+    project. Raises `JobError` if it cannot be started or another process is carrying out this job, and `StoreError` if
+    its folder cannot be created.
     """
     folder = make_private_folder(project / job.folder)
     survival = plan_survival()
-    if survival.note:
-        with EventLog(folder) as events:
-            events.append(Note(survival.note))
     # -P keeps Python from importing files in the project's folder.
     worker = [sys.executable, "-P", "-m", WORKER_MODULE, str(project.absolute()), str(job.id)]
     if home.root is not None:
         worker += ["--home", str(home.root)]
-    log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
+    log = _open_log(folder, survival.note)
     try:
         before = os.fstat(log).st_size
         status = _start([*survival.prefix, *worker], project, log)
@@ -50,17 +45,21 @@ def launch(project: Path, job: Job, home: Home) -> Job:
         raise JobError(f"Job {job.id} is already running.", "Another process is carrying it out.", "Follow it instead.")
     if status != 0:
         raise JobError(f"Job {job.id} could not be started.", _new_in_log(folder / LOG_FILE, before), "")
-    holder = read_holder(folder / LOCK_FILE)
-    if holder is None:
-        raise JobError(f"Job {job.id} could not be started.", "Its process did not write its id.", "Start it again.")
-    return replace(
-        job,
-        state="waiting",
-        note="",
-        pid=holder.pid,
-        pid_started_at=holder.started_at,
-        boot_id=holder.boot_id,
-    )
+
+
+def _open_log(folder: Path, note: str) -> int:
+    """Append `note`, if there is one, to the job's events, and return its log opened for the worker's output."""
+    try:
+        if note:
+            with EventLog(folder) as events:
+                events.append(Note(note))
+        return os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, PRIVATE_FILE_MODE)
+    except OSError as error:
+        raise JobError(
+            "The job could not be started.",
+            f"{error.filename or folder}: {error.strerror or error}.",
+            "Check the permissions and the free disk space.",
+        ) from error
 
 
 def _start(command: list[str], project: Path, log: int) -> int:
@@ -94,12 +93,3 @@ def _new_in_log(path: Path, offset: int) -> str:
         file.seek(offset)
         text = file.read()[-_SHOWN_OF_LOG_BYTES:].decode(errors="replace").strip()
     return redact(text) or "Its process ended without any output."
-
-
-def read_holder(lock: Path) -> ProcessIdentity | None:
-    """Return the process that holds a job's lock, or held it last; None if that cannot be read."""
-    try:
-        pid, started_at, boot = lock.read_text().split()
-        return ProcessIdentity(int(pid), float(started_at), boot)
-    except (OSError, ValueError):
-        return None

@@ -14,7 +14,7 @@ from engine.jobs.locks import FileLock
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import StateChanged
 from engine.paths import make_private_folder
-from engine.records.job import LIVE_STATES, Job
+from engine.records.job import LIVE_STATES, Job, resume_advice
 from engine.records.run import FORCED, KILLED
 from engine.store.clock import now_text
 
@@ -37,6 +37,20 @@ class HasJobs(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """Write everything inside, or nothing."""
+
+
+def write_holder(lock: FileLock, holder: ProcessIdentity) -> None:
+    """Write into a job's lock which process holds it, for readers of a project whose store cannot be read."""
+    lock.write(f"{holder.pid} {holder.started_at} {holder.boot_id}\n")
+
+
+def read_holder(lock: Path) -> ProcessIdentity | None:
+    """Return the process that holds a job's lock, or held it last; None if that cannot be read."""
+    try:
+        pid, started_at, boot = lock.read_text().split()
+        return ProcessIdentity(int(pid), float(started_at), boot)
+    except (OSError, ValueError):
+        return None
 
 
 def is_alive(job: Job) -> bool:
@@ -64,17 +78,13 @@ def _mark_if_lost(project: HasJobs, job: Job) -> Job | None:
     lock = FileLock.take(folder / LOCK_FILE)
     if lock is None:
         return None
-    try:
+    with lock:
         # Under the lock no worker can start; what was read before may be stale.
         job = project.jobs.get(job.id)
         if job.state not in LIVE_STATES:
             return None
-        note = (
-            f"Its process was killed or the machine was restarted. Resume it with `distill-tui jobs resume {job.id}`."
-        )
+        note = f"Its process was killed or the machine was restarted. {resume_advice(job.id)}"
         return write_end(project, job, "lost", note)
-    finally:
-        lock.release()
 
 
 def write_end(project: HasJobs, job: Job, state: Literal["lost", "stopped"], note: str) -> Job:

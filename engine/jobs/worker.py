@@ -25,7 +25,7 @@ from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.heartbeat import Heartbeat
 from engine.jobs.identity import own_identity
 from engine.jobs.launch import ALREADY_RUNNING_STATUS
-from engine.jobs.liveness import LOCK_FILE, is_alive
+from engine.jobs.liveness import LOCK_FILE, is_alive, write_holder
 from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StateChanged
 from engine.jobs.stages import find_stage
@@ -80,7 +80,7 @@ def carry_out(folder: Path, job_id: int, home: Home, on_begun: Callable[[], None
         if lock is None:
             return ALREADY_RUNNING_STATUS
         me = own_identity()
-        lock.write(f"{me.pid} {me.started_at} {me.boot_id}\n")
+        write_holder(lock, me)
         project.jobs.update(
             job_id,
             pid=me.pid,

@@ -21,7 +21,7 @@ class Job:
     folder: str  # relative to the project
     stage: StationName  # current station; a job with several stations moves from one to the next
     pid: int = 0
-    pid_started_at: float = 0.0  # as the kernel reports it; only compared for equality
+    pid_started_at: float = 0.0  # as the kernel reports it; only compared with the kernel's later reports
     boot_id: str = ""
     done: int = 0
     total: int = 0
@@ -34,6 +34,16 @@ class Job:
     def state_text(self) -> str:
         """The state as the end of a sentence about the job."""
         return {"failed": "failed", "lost": "was killed"}.get(self.state, f"is {self.state}")
+
+
+def resume_command(job_id: int) -> str:
+    """Return the command that resumes a job, as it is quoted in a sentence."""
+    return f"`distill-tui jobs resume {job_id}`"
+
+
+def resume_advice(job_id: int) -> str:
+    """Return the sentence that ends the note of a job that can only be resumed."""
+    return f"Resume it with {resume_command(job_id)}."
 
 
 def state_word(state: JobState) -> str:

@@ -15,9 +15,9 @@ from engine.jobs import control
 from engine.jobs.control_file import read_command
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import follow
-from engine.jobs.identity import own_identity
+from engine.jobs.identity import ProcessIdentity, own_identity
 from engine.jobs.launch import launch
-from engine.jobs.liveness import is_alive, mark_lost_jobs
+from engine.jobs.liveness import is_alive, mark_lost_jobs, read_holder
 from engine.jobs.locks import FileLock
 from engine.jobs.protocol import StateChanged
 from engine.pipeline import open_or_make
@@ -227,9 +227,10 @@ def test_job_that_never_started_is_lost(project: Project, monkeypatch: pytest.Mo
 
 def test_job_that_holds_its_lock_is_not_marked_lost(project: Project) -> None:
     job = project.start_job(options("stubborn"))
-    row = project.jobs.get(job.id)
-    assert (row.pid, row.pid_started_at, row.boot_id) == (job.pid, job.pid_started_at, job.boot_id)
-    assert is_alive(row)
+    assert read_holder(project.folder / job.folder / "lock") == ProcessIdentity(
+        job.pid, job.pid_started_at, job.boot_id
+    )
+    assert is_alive(job)
     project.jobs.update(job.id, pid_started_at=1.0)
     assert not is_alive(project.jobs.get(job.id))
     assert mark_lost_jobs(project) == ()
@@ -243,7 +244,8 @@ def test_worker_starts_after_another_held_its_lock_briefly(project: Project) -> 
     lock = FileLock.take(folder / "lock")
     assert lock is not None
     threading.Timer(1.0, lock.release).start()
-    assert launch(project.folder, job, project.home).pid
+    launch(project.folder, job, project.home)
+    assert project.jobs.get(job.id).pid
 
 
 def test_jobs_wait_for_the_device_in_order_and_name_its_holder(project: Project) -> None:

@@ -9,12 +9,13 @@ from typing import get_args
 import psutil
 import pytest
 
-from engine.errors import JobError
+from engine.errors import JobError, StoreError
 from engine.jobs import control, worker
 from engine.jobs import launch as launching
 from engine.jobs.follow import Follower, follow
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.jobs.liveness import is_alive
+from engine.jobs.logind import Survival
 from engine.jobs.protocol import Event, Note, Progress, StateChanged
 from engine.jobs.stages import STAGES
 from engine.project import Project
@@ -124,6 +125,31 @@ def test_failed_launch_says_why(project: Project) -> None:
     job = project.jobs.add(options("steps"))
     with pytest.raises(JobError, match=r"could not be started.*There is no job 99"):
         launching.launch(project.folder, replace(job, id=99), project.home)
+
+
+def test_job_that_cannot_be_launched_is_marked_failed(project: Project) -> None:
+    (project.folder / "jobs" / "1" / "log.txt").mkdir(parents=True)
+    (project.folder / "jobs" / "2").write_text("")
+    for error, title in ((JobError, "could not be started"), (StoreError, "Cannot create a folder")):
+        with pytest.raises(error, match=title) as caught:
+            project.start_job(options("steps"))
+        job = project.jobs.all()[-1]
+        assert (job.state, job.note) == ("failed", str(caught.value))
+        assert "Check the permissions" in job.note
+    assert project.jobs.live() == ()
+
+
+def test_job_without_room_for_its_first_event_cannot_be_started(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(launching, "plan_survival", lambda: Survival(note="Stay logged in."))
+    monkeypatch.setattr(launching.EventLog, "append", full)
+    with pytest.raises(JobError, match=r"jobs/1: No space left on device\. Check"):
+        project.start_job(options("steps"))
+    assert project.jobs.get(1).state == "failed"
 
 
 def test_modules_in_the_project_folder_are_not_imported(project: Project) -> None:
