@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from engine.errors import ContextError, DistillError, ModelError
 from engine.serving.request_queue import Ask, Begun, Ended, Text
 from engine.serving.requests import Refusal
-from engine.serving.stops import StopText
+from engine.stop_text import StopText
 
 if TYPE_CHECKING:
     from engine.model.arm_scheduler import Turn

@@ -14,7 +14,6 @@ from engine.teachers.faults import EndpointFault, body_fault
 LONGEST_ANSWER = 1_000_000  # characters; far above any answer token limit, far below what could fill a disk
 
 _MOST_TOKENS = 1_000_000_000  # per count; a larger number is a mistake, and may not fit into the database
-_PIECES_BACK = 256
 _THINK, _THOUGHT = "<think>", "</think>"
 
 _FINISHES: dict[str, FinishReason] = {
@@ -89,11 +88,6 @@ class AnswerReader:
     def text(self) -> str:
         """All text received so far, including thinking."""
         return "".join(self._pieces)
-
-    @property
-    def end_of_text(self) -> str:
-        """The last pieces joined: enough to find a short string that was split across pieces."""
-        return "".join(self._pieces[-_PIECES_BACK:])
 
     def answer(self) -> WholeAnswer:
         """Return the whole answer. Raises `EndpointFault` unless it finished normally and contains text."""

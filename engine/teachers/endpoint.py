@@ -213,9 +213,9 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                         by = asyncio.get_running_loop().time() + self.limits.end_s
                         ends.reschedule(min(ends.when() or by, by))
                     if text:
-                        guard.refuse(reader.end_of_text)
+                        safe = guard.safe_part(text)
                         first_text = first_text or time.monotonic()
-                        if on_delta is not None and (safe := guard.safe_part(text)):
+                        if on_delta is not None and safe:
                             on_delta(safe)
         except TimeoutError as error:
             if not reader.finished:

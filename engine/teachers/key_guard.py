@@ -1,5 +1,6 @@
 """Keeps the key that was sent with a request out of the text shown from its answer. Knows nothing of endpoints."""
 
+from engine.stop_text import StopText
 from engine.teachers.faults import EndpointFault
 from engine.teachers.keys import KEYLESS
 
@@ -8,22 +9,18 @@ class KeyGuard:
     """Filter between one answer as it streams and whoever is shown it."""
 
     def __init__(self, key: str) -> None:
-        self._key = "" if key == KEYLESS else key
-        self._held = ""
-
-    def refuse(self, text: str) -> None:
-        """Raise `EndpointFault` if the text contains the key."""
-        if self._key and self._key in text:
-            raise EndpointFault("refused", "The answer contains the API key of the request.", scope="job")
+        self._key = StopText([key] if key and key != KEYLESS else [])
 
     def safe_part(self, text: str) -> str:
-        """Return what may be shown after this piece; an end that could be the start of the key is held back."""
-        pending = self._held + text
-        longest = min(max(len(self._key) - 1, 0), len(pending))
-        held = next((length for length in range(longest, 0, -1) if pending.endswith(self._key[:length])), 0)
-        self._held = pending[len(pending) - held :]
-        return pending[: len(pending) - held]
+        """Return what may be shown after this piece; an end that could be the start of the key is held back.
+
+        Raises `EndpointFault` when the key is complete, in however many pieces it came.
+        """
+        safe = self._key.feed(text)
+        if self._key.found:
+            raise EndpointFault("refused", "The answer contains the API key of the request.", scope="job")
+        return safe
 
     def rest(self) -> str:
         """Return the text still held back at the end of the answer; it is not the key."""
-        return self._held
+        return self._key.end()

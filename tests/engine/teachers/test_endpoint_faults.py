@@ -187,13 +187,26 @@ async def test_too_long_retry_after_stops_the_job_without_waiting(server: Hostil
     assert len(server.requests) == 2
 
 
-async def test_answer_that_repeats_the_key_is_refused_before_it_is_shown(server: HostileServer) -> None:
+LONG_KEY = "".join(f"{number:x}." for number in range(200))
+
+
+@pytest.mark.parametrize(
+    ("key", "pieces"),
+    [(CANARY, ("Your key: ", CANARY[:9], CANARY[9:], " thanks")), (CANARY, ("Your key: ", CANARY)),
+     (LONG_KEY, ("Your key: ", *LONG_KEY))],
+    ids=["in two pieces", "at the end", "long, in single characters"],
+)  # fmt: skip
+async def test_answer_that_repeats_the_key_is_refused_before_it_is_shown(
+    server: HostileServer, key: str, pieces: tuple[str, ...]
+) -> None:
     shown: list[str] = []
-    server.behaviours = [good("Your key: ", CANARY[:9], CANARY[9:], " thanks")]
-    async with EndpointTeacher(TeacherSpec("endpoint", "peer", server.url), CANARY, limits=QUICK) as teacher:
-        with pytest.raises(EndpointFault, match="contains the API key"):
-            await teacher.answer(QUESTION, temperature=0, max_tokens=8, on_delta=shown.append)
-    assert CANARY not in "".join(shown)
+    server.behaviours = [good(*pieces)]
+    async with EndpointTeacher(TeacherSpec("endpoint", "peer", server.url), key, limits=QUICK) as teacher:
+        for on_delta in (shown.append, None):
+            with pytest.raises(EndpointFault, match="contains the API key") as caught:
+                await teacher.answer(QUESTION, temperature=0, max_tokens=8, on_delta=on_delta)
+            assert caught.value.scope == "job"
+    assert "".join(shown) == "Your key: "
 
 
 async def test_refused_connection_stops_the_job() -> None:

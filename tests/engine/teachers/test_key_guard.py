@@ -11,6 +11,7 @@ from engine.teachers.key_guard import KeyGuard
 from engine.teachers.keys import KEYLESS
 
 KEY = "sk-aab-aac"
+LONG_KEY = "".join(f"{number:x}." for number in range(150))
 TEXTS = st.text("skab-c x", max_size=40)
 
 
@@ -32,14 +33,22 @@ def test_no_piece_of_a_split_key_passes(before: str, positions: list[int]) -> No
     before = before.replace("s", "")
     *pieces, last = split(before + KEY, positions)
     for piece in pieces:
-        guard.refuse(piece)
         passed += guard.safe_part(piece)
     assert before.startswith(passed)
-    with pytest.raises(EndpointFault):
-        guard.refuse("".join((*pieces, last)))
+    with pytest.raises(EndpointFault, match="contains the API key"):
+        guard.safe_part(last)
 
 
 def test_nothing_is_held_back_without_a_key() -> None:
-    guard = KeyGuard(KEYLESS)
-    guard.refuse(f"It says {KEYLESS}.")
-    assert guard.safe_part("no-key") == "no-key"
+    for key in (KEYLESS, ""):
+        guard = KeyGuard(key)
+        assert guard.safe_part(f"It says {KEYLESS}.") == f"It says {KEYLESS}."
+        assert guard.safe_part("no-key") == "no-key"
+        assert guard.rest() == ""
+
+
+def test_long_key_in_single_characters_is_refused() -> None:
+    guard, key = KeyGuard(LONG_KEY), list(LONG_KEY)
+    assert [guard.safe_part(piece) for piece in ("Key: ", *key[:-1])] == ["Key: ", *[""] * (len(key) - 1)]
+    with pytest.raises(EndpointFault):
+        guard.safe_part(key[-1])

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.serving.stops import StopText
+from engine.stop_text import StopText
 
 LETTERS = "ab\n"
 
