@@ -7,7 +7,6 @@ packages' metadata.
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -20,7 +19,9 @@ import psutil
 import yaml
 
 from engine.gpus import visible_gpus, why_gpus_unusable
+from engine.jobs.logind import plan_survival
 from engine.paths import Home
+from engine.processor import processor_computes_bfloat16
 from engine.strict_yaml import read_yaml
 
 Level = Literal["ok", "warning", "failure"]
@@ -57,7 +58,7 @@ def examine(home: Home, environment: Mapping[str, str]) -> tuple[Examination, ..
         _gpu(),
         _permissions(home),
         *_settings(home),
-        _session(environment),
+        _logout(),
         _terminal(environment),
     )
 
@@ -115,11 +116,7 @@ def _disk(home: Home) -> Examination:
 
 
 def _processor() -> Examination:
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        flags = ""
-    kind = "bfloat16" if "avx512_bf16" in flags or "amx_bf16" in flags else "float32"
+    kind = "bfloat16" if processor_computes_bfloat16() else "float32"
     return Examination(
         "processor", "ok", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, trains in {kind}"
     )
@@ -169,25 +166,12 @@ def _why_unreadable(path: Path) -> str:
     return ""
 
 
-def _session(environment: Mapping[str, str]) -> Examination:
+def _logout() -> Examination:
     """Whether jobs survive a logout: each has its own session, but systemd may still end it."""
-    loginctl = shutil.which("loginctl")
-    if loginctl is None or "XDG_SESSION_ID" not in environment:
-        return Examination("logout", "ok", "jobs outlive the terminal")
-    try:
-        shown = subprocess.run(
-            [loginctl, "show-user", "--property=Linger"], capture_output=True, text=True, timeout=5, check=False
-        ).stdout
-    except (subprocess.SubprocessError, OSError):
-        shown = ""
-    if "Linger=yes" in shown:
-        return Examination("logout", "ok", "lingering is on; jobs outlive the session")
-    return Examination(
-        "logout",
-        "warning",
-        "lingering is off; with KillUserProcesses=yes systemd ends jobs at logout",
-        "loginctl enable-linger",
-    )
+    survival = plan_survival()
+    if not survival.trouble:
+        return Examination("logout", "ok", "jobs outlive the session")
+    return Examination("logout", "warning", survival.trouble, survival.advice)
 
 
 def _terminal(environment: Mapping[str, str]) -> Examination:

@@ -65,7 +65,7 @@ def use_one_thread(monkeypatch: pytest.MonkeyPatch) -> None:
 
     import engine.model.load
 
-    monkeypatch.setattr(engine.model.load, "_cpu_computes_bfloat16", lambda: False)
+    monkeypatch.setattr(engine.model.load, "processor_computes_bfloat16", lambda: False)
     torch.set_num_threads(1)
     monkeypatch.setattr(torch, "set_num_threads", lambda _: None)
 

@@ -35,7 +35,7 @@ def launch(project: Path, job: Job, home: Home) -> None:
     worker = [sys.executable, "-P", "-m", WORKER_MODULE, str(project.absolute()), str(job.id)]
     if home.root is not None:
         worker += ["--home", str(home.root)]
-    log = _open_log(folder, survival.note)
+    log = _open_log(folder, f"{survival.trouble} {survival.advice}".strip())
     try:
         before = os.fstat(log).st_size
         status = _start([*survival.prefix, *worker], project, log)

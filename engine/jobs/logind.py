@@ -10,10 +10,11 @@ _ANSWERS_WITHIN_S = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Survival:
-    """A prefix for a command so that it outlives the session, and what the user should know about it."""
+    """A prefix for a command so that it outlives the session; what ends it all the same, and what to do about that."""
 
     prefix: tuple[str, ...] = ()
-    note: str = ""
+    trouble: str = ""
+    advice: str = ""
 
 
 def plan_survival() -> Survival:
@@ -29,14 +30,16 @@ def plan_survival() -> Survival:
     scope = ("systemd-run", "--user", "--scope", "--quiet", "--collect")
     if shutil.which("systemd-run") is None or _ask(*scope, "--", "true") is None:
         return Survival(
-            note="This machine ends your processes when you log out (KillUserProcesses=yes) and `systemd-run --user` "
-            "does not work here. Stay logged in until the job has finished."
+            trouble="This machine ends your processes when you log out (KillUserProcesses=yes), and "
+            "`systemd-run --user` does not work here.",
+            advice="Stay logged in while a job runs.",
         )
     if _ask("loginctl", "show-user", str(os.getuid()), "--property=Linger", "--value") == "yes":
         return Survival((*scope, "--"))
     return Survival(
         (*scope, "--"),
-        "The job outlives this terminal, but not your last logout. To change that, run `loginctl enable-linger`.",
+        "Jobs outlive this terminal, but not your last logout.",
+        "To change that, run `loginctl enable-linger`.",
     )
 
 

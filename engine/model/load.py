@@ -33,6 +33,7 @@ from engine.model.memory import within_memory
 from engine.model.prompt_cache import check_exactness
 from engine.model.quantize import nf4
 from engine.model.shared_attention import ATTENTION, register_attention
+from engine.processor import processor_computes_bfloat16
 from engine.records.run import QuantizedBase
 
 DtypeName = Literal["auto", "float32", "bfloat16"]
@@ -244,22 +245,13 @@ def _device(name: str) -> torch.device:
 def _dtype(name: DtypeName, device: torch.device) -> torch.dtype:
     if name != "auto":
         return torch.bfloat16 if name == "bfloat16" else torch.float32
-    native = _gpu_computes_bfloat16(device) if device.type == "cuda" else _cpu_computes_bfloat16()
+    native = _gpu_computes_bfloat16(device) if device.type == "cuda" else processor_computes_bfloat16()
     return torch.bfloat16 if native else torch.float32
 
 
 def _gpu_computes_bfloat16(device: torch.device) -> bool:
     # torch's own check looks at the current device, and includes devices that emulate bfloat16.
     return torch.version.hip is not None or computes_bfloat16(torch.cuda.get_device_capability(device)[0])
-
-
-def _cpu_computes_bfloat16() -> bool:
-    """Whether the CPU computes in bfloat16; without support it is emulated, and slower than float32."""
-    try:
-        flags = Path("/proc/cpuinfo").read_text(encoding="ascii", errors="replace")
-    except OSError:
-        return False
-    return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
 def _prepare_cpu() -> None:

@@ -5,7 +5,6 @@ Knows nothing of how it is presented.
 
 import os
 import platform
-import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -21,6 +20,7 @@ from engine.jobs.protocol import Metrics, SampleAnswer, WorstTokens
 from engine.jobs.traces import read_trace
 from engine.model.adapter_place import ADAPTER_WEIGHTS, adapter_folder
 from engine.paths import sha256_of
+from engine.processor import processor_name
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.rule import Rule
@@ -135,19 +135,7 @@ def _machine() -> Machine:
     return Machine(
         at=now_text(),
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
-        processor=f"{_processor()}, {os.cpu_count() or 0} logical cores",
+        processor=f"{processor_name()}, {os.cpu_count() or 0} logical cores",
         memory_gb=psutil.virtual_memory().total / 1e9,
         versions=tuple(versions),
     )
-
-
-def _processor() -> str:
-    """The processor's name; Linux only states it in a file."""
-    if sys.platform.startswith("linux"):
-        try:
-            for line in Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines():
-                if line.startswith("model name"):
-                    return line.partition(":")[2].strip()
-        except OSError:
-            pass
-    return platform.processor() or platform.machine()

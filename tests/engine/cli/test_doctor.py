@@ -59,6 +59,27 @@ def test_failed_check_exits_with_failure_and_all_findings(monkeypatch: pytest.Mo
     assert set(data.data["error"]) == {"title", "message", "next"}
 
 
+def test_doctor_says_what_a_job_would_say_about_a_logout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def logout() -> tuple[str, str, str]:
+        rows = {row["subject"]: row for row in get("doctor")["findings"]}
+        return rows["logout"]["level"], rows["logout"]["found"], rows["logout"]["next"]
+
+    program = tmp_path / "loginctl"
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("XDG_SESSION_ID", "1")
+    monkeypatch.setattr("os.getuid", lambda: 1000)
+    assert logout() == ("ok", "jobs outlive the session", "")
+    for kills, level in (("no", "ok"), ("yes", "warning")):
+        program.write_text(f'#!/bin/sh\ncase "$*" in *KillUserProcesses*) echo {kills};; *) echo no;; esac\n')
+        program.chmod(0o755)
+        assert logout()[0] == level
+    assert logout()[2] == "Stay logged in while a job runs."
+    (tmp_path / "systemd-run").write_text("#!/bin/sh\n")
+    (tmp_path / "systemd-run").chmod(0o755)
+    assert "not your last logout" in logout()[1]
+    assert "loginctl enable-linger" in logout()[2]
+
+
 @pytest.mark.parametrize("damage", ["no database", "torn page"])
 def test_damaged_project_is_one_of_the_findings(new_project: Path, damage: str) -> None:
     with closing(sqlite3.connect(new_project / "project.db")) as connection:

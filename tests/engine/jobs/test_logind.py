@@ -54,16 +54,18 @@ def test_scope_without_linger_comes_with_advice(programs: Path) -> None:
     _program(programs, "systemd-run", "exit 0")
     plan = plan_survival()
     assert plan.prefix == _SCOPE
-    assert "enable-linger" in plan.note
+    assert "not your last logout" in plan.trouble
+    assert "enable-linger" in plan.advice
 
 
 def test_user_is_told_to_stay_logged_in_if_no_scope_works(programs: Path) -> None:
     _loginctl(programs, "yes", "yes")
-    assert "Stay logged in" in plan_survival().note
+    assert "Stay logged in" in plan_survival().advice
     _program(programs, "systemd-run", "exit 1")
     plan = plan_survival()
     assert plan.prefix == ()
-    assert "Stay logged in" in plan.note
+    assert "does not work here" in plan.trouble
+    assert "Stay logged in" in plan.advice
 
 
 def test_nothing_is_needed_for_root(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:

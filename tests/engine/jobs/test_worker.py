@@ -145,7 +145,7 @@ def test_job_without_room_for_its_first_event_cannot_be_started(
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(launching, "plan_survival", lambda: Survival(note="Stay logged in."))
+    monkeypatch.setattr(launching, "plan_survival", lambda: Survival(advice="Stay logged in."))
     monkeypatch.setattr(launching.EventLog, "append", full)
     with pytest.raises(JobError, match=r"jobs/1: No space left on device\. Check"):
         project.start_job(options("steps"))
