@@ -17,7 +17,7 @@ from engine.records.prompt import Message, Prompt
 from engine.serving.client import Answer
 from engine.teachers.endpoint import EndpointTeacher
 from engine.teachers.faults import EndpointFault
-from engine.teachers.keys import check_address, key_for
+from engine.teachers.keys import key_for
 
 _LONGEST = 1024  # answer tokens if no limit is set, as in the local server
 
@@ -40,7 +40,7 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
         Raises `UsageError` for a bad address and `EndpointError` if the key is missing.
         """
         self._spec, self._prompt = spec, prompt
-        key = key_for(check_address(spec.base_url), home)
+        key = key_for(spec.base_url, home)
         self._teacher = EndpointTeacher(spec, key, concurrency=4, on_billed=on_billed)
 
     async def __aexit__(

@@ -14,7 +14,7 @@ from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.seeds import answer_seed
-from engine.teachers.keys import check_address, key_for
+from engine.teachers.keys import key_for
 
 if TYPE_CHECKING:
     from engine.model.local_model import LocalModel
@@ -40,7 +40,7 @@ def ask(
     `EndpointError`, `ModelError`, `TeacherError`.
     """
     if spec.kind == "endpoint":
-        key, has_answered = key_for(check_address(spec.base_url), home), False
+        key, has_answered = key_for(spec.base_url, home), False
 
         async def ask_once(messages: Sequence[Message]) -> str:
             nonlocal has_answered

@@ -87,21 +87,17 @@ def find_key(base_url: str, home: Home) -> str | None:
 
     Raises `EndpointError` if the key file can be read by others.
     """
-    key = _from_environment(base_url)
-    if key is None and not is_loopback(base_url):
-        key = _from_keyring(base_url)
-    if key is None:
-        key = _from_file(_key_file(base_url, home))
-    if key is not None:
-        register_secret(key)
-    return key
+    found = _found(base_url, home)
+    return None if found is None else found[0]
 
 
 def key_for(base_url: str, home: Home) -> str:
     """Return this host's key, or a placeholder for a loopback server without one.
 
-    Raises `EndpointError` if any other host has no key, or if the key is malformed.
+    Raises `UsageError` for an address that `check_address` refuses, and `EndpointError` if any other host has no key,
+    or if the key is malformed.
     """
+    base_url = check_address(base_url)
     key = find_key(base_url, home)
     if key is not None:
         if not (key.isascii() and key.isprintable()) or " " in key:
@@ -127,12 +123,8 @@ def key_place(base_url: str, home: Home) -> str | None:
 
     Raises `EndpointError` as `find_key` does.
     """
-    if (name := _variable_set(base_url)) is not None:
-        return name
-    if not is_loopback(base_url) and _from_keyring(base_url) is not None:
-        return "the keyring"
-    if _from_file(file := _key_file(base_url, home)) is not None:
-        return str(file)
+    if (found := _found(base_url, home)) is not None:
+        return found[1]
     return "none is needed on this machine" if is_loopback(base_url) else None
 
 
@@ -153,9 +145,18 @@ def _key_file(base_url: str, home: Home) -> Path:
     return home.config / "keys" / re.sub(r"[^a-z0-9.-]", "_", host_of(base_url).lower())
 
 
-def _from_environment(base_url: str) -> str | None:
-    name = _variable_set(base_url)
-    return None if name is None else os.environ[name].strip()
+def _found(base_url: str, home: Home) -> tuple[str, str] | None:
+    """Return this host's key, registered as a secret, and the place where it was found; None if there is no key."""
+    found: tuple[str, str] | None = None
+    if (name := _variable_set(base_url)) is not None:
+        found = os.environ[name].strip(), name
+    elif not is_loopback(base_url) and (key := _from_keyring(base_url)) is not None:
+        found = key, "the keyring"
+    elif (key := _from_file(file := _key_file(base_url, home))) is not None:
+        found = key, str(file)
+    if found is not None:
+        register_secret(found[0])
+    return found
 
 
 def _variable_set(base_url: str) -> str | None:

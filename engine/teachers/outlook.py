@@ -16,7 +16,7 @@ from engine.records.example import Usage
 from engine.records.job import Work
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
 from engine.teachers.choice import chosen_ids
-from engine.teachers.keys import is_loopback, key_place, variable_of
+from engine.teachers.keys import check_address, is_loopback, key_place, variable_of
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -79,8 +79,12 @@ class SynthesisOutlook:
 
 
 def generation_outlook(project: "Project", options: GenerateOptions) -> GenerationOutlook:
-    """Estimate one generation. Raises `UsageError` without a prompt, `EndpointError` for a key file others can read."""
+    """Estimate one generation.
+
+    Raises `UsageError` without a prompt or for an unsafe address, `EndpointError` for a key file others can read.
+    """
     prompt, teacher = project.prompts.require(), options.teacher
+    key = _key(project, teacher)
     covered = project.questions.coverage(chosen_ids(project, options), prompt.sha256, teacher.name, options.samples)
     answers = covered.questions * options.samples
     left = answers - covered.answers
@@ -97,7 +101,7 @@ def generation_outlook(project: "Project", options: GenerateOptions) -> Generati
         money=_money(teacher, left, sent, each.value * left, options.max_answer_tokens * left),
         seconds=None if seconds is None else seconds * left,
         pace=pace,
-        key=_key(project, teacher),
+        key=key,
         unsplit=project.questions.split_counts().get(None, 0),
     )
 
@@ -105,13 +109,12 @@ def generation_outlook(project: "Project", options: GenerateOptions) -> Generati
 def synthesis_outlook(project: "Project", options: SynthesizeOptions) -> SynthesisOutlook:
     """Estimate a synthesis. Raises as `generation_outlook` does."""
     prompt, teacher = project.prompts.require(), options.teacher
+    key = _key(project, teacher)
     requests = len(options.like) or options.topics + 1
     questions = (len(options.like) or options.topics) * options.per_topic
     sent = requests * (estimate_prompt_tokens(prompt).tokens + _TOKENS_A_REQUEST)
     written = math.ceil(questions * ASSUMED["question_tokens"][0])
-    return SynthesisOutlook(
-        requests, questions, sent, written, _money(teacher, requests, sent, written, written), _key(project, teacher)
-    )
+    return SynthesisOutlook(requests, questions, sent, written, _money(teacher, requests, sent, written, written), key)
 
 
 def _tokens_a_character(project: "Project") -> float:
@@ -152,8 +155,10 @@ def _cost(prices: Prices, sent: float, answered: float) -> float:
 def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
     """Return the seconds per answer, and the job in which they were measured."""
     for job, options in project.jobs.of_kind(GenerateOptions):
+        if options.teacher.name != teacher.name or not job.ended_at:
+            continue
         work = project.jobs.work(job.id).get(options.station, Work())
-        if options.teacher.name == teacher.name and job.ended_at and work.answers:
+        if work.answers:
             return work.seconds / work.answers, f"job {job.id}"
     return None, ""
 
@@ -161,4 +166,5 @@ def _pace(project: "Project", teacher: TeacherSpec) -> tuple[float | None, str]:
 def _key(project: "Project", teacher: TeacherSpec) -> KeyState | None:
     if teacher.kind == "local":
         return None
-    return KeyState(key_place(teacher.base_url, project.home), variable_of(teacher.base_url))
+    address = check_address(teacher.base_url)
+    return KeyState(key_place(address, project.home), variable_of(address))

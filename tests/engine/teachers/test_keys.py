@@ -12,7 +12,7 @@ from keyring.errors import NoKeyringError
 from engine.errors import EndpointError, StoreError, UsageError
 from engine.paths import Home
 from engine.redact import redact
-from engine.teachers.keys import KEYLESS, bind_variable, check_address, find_key, key_for, save_key
+from engine.teachers.keys import KEYLESS, bind_variable, check_address, find_key, key_for, key_place, save_key
 
 OPENAI = "https://api.openai.com/v1"
 OTHER = "https://llm.example.com:8443/v1"
@@ -117,6 +117,24 @@ def test_symlink_in_place_of_a_key_file_is_not_followed(tmp_path: Path) -> None:
     file.unlink()
     file.symlink_to(tmp_path / "elsewhere")
     assert find_key(OTHER, home) is None
+
+
+@pytest.mark.parametrize("address", ["https://h:99999/v1", "https://[h/v1", "http://llm.example.com/v1"])
+def test_no_key_is_looked_up_for_an_unsafe_address(address: str) -> None:
+    with pytest.raises(UsageError, match="base URL"):
+        key_for(address, Home.locate())
+
+
+def test_place_of_a_key_is_named_and_the_key_is_masked(monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home.locate()
+    assert (key_place(OTHER, home), key_place(LOCAL, home)) == (None, "none is needed on this machine")
+    file = save_key(OTHER, "in-the-file-1234", home)
+    assert key_place(OTHER, home) == str(file)
+    monkeypatch.setattr(keyring, "get_password", lambda service, host: "in-the-keyring-1234")
+    assert key_place(OTHER, home) == "the keyring"
+    assert "in-the-keyring-1234" not in redact("refused: in-the-keyring-1234")
+    monkeypatch.setenv("DISTILL_TUI_API_KEY_LLM_EXAMPLE_COM_8443", "in-the-variable-1234")
+    assert key_place(OTHER, home) == "DISTILL_TUI_API_KEY_LLM_EXAMPLE_COM_8443"
 
 
 def test_key_is_needed_except_on_loopback(monkeypatch: pytest.MonkeyPatch) -> None:

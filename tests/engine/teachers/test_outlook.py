@@ -114,6 +114,15 @@ def test_source_of_the_key_is_shown_but_not_the_key(project: Project, monkeypatc
     assert generation_outlook(project, LOCAL).key is None
 
 
+@pytest.mark.parametrize("address", ["https://h:99999/v1", "https://[h/v1"])
+def test_outlook_with_an_address_that_cannot_be_read_is_refused(project: Project, address: str) -> None:
+    teacher = TeacherSpec("endpoint", "peer", address)
+    with pytest.raises(UsageError, match="cannot be read"):
+        generation_outlook(project, GenerateOptions(teacher))
+    with pytest.raises(UsageError, match="cannot be read"):
+        synthesis_outlook(project, SynthesizeOptions(teacher))
+
+
 def test_synthesis_takes_one_request_for_the_topics_and_one_for_each_topic(project: Project) -> None:
     outlook = synthesis_outlook(project, SynthesizeOptions(OPENAI, topics=4, per_topic=5))
     assert (outlook.requests, outlook.questions) == (5, 20)
