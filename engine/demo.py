@@ -83,7 +83,7 @@ def demo_questions() -> Iterator[Question]:
 def run(context: JobContext, options: DemoOptions) -> None:
     """Do what is missing, station by station; when resumed, continue from there. Raises whatever a stage raises."""
     project = context.project
-    if not project.examples.counts().total:
+    if not project.examples.count():
         context.emit(Note(verdict_before(project)))
     trained = run_pipeline(context, QUICK if options.quick else FULL)
     if options.export and not any(release.run_id == trained.id for release in project.releases.all()):

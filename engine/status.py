@@ -1,29 +1,27 @@
 """The status JSON: a project's stations and jobs, for other programs. Speaks no SQL."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.jobs.control_file import asked_of
 from engine.jobs.heartbeat import heartbeat_age_s
-from engine.jobs.liveness import mark_lost_jobs
 from engine.records.job import LIVE_STATES, Job
+from engine.records.station import Station
 
 if TYPE_CHECKING:
     from engine.project import Project
 
 
-def status_json(project: "Project") -> dict[str, object]:
-    """Return what `status --json` prints. Jobs whose process is gone are marked as lost first."""
-    from engine.stations import read_stations  # commands that only report a job need not wait for the store
-
-    mark_lost_jobs(project)
+def status_json(project: "Project", stations: Iterable[Station]) -> dict[str, object]:
+    """Return what `status --json` prints, with the project's stations as they were read."""
     return {
         "project": project.name,
         "folder": str(project.folder),
         "stations": [
             {"name": station.name, "state": station.state, "count": station.count, "note": station.note}
-            for station in read_stations(project)
+            for station in stations
         ],
         "reminder": reminder_json(project),
         "spending": [asdict(spent) for spent in project.spending.all()],

@@ -208,7 +208,7 @@ def flag_(invocation: Invocation, note: str, remove: bool, **words: Unpack[Words
     selection = _selection(**words)
     count = unflag(invocation.project, selection) if remove else flag(invocation.project, selection, note)
     invocation.finish(
-        f"{'Removed' if remove else 'Added'} {count} flag{'' if count == 1 else 's'}.",
+        f"{'Removed' if remove else 'Added'} {counted(count, 'flag')}.",
         {"decided": count, "verdict": "unflag" if remove else "flag"},
     )
 

@@ -79,7 +79,7 @@ def decide(example: Example, checks: Sequence[CheckResult], leak: LeakFinding | 
     if example.finish_reason == "length":
         reason = "cut at the token limit"
     elif example.finish_reason != "stop":
-        reason = f"ended by {example.finish_reason.replace('_', ' ')}"
+        reason = f"ended by {example.ending}"
     elif not passes_all(checks):
         broken = [result for result in checks if not result.passed]
         reason = "; ".join(f"rule {result.rule_id}: {result.note or 'broken'}" for result in broken)

@@ -81,6 +81,5 @@ def _refusal(curated: CuratedExample, question: Question) -> Refusal | None:
     if any(message.role == "system" for message in question.messages):
         return Refusal(example.id, question.id, "system_message", "its question contains a system message")
     if curated.answer == example.answer and example.finish_reason != "stop":
-        reason = example.finish_reason.replace("_", " ")
-        return Refusal(example.id, question.id, "cut", f"its answer ended by {reason}")
+        return Refusal(example.id, question.id, "cut", f"its answer ended by {example.ending}")
     return None

@@ -39,7 +39,7 @@ def accept(project: Project, selection: Selection, reason: str = "") -> Accepted
     if cut and not decided:
         raise UsageError(
             "A cut answer cannot be accepted as it is.",
-            f"Example {cut[0]} ended by {project.examples.get(cut[0]).example.finish_reason.replace('_', ' ')}.",
+            f"Example {cut[0]} ended by {project.examples.get(cut[0]).example.ending}.",
             f"Edit it (distill-tui curate edit {cut[0]}), or do not select it.",
         )
     return Accepted(decided, len(cut))

@@ -14,7 +14,7 @@ from engine.economics.labels import label
 from engine.economics.measured import Measured
 from engine.economics.prices import Prices, cost_usd, find_prices
 from engine.economics.tokens import TokenCount
-from engine.economics.uncertainty import spread
+from engine.economics.uncertainty import with_uncertainty
 from engine.errors import UsageError
 from engine.records.cost import CostInputs, Figure
 from engine.records.example import Usage
@@ -86,7 +86,7 @@ def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_ur
             low, high = ranges[name]
             figures[name] = replace(figure, low=low, high=high)
         else:
-            figures[name] = spread(name, figure)
+            figures[name] = with_uncertainty(name, figure)
     if whole is None:
         figures["one_time_usd"] = _once(figures)
     return figures
@@ -110,7 +110,9 @@ def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, b
             f"missing: {', '.join(missing)}.",
             "Give its name as its provider writes it, for example gpt-5, or give its prices.",
         )
-    counted = spread("prompt_tokens", Figure(tokens.tokens, "exact" if tokens.exact else "estimated", tokens.tokenizer))
+    counted = with_uncertainty(
+        "prompt_tokens", Figure(tokens.tokens, "exact" if tokens.exact else "estimated", tokens.tokenizer)
+    )
     figures = {"prompt_tokens": counted, **figures}
     whole = figures["one_time_usd"].origin == "given"
     unused = ONE_TIME_PARTS if whole else ("one_time_usd",)
@@ -124,7 +126,7 @@ def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, b
             )
     for name in _NOT_TERMS:  # `estimate` checks the terms
         if (value := getattr(inputs, name)) is not None:
-            check_number(label(name), value)
+            check_number(name, value)
     idle = {*_NOT_TERMS, *unused}
     given = EstimateInput(
         prompt_tokens=tokens,

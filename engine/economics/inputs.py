@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from fractions import Fraction
 
 from engine.economics.formulas import N, Terms
+from engine.economics.labels import label
 from engine.economics.prices import Prices
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
@@ -113,48 +114,29 @@ def box(given: EstimateInput) -> Box:
 
 def check(given: EstimateInput) -> None:
     """Raise `UsageError` for invalid numbers."""
-    numbers = {
-        "requests per day": given.requests_per_day,
-        "question tokens": given.question_tokens,
-        "answer tokens": given.answer_tokens,
-        "one-time cost": given.one_time_usd,
-        "distilled input price": given.distilled_input_usd_per_mtok,
-        "distilled output price": given.distilled_output_usd_per_mtok,
-        "retrainings per year": given.retrainings_per_year,
-        "cache hit rate": given.cache_hit_rate,
-        "shortest cached prompt": given.cache_min_tokens,
-        "cost of generation": given.generation_usd,
-        "GPU hours": given.gpu_hours,
-        "price of a GPU hour": given.gpu_usd_per_hour,
-        "discount rate": given.discount_rate,
-        "input price": given.prices.input_usd_per_mtok,
-        "cached input price": given.prices.cached_input_usd_per_mtok,
-        "output price": given.prices.output_usd_per_mtok,
-    }
-    if given.prices.cache_write_usd_per_mtok is not None:
-        numbers["cache write price"] = given.prices.cache_write_usd_per_mtok
-    for name, value in numbers.items():
-        check_number(name, value)
-    for name in _SHARES:
-        if (share := getattr(given, name)) > 1:
-            raise UsageError(_TITLE, f"{name.replace('_', ' ')} is {share}.", "Give a share of 0 to 1.")
     if not 1 <= given.horizon_months <= _LONGEST_MONTHS:
         raise UsageError(_TITLE, f"The horizon is {given.horizon_months} months.", f"Give 1 to {_LONGEST_MONTHS:,}.")
+    for name, value in _values(given).items():
+        if value is not None:
+            check_number(name, value)
+    for name in _SHARES:
+        if (share := getattr(given, name)) > 1:
+            raise UsageError(_TITLE, f"{label(name)} is {share}.", "Give a share of 0 to 1.")
     for name, (low, high) in given.ranges.items():
         check_range(name, low, high)
 
 
 def check_number(name: str, value: float) -> None:
-    """Raise `UsageError` for a number that cannot be used; `name` is its label."""
+    """Raise `UsageError` for a number that cannot be used; `name` is the input's name."""
     if not (math.isfinite(value) and value >= 0):
-        raise UsageError(_TITLE, f"{name} is {value}.", "Give 0 or more.")
+        raise UsageError(_TITLE, f"{label(name)} is {value}.", "Give 0 or more.")
     if value and not _SMALLEST <= value <= _LARGEST:
-        raise UsageError(_TITLE, f"{name} is {value}.", f"Give 0, or {_SMALLEST:g} to {_LARGEST:g}.")
+        raise UsageError(_TITLE, f"{label(name)} is {value}.", f"Give 0, or {_SMALLEST:g} to {_LARGEST:g}.")
 
 
 def check_range(name: str, low: float, high: float) -> None:
-    """Raise `UsageError` for an invalid range; `name` is the one in `CostInputs`."""
-    between = f"{name.replace('_', ' ')} is between {low:g} and {high:g}."
+    """Raise `UsageError` for an invalid range; `name` is the input's name."""
+    between = f"{label(name)} is between {low:g} and {high:g}."
     if not 0 <= low <= high or (name in _SHARES and high > 1):
         raise UsageError(_TITLE, between, "Give 0 ≤ low ≤ high; a share is at most 1.")
     if any(end and not _LEAST_END <= end <= _MOST_END for end in (low, high)):

@@ -43,7 +43,7 @@ _BOUNDS: dict[tuple[str, Origin], tuple[float, float]] = {
 _GIVEN_HIT_RATE = 0.1  # a given hit rate may be off by this much
 
 
-def spread(name: str, figure: Figure) -> Figure:
+def with_uncertainty(name: str, figure: Figure) -> Figure:
     """Return the figure with its low and high; unchanged if it already has them."""
     if figure.low is not None or figure.high is not None:
         return figure

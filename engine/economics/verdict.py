@@ -245,6 +245,6 @@ def _why_not(found: Findings) -> str:
         return "there are no requests"
     paid = " and the retrainings" if found.given.retrainings_per_year else ""
     return (
-        f"{asked:,g} request{'' if asked == 1 else 's'} a day; it takes {float(needed):,.0f} to repay it{paid} within "
+        f"{counted(asked, 'request', ',g')} a day; it takes {float(needed):,.0f} to repay it{paid} within "
         f"{found.horizon}"
     )

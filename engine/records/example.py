@@ -51,6 +51,11 @@ class Example:
     id: int = 0  # 0 until stored
     carried_from: int = 0  # id of the example, under an older prompt, that this answer was copied from; 0: not copied
 
+    @property
+    def ending(self) -> str:
+        """What the answer ended by, in words."""
+        return self.finish_reason.replace("_", " ")
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:

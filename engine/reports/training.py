@@ -72,7 +72,7 @@ def training_samples(facts: ReportFacts) -> Section | None:
             "",
             tuple(
                 Answer(f"step {sample.step:,}", sample.answer, sample.passed, "main")
-                for sample in spread(sorted(samples, key=lambda sample: sample.step), _STEPS_SHOWN)
+                for sample in _first_to_last(sorted(samples, key=lambda sample: sample.step), _STEPS_SHOWN)
             ),
             beside=False,
         )
@@ -166,14 +166,14 @@ def _table(run: Run) -> Table:
                 ),
                 strong=point.step == run.best_step,
             )
-            for point in spread(run.curve, _ROWS)
+            for point in _first_to_last(run.curve, _ROWS)
         ),
     )
 
 
 def _rule_rates(facts: ReportFacts) -> Iterator[Block]:
     """Each rule on the validation answers, from the first evaluation to the last."""
-    points = spread([point for point in facts.proof.run.curve if point.rule_rates], _STEPS_SHOWN)
+    points = _first_to_last([point for point in facts.proof.run.curve if point.rule_rates], _STEPS_SHOWN)
     if not points:
         return
     texts = {rule.id: rule.text for rule in facts.rules}
@@ -194,7 +194,7 @@ def _rule_rates(facts: ReportFacts) -> Iterator[Block]:
     )
 
 
-def spread(items: Sequence[Item], count: int) -> tuple[Item, ...]:
+def _first_to_last(items: Sequence[Item], count: int) -> tuple[Item, ...]:
     """At most `count` of the items, evenly spaced from the first to the last."""
     if len(items) <= count:
         return tuple(items)

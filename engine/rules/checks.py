@@ -50,20 +50,23 @@ def check_answer(rules: Sequence[Rule], answer: str, question: Question | None =
 
 def validate_check(check: Check, name: str = "The check") -> None:
     """Raise UsageError, starting with `name`, if the check cannot be run on any answer."""
-    if check.kind == "rubric":  # a judge can be given any text
-        return
+    if check.kind != "rubric":  # a judge can be given any text
+        _usable(check, name)
+
+
+def _usable(check: Check, name: str) -> _Checker:
     try:
-        _checker(check)
+        return _checker(check)
     except _InvalidCheckError as error:
         raise UsageError(f"{name} cannot be used", f"{check.kind}: {error}.", "Fix the check and try again.") from error
 
 
 def _check(rule: Rule, answer: str, question: Question | None) -> CheckResult:
-    validate_check(rule.check, f"Rule {rule.id}")
+    checker = _usable(rule.check, f"Rule {rule.id}")
     if len(answer) > MAX_ANSWER_CHARACTERS:
         return CheckResult(rule.id, False, f"longer than {MAX_ANSWER_CHARACTERS} characters")
     try:
-        finding = _checker(rule.check)(answer, question)
+        finding = checker(answer, question)
     except PatternTimeoutError:
         return CheckResult(rule.id, False, f"the pattern took longer than {SEARCH_LIMIT_S:g} s")
     return CheckResult(rule.id, finding.passed, finding.note, finding.fixed, finding.failing)

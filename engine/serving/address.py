@@ -18,11 +18,9 @@ class Address:
     token: str = field(repr=False)
 
 
-def write_address(job_folder: Path, address: Address) -> Path:
-    """Write the address where `read_address` finds it, mode 0600; return the file. Raises `StoreError`."""
-    path = job_folder / ADDRESS_FILE
-    write_atomically(path, json.dumps({"version": 1, **asdict(address)}).encode())
-    return path
+def write_address(job_folder: Path, address: Address) -> None:
+    """Write the address where `read_address` finds it, mode 0600. Raises `StoreError`."""
+    write_atomically(job_folder / ADDRESS_FILE, json.dumps({"version": 1, **asdict(address)}).encode())
 
 
 def read_address(job_folder: Path) -> Address | None:

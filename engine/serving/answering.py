@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from engine.errors import ContextError, DistillError, ModelError
 from engine.serving.request_queue import Ask, Begun, Ended, Text
-from engine.serving.requests import Refusal
+from engine.serving.requests import RequestRefusedError
 from engine.stop_text import StopText
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Answerer:
             self.fail(refusal_of(error))
             self._scheduler = ArmScheduler(self._local, self._adapters)
 
-    def fail(self, refusal: Refusal) -> None:
+    def fail(self, refusal: RequestRefusedError) -> None:
         """Send the refusal to everyone who still waits, and drop all answers."""
         for answer in self._answers:
             answer.ask.send(refusal)
@@ -136,8 +136,8 @@ class _Answer:
             self.ask.send(Text(text))
 
 
-def refusal_of(error: DistillError) -> Refusal:
+def refusal_of(error: DistillError) -> RequestRefusedError:
     """Convert an error of our tree: one about the context length is the client's fault, all others are the server's."""
     if isinstance(error, ContextError):
-        return Refusal(str(error), code="context_length_exceeded", param="messages")
-    return Refusal(str(error), status=500, kind="server_error")
+        return RequestRefusedError(str(error), code="context_length_exceeded", param="messages")
+    return RequestRefusedError(str(error), status=500, kind="server_error")

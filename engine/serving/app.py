@@ -30,7 +30,7 @@ from engine.serving.replies import (
     provenance_of,
 )
 from engine.serving.request_queue import Ask, Begun, Ended, RequestQueue, Text
-from engine.serving.requests import ChatRequest, Refusal, parse_request
+from engine.serving.requests import ChatRequest, RequestRefusedError, parse_request
 
 LARGEST_BODY_BYTES = 8_000_000
 Result = TypeVar("Result")
@@ -63,7 +63,7 @@ class Web:
         async def guarded(request: Request) -> Response:
             try:
                 if not self._knows(request):
-                    raise Refusal(
+                    raise RequestRefusedError(
                         "The token is wrong or missing. The server's server.json holds it.",
                         status=401,
                         code="invalid_api_key",
@@ -71,7 +71,7 @@ class Web:
                 return await handler(request)
             except ClientDisconnect:
                 return Response(status_code=499)  # nobody reads it
-            except Refusal as refusal:
+            except RequestRefusedError as refusal:
                 return _refused(refusal)
             except DistillError as error:
                 return _refused(refusal_of(error))
@@ -149,7 +149,7 @@ async def _events(ask: Ask, reply: Reply, *, include_usage: bool) -> AsyncGenera
                     yield _event(reply.usage(_counts(ask, piece)))
                 yield "data: [DONE]\n\n"
                 return
-    except Refusal as refusal:
+    except RequestRefusedError as refusal:
         yield _event(error_object(refusal))
     finally:
         ask.gone = True
@@ -193,7 +193,7 @@ def _event(data: dict[str, object]) -> str:
     return f"data: {json.dumps(data, ensure_ascii=False)}\n\n"
 
 
-def _refused(refusal: Refusal) -> Response:
+def _refused(refusal: RequestRefusedError) -> Response:
     headers = {} if refusal.retry_after_s is None else {"retry-after": str(refusal.retry_after_s)}
     if refusal.status == 401:
         headers["www-authenticate"] = "Bearer"
@@ -204,7 +204,7 @@ def _refused(refusal: Refusal) -> Response:
 async def _on_http_error(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     words = {404: "There is no such URL; the API is under /v1.", 405: "This URL does not support this method."}
-    return _refused(Refusal(words.get(status, "The request cannot be served."), status=status))
+    return _refused(RequestRefusedError(words.get(status, "The request cannot be served."), status=status))
 
 
 async def _body(request: Request) -> bytes:
@@ -212,5 +212,5 @@ async def _body(request: Request) -> bytes:
     async for chunk in request.stream():
         body += chunk
         if len(body) > LARGEST_BODY_BYTES:
-            raise Refusal(f"The body is larger than {LARGEST_BODY_BYTES:,} bytes.", status=413)
+            raise RequestRefusedError(f"The body is larger than {LARGEST_BODY_BYTES:,} bytes.", status=413)
     return bytes(body)

@@ -12,7 +12,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Prompt
 from engine.serving.names import PROMPTED, UNPROMPTED, ArmChoice, parse_arm
-from engine.serving.requests import Refusal
+from engine.serving.requests import RequestRefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Catalog:
         return tuple(choice.name for choice in choices)
 
     def find(self, name: str) -> ServedArm:
-        """Return the arm of this name. Raises `Refusal` (404), which lists the arms there are."""
+        """Return the arm of this name. Raises `RequestRefusedError` (404), which lists the arms there are."""
         choice = parse_arm(name)
         if choice is None:
             raise self._unknown(f"There is no arm {name!r}.")
@@ -81,8 +81,8 @@ class Catalog:
     def _open(self) -> Project:
         return Project.open(self._folder, self._home)
 
-    def _unknown(self, why: str) -> Refusal:
-        return Refusal(
+    def _unknown(self, why: str) -> RequestRefusedError:
+        return RequestRefusedError(
             f"{why} Available: {', '.join(self.names())}; set a run's strength as in run-1@60.",
             status=404,
             code="model_not_found",

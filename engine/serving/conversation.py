@@ -11,7 +11,7 @@ from engine.errors import ContextError, ModelError
 from engine.model.chat_format import ChatFormat
 from engine.records.prompt import Message, Prompt
 from engine.serving.catalog import ServedArm
-from engine.serving.requests import Refusal
+from engine.serving.requests import RequestRefusedError
 
 LONGEST_UNASKED = 1024  # answer tokens if the client sets no limit and they fit the context
 
@@ -26,13 +26,13 @@ class Conversation:
     def ids(self, arm: ServedArm, messages: Sequence[Message]) -> tuple[list[int], tuple[int, ...]]:
         """Return all ids before the answer, and the prefix of them that every question with this prompt shares.
 
-        Raises `Refusal` for a conversation that the arm or the template does not accept.
+        Raises `RequestRefusedError` for a conversation that the arm or the template does not accept.
         """
         has_system = messages[0].role == "system"
         try:
             if arm.prompt is not None:
                 if has_system:
-                    raise Refusal(
+                    raise RequestRefusedError(
                         f"{arm.choice.name!r} uses the project's prompt and accepts no other system message. "
                         "Ask an arm without the prompt, such as 'unprompted'.",
                         code="system_message_not_supported",
@@ -44,7 +44,7 @@ class Conversation:
                 return self._format.prompted_ids(Prompt(tuple(messages[:1])), messages[1:]), ()
             return self._format.question_ids(messages), ()
         except ModelError as error:
-            raise Refusal(str(error), param="messages") from error
+            raise RequestRefusedError(str(error), param="messages") from error
 
     def room(self, ids: Sequence[int], asked: int | None) -> int:
         """Return how many tokens the answer may have. Raises `ContextError` if the limit asked for does not fit."""

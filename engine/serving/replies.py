@@ -10,7 +10,7 @@ import json
 from dataclasses import asdict, dataclass
 
 from engine.serving.catalog import ServedArm
-from engine.serving.requests import Refusal
+from engine.serving.requests import RequestRefusedError
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def provenance_of(arm: ServedArm, adapter_sha256: str, *, client_system: bool) -
     )
 
 
-def error_object(refusal: Refusal) -> dict[str, object]:
+def error_object(refusal: RequestRefusedError) -> dict[str, object]:
     """The body of a refused request, and the event that ends a broken stream."""
     return {
         "error": {

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.serving.catalog import ServedArm
-from engine.serving.requests import Refusal
+from engine.serving.requests import RequestRefusedError
 
 # `starting`: the device has not been asked for yet; `wanted`: it finishes what it has, then yields to another job.
 Status = Literal["starting", "waiting", "loading", "ready", "paused", "wanted", "closed"]
@@ -53,7 +53,7 @@ class Ended:
     seconds: float
 
 
-Piece = Begun | Text | Ended | Refusal
+Piece = Begun | Text | Ended | RequestRefusedError
 
 
 @dataclass(slots=True, eq=False)
@@ -79,9 +79,9 @@ class Ask:
             self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
 
     async def piece(self) -> Begun | Text | Ended:
-        """Wait, in the web thread, for the next piece. Raises the `Refusal` if one was sent instead."""
+        """Wait, in the web thread, for the next piece. Raises the `RequestRefusedError` if one was sent instead."""
         piece = await self._pieces.get()
-        if isinstance(piece, Refusal):
+        if isinstance(piece, RequestRefusedError):
             raise piece
         return piece
 
@@ -106,12 +106,12 @@ class RequestQueue:
         return " ".join(part for part in (_WORDS[self._status], self._reason()) if part)
 
     def put(self, ask: Ask) -> None:
-        """Give a request to the model thread. Raises `Refusal` if none is accepted now."""
+        """Give a request to the model thread. Raises `RequestRefusedError` if none is accepted now."""
         with self._lock:
             if self._status != "ready":
                 raise self.refusal()
             if len(self._asks) >= MOST_WAITING:
-                raise Refusal(
+                raise RequestRefusedError(
                     "Too many requests are waiting.", status=429, kind="rate_limit_error",
                     code="rate_limit_exceeded", retry_after_s=1,
                 )  # fmt: skip
@@ -140,9 +140,11 @@ class RequestQueue:
                 for ask in left:
                     ask.send(refusal)
 
-    def refusal(self) -> Refusal:
+    def refusal(self) -> RequestRefusedError:
         """The refusal sent to clients while no requests are accepted."""
-        return Refusal(self.words, status=503, kind="server_error", code=f"server_{self._status}", retry_after_s=2)
+        return RequestRefusedError(
+            self.words, status=503, kind="server_error", code=f"server_{self._status}", retry_after_s=2
+        )
 
     def _reason(self) -> str:
         why = self._why() if self._status == "waiting" else ""

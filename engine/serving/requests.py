@@ -36,7 +36,7 @@ _AS_USUAL: dict[str, tuple[object, ...]] = {
 }
 
 
-class Refusal(Exception):
+class RequestRefusedError(Exception):
     """A refused request, as an error of the OpenAI protocol."""
 
     def __init__(
@@ -70,13 +70,13 @@ class ChatRequest:
 
 
 def parse_request(body: bytes) -> ChatRequest:
-    """Parse the body of a request. Raises `Refusal`, which names the field."""
+    """Parse the body of a request. Raises `RequestRefusedError`, which names the field."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError) as error:
-        raise Refusal(f"The body is not JSON: {error}.") from error
+        raise RequestRefusedError(f"The body is not JSON: {error}.") from error
     if not isinstance(value, dict):
-        raise Refusal("The body is not a JSON object.")
+        raise RequestRefusedError("The body is not a JSON object.")
     fields = {name: field for name, field in cast("dict[str, object]", value).items() if field is not None}
     _refuse_unknown(fields)
     stream = _truth(fields, "stream")
@@ -99,9 +99,11 @@ def _refuse_unknown(fields: Mapping[str, object]) -> None:
             continue
         usual = _AS_USUAL.get(name)
         if usual is None:
-            raise Refusal(f"The parameter {name!r} is not supported here.", code="unsupported_parameter", param=name)
+            raise RequestRefusedError(
+                f"The parameter {name!r} is not supported here.", code="unsupported_parameter", param=name
+            )
         if isinstance(value, bool) != isinstance(usual[0], bool) or value not in usual:
-            raise Refusal(
+            raise RequestRefusedError(
                 f"The parameter {name!r} supports only the value {json.dumps(usual[0])}.",
                 code="unsupported_value",
                 param=name,
@@ -111,32 +113,34 @@ def _refuse_unknown(fields: Mapping[str, object]) -> None:
 def _model(fields: Mapping[str, object]) -> str:
     model = fields.get("model")
     if not isinstance(model, str) or not model:
-        raise Refusal("The field 'model' must name an arm.", param="model")
+        raise RequestRefusedError("The field 'model' must name an arm.", param="model")
     return model
 
 
 def _messages(value: object) -> tuple[Message, ...]:
     if not isinstance(value, list) or not value:
-        raise Refusal("The field 'messages' must be a list of at least one message.", param="messages")
+        raise RequestRefusedError("The field 'messages' must be a list of at least one message.", param="messages")
     messages = tuple(_message(item, f"messages[{place}]") for place, item in enumerate(value))
     for place, message in enumerate(messages):
         if message.role == "system" and place:
-            raise Refusal("Only the first message may be a system message.", param=f"messages[{place}].role")
+            raise RequestRefusedError(
+                "Only the first message may be a system message.", param=f"messages[{place}].role"
+            )
     if messages[-1].role != "user":
-        raise Refusal("The last message must have the role 'user'.", param="messages")
+        raise RequestRefusedError("The last message must have the role 'user'.", param="messages")
     return messages
 
 
 def _message(value: object, where: str) -> Message:
     if not isinstance(value, dict):
-        raise Refusal(f"{where} must be an object.", param=where)
+        raise RequestRefusedError(f"{where} must be an object.", param=where)
     role = value.get("role")
     if not isinstance(role, str) or role not in _ROLES:
         known = ", ".join(map(str, _ROLES))
-        raise Refusal(f"{where} has the unknown role {role!r}; use one of {known}.", param=f"{where}.role")
+        raise RequestRefusedError(f"{where} has the unknown role {role!r}; use one of {known}.", param=f"{where}.role")
     for name, field in value.items():
         if name not in ("role", "content") and field not in (None, [], ""):
-            raise Refusal(
+            raise RequestRefusedError(
                 f"{where}.{name} is not supported here.", code="unsupported_parameter", param=f"{where}.{name}"
             )
     return Message(_ROLES[role], _content(value.get("content"), f"{where}.content"))
@@ -149,15 +153,17 @@ def _content(value: object, where: str) -> str:
         parts = []
         for part in value:
             if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
-                raise Refusal(f"{where} contains a part that is not text.", code="unsupported_value", param=where)
+                raise RequestRefusedError(
+                    f"{where} contains a part that is not text.", code="unsupported_value", param=where
+                )
             parts.append(str(part["text"]))
         text = "".join(parts)
     else:
-        raise Refusal(f"{where} must be text.", param=where)
+        raise RequestRefusedError(f"{where} must be text.", param=where)
     try:
         text.encode()
     except UnicodeEncodeError as error:
-        raise Refusal(f"{where} contains an invalid character (a lone surrogate).", param=where) from error
+        raise RequestRefusedError(f"{where} contains an invalid character (a lone surrogate).", param=where) from error
     return text
 
 
@@ -166,34 +172,36 @@ def _include_usage(fields: Mapping[str, object], stream: bool) -> bool:
     if options is None:
         return False
     if not stream:
-        raise Refusal("'stream_options' is allowed only with 'stream'.", param="stream_options")
+        raise RequestRefusedError("'stream_options' is allowed only with 'stream'.", param="stream_options")
     if not isinstance(options, dict):
-        raise Refusal("'stream_options' must be an object.", param="stream_options")
+        raise RequestRefusedError("'stream_options' must be an object.", param="stream_options")
     for name in options:
         if name not in ("include_usage", "include_obfuscation"):  # the latter only pads events
             where = f"stream_options.{name}"
-            raise Refusal(f"{where} is not supported here.", code="unsupported_parameter", param=where)
+            raise RequestRefusedError(f"{where} is not supported here.", code="unsupported_parameter", param=where)
     return _truth(options, "include_usage")
 
 
 def _max_tokens(fields: Mapping[str, object]) -> int | None:
     old, new = (_whole(fields, name, 1, 2**31) for name in ("max_tokens", "max_completion_tokens"))
     if old is not None and new is not None and old != new:
-        raise Refusal("'max_tokens' and 'max_completion_tokens' differ.", param="max_completion_tokens")
+        raise RequestRefusedError("'max_tokens' and 'max_completion_tokens' differ.", param="max_completion_tokens")
     return new if new is not None else old
 
 
 def _stop(value: object) -> tuple[str, ...]:
     stops = [value] if isinstance(value, str) else [] if value is None else value
     if not isinstance(stops, list) or len(stops) > MOST_STOPS or not all(isinstance(s, str) and s for s in stops):
-        raise Refusal(f"'stop' must be a text or a list of at most {MOST_STOPS} texts, none empty.", param="stop")
+        raise RequestRefusedError(
+            f"'stop' must be a text or a list of at most {MOST_STOPS} texts, none empty.", param="stop"
+        )
     return tuple(cast("list[str]", stops))
 
 
 def _truth(fields: Mapping[str, object], name: str) -> bool:
     value = fields.get(name)
     if value is not None and not isinstance(value, bool):
-        raise Refusal(f"{name!r} must be true or false.", param=name)
+        raise RequestRefusedError(f"{name!r} must be true or false.", param=name)
     return bool(value)
 
 
@@ -202,7 +210,7 @@ def _whole(fields: Mapping[str, object], name: str, low: int, high: int) -> int 
     if value is None:
         return None
     if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
-        raise Refusal(f"{name!r} must be a whole number from {low} to {high}.", param=name)
+        raise RequestRefusedError(f"{name!r} must be a whole number from {low} to {high}.", param=name)
     return value
 
 
@@ -213,7 +221,7 @@ def _number(
     if value is None:
         return None
     if not isinstance(value, int | float) or isinstance(value, bool) or not low <= value <= high:
-        raise Refusal(f"{name!r} must be a number from {low:g} to {high:g}.", param=name)
+        raise RequestRefusedError(f"{name!r} must be a number from {low:g} to {high:g}.", param=name)
     if above_low and value == low:
-        raise Refusal(f"{name!r} must be above {low:g}.", param=name)
+        raise RequestRefusedError(f"{name!r} must be above {low:g}.", param=name)
     return float(value)

@@ -21,15 +21,15 @@ class EvaluationTable:
 
     def add_answers(
         self, run_id: int, evaluation_key: str, answers: Sequence[ArmAnswer], source_sha256: str = ""
-    ) -> int:
-        """Store answers of a running evaluation; returns how many were written.
+    ) -> None:
+        """Store answers of a running evaluation.
 
         Existing answers stay unchanged, except errors, which are replaced. Answers to a question that was deleted in
         the meantime are dropped. `evaluation_key` identifies the run, its step and the options, so that a killed
         evaluation resumes where it was; `source_sha256` identifies everything that determines these answers except
         question and sample, or is empty if unknown.
         """
-        return self._connection.write_many(
+        self._connection.write_many(
             """INSERT INTO arm_answers (evaluation_key, arm, question_id, sample, run_id, answer, finish_reason, checks,
             prompt_tokens, completion_tokens, source_sha256) SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
             WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?3)
@@ -57,12 +57,12 @@ class EvaluationTable:
 
     def add_verdicts(
         self, run_id: int, evaluation_key: str, judge: str, verdicts: Sequence[tuple[ArmAnswer, CheckResult]]
-    ) -> int:
+    ) -> None:
         """Store what `judge` found in answers: per answer a rule, whether it passes, and the reason as its note.
 
         Verdicts on answers whose question was deleted in the meantime are dropped.
         """
-        return self._connection.write_many(
+        self._connection.write_many(
             """INSERT INTO verdicts (evaluation_key, judge, arm, question_id, sample, rule_id, passed, reason, run_id)
             SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE EXISTS (SELECT 1 FROM questions WHERE id = ?4)
             ON CONFLICT DO NOTHING""",
@@ -90,12 +90,12 @@ class EvaluationTable:
             for answer in map(_answer, rows)
         )
 
-    def add_probe_answers(self, run_id: int, source_sha256: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> int:
-        """Store answers to probes, whose `question_id` is the probe's number; returns how many were new.
+    def add_probe_answers(self, run_id: int, source_sha256: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> None:
+        """Store new answers to probes, whose `question_id` is the probe's number.
 
         `source_sha256` identifies everything else that determines them, so that other evaluations can reuse them.
         """
-        return self._connection.write_many(
+        self._connection.write_many(
             """INSERT INTO probe_answers (evaluation_key, kind, arm, number, run_id, answer) VALUES (?, ?, ?, ?, ?, ?)
             ON CONFLICT (evaluation_key, kind, arm, number) DO NOTHING""",
             [(source_sha256, kind, answer.arm, answer.question_id, run_id, encode(answer)) for answer in answers],
@@ -137,34 +137,34 @@ class EvaluationTable:
 
     def add(self, evaluation: Evaluation) -> Evaluation:
         """Store a finished evaluation; returns it with its id and time. Raises `StoreError` for an unknown run."""
-        with self._connection.transaction():
-            created_at = evaluation.created_at or now_text()
-            number = self._connection.insert(
-                "INSERT INTO evaluations (run_id, created_at, evaluation) VALUES (?, ?, '')",
-                (evaluation.run_id, created_at),
-            )
-            stored = replace(evaluation, id=number, created_at=created_at)
-            self._connection.write("UPDATE evaluations SET evaluation = ? WHERE id = ?", (encode(stored), number))
-        return stored
+        dated = replace(evaluation, created_at=evaluation.created_at or now_text())
+        number = self._connection.insert(
+            "INSERT INTO evaluations (run_id, created_at, evaluation) VALUES (?, ?, ?)",
+            (dated.run_id, dated.created_at, encode(dated)),
+        )
+        return replace(dated, id=number)
 
     def latest(self, run_id: int | None = None, split: Split | None = None) -> Evaluation | None:
         """Return the newest evaluation, optionally of one run or on one split; None if there is none."""
         where = "WHERE run_id = coalesce(?, run_id) ORDER BY id DESC LIMIT ?"
         limit = 1 if split is None else -1
-        for row in self._connection.rows(f"SELECT evaluation FROM evaluations {where}", (run_id, limit)):
-            evaluation = decode(Evaluation, row[0])
+        for row in self._connection.rows(f"SELECT id, evaluation FROM evaluations {where}", (run_id, limit)):
+            evaluation = _evaluation(row)
             if split in (None, evaluation.split):
                 return evaluation
         return None
 
     def all(self) -> tuple[Evaluation, ...]:
         """Return all evaluations, oldest first."""
-        rows = self._connection.rows("SELECT evaluation FROM evaluations ORDER BY id")
-        return tuple(decode(Evaluation, row[0]) for row in rows)
+        return tuple(map(_evaluation, self._connection.rows("SELECT id, evaluation FROM evaluations ORDER BY id")))
 
     def count(self) -> int:
         """Return the number of evaluations."""
         return self._connection.number("SELECT count(*) FROM evaluations")
+
+
+def _evaluation(row: sqlite3.Row) -> Evaluation:
+    return replace(decode(Evaluation, row["evaluation"]), id=row["id"])
 
 
 def _answer(row: sqlite3.Row) -> ArmAnswer:

@@ -16,19 +16,16 @@ class HarnessTable:
 
     def add(self, result: HarnessResult) -> HarnessResult:
         """Store a result; returns it with its id and time. Raises `StoreError` for an unknown run."""
-        with self._connection.transaction():
-            created_at = result.created_at or now_text()
-            number = self._connection.insert(
-                "INSERT INTO harness_results (run_id, created_at, result) VALUES (?, ?, '')",
-                (result.run_id, created_at),
-            )
-            stored = replace(result, id=number, created_at=created_at)
-            self._connection.write("UPDATE harness_results SET result = ? WHERE id = ?", (encode(stored), number))
-        return stored
+        dated = replace(result, created_at=result.created_at or now_text())
+        number = self._connection.insert(
+            "INSERT INTO harness_results (run_id, created_at, result) VALUES (?, ?, ?)",
+            (dated.run_id, dated.created_at, encode(dated)),
+        )
+        return replace(dated, id=number)
 
     def standing(self, run_id: int) -> tuple[HarnessResult, ...]:
         """Return a run's results that no later one replaces, oldest first."""
-        rows = self._connection.rows("SELECT result FROM harness_results WHERE run_id = ? ORDER BY id", (run_id,))
-        results = [decode(HarnessResult, row[0]) for row in rows]
+        rows = self._connection.rows("SELECT id, result FROM harness_results WHERE run_id = ? ORDER BY id", (run_id,))
+        results = [replace(decode(HarnessResult, row["result"]), id=row["id"]) for row in rows]
         newest = {result.settings: result for result in results}
         return tuple(result for result in results if newest[result.settings] is result)

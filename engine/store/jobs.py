@@ -3,7 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import fields
-from typing import TypeVar
+from typing import TypedDict, TypeVar, Unpack, cast
 
 from engine.errors import NotFoundError
 from engine.records.job import LIVE_STATES, Job, JobState, Work
@@ -12,9 +12,25 @@ from engine.records.station import StationName
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.dataclass_json import decode, encode, inner_folder
+from engine.store.values import Value
 
 Options = TypeVar("Options", bound=JobOptionsBase)
 _JOB = ", ".join(field.name for field in fields(Job))
+
+
+class JobChanges(TypedDict, total=False):
+    """The fields of a job that change while it is worked on."""
+
+    state: JobState
+    stage: StationName
+    pid: int
+    pid_started_at: float
+    boot_id: str
+    done: int
+    total: int
+    note: str
+    started_at: str
+    ended_at: str | None
 
 
 class JobTable:
@@ -70,35 +86,9 @@ class JobTable:
         )
         return None if row is None else _job(row)
 
-    def update(
-        self,
-        id: int,
-        *,
-        state: JobState | None = None,
-        stage: StationName | None = None,
-        pid: int | None = None,
-        pid_started_at: float | None = None,
-        boot_id: str | None = None,
-        done: int | None = None,
-        total: int | None = None,
-        note: str | None = None,
-        started_at: str | None = None,
-        ended_at: str | None = None,
-    ) -> None:
+    def update(self, id: int, **changes: Unpack[JobChanges]) -> None:
         """Set the given fields; None leaves a field unchanged. Raises `NotFoundError`."""
-        fields: dict[str, str | int | float | None] = {
-            "state": state,
-            "stage": stage,
-            "pid": pid,
-            "pid_started_at": pid_started_at,
-            "boot_id": boot_id,
-            "done": done,
-            "total": total,
-            "note": note,
-            "started_at": started_at,
-            "ended_at": ended_at,
-        }
-        if not self._connection.update("jobs", id, fields):
+        if not self._connection.update("jobs", id, cast("dict[str, Value]", changes)):
             raise _not_there(id)
 
     def work(self, id: int) -> dict[StationName, Work]:

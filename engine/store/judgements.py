@@ -13,9 +13,9 @@ class JudgementTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, judge: str, found: Sequence[tuple[str, JudgeVerdict]]) -> int:
+    def add(self, judge: str, found: Sequence[tuple[str, JudgeVerdict]]) -> None:
         """Store the replies of `judge` by the request's hash. Earlier replies stay unchanged."""
-        return self._connection.write_many(
+        self._connection.write_many(
             """INSERT INTO judgements (judge, request_sha256, said, reason) VALUES (?, ?, ?, ?)
             ON CONFLICT DO NOTHING""",
             [(judge, sha256, *verdict) for sha256, verdict in found],

@@ -45,6 +45,10 @@ class PromptTable:
         """Return all versions, oldest first."""
         return tuple(map(_version, self._connection.rows("SELECT * FROM prompts ORDER BY version")))
 
+    def count(self) -> int:
+        """Return the number of versions."""
+        return self._connection.number("SELECT count(*) FROM prompts")
+
     def by_sha256(self, sha256: str) -> Prompt:
         """Return the prompt with this hash. Raises `NotFoundError`."""
         row = self._connection.row("SELECT * FROM prompts WHERE sha256 = ?", (sha256,))

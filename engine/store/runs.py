@@ -3,12 +3,31 @@
 import sqlite3
 from itertools import groupby
 from operator import itemgetter
+from typing import TypedDict, Unpack, cast
 
 from engine.errors import NotFoundError
 from engine.records.run import CurvePoint, Estimated, Run, RunState, TrainingConfig
 from engine.store.clock import now_text
 from engine.store.connection import Connection
 from engine.store.dataclass_json import decode, encode, inner_folder
+from engine.store.values import Value
+
+
+class RunChanges(TypedDict, total=False):
+    """The fields of a run that change while it is trained."""
+
+    state: RunState
+    step: int
+    steps: int
+    best_step: int
+    train_s: float
+    peak_rss_mb: float
+    device: str
+    dtype: str
+    reason: str
+    estimate: Estimated
+    disk_mb: float
+    config: TrainingConfig
 
 
 class RunTable:
@@ -17,52 +36,23 @@ class RunTable:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def add(self, dataset_sha256: str, config: TrainingConfig, folder: str = "") -> Run:
-        """Add a waiting run; its folder is `runs/ID` by default. Raises `StoreError` for an unknown dataset."""
+    def add(self, dataset_sha256: str, config: TrainingConfig) -> Run:
+        """Add a waiting run, with the folder `runs/ID`. Raises `StoreError` for an unknown dataset."""
         with self._connection.transaction():
             number = self._connection.insert(
-                """INSERT INTO runs (dataset_sha256, config, state, folder, created_at)
-                VALUES (?, ?, 'waiting', ?, ?)""",
-                (dataset_sha256, encode(config), folder, now_text()),
+                "INSERT INTO runs (dataset_sha256, config, state, folder, created_at) VALUES (?, ?, 'waiting', '', ?)",
+                (dataset_sha256, encode(config), now_text()),
             )
-            self._connection.write(
-                "UPDATE runs SET folder = ? WHERE id = ? AND folder = ''", (f"runs/{number}", number)
-            )
+            self._connection.write("UPDATE runs SET folder = ? WHERE id = ?", (f"runs/{number}", number))
             return self.get(number)
 
-    def update(
-        self,
-        run_id: int,
-        *,
-        state: RunState | None = None,
-        step: int | None = None,
-        steps: int | None = None,
-        best_step: int | None = None,
-        train_s: float | None = None,
-        peak_rss_mb: float | None = None,
-        device: str | None = None,
-        dtype: str | None = None,
-        reason: str | None = None,
-        estimate: Estimated | None = None,
-        disk_mb: float | None = None,
-        config: TrainingConfig | None = None,
-    ) -> None:
+    def update(self, run_id: int, **changes: Unpack[RunChanges]) -> None:
         """Set the given fields; None leaves a field unchanged. Raises `NotFoundError`."""
-        fields: dict[str, str | int | float | None] = {
-            "state": state,
-            "step": step,
-            "steps": steps,
-            "best_step": best_step,
-            "train_s": train_s,
-            "peak_rss_mb": peak_rss_mb,
-            "device": device,
-            "dtype": dtype,
-            "reason": reason,
-            "estimate": None if estimate is None else encode(estimate),
-            "disk_mb": disk_mb,
-            "config": None if config is None else encode(config),
+        columns = {
+            name: encode(value) if isinstance(value, Estimated | TrainingConfig) else value
+            for name, value in changes.items()
         }
-        if not self._connection.update("runs", run_id, fields):
+        if not self._connection.update("runs", run_id, cast("dict[str, Value]", columns)):
             raise _not_there(run_id)
 
     def add_curve_point(self, run_id: int, point: CurvePoint) -> None:

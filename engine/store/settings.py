@@ -51,8 +51,7 @@ class SettingsTable:
 
     def chat(self) -> Chat | None:
         """Return the last chat, or None."""
-        value = self._value(_CHAT)
-        return None if value is None else decode(Chat, value)
+        return self._word(_CHAT, Chat)
 
     def write_chat(self, chat: Chat) -> None:
         """Store the chat, replacing the previous one."""

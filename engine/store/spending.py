@@ -9,7 +9,7 @@ from engine.store.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class TeacherSpending:
     """Requests to one teacher or judge, and their cost: answers that became examples, and other requests (questions,
     reviews, verdicts, an arm's answers, chats, failed attempts).
     """
@@ -25,7 +25,7 @@ class Spent:
     other_counted_here: int  # other requests whose tokens are estimated, because the server sent no counts
 
 
-_SPENT = ", ".join(field.name for field in fields(Spent))
+_COLUMNS = ", ".join(field.name for field in fields(TeacherSpending))
 
 
 class SpendingTable:
@@ -71,10 +71,10 @@ class SpendingTable:
             (teacher, usage.cost_usd, *counts),
         )
 
-    def all(self) -> tuple[Spent, ...]:
+    def all(self) -> tuple[TeacherSpending, ...]:
         """Return the spending per teacher and judge, by name."""
-        rows = self._connection.rows(f"SELECT {_SPENT} FROM spending ORDER BY teacher")
-        return tuple(Spent(*row) for row in rows)
+        rows = self._connection.rows(f"SELECT {_COLUMNS} FROM spending ORDER BY teacher")
+        return tuple(TeacherSpending(*row) for row in rows)
 
     def usd(self) -> float:
         """Return the total cost of all requests, including those whose answers were deleted."""

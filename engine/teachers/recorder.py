@@ -131,7 +131,7 @@ class Recorder:
             self.stored += stored
             self._group = []  # not earlier: if the database is locked, these paid answers are stored on the next try
             for example, stream, passed in group:
-                note = "" if example.finish_reason == "stop" else example.finish_reason.replace("_", " ")
+                note = "" if example.finish_reason == "stop" else example.ending
                 self._emit(AnswerEnded(stream, example.answer, passed, note))
         if time.monotonic() - self._progress_at >= _PROGRESS_EVERY_S or self._plan.exhausted:
             self.progress()

@@ -7,10 +7,12 @@ import pytest
 
 from engine.jobs.heartbeat import HEARTBEAT_FILE
 from engine.jobs.identity import boot_id, own_identity
+from engine.jobs.liveness import mark_lost_jobs
 from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.records.options import GenerateOptions, TrainOptions
 from engine.records.station import STATIONS
+from engine.stations import read_stations
 from engine.status import status_json
 
 
@@ -26,7 +28,8 @@ def test_status_json_has_the_published_fields() -> None:
         project.jobs.update(killed.id, state="running", pid=me.pid, pid_started_at=1.0, boot_id=me.boot_id)
         heartbeat = make_private_folder(project.folder / running.folder) / HEARTBEAT_FILE
         heartbeat.write_text(f"{time.monotonic() - 30} {boot_id()}")
-        status = json.loads(json.dumps(status_json(project)))
+        mark_lost_jobs(project)
+        status = json.loads(json.dumps(status_json(project, read_stations(project))))
     assert status["project"] == "shown"
     assert [station["name"] for station in status["stations"]] == list(STATIONS)
     assert {tuple(station) for station in status["stations"]} == {("name", "state", "count", "note")}

@@ -15,7 +15,7 @@ from engine.projects import find_project
 from engine.records.example import Example, ExampleKey
 from engine.records.prompt import Message
 from engine.records.question import Question
-from engine.store.spending import Spent
+from engine.store.spending import TeacherSpending
 from engine.teachers import budget
 from tests.engine.cli.calling import call, get, succeed
 from tests.engine.teachers.hostile_server import (
@@ -43,7 +43,7 @@ def server(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Host
         yield server
 
 
-def spent() -> Spent:
+def spent() -> TeacherSpending:
     with find_project("desk", Home.locate()) as project:
         (found,) = project.spending.all()
         return found
@@ -51,7 +51,7 @@ def spent() -> Spent:
 
 def test_chat_cost_is_recorded_and_shown_by_status(server: HostileServer) -> None:
     succeed("chat", "Is it shut?", "--arm", "teacher")
-    assert spent() == Spent(f"peer @ {server.url}", pytest.approx(0.02), 0, 0, 0, 1, 30, 2, 0)
+    assert spent() == TeacherSpending(f"peer @ {server.url}", pytest.approx(0.02), 0, 0, 0, 1, 30, 2, 0)
     assert f"peer @ {server.url} cost 0.02 USD: 0 answers, 1 other request, 30 + 2 tokens" in succeed("status").out
     assert get("status")["spending"][0]["other_completion_tokens"] == 2
 

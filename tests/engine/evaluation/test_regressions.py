@@ -60,11 +60,10 @@ def test_interrupted_probe_stage_resumes_and_every_arm_answers_every_probe(proje
     add_probe_answers = project.evaluations.add_probe_answers
     with pytest.MonkeyPatch.context() as patch:
 
-        def add_then_die(run_id: int, key: str, kind: ProbeKind, found: list[ArmAnswer]) -> int:
-            added = add_probe_answers(run_id, key, kind, found)
+        def add_then_die(run_id: int, key: str, kind: ProbeKind, found: list[ArmAnswer]) -> None:
+            add_probe_answers(run_id, key, kind, found)
             if kind == "recitation":
                 raise Killed
-            return added
 
         patch.setattr(project.evaluations, "add_probe_answers", add_then_die)
         with pytest.raises(Killed):

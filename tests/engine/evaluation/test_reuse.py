@@ -100,9 +100,9 @@ async def test_probes_and_verdicts_independent_of_the_run_are_requested_once(pro
         with Project.open(project.folder) as opened:
             probed_arms, add_probe_answers = [], opened.evaluations.add_probe_answers
 
-            def record_and_add(run: int, source: str, kind: ProbeKind, found: Sequence[ArmAnswer]) -> int:
+            def record_and_add(run: int, source: str, kind: ProbeKind, found: Sequence[ArmAnswer]) -> None:
                 probed_arms.extend(answer.arm for answer in found)
-                return add_probe_answers(run, source, kind, found)
+                add_probe_answers(run, source, kind, found)
 
             opened.evaluations.add_probe_answers = record_and_add
             judge = TeacherSpec("endpoint", "m", url)

@@ -7,7 +7,7 @@ import pytest
 
 from engine.paths import Home
 from engine.serving.catalog import Catalog
-from engine.serving.requests import Refusal
+from engine.serving.requests import RequestRefusedError
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 
 
@@ -21,12 +21,12 @@ def test_dora_and_full_adapters_are_served_only_at_strength_0_or_100(private_hom
         catalog = Catalog(project.folder, project.home, str(base))
         for name in ("run-1@60", "run-2", "run-2@0", "run-2@100+prompt"):
             assert catalog.find(name).adapter is not None
-        with pytest.raises(Refusal, match="DoRA"):
+        with pytest.raises(RequestRefusedError, match="DoRA"):
             catalog.find("run-2@60")
         whole = project.runs.add(first.dataset_sha256, replace(first.config, adapter="full"))
         make_tiny_adapter(base, project.folder / whole.folder / "adapter", kind="full")
         assert catalog.find("run-3@100").adapter is not None
-        with pytest.raises(Refusal, match="whole layers"):
+        with pytest.raises(RequestRefusedError, match="whole layers"):
             catalog.find("run-3@60")
 
 
@@ -44,5 +44,5 @@ def test_run_over_a_four_bit_base_is_not_served_with_the_plain_base(private_home
         assert "run-1" in plain.names()
         assert "run-2" not in plain.names()
         assert "run-2" in quantized.names()
-        with pytest.raises(Refusal, match="in nf4; this server serves"):
+        with pytest.raises(RequestRefusedError, match="in nf4; this server serves"):
             plain.find("run-2")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.records.prompt import Message
-from engine.serving.requests import ChatRequest, Refusal, parse_request
+from engine.serving.requests import ChatRequest, RequestRefusedError, parse_request
 
 HELLO = [{"role": "user", "content": "Hello"}]
 
@@ -82,7 +82,7 @@ def test_every_supported_field_is_parsed() -> None:
     ],
 )
 def test_unsupported_field_or_value_is_refused_by_name(fields: dict[str, Any], param: str) -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(RequestRefusedError) as caught:
         parse(**fields)
     assert caught.value.param == param
     assert caught.value.status == 400
@@ -91,7 +91,7 @@ def test_unsupported_field_or_value_is_refused_by_name(fields: dict[str, Any], p
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'"x"', b"\xff", b"[" * 100_000])
 def test_body_that_is_not_a_json_object_is_refused(body: bytes) -> None:
-    with pytest.raises(Refusal, match="JSON"):
+    with pytest.raises(RequestRefusedError, match="JSON"):
         parse_request(body)
 
 
@@ -122,6 +122,6 @@ def test_arbitrary_request_is_parsed_or_refused(fields: dict[str, Any]) -> None:
     refusal = None
     try:
         parse(**fields)
-    except Refusal as refused:
+    except RequestRefusedError as refused:
         refusal = refused
     assert refusal is None or (refusal.message and json.dumps(refusal.param))

@@ -14,7 +14,7 @@ from engine.project import Project
 from engine.records.options import ProjectSettings, ServeOptions, TeacherSpec
 from engine.records.prompt import Message as Turn
 from engine.records.prompt import Prompt
-from engine.store.spending import Spent
+from engine.store.spending import TeacherSpending
 from tests.engine.jobs.support import wait_until
 from tests.engine.teachers.hostile_server import HostileServer, delta, event, good, head, served, stalls
 from tui.services.chat import ChatService, ReplyEnded, ReplyGrew
@@ -53,7 +53,7 @@ def folder(home: Home, server: HostileServer) -> Path:
         return project.folder
 
 
-def recorded_spending(folder: Path, home: Home) -> tuple[Spent, ...]:
+def recorded_spending(folder: Path, home: Home) -> tuple[TeacherSpending, ...]:
     with Project.open(folder, home) as project:
         return project.spending.all()
 
