@@ -56,31 +56,64 @@ def check(invocation: Invocation, judge_model: str | None, judge_url: str | None
     )
 
 
+P = ParamSpec("P")
+
+
+def filter_options(function: Callable[P, None]) -> Callable[P, None]:
+    """Give a command the options that filter the list of examples."""
+    for option in (
+        click.option(
+            "--search", default="", show_default=False, help="Only examples with these words in question or answer."
+        ),
+        click.option(
+            "--failing-rule", type=int, default=None, help="Only examples whose generated answer breaks this rule."
+        ),
+        click.option("--topic", default=None, help="Only examples whose question has this topic."),
+        click.option("--flagged", is_flag=True, help="Only examples with a flag."),
+        click.option(
+            "--state", type=click.Choice(get_args(ExampleState)), default=None, help="Only examples in this state."
+        ),
+    ):
+        function = option(function)
+    return function
+
+
+def selection_options(function: Callable[P, None]) -> Callable[P, None]:
+    """Give a command the arguments and options that select examples."""
+    contains = click.option(
+        "--contains", default="", show_default=False, help="Only examples whose answer contains this text."
+    )
+    return click.argument("ids", type=int, nargs=-1)(filter_options(contains(function)))
+
+
+class Filters(TypedDict):
+    """The parameters that `filter_options` passes to a command."""
+
+    state: ExampleState | None
+    flagged: bool
+    topic: str | None
+    failing_rule: int | None
+    search: str
+
+
+class Words(Filters):
+    """The parameters that `selection_options` passes to a command."""
+
+    ids: tuple[int, ...]
+    contains: str
+
+
 @command.command("list")
-@click.option("--state", type=click.Choice(get_args(ExampleState)), default=None, help="Only examples in this state.")
-@click.option("--flagged", is_flag=True, help="Only examples with a flag.")
-@click.option("--topic", default=None, help="Only examples whose question has this topic.")
-@click.option("--failing-rule", type=int, default=None, help="Only examples whose generated answer breaks this rule.")
-@click.option("--search", default="", show_default=False, help="Only examples with these words in question or answer.")
+@filter_options
 @click.option("--offset", type=click.IntRange(0), default=0, help="Number of examples to skip.")
 @click.option("--limit", type=click.IntRange(1), default=50, help="Maximum number of examples to show.")
 @command_options
-def list_(
-    invocation: Invocation,
-    state: ExampleState | None,
-    flagged: bool,
-    topic: str | None,
-    failing_rule: int | None,
-    search: str,
-    offset: int,
-    limit: int,
-) -> None:
+def list_(invocation: Invocation, offset: int, limit: int, **words: Unpack[Filters]) -> None:
     """List the answers to the current prompt, with decisions, flags and the rules that they break."""
     from engine.curation.meaning import counts_of_now, meant
 
     project = invocation.project
-    asked = Selection(state=state, flagged=flagged or None, topic=topic, failing_rule=failing_rule, search=search)
-    selection = meant(project, asked)
+    selection = meant(project, dataclasses.replace(Selection(**words), flagged=words["flagged"] or None))
     rows = () if selection is None else project.examples.window(offset, limit, selection)
     counts = counts_of_now(project)
     matching = 0 if selection is None else project.examples.count(selection)
@@ -122,44 +155,6 @@ def list_(
             ],
         },
     )
-
-
-P = ParamSpec("P")
-
-
-def selection_options(function: Callable[P, None]) -> Callable[P, None]:
-    """Give a command the arguments and options that select examples."""
-    for option in (
-        click.option(
-            "--contains", default="", show_default=False, help="Only examples whose answer contains this text."
-        ),
-        click.option(
-            "--search", default="", show_default=False, help="Only examples with these words in question or answer."
-        ),
-        click.option(
-            "--failing-rule", type=int, default=None, help="Only examples whose generated answer breaks this rule."
-        ),
-        click.option("--topic", default=None, help="Only examples whose question has this topic."),
-        click.option("--flagged", is_flag=True, help="Only examples with a flag."),
-        click.option(
-            "--state", type=click.Choice(get_args(ExampleState)), default=None, help="Only examples in this state."
-        ),
-        click.argument("ids", type=int, nargs=-1),
-    ):
-        function = option(function)
-    return function
-
-
-class Words(TypedDict):
-    """The parameters that `selection_options` passes to a command."""
-
-    ids: tuple[int, ...]
-    state: ExampleState | None
-    flagged: bool
-    topic: str | None
-    failing_rule: int | None
-    search: str
-    contains: str
 
 
 @command.command("accept")
@@ -269,15 +264,7 @@ command.add_command(freeze_)
 def _selection(**words: Unpack[Words]) -> Selection:
     from engine.errors import UsageError
 
-    selection = Selection(
-        ids=words["ids"],
-        state=words["state"],
-        flagged=words["flagged"] or None,
-        topic=words["topic"],
-        failing_rule=words["failing_rule"],
-        search=words["search"],
-        contains=words["contains"],
-    )
+    selection = dataclasses.replace(Selection(**words), flagged=words["flagged"] or None)
     if selection.empty:
         raise UsageError(
             "No examples were selected.", "There are no ids or options.", "Pass ids, or an option such as --state."

@@ -6,7 +6,7 @@ from typing import cast
 import click
 
 from engine.cli.following import announce, follow_job
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, command_options, detach_option
 from engine.cli.main import OpenApp
 
 
@@ -16,7 +16,7 @@ from engine.cli.main import OpenApp
     "--headless", is_flag=True, help="Print progress and results as text instead of opening the terminal app."
 )
 @click.option("--fresh", is_flag=True, help="Stop and delete an earlier demo, and start over.")
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@detach_option
 @command_options
 def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, detach: bool) -> None:
     """Distil the bundled prompt into the starter model: questions, answers, training, proof, release.

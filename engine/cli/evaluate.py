@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import Invocation, Number, command_options, detach_option
 from engine.cli.judge import chosen_judge, judge_options
 from engine.records.options import EvaluateOptions, usual_samples
 from engine.records.question import SPLITS, Split
@@ -64,7 +64,7 @@ from engine.records.question import SPLITS, Split
     help="Stop before teacher and judge cost more than this many USD.",
 )
 @click.option("--no-judge", is_flag=True, help="Do not measure rubric rules this time.")
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@detach_option
 @command_options
 def command(
     invocation: Invocation,

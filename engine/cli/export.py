@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, command_options, detach_option
 from engine.records.release import GgufType, ReleaseKind
 
 
@@ -42,7 +42,7 @@ from engine.records.release import GgufType, ReleaseKind
     show_default=True,
     help="Number format of a GGUF file; auto is the base's own 16-bit format.",
 )
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@detach_option
 @command_options
 def command(
     invocation: Invocation,

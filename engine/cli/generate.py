@@ -3,7 +3,8 @@
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import Invocation, Number, command_options, detach_option
+from engine.cli.teacher import chosen_teacher, teacher_options, teacher_seed_option
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.question import SPLITS, Split
 from engine.status import job_json
@@ -11,10 +12,7 @@ from engine.wording import counted
 
 
 @click.command("generate")
-@click.option(
-    "--base-url", default=None, help="URL of an OpenAI-compatible endpoint; defaults to the project's teacher."
-)
-@click.option("--model", default=None, help="Model name of the teacher; defaults to the project's teacher.")
+@teacher_options
 @click.option("--samples", type=click.IntRange(1, 64), default=1, help="Number of answers per question.")
 @click.option(
     "--temperature",
@@ -70,8 +68,8 @@ from engine.wording import counted
     help="Ask only this question, for --samples more answers. Repeatable.",
 )
 @click.option("--key-env", default=None, metavar="NAME", help="Environment variable that holds the endpoint's API key.")
-@click.option("--seed", type=int, default=0, help="Random seed of a local teacher.")
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@teacher_seed_option
+@detach_option
 @command_options
 def command(
     invocation: Invocation,
@@ -139,16 +137,6 @@ def command(
             "cost_usd": spent,
         },
     )
-
-
-def chosen_teacher(invocation: Invocation, base_url: str | None, model: str | None) -> TeacherSpec:
-    """Return the teacher that the two options name; without them, the project's."""
-    settings = invocation.project.settings.read()
-    if base_url is None and model is None:
-        return settings.teacher
-    from engine.cli.new import teacher_spec
-
-    return teacher_spec(settings.student_base, model, base_url or settings.teacher.base_url or None, "--model")
 
 
 def _asks(

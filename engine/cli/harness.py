@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, command_options, detach_option
 
 
 @click.command("harness")
@@ -41,7 +41,7 @@ from engine.cli.invocation import Invocation, command_options
     metavar="PATH",
     help="Path of the lm_eval program of another environment.",
 )
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@detach_option
 @command_options
 def command(
     invocation: Invocation,

@@ -36,6 +36,7 @@ home_option = click.option(
     metavar="DIR",
     help="Folder for all data, caches and settings; defaults to $DISTILL_TUI_HOME, else the XDG folders.",
 )
+detach_option = click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
 
 
 def tell(text: str = "", *, nl: bool = True) -> None:

@@ -1,11 +1,14 @@
 """`distill-tui questions`: the second station. Imports, synthesizes, deduplicates, splits and lists questions."""
 
 import collections
+from collections.abc import Callable, Mapping
 
 import click
 
 from engine.clean import clean_line
-from engine.cli.invocation import CommandGroup, Invocation, Number, command_options
+from engine.cli.invocation import CommandGroup, Invocation, Number, command_options, detach_option
+from engine.cli.teacher import chosen_teacher, teacher_options, teacher_seed_option
+from engine.records.options import SynthesizeOptions
 from engine.records.prompt import as_plain
 from engine.records.question import SPLITS, Question, Split
 from engine.wording import counted
@@ -87,12 +90,9 @@ def import_(
 @command.command("synthesize")
 @click.option("--topics", type=click.IntRange(1, 200), default=20, help="Number of topics to ask the teacher for.")
 @click.option("--per-topic", type=click.IntRange(1, 50), default=10, help="Number of questions per topic.")
-@click.option(
-    "--base-url", default=None, help="URL of an OpenAI-compatible endpoint; defaults to the project's teacher."
-)
-@click.option("--model", default=None, help="Model name of the teacher; defaults to the project's teacher.")
-@click.option("--seed", type=int, default=0, help="Random seed of a local teacher.")
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@teacher_options
+@teacher_seed_option
+@detach_option
 @command_options
 def synthesize(
     invocation: Invocation,
@@ -105,22 +105,15 @@ def synthesize(
     detach: bool,
 ) -> None:
     """Have the teacher write topics that fit the prompt, and questions on each topic."""
-    from engine.cli.following import start_and_follow
-    from engine.cli.generate import chosen_teacher
-    from engine.records.options import SynthesizeOptions
-    from engine.status import job_json
-
     invocation.project.prompts.require()
-    before = invocation.project.questions.count()
     options = SynthesizeOptions(chosen_teacher(invocation, base_url, model), topics, per_topic, seed)
-    job = start_and_follow(invocation, options, detach=detach)
-    if job is None:
-        return
-    added = invocation.project.questions.count() - before
-    invocation.finish(
-        f"Added {counted(added, 'question')}.\nNext: distill-tui questions dedupe, then distill-tui questions split",
-        {"added": added, "job": job_json(invocation.project, job)},
-    )
+
+    def report(added: int) -> str:
+        return (
+            f"Added {counted(added, 'question')}.\nNext: distill-tui questions dedupe, then distill-tui questions split"
+        )
+
+    _write(invocation, options, report, {}, detach=detach)
 
 
 @command.command("improve")
@@ -136,12 +129,9 @@ def synthesize(
     default=5,
     help="Number of training questions to write for each failed question.",
 )
-@click.option(
-    "--base-url", default=None, help="URL of an OpenAI-compatible endpoint; defaults to the project's teacher."
-)
-@click.option("--model", default=None, help="Model name of the teacher; defaults to the project's teacher.")
-@click.option("--seed", type=int, default=0, help="Random seed of a local teacher.")
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@teacher_options
+@teacher_seed_option
+@detach_option
 @command_options
 def improve(
     invocation: Invocation,
@@ -154,28 +144,22 @@ def improve(
     detach: bool,
 ) -> None:
     """Have the teacher write training questions like the validation questions that the student fails."""
-    from engine.cli.following import start_and_follow
-    from engine.cli.generate import chosen_teacher
     from engine.evaluation.improve import failed_validation
-    from engine.records.options import SynthesizeOptions
-    from engine.status import job_json
 
     invocation.project.prompts.require()
     failed = failed_validation(invocation.project, limit)
     if not failed:
         invocation.finish("No validation question failed, so there is nothing to improve.", {"failed": [], "added": 0})
         return
-    before = invocation.project.questions.count()
     teacher = chosen_teacher(invocation, base_url, model)
     options = SynthesizeOptions(teacher, per_topic=per_question, seed=seed, like=failed)
-    job = start_and_follow(invocation, options, detach=detach)
-    if job is None:
-        return
-    added = invocation.project.questions.count() - before
-    invocation.finish(
-        f"Added {counted(added, 'training question')} like {len(failed)} that failed.\nNext: distill-tui generate",
-        {"failed": list(failed), "added": added, "job": job_json(invocation.project, job)},
-    )
+
+    def report(added: int) -> str:
+        return (
+            f"Added {counted(added, 'training question')} like {len(failed)} that failed.\nNext: distill-tui generate"
+        )
+
+    _write(invocation, options, report, {"failed": list(failed)}, detach=detach)
 
 
 @command.command("dedupe")
@@ -289,6 +273,26 @@ def list_(invocation: Invocation, split_name: Split | None, topic: str | None, l
             ],
         },
     )
+
+
+def _write(
+    invocation: Invocation,
+    options: SynthesizeOptions,
+    report: Callable[[int], str],
+    data: Mapping[str, object],
+    *,
+    detach: bool,
+) -> None:
+    """Have the teacher write questions; the result is `report` of how many were added, and `data` with that number."""
+    from engine.cli.following import start_and_follow
+    from engine.status import job_json
+
+    before = invocation.project.questions.count()
+    job = start_and_follow(invocation, options, detach=detach)
+    if job is None:
+        return
+    added = invocation.project.questions.count() - before
+    invocation.finish(report(added), {**data, "added": added, "job": job_json(invocation.project, job)})
 
 
 def _first(question: Question) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import get_args
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import CommandGroup, Invocation, command_options
+from engine.cli.invocation import CommandGroup, Invocation, command_options, detach_option
 from engine.cli.train_sweep import sweep
 from engine.cli.training_options import given_options, preset_of, preset_option, training_options, with_initial_adapter
 from engine.jobs.protocol import WorstTokens
@@ -67,7 +67,7 @@ _WITH_A_RUN = {
     multiple=True,
     help="Also log metrics to this tool, on this machine. Repeatable.",
 )
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@detach_option
 @command_options
 def command(
     invocation: Invocation,

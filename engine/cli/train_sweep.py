@@ -7,7 +7,7 @@ import shlex
 import click
 
 from engine.cli.following import start_and_follow
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import Invocation, Number, command_options, detach_option
 from engine.cli.training_options import (
     as_arguments,
     changed,
@@ -35,7 +35,7 @@ from engine.status import job_json
 @click.option("--steps", type=click.IntRange(1), help="Maximum number of steps per run.")
 @click.option("--minutes", type=Number(0.0, min_open=True), help="Total training time for all runs, in minutes.")
 @training_options
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@detach_option
 @command_options
 def sweep(
     invocation: Invocation,

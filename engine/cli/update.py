@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.following import announce, follow_job
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import Invocation, Number, command_options, detach_option
 from engine.records.options import UpdateOptions
 from engine.wording import duration
 
@@ -22,7 +22,7 @@ from engine.wording import duration
     help="Training epochs; defaults to a quarter of the earlier run's.",
 )
 @click.option("--from-scratch", is_flag=True, help="Train from the base instead of the earlier run's adapter.")
-@click.option("--detach", is_flag=True, help="Start the job, print its id, and return.")
+@detach_option
 @command_options
 def command(
     invocation: Invocation, *, plan_only: bool, by_rules: bool, epochs: float | None, from_scratch: bool, detach: bool
