@@ -82,6 +82,17 @@ async def test_j_and_k_change_the_question_and_page_keys_scroll(home: Home) -> N
         await until(pilot, lambda: pane(app).scroll_offset.y == 0)
 
 
+async def test_first_and_last_question_are_reached_while_answers_are_read(home: Home) -> None:
+    app = DistillApp(home, make_compared(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app, "2 of 8 questions where the student fails")
+        await pilot.press("enter", "G")
+        await until(pilot, lambda: "question 8 of 8" in text(app))
+        await pilot.press("g")
+        await until(pilot, lambda: "question 1 of 8" in text(app))
+        assert "sample 2 of 3" in text(app), "its worst sample"
+
+
 @pytest.mark.parametrize("key", ["enter", "d", "equals_sign"])
 async def test_q_goes_back_one_level_and_quits_only_from_the_table(home: Home, key: str) -> None:
     app = DistillApp(home, make_compared(home))

@@ -8,7 +8,7 @@ from textual.message_pump import MessagePump
 from engine.errors import StoreError
 from engine.folders import DATABASE
 from engine.paths import Home
-from tests.tui.piloting import SIZES, footer, open_app, pane_text, shown, text_of, until
+from tests.tui.piloting import SIZES, footer, open_app, pane_text, shown, text_of, until, wait_for_toast
 from tests.tui.seeds import make_stage
 from tui.panes.pane import Pane
 from tui.panes.prompt.advice_views import ProposalsView
@@ -17,6 +17,7 @@ from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.versions_view import VersionsView
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.release.pane import ReleasePane
+from tui.panes.run.pane import RunPane
 from tui.services.store import StoreFailed, StoreService
 
 DISK_ERROR = StoreError("The project cannot be read.", "The disk is gone.", "Put it back.")
@@ -62,6 +63,21 @@ async def test_read_error_stays_until_the_named_key_retries(
         await pilot.press(*retry_keys.split())
         await until(pilot, lambda: content in text_of(app, pane))
         assert "The disk is gone." not in pane_text(app)
+
+
+async def test_no_run_is_deleted_while_none_could_be_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(service: StoreService, work: Callable[..., object], target: MessagePump) -> None:
+        target.post_message(StoreFailed(DISK_ERROR))
+
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        monkeypatch.setattr(StoreService, "ask", fail)
+        await pilot.press("5")
+        await wait_for_toast(pilot, "The disk is gone.")
+        await until(pilot, lambda: "Run 1" in text_of(app, RunPane))
+        await pilot.press("equals_sign", "D")
+        await wait_for_toast(pilot, "No run is listed.")
 
 
 async def test_footer_of_a_broken_project_leads_to_the_others(home: Home) -> None:

@@ -44,7 +44,7 @@ from tui.services.facts import Facts
 from tui.services.generation import OutlookRead, Ready
 from tui.services.program import CommandEnded
 from tui.services.store import StoreService
-from tui.widgets.listing import Listing
+from tui.widgets.listing import PAST_ANY_END, Listing
 
 
 class EvaluationPane(Pane):
@@ -268,6 +268,20 @@ class EvaluationPane(Pane):
             self._turn_question(-1)
         else:
             super().action_line_up()
+
+    def action_first(self) -> None:
+        """While answers are shown, show those of the first question."""
+        if self._over == "answers":
+            self._turn_question(-PAST_ANY_END)
+        else:
+            super().action_first()
+
+    def action_last(self) -> None:
+        """While answers are shown, show those of the last question."""
+        if self._over == "answers":
+            self._turn_question(PAST_ANY_END)
+        else:
+            super().action_last()
 
     @property
     def _shown_evaluation(self) -> Evaluation | None:

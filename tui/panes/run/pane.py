@@ -168,8 +168,11 @@ class RunPane(Pane):
 
     def action_delete(self) -> None:
         """Ask whether to delete the run under the table's cursor."""
-        if not self.state.comparing or not self._shown_run:
+        if not self.state.comparing:
             self.app.notify(f"Which run? Press {key_of('run.compare')} to list them all.")
+            return
+        if not self.state.table:
+            self.app.notify("No run is listed.")
             return
         row = self.state.table[self.state.row]
         number, evaluated = row.run.id, ", evaluations with all their answers," if row.evaluation else ""
