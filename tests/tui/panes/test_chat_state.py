@@ -137,6 +137,20 @@ def test_only_a_finished_turn_without_errors_takes_one_vote() -> None:
     assert state.vote("right") is None
 
 
+def test_vote_stored_after_another_request_failed_still_counts() -> None:
+    state = ChatState(ARMS)
+    turn = ask_and_answer(state)
+    vote = state.vote("left") or pytest.fail("no vote")
+    state.forget_unkept()
+    state.settle(vote, kept=True)
+    assert (turn.voted, turn.kept) == ("left", True)
+    assert state.vote("right") is None
+    state.settle(vote, kept=False)
+    assert (turn.voted, turn.kept) == (None, False)
+    state.settle(vote, kept=False)
+    assert state.votable
+
+
 def test_strength_applies_only_to_adapters_and_stays_within_0_and_100() -> None:
     state = ChatState(ARMS)
     assert state.turn_dial(-3) == 70

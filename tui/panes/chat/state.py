@@ -225,8 +225,9 @@ class ChatState:
         """Mark the vote as stored, or as undone: then its turn can be voted on again."""
         for turn in reversed(self.turns):
             answers = turn.replies["left"].text, turn.replies["right"].text
-            if turn.voted is not None and answers == (vote.left_answer, vote.right_answer):
-                turn.kept, turn.voted = kept, turn.voted if kept else None
+            # A stored vote may have been forgotten here, because another request failed before its answer came.
+            if answers == (vote.left_answer, vote.right_answer) and (kept or turn.voted is not None):
+                turn.kept, turn.voted = kept, vote.choice if kept else None
                 return
 
     def forget_unkept(self) -> None:
