@@ -10,6 +10,7 @@ import time
 from collections.abc import AsyncGenerator, Coroutine, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 FLUSH_EVERY_S = 0.1
 ENDS_WITHIN_S = 2.0
+_STARTING = "The server is starting; it keeps running when you quit."
 
 
 @dataclass
@@ -62,6 +64,7 @@ class ReplyEnded(Message):
 class ServerStatus(Message):
     """What the server is doing before it can answer; empty once it answers."""
 
+    ticket: int
     words: str
 
 
@@ -111,7 +114,7 @@ class ChatService:
         """Send each arm its conversation, all at once. Every message of this turn carries `ticket`."""
         self._rules = rules
         server: Future[Server] = Future()
-        self._store.ask(lambda project: _ensure(project, server), self._target)
+        self._store.ask(lambda project: _ensure(project, server, ticket), self._target)
         self._turn = self._run(self._answer(ticket, server, asked))
 
     def halt(self) -> None:
@@ -179,7 +182,8 @@ class ChatService:
         try:
             server = await asyncio.wrap_future(found)
             arms = [name for name, _ in asked]
-            client = await self._connect(server) if any(name != server.teacher.name for name in arms) else None
+            local = any(name != server.teacher.name for name in arms)
+            client = await self._connect(server, ticket) if local else None
         except Exception as error:  # noqa: BLE001 - otherwise it would go unseen and the turn would never end
             self._end_all(ticket, len(asked), _words_of(error))
             return
@@ -190,25 +194,29 @@ class ChatService:
             *(self._one(ticket, arm, server, client, name, messages) for arm, (name, messages) in enumerate(asked))
         )
 
-    async def _connect(self, server: Server) -> "ArmClient":
+    async def _connect(self, server: Server, ticket: int) -> "ArmClient":
         """A client of the server, once it answers."""
         from engine.serving.client import ArmClient, wait_until_ready
 
-        address = await wait_until_ready(self._store.folder, server.job, self._tell)
-        self._target.post_message(ServerStatus(""))
-        if self._client is None or self._client[0] != server.job.id:
-            self._client = (server.job.id, ArmClient(address))
-        return self._client[1]
+        address = await wait_until_ready(self._store.folder, server.job, partial(self._tell, ticket))
+        self._target.post_message(ServerStatus(ticket, ""))
+        if (before := self._client) is not None and before[0] == server.job.id:
+            return before[1]
+        client = ArmClient(address)
+        self._client = server.job.id, client
+        if before is not None:
+            await before[1].__aexit__(None, None, None)
+        return client
 
-    def _tell(self, phase: "Phase", words: str) -> None:
+    def _tell(self, ticket: int, phase: "Phase", words: str) -> None:
         sentences = {
-            "starting": "The server is starting; it keeps running when you quit.",
+            "starting": _STARTING,
             "loading": "Loading the model.",
             "waiting": "The server is waiting for the device.",
             "paused": "The server is paused.",
             "ready": "",
         }
-        self._target.post_message(ServerStatus(words or sentences[phase]))
+        self._target.post_message(ServerStatus(ticket, words or sentences[phase]))
 
     async def _one(
         self,
@@ -274,17 +282,17 @@ def _turn_until_stopped(loop: asyncio.AbstractEventLoop) -> None:
     loop.close()
 
 
-def _ensure(project: Project, found: Future[Server]) -> Message:
+def _ensure(project: Project, found: Future[Server], ticket: int) -> Message:
     """Make sure the server runs, and pass what is needed to the waiting turn."""
     if not found.set_running_or_notify_cancel():  # the turn was stopped meanwhile
-        return ServerStatus("")
+        return ServerStatus(ticket, "")
     try:
         server, new = ensure(project)
     except BaseException as error:
         found.set_exception(error)
         raise
     found.set_result(server)
-    return ServerStatus("The server is starting; it keeps running when you quit." if new else "")
+    return ServerStatus(ticket, _STARTING if new else "")
 
 
 def _arms(project: Project) -> Message:

@@ -22,7 +22,7 @@ from tests.tui.piloting import footer, open_app, pane_text, until
 from tests.tui.seeds import make_stage
 from tui.panes.chat.question import QuestionField
 from tui.services.arms import Server, cost, local_prices
-from tui.services.chat import ReplyEnded, ReplyGrew, ServerStatus, _ensure
+from tui.services.chat import Kept, ReplyEnded, ReplyGrew, ServerStatus, _ensure
 
 
 async def test_keys_change_strength_and_arms_and_reveal_a_turn(home: Home) -> None:
@@ -134,7 +134,7 @@ def test_stopping_a_turn_before_its_server_starts_raises_nothing(home: Home) -> 
     found: Future[Server] = Future()
     found.cancel()
     with Project.open(make_stage(home, "done"), home) as project:
-        assert _ensure(project, found) == ServerStatus("")
+        assert _ensure(project, found, 1) == ServerStatus(1, "")
 
 
 async def test_question_is_edited_and_chats_are_started_and_restored(home: Home) -> None:
@@ -180,10 +180,28 @@ async def test_late_text_of_a_dropped_answer_reaches_no_turn(
         before = [(turn, replace(turn.replies["left"])) for turn in (*pane.state.turns, *dropped)]
         pane.post_message(ReplyGrew(ticket, 0, "late text"))
         pane.post_message(ReplyEnded(ticket, 0, None, "late end"))
-        pane.post_message(ServerStatus("all came"))
+        pane.post_message(ServerStatus(ticket, "The server is starting."))
+        pane.post_message(Kept("all came"))
+        await until(pilot, lambda: notified(app, "all came"))
         assert not pane.state.note
-        await until(pilot, lambda: pane.state.note == "all came")
         assert [(turn, turn.replies["left"]) for turn, _ in before] == before
+
+
+async def test_late_word_of_the_server_does_not_outlast_a_stopped_turn(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_chat(pilot)
+        pane = chat(app)
+        converse(app, "streaming")
+        pane.post_message(ServerStatus(pane._ticket, "The server is starting."))
+        await until(pilot, lambda: "! The server is starting." in pane_text(app))
+        for arm in (0, 1):
+            pane.post_message(ReplyEnded(pane._ticket, arm, None, "Stopped."))
+        pane.post_message(ServerStatus(pane._ticket, "The server is starting."))  # only now is its job there
+        pane.post_message(Kept("all came"))
+        await until(pilot, lambda: notified(app, "all came"))
+        assert pane_text(app).count("Stopped.") == 2
+        assert "The server is starting." not in pane_text(app)
 
 
 async def test_restoring_without_an_earlier_chat_stops_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

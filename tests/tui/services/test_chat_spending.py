@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual.message import Message
 
 from engine.jobs.identity import own_identity
 from engine.paths import Home
@@ -17,23 +16,11 @@ from engine.records.prompt import Prompt
 from engine.store.spending import TeacherSpending
 from tests.engine.jobs.support import wait_until
 from tests.engine.teachers.hostile_server import HostileServer, delta, event, good, head, served, stalls
+from tests.tui.services.recorder import Recorder
 from tui.services.chat import ChatService, ReplyEnded, ReplyGrew
 from tui.services.store import StoreService
 
 ROOT = Path(__file__).parents[3]
-
-
-class Recorder:
-    """A message target that keeps what is posted to it."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-
-    def post_message(self, message: Message) -> None:
-        self.messages.append(message)
-
-    def of(self, kind: type[Message]) -> list[Message]:
-        return [message for message in self.messages if isinstance(message, kind)]
 
 
 @pytest.fixture

@@ -141,9 +141,10 @@ class ChatPane(Pane):
         self.redraw()
 
     def on_server_status(self, message: ServerStatus) -> None:
-        """Show what the server is doing."""
-        self.state.note = message.words
-        self.redraw()
+        """Show what the server is doing, unless its turn has ended or was stopped meanwhile."""
+        if message.ticket == self._ticket and self.state.streaming:
+            self.state.note = message.words
+            self.redraw()
 
     def on_reply_grew(self, message: ReplyGrew) -> None:
         """Take more text of the current turn."""
