@@ -6,9 +6,11 @@ import pytest
 from textual.content import Content
 
 from engine.curation.again import Asked
+from engine.prompts.compare import ComparedLine, compare_texts
 from engine.records.job import Job
 from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.store.examples import ExampleCounts
+from tui.screens.curate import answer
 from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.drawing import Drawn, draw
 from tui.screens.curate.state import ReviewState
@@ -112,6 +114,23 @@ def test_edit_is_marked_by_signs_and_not_by_colour_alone() -> None:
     assert any("strike" in style for style in styles)
     assert any("underline" in style for style in styles)
     assert "edited; d shows only the answer" in text_of(lines)
+
+
+def test_edited_answer_is_compared_once_per_width(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[str] = []
+
+    def counted(before: str, after: str) -> tuple[ComparedLine, ...]:
+        compared.append(after)
+        return compare_texts(before, after)
+
+    monkeypatch.setattr(answer, "compare_texts", counted)
+    answer._compared.cache_clear()
+    edited = dataclasses.replace(ROW, answer="Call us today.")
+    first = draw_row(edited, comparing=True).lines
+    assert text_of(draw_row(edited, comparing=True).lines) == text_of(first)
+    assert compared == ["Call us today."]
+    draw_row(edited, 58, comparing=True)
+    assert len(compared) == 2
 
 
 def test_marks_flags_attempts_and_filters_are_shown() -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from textual.content import Content
 
@@ -35,7 +36,9 @@ def draw_answer(
     """
     head = [Content.styled(line, STRONG) for line in wrap(row.question, width)[:_HEAD_LINES]]
     compared = comparing and row.answer != row.generated
-    body = _compared(row, width) if compared else marked_answer(row.answer, row.checks).wrap(width)
+    body: Sequence[Content] = (
+        _compared(row.generated, row.answer, width) if compared else marked_answer(row.answer, row.checks).wrap(width)
+    )
     room = height - len(head) - 3  # minus a blank line, the one under the answer, and the last
     findings = _findings(row.checks, rules, width, room, len(body))
     room = max(room - len(findings), 2)
@@ -98,14 +101,15 @@ def _why(row: ReviewRow, width: int, *, compared: bool) -> Content:
     return Content.assemble((flag, WARN), (shorten(words, room - len(flag)), DIM))
 
 
-def _compared(row: ReviewRow, width: int) -> list[Content]:
+@lru_cache(8)  # the answer is drawn again on every key and every second; comparing a long one takes 50 ms
+def _compared(generated: str, answer: str, width: int) -> tuple[Content, ...]:
     """The generated answer compared with the current one: deletions struck and dim, additions underlined."""
     lines: list[Content] = []
-    for line in compare_texts(clean_text(row.generated), clean_text(row.answer)):
+    for line in compare_texts(clean_text(generated), clean_text(answer)):
         first, *rest = _pieces(line).wrap(width - 2) or [Content("")]
         style = {"removed": BAD, "added": GOOD}.get(line.kind, DIM)
         lines += [Content.assemble((_SIGNS[line.kind], style), first), *(Content.assemble("  ", more) for more in rest)]
-    return lines
+    return tuple(lines)
 
 
 def _pieces(line: ComparedLine) -> Content:
