@@ -268,13 +268,13 @@ def evaluation_pages(a: Attack) -> Iterator[Lines]:
 
 
 def release_pages(a: Attack) -> Iterator[Lines]:
-    made = Released(Release(1, 1, "adapter", a.text, a.text, a.text), a.text, (ReleasedFile(a.text, a.text, 9),))
+    made = Released(Release(1, "adapter", 1, a.text, a.text, a.text), a.text, (ReleasedFile(a.text, a.text, 9),))
     runs = (Exportable(1, a.text, 9, "pass", 1.0, False, {"adapter": 9, "merged": None}, {"adapter": a.text}),)
     state = ReleaseState()
     state.take(ReleasePage(runs, (made,)))
     yield release.draw(a.view(), state, 0.0)
     yield release.draw(a.view(a.job("export")), state, 9.0)
-    state.card = a.text
+    state.card = made.release, a.text
     yield release.draw(a.view(), state, 9.0)
 
 

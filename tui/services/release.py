@@ -64,7 +64,7 @@ class ReleaseRead(Message):
 class CardRead(Message):
     """The model card of a release was read."""
 
-    release_id: int
+    release: Release
     text: str
 
 
@@ -95,7 +95,7 @@ class ReleaseService:
                 raise NotFoundError(
                     f"There is no release {release_id}.", "It was removed meanwhile.", "Open the pane again."
                 )
-            return CardRead(release_id, card_text(folder_of(project, release)))
+            return CardRead(release, card_text(folder_of(project, release)))
 
         self._store.ask(work, self._target)
 

@@ -1,6 +1,5 @@
 """The release pane by its keys: exporting a run, the model card, copying the path, and how it looks."""
 
-import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -18,17 +17,15 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job, JobState
 from engine.records.options import ExportOptions, JobOptions, TrainOptions
-from engine.records.release import Parity, ReleaseKind
+from engine.records.release import ReleaseKind
 from tests.engine.releases.fake_llama_cpp import write_converter
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.helpers import form_aside, messages, notified
+from tests.tui.panes.release_helpers import make_runs, write_release
 from tests.tui.piloting import SIZES, go_to_pane, pane_of, settled, shown, text_of, until, wait_for_form
 from tests.tui.seeds import (
     AT,
     FIRST_EVENT_AT,
-    add_dataset,
-    add_evaluation,
-    add_examples,
     add_job,
     add_run,
     make_project,
@@ -41,44 +38,12 @@ from tui.widgets.page import Page
 
 WAITING = "job 7 (train) of tone holds cpu"
 DISK_FULL = "The release cannot be written. /media/stick: No space left on device. Check the free space."
-CARD = "---\nlibrary_name: peft\n---\n# A model with its prompt inside\n\nA prompt was distilled into these weights."
 pane = partial(pane_of, kind=ReleasePane)
 text = partial(text_of, kind=ReleasePane)
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
     await go_to_pane(pilot, 7, ReleasePane, lambda: pane(app).state.page is not None)
-
-
-def write_release(folder: Path, weights: bytes = b"w" * 5_000_000) -> None:
-    """Write the files of a release, as an export does."""
-    folder.mkdir(parents=True)
-    files = {"README.md": CARD.encode(), "adapter_config.json": b"{}" * 300, "adapter_model.safetensors": weights}
-    for name, data in files.items():
-        (folder / name).write_bytes(data)
-    sums = "".join(f"{hashlib.sha256(data).hexdigest()}  {name}\n" for name, data in sorted(files.items()))
-    (folder / "SHA256SUMS").write_text(sums)
-
-
-def make_runs(home: Home, *, releases: int = 0, evaluated: bool = True) -> Path:
-    """A run with an adapter and `releases` exports of it; the folder of the second is missing."""
-    with make_project(home) as project:
-        add_examples(project)
-        run_id = add_run(project, add_dataset(project), done=True)
-        adapter = project.folder / project.runs.get(run_id).folder / "adapter"
-        adapter.mkdir(parents=True)
-        for name in ("adapter_config.json", "adapter_model.safetensors"):
-            (adapter / name).write_bytes(b"a" * 1_000)
-        if evaluated:
-            add_evaluation(project, run_id)
-        for number in range(1, releases + 1):
-            folder = project.folder / "releases" / f"adapter-{number}"
-            if number != 2:
-                write_release(folder)
-            kind: ReleaseKind = "gguf" if number == 1 else "adapter"
-            parity = Parity(8, 233, 233, 0.0008, 0.004) if kind == "gguf" else None
-            project.releases.add(kind, run_id, f"releases/adapter-{number}", "ab" * 32, parity)
-        return project.folder
 
 
 async def open_export_form(pilot: Pilot[int], app: DistillApp) -> None:
@@ -230,6 +195,25 @@ async def test_model_card_is_opened_and_the_path_is_copied(home: Home, monkeypat
         assert "its folder is gone" in text(app).split("▌")[1].split("\n")[0]
         await pilot.press("enter")
         await until(pilot, lambda: any("model card" in note.title for note in app._notifications))
+
+
+async def test_open_card_stays_that_of_its_release_when_a_newer_one_arrives(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied: list[str] = []
+    monkeypatch.setattr(DistillApp, "copy_to_clipboard", lambda self, text: copied.append(text))
+    folder = make_runs(home, releases=1)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await open_pane(pilot, app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "Model card   gguf of run 1" in text(app))
+        with Project.open(folder, home) as project:
+            project.releases.add("adapter", 1, "releases/adapter-9", "cd" * 32)
+        await until(pilot, lambda: len(pane(app).state.releases) == 2)
+        await pilot.press("y")
+        assert copied == [str(folder / "releases" / "adapter-1")]
+        assert "Model card   gguf of run 1" in text(app)
 
 
 @pytest.mark.parametrize("size", [(60, 20), (80, 20)])

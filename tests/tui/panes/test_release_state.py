@@ -68,7 +68,7 @@ def test_lines_fit_the_page_and_hostile_text_is_escaped(width: int, card: str | 
         Exportable(n, "done", 216, None, 1.0, n == 9, {"adapter": 9, "merged": None}, {"adapter": "", "merged": ""})
         for n in range(9, 0, -1)
     )
-    state = ReleaseState(card=card)
+    state = ReleaseState(card=(released(1).release, card) if card is not None else None)
     state.take(ReleasePage(runs, tuple(released(n, hostile("/x" * 99)) for n in range(12, 0, -1))))
     for line in draw(view, state, 0.0):
         assert line.cell_length <= width, line.plain

@@ -2,6 +2,7 @@
 
 from textual.content import Content
 
+from engine.records.release import Release
 from engine.records.station import Station
 from tui.keys import key_of
 from tui.panes.job import JobView
@@ -36,7 +37,7 @@ _NAME, _SIZE = 14, 10  # cells of these columns
 def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
     """The lines of this pane. `now` is in seconds since the epoch."""
     if state.card is not None:
-        return _card(state, view.width)
+        return _card(*state.card, view.width)
     width = view.width
     station = next(each for each in view.facts.stations if each.name == "release")
     lines = _title(state, station, width)
@@ -193,12 +194,8 @@ def _total(released: Released) -> str:
     return size(sum(file.size_bytes or 0 for file in released.files)) if released.files else ""
 
 
-def _card(state: ReleaseState, width: int) -> list[Content]:
-    release = state.under_cursor
-    of = f"{release.release.kind} of run {release.release.run_id}" if release is not None else ""
+def _card(release: Release, text: str, width: int) -> list[Content]:
+    of = f"{release.kind} of run {release.run_id}"
     keys = Content.assemble((key_of("release.back"), ACCENT), (" back", DIM))
     lines = [justify(Content.assemble(("Model card", STRONG), "   ", (of, ACCENT)), keys, width), Content("")]
-    return [
-        *lines,
-        *(Content.styled(line, STRONG if line.startswith("#") else "") for line in wrap(state.card or "", width)),
-    ]
+    return [*lines, *(Content.styled(line, STRONG if line.startswith("#") else "") for line in wrap(text, width))]

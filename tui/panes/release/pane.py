@@ -88,7 +88,7 @@ class ReleasePane(Pane):
 
     def on_card_read(self, message: CardRead) -> None:
         """Show the model card."""
-        self.state.card = message.text
+        self.state.card = message.release, message.text
         self.scroll_home(animate=False)
         self.redraw()
 
@@ -113,8 +113,8 @@ class ReleasePane(Pane):
             self.notify("There is no release yet.")
 
     def action_copy(self) -> None:
-        """Copy the path of the release under the cursor."""
-        if (released := self.state.under_cursor) is not None:
+        """Copy the path of the release whose card is shown, else of the one under the cursor."""
+        if (released := self.state.acted_on) is not None:
             self.app.copy_to_clipboard(released.folder)
         else:
             self.notify("There is no release yet.")

@@ -6,6 +6,7 @@ Pure Python, free of Textual and of I/O.
 from dataclasses import dataclass
 
 from engine.errors import DistillError
+from engine.records.release import Release
 from tui.services.release import Exportable, Released, ReleasePage
 from tui.widgets.rows import within
 
@@ -16,7 +17,7 @@ class ReleaseState:
 
     page: ReleasePage | None = None
     cursor: int = 0  # in the releases, newest first
-    card: str | None = None
+    card: tuple[Release, str] | None = None  # the release it belongs to, and its text
     failure: DistillError | None = None  # why they could not be read
 
     @property
@@ -31,6 +32,12 @@ class ReleaseState:
     def under_cursor(self) -> Released | None:
         """The release under the cursor."""
         return self.releases[self.cursor] if self.cursor < len(self.releases) else None
+
+    @property
+    def acted_on(self) -> Released | None:
+        """The release whose card is shown, else the one under the cursor."""
+        shown = self.card[0].id if self.card is not None else None
+        return next((each for each in self.releases if each.release.id == shown), self.under_cursor)
 
     def take(self, page: ReleasePage) -> None:
         """Take what was read; move the cursor to a new release."""
