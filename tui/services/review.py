@@ -260,10 +260,13 @@ def _moved(step: MovedStep | None, did: str, nothing: str) -> _Done:
 
 
 def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
-    prompt = project.prompts.current()
-    if prompt is None:
-        return ReviewPage(where)
-    sha256, table = prompt.prompt.sha256, project.examples
+    with project.snapshot():  # jobs add answers meanwhile
+        prompt = project.prompts.current()
+        return _window(project, where, go_to, prompt.prompt.sha256) if prompt is not None else ReviewPage(where)
+
+
+def _window(project: Project, where: Where, go_to: int | None, sha256: str) -> ReviewPage:
+    table = project.examples
     listed = replace(where.selection, prompt_sha256=sha256)
     counts = table.counts(sha256)
     total = counts.total if where.same_list(Where()) else table.count(listed)
