@@ -37,7 +37,7 @@ from tui.widgets.toasts import LOW, Toasts
 
 if TYPE_CHECKING:
     from tui.services.program import CommandEnded
-    from tui.services.store import FactsRead
+    from tui.services.store import EndedLate, FactsRead
 
 # Dim text keeps this share of its colour; the terminal itself dims its own colours.
 _DIM = DimFilter(0.58)
@@ -73,13 +73,11 @@ class DistillApp(TypedApp):
         self.animation_level = "none"  # the connection may be slow, and the design is still
         self._notifications = Toasts()
         self.no_color = self.abilities.colours == "none"
-        self._home = home
-        self._folder = folder
-        self._errors = errors
+        self._home, self._folder, self._errors = home, folder, errors
         self._memory = Memory(home, partial(self.call_later, self._tell))
         self._themes: ThemeService | None = None
         self._endings = notice.Endings()
-        self._titled = False  # whether we have set the title of the terminal's window
+        self._ringing = notice.Ringing(self.send)
 
     def on_mount(self) -> None:
         """Apply the keys and the theme, and open the last project."""
@@ -98,7 +96,7 @@ class DistillApp(TypedApp):
 
     def on_unmount(self) -> None:
         """Restore the terminal's title and stop the services."""
-        self._bring_title_back()
+        self._ringing.end()
         if self._themes is not None:
             self._themes.close()
         self._memory.close()
@@ -193,9 +191,17 @@ class DistillApp(TypedApp):
         if message.name in notice.LONG_COMMANDS and self._folder is not None:
             self._ring(notice.command_words(self._folder.name, message.name, failed=message.error is not None))
 
+    def on_ended_late(self, message: "EndedLate") -> None:
+        """Say how work ended whose screen was left."""
+        words = notice.command_words(message.project, message.name, failed=message.error is not None)
+        severity: SeverityLevel = "information" if message.error is None else "error"
+        self.notify(str(message.error or message.words), title=words, severity=severity)
+        if message.name in notice.LONG_COMMANDS:
+            self._ring(words)
+
     def on_app_focus(self) -> None:
         """Restore the window title: the user is back."""
-        self._bring_title_back()
+        self._ringing.end()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Stop the cursor from blinking on a slow connection."""
@@ -283,14 +289,7 @@ class DistillApp(TypedApp):
 
     def _ring(self, text: str) -> None:
         if notice.rings(self.settings.bell, looked_at=self.app_focus):
-            self.send(notice.BELL)
-            self.send(("" if self._titled else notice.KEEP_TITLE) + notice.title(text))
-            self._titled = True
-
-    def _bring_title_back(self) -> None:
-        if self._titled:
-            self._titled = False
-            self.send(notice.BRING_TITLE_BACK)
+            self._ringing.ring(text)
 
     def _tell_when_done(self, work: Callable[[], str]) -> None:
         """Show the text that `work` returns; it may wait for a disk or another program, so it runs on a thread."""

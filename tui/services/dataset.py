@@ -62,7 +62,8 @@ class DatasetService:
     def freeze(self, *, allow_overlaps: bool, others: Sequence[str] = ()) -> None:
         """Freeze, including answers of the projects `others`; ends in `CommandEnded` named `FREEZE`."""
         taken = [word for name in others for word in ("--with", name)]
-        self._program.start(FREEZE, ["curate", "freeze", *(["--allow-leaks"] if allow_overlaps else []), *taken])
+        allowed = ["--allow-leaks"] if allow_overlaps else []
+        self._program.start(FREEZE, ["curate", "freeze", *allowed, *taken], frozen_words)
 
     def read(self, looked: Answer | None = None) -> None:
         """Read the datasets and, given the answer to `look`, the texts of its questions."""
@@ -82,6 +83,11 @@ class DatasetService:
         self._store.ask(
             lambda project: RefusedRejected(reject(project, meant, "cannot be frozen as it stands")), self._target
         )
+
+
+def frozen_words(answer: Answer) -> str:
+    """What was frozen."""
+    return f"Frozen: {answer['train']} train rows, {answer['validation']} validation rows."
 
 
 def _history(project: Project) -> tuple[Frozen, ...]:

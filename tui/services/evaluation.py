@@ -83,7 +83,8 @@ class ReportWriter:
 
     def write(self, run_id: int) -> None:
         """Start, and return at once."""
-        self._program.start("report", ["report", "--run", str(run_id), "--html", str(self._file), "--force"])
+        words = ["report", "--run", str(run_id), "--html", str(self._file), "--force"]
+        self._program.start("report", words, lambda _answer: f"Report written to {self._file}")
 
 
 def read_evaluations(project: Project) -> EvaluationsRead:

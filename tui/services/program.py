@@ -19,6 +19,7 @@ from textual.message_pump import MessagePump
 from engine.errors import DistillError, JobError
 from engine.paths import Home
 from tui.services.failing import failing_to
+from tui.services.store import EndedLate
 
 _PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
 Answer = dict[str, object]
@@ -49,15 +50,22 @@ class Program:
         self._home = home
         self._target = target
 
-    def start(self, name: str, words: Sequence[str]) -> None:
-        """Start a command; `name` identifies its messages."""
+    def start(self, name: str, words: Sequence[str], said: Callable[[Answer], str] | None = None) -> None:
+        """Start a command; `name` identifies its messages.
+
+        `said`: what an answer means, for a user who has left the screen meanwhile; None: that user is told nothing.
+        """
+        app = self._target.app
 
         def work() -> None:
             answer: Answer | None = None
             errors: list[DistillError] = []
             with failing_to(errors.append):
                 answer = carry_out(words, self._folder, self._home, lambda line: self._tell(name, line))
-            self._target.post_message(CommandEnded(name, answer, errors[0] if errors else None))
+            error = errors[0] if errors else None
+            if not self._target.post_message(CommandEnded(name, answer, error)) and said is not None:
+                told = said(answer) if error is None else ""
+                app.post_message(EndedLate(self._folder.name, name, told, error))
 
         # A daemon thread: quitting does not wait for it, and the process continues.
         threading.Thread(target=work, name=f"command-{name}", daemon=True).start()

@@ -23,6 +23,7 @@ from tui.services.store import StoreService
 WINDOW = 200
 PAIRS_SHOWN = 2_000
 LOOK, IMPORT, TWINS, DRAW, SPLIT = "look at a file", "import", "find twins", "draw splits", "split"
+SPLIT_WORDS = "The questions are split."
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +261,7 @@ class QuestionsService:
 
     def import_file(self, words: Sequence[str]) -> None:
         """Import."""
-        self._program.start(IMPORT, ["questions", "import", *words])
+        self._program.start(IMPORT, ["questions", "import", *words], stored_words)
 
     def find_twins(self) -> None:
         """Find questions that repeat earlier ones."""
@@ -272,7 +273,7 @@ class QuestionsService:
 
     def split(self, words: Sequence[str]) -> None:
         """Assign a split to every question without one."""
-        self._program.start(SPLIT, ["questions", "split", *words])
+        self._program.start(SPLIT, ["questions", "split", *words], lambda _answer: SPLIT_WORDS)
 
     def read_pairs(self, answer: Answer) -> None:
         """Read the texts of near-duplicates; ends in `PairsRead`."""
@@ -298,6 +299,11 @@ def read_preview(source: str, answer: Answer) -> ImportPreview:
         notes=_notes(answer),
         first=tuple((str(row["topic"]), str(row["text"]), whole(row, "turns")) for row in _objects(answer, "first")),
     )
+
+
+def stored_words(answer: Answer) -> str:
+    """How many questions an import stored."""
+    return f"{counted(whole(answer, 'added'), 'question')} stored."
 
 
 def read_splits(answer: Answer) -> SplitPreview:

@@ -19,7 +19,7 @@ from engine.records.selection import Selection
 from engine.store.decisions import MovedStep
 from engine.store.examples import ExampleCounts
 from engine.wording import counted
-from tui.services.program import Program
+from tui.services.program import Answer, Program
 from tui.services.store import StoreService
 
 WINDOW = 100
@@ -216,7 +216,7 @@ class ReviewService:
 
         Runs in a separate process: it reads every answer, and a person's decisions must not wait for it.
         """
-        Program(self._store.folder, self._store.home, self._target).start("check", ["curate", "check"])
+        Program(self._store.folder, self._store.home, self._target).start("check", ["curate", "check"], check_words)
 
     def attempt(self, example_id: int) -> None:
         """Read another attempt at a question; ends in `AttemptRead`."""
@@ -246,6 +246,11 @@ class ReviewService:
             return ReviewRead(_page(project, where, done.go_to), done.notice, done.decided)
 
         self._store.ask(whole, self._target)
+
+
+def check_words(answer: Answer) -> str:
+    """What the rules decided."""
+    return f"The rules accepted {answer['accepted']:,} and rejected {answer['rejected']:,}."
 
 
 def _many(meant: Selection) -> bool:

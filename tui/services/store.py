@@ -58,6 +58,16 @@ class JobStarted(Message):
     job: "Job"
 
 
+@dataclass
+class EndedLate(Message):
+    """Work ended whose screen was left: goes to the app. `words` say what it did, or `error` why it failed."""
+
+    project: str
+    name: str
+    words: str = ""
+    error: DistillError | None = None
+
+
 class _Closable(Protocol):
     def close(self) -> None: ...
 
@@ -115,6 +125,7 @@ class StoreService:
         self.folder = folder
         self.home = home
         self._target = target
+        self._app = target.app  # a screen that was left no longer knows it
         self._reader = _Worker("facts", partial(_open_reader, folder, home))
         self._worker = _Worker("store", partial(_open_project, folder, home))
         self._reading = False
@@ -133,7 +144,7 @@ class StoreService:
         """Do `work` with the project, and post to `target` only if it fails, as `StoreFailed`."""
 
         def done() -> None:
-            with _failing_to(target):
+            with self._failing_to(target):
                 work(self._worker.held)
 
         self._worker.submit(done)
@@ -160,20 +171,20 @@ class StoreService:
 
     def _read(self) -> None:
         try:
-            with _failing_to(self._target, ReadFailed):
+            with self._failing_to(self._target, ReadFailed):
                 if (facts := self._reader.held.read_new()) is not None:
                     self._target.post_message(FactsRead(facts))
         finally:
             self._reading = False
 
     def _ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
-        with _failing_to(target):
+        with self._failing_to(target):
             target.post_message(work(self._worker.held))
 
     def _start(self, options: "JobOptions") -> None:
         from engine.jobs.control import check_new
 
-        with _failing_to(self._target):
+        with self._failing_to(self._target):
             project = self._worker.held
             check_new(project, options)
             self._target.post_message(JobStarted(project.start_job(options)))
@@ -182,7 +193,7 @@ class StoreService:
     def _send(self, command: JobCommand, job_id: int) -> None:
         from engine.jobs import control
 
-        with _failing_to(self._target):
+        with self._failing_to(self._target):
             project = self._worker.held
             job = project.jobs.get(job_id)
             match command:
@@ -196,6 +207,11 @@ class StoreService:
                     control.resume(project, job)
         self.read()
 
+    def _failing_to(self, target: MessagePump, kind: type[StoreFailed] = StoreFailed) -> AbstractContextManager[None]:
+        """Tell a failure to `target`; if that was left, to the project's screen; if that was left too, to the app."""
 
-def _failing_to(target: MessagePump, kind: type[StoreFailed] = StoreFailed) -> AbstractContextManager[None]:
-    return failing_to(lambda error: target.post_message(kind(error)))
+        def tell(error: DistillError) -> None:
+            if not any(place.post_message(kind(error)) for place in (target, self._target)) and kind is StoreFailed:
+                self._app.post_message(EndedLate(self.folder.name, "a request", error=error))
+
+        return failing_to(tell)

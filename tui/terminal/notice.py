@@ -1,9 +1,9 @@
 """Notifies a user who is looking elsewhere that long work has ended: which work, and what to send to the terminal.
 
-Pure. A terminal that never reports its focus counts as focused.
+A terminal that never reports its focus counts as focused.
 """
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 
 from rich.text import Text
@@ -35,6 +35,27 @@ class Endings:
         self._live = {job.id for job in live}
         self.at_work = tuple(dict.fromkeys(job.kind for job in live if job.id not in ending))
         return ended
+
+
+class Ringing:
+    """Rings the bell, with the reason as the window's title, until the user is back."""
+
+    def __init__(self, send: Callable[[str], None]) -> None:
+        """`send` gives a sequence to the terminal."""
+        self._send = send
+        self._titled = False
+
+    def ring(self, text: str) -> None:
+        """Ring for this reason."""
+        self._send(BELL)
+        self._send(("" if self._titled else KEEP_TITLE) + title(text))
+        self._titled = True
+
+    def end(self) -> None:
+        """Restore the window's own title."""
+        if self._titled:
+            self._titled = False
+            self._send(BRING_TITLE_BACK)
 
 
 def words(project: str, job: Job) -> str:

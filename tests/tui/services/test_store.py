@@ -22,6 +22,8 @@ from tui.services.tokens import PromptTokens
 class Inbox:
     """A message target that keeps what is posted to it."""
 
+    app = None
+
     def __init__(self) -> None:
         self.messages: list[Message] = []
         self.arrived = threading.Condition()

@@ -16,7 +16,7 @@ from tui.panes.dataset.state import ALLOW, DatasetState
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
-from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected
+from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected, frozen_words
 from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandProgress
 from tui.services.store import StoreFailed, StoreService
@@ -90,8 +90,7 @@ class DatasetPane(Pane):
                 self._clock.stop()
             self.state.failure = message.error
             if message.answer is not None:
-                train, validation = message.answer["train"], message.answer["validation"]
-                self.notify(f"Frozen: {train} train rows, {validation} validation rows.", timeout=5)
+                self.notify(frozen_words(message.answer), timeout=5)
                 self.store.read()
             self._look()
         self.redraw()

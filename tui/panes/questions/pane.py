@@ -21,6 +21,7 @@ from tui.services.questions import (
     IMPORT,
     LOOK,
     SPLIT,
+    SPLIT_WORDS,
     TWINS,
     AnswersStand,
     NewestFound,
@@ -31,6 +32,7 @@ from tui.services.questions import (
     UnsplitRead,
     read_preview,
     read_splits,
+    stored_words,
     whole,
 )
 from tui.services.store import StoreFailed, StoreService
@@ -120,14 +122,11 @@ class QuestionsPane(QuestionList):
             self.state.busy = "Reading the pairs …"
             self._service.read_pairs(answer)
         elif message.name == IMPORT:
-            added = whole(answer, "added")
-            self._done(Step("the import", added_at=str(answer["at"])) if added else None,
-                       f"{counted(added, 'question')} stored. {key_of('questions.undo')} undoes this.")  # fmt: skip
+            step = Step("the import", added_at=str(answer["at"])) if whole(answer, "added") else None
+            self._done(step, f"{stored_words(answer)} {key_of('questions.undo')} undoes this.")
         elif message.name == SPLIT:
-            self._done(
-                Step("the split", split_ids=self._unsplit),
-                f"The questions are split. {key_of('questions.undo')} undoes it.",
-            )
+            step = Step("the split", split_ids=self._unsplit)
+            self._done(step, f"{SPLIT_WORDS} {key_of('questions.undo')} undoes it.")
         self.redraw()
 
     def on_outlook_read(self, message: OutlookRead) -> None:

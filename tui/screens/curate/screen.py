@@ -16,7 +16,7 @@ from tui.keys import footer_actions, key_of
 from tui.screens.curate.walking import WalkingScreen, on_an_answer
 from tui.screens.curate.words import WordsLine
 from tui.services.program import CommandEnded
-from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewRow
+from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewRow, check_words
 from tui.services.store import StoreFailed
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
@@ -91,8 +91,7 @@ class CurateScreen(WalkingScreen):
         """The rules have decided, or failed to."""
         self.state.checking = False
         if message.answer is not None:
-            notice = "The rules accepted {accepted:,} and rejected {rejected:,}.".format_map(message.answer)
-            self.notify(notice, timeout=3)
+            self.notify(check_words(message.answer), timeout=3)
         elif message.error is not None:
             self.say_error(message.error)
         self._review.read(self.state.ask())
