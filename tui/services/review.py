@@ -95,15 +95,21 @@ class ReviewPage:
     sent: bool = False  # an action moved the cursor here
     older: int = 0  # answers to earlier versions of the prompt; counted while there is none to this one
     updates: bool = False  # the dataset was frozen for another version, so an update redoes only what changed
+    version: tuple[int, int] = (0, 0)  # of the project when it was read
 
 
 @dataclass
 class ReviewRead(Message):
-    """The list was read; `notice` reports what was just done, if anything."""
+    """The list was read; `notice` reports what was just done, if anything.
 
-    page: ReviewPage
-    notice: str
-    decided: int
+    `page` is None if a newer request will be answered with one, or if nothing has changed. `looked_at`: the page was
+    read although nobody asked for it, for a cursor that may have moved since.
+    """
+
+    page: ReviewPage | None
+    notice: str = ""
+    decided: int = 0
+    looked_at: Where | None = None
 
 
 @dataclass
@@ -134,6 +140,17 @@ class ReviewService:
     def __init__(self, store: StoreService, target: MessagePump) -> None:
         self._store = store
         self._target = target
+        self._requests = 0  # so far
+
+    def look(self, where: Where, example_id: int, seen: tuple[int, int]) -> None:
+        """Read the window around this example if anybody has changed the project since version `seen`."""
+
+        def work(project: Project) -> Message:
+            changed = project.version != seen
+            page = _page(project, where, example_id or None) if changed else None
+            return ReviewRead(page, looked_at=where)
+
+        self._store.ask(work, self._target)
 
     def read(self, where: Where, go_to: int | None = None) -> None:
         """Read the window around the cursor, or around one example."""
@@ -241,9 +258,14 @@ class ReviewService:
         self._store.ask(work, self._target)
 
     def _carry_out(self, where: Where, work: Callable[[Project], _Done]) -> None:
+        self._requests += 1
+        number = self._requests
+
         def whole(project: Project) -> Message:
             done = work(project)
-            return ReviewRead(_page(project, where, done.go_to), done.notice, done.decided)
+            # Of quick decisions only the last one needs the list afterwards.
+            wanted = number == self._requests or done.go_to is not None
+            return ReviewRead(_page(project, where, done.go_to) if wanted else None, done.notice, done.decided)
 
         self._store.ask(whole, self._target)
 
@@ -267,7 +289,9 @@ def _moved(step: MovedStep | None, did: str, nothing: str) -> _Done:
 def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:
     with project.snapshot():  # jobs add answers meanwhile
         prompt = project.prompts.current()
-        return _window(project, where, go_to, prompt.prompt.sha256) if prompt is not None else ReviewPage(where)
+        if prompt is None:
+            return ReviewPage(where, version=project.version)
+        return _window(project, where, go_to, prompt.prompt.sha256)
 
 
 def _window(project: Project, where: Where, go_to: int | None, sha256: str) -> ReviewPage:
@@ -295,6 +319,7 @@ def _window(project: Project, where: Where, go_to: int | None, sha256: str) -> R
         sent=go_to is not None,
         older=0 if counts.total else table.count(),
         updates=frozen is not None and frozen.prompt_sha256 != sha256,
+        version=project.version,
     )
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input
 
+from engine.curation.decisions import reject
 from engine.paths import Home
 from engine.project import Project
+from engine.records.selection import Selection
 from tests.tui.curate.review_helpers import (
     open_review,
     review_state,
@@ -15,7 +17,7 @@ from tests.tui.curate.review_helpers import (
     stored_states,
     wait_until_loaded,
 )
-from tests.tui.piloting import SIZES, footer, toast_text, until, wait_for_toast
+from tests.tui.piloting import SIZES, footer, press_at_once, toast_text, until, wait_for_toast
 from tui.app import DistillApp
 from tui.screens.curate.screen import CurateScreen
 
@@ -69,6 +71,46 @@ async def test_quick_keys_decide_one_answer_each(home: Home, folder: Path) -> No
         await until(pilot, lambda: review_state(app).awaited == 0)
         by_person = [row.decision.source == "person" for row in stored_examples(folder, home)[:7] if row.decision]
         assert by_person == [True] * 6 + [False]
+
+
+async def test_keys_faster_than_the_store_decide_one_answer_each_beyond_the_window_that_was_read(
+    home: Home, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tui.services.review.WINDOW", 6)
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_review(pilot, app)
+        await wait_until_loaded(pilot, app)
+        press_at_once(app, *"xxxxxxxxxxxxxxxjxx")
+        await until(pilot, lambda: stored_states(folder, home)[16:18] == "rr")
+        decided = [
+            row.decision is not None and row.decision.source == "person" for row in stored_examples(folder, home)
+        ]
+        assert decided == [*[True] * 15, False, *[True] * 2, *[False] * 2]
+
+
+async def test_key_after_a_jump_acts_on_the_answer_that_it_leads_to(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_review(pilot, app)
+        await wait_until_loaded(pilot, app)
+        press_at_once(app, "n", "x", "n", "n", "x")
+        await until(pilot, lambda: stored_states(folder, home)[15:] == "ruuru"[:5])
+        press_at_once(app, "u", "u", "a")
+        await until(pilot, lambda: stored_states(folder, home)[15:] == "auuuu")
+
+
+async def test_decision_in_another_terminal_is_shown(home: Home, folder: Path) -> None:
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_review(pilot, app)
+        await wait_until_loaded(pilot, app)
+        await pilot.press("j")
+        first = stored_examples(folder, home)[0].example.id
+        with Project.open(folder, home) as project:
+            reject(project, Selection(ids=(first,)))
+        await until(pilot, lambda: "✗" in review_text(app).splitlines()[2])
+        assert review_state(app).where.cursor == 1
 
 
 async def test_next_undecided_is_found_and_rules_decide_the_rest(home: Home, folder: Path) -> None:

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from tui.actions import Place, bindings
 from tui.forms.confirm import confirm
 from tui.keys import footer_actions, key_of
-from tui.screens.curate.walking import WalkingScreen, on_an_answer
+from tui.screens.curate.walking import WalkingScreen, in_turn, on_an_answer
 from tui.screens.curate.words import WordsLine
 from tui.services.program import CommandEnded
 from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewRow, check_words
@@ -60,7 +60,11 @@ class CurateScreen(WalkingScreen):
         self.state.failed = False
         if message.decided:
             self._unsaved = None
-        arrived = self.state.take(message.page, message.decided, time.monotonic())
+        arrived, page, now = "", message.page, time.monotonic()
+        if page is None or message.looked_at not in (None, self.state.where):
+            self.state.skip(message.decided, now)
+        else:
+            arrived = self.state.take(page, message.decided, now)
         for words in (message.notice, arrived):
             if words:
                 self.notify(words, timeout=3)
@@ -69,11 +73,13 @@ class CurateScreen(WalkingScreen):
         if self.state.other_id is not None:
             self._review.attempt(self.state.other_id)
         self._draw()
+        self.go_on()
 
     def on_attempt_read(self, message: AttemptRead) -> None:
         """Show another attempt."""
         self.state.show_attempt(message.row)
         self._draw()
+        self.go_on()
 
     def on_filters_read(self, message: FiltersRead) -> None:
         """Offer the filters."""
@@ -97,10 +103,11 @@ class CurateScreen(WalkingScreen):
         self._review.read(self.state.ask())
 
     def on_store_failed(self, message: StoreFailed) -> None:
-        """Report why a decision failed, and read the list again, once."""
+        """Report why a decision failed, and read the list again, once. Keys pressed meanwhile are dropped."""
+        self._waiting.clear()
         self.state.take(None, 0, time.monotonic())
         self.say_error(message.error)
-        if self._unsaved is not None and self.is_on_top:  # what was typed is not lost
+        if self._unsaved is not None and self.is_active:  # what was typed is not lost
             row, text = self._unsaved
             self._unsaved = None
             self._edit(row, text)
@@ -227,18 +234,22 @@ class CurateScreen(WalkingScreen):
         screen = AnswerScreen(row.question, row.answer, text)
         self.app.push_screen(screen, lambda edited: self._edited(row, edited))
 
+    @in_turn
     def action_undo(self) -> None:
         """Undo the last step."""
-        self._review.undo(self.state.ask())
+        self._review.undo(self.state.ask(jump=True))
 
+    @in_turn
     def action_redo(self) -> None:
         """Redo the last undone step."""
-        self._review.redo(self.state.ask())
+        self._review.redo(self.state.ask(jump=True))
 
+    @in_turn
     def action_filter(self) -> None:
         """Switch to the next filter."""
         self._list(self.state.turn_filter())
 
+    @in_turn
     def action_choose(self) -> None:
         """Filter the list by topic or failed rule."""
         self._review.filters(self.state.where)
@@ -275,6 +286,7 @@ class CurateScreen(WalkingScreen):
         if (row := self.state.row) is not None:
             self.app.copy_to_clipboard(row.answer)
 
+    @in_turn
     def action_check(self) -> None:
         """Let the rules decide everything no person has decided, in all lists."""
         if self.state.page is None or not self.state.page.counts.total:
@@ -284,6 +296,7 @@ class CurateScreen(WalkingScreen):
             self._review.check()
             self._draw()
 
+    @in_turn
     def action_search(self) -> None:
         """Open the search."""
         self.query_one(WordsLine).open("search", self.state.where.search)
@@ -292,6 +305,7 @@ class CurateScreen(WalkingScreen):
         """The keys that open the input line are letters while it is open."""
         return action not in _TYPED or not self.query_one(WordsLine).is_open
 
+    @in_turn
     def action_back(self) -> None:
         """Close what was opened last: the field, the marks, another attempt, the whole page, the search."""
         state, line = self.state, self.query_one(WordsLine)
@@ -320,7 +334,7 @@ class CurateScreen(WalkingScreen):
 
     def _list(self, stay_at: int) -> None:
         """Read a new list, and stay at one of its examples."""
-        self._review.read(self.state.ask(), stay_at or None)
+        self._review.read(self.state.ask(jump=True), stay_at or None)
         self._draw()
 
     def _turn_attempt(self, steps: int) -> None:
@@ -331,7 +345,7 @@ class CurateScreen(WalkingScreen):
             self._draw()
 
     def _look_again(self) -> None:
-        """Refresh while answers are arriving, or until the first arrives."""
-        page = self.state.page
-        if page is not None and self.state.awaited == 0 and (page.grows or not page.counts.total):
-            self._review.read(self.state.ask())
+        """Read the list again if it has changed: answers arrive, and others may decide in another terminal."""
+        page, listed = self.state.page, self.state.listed
+        if page is not None and self.state.awaited == 0 and not self.state.failed:
+            self._review.look(self.state.ask(), listed.id if listed is not None else 0, page.version)

@@ -23,7 +23,7 @@ class ReviewState:
     """The screen's whole state. `where` is the current position; `page` is what was read last.
 
     Keys may come faster than the store answers: the cursor moves at once, and of several requested windows
-    only the last is used.
+    only the last is used. Until it has arrived, keys may have to wait (`unknown`).
     """
 
     where: Where = field(default_factory=Where)
@@ -31,6 +31,7 @@ class ReviewState:
     marks: Marks = field(default_factory=Marks)
     decided_at: list[float] = field(default_factory=list)
     awaited: int = 0  # windows requested and not yet received
+    jumping: bool = False  # one of them will move the cursor
     decided_from: Where = field(default_factory=Where)  # where the last decision was made
     doing: str = ""  # a bulk action in progress
     checking: bool = False  # the rules are deciding
@@ -71,20 +72,31 @@ class ReviewState:
         """Whether the row under the cursor was neither read nor requested."""
         return self.awaited == 0 and self.total > 0 and self.listed is None
 
-    def ask(self) -> Where:
-        """Return where a window is wanted; call it once per request."""
+    def unknown(self, *, answer: bool) -> bool:
+        """Whether it is not known yet where the cursor will be or, if `answer`, which answer is there."""
+        arriving = self.awaited > 0 and (self.jumping or (answer and self.listed is None))
+        return arriving or (answer and self.other_id is not None and self.other is None)
+
+    def ask(self, *, jump: bool = False) -> Where:
+        """Return where a window is wanted; call it once per request. `jump`: the request will move the cursor."""
         self.awaited += 1
+        self.jumping = self.jumping or jump
         return self.where
+
+    def skip(self, decided: int, now: float) -> None:
+        """Note that a request was carried out, and that a later one will bring the window."""
+        self.awaited = max(self.awaited - 1, 0)
+        self.jumping = self.jumping and self.awaited > 0
+        self.decided_at = [*(at for at in self.decided_at if now - at < _PACE_OVER_S), *([now] * decided)]
 
     def take(self, page: ReviewPage | None, decided: int, now: float) -> str:
         """Store an answer: a window, or None if a decision was refused, whose example is then shown again.
 
         Returns a message about answers that were asked for again.
         """
-        self.awaited = max(self.awaited - 1, 0)  # requests other than windows may fail too
-        self.decided_at = [*(at for at in self.decided_at if now - at < _PACE_OVER_S), *([now] * decided)]
+        self.skip(decided, now)
         if page is None:
-            self.doing = ""
+            self.doing, self.other_id = "", self.other_id if self.other is not None else None
             if self.where.same_list(self.decided_from):
                 self.where = self.decided_from
             return ""

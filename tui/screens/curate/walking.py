@@ -3,6 +3,7 @@
 Knows the list and its cursor; nothing of decisions.
 """
 
+from collections import deque
 from collections.abc import Callable
 from functools import wraps
 from typing import TypeVar
@@ -20,22 +21,38 @@ from tui.widgets.shares import Divided, Shares
 Walking = TypeVar("Walking", bound="WalkingScreen")
 
 
-def on_an_answer(action: Callable[[Walking], None]) -> Callable[[Walking], None]:
-    """An action on an answer; if none is listed, it says why and what to do next.
+def in_turn(action: Callable[[Walking], None]) -> Callable[[Walking], None]:
+    """An action that keeps its place among the keys pressed before it, some of which may still wait for an answer.
 
-    A key that arrives after its screen was covered, as on a slow line, decides nothing.
+    A key that arrives after its screen was covered, as on a slow line, does nothing.
     """
 
     @wraps(action)
     def acted(screen: Walking) -> None:
-        if not screen.is_on_top:
-            return
+        screen.do_in_turn(lambda: action(screen))
+
+    return acted
+
+
+def in_the_list(action: Callable[[Walking], None], *, answer: bool = False) -> Callable[[Walking], None]:
+    """An action in turn; if nothing is listed, it says why and what to do next. With `answer`, it needs the answer."""
+
+    def act(screen: Walking) -> None:
         if screen.state.total:
             action(screen)
         else:
             screen.say_nothing_listed()
 
+    @wraps(action)
+    def acted(screen: Walking) -> None:
+        screen.do_in_turn(lambda: act(screen), answer=answer)
+
     return acted
+
+
+def on_an_answer(action: Callable[[Walking], None]) -> Callable[[Walking], None]:
+    """An action in turn on the answer under the cursor; it waits until that is known."""
+    return in_the_list(action, answer=True)
 
 
 class WalkingScreen(Divided, PlacedScreen[None], Listed):
@@ -45,11 +62,22 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         super().__init__()
         self.state = ReviewState(shares=shares)
         self._review = ReviewService(store, self)
+        self._waiting: deque[tuple[Callable[[], None], bool]] = deque()  # keys, and whether they need an answer
 
-    @property
-    def is_on_top(self) -> bool:
-        """Whether no other screen covers this one."""
-        return self.app.screen is self
+    def do_in_turn(self, act: Callable[[], None], *, answer: bool = False) -> None:
+        """Do this as soon as all earlier keys are done and the cursor, or with `answer` the answer there, is known."""
+        self._waiting.append((act, answer))
+        self.go_on()
+
+    def go_on(self) -> None:
+        """Do what waits, as far as possible; nothing while another screen covers this one."""
+        if not self.is_active:
+            self._waiting.clear()
+        while self._waiting and not self.state.unknown(answer=self._waiting[0][1]):
+            act, _ = self._waiting.popleft()
+            act()
+            if not self.is_active:
+                self._waiting.clear()
 
     @property
     def choices(self) -> Listing | None:
@@ -76,42 +104,42 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         self._draw()
         return True
 
-    @on_an_answer
+    @in_the_list
     def action_row_down(self) -> None:
         """Go to the next answer."""
         self._move(1)
 
-    @on_an_answer
+    @in_the_list
     def action_row_up(self) -> None:
         """Go to the previous answer."""
         self._move(-1)
 
-    @on_an_answer
+    @in_the_list
     def action_rows_down(self) -> None:
         """Go ten answers down."""
         self._move(10)
 
-    @on_an_answer
+    @in_the_list
     def action_rows_up(self) -> None:
         """Go ten answers up."""
         self._move(-10)
 
-    @on_an_answer
+    @in_the_list
     def action_first(self) -> None:
         """Go to the first answer."""
         self._move(-self.state.total)
 
-    @on_an_answer
+    @in_the_list
     def action_last(self) -> None:
         """Go to the last answer."""
         self._move(self.state.total)
 
-    @on_an_answer
+    @in_the_list
     def action_next_undecided(self) -> None:
         """Go to the next undecided answer."""
         self._find_undecided(backwards=False)
 
-    @on_an_answer
+    @in_the_list
     def action_previous_undecided(self) -> None:
         """Go to the previous undecided answer."""
         self._find_undecided(backwards=True)
@@ -128,7 +156,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
 
     def _find_undecided(self, *, backwards: bool) -> None:
         row = self.state.listed
-        self._review.next_undecided(self.state.ask(), row.id if row is not None else 0, backwards=backwards)
+        self._review.next_undecided(self.state.ask(jump=True), row.id if row is not None else 0, backwards=backwards)
 
     def _move(self, steps: int) -> None:
         self.state.move(steps)
