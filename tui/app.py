@@ -33,7 +33,7 @@ from tui.widgets.glyphs import AsciiFilter
 from tui.widgets.guard import CodeFilter
 from tui.widgets.placed import Arranged, PlacedScreen, ShowProject
 from tui.widgets.shares import DividerMoved
-from tui.widgets.toasts import LOW, Toasts
+from tui.widgets.toasts import LOW, Toasts, few
 
 if TYPE_CHECKING:
     from tui.services.program import CommandEnded
@@ -84,7 +84,7 @@ class DistillApp(TypedApp):
         own, errors = own_keys(self.settings.keys)
         self.set_keymap(own | over_others(own))
         hold(own)
-        for error in (*self._errors, *errors):
+        for error in few((*self._errors, *errors)):
             self._tell(error)
         self._dress()
         self._themes = ThemeService(self._home, self)

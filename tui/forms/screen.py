@@ -23,6 +23,7 @@ from tui.widgets.guard import Veil
 from tui.widgets.line import Entry
 from tui.widgets.lines import ACCENT, BAD, DIM, STRONG
 from tui.widgets.placed import OverScreen
+from tui.widgets.toasts import clear_messages
 
 Values = Mapping[str, str]
 
@@ -132,6 +133,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
 
     def on_mount(self) -> None:
         """Describe the initial values, and show what was wrong with them before."""
+        clear_messages(self.app)  # they would cover the fields
         self.tell()
         for item, (_, error) in self._refused.items():
             self._say(item, error)

@@ -16,6 +16,9 @@ from textual.drivers.linux_driver import LinuxDriver
 
 _BYTES_AT_ONCE = 4096
 _LOOK_AGAIN_S = 0.1  # to decide whether a key that may start a sequence stands alone
+# Many terminals and tmux send alt+enter as escape and enter, which Textual's parser (8.2.8) reads as enter alone; the
+# second form it knows.
+_ALT_ENTER, _ALT_ENTER_KNOWN = "\x1b\r", "\x1b[13;3u"
 _SHOWN = "␛"  # the sign shown for an escape everywhere in the app
 
 
@@ -56,6 +59,11 @@ def _without_beginning(text: str) -> tuple[str, str]:
     return text, ""
 
 
+def with_alt_enter(text: str) -> str:
+    """Return terminal input with alt+enter as Textual knows it; it is recognised if it arrives in one piece."""
+    return text.replace(_ALT_ENTER, _ALT_ENTER_KNOWN)
+
+
 def reading_all(chosen: type[Driver]) -> type[Driver]:
     """Return our driver in place of Textual's Linux driver; any other driver is returned unchanged."""
     return TerminalDriver if chosen is LinuxDriver else chosen
@@ -71,7 +79,7 @@ class TerminalDriver(LinuxDriver):
             if select([self.fileno], [], [], _LOOK_AGAIN_S)[0]:
                 data = os.read(self.fileno, _BYTES_AT_ONCE)
                 if text := typed.feed(data, final=not data):
-                    for message in parser.feed(text):
+                    for message in parser.feed(with_alt_enter(text)):
                         self.process_message(message)
                 if not data:  # the terminal is gone, and the app will end
                     break

@@ -1,22 +1,43 @@
-"""The toasts on the screen: no duplicates, and only a few at a time, because they cover the page."""
+"""The toasts on the screen: one message and a few problems at a time, because they cover the page."""
 
+from collections.abc import Sequence
+
+from textual.app import App
 from textual.notifications import Notification, Notifications
 
+from engine.errors import UsageError
+
 MOST = 3
-LOW = "Toast { padding: 0 1; }"  # no rows but those of the text
+# No rows but those of the text. Without room for the scrollbar, which is never seen: Textual (8.2.8) forgets it when it
+# calculates the height, and the last line would be off the screen.
+LOW = "Toast { padding: 0 1; } ToastRack { scrollbar-size-vertical: 0; }"
 
 
 class Toasts(Notifications):
-    """Textual's notifications, limited in number: the oldest are dropped, except warnings and errors."""
+    """Textual's notifications, limited in number: a new one replaces every earlier message, and the oldest problems."""
 
     def add(self, notification: Notification) -> "Toasts":
-        """Add a notification, replacing any with the same text."""
+        """Add a notification. What earlier messages said is over: an undone action must not offer its undo again."""
         content = notification.title, notification.message
+        problems = [each for each in self if each.severity != "information" and (each.title, each.message) != content]
+        kept = problems[1 - MOST :]
         for older in list(self):
-            if (older.title, older.message) == content:
+            if older not in kept:
                 del self[older]
         super().add(notification)
-        words = [older for older in list(self)[:-1] if older.severity == "information"]
-        for older in words[: max(len(self) - MOST, 0)]:
-            del self[older]
         return self
+
+
+def clear_messages(app: App[int]) -> None:
+    """Remove what is not a problem from the screen."""
+    for each in list(app._notifications):  # noqa: SLF001 - Textual clears only all of them
+        if each.severity == "information":
+            app._unnotify(each)  # noqa: SLF001
+
+
+def few(errors: Sequence[UsageError]) -> Sequence[UsageError]:
+    """Return as many of these as are shown at a time; the last one then counts the others."""
+    if len(errors) <= MOST:
+        return errors
+    left = len(errors) - MOST + 1
+    return *errors[: MOST - 1], UsageError(f"{left} more problems with the settings.", "", "Restart to see them.")

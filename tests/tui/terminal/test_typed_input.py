@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from textual import events
 from textual._xterm_parser import XTermParser
 
-from tui.terminal.driver import TypedText
+from tui.terminal.driver import TypedText, with_alt_enter
 
 START, END = b"\x1b[200~", b"\x1b[201~"
 pieces = st.lists(
@@ -46,6 +46,12 @@ def test_paste_with_escapes_is_one_paste_and_later_keys_are_keys(inside: bytes) 
 def test_escape_outside_a_paste_is_passed_on_at_once() -> None:
     typed = TypedText()
     assert [typed.feed(each) for each in (b"\x1b", b"\x1b[2", b"\x1b[A")] == ["\x1b", "\x1b[2", "\x1b[A"]
+
+
+@pytest.mark.parametrize("sent", ["\x1b\r", "\x1b[13;3u"])
+def test_alt_enter_is_one_key_in_whatever_form_it_comes(sent: str) -> None:
+    keys = [each.key for each in XTermParser().feed(with_alt_enter(f"a{sent}b\r")) if isinstance(each, events.Key)]
+    assert keys == ["a", "alt+enter", "b", "enter"]
 
 
 @pytest.mark.parametrize("sent", [b"caf\xe9", b"\xff", b"\xc3", b"\xed\xa0\x80"])

@@ -1,38 +1,68 @@
 """Toasts cover the page, so the same text appears once, few are shown, and problems stay longest."""
 
+from typing import cast
+
+import pytest
 from textual.notifications import Notification
 from textual.widgets._toast import Toast
 
+from engine.errors import UsageError
 from engine.paths import Home
-from tests.tui.piloting import open_app, until
+from tests.tui.piloting import SIZES, open_app, screen_text, shown, until, wait_for_form
 from tests.tui.seeds import make_stage
-from tui.widgets.toasts import MOST, Toasts
+from tui.widgets.toasts import MOST, Toasts, few
 
 
 def messages(toasts: Toasts) -> list[str]:
     return [each.message for each in toasts]
 
 
-def test_repeated_toast_replaces_the_earlier_one_and_moves_to_the_end() -> None:
-    toasts = Toasts()
-    for text in ("a", "b", "a"):
-        toasts.add(Notification(text))
-    assert messages(toasts) == ["b", "a"]
-    toasts.add(Notification("a", title="other"))
-    assert messages(toasts) == ["b", "a", "a"]
-
-
-def test_oldest_information_is_dropped_first_and_problems_stay() -> None:
+def test_message_replaces_every_earlier_message_and_no_problem() -> None:
     toasts = Toasts()
     toasts.add(Notification("broken", severity="error"))
-    for number in range(5):
-        toasts.add(Notification(str(number)))
-    assert messages(toasts) == ["broken", "3", "4"]
-    for number in range(MOST):
+    for text in ("a", "b", "c"):
+        toasts.add(Notification(text))
+    assert messages(toasts) == ["broken", "c"]
+    toasts.add(Notification("worse", severity="warning"))
+    assert messages(toasts) == ["broken", "worse"]
+
+
+def test_oldest_problem_is_dropped_and_none_is_shown_twice() -> None:
+    toasts = Toasts()
+    for number in range(MOST + 1):
         toasts.add(Notification(f"worse {number}", severity="warning"))
-    assert messages(toasts) == ["broken", "worse 0", "worse 1", "worse 2"]
-    toasts.add(Notification("still heard"))
-    assert messages(toasts) == ["broken", "worse 0", "worse 1", "worse 2", "still heard"]
+    assert messages(toasts) == [f"worse {number}" for number in range(1, MOST + 1)]
+    toasts.add(Notification("worse 1", severity="warning"))
+    assert messages(toasts) == ["worse 2", "worse 3", "worse 1"]
+
+
+def test_problems_that_are_not_shown_are_counted() -> None:
+    errors = [UsageError(f"{number}", "", "") for number in range(6)]
+    assert [str(error.title) for error in few(errors)] == ["0.", "1.", "4 more problems with the settings."]
+    assert few(errors[:MOST]) == errors[:MOST]
+
+
+async def test_form_is_not_covered_by_earlier_messages(home: Home) -> None:
+    app = open_app(home, make_stage(home, "done"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        app.notify("The split was undone.")
+        app.notify("It is gone.", severity="error")
+        await pilot.press("comma")
+        await wait_for_form(pilot)
+        assert messages(cast("Toasts", app._notifications)) == ["It is gone."]
+
+
+@pytest.mark.parametrize("size", [(60, 20), *SIZES])
+async def test_toast_shows_its_last_word(home: Home, size: tuple[int, int]) -> None:
+    app = open_app(home, None)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        for words, last in (
+            ("The questions are split. u undoes", " it."),
+            ("Finding out what the changes affect", " …"),
+        ):
+            app.notify(words + last)
+            await until(pilot, lambda end=last: end in screen_text(app))
 
 
 async def test_repeated_key_shows_one_toast(home: Home) -> None:

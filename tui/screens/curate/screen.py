@@ -65,9 +65,8 @@ class CurateScreen(WalkingScreen):
             self.state.skip(message.decided, now)
         else:
             arrived = self.state.take(page, message.decided, now)
-        for words in (message.notice, arrived):
-            if words:
-                self.notify(words, timeout=3)
+        if words := " ".join(filter(None, (message.notice, arrived))):
+            self.notify(words, timeout=3)
         if self.state.lacking:
             self._review.read(self.state.ask())
         if self.state.other_id is not None:
