@@ -67,9 +67,23 @@ class Pane(Scroller):
         width = self.line_width
         return View(self._shown.facts, self._shown.job, width, max(self.size.height - 1, 8))
 
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """What decides the pane's own data: when it changes, `read` is called. Empty if the pane has no such data."""
+        return ()
+
+    def is_stale(self, facts: Facts) -> bool:
+        """Whether the pane's own data has to be read again for these facts."""
+        return self.depends_on(facts) != self._seen
+
+    def read(self) -> None:
+        """Read the pane's own data. What was requested and has not arrived is requested again."""
+
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Take new facts and draw them."""
+        """Take new facts, read what only this pane shows if they call for it, and draw."""
         self._shown = View(facts, job)
+        if self.is_stale(facts):
+            self._seen = self.depends_on(facts)
+            self.read()
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:

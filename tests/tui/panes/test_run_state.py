@@ -10,7 +10,7 @@ from engine.model.shapes import Shapes
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.options import SweepOptions, Trial
+from engine.records.options import ProjectSettings, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
@@ -21,6 +21,7 @@ from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import config_of, configuration_text, device, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
+from tui.services.facts import Facts
 from tui.services.runs import RunRow, read_runs, trace_reader
 
 VALUES = {
@@ -117,6 +118,17 @@ def test_value_and_sample_are_the_latest_at_or_before_a_step() -> None:
     assert value_at(Curve([5.0], [1.0]), 4) is None
     samples = [SampleAnswer(step, "q", "a", True) for step in (0, 36, 72)]
     assert [sample_at(samples, step) for step in (0, 35, 36, 99, None)] == [0, 0, 1, 2, 2]
+
+
+def test_trace_that_did_not_arrive_is_requested_again_only_when_asked() -> None:
+    state = state_of_runs(CONFIG, CONFIG)
+    facts = Facts("desk", "/desk", ProjectSettings(), (), run=state.rows[1].run)
+    state.overlays = (1,)
+    assert state.missing_traces(facts, None) == (2, 1)
+    state.take_trace(1, JobView(1, "train"))
+    assert state.missing_traces(facts, None) == ()
+    state.ask_again()
+    assert state.missing_traces(facts, None) == (2,)
 
 
 def test_smoothing_cycles_through_its_levels() -> None:

@@ -8,8 +8,10 @@ from textual.message_pump import MessagePump
 from engine.errors import StoreError
 from engine.folders import DATABASE
 from engine.paths import Home
-from tests.tui.piloting import SIZES, footer, open_app, pane_text, shown, text_of, until, wait_for_toast
+from tests.tui.panes.measured_projects import make_compared
+from tests.tui.piloting import SIZES, footer, open_app, pane_of, pane_text, shown, text_of, until, wait_for_toast
 from tests.tui.seeds import make_stage
+from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.pane import Pane
 from tui.panes.prompt.advice_views import ProposalsView
 from tui.panes.prompt.own_answer import OwnAnswerView
@@ -63,6 +65,36 @@ async def test_read_error_stays_until_the_named_key_retries(
         await pilot.press(*retry_keys.split())
         await until(pilot, lambda: content in text_of(app, pane))
         assert "The disk is gone." not in pane_text(app)
+
+
+@pytest.mark.parametrize(
+    ("key", "kind", "is_read"),
+    [
+        ("5", RunPane, lambda pane: bool(pane.state.rows)),
+        ("6", EvaluationPane, lambda pane: bool(pane.state.evaluations) and pane.state.answers.evaluation_id == 2),
+    ],
+)
+async def test_key_of_the_shown_pane_reads_again_what_failed(
+    home: Home, monkeypatch: pytest.MonkeyPatch, key: str, kind: type[Pane], is_read: Callable[[Pane], bool]
+) -> None:
+    ask = StoreService.ask
+
+    def fail_for_kind(service: StoreService, work: Callable[..., object], target: MessagePump) -> None:
+        if isinstance(target, kind):
+            target.post_message(StoreFailed(DISK_ERROR))
+        else:
+            ask(service, work, target)
+
+    monkeypatch.setattr(StoreService, "ask", fail_for_kind)
+    app = open_app(home, make_compared(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press("9", key)
+        await until(pilot, lambda: bool(app.screen.query(kind)) and pane_of(app, kind)._unread)
+        assert not is_read(pane_of(app, kind))
+        monkeypatch.setattr(StoreService, "ask", ask)
+        await pilot.press(key)
+        await until(pilot, lambda: is_read(pane_of(app, kind)))
 
 
 async def test_no_run_is_deleted_while_none_could_be_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,7 +22,6 @@ from tui.keys import key_of
 from tui.panes.chat.drawing import draw, no_vote, room_to_grow
 from tui.panes.chat.question import QuestionField
 from tui.panes.chat.state import ChatState, Turn
-from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.services.chat import ArmsRead, ChatService, Kept, ReplyEnded, ReplyGrew, ServerStatus, VotesRead
@@ -84,14 +83,14 @@ class ChatPane(Pane):
         """The votes, while none can be given."""
         return frozenset() if self.state.votable else _VOTES
 
-    def show(self, facts: Facts, job: JobView | None) -> None:
-        """Read the arms again if the prompt, the rules or the newest run has changed."""
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """The prompt, the newest run and the rules: they decide the arms."""
         run = facts.run
-        read = (facts.prompt_version, run.id if run else 0, run.best_step if run else 0, facts.rules)
-        if read != self._seen:
-            self._seen = read
-            self._service.read()
-        super().show(facts, job)
+        return (facts.prompt_version, run.id if run else 0, run.best_step if run else 0, facts.rules)
+
+    def read(self) -> None:
+        """Read the arms."""
+        self._service.read()
 
     def draw(self, view: View) -> list[Content]:
         """The chat; while it grows, with room for more lines."""

@@ -15,7 +15,6 @@ from tui.actions import PaneName, Place, bindings
 from tui.panes.cost.drawing import draw, title
 from tui.panes.cost.figures import Figures
 from tui.panes.cost.state import MODEL, CostState
-from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.services.cost import CostRead, CostService, ModelsFound, PromptCounted
@@ -61,14 +60,14 @@ class CostPane(Pane):
             return None
         return View(view.facts, view.job, view.width, max(view.height - self._figures.outer_size.height - 2, 8))
 
-    def show(self, facts: Facts, job: JobView | None) -> None:
-        """Recalculate if the prompt or the measurements have changed."""
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """The prompt and the measurements."""
         evaluation = facts.evaluation.id if facts.evaluation is not None else 0
-        seen = (facts.prompt_version, evaluation, facts.examples.total)
-        if seen != self._seen:
-            self._seen = seen
-            self._ask()
-        super().show(facts, job)
+        return (facts.prompt_version, evaluation, facts.examples.total)
+
+    def read(self) -> None:
+        """Recalculate."""
+        self._ask()
 
     def draw(self, view: View) -> list[Content]:
         """Draw the lines under the figures."""

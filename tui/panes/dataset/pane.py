@@ -13,7 +13,6 @@ from tui.forms.screen import Field, FormScreen, Values
 from tui.keys import key_of
 from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.state import ALLOW, DatasetState
-from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected, frozen_words
@@ -39,16 +38,24 @@ class DatasetPane(Pane):
         self._clock: Timer | None = None  # while freezing: the elapsed time is shown, whatever the process says
         self._then_freeze: bool | None = None  # allow overlaps? once the refused answers are rejected
 
-    def show(self, facts: Facts, job: JobView | None) -> None:
-        """Check again if the accepted answers changed; not while answers arrive, when they change all the time."""
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """The accepted answers, and whatever else decides what would be frozen."""
         newest = facts.dataset.sha256 if facts.dataset is not None else ""
-        seen = (facts.prompt_version, facts.examples, facts.questions, facts.settings.student_base, newest, facts.rules)
+        return (facts.prompt_version, facts.examples, facts.questions, facts.settings.student_base, newest, facts.rules)
+
+    def is_stale(self, facts: Facts) -> bool:
+        """Not while answers arrive, when the accepted ones change all the time."""
+        stale = super().is_stale(facts)
         answering = any(job.stage == "examples" and job.state == "running" for job in facts.jobs)
-        self.state.waits = seen != self._seen and answering and facts.examples.accepted > 0
-        if seen != self._seen and not self.state.waits:
-            self._seen = seen
-            self._look() if facts.examples.accepted else self._service.read()
-        super().show(facts, job)
+        self.state.waits = stale and answering and facts.examples.accepted > 0
+        return stale and not self.state.waits
+
+    def read(self) -> None:
+        """Check the accepted answers; without any, read only the datasets so far."""
+        if self._shown is not None and self._shown.facts.examples.accepted:
+            self._look()
+        else:
+            self._service.read()
 
     def draw(self, view: View) -> list[Content]:
         """Draw the lines of this pane."""

@@ -80,10 +80,19 @@ class EvaluationPane(Pane):
             return self._over == "answers"
         return not action.startswith("leave_") or action == f"leave_{self._over}"
 
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """The newest evaluation."""
+        return (facts.evaluation.id if facts.evaluation else 0,)
+
+    def read(self) -> None:
+        """Read all evaluations; the answers of the shown one are read once it is known."""
+        self.store.ask(read_evaluations, self)
+        self.state.ask_again()
+
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Show new facts; read what only this pane shows if it has changed."""
+        """Show new facts; read the answers of the evaluation on the page if it is another one."""
         super().show(facts, job)
-        self._read()
+        self._read_answers()
 
     @property
     def choices(self) -> Listing | None:
@@ -107,13 +116,13 @@ class EvaluationPane(Pane):
     def open(self, number: int) -> None:
         """Show the evaluation with this number."""
         self.state.open_evaluation(number)
-        self._read()
+        self._read_answers()
         self._from_top()
 
     def on_evaluations_read(self, message: EvaluationsRead) -> None:
         """Take the history."""
         self.state.evaluations = message.evaluations
-        self._read()  # the chosen one may have arrived only now
+        self._read_answers()  # the chosen one may have arrived only now
         self.redraw()
 
     def on_answers_read(self, message: AnswersRead) -> None:
@@ -180,7 +189,7 @@ class EvaluationPane(Pane):
         """Show the answers under the cursor, or the evaluation under it."""
         if self.state.mode == "history":
             self.state.choose()
-            self._read()
+            self._read_answers()
             self._from_top()
             return
         if self.state.differing:
@@ -250,7 +259,7 @@ class EvaluationPane(Pane):
     def action_back(self) -> None:
         """Go back one level."""
         self.state.back()
-        self._read()
+        self._read_answers()
         self._turned()
 
     action_leave_answers = action_leave_history = action_leave_differences = action_back
@@ -292,12 +301,8 @@ class EvaluationPane(Pane):
             self.state.chosen, self.state.mode = None, "table"
             self.store.start(options_of(values, basis))
 
-    def _read(self) -> None:
-        if (shown := self._shown) is None:
-            return
-        if self.state.stale(shown.facts):
-            self.store.ask(read_evaluations, self)
-        if (wanted := self.state.answers_wanted(shown.facts)) is not None:
+    def _read_answers(self) -> None:
+        if (shown := self._shown) is not None and (wanted := self.state.answers_wanted(shown.facts)) is not None:
             self.store.ask(answers_reader(wanted), self)
 
     def _from_top(self) -> None:

@@ -29,14 +29,7 @@ class EvaluationState:
     history_row: int = 0  # in the evaluations, newest first
     figures: bool = False
     differing: bool = False  # show the worst held-out tokens in place of the questions
-    read_for: int | None = None  # the newest evaluation when all were last read
     asked_for: int | None = None  # the evaluation whose answers were requested
-
-    def stale(self, facts: Facts) -> bool:
-        """Whether the evaluations have to be read again; call once per view."""
-        newest = facts.evaluation.id if facts.evaluation else 0
-        stale, self.read_for = newest != self.read_for, newest
-        return stale
 
     def shown(self, facts: Facts) -> Evaluation | None:
         """The evaluation that the user chose, else the newest."""
@@ -50,6 +43,11 @@ class EvaluationState:
             return None
         self.asked_for = shown.id
         return shown
+
+    def ask_again(self) -> None:
+        """Want the answers again if they have not arrived."""
+        if self.answers.evaluation_id != self.asked_for:
+            self.asked_for = None
 
     def take(self, answers: EvaluationAnswers) -> None:
         """Take the answers of the shown evaluation; ignore those of another one, which come too late."""

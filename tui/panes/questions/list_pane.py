@@ -11,7 +11,6 @@ from textual.widgets import Input
 
 from tui.actions import ACTIONS, Place
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.questions.drawing import draw
 from tui.panes.questions.state import QuestionsState
@@ -46,15 +45,15 @@ class QuestionList(Pane):
         yield from super().compose()
         yield self._search
 
-    def show(self, facts: Facts, job: JobView | None) -> None:
-        """Read again if questions or answers have changed."""
-        seen = (facts.questions, facts.topics, facts.examples.total, facts.prompt_version)
-        if seen != self._seen:
-            self._seen = seen
-            self._read()
-            if self.state.mode == "topics":
-                self._service.read_topics()
-        super().show(facts, job)
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """The questions and their answers."""
+        return (facts.questions, facts.topics, facts.examples.total, facts.prompt_version)
+
+    def read(self) -> None:
+        """Read the list, and the topics if they are shown."""
+        self._read()
+        if self.state.mode == "topics":
+            self._service.read_topics()
 
     @property
     def binding_chain(self) -> list[tuple[Place, DOMNode]]:

@@ -44,14 +44,18 @@ class ReleasePane(Pane):
         self._service = ReleaseService(store, self)
         self._clock: Timer | None = None  # runs during an export, which may report nothing for minutes
 
-    def show(self, facts: Facts, job: JobView | None) -> None:
-        """Read again if a run, an evaluation or a release has changed."""
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """The newest run, the evaluation, the releases and the dataset."""
         evaluation = facts.evaluation.id if facts.evaluation is not None else 0
         run = (facts.run.id, facts.run.state, facts.run.best_step) if facts.run is not None else ()
-        seen = (run, evaluation, facts.releases, facts.dataset)
-        if seen != self._seen:
-            self._seen = seen
-            self._service.read()
+        return (run, evaluation, facts.releases, facts.dataset)
+
+    def read(self) -> None:
+        """Read the runs and releases."""
+        self._service.read()
+
+    def show(self, facts: Facts, job: JobView | None) -> None:
+        """Show new facts; let the clock run during an export."""
         super().show(facts, job)
         at_work = job is not None and leaves(job)
         if at_work and self._clock is None:

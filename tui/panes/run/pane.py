@@ -52,10 +52,26 @@ class RunPane(Pane):
         """The lines of this pane."""
         return draw(view, self.state)
 
+    def depends_on(self, facts: Facts) -> tuple[object, ...]:
+        """The newest run, the evaluations, the jobs and the number of runs."""
+        run, job = facts.run, facts.newest_job
+        return (
+            (run.id, run.state, run.step, run.best_step) if run else None,
+            facts.evaluation.id if facts.evaluation else 0,
+            len(facts.jobs),
+            [station.count for station in facts.stations if station.name == "run"],  # an older run may be deleted
+            job.done if job and job.kind == "train" else 0,  # it may continue an older run
+        )
+
+    def read(self) -> None:
+        """Read the runs; their traces are read once they are known."""
+        self.store.ask(read_runs, self)
+        self.state.ask_again()
+
     def show(self, facts: Facts, job: JobView | None) -> None:
-        """Show new facts; read what only this pane shows if it has changed."""
+        """Show new facts; read the logs of the runs on the page if they have changed."""
         super().show(facts, job)
-        self._read()
+        self._read_traces()
 
     @property
     def choices(self) -> Listing | None:
@@ -85,7 +101,7 @@ class RunPane(Pane):
 
     def on_trace_read(self, message: TraceRead[JobView]) -> None:
         """Take what a run's logs report."""
-        self.state.traces[message.run.id] = message.view
+        self.state.take_trace(message.run.id, message.view)
         self.redraw()
 
     def on_basis_read(self, message: BasisRead) -> None:
@@ -232,11 +248,6 @@ class RunPane(Pane):
     def _train(self, basis: Basis, values: dict[str, str] | None) -> None:
         if values is not None:
             self.store.ask(run_adder(config_of(values, basis), basis.dataset.sha256), self)
-
-    def _read(self) -> None:
-        if self._shown is not None and self.state.stale(self._shown.facts):
-            self.store.ask(read_runs, self)
-        self._read_traces()
 
     def _read_traces(self) -> None:
         if (shown := self._shown) is not None:

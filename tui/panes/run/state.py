@@ -37,6 +37,7 @@ class RunState:
     rows: tuple[RunRow, ...] = ()  # oldest first
     traces: dict[int, JobView] = field(default_factory=dict)  # by run
     traced: dict[int, tuple[str, int]] = field(default_factory=dict)  # state and step for which a trace was requested
+    awaited: set[int] = field(default_factory=set)  # the runs whose requested traces have not arrived
     chosen: int | None = None  # a run's number; None: the one being trained, else the newest
     overlays: tuple[int, ...] = ()
     log: bool = False
@@ -46,20 +47,6 @@ class RunState:
     differing: bool = False  # show the worst validation tokens in place of the watched answers
     comparing: bool = False
     row: int = 0  # in the table, newest run first
-    seen: object = None  # the facts for which the rows were last read
-
-    def stale(self, facts: Facts) -> bool:
-        """Whether the runs have to be read again; call once per set of facts."""
-        run, job = facts.run, facts.newest_job
-        key = (
-            (run.id, run.state, run.step, run.best_step) if run else None,
-            facts.evaluation.id if facts.evaluation else 0,
-            len(facts.jobs),
-            [station.count for station in facts.stations if station.name == "run"],  # an older run may be deleted
-            job.done if job and job.kind == "train" else 0,  # it may continue an older run
-        )
-        stale, self.seen = key != self.seen, key
-        return stale
 
     def take(self, rows: tuple[RunRow, ...]) -> None:
         """Take the runs."""
@@ -99,8 +86,20 @@ class RunState:
             stands = (row.run.state, row.run.step)
             if self.traced.get(number) != stands:
                 self.traced[number] = stands
+                self.awaited.add(number)
                 missing.append(number)
         return tuple(missing)
+
+    def take_trace(self, number: int, trace: JobView) -> None:
+        """Take what this run's logs report."""
+        self.traces[number] = trace
+        self.awaited.discard(number)
+
+    def ask_again(self) -> None:
+        """Count the traces that have not arrived as missing again."""
+        for number in self.awaited:
+            del self.traced[number]
+        self.awaited.clear()
 
     def trace(self, run: Run, job: JobView | None) -> JobView | None:
         """Everything reported about a run: by the watched job, else by its logs."""
