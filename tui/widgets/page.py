@@ -9,7 +9,10 @@ from textual.app import RenderResult
 from textual.content import Content
 from textual.events import Click, MouseEvent, MouseScrollDown, MouseScrollUp
 from textual.geometry import Region, Size
+from textual.selection import Selection
+from textual.strip import Strip
 from textual.style import Style
+from textual.visual import Visual
 
 from tui.widgets.auto_height import AutoHeight
 from tui.widgets.listing import ROW, go_to, holder, places
@@ -28,6 +31,8 @@ class Page(AutoHeight):
         self._rows: tuple[Content, ...] = ()
         self._fill = 0
         self._words = ""
+        self._broken_for: tuple[Sequence[Content], int, int, str] | None = None  # lines, width, fill, words
+        self._broken_rows: tuple[Content, ...] = ()
 
     @property
     def plain(self) -> str:
@@ -98,10 +103,35 @@ class Page(AutoHeight):
         return len(self._broken(width))
 
     def render(self) -> RenderResult:
-        """Draw all rows; Textual asks only for the changed ones."""
+        """Return all rows as one text; `render_line` draws them."""
         return Content("\n").join(self._rows)
 
+    def render_line(self, y: int) -> Strip:
+        """Draw one row; Textual keeps it until it changes."""
+        width, style = self.size.width, self.visual_style
+        if not 0 <= y < len(self._rows) or not width:
+            return Strip.blank(width, style.rich_style)
+        row = self._rows[y]
+        selection = self.text_selection
+        if selection is not None and (span := selection.get_span(y)) is not None:
+            start, end = span
+            chosen = Style.from_styles(self.screen.get_component_styles("screen--selection"))
+            row = row.stylize(chosen, start, len(row) if end < 0 else end)
+        strips = Visual.to_strips(self, row, width, 1, style, apply_selection=False)
+        return strips[0].apply_offsets(0, y)  # the mouse selects by these offsets
+
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        """Return the selected text, and what follows it."""
+        return selection.extract("\n".join(self.rows)), "\n"
+
     def _broken(self, width: int) -> tuple[Content, ...]:
+        """The rows at this width; found once for the layout and for the drawing."""
+        wanted = self._lines, width, self._fill, self._words
+        if self._broken_for is None or self._broken_for[0] is not wanted[0] or self._broken_for[1:] != wanted[1:]:
+            self._broken_for, self._broken_rows = wanted, self._wrapped(width)
+        return self._broken_rows
+
+    def _wrapped(self, width: int) -> tuple[Content, ...]:
         rows: list[Content] = []
         for line in self._lines:
             rows += line.wrap(width) if width > 0 and (line.cell_length > width or "\n" in line.plain) else [line]

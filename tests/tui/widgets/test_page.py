@@ -5,6 +5,7 @@ from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.geometry import Region
 
+from tests.tui.piloting import until
 from tui.widgets.auto_height import Words
 from tui.widgets.page import Page
 
@@ -35,6 +36,49 @@ async def test_only_changed_lines_are_redrawn(monkeypatch: pytest.MonkeyPatch) -
         assert dirty == [Region(0, 1, 20, 1)]
         page.show([Content("one"), Content.styled("two", "bold"), Content("three")])
         assert len(dirty) == 1
+
+
+async def test_one_changed_line_of_many_is_the_only_one_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = PageApp()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content(f"row {number}") for number in range(200)])
+        await pilot.pause()
+        drawn: list[str] = []
+        render = Content.render
+
+        def recorded(content: Content, *args: object, **options: object) -> object:
+            drawn.append(content.plain)
+            return render(content, *args, **options)
+
+        monkeypatch.setattr(Content, "render", recorded)
+        page.show([Content("first" if number == 0 else f"row {number}") for number in range(200)])
+        await until(pilot, lambda: rows(app)[0] == "first")
+        assert [line for line in drawn if line] == ["first"]
+
+
+async def test_mouse_selects_text_across_rows() -> None:
+    app = PageApp()
+    async with app.run_test(size=(20, 6)) as pilot:
+        page = app.query_one(Page)
+        page.show([Content("one"), Content("a 世界 wide row"), Content("three"), Content("four")])
+        await pilot.pause()
+        await pilot.mouse_down(Page, offset=(4, 1))
+        await pilot.hover(Page, offset=(3, 2))
+        await until(pilot, lambda: app.screen.get_selected_text() == "界 wide row\nthre")
+        for _ in range(2):
+            strips = [page.render_line(y) for y in range(4)]
+            plain = next(iter(strips[0])).style.bgcolor
+            assert ["".join(each.text for each in strip if each.style.bgcolor != plain) for strip in strips] == [
+                "",
+                "界 wide row",
+                "thre",
+                "",
+            ]
+            page.show([Content("eins"), Content("a 世界 wide row"), Content("three"), Content("four")])
+        await pilot.mouse_up(Page, offset=(3, 2))
+        await pilot.click(Page, offset=(1, 5))
+        await until(pilot, lambda: not app.screen.get_selected_text())
 
 
 async def test_page_shows_the_latest_lines() -> None:
