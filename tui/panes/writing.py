@@ -36,7 +36,7 @@ class Writing:
     ) -> None:
         """Open the form: `fields`, then those of the teacher. `options_of` returns None while a field is wrong.
 
-        `action` is the action that opens the form. It ends in `Ready`, once everything needed is there.
+        `action` is the action that opens the form. It ends in the start of a job.
         """
 
         def aside(values: Values) -> str:
@@ -59,7 +59,7 @@ class Writing:
             self._form = None
             options = options_of(values) if values is not None else None
             if values is not None and options is not None:
-                self._service.prepare(options, values["key"])
+                self._service.start(options, values["key"])
 
         form = FormScreen(
             title, [*fields, *teacher_fields(teacher, lambda: form.values)], go="start", aside=aside, whole=whole

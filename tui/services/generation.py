@@ -1,6 +1,6 @@
 """Before and after a generation: what it would take, the key it needs, and retrying unanswered questions.
 
-Every request is carried out on the store's thread and ends in one message to the pane.
+Every request is carried out on the store's thread and ends in one message to the pane, or in the start of a job.
 """
 
 from collections.abc import Sequence
@@ -37,13 +37,6 @@ class OutlookRead(Message):
     error: DistillError | None
 
 
-@dataclass
-class Ready(Message):
-    """The job has everything it needs and can be started."""
-
-    options: GenerateOptions | SynthesizeOptions
-
-
 class GenerationService:
     """The teacher's work of one project. Every method returns at once; answers come as messages to `target`."""
 
@@ -78,30 +71,30 @@ class GenerationService:
 
         self._store.ask(work, self._target)
 
-    def prepare(self, options: GenerateOptions | SynthesizeOptions, key: str) -> None:
-        """Save the endpoint's key, if one was typed, outside the project; ends in `Ready`.
+    def start(self, options: GenerateOptions | SynthesizeOptions, key: str) -> None:
+        """Start the job. The endpoint's key, if one was typed, is saved before, outside the project.
 
         The teacher that is to answer becomes the project's: evaluations include it, and the form offers it next time.
         """
 
-        def work(project: Project) -> Message:
+        def work(project: Project) -> GenerateOptions | SynthesizeOptions:
             settings = project.settings.read()
             if isinstance(options, GenerateOptions) and options.teacher != settings.teacher:
                 project.settings.write(replace(settings, teacher=options.teacher))
             if key and options.teacher.kind == "endpoint":
                 save_key(options.teacher.base_url, key, project.home)
-            return Ready(options)
+            return options
 
-        self._store.ask(work, self._target)
+        self._store.start_with(work, self._target)
 
     def ask_again(self, job_id: int, asks: Sequence[tuple[int, int]]) -> None:
-        """Reduce a job's options to the questions it did not get answered; ends in `Ready`."""
+        """Start a job with the options of this one, for the questions it did not get answered."""
 
-        def work(project: Project) -> Message:
+        def work(project: Project) -> GenerateOptions:
             job = project.jobs.get(job_id)
             before = options_of_job(job)
             if not isinstance(before, GenerateOptions):
                 before = replace(last_options(project, project.settings.read().teacher), samples=1, limit=None)
-            return Ready(replace(before, asks=tuple(asks)))
+            return replace(before, asks=tuple(asks))
 
-        self._store.ask(work, self._target)
+        self._store.start_with(work, self._target)

@@ -68,13 +68,6 @@ class CardRead(Message):
     text: str
 
 
-@dataclass
-class ExportReady(Message):
-    """The export was checked and its job can be started."""
-
-    options: ExportOptions
-
-
 class ReleaseService:
     """The releases of one project. Every method returns at once; answers come as messages to `target`."""
 
@@ -99,19 +92,19 @@ class ReleaseService:
 
         self._store.ask(work, self._target)
 
-    def prepare(self, options: ExportOptions, llama_cpp: str) -> None:
-        """Check that the export is possible, with llama.cpp from that folder (empty: search the usual places).
+    def export(self, options: ExportOptions, llama_cpp: str) -> None:
+        """Start an export that is possible, with llama.cpp from that folder (empty: search the usual places).
 
-        The destination is as typed. Ends in `ExportReady` or `StoreFailed`.
+        The destination is as typed.
         """
 
-        def work(project: Project) -> Message:
+        def work(project: Project) -> ExportOptions:
             to = str(expand(options.destination).absolute()) if options.destination else ""
             whole = replace(options, destination=to)
             check_export(project, whole, llama_cpp)
-            return ExportReady(whole)
+            return whole
 
-        self._store.ask(work, self._target)
+        self._store.start_with(work, self._target)
 
 
 def _page(project: Project) -> ReleasePage:

@@ -1,6 +1,6 @@
 """The runs of a project with what their jobs logged, read on the store's thread; and creating a run.
 
-Every function is work for `StoreService.ask`.
+Every function is work for `StoreService.ask`, or for `start_with`.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from engine.clean import clean_line
 from engine.jobs.traces import read_trace
 from engine.project import Project
 from engine.records.evaluation import Evaluation
+from engine.records.options import TrainOptions
 from engine.records.run import Run, TrainingConfig
 from engine.training.facts import Basis, read_basis
 from engine.wording import counted
@@ -51,13 +52,6 @@ class BasisRead(Message):
     """The inputs of a new training were read."""
 
     basis: Basis
-
-
-@dataclass
-class RunAdded(Message):
-    """A run was created; it waits for a job to train it."""
-
-    run: Run
 
 
 @dataclass
@@ -116,6 +110,6 @@ def basis_of_training(project: Project) -> BasisRead:
     return BasisRead(read_basis(project))
 
 
-def run_adder(config: TrainingConfig, dataset_sha256: str) -> Callable[[Project], RunAdded]:
-    """Work that creates a run on this dataset."""
-    return lambda project: RunAdded(project.runs.add(dataset_sha256, config))
+def run_adder(config: TrainingConfig, dataset_sha256: str) -> Callable[[Project], TrainOptions]:
+    """Work that creates a run on this dataset, for a job that trains it."""
+    return lambda project: TrainOptions(project.runs.add(dataset_sha256, config).id)

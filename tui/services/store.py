@@ -158,7 +158,11 @@ class StoreService:
 
     def start(self, options: "JobOptions") -> None:
         """Start a job with these `options`; ends in `JobStarted` or `StoreFailed`."""
-        self._worker.submit(lambda: self._start(options))
+        self.start_with(lambda _project: options, self._target)
+
+    def start_with(self, work: "Callable[[Project], JobOptions]", target: MessagePump) -> None:
+        """Start a job with the options from `work`; ends in `JobStarted`, or in `StoreFailed` for `target`."""
+        self._worker.submit(lambda: self._start(work, target))
 
     def send(self, command: JobCommand, job_id: int) -> None:
         """Ask the job to pause, resume, stop, or end its training and keep the best adapter."""
@@ -181,12 +185,12 @@ class StoreService:
         with self._failing_to(target):
             target.post_message(work(self._worker.held))
 
-    def _start(self, options: "JobOptions") -> None:
+    def _start(self, work: "Callable[[Project], JobOptions]", target: MessagePump) -> None:
         from engine.jobs.control import check_new
 
-        with self._failing_to(self._target):
+        with self._failing_to(target):
             project = self._worker.held
-            check_new(project, options)
+            check_new(project, options := work(project))
             self._target.post_message(JobStarted(project.start_job(options)))
         self.read()
 

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from engine.jobs.protocol import StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.cost import Figure
-from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
+from engine.records.job import Job
+from engine.records.options import GenerateOptions, JobOptions, ProjectSettings, TeacherSpec
 from engine.store.jobs import options_of_job
 from engine.teachers.job import questions_of
 from engine.teachers.outlook import GenerationOutlook, KeyState, Money
@@ -17,7 +19,7 @@ from tests.engine.teachers.hostile_server import Request, error, good, served, s
 from tests.tui.panes.examples_helpers import fill_in, form_showing, open_pane, text
 from tests.tui.panes.helpers import form_aside, notified
 from tests.tui.piloting import SIZES, until
-from tests.tui.seeds import make_project, make_stage
+from tests.tui.seeds import add_job, make_project, make_stage
 from tui.app import DistillApp
 from tui.forms.teacher import teacher_fields, teacher_of
 from tui.panes.examples.forms import outlook_text, outlook_trouble, wanted
@@ -90,8 +92,13 @@ async def test_invalid_values_are_reported_and_start_nothing(home: Home) -> None
 async def test_missing_api_key_is_requested_and_stored_outside_the_project(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    started: list[GenerateOptions] = []
-    monkeypatch.setattr("tui.services.store.StoreService.start", lambda self, options: started.append(options))
+    started: list[JobOptions] = []
+
+    def start(project: Project, options: JobOptions) -> Job:
+        started.append(options)
+        return add_job(project, options, "running", [StateChanged("running")])
+
+    monkeypatch.setattr(Project, "start_job", start)
     with make_project(home) as project:
         folder = project.folder
     app = DistillApp(home, folder)

@@ -41,7 +41,7 @@ from tui.services.evaluation import (
     read_failed,
 )
 from tui.services.facts import Facts
-from tui.services.generation import OutlookRead, Ready
+from tui.services.generation import OutlookRead
 from tui.services.program import CommandEnded
 from tui.services.store import StoreService
 from tui.widgets.listing import PAST_ANY_END, Listing
@@ -169,10 +169,6 @@ class EvaluationPane(Pane):
     def on_outlook_read(self, message: OutlookRead) -> None:
         """Show the estimate for writing questions."""
         self._writing.take(message)
-
-    def on_ready(self, message: Ready) -> None:
-        """Start the job."""
-        self.store.start(message.options)
 
     def on_command_ended(self, message: CommandEnded) -> None:
         """Say where the report was written, or why it was not."""

@@ -18,7 +18,7 @@ from tui.panes.pane import Pane
 from tui.panes.parts import working
 from tui.panes.view import View
 from tui.services.facts import Stream
-from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead, Ready
+from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
@@ -58,7 +58,7 @@ class ExamplesPane(Pane):
             self._form = None
             options = wanted(values, before) if values is not None else None
             if values is not None and options is not None:
-                self._service.prepare(options, values["key"])
+                self._service.start(options, values["key"])
 
         if open_if_shown(form, answered, self, "workspace.examples", "examples.generate"):
             self._form = form
@@ -72,10 +72,6 @@ class ExamplesPane(Pane):
             self._outlooks[message.options] = clean_text(f"! {message.error}")
         if self._form is not None and self._form.is_mounted:
             self._form.tell()
-
-    def on_ready(self, message: Ready) -> None:
-        """Start the job."""
-        self.store.start(message.options)
 
     def action_generate(self) -> None:
         """Let the teacher answer."""

@@ -18,7 +18,7 @@ from tui.panes.release.drawing import draw, leaves, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.facts import Facts
-from tui.services.release import GGUF_TYPES, KINDS, CardRead, ExportReady, ReleaseRead, ReleaseService
+from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
@@ -95,10 +95,6 @@ class ReleasePane(Pane):
         self.state.card = message.release, message.text
         self.scroll_home(animate=False)
         self.redraw()
-
-    def on_export_ready(self, message: ExportReady) -> None:
-        """Start the job."""
-        self.store.start(message.options)
 
     def action_export(self) -> None:
         """Ask what to export, and where to."""
@@ -190,4 +186,4 @@ class ReleasePane(Pane):
             force=values["taken"] == _REPLACE,
             gguf_type=next((kind for kind in GGUF_TYPES if kind == gguf.get("gguf-type")), "auto"),
         )
-        self._service.prepare(options, gguf.get("llama-cpp", ""))
+        self._service.export(options, gguf.get("llama-cpp", ""))

@@ -6,7 +6,6 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
-from engine.records.options import TrainOptions
 from engine.training.facts import Basis
 from engine.wording import counted
 from tui.actions import PaneName, bindings
@@ -24,7 +23,6 @@ from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.runs import (
     BasisRead,
-    RunAdded,
     RunDeleted,
     RunsRead,
     TraceRead,
@@ -119,10 +117,6 @@ class RunPane(Pane):
             guide=lambda values: guide(values, basis),
         )
         open_if_shown(form, partial(self._train, basis), self, "workspace.run", "run.train")
-
-    def on_run_added(self, message: RunAdded) -> None:
-        """Start the job that trains the new run."""
-        self.store.start(TrainOptions(message.run.id))
 
     def on_run_deleted(self, message: RunDeleted) -> None:
         """Confirm it; the table is read again when the store reports the change."""
@@ -247,7 +241,7 @@ class RunPane(Pane):
 
     def _train(self, basis: Basis, values: dict[str, str] | None) -> None:
         if values is not None:
-            self.store.ask(run_adder(config_of(values, basis), basis.dataset.sha256), self)
+            self.store.start_with(run_adder(config_of(values, basis), basis.dataset.sha256), self)
 
     def _read_traces(self) -> None:
         if (shown := self._shown) is not None:
