@@ -136,7 +136,7 @@ def is_ending(view: View, job: JobView) -> bool:
 
 def is_pausing(view: View, job: JobView) -> bool:
     """Whether the job was asked to pause but has not paused yet."""
-    return job.live and job.state != "paused" and job.job_id in view.facts.pausing
+    return job.live and job.state != "paused" and view.facts.asked.get(job.job_id) == "pausing"
 
 
 def working(view: View, station: str) -> JobView | None:

@@ -1,8 +1,10 @@
 """What services read for the screens: plain dataclasses, free of Textual. All text in here is raw."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
+from engine.jobs.control_file import Asked
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import Evaluation
 from engine.records.job import LIVE_STATES, Job
@@ -63,8 +65,7 @@ class Facts:
     releases: tuple[Release, ...] = ()
     cost: str = ""  # whether distilling pays, in brief; empty if never estimated
     jobs: tuple[Job, ...] = ()
-    ending: frozenset[int] = frozenset()  # live jobs asked to stop that have not stopped yet
-    pausing: frozenset[int] = frozenset()  # live jobs asked to pause that have not paused yet
+    asked: Mapping[int, Asked] = field(default_factory=dict)  # what live jobs were asked to do and have not done yet
 
     @property
     def newest_job(self) -> Job | None:
@@ -85,9 +86,15 @@ class Facts:
         return dataset is not None and prompt is not None and dataset.prompt_sha256 != prompt.sha256
 
     @property
+    def ending(self) -> frozenset[int]:
+        """The live jobs that were asked to stop and have not stopped yet."""
+        return frozenset(job_id for job_id, word in self.asked.items() if word == "stopping")
+
+    @property
     def ending_at(self) -> frozenset[StationName]:
         """The stations whose job is ending."""
-        return frozenset(job.stage for job in self.jobs if job.id in self.ending)
+        ending = self.ending
+        return frozenset(job.stage for job in self.jobs if job.id in ending)
 
 
 def _watched_first(job: Job) -> tuple[bool, bool, int]:

@@ -39,16 +39,16 @@ class Reader:
         """The facts if anything changed since the last read. Raises `DistillError`; the next read is then complete."""
         before, self._seen = self._seen, ()
         mark_lost_jobs(self._project)
-        ending, pausing = self._asked("stopping"), self._asked("pausing")
-        version = (self._project.version, self._tokens.counted, ending, pausing)
-        facts = replace(self._facts(), ending=ending, pausing=pausing) if version != before else None
+        asked = self._asked()
+        version = (self._project.version, self._tokens.counted, asked)
+        facts = replace(self._facts(), asked=asked) if version != before else None
         self._seen = version
         return facts
 
-    def _asked(self, word: Asked) -> frozenset[int]:
-        """Live jobs that have not yet done what they were asked; requests are files, unknown to the store."""
-        project = self._project
-        return frozenset(job.id for job in project.jobs.live() if asked_of(project.folder, job) == word)
+    def _asked(self) -> dict[int, Asked]:
+        """What live jobs have not yet done though they were asked to; requests are files, unknown to the store."""
+        words = ((job.id, asked_of(self._project.folder, job)) for job in self._project.jobs.live())
+        return {job_id: word for job_id, word in words if word}
 
     def _facts(self) -> Facts:
         project = self._project

@@ -53,7 +53,7 @@ def test_next_step_depends_on_the_state_of_the_job(state: StationState, job: Job
 def test_ending_job_has_no_next_step() -> None:
     run, other = Station("run", "running", 1, ""), Station("questions", "running", 1, "")
     jobs = (Job(1, "train", "running", "", "", "run"), Job(2, "synthesize", "running", "", "", "questions"))
-    facts = Facts("p", "/p", ProjectSettings(), (run, other), jobs=jobs, ending=frozenset({1}))
+    facts = Facts("p", "/p", ProjectSettings(), (run, other), jobs=jobs, asked={1: "stopping"})
     assert step_from("chat", run, facts) == ""
     assert step_from("chat", other, facts) == "p pause, x stop", "the other job continues"
 

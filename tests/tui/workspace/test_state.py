@@ -90,10 +90,10 @@ def test_stop_is_requested_once() -> None:
     for key in ("stop", "pause", "resume"):
         assert state.press(key) == already, "even before the store shows it"
     assert state.facts is not None
-    state.take(replace(state.facts, ending=frozenset({3})))
+    state.take(replace(state.facts, asked={3: "stopping"}))
     assert state.press("stop") == already
     assert JOB_ACTIONS - state.unavailable == {"workspace.follow"}
-    state.take(replace(state.facts, ending=frozenset()))  # as after another program's request
+    state.take(replace(state.facts, asked={}))  # as after another program's request
     assert state.press("pause") == ("pause", 3, "Job 3 will pause at its next safe point.")
     state.take(replace(state.facts, jobs=(job(3, "train", "stopped"),)))
     assert state.press("stop") == (None, 3, "Job 3 is stopped.")

@@ -28,8 +28,8 @@ class Header(Page):
         job = state.facts.newest_job if state.facts else None
         if state.freezing and (job is None or job.state not in LIVE_STATES):
             rest = _FREEZING
-        elif job is not None:
-            rest = activity(job, state.job, _asked(state.facts, job))
+        elif state.facts is not None and job is not None:
+            rest = activity(job, state.job, state.facts.asked.get(job.id, ""))
             rest = Content("   ").join([rest, _FREEZING]) if state.freezing else rest
         else:
             rest = Content.styled("idle" if state.facts else "", DIM)
@@ -54,13 +54,6 @@ def _others(facts: "Facts") -> list[str]:
     waiting = [job.kind for job in others if job.state == "waiting"]
     parts = [f"○ {waiting[0]} waiting" if len(waiting) == 1 else f"○ {len(waiting)} jobs waiting"] if waiting else []
     return parts + ([f"+{len(others) - len(waiting)} more"] if len(others) > len(waiting) else [])
-
-
-def _asked(facts: "Facts | None", job: "Job | None") -> str:
-    """What the job was asked to do and has not done yet."""
-    if facts is None or job is None:
-        return ""
-    return "stopping" if job.id in facts.ending else "pausing" if job.id in facts.pausing else ""
 
 
 def activity(job: "Job", view: "JobView | None", asked: str = "") -> Content:

@@ -57,9 +57,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
     actions, words = _MADE_BY[station.name]
     job = facts.newest_job
     state = job.state if job is not None and job.stage == station.name else ""
-    asked = facts.ending | facts.pausing
     live = {other.id for other in facts.jobs if other.stage == station.name and other.state in LIVE_STATES}
-    if station.state == "running" and (not live or live & asked):  # a freeze is not a job
+    if station.state == "running" and (not live or live & facts.asked.keys()):  # a freeze is not a job
         return _NOTHING
     if state == "paused":
         return ("workspace.resume",), f"resume, {key_of('workspace.stop')} stop"
