@@ -87,10 +87,8 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
     if replace:
         _show(invocation, table.replace_all(rules))
         return
-    there = {(rule.text, rule.check) for rule in table.all()}
-    wanted = {(rule.text, rule.check): rule for rule in rules}
-    table.add([rule for what, rule in wanted.items() if what not in there])
-    if repeated := sum(what in there for what in wanted):
+    wanted = {(rule.text, rule.check) for rule in rules}
+    if repeated := len(wanted) - len(table.add_new(rules)):
         invocation.say(f"{repeated} of {counted(len(wanted), 'rule')} existed already.")
     _show(invocation, [rule for rule in table.all() if (rule.text, rule.check) in wanted])
 

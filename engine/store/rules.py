@@ -27,6 +27,13 @@ class RuleTable:
             first = self._connection.number("SELECT max(id) FROM rules") + 1
             return self._insert([replace(rule, id=number) for number, rule in enumerate(rules, start=first)])
 
+    def add_new(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
+        """Append those of `rules` that do not exist yet; returns them, numbered."""
+        with self._connection.transaction():
+            there = {(rule.text, rule.check) for rule in self.all()}
+            wanted = {(rule.text, rule.check): rule for rule in rules}
+            return self.add([rule for what, rule in wanted.items() if what not in there])
+
     def replace_all(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Replace all rules with `rules`, numbered from 1."""
         with self._connection.transaction():

@@ -114,8 +114,8 @@ def ending_text() -> str:
 
 
 def pausing_text() -> str:
-    """Say that a job was asked to pause, with the key that resumes it afterwards."""
-    return f"‖ pausing   at its next safe point; then {key_of('workspace.resume')} resumes it"
+    """Say that a job was asked to pause, with the key that takes this back."""
+    return f"‖ pausing   at its next safe point; {key_of('workspace.resume')} lets it continue"
 
 
 def rests(view: View, job: JobView) -> str:

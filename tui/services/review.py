@@ -326,7 +326,9 @@ def _window(project: Project, where: Where, go_to: int | None, sha256: str) -> R
 def _row(
     project: Project, curated: CuratedExample, rules: tuple[Rule, ...], attempts: dict[int, tuple[int, ...]]
 ) -> ReviewRow:
-    question, example, checks = project.questions.get(curated.example.key.question_id), curated.example, None
+    question, example = project.questions.get(curated.example.key.question_id), curated.example
+    there = {rule.id for rule in rules}
+    checks = tuple(check for check in example.checks if check.rule_id in there)  # others were removed since
     if curated.answer != example.answer:
         from engine.rules.checks import check_answer  # only needed for edits, and slow to import
 
@@ -340,7 +342,7 @@ def _row(
         state=curated.state,
         by_person=curated.decision is not None and curated.decision.source == "person",
         reason=curated.decision.reason if curated.decision is not None else "",
-        checks=example.checks if checks is None else checks,
+        checks=checks,
         question_id=question.id,
         attempts=attempts.get(question.id, ()),
         note=curated.flag.reason if curated.flag is not None else None,

@@ -9,6 +9,7 @@ from engine.errors import UsageError
 from engine.project import Project
 from engine.records.rule import Rule
 from engine.texts import read_text
+from engine.wording import counted
 from tui.keys import key_of
 
 RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # (before, after); touched only by the store's thread
@@ -46,11 +47,9 @@ def put_rule(project: Project, rule: Rule) -> RulesPut:
 def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
     """Add these; the store assigns their numbers. Raises UsageError if all of them exist already."""
     before = project.rules.all()
-    there = [(rule.text, rule.check) for rule in before]
-    new = [rule for rule in rules if (rule.text, rule.check) not in there]
-    if not new:
+    added = project.rules.add_new(rules)
+    if not added:
         raise UsageError("This rule already exists.", "It was not added again.", "")
-    added = project.rules.add(new)
     notice = f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules"
     notice += f"; {key_of('proposals.undo')} undoes it."
     if any(rule.needs_judge for rule in added) and project.settings.read().judge is None:
@@ -71,12 +70,12 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
 
     rules = parse_rules(read_text(path, regular=True), path)
     before = project.rules.all()
-    if replace:
-        project.rules.replace_all(rules)
-    else:
-        project.rules.add(rules)
-    what = "rule was" if len(rules) == 1 else "rules were"
-    notice = f"Read {len(rules)} {what}; {key_of('rules.undo')} undoes it."
+    added = project.rules.replace_all(rules) if replace else project.rules.add_new(rules)
+    if not added:
+        raise UsageError("All these rules exist already.", "None was added again.", "")
+    there = len(rules) - len(added)
+    notice = f"Added {counted(len(added), 'rule')}{f', {there} existed already' if there else ''}"
+    notice += f"; {key_of('rules.undo')} undoes it."
     return RulesPut(notice, before, project.rules.all())
 
 

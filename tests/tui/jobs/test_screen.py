@@ -135,7 +135,7 @@ async def test_empty_list_explains_what_a_job_is(home: Home) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_jobs(pilot, app)
         assert "everything that takes a while runs as a job" in text(app)
-        await pilot.press("enter", "j", "x", "y")
+        await pilot.press("enter", "j", "y", "x")
         await until(pilot, lambda: {note.message for note in app._notifications} >= {"There is no job."})
 
 

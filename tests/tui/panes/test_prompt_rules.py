@@ -22,7 +22,7 @@ from tests.tui.panes.prompt_helpers import (
     text,
     type_text,
 )
-from tests.tui.piloting import SIZES, until
+from tests.tui.piloting import SIZES, toast_text, until
 from tui.app import DistillApp
 from tui.panes.prompt.editor import DocumentArea
 from tui.widgets.scroller import Scroller
@@ -108,7 +108,13 @@ class TestRules:
             app.screen.query_one(Input).value = str(source)
             await pilot.press("down", "right", "enter")
             await until(pilot, lambda: stored_rules(prompt_project, home) == (Rule(1, "JSON", Check("json")),))
-            await until(pilot, lambda: notified(app, "Read 1 rule"))
+            await until(pilot, lambda: notified(app, "Added 1 rule; u undoes it."))
+            await pilot.press("m")
+            await until(pilot, lambda: form_title(app) == "Import rules")
+            app.screen.query_one(Input).value = str(source)
+            await pilot.press("enter")
+            await until(pilot, lambda: "All these rules exist already." in toast_text(app))
+            assert len(stored_rules(prompt_project, home)) == 1
             await pilot.press("u")
             await until(pilot, lambda: stored_rules(prompt_project, home) == before)
 

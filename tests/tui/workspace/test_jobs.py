@@ -128,12 +128,12 @@ async def test_pausing_job_is_shown_until_paused_and_then_the_resume_key(home: H
             job = project.jobs.all()[0]
             await pilot.press("p")
             await until(pilot, lambda: read_command(folder / job.folder) == "pause")
-            await until(pilot, lambda: "‖ pausing   at its next safe point; then r resumes it" in pane_text(app))
+            await until(pilot, lambda: "‖ pausing   at its next safe point; r lets it continue" in pane_text(app))
             assert "‖ demo   pausing" in app.screen.query_one(Header).plain
             assert "p pause" not in app.screen.query_one(Rail).plain
             await pilot.press("L")
             await until(pilot, lambda: "pausing" in page_text(app))
-            assert "p pause" in footer(app)
+            await until(pilot, lambda: "p resume" in footer(app))
             project.jobs.update(job.id, state="paused")
             await until(pilot, lambda: "p resume" in footer(app))
             await pilot.press("escape")

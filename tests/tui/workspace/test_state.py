@@ -1,6 +1,7 @@
 """The state of the workspace without a terminal: the shown pane, requests to jobs, available actions."""
 
 from dataclasses import replace
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -12,13 +13,14 @@ from engine.jobs.protocol import (
     StampedEvent,
     StateChanged,
 )
-from engine.records.job import Job
+from engine.records.job import Job, JobState
 from engine.records.options import ProjectSettings
-from engine.records.station import STATIONS, Station
+from engine.records.station import STATIONS, Station, StationName
 from tests.engine.evaluation.handmade_evaluations import evaluation
 from tests.tui.seeds import training_events
 from tui.actions import ACTIONS, PANES
 from tui.panes.job import JobView
+from tui.screens.workspace.job_keys import JobKey
 from tui.screens.workspace.state import WorkspaceState
 from tui.services.facts import Facts
 
@@ -98,6 +100,38 @@ def test_stop_is_requested_once() -> None:
     state.take(replace(state.facts, jobs=(job(3, "train", "stopped"),)))
     assert state.press("stop") == (None, 3, "Job 3 is stopped.")
     assert WorkspaceState().press("stop") == (None, 0, "There is no job.")
+
+
+def job_of(number: int, state: JobState, stage: StationName) -> Job:
+    return Job(number, "train", state, "", "", stage)
+
+
+def test_pause_is_taken_back_by_either_key_until_it_has_come() -> None:
+    running = replace(facts(3), jobs=(job_of(3, "running", "run"),), asked={3: "pausing"})
+    state = WorkspaceState(facts=running)
+    for key in ("pause", "resume"):
+        assert state.press(cast("JobKey", key)) == ("resume", 3, "Job 3 continues without a pause.")
+    assert "workspace.resume" not in state.unavailable
+    assert state.press("stop")[0] == "stop"
+
+
+def test_job_is_resumed_as_soon_as_its_log_says_that_it_is_paused() -> None:
+    job = JobView(3, "train")
+    state = WorkspaceState(facts=replace(facts(3), jobs=(job_of(3, "running", "run"),)), job=job)
+    job.apply(StampedEvent(0.0, StateChanged("paused")))
+    assert state.press("resume") == ("resume", 3, "Resuming job 3.")
+
+
+@pytest.mark.parametrize("newest", ["done", "running"])
+def test_killed_job_of_the_shown_pane_is_resumed_although_another_came_later(newest: JobState) -> None:
+    jobs = (job_of(1, "lost", "run"), job_of(2, newest, "examples"))
+    state = WorkspaceState(facts=replace(facts(6), jobs=jobs), chosen="run")
+    assert state.press("resume") == ("resume", 1, "Resuming job 1.")
+    assert "workspace.resume" not in state.unavailable
+    state.chosen = "examples"
+    assert state.press("resume")[0] is None
+    retrained = replace(facts(6), jobs=(*jobs, job_of(3, "done", "run")))
+    assert WorkspaceState(facts=retrained, chosen="run").press("resume")[0] is None
 
 
 @given(st.lists(st.integers(-3, 3), max_size=30))

@@ -128,4 +128,4 @@ class NarrowScreen(OverScreen[Narrowed | None], Listed):
 
 
 def _broken(count: int) -> str:
-    return f"{count:,} failed" if count else "all pass"
+    return f"{count:,} failed" if count else "none failed"

@@ -86,7 +86,8 @@ class Jobs(Scroller):
         if self.is_mounted and self.size.width:
             self.query_one(Page).show(draw(self.state, self.line_width))
             row = self.state.row
-            labels = {"jobs.pause": GOES_ON} if row is not None and row.job.state == "paused" else {}
+            rests = row is not None and (row.job.state == "paused" or row.asked == "pausing")
+            labels = {"jobs.pause": GOES_ON} if rests else {}
             self.screen.query_one(Footer).show(footer_actions("jobs", labels=labels))
 
     def action_log(self) -> None:
@@ -138,8 +139,7 @@ class Jobs(Scroller):
 
     def _press(self, key: JobKey) -> None:
         row = self.state.row
-        ending = row is not None and row.asked == "stopping"
-        command, message = answer_to(key, row.job if row is not None else None, ending=ending)
+        command, message = answer_to(key, row.job, row.asked) if row is not None else answer_to(key, None)
         if command is not None and row is not None:
             self._store.send(command, row.job.id)
             self._read()

@@ -10,7 +10,7 @@ from engine.records.job import LIVE_STATES
 from engine.records.station import StationName
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
-from tui.screens.workspace.job_keys import JobKey, answer_to
+from tui.screens.workspace.job_keys import JobKey, answer_to, meant_job
 from tui.screens.workspace.unavailable import present_labels, unavailable_actions
 from tui.services.meters import GpuReading, Reading
 from tui.widgets.rows import within
@@ -75,7 +75,7 @@ class WorkspaceState:
     @property
     def unavailable(self) -> frozenset[str]:
         """The actions that cannot do anything now."""
-        return unavailable_actions(self.facts, self.job)
+        return unavailable_actions(self.facts, self.job, self.shown)
 
     @property
     def labels(self) -> dict[str, str]:
@@ -89,13 +89,13 @@ class WorkspaceState:
 
     def press(self, key: JobKey) -> tuple[JobKey | None, int, str]:
         """The request to the watched job, None if there is none to make; its id, and the message to show."""
-        job = self.facts.newest_job if self.facts else None
+        job = meant_job(key, self.facts, self.job, self.shown)
         number = job.id if job is not None else 0
-        ending = self.facts is not None and number in (*self.facts.ending, self.asked_to_end)
-        command, message = answer_to(key, job, ending=ending)
+        asked = self.facts.asked.get(number, "") if self.facts is not None else ""
+        command, message = answer_to(key, job, "stopping" if number and number == self.asked_to_end else asked)
         if command == "stop":
             self.asked_to_end = number
-        others = [other for other in self.facts.jobs if other is not job] if self.facts is not None else []
+        others = [other for other in self.facts.jobs if other.id != number] if self.facts is not None else []
         if command is None and any(other.state in LIVE_STATES for other in others):
             message = f"{message} {key_of('workspace.jobs')} lists the others."
         return command, number, message
