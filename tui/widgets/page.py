@@ -21,12 +21,17 @@ _ROWS_A_NOTCH = 3
 
 
 class Page(AutoHeight):
-    """Shows one row per line, at least `fill` rows; a line that is too long takes several rows."""
+    """Shows one row per line, at least `fill` rows; a line that is too long takes several rows.
+
+    `cut`: lines are always drawn for the page's width, so a line that is too long is cut off until it is drawn anew.
+    Breaking the lines of a long page takes a third of a second.
+    """
 
     DEFAULT_CSS = "Page { width: 1fr; height: auto; }"
 
-    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, classes: str | None = None, cut: bool = False) -> None:
         super().__init__(id=id, classes=classes)
+        self._cut = cut
         self._lines: Sequence[Content] = ()
         self._rows: tuple[Content, ...] = ()
         self._fill = 0
@@ -133,8 +138,9 @@ class Page(AutoHeight):
 
     def _wrapped(self, width: int) -> tuple[Content, ...]:
         rows: list[Content] = []
+        whole = self._cut or width <= 0
         for line in self._lines:
-            rows += line.wrap(width) if width > 0 and (line.cell_length > width or "\n" in line.plain) else [line]
+            rows += [line] if whole or (line.cell_length <= width and "\n" not in line.plain) else line.wrap(width)
         rows = [_marked(row, self._words) for row in rows] if self._words else rows
         return (*rows, *([Content("")] * (self._fill - len(rows))))
 

@@ -19,7 +19,8 @@ from tui.actions import PaneName, Place, bindings
 from tui.actions.chat import VOTES
 from tui.forms.screen import Field, FormScreen
 from tui.keys import key_of
-from tui.panes.chat.drawing import draw, no_vote, room_to_grow
+from tui.panes.chat.drawing import no_vote
+from tui.panes.chat.laying_out import ChatDrawing
 from tui.panes.chat.question import QuestionField
 from tui.panes.chat.state import ChatState, Turn
 from tui.panes.pane import Pane
@@ -50,6 +51,7 @@ class ChatPane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = ChatState()
+        self._drawing = ChatDrawing(self, self.state)
         self._service = ChatService(store, self)
         self.standing = Standing()
         self._field = QuestionField()
@@ -61,7 +63,7 @@ class ChatPane(Pane):
 
     def compose(self) -> ComposeResult:
         """Yield the chat, and the question field under it."""
-        yield Page(classes="lines")
+        yield Page(classes="lines", cut=True)
         yield self._field
 
     def on_unmount(self) -> None:
@@ -93,9 +95,8 @@ class ChatPane(Pane):
         self._service.read()
 
     def draw(self, view: View) -> list[Content]:
-        """The chat; while it grows, with room for more lines."""
-        lines = draw(self.state, self.standing, view.facts.rules, view.width)
-        return [*lines, *[Content("")] * room_to_grow(len(lines), view.height)] if self.state.streaming else lines
+        """The lines of this pane."""
+        return self._drawing.draw(view, self.standing)
 
     def redraw(self) -> None:
         """Draw the chat; stay at its end if the user is there."""
@@ -342,9 +343,8 @@ class ChatPane(Pane):
         self.app.notify(words, timeout=3)
 
     def _turn_dial(self, steps: int) -> None:
-        strength = self.state.turn_dial(steps)
+        self.app.notify(f"Adapter strength: {self.state.turn_dial(steps)} % from the next question on.", timeout=2)
         self._service.read_votes(self.state.compared)
-        self.app.notify(f"Adapter strength: {strength} % from the next question on.", timeout=2)
         self.redraw()
 
     action_weaker, action_stronger = partialmethod(_turn_dial, -1), partialmethod(_turn_dial, 1)

@@ -82,6 +82,11 @@ class Turn:
         return all(reply.done for reply in self.replies.values())
 
     @property
+    def characters(self) -> int:
+        """The length of both replies."""
+        return sum(len(reply.text) for reply in self.replies.values())
+
+    @property
     def comparable(self) -> bool:
         """Whether both arms have answered completely."""
         return self.whole and not any(reply.error for reply in self.replies.values())
