@@ -103,40 +103,21 @@ def heading(text: str) -> Content:
     return Content.styled(text, DIM)
 
 
-def paused_text() -> str:
-    """Say that a job is paused, with the keys that resume or stop it; they hold everywhere in a project."""
-    return f"‖ paused   {key_of('workspace.resume')} resumes it, {key_of('workspace.stop')} stops it"
-
-
-def ending_text() -> str:
-    """Say that a job was asked to stop, with the key that resumes it afterwards."""
-    return f"■ stopping   at its next safe point; then {key_of('workspace.resume')} resumes it"
-
-
-def pausing_text() -> str:
-    """Say that a job was asked to pause, with the key that takes this back."""
-    return f"‖ pausing   at its next safe point; {key_of('workspace.resume')} lets it continue"
-
-
 def rests(view: View, job: JobView) -> str:
-    """Why a live job is not working, or soon will not be; empty while it works."""
+    """Why a live job is not working, or soon will not be; empty while it works. Its keys hold in every pane."""
+    resume = key_of("workspace.resume")
     if is_ending(view, job):
-        return ending_text()
+        return f"■ stopping   at its next safe point; then {resume} resumes it"
     if job.state == "paused":
-        return paused_text()
-    if is_pausing(view, job):
-        return pausing_text()
+        return f"‖ paused   {resume} resumes it, {key_of('workspace.stop')} stops it"
+    if job.live and view.facts.asked.get(job.job_id) == "pausing":
+        return f"‖ pausing   at its next safe point; {resume} lets it continue"
     return f"○ waiting   {job.state_note}" if job.state == "waiting" else ""
 
 
 def is_ending(view: View, job: JobView) -> bool:
     """Whether the job was asked to stop but has not stopped yet."""
     return job.live and job.job_id in view.facts.ending
-
-
-def is_pausing(view: View, job: JobView) -> bool:
-    """Whether the job was asked to pause but has not paused yet."""
-    return job.live and job.state != "paused" and view.facts.asked.get(job.job_id) == "pausing"
 
 
 def working(view: View, station: str) -> JobView | None:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from engine.jobs.control_file import read_command
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import TRAINING, Progress, SampleAnswer, WorstTokens
+from engine.jobs.protocol import TRAINING, Progress, SampleAnswer, StampedEvent, StateChanged, WorstTokens
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
@@ -25,6 +25,7 @@ from tests.tui.seeds import CURVE, add_dataset, add_examples, hostile, make_proj
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.panes.run.pane import RunPane
+from tui.services.follower import JobEvents
 
 pane = partial(pane_of, kind=RunPane)
 text = partial(text_of, kind=RunPane)
@@ -118,6 +119,17 @@ async def test_validation_pass_is_named_beside_the_step(home: Home) -> None:
             await until(pilot, lambda: "step 88 of 216, validating " in text(app))
             log.append(Progress(88, 216, TRAINING, 201.0))
             await until(pilot, lambda: "step 88 of 216 " in text(app))
+
+
+async def test_waiting_training_says_what_for(home: Home) -> None:
+    app = DistillApp(home, make_stage(home, "training"))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app, "step 88 of 216 ")
+        job = workspace(app).state.job
+        assert job is not None
+        waits = StampedEvent(0.0, StateChanged("waiting", "for job 4 to release the device"))
+        workspace(app).post_message(JobEvents(job.job_id, [waits]))
+        await until(pilot, lambda: "○ waiting   for job 4 to release the device" in text(app))
 
 
 @pytest.mark.parametrize("size", SIZES)

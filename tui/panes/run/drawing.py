@@ -10,17 +10,7 @@ from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
-from tui.panes.parts import (
-    TO_FREEZE,
-    ending_text,
-    first_steps,
-    heading,
-    is_ending,
-    is_pausing,
-    paused_text,
-    pausing_text,
-    title,
-)
+from tui.panes.parts import TO_FREEZE, first_steps, heading, is_ending, rests, title
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import configuration_text
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
@@ -138,12 +128,8 @@ def _figure(view: View, run: Run | None, live: JobView | None) -> tuple[str, str
 def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> list[Content]:
     """What the figures do not show: what the run is doing, why it ended, what comes next."""
     if live is not None:
-        if is_ending(view, live):
-            return [Content.styled(shorten(ending_text(), width), WARN)]
-        if live.state == "paused":
-            return [Content.styled(shorten(paused_text(), width), WARN)]
-        if is_pausing(view, live):
-            return [Content.styled(shorten(pausing_text(), width), WARN)]
+        if rest := rests(view, live):
+            return [Content.styled(shorten(rest, width), WARN)]
         note = live.progress.note if live.progress is not None and not live.step else ""
         shown = note or (live.notes[-1] if live.notes and not live.step else "")
         return [Content.styled(shorten(shown, width), DIM)] if shown else []
