@@ -11,6 +11,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from tui.actions import PaneName, Place
+from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Facts
@@ -60,8 +61,18 @@ class Pane(Scroller):
         return frozenset()
 
     @property
+    def facts(self) -> Facts | None:
+        """The latest facts; None before anything was shown."""
+        return self._shown.facts if self._shown is not None else None
+
+    @property
+    def job(self) -> JobView | None:
+        """The watched job; None if there is none."""
+        return self._shown.job if self._shown is not None else None
+
+    @property
     def view(self) -> View | None:
-        """The latest facts and the available size; None before anything was shown."""
+        """What to draw: the latest facts and the available size; None before anything was shown or has a size."""
         if self._shown is None or not self.size.width:  # a pane without a size is drawn as soon as it has one
             return None
         width = self.line_width
@@ -105,6 +116,17 @@ class Pane(Scroller):
     def on_resize(self) -> None:
         """Redraw for the new size."""
         self.redraw()
+
+    @property
+    def _no_prompt(self) -> str:
+        """What to say to whoever wants something that needs a prompt."""
+        return f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where to write it."
+
+    def _has_prompt(self) -> bool:
+        """Whether there is a prompt; if there is none, the user is told what to do."""
+        if self.facts is not None and self.facts.prompt is None:
+            self.app.notify(self._no_prompt)
+        return self.facts is not None and self.facts.prompt is not None
 
     def _tell_keys(self) -> None:
         """Announce a change of keys if other places are shown than before."""

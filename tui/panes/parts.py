@@ -120,9 +120,8 @@ def is_ending(view: View, job: JobView) -> bool:
     return job.live and job.job_id in view.facts.ending
 
 
-def working(view: View, station: str) -> JobView | None:
+def working(job: JobView | None, station: str) -> JobView | None:
     """The job, if it is working on this station."""
-    job = view.job
     return job if job is not None and job.station == station and (job.live or job.streams) else None
 
 

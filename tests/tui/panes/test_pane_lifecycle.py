@@ -11,7 +11,8 @@ from textual.message_pump import MessagePump
 from engine.paths import Home
 from engine.project import Project
 from tests.tui.panes.measured_projects import make_compared
-from tests.tui.piloting import facts_of, open_app, until, workspace
+from tests.tui.piloting import facts_of, open_app, until, wait_for_toast, workspace
+from tui.panes.dataset.pane import DatasetPane
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.pane import Pane
 from tui.panes.run.pane import RunPane
@@ -38,6 +39,26 @@ async def test_pane_requests_its_data_before_it_has_room(home: Home, kind: type[
         store = RecordingStore(folder, home)
         kind(store).show(facts_of(app), None)
         assert store.requests, "nothing would request the data again while the project is unchanged"
+
+
+@pytest.mark.parametrize(
+    ("kind", "action", "expected"),
+    [
+        (DatasetPane, "freeze", "No answer is accepted yet"),
+        (RunPane, "train", "There is no dataset to train on"),
+        (EvaluationPane, "improve", "The teacher needs a prompt first"),
+    ],
+)
+async def test_action_of_a_pane_without_room_says_what_is_missing(
+    home: Home, project_without_prompt: Path, kind: type[Pane], action: str, expected: str
+) -> None:
+    app = open_app(home, project_without_prompt)
+    async with app.run_test(notifications=True) as pilot:
+        await until(pilot, lambda: workspace(app).state.facts is not None)
+        pane = kind(RecordingStore(project_without_prompt, home))
+        pane.show(facts_of(app), None)
+        getattr(pane, f"action_{action}")()
+        await wait_for_toast(pilot, expected)
 
 
 @pytest.mark.parametrize("turns", [0, 6, 9, 12])

@@ -306,11 +306,11 @@ class ChatPane(Pane):
     def _send(self) -> None:
         """Send the newest turn to its arms."""
         turn = self.state.turn
-        if turn is None or (view := self.view) is None:
+        if turn is None or self.facts is None:
             return
         self._ticket += 1
         asked = [(turn.replies[turn.side_of(arm)].arm, self.state.history(arm)) for arm in (0, 1)]
-        self._service.ask(self._ticket, asked, view.facts.rules)
+        self._service.ask(self._ticket, asked, self.facts.rules)
         self.redraw()
 
     def _vote(self, choice: VoteChoice) -> None:

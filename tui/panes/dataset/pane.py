@@ -52,7 +52,7 @@ class DatasetPane(Pane):
 
     def read(self) -> None:
         """Check the accepted answers; without any, read only the datasets so far."""
-        if self._shown is not None and self._shown.facts.examples.accepted:
+        if self.facts is not None and self.facts.examples.accepted:
             self._look()
         else:
             self._service.read()
@@ -124,7 +124,7 @@ class DatasetPane(Pane):
 
     def action_freeze(self) -> None:
         """Freeze; if answers are refused, ask what to do about them."""
-        facts = self.view.facts if self.view is not None else None
+        facts = self.facts
         if facts is None or self.state.freezing_since is not None:
             return
         if not facts.examples.accepted:
@@ -187,7 +187,7 @@ class DatasetPane(Pane):
     def _freeze(self, *, allow_overlaps: bool) -> None:
         self._then_freeze = None
         self.state.freezing_since, self.state.note, self.state.failure = monotonic(), "", None
-        frozen = self.view.facts.dataset if self.view is not None else None
+        frozen = self.facts.dataset if self.facts is not None else None
         others = [other.project for other in frozen.others] if frozen is not None else []  # as in the last freeze
         self._service.freeze(allow_overlaps=allow_overlaps, others=others)
         self.post_message(Freezing(now=True))

@@ -75,7 +75,7 @@ def draw(view: View, state: EvaluationState) -> PageDrawn:
     evaluation = state.shown(view.facts)
     if state.mode == "history":
         return _history(view, state, evaluation)
-    if (job := measuring(view, state)) is not None:
+    if (job := measuring(view.job, state)) is not None:
         return PageDrawn(_measuring(view, job))
     if evaluation is None:
         return PageDrawn(_empty(view))
@@ -92,9 +92,9 @@ def draw(view: View, state: EvaluationState) -> PageDrawn:
     return _with_questions(lines, state, evaluation, view)
 
 
-def measuring(view: View, state: EvaluationState) -> JobView | None:
+def measuring(job: JobView | None, state: EvaluationState) -> JobView | None:
     """The running evaluation, unless the user is looking at an older one."""
-    job = working(view, "evaluation")
+    job = working(job, "evaluation")
     return job if job is not None and job.live and state.chosen is None else None
 
 
@@ -108,7 +108,7 @@ def _empty(view: View) -> list[Content]:
     made = any(station.name == "evaluation" and station.state != "empty" for station in view.facts.stations)
     if made:
         return [*lines, *next_steps(("evaluation.evaluate", "evaluate the newest run", "distill-tui evaluate"))]
-    training = (job := working(view, "run")) is not None and job.live
+    training = (job := working(view.job, "run")) is not None and job.live
     then = ("evaluation.evaluate", "then evaluate it", "distill-tui evaluate")
     watch = ("workspace.run", "watch the training", "")
     return [*lines, *next_steps(*((watch, then) if training else first_steps(view.facts, TO_TRAIN, then)))]

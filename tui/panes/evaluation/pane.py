@@ -147,8 +147,8 @@ class EvaluationPane(Pane):
 
     def on_failed_read(self, message: FailedRead) -> None:
         """Ask how many training questions to write, if any validation question failed."""
-        view, failed = self.view, message.failed
-        if view is None:
+        facts, failed = self.facts, message.failed
+        if facts is None:
             return
         if failed is None:
             self.app.notify(
@@ -161,7 +161,7 @@ class EvaluationPane(Pane):
             self._writing.ask(
                 "Write questions like those that failed",
                 improvement_fields(failed),
-                view.facts.settings.teacher,
+                facts.settings.teacher,
                 partial(improvement, failed),
                 "evaluation.improve",
             )
@@ -191,8 +191,7 @@ class EvaluationPane(Pane):
         if self.state.differing:
             self.state.differing = False
         elif self.state.mode == "table":
-            view = self.view
-            if view is None or measuring(view, self.state) is not None or self.state.shown(view.facts) is None:
+            if measuring(self.job, self.state) is not None or self._shown_evaluation is None:
                 return
             if not self.state.open():
                 self.app.notify("The answers of this evaluation were not stored.")
@@ -232,11 +231,7 @@ class EvaluationPane(Pane):
 
     def action_improve(self) -> None:
         """Look up the failed questions; the form opens when they have arrived."""
-        if self.view is not None and self.view.facts.prompt is None:
-            self.app.notify(
-                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where to write it.",
-            )
-        else:
+        if self._has_prompt():
             self.store.ask(read_failed, self)
 
     def action_copy(self) -> None:
@@ -290,7 +285,7 @@ class EvaluationPane(Pane):
 
     @property
     def _shown_evaluation(self) -> Evaluation | None:
-        return self.state.shown(self.view.facts) if self.view is not None else None
+        return self.state.shown(self.facts) if self.facts is not None else None
 
     def _evaluate(self, basis: EvaluationBasis, values: dict[str, str] | None) -> None:
         if values is not None:
@@ -298,7 +293,7 @@ class EvaluationPane(Pane):
             self.store.start(options_of(values, basis))
 
     def _read_answers(self) -> None:
-        if (shown := self._shown) is not None and (wanted := self.state.answers_wanted(shown.facts)) is not None:
+        if self.facts is not None and (wanted := self.state.answers_wanted(self.facts)) is not None:
             self.store.ask(answers_reader(wanted), self)
 
     def _from_top(self) -> None:

@@ -42,7 +42,7 @@ _WRAPPED_CHARACTERS = 8_000
 def draw(view: View, state: WallState) -> list[Content]:
     """Draw the lines of this pane."""
     facts, width, height = view.facts, view.width, view.height
-    job = working(view, "examples")
+    job = working(view.job, "examples")
     if job is None and facts.examples.total == 0:
         return _empty(facts, width)
     streams = state.order(shown_streams(job, facts))

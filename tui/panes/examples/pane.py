@@ -75,14 +75,9 @@ class ExamplesPane(Pane):
 
     def action_generate(self) -> None:
         """Let the teacher answer."""
-        facts = self._shown.facts if self._shown is not None else None
-        if facts is None or self._form is not None:
+        if self._form is not None or not self._has_prompt() or self.facts is None:
             return
-        if facts.prompt is None:
-            self.notify(
-                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where to write it.",
-            )
-        elif not facts.topics:
+        if not self.facts.topics:
             self.notify(
                 f"The teacher needs questions first: {key_of('workspace.questions')} shows how to add them.",
             )
@@ -91,7 +86,7 @@ class ExamplesPane(Pane):
 
     def action_retry(self) -> None:
         """Ask again only the questions that got no answer."""
-        job = self._shown.job if self._shown is not None else None
+        job = self.job
         if job is None or not job.unanswered:
             self.notify("Every question of this job has an answer.")
         elif job.live:
@@ -106,7 +101,7 @@ class ExamplesPane(Pane):
 
     def action_back(self) -> None:
         """Follow whichever answer is being written; if none is, the cursor stays."""
-        job = self._shown.job if self._shown is not None else None
+        job = self.job
         if job is not None and job.live:
             self.state.follow()
             self.redraw()
@@ -131,6 +126,6 @@ class ExamplesPane(Pane):
     @property
     def _streams(self) -> list[Stream]:
         """Return the answers in the order they are drawn."""
-        if (view := self.view) is None:
+        if self.facts is None:
             return []
-        return self.state.order(shown_streams(working(view, "examples"), view.facts))
+        return self.state.order(shown_streams(working(self.job, "examples"), self.facts))

@@ -153,8 +153,6 @@ class ModesPane(Pane, can_focus=False):
             self.mount(make())
         return self.query_one(kind)
 
-    def _has_prompt(self) -> bool:
-        has = self._shown is not None and self._shown.facts.prompt is not None
-        if not has:
-            self.app.notify(f"No prompt yet: {key_of('prompt.edit')} writes one.")
-        return has
+    @property
+    def _no_prompt(self) -> str:
+        return f"No prompt yet: {key_of('prompt.edit')} writes one."

@@ -26,7 +26,7 @@ _SPLIT_WORDS: dict[Split | None, str] = {"train": "train", "validation": "valida
 def draw(view: View, state: QuestionsState) -> list[Content]:
     """Draw the lines of this pane."""
     width, height = view.width, view.height
-    job = working(view, "questions")
+    job = working(view.job, "questions")
     above = _writing(job, rests(view, job), width) if job is not None and job.live else []
     if state.busy:
         above = [*above, Content.styled(f"● {shorten(state.busy, width - 2)}", ACCENT)]

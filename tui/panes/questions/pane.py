@@ -145,14 +145,9 @@ class QuestionsPane(QuestionList):
 
     def action_synthesize(self) -> None:
         """Ask how many questions the teacher should write."""
-        if self._shown is None or self._writing.asking:
+        if self._writing.asking or not self._has_prompt() or self.facts is None:
             return
-        if self._shown.facts.prompt is None:
-            self.notify(
-                f"The teacher needs a prompt first: {key_of('workspace.prompt')} shows where to write it.",
-            )
-            return
-        teacher = self._shown.facts.settings.teacher
+        teacher = self.facts.settings.teacher
         fields = forms.synthesis_fields()
         self._writing.ask("Let the teacher write questions", fields, teacher, forms.synthesis, "questions.synthesize")
 
@@ -168,7 +163,7 @@ class QuestionsPane(QuestionList):
             if values is not None:
                 self._service.add(self.state.where, self.state.ask(), forms.added_question(values))
 
-        known = self._shown.facts.topics if self._shown is not None else ()
+        known = self.facts.topics if self.facts is not None else ()
         topics = [topic for topic, _ in known[:_TOPICS_OFFERED]]
         self.app.push_screen(forms.add_form(topics), answered)
 

@@ -15,7 +15,6 @@ from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
-from tui.panes.parts import is_ending
 from tui.panes.run.drawing import draw
 from tui.panes.run.settings import config_of, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState
@@ -105,7 +104,7 @@ class RunPane(Pane):
     def on_basis_read(self, message: BasisRead) -> None:
         """Open the form for the configuration of a new run."""
         basis = message.basis
-        stations = self.view.facts.stations if self.view is not None else ()
+        stations = self.facts.stations if self.facts is not None else ()
         aged = next((each.note for each in stations if each.name == "dataset" and each.state == "stale"), "")
         stale = f"The dataset is stale: {aged}.\n" if aged else ""
         form = FormScreen(
@@ -125,8 +124,7 @@ class RunPane(Pane):
 
     def action_train(self) -> None:
         """Read what the training form needs; the form opens when that has arrived."""
-        view = self.view
-        if view is not None and view.facts.dataset is None:
+        if self.facts is not None and self.facts.dataset is None:
             there = key_of("workspace.dataset")
             self.app.notify(f"There is no dataset to train on. Go to Dataset ({there}) to freeze one.")
             return
@@ -134,11 +132,11 @@ class RunPane(Pane):
 
     def action_keep(self) -> None:
         """End the training as done and keep its best checkpoint."""
-        job = self.view.job if self.view is not None else None
+        job = self.job
         if job is None or not job.live or job.station != "run":
             self.app.notify("No training is running.")
             return
-        if self.view is not None and is_ending(self.view, job):  # a second request would replace the first
+        if self.facts is not None and job.job_id in self.facts.ending:  # a second request would replace the first
             self.app.notify(f"Job {job.job_id} is already stopping.")
             return
         number = job.job_id
@@ -236,7 +234,7 @@ class RunPane(Pane):
 
     @property
     def _shown_run(self) -> int:
-        run = self.state.shown(self.view.facts) if self.view is not None else None
+        run = self.state.shown(self.facts) if self.facts is not None else None
         return run.id if run is not None else 0
 
     def _train(self, basis: Basis, values: dict[str, str] | None) -> None:
@@ -244,8 +242,8 @@ class RunPane(Pane):
             self.store.start_with(run_adder(config_of(values, basis), basis.dataset.sha256), self)
 
     def _read_traces(self) -> None:
-        if (shown := self._shown) is not None:
-            for number in self.state.missing_traces(shown.facts, shown.job):
+        if self.facts is not None:
+            for number in self.state.missing_traces(self.facts, self.job):
                 self.store.ask(trace_reader(number, partial(JobView, 0, "train")), self)
 
     def _overlaid(self) -> None:
@@ -253,10 +251,9 @@ class RunPane(Pane):
         self.redraw()
 
     def _move_cursor(self, by: int) -> None:
-        view = self.view
-        run = self.state.shown(view.facts) if view is not None else None
-        if view is not None and run is not None and not self.state.comparing:
-            self.state.move_cursor(by, run, self.state.trace(run, view.job))
+        run = self.state.shown(self.facts) if self.facts is not None else None
+        if run is not None and not self.state.comparing:
+            self.state.move_cursor(by, run, self.state.trace(run, self.job))
             self.redraw()
 
     def _move_row(self, by: int) -> None:
