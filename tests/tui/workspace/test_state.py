@@ -231,3 +231,11 @@ def test_server_cannot_be_followed() -> None:
 def test_unavailable_actions_are_footer_actions() -> None:
     footer = {f"{place}.{action.id}" for place, actions in ACTIONS.items() for action in actions if action.footer}
     assert WorkspaceState().unavailable <= footer
+
+
+def test_clocks_advance_while_a_job_runs_or_a_dataset_is_frozen() -> None:
+    running = view([StateChanged("running")])
+    assert WorkspaceState(job=running).tick(1.0)
+    assert not WorkspaceState(job=view([StateChanged("paused")])).tick(1.0)
+    assert not WorkspaceState().tick(1.0)
+    assert WorkspaceState(freezing=True).tick(1.0)

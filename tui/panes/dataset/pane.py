@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.timer import Timer
 
 from engine.wording import counted
 from tui.actions import PaneName, bindings
@@ -22,8 +21,6 @@ from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 from tui.widgets.placed import Freezing
 
-_TOLD_EVERY_S = 1.0
-
 
 class DatasetPane(Pane):
     """What is frozen for training, and what would be."""
@@ -35,7 +32,6 @@ class DatasetPane(Pane):
         super().__init__(store)
         self.state = DatasetState()
         self._service = DatasetService(store, self)
-        self._clock: Timer | None = None  # while freezing: the elapsed time is shown, whatever the process says
         self._then_freeze: bool | None = None  # allow overlaps? once the refused answers are rejected
 
     def depends_on(self, facts: Facts) -> tuple[object, ...]:
@@ -93,8 +89,6 @@ class DatasetPane(Pane):
         else:
             self.state.freezing_since = None
             self.post_message(Freezing(now=False))
-            if self._clock is not None:
-                self._clock.stop()
             self.state.failure = message.error
             if message.answer is not None:
                 self.notify(frozen_words(message.answer), timeout=5)
@@ -191,7 +185,6 @@ class DatasetPane(Pane):
         others = [other.project for other in frozen.others] if frozen is not None else []  # as in the last freeze
         self._service.freeze(allow_overlaps=allow_overlaps, others=others)
         self.post_message(Freezing(now=True))
-        self._clock = self.set_interval(_TOLD_EVERY_S, self.redraw)
         self.redraw()
 
     def _look(self) -> None:

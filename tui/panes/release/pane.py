@@ -5,7 +5,6 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
-from textual.timer import Timer
 
 from engine.clean import clean_line
 from engine.records.options import ExportOptions
@@ -14,7 +13,7 @@ from tui.forms.screen import Field, FormScreen, Values
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
-from tui.panes.release.drawing import draw, leaves, size
+from tui.panes.release.drawing import draw, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.facts import Facts
@@ -22,7 +21,6 @@ from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, Relea
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
-_TICK_S = 1.0
 _KEEP, _REPLACE = "keep it", "replace an older release"
 _GGUF = (
     "The converter in that folder will be run: only name a folder that you trust.\n"
@@ -42,7 +40,6 @@ class ReleasePane(Pane):
         super().__init__(store)
         self.state = ReleaseState()
         self._service = ReleaseService(store, self)
-        self._clock: Timer | None = None  # runs during an export, which may report nothing for minutes
 
     def depends_on(self, facts: Facts) -> tuple[object, ...]:
         """The newest run, the evaluation, the releases and the dataset."""
@@ -57,12 +54,6 @@ class ReleasePane(Pane):
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Show new facts; let the clock run during an export."""
         super().show(facts, job)
-        at_work = job is not None and leaves(job)
-        if at_work and self._clock is None:
-            self._clock = self.set_interval(_TICK_S, self.redraw)
-        elif not at_work and self._clock is not None:
-            self._clock.stop()
-            self._clock = None
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""

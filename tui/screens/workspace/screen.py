@@ -92,9 +92,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
 
     def _read_again(self) -> None:
         self.store.read()
-        if self.state.job is not None and self.state.job.state == "running":
-            self.state.job.tick(READ_EVERY_S)
-            self._stale = True  # clocks advance between two events
+        self._stale |= self.state.tick(READ_EVERY_S)
 
     def on_unmount(self) -> None:
         """Close the store and the log; the job is not affected."""

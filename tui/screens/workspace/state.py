@@ -87,6 +87,13 @@ class WorkspaceState:
         first, self.facts, self.asked_to_end = self.facts is None, facts, 0
         return first
 
+    def tick(self, seconds: float) -> bool:
+        """Let this time pass; returns whether a clock is shown, which advances between two events."""
+        if self.job is None or self.job.state != "running":
+            return self.freezing
+        self.job.tick(seconds)
+        return True
+
     def press(self, key: JobKey) -> tuple[JobKey | None, int, str]:
         """The request to the watched job, None if there is none to make; its id, and the message to show."""
         job = meant_job(key, self.facts, self.job, self.shown)
