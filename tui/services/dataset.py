@@ -3,7 +3,6 @@
 Freezing reads a tokenizer and every accepted answer, which would block a drawing process.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from engine.curation.decisions import reject
 from engine.project import Project
 from engine.records.dataset import DatasetSummary, FreezePreview
 from engine.records.selection import Selection
-from engine.store.dataclass_json import decode
+from engine.store.dataclass_json import build
 from tui.services.program import Answer, Program
 from tui.services.store import StoreService
 
@@ -69,7 +68,7 @@ class DatasetService:
         """Read the datasets and, given the answer to `look`, the texts of its questions."""
 
         def work(project: Project) -> Message:
-            preview = decode(FreezePreview, json.dumps(looked)) if looked is not None else None
+            preview = build(FreezePreview, looked) if looked is not None else None
             numbers = {refusal.question_id for refusal in preview.refused[:_TEXTS_READ]} if preview else set()
             return DatasetRead(
                 _history(project), preview, {number: project.questions.get(number).text for number in numbers}

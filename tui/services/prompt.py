@@ -7,7 +7,7 @@ none of it.
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TYPE_CHECKING, cast
 
 from textual.message import Message
 
@@ -20,27 +20,24 @@ from engine.records.prompt import Prompt
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule, Span
 from engine.stations import read_stations
+from engine.store.dataclass_json import build
 from engine.texts import read_text
 from tui.keys import key_of
 
 if TYPE_CHECKING:
     from engine.prompts.compare import ComparedLine
-    from engine.records.finding import Finding, FindingKind, FindingSource
+    from engine.records.finding import Finding
     from engine.records.proposal import Proposal
 
 _CONTEXT_LINES = 2
 
 
-class _FindingFields(TypedDict):
-    """One printed finding."""
+@dataclass(frozen=True, slots=True)
+class _CountedVersion:
+    """One printed version."""
 
-    kind: "FindingKind"
-    line: int
-    quote: str
-    problem: str
-    advice: str
-    other_line: int
-    source: "FindingSource"
+    version: int
+    tokens: TokenCount
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +214,8 @@ def read_versions(project: Project) -> VersionsRead:
 
 def read_counts(answer: Mapping[str, object]) -> dict[int, TokenCount]:
     """Parse the tokens of each version from the output of `prompt versions --json`."""
-    rows = cast("list[dict[str, dict[str, object]]]", answer.get("versions", []))
-    return {
-        int(str(row["version"])): TokenCount(
-            int(str(row["tokens"]["tokens"])), str(row["tokens"]["tokenizer"]), row["tokens"]["exact"] is True
-        )
-        for row in rows
-    }
+    rows = [build(_CountedVersion, row) for row in cast("list[object]", answer.get("versions", []))]
+    return {row.version: row.tokens for row in rows}
 
 
 def read_difference(project: Project, version: int, *, whole: bool) -> DifferenceRead:
@@ -250,8 +242,7 @@ def read_findings(answer: Mapping[str, object]) -> "tuple[Finding, ...]":
     """Parse the output of `prompt check --json`."""
     from engine.records.finding import Finding
 
-    found = cast("list[dict[str, object]]", answer.get("findings", []))
-    return tuple(Finding(**cast("_FindingFields", each)) for each in found)
+    return tuple(build(Finding, each) for each in cast("list[object]", answer.get("findings", [])))
 
 
 def check_own_answer(project: Project, text: str) -> OwnAnswerChecked:

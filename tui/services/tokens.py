@@ -11,6 +11,7 @@ from typing import cast
 from engine.economics.tokens import TokenCount, estimate_prompt_tokens
 from engine.paths import Home
 from engine.records.prompt import Prompt
+from engine.store.dataclass_json import build
 from tui.services.failing import failing_to
 from tui.services.program import carry_out
 
@@ -49,5 +50,5 @@ class PromptTokens:
         return answer
 
     def _count(self) -> TokenCount | None:
-        counts = cast("list[dict[str, object]]", carry_out(["prompt", "show"], self._folder, self._home)["tokens"])
-        return TokenCount(int(str(counts[0]["tokens"])), str(counts[0]["tokenizer"]), counts[0]["exact"] is True)
+        counts = cast("list[object]", carry_out(["prompt", "show"], self._folder, self._home)["tokens"])
+        return build(TokenCount, counts[0])

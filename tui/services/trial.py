@@ -15,8 +15,9 @@ from typing import cast
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.errors import DistillError, JobError
+from engine.errors import DistillError, JobError, StoreError
 from engine.paths import Home
+from engine.store.dataclass_json import build
 from tui.services.program import command_line, error_of
 
 
@@ -127,13 +128,7 @@ def _read(line: str) -> TriedAnswer | str | DistillError:
         row = cast("dict[str, object]", json.loads(line))
         if (failed := error_of(row)) is not None:
             return failed
-        if "note" in row:
-            return str(row["note"])
-        rules = cast("list[dict[str, object]]", row["rules"])
-        return TriedAnswer(
-            str(row["question"]),
-            str(row["answer"]),
-            tuple(TriedRule(int(cast("int", r["id"])), bool(r["passed"]), str(r["note"])) for r in rules),
-        )
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        return JobError("An answer could not be read.", f"{type(error).__name__}: {error}.", "Try again.")
+        return str(row["note"]) if "note" in row else build(TriedAnswer, row)
+    except (ValueError, TypeError, AttributeError, StoreError) as error:
+        detail = error.message if isinstance(error, StoreError) else f"{type(error).__name__}: {error}."
+        return JobError("An answer could not be read.", detail, "Try again.")

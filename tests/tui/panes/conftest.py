@@ -1,6 +1,6 @@
 """Fixtures that several modules of the panes share."""
 
-import dataclasses
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +9,7 @@ import pytest
 from engine.curation.freeze import freeze, preview
 from engine.paths import Home
 from engine.project import Project
+from engine.store.dataclass_json import encode
 from engine.teachers import keys
 from tests.tui.panes.dataset_helpers import CharacterTokenizer
 from tests.tui.panes.prompt_helpers import LATER
@@ -47,7 +48,7 @@ def freeze_commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         recorded.append(args)
         with Project.open(folder, home) as project:
             if "--dry-run" in args:
-                return dataclasses.asdict(preview(project, CharacterTokenizer()))
+                return json.loads(encode(preview(project, CharacterTokenizer())))
             made = freeze(project, CharacterTokenizer(), allow_leaks="--allow-leaks" in args)
         rows = (len(made.split(split)) for split in ("train", "validation"))
         return dict(zip(("train", "validation"), rows, strict=True)) | {"sha256": made.sha256}
