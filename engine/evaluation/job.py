@@ -179,13 +179,14 @@ class _Evaluation:
     def measure(self) -> dict[ArmName, ArmMeasures]:
         """Let every arm answer what it has not answered yet, then measure divergence and speed."""
         from engine.model.load import device_name
+        from engine.model.memory import releasing
 
         speeds: dict[ArmName, Speed] = {}
         teacher = self._options.teacher
         if teacher is not None and teacher.kind == "endpoint":
             with self._context.take_turn("teacher", "is asking the teacher"):
                 speeds["teacher"] = self._endpoint(teacher)
-        with self._context.hold_device(device_name(self.plan.run.config.device)):
+        with self._context.hold_device(device_name(self.plan.run.config.device)), releasing():
             if teacher is not None and teacher.kind == "local":
                 speeds["teacher"] = self._local_teacher(teacher)
             divergences = self._local_arms(speeds)

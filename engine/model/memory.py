@@ -57,3 +57,15 @@ def release_memory() -> None:
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+@contextmanager
+def releasing() -> Iterator[None]:
+    """Afterwards, release the models loaded inside, which nobody may reference by then.
+
+    For the block of a job that holds a device: the process may go on for long, and the next job needs the memory.
+    """
+    try:
+        yield
+    finally:
+        release_memory()

@@ -110,6 +110,7 @@ def _ask_endpoint(
 def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, plan: Plan, recorder: Recorder) -> None:
     from engine.model.load import device_name, load_base
     from engine.model.locate import locate_base
+    from engine.model.memory import releasing
     from engine.teachers.local import LocalGeneration
 
     folder = locate_base(
@@ -117,12 +118,16 @@ def _ask_local(context: JobContext, options: GenerateOptions, prompt: Prompt, pl
         context.project.home,
         lambda done, total, words: recorder.progress(f"{words} {done}/{total}".strip()),
     )
-    with context.hold_device(device_name("auto")):
+
+    def generate() -> None:
         recorder.progress("loading the model")
         local = load_base(folder)
         for note in local.format.notes:
             context.emit(Note(note))
         LocalGeneration(context, options, prompt, plan, recorder, local).run()
+
+    with context.hold_device(device_name("auto")), releasing():
+        generate()
 
 
 def questions_of(project: Project, options: GenerateOptions) -> tuple[Question, ...]:

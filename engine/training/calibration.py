@@ -15,6 +15,7 @@ from statistics import fmean
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, Progress
 from engine.model.local_model import LocalModel
+from engine.model.memory import releasing
 from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import CalibrateOptions
 from engine.records.run import Calibration, CurvePoint, TrainingConfig
@@ -41,6 +42,7 @@ def run(context: JobContext, options: CalibrateOptions) -> None:
     dataset = project.datasets.get(options.dataset_sha256)
     with (
         context.hold_device(device_of(options.config.device, 0, 1)),
+        releasing(),
         tempfile.TemporaryDirectory(dir=context.folder) as folder,
     ):
         found = _measure(context, options.config, dataset, Path(folder))

@@ -19,6 +19,7 @@ from engine.jobs.protocol import TRAINING, Note, Progress
 from engine.model.adapter_place import ADAPTER, adapter_of
 from engine.model.chat_format import ChatFormat
 from engine.model.local_model import LocalModel
+from engine.model.memory import releasing
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetPrompt
@@ -65,6 +66,7 @@ def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) ->
             devices = {device_of(run.config.device, place, here.neighbours) for place in range(here.neighbours)}
             for device in sorted(devices, key=card_of):  # the same order everywhere, or two jobs could deadlock
                 held.enter_context(context.hold_device(device))
+            held.enter_context(releasing())
             if not launched:
                 ranks = held.enter_context(ranks_of(options.processes, context))
             with ranks.together():

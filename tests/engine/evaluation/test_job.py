@@ -3,7 +3,9 @@
 import dataclasses
 import json
 import math
+import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,9 +15,12 @@ from engine.evaluation.answers import answers_of
 from engine.evaluation.job import run
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import rate_of_samples
+from engine.jobs.devices import Ticket
 from engine.jobs.protocol import AnswerEnded, AnswerStarted, Event, Note, Progress
 from engine.model import score
 from engine.model.decode import Batch
+from engine.model.load import load_base
+from engine.model.local_model import LocalModel
 from engine.paths import Home
 from engine.project import Project
 from engine.reports.build import build
@@ -209,3 +214,24 @@ def test_out_of_memory_error_names_the_arm_and_keeps_stored_answers(
     assert not evaluate(project, dataclasses.replace(options, batch_rows=1)).ended_answers(), (
         "no answer is requested again"
     )
+
+
+def test_model_is_released_before_its_device_is_given_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded: list[weakref.ref[object]] = []
+    give_back = Ticket.give_back
+
+    def load(*args: Any, **kwargs: Any) -> LocalModel:
+        local = load_base(*args, **kwargs)
+        loaded.append(weakref.ref(local.model))
+        return local
+
+    held: list[bool] = []
+
+    def give(ticket: Ticket) -> None:
+        held.append(any(model() is not None for model in loaded))
+        give_back(ticket)
+
+    monkeypatch.setattr("engine.model.load.load_base", load)
+    monkeypatch.setattr(Ticket, "give_back", give)
+    evaluate(project)
+    assert (len(loaded), held) == (1, [False])
