@@ -225,13 +225,17 @@ def test_model_is_released_before_its_device_is_given_back(project: Project, mon
         loaded.append(weakref.ref(local.model))
         return local
 
-    held: list[bool] = []
+    happened: list[str] = []
+
+    def release() -> None:
+        happened.append("released" if all(model() is None for model in loaded) else "still referenced")
 
     def give(ticket: Ticket) -> None:
-        held.append(any(model() is not None for model in loaded))
+        happened.append("given back")
         give_back(ticket)
 
     monkeypatch.setattr("engine.model.load.load_base", load)
+    monkeypatch.setattr("engine.model.memory.release_memory", release)
     monkeypatch.setattr(Ticket, "give_back", give)
     evaluate(project)
-    assert (len(loaded), held) == (1, [False])
+    assert (len(loaded), happened) == (1, ["released", "given back"])
