@@ -39,6 +39,7 @@ class StationFacts:
     examples: ExampleCounts = field(default_factory=ExampleCounts)  # of the current prompt
     examples_of_older_prompts: int = 0
     questions_newer_than_examples: int = 0
+    questions_unanswered: int = 0  # in these splits; not counted once the answers are frozen
     answers_missing: tuple[int, int] = (0, 0)  # how many of how many, if the newest generation was stopped
     accepted_sha256: str = ""
     dataset: DatasetSummary | None = None  # the latest, as are all below
@@ -86,6 +87,7 @@ def read_facts(project: Project) -> StationFacts:
         }
         makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}
         trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
+        frozen = dataset is not None and dataset.prompt_sha256 == sha256
         asked = [job for job in project.jobs.all() if job.stage == "examples" and job.total]  # those that began
         facts = StationFacts(
             student_base=project.settings.read().student_base,
@@ -98,6 +100,7 @@ def read_facts(project: Project) -> StationFacts:
             examples=examples,
             examples_of_older_prompts=project.examples.count() - examples.total,
             questions_newer_than_examples=project.questions.newer_than_examples(sha256),
+            questions_unanswered=0 if frozen else project.questions.unanswered(sha256),
             answers_missing=_missing(asked[-1] if asked else None),
             accepted_sha256=project.examples.accepted_sha256(sha256),
             datasets=len(project.datasets.all()),
@@ -174,6 +177,7 @@ def _questions(facts: StationFacts) -> Station:
 
 def _examples(facts: StationFacts) -> Station:
     counts, newer = facts.examples, facts.questions_newer_than_examples
+    unanswered = facts.questions_unanswered
     stale = ""
     if not counts.total:
         stale = "made from an older prompt"
@@ -183,7 +187,7 @@ def _examples(facts: StationFacts) -> Station:
         facts,
         "examples",
         counts.total or facts.examples_of_older_prompts,
-        counts.words,
+        f"{counts.words}; {counted(unanswered, 'question')} unanswered" if unanswered else counts.words,
         possible=facts.prompt_versions > 0 and any(facts.splits.get(name) for name in _LEARNT_FROM),
         stale=stale,
     )

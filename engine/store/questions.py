@@ -245,6 +245,14 @@ class QuestionTable:
         where, values = _listed(listed)
         return self._connection.number(f"SELECT count(*) FROM questions{where}", values)
 
+    def unanswered(self, prompt_sha256: str) -> int:
+        """Count the train and validation questions without an example of this prompt."""
+        return self._connection.number(
+            """SELECT count(*) FROM questions q WHERE split IN ('train', 'validation')
+            AND NOT EXISTS (SELECT 1 FROM examples e WHERE e.prompt_sha256 = ? AND e.question_id = q.id)""",
+            (prompt_sha256,),
+        )
+
     def newer_than_examples(self, prompt_sha256: str) -> int:
         """Count the train and validation questions without an example, newer than this prompt's last example."""
         return self._connection.number(

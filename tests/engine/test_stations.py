@@ -129,6 +129,12 @@ def test_station_counts_and_notes() -> None:
     assert judge(replace(_COMPLETE, trouble={"run": "NaN in step 3"}))[4].note == "NaN in step 3"
 
 
+def test_unanswered_questions_are_noted() -> None:
+    assert judge(replace(_ANSWERED, questions_unanswered=1))[2] == Station(
+        "examples", "done", 3, "0 accepted, 1 rejected, 2 undecided; 1 question unanswered"
+    )
+
+
 def test_stopped_generation_leaves_answers_to_ask_for_until_a_dataset_is_frozen() -> None:
     stopped = replace(_ANSWERED, answers_missing=(19, 29))
     assert judge(stopped)[2] == Station("examples", "ready", 3, "stopped, 19 of 29 answers missing")

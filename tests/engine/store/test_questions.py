@@ -199,7 +199,12 @@ def test_unanswered_questions_newer_than_the_examples_are_counted(project: Proje
     asked = replace(_question("new", split="train"), id=13)
     newer = [asked, replace(_question("held out", split="test"), id=14), replace(_question("not split"), id=15)]
     project.questions.put_back([RemovedQuestion(question, "2999-01-01T00:00:00.000+00:00") for question in newer])
+    before = project.questions.unanswered(PROMPT.sha256)
     assert project.questions.newer_than_examples(PROMPT.sha256) == 1, "only the ones a teacher is asked"
     assert project.questions.newer_than_examples("another") == 0
+    assert project.questions.unanswered("another") == sum(
+        project.questions.count(each) for each in ("train", "validation")
+    )
     project.examples.add([example(13, "answered")])
+    assert project.questions.unanswered(PROMPT.sha256) == before - 1
     assert project.questions.newer_than_examples(PROMPT.sha256) == 0

@@ -117,7 +117,7 @@ async def test_generation_needs_a_prompt_and_questions(home: Home) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "1       set a prompt first")
-        await pilot.press("enter", "R", "tab", "j", "G", "g", "escape")
+        await pilot.press("R", "tab", "j", "G", "g", "escape", "enter")
         await until(pilot, lambda: notified(app, "needs a prompt first"))
         with Project.open(folder, home) as project:
             project.prompts.set(PROMPT)
