@@ -257,14 +257,14 @@ def evaluation_pages(a: Attack) -> Iterator[Lines]:
     state.take(EvaluationAnswers(shown.id, (Lapse(1, 2, (1, 2), 1, 0),), {1: a.question}, {(1, 0): answers}))
     for figures in (False, True):
         state.figures = figures
-        yield evaluation.draw(a.view(), state).lines
+        yield evaluation.draw(a.view(), state)
     for compared in shown.comparisons:
         yield legend(compared, a.width)
     state.open()
-    yield evaluation.draw(a.view(), state).lines
+    yield evaluation.draw(a.view(), state)
     state.turn_history()
-    yield evaluation.draw(a.view(), state).lines
-    yield evaluation.draw(a.view(a.job("evaluate")), EvaluationState()).lines
+    yield evaluation.draw(a.view(), state)
+    yield evaluation.draw(a.view(a.job("evaluate")), EvaluationState())
 
 
 def release_pages(a: Attack) -> Iterator[Lines]:

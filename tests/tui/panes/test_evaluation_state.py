@@ -98,6 +98,22 @@ def test_answers_of_another_evaluation_are_ignored() -> None:
     assert not state.open()
 
 
+def test_page_follows_from_the_state_and_the_facts() -> None:
+    made = dataclasses.replace(evaluation(), id=1)
+    facts = Facts("p", "/p", ProjectSettings(), (), evaluation=made)
+    state = state_with(Lapse(7, 2, (1,), 2, 1))
+    assert EvaluationState().page(Facts("p", "/p", ProjectSettings(), ()), measuring=False) == "empty"
+    assert EvaluationState().page(facts, measuring=False) == "table"
+    assert state.page(facts, measuring=False) == "questions"
+    other = dataclasses.replace(facts, evaluation=dataclasses.replace(made, id=2))
+    assert state.page(other, measuring=False) == "table", "these are another one's answers"
+    state.open()
+    assert state.page(facts, measuring=False) == "answers"
+    assert state.page(facts, measuring=True) == "measuring"
+    state.turn_history()
+    assert state.page(facts, measuring=True) == "history"
+
+
 def test_history_opens_an_older_evaluation_and_back_returns() -> None:
     state = state_with(Lapse(7, 2, (1,), 2, 1))
     state.evaluations = tuple(dataclasses.replace(evaluation(), id=number) for number in (1, 2, 3))
@@ -149,12 +165,12 @@ def test_counts_are_not_cut_and_the_current_phase_is_named(width: int) -> None:
     events += [Progress(3, 9, "distilled answers"), AnswerStarted("last", "unprompted", "why?")]
     for event in events:
         job.apply(StampedEvent(0.0, event))
-    lines = [line.plain for line in draw(View(facts, job, width, 20), EvaluationState()).lines]
+    lines = [line.plain for line in draw(View(facts, job, width, 20), EvaluationState())]
     assert all(any(f"{name} 1/1" in line for line in lines) for name in ("teacher", "prompted", "distilled"))
     assert max(map(len, lines)) <= width
     assert "● now: unprompted answers" in lines
     job.apply(StampedEvent(0.0, Progress(3, 9, "unprompted answers (general probes)")))
-    lines = [line.plain for line in draw(View(facts, job, width, 20), EvaluationState()).lines]
+    lines = [line.plain for line in draw(View(facts, job, width, 20), EvaluationState())]
     assert "● now: unprompted answers (general probes)" in lines
 
 
@@ -168,7 +184,7 @@ def test_stored_answers_count_in_the_arms_when_the_job_resumes() -> None:
     )  # fmt: skip
     for event in (*before, *after):
         job.apply(StampedEvent(0.0, event))
-    lines = [line.plain for line in draw(View(facts, job, 80, 20), EvaluationState()).lines]
+    lines = [line.plain for line in draw(View(facts, job, 80, 20), EvaluationState())]
     assert any("unprompted 0/400    prompted 2/2" in line for line in lines)
 
 
@@ -238,7 +254,7 @@ def test_rules_that_need_as_many_questions_are_named_together(
 
 def drawn_with(made: Evaluation, state: EvaluationState) -> list[str]:
     view = View(Facts("p", "/p", ProjectSettings(), (), evaluation=made), None, 77, 40)
-    return [line.plain for line in draw(view, state).lines]
+    return [line.plain for line in draw(view, state)]
 
 
 def test_question_is_ticked_only_if_the_student_passes_every_rule() -> None:

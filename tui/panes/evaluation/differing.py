@@ -5,16 +5,10 @@ from collections.abc import Iterator, Sequence
 from textual.content import Content
 
 from engine.evaluation.held_out import rules_text
-from engine.records.evaluation import Evaluation, HeldOutToken
+from engine.records.evaluation import HeldOutToken
 from tui.keys import key_of
 from tui.panes.tokens import Differing, TokenColumns
 from tui.widgets.lines import ACCENT, DIM, justify
-
-
-def tokens_of(evaluation: Evaluation) -> tuple[HeldOutToken, ...]:
-    """The worst tokens of the student; empty for evaluations made before these were stored."""
-    student = evaluation.arm("distilled")
-    return student.kl_to_prompted.worst_tokens if student is not None and student.kl_to_prompted is not None else ()
 
 
 def held_out_tokens(tokens: Sequence[HeldOutToken], width: int) -> list[Content]:

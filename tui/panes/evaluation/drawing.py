@@ -1,9 +1,7 @@
 """The evaluation pane: the arms side by side, rule by rule, the verdict in words, and the worst answers. Pure."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
-from typing import Literal
 
 from textual.content import Content
 
@@ -13,10 +11,10 @@ from engine.evaluation.verdict import cut_off, left_out, reason, reference_text
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from tui.keys import key_of
 from tui.panes.evaluation.bars import interval_bar
-from tui.panes.evaluation.differing import held_out_tokens, tokens_of
+from tui.panes.evaluation.differing import held_out_tokens
 from tui.panes.evaluation.marks import arm_title, deciding, legend, mark_of
 from tui.panes.evaluation.reading import reading
-from tui.panes.evaluation.state import EvaluationState
+from tui.panes.evaluation.state import EvaluationState, tokens_of
 from tui.panes.job import JobView
 from tui.panes.parts import (
     TO_TRAIN,
@@ -58,38 +56,27 @@ _WIDE_FROM = 85  # cells, for three arms' counts in words
 _NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # width of an arm's column: the rate alone, and with its bounds
 
 
-Over = Literal["answers", "history", "differences"]
-
-
-@dataclass(frozen=True, slots=True)
-class PageDrawn:
-    """The lines, whether they contain a list, and what is shown in place of the table, if anything."""
-
-    lines: list[Content]
-    listed: bool = False
-    over: Over | None = None
-
-
-def draw(view: View, state: EvaluationState) -> PageDrawn:
+def draw(view: View, state: EvaluationState) -> list[Content]:
     """The lines of this pane."""
-    evaluation = state.shown(view.facts)
-    if state.mode == "history":
+    evaluation, job = state.shown(view.facts), measuring(view.job, state)
+    page = state.page(view.facts, measuring=job is not None)
+    if page == "history":
         return _history(view, state, evaluation)
-    if (job := measuring(view.job, state)) is not None:
-        return PageDrawn(_measuring(view, job))
+    if job is not None:
+        return _measuring(view, job)
     if evaluation is None:
-        return PageDrawn(_empty(view))
-    if state.mode == "answers" and state.lapse is not None:
-        return PageDrawn(reading(view, state, evaluation), over="answers")
+        return _empty(view)
+    if page == "answers":
+        return reading(view, state, evaluation)
     lines = _table(evaluation, state, view.width)
-    if state.differing and (tokens := tokens_of(evaluation)):
-        differences = held_out_tokens(tokens, view.width)
-        # If there is no room for both, keep the tokens: they are what the user asked for.
-        over = (
-            [*lines, Content("")] if len(lines) + 1 + len(differences) <= view.height else _head(evaluation, view.width)
-        )
-        return PageDrawn([*over, *differences], over="differences")
-    return _with_questions(lines, state, evaluation, view)
+    if page == "questions":
+        return _with_questions(lines, state, evaluation, view)
+    if page == "table":
+        return lines
+    differences = held_out_tokens(tokens_of(evaluation), view.width)
+    # If there is no room for both, keep the tokens: they are what the user asked for.
+    fits = len(lines) + 1 + len(differences) <= view.height
+    return [*lines, Content(""), *differences] if fits else [*_head(evaluation, view.width), *differences]
 
 
 def measuring(job: JobView | None, state: EvaluationState) -> JobView | None:
@@ -240,11 +227,9 @@ def _divergence(
     return f"{sign}{abs(change)} %  {value:.3f}"
 
 
-def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Evaluation, view: View) -> PageDrawn:
-    """The page with the questions under it, worst first: a window around the cursor."""
-    lapses = state.answers.lapses if state.answers.evaluation_id == evaluation.id else ()
-    if not lapses:
-        return PageDrawn(lines)
+def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Evaluation, view: View) -> list[Content]:
+    """The table with the questions under it, worst first: a window around the cursor."""
+    lapses = state.answers.lapses
     behind = sum(lapse.broken > 0 for lapse in lapses)
     who = reference_text(evaluation.reference)
     text = f"{behind:,} of {len(lapses):,} questions where the student fails rules that {who} passes"
@@ -260,7 +245,7 @@ def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Ev
         lapse = lapses[index]
         question = state.answers.questions[lapse.question_id]
         lines.append(numbered(_question_line(lapse, question.text, view.width, here=index == state.row), index))
-    return PageDrawn(lines, listed=True)
+    return lines
 
 
 def _mark(lapse: Lapse) -> str:
@@ -279,7 +264,7 @@ def _question_line(lapse: Lapse, question: str, width: int, *, here: bool) -> Co
     )
 
 
-def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> PageDrawn:
+def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> list[Content]:
     """All evaluations, newest first; as many as there is room for, around the cursor."""
     lines = title("Evaluations", f"{len(state.evaluations)} in all", "", view.width)
     wide = view.width >= 84
@@ -296,7 +281,7 @@ def _history(view: View, state: EvaluationState, shown: Evaluation | None) -> Pa
     keys = Content.assemble(
         (key_of("history.open"), ACCENT), (" show   ", DIM), (key_of("evaluation.history"), ACCENT), (" back", DIM)
     )
-    return PageDrawn([*lines, Content(""), keys], listed=True, over="history")
+    return [*lines, Content(""), keys]
 
 
 def _past(each: Evaluation, cells: Sequence[int], *, here: bool, mine: bool, wide: bool) -> Content:

@@ -13,8 +13,7 @@ from tui.actions import OVER_PANES, PaneName, Place, bindings
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
-from tui.panes.evaluation.differing import tokens_of
-from tui.panes.evaluation.drawing import Over, draw, measuring
+from tui.panes.evaluation.drawing import draw, measuring
 from tui.panes.evaluation.settings import (
     fields,
     improvement,
@@ -23,7 +22,7 @@ from tui.panes.evaluation.settings import (
     options_of,
     outlook,
 )
-from tui.panes.evaluation.state import EvaluationState
+from tui.panes.evaluation.state import EvaluationState, Page, tokens_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
@@ -46,6 +45,9 @@ from tui.services.program import CommandEnded
 from tui.services.store import StoreService
 from tui.widgets.listing import PAST_ANY_END, Listing
 
+# The places of what is shown over the table.
+_OVER: dict[Page, Place] = {"answers": "answers", "history": "history", "differences": "differences"}
+
 
 class EvaluationPane(Pane):
     """The proof."""
@@ -58,27 +60,24 @@ class EvaluationPane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = EvaluationState()
-        self._listed = False  # whether a list is shown
-        self._over: Over | None = None  # what is shown in place of the table
         self._reports = ReportWriter(store, self)
         self._writing = Writing(store, self)
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
-        drawn = draw(view, self.state)
-        self._listed, self._over = drawn.listed, drawn.over
-        return drawn.lines
+        return draw(view, self.state)
 
     @property
     def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """The keys of what is shown in place of the table come first."""
-        return [(self._over, self), *super().binding_chain] if self._over is not None else super().binding_chain
+        over = _OVER.get(self._page)
+        return [(over, self), *super().binding_chain] if over is not None else super().binding_chain
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the view that is shown can be left, and copying needs answers on the screen."""
         if action == "copy":
-            return self._over == "answers"
-        return not action.startswith("leave_") or action == f"leave_{self._over}"
+            return self._page == "answers"
+        return not action.startswith("leave_") or action == f"leave_{self._page}"
 
     def depends_on(self, facts: Facts) -> tuple[object, ...]:
         """The newest evaluation."""
@@ -97,15 +96,15 @@ class EvaluationPane(Pane):
     @property
     def choices(self) -> Listing | None:
         """The evaluations, or the questions of the one shown."""
-        state = self.state
-        if not self._listed:
-            return None
-        if state.mode == "history":
+        state, page = self.state, self._page
+        if page == "history":
             return Listing(
                 state.history_row,
                 self._move,
                 lambda: [f"run {each.run_id} {each.verdict} {each.split} {each.created_at}" for each in state.listed],
             )
+        if page != "questions":
+            return None
         lapses, asked = state.answers.lapses, state.answers.questions
         return Listing(
             state.row,
@@ -257,31 +256,37 @@ class EvaluationPane(Pane):
 
     def action_line_down(self) -> None:
         """While answers are shown, show those of the next question."""
-        if self._over == "answers":
+        if self._page == "answers":
             self._turn_question(1)
         else:
             super().action_line_down()
 
     def action_line_up(self) -> None:
         """While answers are shown, show those of the previous question."""
-        if self._over == "answers":
+        if self._page == "answers":
             self._turn_question(-1)
         else:
             super().action_line_up()
 
     def action_first(self) -> None:
         """While answers are shown, show those of the first question."""
-        if self._over == "answers":
+        if self._page == "answers":
             self._turn_question(-PAST_ANY_END)
         else:
             super().action_first()
 
     def action_last(self) -> None:
         """While answers are shown, show those of the last question."""
-        if self._over == "answers":
+        if self._page == "answers":
             self._turn_question(PAST_ANY_END)
         else:
             super().action_last()
+
+    @property
+    def _page(self) -> Page:
+        if self.facts is None:
+            return "empty"
+        return self.state.page(self.facts, measuring=measuring(self.job, self.state) is not None)
 
     @property
     def _shown_evaluation(self) -> Evaluation | None:

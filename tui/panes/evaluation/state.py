@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.evaluation.lapses import Lapse
-from engine.records.evaluation import ArmAnswer, Evaluation
+from engine.records.evaluation import ArmAnswer, Evaluation, HeldOutToken
 from tui.services.evaluation import EvaluationAnswers
 from tui.services.facts import Facts
 from tui.widgets.rows import within
 
 Mode = Literal["table", "answers", "history"]
+# What is on the page; the table may have the questions under it.
+Page = Literal["table", "questions", "answers", "differences", "history", "measuring", "empty"]
 
 
 @dataclass(slots=True)
@@ -35,6 +37,21 @@ class EvaluationState:
         """The evaluation that the user chose, else the newest."""
         chosen = next((each for each in self.evaluations if each.id == self.chosen), None)
         return chosen or facts.evaluation
+
+    def page(self, facts: Facts, *, measuring: bool) -> Page:
+        """What is on the page. `measuring`: an evaluation is running, and the user is not looking at an older one."""
+        shown = self.shown(facts)
+        if self.mode == "history":
+            return "history"
+        if measuring:
+            return "measuring"
+        if shown is None:
+            return "empty"
+        if self.mode == "answers" and self.lapse is not None:
+            return "answers"
+        if self.differing and tokens_of(shown):
+            return "differences"
+        return "questions" if self.answers.evaluation_id == shown.id and self.answers.lapses else "table"
 
     def answers_wanted(self, facts: Facts) -> Evaluation | None:
         """The evaluation whose answers have to be read; call once per view."""
@@ -144,3 +161,9 @@ class EvaluationState:
             return ""
         question = self.answers.questions[self.lapse.question_id].text
         return "\n\n".join([question, *(f"{each.arm}:\n{each.answer}" for each in self.side_by_side(arms))])
+
+
+def tokens_of(evaluation: Evaluation) -> tuple[HeldOutToken, ...]:
+    """The worst tokens of the student; empty for evaluations made before these were stored."""
+    student = evaluation.arm("distilled")
+    return student.kl_to_prompted.worst_tokens if student is not None and student.kl_to_prompted is not None else ()
