@@ -1,4 +1,4 @@
-"""What several panes share: title line, heading, a broken rule in words, live answers as a list of short lines."""
+"""What several panes share: title line, heading, a broken rule in words, next steps, why a job rests. Pure."""
 
 from collections.abc import Sequence
 
@@ -12,15 +12,14 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.view import View
-from tui.services.facts import Facts, Stream
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, justify, shorten, wrap
+from tui.services.facts import Facts
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, justify, wrap
 
 VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
     "pass": ("✓ pass", GOOD),
     "fail": ("✗ fail", BAD),
     "undecided": ("◐ undecided", WARN),
 }
-STREAM_MARKS = {"writing": ("●", ACCENT), "passed": ("✓", GOOD), "failed": ("✗", BAD)}
 
 Step = tuple[str, str, str]  # as `next_steps` takes it
 TO_FREEZE: Step = ("workspace.dataset", "freeze a dataset first", "distill-tui curate freeze")
@@ -135,61 +134,3 @@ def pace(job: JobView, *, ending: bool = False) -> str:
     if job.live and not ending and job.seconds_left is not None:
         parts.append(f"{duration(job.seconds_left)} left")
     return "   ".join(parts)
-
-
-def answer_wall(streams: Sequence[Stream], width: int, height: int, *, arms: bool = False) -> list[Content]:
-    """The newest answers: the current one in full on top, the others as one line each.
-
-    Args:
-        streams: oldest first.
-        width: in cells.
-        height: in lines; at least four are used.
-        arms: whether each line says which arm answers.
-    """
-    if not streams:
-        return []
-    writing = [stream for stream in streams if stream.state == "writing"]
-    focused = writing[0] if writing else streams[-1]
-    lines = focused_answer(focused, width, 6 if height >= 24 else 4, arms=arms)
-    lines += [Content("")]
-    others = [stream for stream in reversed(streams) if stream is not focused]
-    others.sort(key=lambda stream: stream.state != "writing")
-    question_width = max(min(38, width // 3), 12)
-    for stream in others[: max(height - len(lines), 1)]:
-        mark, style = STREAM_MARKS[stream.state]
-        arm = fit(stream.arm, 11) if arms else ""
-        tail = _tail(stream, width - question_width - len(arm) - 5)
-        lines.append(
-            Content.assemble(
-                (mark, style),
-                " ",
-                (arm, DIM),
-                (fit(stream.question, question_width), DIM),
-                "  ",
-                tail,
-            )
-        )
-    return lines
-
-
-def focused_answer(stream: Stream, width: int, height: int, *, arms: bool = False) -> list[Content]:
-    """One answer as text under its question, always `height` lines; while it is being written, its end."""
-    mark, style = STREAM_MARKS[stream.state]
-    note = f"{stream.arm}  {stream.note}".strip() if arms else stream.note
-    head = justify(
-        Content.assemble((mark, style), " ", (shorten(stream.question, width - 4), STRONG)),
-        Content.styled(shorten(note, width // 2), DIM),
-        width,
-    )
-    body = [Content(f"  {line}") for line in wrap(stream.text, width - 2)]
-    room = height - 1
-    shown = body[-room:] if stream.state == "writing" else body[:room]
-    return [head, *shown, *([Content("")] * (room - len(shown)))]
-
-
-def _tail(stream: Stream, width: int) -> str:
-    """The end of an answer that is being written, or the start of a complete one."""
-    text = " ".join(stream.text.split())
-    if stream.state == "writing" and len(text) > width:
-        return "…" + shorten(text[-(width - 1) :], width - 1)
-    return shorten(text, width)

@@ -20,10 +20,11 @@ from engine.records.job import JobState
 from engine.records.options import ProjectSettings
 from engine.records.station import Station, StationState
 from tests.tui.seeds import PROMPT
-from tui.panes.examples.drawing import draw, last_lines
+from tui.panes.examples.drawing import draw
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
 from tui.panes.view import View
+from tui.panes.wall import in_order, last_lines
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import wrap
 
@@ -207,7 +208,7 @@ def test_selected_answer_is_visible_among_64_streams() -> None:
     events: list[Event] = [AnswerStarted(f"{n}.0", "teacher", f"What about {n}?") for n in range(64)]
     job = job_view(*events, Progress(0, 64))
     state = WallState()
-    streams = state.order(job.streams.values())
+    streams = in_order(job.streams.values())
     state.move(streams, 50)
     facts = Facts("p", "/p", ProjectSettings(), (), prompt=PROMPT)
     shown = [line.plain for line in draw(View(facts, job, 78, 21), state)]
@@ -220,7 +221,7 @@ def test_cursor_follows_its_answer_when_the_order_changes() -> None:
     streams = [Stream(name, "teacher", name) for name in "abc"]
     state.move(streams, 1)
     streams[0].state = "passed"
-    ordered = state.order(streams)
+    ordered = in_order(streams)
     assert [stream.name for stream in ordered] == ["b", "c", "a"]
     assert ordered[state.place(ordered)].name == "b"
     assert state.place([streams[2]]) == 0

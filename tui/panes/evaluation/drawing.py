@@ -19,7 +19,6 @@ from tui.panes.job import JobView
 from tui.panes.parts import (
     TO_TRAIN,
     VERDICTS,
-    answer_wall,
     first_steps,
     heading,
     is_ending,
@@ -29,6 +28,7 @@ from tui.panes.parts import (
     working,
 )
 from tui.panes.view import View
+from tui.panes.wall import in_full, in_order, in_short
 from tui.widgets.lines import (
     ACCENT,
     BAD,
@@ -51,6 +51,7 @@ from tui.widgets.rows import window, within
 _ALL_TOKENS: Callable[[Divergence], float] = attrgetter("mean")
 _FREE_TOKENS: Callable[[Divergence], float] = attrgetter("mean_free_tokens")
 _LEAST_LISTED = 5
+_TALL_FROM = 24  # lines for the answers
 _NO_WORSE = "="  # the student fails only rules that the reference fails too
 _WIDE_FROM = 85  # cells, for three arms' counts in words
 _NARROWEST_CELL, _WITH_BOUNDS = 9, 13  # width of an arm's column: the rate alone, and with its bounds
@@ -118,7 +119,12 @@ def _measuring(view: View, job: JobView) -> list[Content]:
         _now(view, job),
         Content(""),
     ]
-    return lines + answer_wall(list(job.streams.values()), view.width, view.height - len(lines), arms=True)
+    if not (streams := in_order(job.streams.values())):
+        return lines
+    height = view.height - len(lines)
+    lines += [*in_full(streams[0], view.width, 6 if height >= _TALL_FROM else 4, arm=True), Content("")]
+    others = streams[1 : 1 + max(view.height - len(lines), 1)]
+    return lines + [in_short(stream, view.width, arm=True) for stream in others]
 
 
 def _now(view: View, job: JobView) -> Content:

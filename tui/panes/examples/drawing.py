@@ -10,19 +10,18 @@ from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.job import JobView
-from tui.panes.parts import STREAM_MARKS, older_answers_text, rests, title, ways_from_older, working
+from tui.panes.parts import older_answers_text, rests, title, ways_from_older, working
 from tui.panes.view import View
+from tui.panes.wall import in_full, in_order, in_short
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.widgets.lines import (
     ACCENT,
     BAD,
     DIM,
     GOOD,
-    STRONG,
     WARN,
     dollars,
     duration,
-    fit,
     justify,
     percent,
     shorten,
@@ -35,8 +34,6 @@ from tui.widgets.rows import window
 _TALL_FROM, _SHORT_BELOW = 24, 17
 _LEAST_OF_ERROR = 30  # cells in which an error is worth showing
 _ENOUGH_TO_DOUBT, _DOUBTED_SHARE = 10, 0.2  # answers, and the share that passes every rule, at or below which to warn
-# At most this much of an answer without line breaks is wrapped, from a start that seldom moves.
-_WRAPPED_CHARACTERS = 8_000
 
 
 def draw(view: View, state: WallState) -> list[Content]:
@@ -45,7 +42,7 @@ def draw(view: View, state: WallState) -> list[Content]:
     job = working(view.job, "examples")
     if job is None and facts.examples.total == 0:
         return _empty(facts, width)
-    streams = state.order(shown_streams(job, facts))
+    streams = in_order(shown_streams(job, facts))
     if job is not None and job.live:
         lines = _busy(job, rests(view, job), width)
     else:
@@ -53,15 +50,16 @@ def draw(view: View, state: WallState) -> list[Content]:
         lines = [*_still(last, facts, width), *_doubts(streams, facts.examples, width)]
     if not streams:
         return lines
+    more = f"… {key_of('workspace.curate')} shows the full answer"
     at = state.place(streams)
     lines += [
         Content(""),
-        *_in_full(streams[at], width, 8 if height >= _TALL_FROM else 5 if height >= _SHORT_BELOW else 3),
+        *in_full(streams[at], width, 8 if height >= _TALL_FROM else 5 if height >= _SHORT_BELOW else 3, more=more),
         Content(""),
     ]
     room = max(height - len(lines), 3)
     return lines + [
-        numbered(_short(streams[index], width, here=index == at), index) for index in window(at, room, len(streams))
+        numbered(in_short(streams[index], width, here=index == at), index) for index in window(at, room, len(streams))
     ]
 
 
@@ -70,20 +68,6 @@ def shown_streams(job: JobView | None, facts: Facts) -> list[Stream]:
     if job is None or not job.streams:
         return list(facts.latest_answers)
     return [stream for stream in job.streams.values() if job.live or stream.state != "writing"]
-
-
-def last_lines(text: str, width: int, room: int) -> list[str]:
-    """Return the last `room` lines of a text as `wrap` breaks it, without reading what comes before."""
-    lines: list[str] = []
-    rest = text.replace("\r\n", "\n")
-    while len(lines) < room:
-        rest, newline, paragraph = rest.rpartition("\n")
-        beyond = max(len(paragraph) - _WRAPPED_CHARACTERS, 0)
-        step = _WRAPPED_CHARACTERS // 2
-        lines = wrap(paragraph[-(-beyond // step) * step :], width) + lines
-        if not newline:
-            break
-    return lines[-room:]
 
 
 def _empty(facts: Facts, width: int) -> list[Content]:
@@ -230,49 +214,3 @@ def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> lis
         f"{key_of('workspace.prompt', 'prompt.trial')} tries a few questions."
     )
     return [Content.styled(line, WARN) for line in wrap(words, width)]
-
-
-def _in_full(stream: Stream, width: int, height: int) -> list[Content]:
-    """Draw one answer under its question in exactly `height` lines; its end while it is being written."""
-    mark, style = STREAM_MARKS[stream.state]
-    note = shorten(stream.note, width // 2) if stream.text else ""
-    room = width - 2 - (len(note) + 3 if note else 0)
-    head = justify(
-        Content.assemble((mark, style), " ", (shorten(stream.question, room), STRONG)),
-        Content.styled(note, BAD if stream.state == "failed" else DIM),
-        width,
-    )
-    if stream.state == "writing":
-        body = last_lines(stream.text, width - 2, height - 1)
-    else:
-        body = wrap(stream.text[: width * height * 2], width - 2)
-        if len(body) > height - 1:
-            body = [*body[: height - 2], f"… {key_of('workspace.curate')} shows the full answer"]
-    lines = [Content(f"  {line}") for line in body]
-    if not stream.text:
-        lines = [Content.styled(f"  {line}", BAD) for line in wrap(stream.note, width - 2)[: height - 1]]
-    return [head, *lines, *([Content("")] * (height - 1 - len(lines)))]
-
-
-def _short(stream: Stream, width: int, *, here: bool) -> Content:
-    """Draw one answer as a line: mark, question, and its start, or its end while it is being written."""
-    mark, style = STREAM_MARKS[stream.state]
-    question_width = max(min(38, width // 3), 12)
-    room = width - question_width - 6
-    return Content.assemble(
-        ("▌ " if here else "  ", ACCENT),
-        (mark, style),
-        " ",
-        (fit(stream.question[:400], question_width), STRONG if here else DIM),
-        "  ",
-        _short_answer(stream, room),
-    )
-
-
-def _short_answer(stream: Stream, room: int) -> Content:
-    if not stream.text:
-        return Content.styled(shorten(stream.note or "…", room), DIM)
-    if stream.state != "writing":
-        return Content.styled(shorten(" ".join(stream.text[: room * 4].split()), room), DIM)
-    words = " ".join(stream.text[-room * 4 :].split())
-    return Content(shorten(words, room) if len(words) < room else f"…{shorten(words[-(room - 1) :], room - 1)}")

@@ -17,6 +17,7 @@ from tui.panes.examples.state import WallState
 from tui.panes.pane import Pane
 from tui.panes.parts import working
 from tui.panes.view import View
+from tui.panes.wall import in_order
 from tui.services.facts import Stream
 from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead
 from tui.services.store import StoreService
@@ -128,4 +129,4 @@ class ExamplesPane(Pane):
         """Return the answers in the order they are drawn."""
         if self.facts is None:
             return []
-        return self.state.order(shown_streams(working(self.job, "examples"), self.facts))
+        return in_order(shown_streams(working(self.job, "examples"), self.facts))

@@ -1,9 +1,9 @@
-"""What the examples pane knows besides the facts: which answer is shown in full, and the order of all.
+"""What the examples pane knows besides the facts: which answer is shown in full.
 
 Pure Python, free of Textual and of I/O.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tui.services.facts import Stream
@@ -16,12 +16,6 @@ class WallState:
 
     read: str | None = None  # a stream's name; None: the first that is being written, else the newest
     at: int = 0  # its last position
-
-    def order(self, streams: Iterable[Stream]) -> list[Stream]:
-        """Return the answers being written, oldest first, then the others, newest first."""
-        all_streams = list(streams)
-        writing = [stream for stream in all_streams if stream.state == "writing"]
-        return writing + [stream for stream in reversed(all_streams) if stream.state != "writing"]
 
     def place(self, ordered: Sequence[Stream]) -> int:
         """Return the position of the answer shown in full; the first if that one is gone."""
