@@ -116,7 +116,8 @@ class Page(AutoHeight):
         width, style = self.size.width, self.visual_style
         if not 0 <= y < len(self._rows) or not width:
             return Strip.blank(width, style.rich_style)
-        row = Content("").join((self._rows[y],))  # without the spans that have no style: each costs an escape sequence
+        row = self._rows[y]
+        row = Content(row.plain, [span for span in row.spans if span.end > span.start])  # an empty one splits the text
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
             start, end = span
