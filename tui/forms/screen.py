@@ -5,6 +5,7 @@ Knows nothing of what is asked for. What was typed is lost only when the user le
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -26,6 +27,7 @@ from tui.widgets.placed import OverScreen
 from tui.widgets.toasts import clear_messages
 
 Values = Mapping[str, str]
+NOTHING: Values = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,20 +92,21 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         go: str = "continue",
         aside: Callable[[Values], str] = lambda _values: "",
         whole: Callable[[Values], str] = lambda _values: "",
-        errors: Values | None = None,
+        values: Values = NOTHING,
+        errors: Values = NOTHING,
         guide: Guide | None = None,
     ) -> None:
         """`aside` describes what the values mean, at each change; `whole` says what is wrong with them together.
 
         `guide` gives the value that each field takes while empty, and why, also at each change.
 
-        `errors`, by field, is what was wrong when these values were last tried; shown until the value changes.
+        `values`, by field, is what was typed before, in place of the fields' own values; `errors` is what was wrong
+        when it was tried, shown until the value changes.
         """
         super().__init__()
-        self._refused = {
-            item.id: (item.value, errors[item.id]) for item in fields if errors is not None and item.id in errors
-        }
-        self._title, self._fields, self._go = title, tuple(fields), go
+        self._title, self._go = title, go
+        self._fields = tuple(replace(item, value=values.get(item.id, item.value)) for item in fields)
+        self._refused = {item.id: (item.value, errors[item.id]) for item in self._fields if item.id in errors}
         self._aside, self._whole, self._guide = aside, whole, guide
         self._notes: Mapping[str, FieldNote] = {}
 

@@ -1,6 +1,5 @@
 """The rules beside the text: a cursor over them, forms that change them, and undo."""
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
@@ -180,8 +179,8 @@ class RulesView(Scroller):
             )
 
         def begin(typed: "Values") -> None:
-            fields = [replace(item, value=typed.get(item.id, item.value)) for item in rule_fields(rule)]
-            self.app.push_screen(FormScreen(f"{name}, 1 of 2", fields, go="continue", aside=kind_text), go_on)
+            form = FormScreen(f"{name}, 1 of 2", rule_fields(rule), go="continue", aside=kind_text, values=typed)
+            self.app.push_screen(form, go_on)
 
         begin({})
 

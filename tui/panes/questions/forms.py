@@ -8,7 +8,7 @@ from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
 from tui.forms.checks import or_empty, whole
-from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.forms.teacher import teacher_of
 
 LATER = "drawn later"
@@ -27,21 +27,19 @@ _FORMATS = {
 }
 
 
-def import_form(values: Values | None = None, errors: Values | None = None) -> FormScreen:
+def import_form(values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen:
     """Return a form that asks what to import."""
-    before = values or {}
     return FormScreen(
         "Import questions",
         [
-            Field("path", "path or hub name", before.get("path", ""), "~/traffic.jsonl", path=True,
+            Field("path", "path or hub name", hint="~/traffic.jsonl", path=True,
                   check=lambda value: "" if value and not value.startswith("-") else "Enter a path or a hub name."),
-            Field("text", "question column", before.get("text", ""), "empty: question, text, messages, …"),
-            Field("topic", "topic column", before.get("topic", ""), "empty: topic, category or intent"),
-            Field("label", "label column", before.get("label", ""), "empty: label or gold"),
-            Field("limit", "maximum questions", before.get("limit", ""), "empty: all",
-                  check=or_empty(_COUNT)),
+            Field("text", "question column", hint="empty: question, text, messages, …"),
+            Field("topic", "topic column", hint="empty: topic, category or intent"),
+            Field("label", "label column", hint="empty: label or gold"),
+            Field("limit", "maximum questions", hint="empty: all", check=or_empty(_COUNT)),
         ],
-        go="preview", errors=errors,
+        go="preview", values=values, errors=errors,
         aside=lambda now: f"{format_text(now['path'])}\nYou see what would be stored before it is.",
     )  # fmt: skip
 
@@ -82,9 +80,8 @@ def synthesis(values: Values) -> SynthesizeOptions | None:
     return SynthesizeOptions(teacher, int(values["topics"]), int(values["per_topic"]))
 
 
-def split_form(values: Values | None = None, errors: Values | None = None) -> FormScreen:
+def split_form(values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen:
     """Return a form that asks for the shares of validation and test."""
-    before = values or {}
 
     def whole(now: Values) -> str:
         return "Nothing would be left to train on." if int(now["validation"]) + int(now["test"]) >= 100 else ""
@@ -103,12 +100,11 @@ def split_form(values: Values | None = None, errors: Values | None = None) -> Fo
     return FormScreen(
         "Split the questions",
         [
-            Field("validation", "validation, %", before.get("validation", "10"), check=_SHARE),
-            Field("test", "test, %", before.get("test", "10"), check=_SHARE),
-            Field("seed", "seed", before.get("seed", "0"), "another seed, another split",
-                  check=_SEED),
+            Field("validation", "validation, %", "10", check=_SHARE),
+            Field("test", "test, %", "10", check=_SHARE),
+            Field("seed", "seed", "0", "another seed, another split", check=_SEED),
         ],
-        go="preview", aside=aside, whole=whole, errors=errors,
+        go="preview", aside=aside, whole=whole, values=values, errors=errors,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from engine.wording import counted
 from tui.actions import OVER_PANES, PaneName, bindings
 from tui.forms.confirm import confirm_form, is_confirmed
 from tui.forms.opening import open_if_shown
-from tui.forms.screen import Values
+from tui.forms.screen import NOTHING, Values
 from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
@@ -141,7 +141,7 @@ class QuestionsPane(QuestionList):
     def action_bring(self) -> None:
         """Ask what to import, then preview it."""
         if self._is_free:
-            self._ask_import(None, None)
+            self._ask_import()
 
     def action_synthesize(self) -> None:
         """Ask how many questions the teacher should write."""
@@ -154,7 +154,7 @@ class QuestionsPane(QuestionList):
     def action_split(self) -> None:
         """Ask for the shares, then preview the split."""
         if self.state.all and self._is_free:
-            self._ask_split(None, None)
+            self._ask_split()
 
     def action_add(self) -> None:
         """Ask for one question."""
@@ -203,7 +203,7 @@ class QuestionsPane(QuestionList):
             self._begin("Drawing the splits …")
             self._service.split(state.words)
 
-    def _ask_import(self, values: Values | None, errors: Values | None) -> None:
+    def _ask_import(self, values: Values = NOTHING, errors: Values = NOTHING) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None:
                 self._looked_with = given
@@ -211,10 +211,10 @@ class QuestionsPane(QuestionList):
                 self._service.look_at_file(forms.import_args(given))
 
         form = forms.import_form(values, errors)
-        if not open_if_shown(form, answered, self, *_BRING) and errors is not None:
+        if not open_if_shown(form, answered, self, *_BRING) and errors:
             self.notify(errors["path"], severity="error")
 
-    def _ask_split(self, values: Values | None, errors: Values | None) -> None:
+    def _ask_split(self, values: Values = NOTHING, errors: Values = NOTHING) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None:
                 self._looked_with = given
@@ -222,7 +222,7 @@ class QuestionsPane(QuestionList):
                 self._service.draw_splits(forms.split_args(given))
 
         form = forms.split_form(values, errors)
-        if not open_if_shown(form, answered, self, *_SPLIT) and errors is not None:
+        if not open_if_shown(form, answered, self, *_SPLIT) and errors:
             self.notify(errors["seed"], severity="error")
 
     def _ask_sure(self, title: str, words: str, ids: tuple[int, ...], action: str) -> None:

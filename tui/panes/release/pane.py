@@ -9,7 +9,7 @@ from textual.content import Content
 from engine.clean import clean_line
 from engine.records.options import ExportOptions
 from tui.actions import PaneName, bindings
-from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.keys import key_of
 from tui.panes.job import JobView
 from tui.panes.pane import Pane
@@ -90,7 +90,7 @@ class ReleasePane(Pane):
     def action_export(self) -> None:
         """Ask what to export, and where to."""
         if self.state.runs:
-            self._ask({})
+            self._ask()
         else:
             self.notify(f"No run has an adapter yet. Go to Run ({key_of('workspace.run')}) to train one.")
 
@@ -121,20 +121,21 @@ class ReleasePane(Pane):
         self.state.move(steps)
         self.redraw()
 
-    def _ask(self, values: Values) -> None:
+    def _ask(self, values: Values = NOTHING) -> None:
         fields = [
-            Field("form", "form", values.get("form", ""), choices=KINDS),
-            Field("run", "run", values.get("run", ""), choices=tuple(str(run.run_id) for run in self.state.runs)),
-            Field("to", "to", values.get("to", ""), hint="the project's releases folder", path=True),
-            Field("taken", "if it exists", values.get("taken", ""), choices=(_KEEP, _REPLACE)),
+            Field("form", "form", choices=KINDS),
+            Field("run", "run", choices=tuple(str(run.run_id) for run in self.state.runs)),
+            Field("to", "to", hint="the project's releases folder", path=True),
+            Field("taken", "if it exists", choices=(_KEEP, _REPLACE)),
         ]
-        self.app.push_screen(FormScreen("Export a run", fields, go="export", aside=self._meaning), self._asked)
+        form = FormScreen("Export a run", fields, go="export", aside=self._meaning, values=values)
+        self.app.push_screen(form, self._asked)
 
     def _asked(self, values: dict[str, str] | None) -> None:
         if values is not None and values["form"] == "gguf":
             self._ask_of_gguf(values)
         elif values is not None:
-            self._export(values, {})
+            self._export(values)
 
     def _ask_of_gguf(self, values: dict[str, str]) -> None:
         """Ask what only llama.cpp needs; leaving this form goes back to the first one."""
@@ -168,7 +169,7 @@ class ReleasePane(Pane):
         where = clean_line(values["to"] or run.folders[kind])
         return f"Run {run.run_id}, step {run.best_step:,}. {verdict}{stale}\n{weight}, to {where}"
 
-    def _export(self, values: Values, gguf: Values) -> None:
+    def _export(self, values: Values, gguf: Values = NOTHING) -> None:
         self.state.card = None
         options = ExportOptions(
             int(values["run"]),

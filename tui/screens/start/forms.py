@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 from engine.clean import clean_line
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
-from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.forms.teacher import address_trouble
 from tui.keys import key_of
 from tui.screens.start.drawing import tilde
@@ -28,10 +28,9 @@ DEMO_SENTENCES: Mapping[str, str] = {
 
 
 def new_form(
-    state: StartState, prompt_words: Callable[[str], str], values: Values | None = None, errors: Values | None = None
+    state: StartState, prompt_words: Callable[[str], str], values: Values = NOTHING, errors: Values = NOTHING
 ) -> FormScreen:
     """Ask for a new project. `prompt_words` describes the prompt in a file."""
-    before = values or {}
 
     def of_an_endpoint(missing: str) -> Callable[[str], str]:
         return lambda value: missing if form.values["teacher"] == ENDPOINT and not value else ""
@@ -46,17 +45,16 @@ def new_form(
     form = FormScreen(
         "New project",
         [
-            Field("name", "name", before.get("name", ""), "such as support-desk", check=_name_check(state), live=True),
-            Field("student", "student", before.get("student", "starter"), "starter, a folder, or a hub's owner/name",
+            Field("name", "name", hint="such as support-desk", check=_name_check(state), live=True),
+            Field("student", "student", "starter", "starter, a folder, or a hub's owner/name",
                   path=True, check=lambda value: "" if value else "starter, a folder, or a hub's owner/name."),
-            Field("teacher", "teacher", before.get("teacher", STUDENT_ITSELF), choices=(STUDENT_ITSELF, ENDPOINT)),
-            Field("model", "  its model", before.get("model", ""), "for an endpoint: the model's name there",
+            Field("teacher", "teacher", choices=(STUDENT_ITSELF, ENDPOINT)),
+            Field("model", "  its model", hint="for an endpoint: the model's name there",
                   check=of_an_endpoint("Name the model to use at this endpoint.")),
-            Field("address", "  its address", before.get("address", ""), "for an endpoint: https://host/v1",
-                  check=address_wrong),
-            Field("prompt", "prompt file", before.get("prompt", ""), "optional", path=True),
+            Field("address", "  its address", hint="for an endpoint: https://host/v1", check=address_wrong),
+            Field("prompt", "prompt file", hint="optional", path=True),
         ],
-        go="create", aside=aside, errors=errors,
+        go="create", aside=aside, values=values, errors=errors,
     )  # fmt: skip
     return form
 
@@ -71,18 +69,16 @@ def wanted(values: Values) -> NewProject:
 
 
 def duplicate_form(
-    state: StartState, project: ProjectSummary, values: Values | None = None, errors: Values | None = None
+    state: StartState, project: ProjectSummary, values: Values = NOTHING, errors: Values = NOTHING
 ) -> FormScreen:
     """Ask for the name of a copy, and what to copy."""
-    before = values or {}
     return FormScreen(
         f"Duplicate {clean_line(project.name)}",
         [
-            Field("name", "name", before.get("name", state.free_name(project.name)),
-                  check=_name_check(state), live=True),
-            Field("kept", "what to copy", before.get("kept", ""), choices=tuple(KEPT)),
+            Field("name", "name", state.free_name(project.name), check=_name_check(state), live=True),
+            Field("kept", "what to copy", choices=tuple(KEPT)),
         ],
-        go="duplicate", aside=lambda now: _KEPT_SENTENCES[KEPT[now["kept"]]], errors=errors,
+        go="duplicate", aside=lambda now: _KEPT_SENTENCES[KEPT[now["kept"]]], values=values, errors=errors,
     )  # fmt: skip
 
 

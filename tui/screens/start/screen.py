@@ -13,7 +13,7 @@ from textual.widgets import Input
 from engine.clean import clean_text
 from engine.paths import Home
 from tui.actions import Place, bindings
-from tui.forms.screen import FormScreen, Values
+from tui.forms.screen import NOTHING, FormScreen, Values
 from tui.keys import footer_actions, key_of
 from tui.screens.start.drawing import about, body, header
 from tui.screens.start.forms import KEPT, QUICK, delete_form, demo_form, duplicate_form, new_form, wanted
@@ -149,7 +149,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def action_new(self) -> None:
         """Ask for a new project, and create it."""
         if not self._is_busy():
-            self._ask_new(None, None)
+            self._ask_new()
 
     def action_demo(self) -> None:
         """Ask which demo to run, run it and show it."""
@@ -159,7 +159,7 @@ class StartScreen(PlacedScreen[None], Listed):
     def action_duplicate(self) -> None:
         """Ask for the name of a copy, and create it."""
         if (project := self.state.chosen) is not None and not self._is_busy():
-            self._ask_duplicate(project, None, None)
+            self._ask_duplicate(project)
 
     def action_archive(self) -> None:
         """Archive the project under the cursor, or restore it."""
@@ -222,7 +222,7 @@ class StartScreen(PlacedScreen[None], Listed):
             self._begin("Preparing the demo …")
             self._service.open_demo(quick=values["size"] == QUICK)
 
-    def _ask_new(self, values: Values | None, errors: Values | None) -> None:
+    def _ask_new(self, values: Values = NOTHING, errors: Values = NOTHING) -> None:
         def answered(given: dict[str, str] | None) -> None:
             self._form = None
             self._prompts.clear()
@@ -234,7 +234,7 @@ class StartScreen(PlacedScreen[None], Listed):
         self._form = new_form(self.state, self._prompt_text, values, errors)
         self.app.push_screen(self._form, answered)
 
-    def _ask_duplicate(self, project: ProjectSummary, values: Values | None, errors: Values | None) -> None:
+    def _ask_duplicate(self, project: ProjectSummary, values: Values = NOTHING, errors: Values = NOTHING) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None:
                 self._ask_again = lambda wrong: self._ask_duplicate(project, given, wrong)
