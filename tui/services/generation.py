@@ -1,15 +1,15 @@
-"""Before and after a generation: what it would take, the key it needs, and retrying unanswered questions.
+"""Before and after a generation: its options, the key it needs, and retrying unanswered questions.
 
 Every request is carried out on the store's thread and ends in one message to the pane, or in the start of a job.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.errors import DistillError
 from engine.project import Project
 from engine.records.options import GenerateOptions, SynthesizeOptions
 from engine.store.jobs import options_of_job
@@ -17,8 +17,12 @@ from engine.teachers.keys import save_key
 from engine.teachers.next_attempts import last_options
 from engine.teachers.outlook import GenerationOutlook as GenerationOutlook
 from engine.teachers.outlook import SynthesisOutlook as SynthesisOutlook
-from engine.teachers.outlook import generation_outlook, synthesis_outlook
+from engine.teachers.outlook import generation_outlook as generation_outlook
+from engine.teachers.outlook import synthesis_outlook as synthesis_outlook
 from tui.services.store import StoreService
+
+Options = TypeVar("Options", bound=GenerateOptions | SynthesizeOptions)
+Outlook = TypeVar("Outlook", bound=GenerationOutlook | SynthesisOutlook)
 
 
 @dataclass
@@ -26,15 +30,6 @@ class OptionsRead(Message):
     """The options of the last generation, or the defaults for the first."""
 
     options: GenerateOptions
-
-
-@dataclass
-class OutlookRead(Message):
-    """What these options would take, or why that is unknown."""
-
-    options: GenerateOptions | SynthesizeOptions
-    outlook: GenerationOutlook | SynthesisOutlook | None
-    error: DistillError | None
 
 
 class GenerationService:
@@ -55,19 +50,6 @@ class GenerationService:
                 if not before.asks:
                     return OptionsRead(replace(before, teacher=settings.teacher, limit=None))
             return OptionsRead(GenerateOptions(settings.teacher, temperature=settings.serving_temperature))
-
-        self._store.ask(work, self._target)
-
-    def generation_outlook(self, options: GenerateOptions | SynthesizeOptions) -> None:
-        """Estimate what a job would take; ends in `OutlookRead`."""
-
-        def work(project: Project) -> Message:
-            try:
-                if isinstance(options, GenerateOptions):
-                    return OutlookRead(options, generation_outlook(project, options), None)
-                return OutlookRead(options, synthesis_outlook(project, options), None)
-            except DistillError as error:
-                return OutlookRead(options, None, error)
 
         self._store.ask(work, self._target)
 

@@ -40,7 +40,6 @@ from tui.services.evaluation import (
     read_failed,
 )
 from tui.services.facts import Facts
-from tui.services.generation import OutlookRead
 from tui.services.program import CommandEnded
 from tui.services.store import StoreService
 from tui.widgets.listing import PAST_ANY_END, Listing
@@ -164,10 +163,6 @@ class EvaluationPane(Pane):
                 partial(improvement, failed),
                 "evaluation.improve",
             )
-
-    def on_outlook_read(self, message: OutlookRead) -> None:
-        """Show the estimate for writing questions."""
-        self._writing.take(message)
 
     def on_command_ended(self, message: CommandEnded) -> None:
         """Say where the report was written, or why it was not."""

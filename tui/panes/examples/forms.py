@@ -1,14 +1,14 @@
 """The form of the examples pane: how a teacher should answer. Checks what is typed; calculates nothing."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 from engine.clean import clean_line
 from engine.records.options import GenerateOptions
 from engine.records.question import Split
 from engine.wording import counted
 from tui.forms.checks import number, or_empty, whole
-from tui.forms.screen import Field, FormScreen, Values
-from tui.forms.teacher import ENDPOINT, key_text, key_trouble, money_text, teacher_fields, teacher_of
+from tui.forms.screen import Field, Values
+from tui.forms.teacher import ENDPOINT, key_text, key_trouble, money_text, teacher_of
 from tui.keys import key_of
 from tui.services.generation import GenerationOutlook
 from tui.widgets.lines import duration
@@ -23,43 +23,21 @@ _SAMPLES, _AT_ONCE, _COUNT, _TEMPERATURE = whole(1, 64), whole(1, 1024), whole(1
 _BUDGET = or_empty(number(0.0))
 
 
-def generate_form(
-    before: GenerateOptions, outlook_of: Callable[[GenerateOptions], GenerationOutlook | str]
-) -> FormScreen:
-    """Return a form for how a teacher should answer. `outlook_of` estimates options, or says why it cannot (yet)."""
-
-    def aside(values: Values) -> str:
-        options = wanted(values, before)
-        if options is None:
-            return "The estimate appears once every field is valid."
-        outlook = outlook_of(options)
-        return outlook if isinstance(outlook, str) else outlook_text(outlook, values)
-
-    def whole(values: Values) -> str:
-        options = wanted(values, before)
-        outlook = outlook_of(options) if options is not None else ""
-        return "" if isinstance(outlook, str) else outlook_trouble(outlook, values)
-
+def answer_fields(before: GenerateOptions) -> tuple[Field, ...]:
+    """Return the fields for how a teacher should answer, besides those that choose it."""
     splits = next((name for name, names in SPLITS_OF.items() if names == before.splits), "")
     at_once = before.concurrency if before.teacher.kind == "endpoint" else before.batch_rows
-    form = FormScreen(
-        "Let the teacher answer",
-        [
-            *teacher_fields(before.teacher, lambda: form.values),
-            Field("splits", "questions from", splits, choices=tuple(SPLITS_OF)),
-            Field("samples", "answers per question", str(before.samples), check=_SAMPLES),
-            Field("temperature", "temperature", f"{before.temperature:g}", check=_TEMPERATURE),
-            Field("tokens", "max tokens per answer", str(before.max_answer_tokens), check=_COUNT),
-            Field("limit", "maximum questions", _or_empty(before.limit), "empty: all of them",
-                  check=or_empty(_COUNT)),
-            Field("at_once", "parallel answers", str(at_once), "requests in flight, or rows decoded together",
-                  check=_AT_ONCE),
-            Field("budget", "budget, US dollars", _or_empty(before.max_cost_usd), "empty: no limit; endpoints only",
-                  check=_BUDGET),
-        ],
-        go="start", aside=aside, whole=whole,
+    return (
+        Field("splits", "questions from", splits, choices=tuple(SPLITS_OF)),
+        Field("samples", "answers per question", str(before.samples), check=_SAMPLES),
+        Field("temperature", "temperature", f"{before.temperature:g}", check=_TEMPERATURE),
+        Field("tokens", "max tokens per answer", str(before.max_answer_tokens), check=_COUNT),
+        Field("limit", "maximum questions", _or_empty(before.limit), "empty: all of them", check=or_empty(_COUNT)),
+        Field("at_once", "parallel answers", str(at_once), "requests in flight, or rows decoded together",
+              check=_AT_ONCE),
+        Field("budget", "budget, US dollars", _or_empty(before.max_cost_usd), "empty: no limit; endpoints only",
+              check=_BUDGET),
     )  # fmt: skip
-    return form
 
 
 def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:

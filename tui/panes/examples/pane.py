@@ -1,25 +1,23 @@
 """The examples pane as a widget: the answers as they arrive, and the form that asks for them."""
 
+from functools import partial
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
 
-from engine.clean import clean_text
-from engine.records.options import GenerateOptions
 from tui.actions import PaneName, bindings
-from tui.forms.opening import open_if_shown
-from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.examples.drawing import draw, shown_streams
-from tui.panes.examples.forms import generate_form, wanted
+from tui.panes.examples.forms import answer_fields, outlook_text, outlook_trouble, wanted
 from tui.panes.examples.state import WallState
 from tui.panes.pane import Pane
 from tui.panes.parts import working
+from tui.panes.teacher_form import TeacherForm
 from tui.panes.view import View
 from tui.panes.wall import in_order
 from tui.services.facts import Stream
-from tui.services.generation import GenerationOutlook, GenerationService, OptionsRead, OutlookRead
+from tui.services.generation import GenerationService, OptionsRead, generation_outlook
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
@@ -34,8 +32,7 @@ class ExamplesPane(Pane):
         super().__init__(store)
         self.state = WallState()
         self._service = GenerationService(store, self)
-        self._form: FormScreen | None = None
-        self._outlooks: dict[GenerateOptions, GenerationOutlook | str] = {}  # while the form is open
+        self._asking = TeacherForm(store, self, generation_outlook, outlook_text, outlook_trouble)
 
     def draw(self, view: View) -> list[Content]:
         """Draw the lines of this pane."""
@@ -52,31 +49,13 @@ class ExamplesPane(Pane):
 
     def on_options_read(self, message: OptionsRead) -> None:
         """Ask how the teacher should answer."""
-        before = message.options
-        form = generate_form(before, self._outlook)
-
-        def answered(values: dict[str, str] | None) -> None:
-            self._form = None
-            options = wanted(values, before) if values is not None else None
-            if values is not None and options is not None:
-                self._service.start(options, values["key"])
-
-        if open_if_shown(form, answered, self, "workspace.examples", "examples.generate"):
-            self._form = form
-            self._outlooks.clear()
-
-    def on_outlook_read(self, message: OutlookRead) -> None:
-        """Show the estimate, if the form is still open."""
-        if isinstance(message.options, GenerateOptions) and isinstance(message.outlook, GenerationOutlook):
-            self._outlooks[message.options] = message.outlook
-        elif isinstance(message.options, GenerateOptions) and message.error is not None:
-            self._outlooks[message.options] = clean_text(f"! {message.error}")
-        if self._form is not None and self._form.is_mounted:
-            self._form.tell()
+        before, action = message.options, "examples.generate"
+        options_of = partial(wanted, before=before)
+        self._asking.ask("Let the teacher answer", (), before.teacher, options_of, action, answer_fields(before))
 
     def action_generate(self) -> None:
         """Let the teacher answer."""
-        if self._form is not None or not self._has_prompt() or self.facts is None:
+        if self._asking.asking or not self._has_prompt() or self.facts is None:
             return
         if not self.facts.topics:
             self.notify(
@@ -113,12 +92,6 @@ class ExamplesPane(Pane):
             self.app.copy_to_clipboard(streams[self.state.place(streams)].text)
         else:
             self.notify("There is no answer yet.")
-
-    def _outlook(self, options: GenerateOptions) -> GenerationOutlook | str:
-        if options not in self._outlooks:
-            self._outlooks[options] = "Estimating what it will take …"
-            self._service.generation_outlook(options)
-        return self._outlooks[options]
 
     def _move(self, steps: int) -> None:
         self.state.move(self._streams, steps)

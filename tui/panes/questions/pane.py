@@ -14,7 +14,6 @@ from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
 from tui.panes.writing import Writing
-from tui.services.generation import OutlookRead
 from tui.services.program import CommandEnded
 from tui.services.questions import (
     DRAW,
@@ -128,10 +127,6 @@ class QuestionsPane(QuestionList):
             step = Step("the split", split_ids=self._unsplit)
             self._done(step, f"{SPLIT_WORDS} {key_of('questions.undo')} undoes it.")
         self.redraw()
-
-    def on_outlook_read(self, message: OutlookRead) -> None:
-        """Show what writing will take, if the form is still open."""
-        self._writing.take(message)
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Clear the busy state; the workspace reports the error."""
