@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 
 from engine.clean import clean_line
 from engine.errors import UsageError
-from engine.paths import model_name
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
 from engine.teachers.outlook import KeyState, Money
@@ -23,7 +22,7 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
     return (
         Field("teacher", "teacher", ENDPOINT if spec.kind == "endpoint" else LOCAL, choices=(LOCAL, ENDPOINT)),
         Field("model", "  model", spec.model, "starter, folder, or owner/name; endpoint: its name", path=True,
-              check=lambda value: model_trouble(value, at_an_endpoint=at_an_endpoint())),
+              check=model_trouble),
         Field("address", "  address", spec.base_url, "for an endpoint: https://host/v1",
               check=lambda value: address_trouble(value) if at_an_endpoint() else ""),
         Field("key", "  key", "", "for an endpoint; empty: the configured key", secret=True),
@@ -31,12 +30,15 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
 
 
 def teacher_of(values: Values) -> TeacherSpec | None:
-    """The teacher that the fields describe; None while they are incomplete or invalid."""
+    """The teacher that the fields describe, by the name that was typed; None while they are incomplete or invalid.
+
+    Whether a folder of that name exists is left to the store's thread: at each key, its disk might not answer.
+    """
     if not values["model"]:
         return None
+    if values["teacher"] == LOCAL:
+        return TeacherSpec("local", values["model"])
     try:
-        if values["teacher"] == LOCAL:
-            return TeacherSpec("local", model_name(values["model"]))
         return TeacherSpec("endpoint", values["model"], check_address(values["address"]))
     except UsageError:  # shown below its field
         return None
@@ -51,16 +53,9 @@ def address_trouble(value: str) -> str:
     return ""
 
 
-def model_trouble(value: str, *, at_an_endpoint: bool) -> str:
-    """What is wrong with a model's name, or an empty string."""
-    if not value:
-        return "Enter a model."
-    if not at_an_endpoint:
-        try:
-            model_name(value)
-        except UsageError as error:
-            return clean_line(error.message)
-    return ""
+def model_trouble(value: str) -> str:
+    """What is wrong with a model's name, whatever it names; or an empty string."""
+    return "" if value else "Enter a model."
 
 
 def key_text(key: KeyState | None, values: Values) -> str:

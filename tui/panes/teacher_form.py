@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from typing import Generic
 
 from engine.clean import clean_text
-from engine.errors import DistillError
+from engine.errors import DistillError, UsageError
 from engine.project import Project
 from engine.records.options import TeacherSpec
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen, Values
 from tui.forms.teacher import teacher_fields
 from tui.panes.pane import Pane
-from tui.services.generation import GenerationService, Options, Outlook
+from tui.services.generation import GenerationService, Options, Outlook, outlook_reader
 from tui.services.store import StoreService
 
 
@@ -64,6 +64,8 @@ class TeacherForm(Generic[Options, Outlook]):
         def whole(values: Values) -> str:
             options = options_of(values)
             found = self._outlook(options) if options is not None else None
+            if isinstance(found, UsageError):  # such as a teacher that does not exist: what was typed is not lost
+                return "The reason why this cannot start is below."
             return "" if found is None or isinstance(found, DistillError) else self._trouble_of(found, values)
 
         def answered(values: dict[str, str] | None) -> None:
@@ -86,7 +88,7 @@ class TeacherForm(Generic[Options, Outlook]):
 
     async def _read(self, options: Options) -> None:
         try:
-            self._found[options] = await self._store.answer(lambda project: self._estimate(project, options))
+            self._found[options] = await self._store.answer(outlook_reader(options, self._estimate))
         except DistillError as error:
             self._found[options] = error
         if self._form is not None and self._form.is_mounted:

@@ -3,7 +3,7 @@
 Every request is carried out on the store's thread and ends in one message to the pane, or in the start of a job.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
@@ -19,6 +19,7 @@ from engine.teachers.outlook import GenerationOutlook as GenerationOutlook
 from engine.teachers.outlook import SynthesisOutlook as SynthesisOutlook
 from engine.teachers.outlook import generation_outlook as generation_outlook
 from engine.teachers.outlook import synthesis_outlook as synthesis_outlook
+from tui.services.project_settings import with_stored_name
 from tui.services.store import StoreService
 
 Options = TypeVar("Options", bound=GenerateOptions | SynthesizeOptions)
@@ -30,6 +31,11 @@ class OptionsRead(Message):
     """The options of the last generation, or the defaults for the first."""
 
     options: GenerateOptions
+
+
+def outlook_reader(options: Options, estimate: Callable[[Project, Options], Outlook]) -> Callable[[Project], Outlook]:
+    """Work that estimates what a job would take. Raises `DistillError`, also for a teacher that does not exist."""
+    return lambda project: estimate(project, replace(options, teacher=with_stored_name(options.teacher)))
 
 
 class GenerationService:
@@ -60,12 +66,12 @@ class GenerationService:
         """
 
         def work(project: Project) -> GenerateOptions | SynthesizeOptions:
-            settings = project.settings.read()
-            if isinstance(options, GenerateOptions) and options.teacher != settings.teacher:
-                project.settings.write(replace(settings, teacher=options.teacher))
-            if key and options.teacher.kind == "endpoint":
-                save_key(options.teacher.base_url, key, project.home)
-            return options
+            settings, teacher = project.settings.read(), with_stored_name(options.teacher)
+            if isinstance(options, GenerateOptions) and teacher != settings.teacher:
+                project.settings.write(replace(settings, teacher=teacher))
+            if key and teacher.kind == "endpoint":
+                save_key(teacher.base_url, key, project.home)
+            return replace(options, teacher=teacher)
 
         self._store.start_with(work, self._target)
 

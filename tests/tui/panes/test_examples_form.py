@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.errors import UsageError
 from engine.jobs.protocol import StateChanged
 from engine.paths import Home
 from engine.project import Project
@@ -24,6 +25,7 @@ from tui.app import DistillApp
 from tui.forms.teacher import teacher_fields, teacher_of
 from tui.panes.examples.forms import outlook_text, outlook_trouble, wanted
 from tui.screens.workspace.screen import WorkspaceScreen
+from tui.services.project_settings import with_stored_name
 
 pytestmark = pytest.mark.usefixtures("no_api_keys")
 CANARY = "sk-canary-9876543210zyxwvutsrq"
@@ -176,16 +178,40 @@ async def test_only_unanswered_questions_are_asked_again(home: Home) -> None:
     assert len(server.requests) == 5
 
 
+async def test_teacher_that_does_not_exist_is_reported_and_starts_nothing(home: Home) -> None:
+    with make_project(home) as project:
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await pilot.press("enter")
+        form = await form_showing(pilot, app, "40 questions")
+        fill_in(form, model="gpt-5")
+        await form_showing(pilot, app, "There is no such model. gpt-5 is neither a folder")
+        await pilot.press("enter")
+        await until(pilot, lambda: "cannot start" in str(form.query_one("#error--together").visual))
+        assert app.screen is form
+        fill_in(form, model="starter")
+        await form_showing(pilot, app, "40 questions")
+    assert not generate_jobs(folder, home)
+
+
 def test_local_teacher_is_stored_with_its_absolute_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base").mkdir()
     (tmp_path / "base" / "config.json").write_text("{}")
-    values = {"teacher": "this machine", "address": "", "key": ""}
-    assert teacher_of(values | {"model": "./base"}) == TeacherSpec("local", str(tmp_path / "base"))
-    assert teacher_of(values | {"model": "gpt-5"}) is None
+    assert with_stored_name(TeacherSpec("local", "./base")) == TeacherSpec("local", str(tmp_path / "base"))
+    with pytest.raises(UsageError, match="neither a folder"):
+        with_stored_name(TeacherSpec("local", "gpt-5"))
+
+
+def test_typed_teacher_is_read_without_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_dir", lambda self: pytest.fail("The disk may not answer."))
+    values = {"teacher": "this machine", "model": "./base", "address": "", "key": ""}
+    assert teacher_of(values) == TeacherSpec("local", "./base")
     fields = {field.id: field for field in teacher_fields(TeacherSpec(), lambda: values)}
-    assert "neither a folder" in fields["model"].check("gpt-5")
-    assert fields["model"].check("starter") == ""
+    assert fields["model"].check("./base") == ""
+    assert fields["model"].check("") == "Enter a model."
 
 
 def test_form_shows_the_estimate_and_what_prevents_the_job() -> None:

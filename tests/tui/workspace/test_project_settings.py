@@ -14,6 +14,7 @@ from engine.records.rule import Check, Rule
 from engine.teachers.keys import find_key
 from tests.tui.piloting import SIZES, go_to_pane, open_app, shown, until, wait_for_form, wait_for_toast
 from tests.tui.seeds import add_job, make_project, make_stage
+from tui.forms.screen import FormScreen
 from tui.forms.teacher import ENDPOINT, LOCAL
 from tui.panes.examples.pane import ExamplesPane
 from tui.screens.workspace.project_settings import NO_JUDGE, consequences, settings_form, wanted
@@ -61,6 +62,28 @@ async def test_changed_settings_and_keys_are_stored(home: Home, folder: Path, si
     assert b"sk-typed" not in (folder / "project.db").read_bytes()
 
 
+@pytest.mark.parametrize("field", ["student", "model"])
+async def test_model_that_does_not_exist_is_reported_in_the_form_as_it_was_typed(
+    home: Home, folder: Path, field: str
+) -> None:
+    before, app = settings_of(folder, home), open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) != "")
+        await pilot.press("comma")
+        form = await wait_for_form(pilot)
+        form.query_one("#field-temperature", Input).value = "0.2"
+        form.query_one(f"#field-{field}", Input).value = "gpt-5"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen is not form and isinstance(app.screen, FormScreen))
+        again = await wait_for_form(pilot)
+        assert "neither a folder" in str(again.query_one(f"#error-{field}", Static).visual)
+        assert (again.values[field], again.values["temperature"]) == ("gpt-5", "0.2")
+        again.query_one(f"#field-{field}", Input).value = "starter"
+        await pilot.press("enter")
+        await wait_for_toast(pilot, "Settings changed")
+    assert settings_of(folder, home) == dataclasses.replace(before, serving_temperature=0.2)
+
+
 async def test_leaving_the_form_changes_nothing(home: Home, folder: Path) -> None:
     before, app = settings_of(folder, home), open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
@@ -93,6 +116,15 @@ async def test_generation_form_offers_the_projects_teacher_and_another_choice_be
         await until(pilot, lambda: settings_of(folder, home).teacher == TeacherSpec("local", "owner/newest"))
 
 
+def test_typed_settings_are_read_without_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "is_dir", lambda self: pytest.fail("The disk may not answer."))
+    fields = {field.id: field for field in settings_form(FACTS)._fields}
+    assert fields["student"].check("./base") == ""
+    settings = wanted({**VALUES, "student": "./base"}, ProjectSettings())
+    assert settings is not None
+    assert settings.student_base == "./base"
+
+
 def test_form_shows_the_settings_and_describes_what_they_mean() -> None:
     settings = ProjectSettings(
         "starter", 0.25, TEACHER, TeacherSpec("endpoint", "strict", "https://judge.example.com/v1")
@@ -115,7 +147,7 @@ def test_form_shows_the_settings_and_describes_what_they_mean() -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"temperature": "hot"}, {"student": ""}, {"student": "http://x"}, {"model": ""},
+        {"temperature": "hot"}, {"student": ""}, {"model": ""},
         {"teacher": ENDPOINT, "address": "http://llm.example.com/v1"}, {"judge": ENDPOINT, "judge_model": "m"},
     ],
 )  # fmt: skip

@@ -1,6 +1,7 @@
 """The form for a project's settings: its student, teacher and judge, and the temperature at which it will be served."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from engine.clean import clean_line
@@ -10,10 +11,11 @@ from engine.records.options import ProjectSettings, TeacherSpec
 from engine.teachers.keys import check_address
 from engine.wording import counted
 from tui.forms.checks import number
-from tui.forms.screen import Field, FormScreen, Values
+from tui.forms.opening import open_if_shown
+from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.forms.teacher import ENDPOINT, address_trouble, model_trouble, teacher_fields, teacher_of
 from tui.services.facts import Facts
-from tui.services.project_settings import TypedKey, settings_writer
+from tui.services.project_settings import TypedKey, settings_writer, with_stored_name
 from tui.services.store import StoreService
 from tui.widgets.placed import PlacedScreen
 
@@ -25,9 +27,18 @@ def change_settings(facts: Facts, store: StoreService, screen: PlacedScreen[None
     """Ask for the settings; store them, then say so."""
     before = facts.settings
 
-    async def write(settings: ProjectSettings, keys: tuple[TypedKey, ...]) -> None:
+    async def write(values: Values, typed: ProjectSettings) -> None:
+        field = "student"
         try:
-            await store.answer(settings_writer(settings, keys))
+            student = await store.answer(lambda _project: model_name(typed.student_base))
+            field = "model"
+            teacher = await store.answer(lambda _project: with_stored_name(typed.teacher))
+            settings = replace(typed, student_base=student, teacher=teacher)
+            await store.answer(settings_writer(settings, typed_keys(values, settings)))
+        except UsageError as error:
+            form = settings_form(facts, values, {field: clean_line(error.message)})
+            if not open_if_shown(form, answered, screen, "workspace.settings"):
+                screen.say_error(error)
         except DistillError as error:
             screen.say_error(error)
         else:
@@ -36,13 +47,13 @@ def change_settings(facts: Facts, store: StoreService, screen: PlacedScreen[None
     def answered(values: dict[str, str] | None) -> None:
         settings = wanted(values, before) if values is not None else None
         if values is not None and settings is not None:
-            screen.run_worker(write(settings, typed_keys(values, settings)))
+            screen.run_worker(write(values, settings))
 
     screen.app.push_screen(settings_form(facts), answered)
 
 
-def settings_form(facts: Facts) -> FormScreen:
-    """Return the form, filled with the project's settings."""
+def settings_form(facts: Facts, values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen:
+    """Return the form, filled with the project's settings, or with what was typed before and is wrong."""
     before = facts.settings
     judge = before.judge or TeacherSpec("endpoint", "")
 
@@ -53,36 +64,35 @@ def settings_form(facts: Facts) -> FormScreen:
         "Project settings",
         [
             Field("student", "student", before.student_base, "starter, a folder, or a hub's owner/name", path=True,
-                  check=lambda value: model_trouble(value, at_an_endpoint=False)),
+                  check=model_trouble),
             Field("temperature", "served at temperature", f"{before.serving_temperature:g}", check=_TEMPERATURE),
             *teacher_fields(before.teacher, lambda: form.values),
             Field("judge", "judge of rubrics", NO_JUDGE if before.judge is None else ENDPOINT,
                   choices=(NO_JUDGE, ENDPOINT)),
             Field("judge_model", "  model", judge.model, "its name at the endpoint",
-                  check=of_a_judge(lambda value: model_trouble(value, at_an_endpoint=True))),
+                  check=of_a_judge(model_trouble)),
             Field("judge_address", "  address", judge.base_url, "https://host/v1", check=of_a_judge(address_trouble)),
             Field("judge_key", "  key", "", "empty: the configured key", secret=True),
         ],
-        go="store", aside=lambda values: consequences(values, facts),
+        go="store", aside=lambda values: consequences(values, facts), values=values, errors=errors,
     )  # fmt: skip
     return form
 
 
 def wanted(values: Values, before: ProjectSettings) -> ProjectSettings | None:
-    """The settings that the form describes; None while a field is invalid.
+    """The settings that the form describes, with models by the names that were typed; None while a field is invalid.
 
     A teacher that was the student's base, and was not changed, stays the student's base.
     """
     teacher = teacher_of(values)
-    if teacher is None or _TEMPERATURE(values["temperature"]):
+    student, judge = values["student"], None
+    if teacher is None or not student or _TEMPERATURE(values["temperature"]):
         return None
-    try:
-        student = model_name(values["student"])
-        judge = None
-        if values["judge"] == ENDPOINT:
+    if values["judge"] == ENDPOINT:
+        try:
             judge = TeacherSpec("endpoint", values["judge_model"], check_address(values["judge_address"]))
-    except UsageError:  # shown below its field
-        return None
+        except UsageError:  # shown below its field
+            return None
     if before.other_teacher is None and teacher == before.teacher:
         teacher = TeacherSpec("local", student)
     return ProjectSettings(student, float(values["temperature"]), teacher, judge)
