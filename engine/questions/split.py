@@ -91,14 +91,20 @@ def split_notes(
         return ()
     notes = []
     kept = sum(question.split is not None for question in questions)
-    if empty := [name for name in SPLITS if wanted[name] and not counts[name]]:
-        notes.append(f"No questions in {' and '.join(empty)}{'' if kept else ': too few topics'}.")
+    empty = [name for name in SPLITS if wanted[name] and not counts[name]]
+    # With a topic for each split, only near-duplicates can keep one empty: they are never divided either.
+    tied = not kept and bool(empty) and len({question.topic for question in questions if question.topic}) >= len(SPLITS)
+    if empty:
+        why = "" if kept else ": near-duplicates tie the topics together" if tied else ": too few topics"
+        notes.append(f"No questions in {' and '.join(empty)}{why}.")
     if all(abs(counts[name] - wanted[name] * total) <= max(_FAR * total, _FEW) for name in SPLITS):
         return tuple(notes)
     got = ", ".join(f"{name} {counts[name] / total:.0%}" for name in SPLITS)
     shares = f"{got} instead of {', '.join(f'{share:.0%}' for share in fractions)}"
     if kept:
         notes.append(f"The shares are off, because {kept:,} of {total:,} questions keep the split they have: {shares}.")
+    elif tied:
+        notes.append(f"Near-duplicates are never divided, so the shares are off: {shares}. Remove them first.")
     else:
         notes.append(f"Topics are never divided, so the shares are off: {shares}. Use more topics, or another seed.")
     topics: dict[str, Counter[Split]] = {}

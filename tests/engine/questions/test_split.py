@@ -193,3 +193,13 @@ def test_small_or_even_splits_are_not_reported() -> None:
     assert split_notes(one_topic, split_by_topic(one_topic, 0), FRACTIONS) == (
         "No questions in validation and test: too few topics.",
     )
+
+
+def test_near_duplicates_that_tie_all_topics_are_named_as_the_reason() -> None:
+    alike = [question(number, f"t{number % 8}", text=f"{TEXT} {number}") for number in range(40)]
+    drawn = split_by_topic(alike, 0)
+    assert sizes(drawn) == {"train": 40, "validation": 0, "test": 0}
+    empty, shares = split_notes(alike, drawn, FRACTIONS)
+    assert empty == "No questions in validation and test: near-duplicates tie the topics together."
+    assert shares.startswith("Near-duplicates are never divided")
+    assert shares.endswith("Remove them first.")
