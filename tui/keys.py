@@ -44,12 +44,12 @@ def key_of(*names: str) -> str:
 
 
 def keys_of(name: str, taken: Collection[str] = ()) -> str:
-    """Return every readable key of an action that is not `taken`; all of them if all are taken.
+    """Return every readable key of an action that is not `taken`; empty if all are.
 
     Raises `KeyError` if there is no such action.
     """
-    keys = _keys(name)
-    return as_read(",".join([key for key in keys if key not in taken] or keys))
+    free = [key for key in _keys(name) if key not in taken]
+    return as_read(",".join(free)) if free else ""
 
 
 def keys_taken(*places: Place) -> frozenset[str]:

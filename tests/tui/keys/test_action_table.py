@@ -109,9 +109,13 @@ def test_footer_fits_80_columns_and_help_lists_every_action(places: tuple[Place,
     assert len(actions) <= 6
     assert sum(len(action.shown) + len(action.label) + 4 for action in actions) <= 78
     text = " ".join(help_text(*places).plain.split())
+    typed, taken = places[0] in TEXT_PLACES, set[str]()
     for place in (*places, "everywhere"):
         for action in ACTIONS[place]:
-            assert with_keys(action.help) in text
+            hidden = set(action.keys.split(",")) <= taken or (typed and place not in (places[0], "everywhere"))
+            assert hidden or with_keys(action.help) in text
+        if not typed or place == places[0]:
+            taken |= {key for action in ACTIONS[place] for key in action.keys.split(",")}
 
 
 @pytest.mark.parametrize("place", ACTIONS)
@@ -158,6 +162,16 @@ async def test_help_lines_do_not_wrap(home: Home, width: int) -> None:
         await until(pilot, lambda: page.rows == tuple(page.plain.split("\n")))
         await pilot.resize_terminal(64, 24)
         await until(pilot, lambda: page.size.width < 60 and page.rows == tuple(page.plain.split("\n")))
+
+
+def test_help_shows_a_key_once_and_no_letters_while_they_type() -> None:
+    chat = help_text("chat", "workspace").plain
+    assert "\nB             Restore the chat" in chat
+    assert "\nB             See what a changed prompt" not in chat
+    typing = help_text("asking", "chat", "workspace").plain
+    assert "Pause the job" not in typing
+    assert "Go to that pane" not in typing
+    assert "Start a new line in the question." in typing
 
 
 def test_help_omits_q_for_quitting_where_a_nearer_place_takes_it() -> None:

@@ -87,21 +87,19 @@ class HelpScreen(OverScreen[None]):
 def help_text(*places: Place, width: int = _BOX - _AROUND) -> Content:
     """The keys of these places and of everywhere with their help, nearest place first.
 
-    While text is typed, only keys of everywhere that are not letters are shown. A key of everywhere
-    that a nearer place overrides is shown only there.
+    While text is typed, letters only type: shown are the field's own keys, and those of everywhere that are not
+    letters. A key that a nearer place overrides is shown only there.
     """
     lines: list[Content] = []
-    nearer = keys_taken(*places)
     typed = bool(places) and places[0] in TEXT_PLACES
-    for place in (*places, "everywhere"):
-        taken = nearer if place == "everywhere" else ()
+    around: tuple[Place, ...] = (*(places[:1] if typed else places), "everywhere")
+    for number, place in enumerate(around):
+        taken = keys_taken(*around[:number])
         rows = [
-            (
-                key_while_typing(name) if typed and place == "everywhere" else keys_of(name, taken),
-                with_keys(action.help),
-            )
+            (key_while_typing(name) if typed and number else keys, with_keys(action.help))
             for action in ACTIONS[place]
             for name in [f"{place}.{action.id}"]
+            if (keys := keys_of(name, taken))
         ]
         if place == "workspace":
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
