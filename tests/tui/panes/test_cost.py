@@ -20,6 +20,7 @@ from tests.tui.panes.helpers import assert_screen_has_no_control_codes, messages
 from tests.tui.piloting import SIZES, footer, go_to_pane, pane_of, settled, text_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
+from tui.panes.cost.figures import Figures
 from tui.panes.cost.pane import CostPane
 from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.services import cost as service
@@ -111,7 +112,12 @@ async def test_invalid_figure_is_named_and_not_stored(home: Home) -> None:
         await until(pilot, lambda: "tokens, money" in text(app))
         await pilot.press(*"many")
         await until(pilot, lambda: "requests/day: enter a number" in text(app))
-        await pilot.press("escape", "escape", "q")
+        for key in ("enter", "tab", "down"):
+            await pilot.press(key)
+            assert pane(app).query_one(Figures).field == "requests_per_day", "until it is right, it is not left"
+        await pilot.press("escape")
+        await until(pilot, lambda: field_value(app, "requests_per_day") == "")
+        await pilot.press("escape", "q")
     with Project.open(folder, home) as project:
         assert project.settings.cost_inputs() == CostInputs("gpt-5")
 

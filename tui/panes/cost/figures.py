@@ -137,6 +137,7 @@ class Figures(Vertical):
         """Accept the text of a field that is left, but not when the whole window loses the focus."""
         name = event.widget.id or ""
         if self.app.app_focus and self._state.keep(name):
+            self.fill()
             self.post_message(self.Typed(name))
 
     def action_next(self) -> None:
@@ -169,6 +170,9 @@ class Figures(Vertical):
             self._walk(steps)
 
     def _walk(self, steps: int) -> None:
+        """Go to another field, unless what is typed in this one is wrong: the page says why."""
+        if (name := self.field) is not None and self._state.error(name):
+            return
         names = tuple(self._entries)
         place = names.index(self.field or MODEL) + steps
         if 0 <= place < len(names):

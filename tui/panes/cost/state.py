@@ -104,7 +104,11 @@ class CostState:
         return changed
 
     def keep(self, name: str) -> bool:
-        """Accept the text of a field that is left. Return whether it changed."""
+        """Accept the text of a field that is left; one that is wrong is replaced by the text before. Return whether the
+        field or what was accepted changed.
+        """
+        if self.error(name):
+            return self.give_up(name)
         before = self.taken.get(name, "")
         if changed := before != self.texts.get(name, ""):
             self.changes.append((name, before))
