@@ -23,7 +23,7 @@ ACTIONS = (
         "remove", "D,delete", "delete", "Delete the marked questions, or this one; asks first if they have answers."
     ),
     Action("undo", "u", "undo", "Undo the last change made here; after a restart, the last import."),
-    Action("take", "enter", "list topic", "In the topics: list only the one under the cursor."),
+    Action("take", "enter", "read", "Show the whole question; in the topics, list only the one under the cursor."),
     Action("back", "escape", "back", "Clear the marks, close what is shown, or list all again."),
 )
 TWINS = (

@@ -63,7 +63,7 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
         if top <= rows[0] and rows[-1] < top + height:
             return
         if rows[-1] < height:
-            self.scroll_home(animate=False)
+            self.scroll_home(animate=False, immediate=True)
         else:
             self.scroll_to(y=rows[0] if rows[0] < top else rows[-1] - height + 1, animate=False)
 
@@ -113,7 +113,7 @@ class Scroller(VerticalScroll, Listed, can_focus=True):
     def action_first(self) -> None:
         """Go to the first row and the start of the page."""
         super().action_first()
-        self.scrolled.scroll_home(animate=False)
+        self.scrolled.scroll_home(animate=False, immediate=True)
 
     def action_last(self) -> None:
         """Go to the last row; from there, or without a list, to the end of the page."""

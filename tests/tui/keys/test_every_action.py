@@ -73,6 +73,8 @@ PREPARATION: dict[str, str] = {
     "curate.back": "space",
     "workspace.natural": "greater_than_sign",
     "answers.previous_answer": "right_square_bracket",
+    "answers.page_up": "pagedown",
+    "answers.first": "j",
     "evaluation.back": "equals_sign",
     "run.choose": "equals_sign j",
     "run.back": "equals_sign",

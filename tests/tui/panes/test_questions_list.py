@@ -15,7 +15,7 @@ from engine.store.questions import QuestionTable
 from tests.engine.teachers.hostile_server import good, served
 from tests.tui.panes.helpers import assert_screen_has_no_control_codes, form_aside, notified
 from tests.tui.panes.questions_helpers import fill_in, open_pane, pane, stored_questions, text
-from tests.tui.piloting import SIZES, until, wait_for_form
+from tests.tui.piloting import SIZES, screen_text, until, wait_for_form
 from tests.tui.seeds import PROMPT, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -166,9 +166,10 @@ async def test_teacher_needs_a_prompt_to_write_questions(home: Home) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "once there is a prompt")
-        await pilot.press("s", "S", "T", "d", "D", "space", "asterisk", "G", "u")
-        await until(pilot, lambda: notified(app, "The teacher needs a prompt first"))
+        await pilot.press("S", "T", "d", "D", "space", "asterisk", "G", "u")
         await until(pilot, lambda: notified(app, "Nothing to undo."))
+        await pilot.press("s")
+        await until(pilot, lambda: notified(app, "The teacher needs a prompt first"))
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -214,3 +215,25 @@ async def test_failed_undo_can_be_retried(home: Home, monkeypatch: pytest.Monkey
         app.simulate_key("u")
         await until(pilot, lambda: len(stored_questions(folder, home)) == count)
         await until(pilot, lambda: notified(app, "Nothing to undo"))
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_long_question_is_read_in_full(home: Home, size: tuple[int, int]) -> None:
+    words = "\n".join(f"line {number} of a long question" for number in range(60))
+    with make_project(home) as project:
+        project.questions.add([Question((Message("user", words),), topic="long")])
+        folder = project.folder
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await open_pane(pilot, app, "49")
+        await pilot.press("G")
+        await until(pilot, lambda: "enter shows all" in text(app))
+        assert "line 59 of" not in text(app)
+        await pilot.press("enter")
+        await until(pilot, lambda: "line 59 of a long question" in text(app) and "49 of 49" in text(app))
+        await pilot.press("G")
+        await until(pilot, lambda: "line 59 of" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "enter shows all" in text(app))
+        await pilot.press("enter", "D")
+        await until(pilot, lambda: len(stored_questions(folder, home)) == 48)

@@ -298,7 +298,7 @@ class EvaluationPane(Pane):
 
     def _from_top(self) -> None:
         self.redraw()
-        self.scroll_home(animate=False)
+        self.scroll_home(animate=False, immediate=True)
 
     def _turned(self) -> None:
         """Start another view at its top, unless its cursor is further down."""

@@ -58,6 +58,8 @@ def draw(view: View, state: QuestionsState) -> list[Content]:
             Content.assemble((key_of("questions.back"), ACCENT), (" lists all again", DIM)),
         ]
     row = state.row
+    if state.mode == "question" and row is not None:
+        return _whole(row, state, width)
     about = _about(row, width, 8 if height >= _TALL_FROM else 5) if row is not None else []
     room = max(height - len(lines) - len(about), 3)
     return [*lines, *_list(state, width, min(room, page.total)), *about]
@@ -175,21 +177,35 @@ def _listed(row: QuestionRow, width: int, *, here: bool, marked: bool) -> Conten
     )
 
 
-def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
-    """Draw the full question under the list, as far as it fits; chats turn by turn."""
+def _whole(row: QuestionRow, state: QuestionsState, width: int) -> list[Content]:
+    """Draw nothing but the question, in full; the page scrolls."""
+    place = f"{state.where.cursor + 1:,} of {state.total:,}"
+    back = Content.assemble((key_of("questions.back"), ACCENT), (" back", DIM))
+    head = title("Question", place, "", width)[0]
+    return [justify(head.rstrip(), back, width), _facts(row, width), Content(""), *_turns(row.question, width)]
+
+
+def _facts(row: QuestionRow, width: int) -> Content:
     question = row.question
     answers = counted(row.answers, "answer") if row.answers else "not answered yet"
     facts = [f"question {question.id}", shorten(question.source, 30), answers]
     if question.label:
         facts.insert(2, f"label {shorten(question.label, 20)}")
+    return Content.styled(shorten("   ".join(fact for fact in facts if fact), width), DIM)
+
+
+def _about(row: QuestionRow, width: int, height: int) -> list[Content]:
+    """Draw the full question under the list, as far as it fits; chats turn by turn."""
+    question = row.question
     body = _turns(question, width)
     room, chat = height - 2, len(question.messages) > 1
     if len(body) > room:
         # The end of a chat is the actual question.
-        more = Content.styled(f"… {len(body) - room + 1} {'earlier' if chat else 'more'} lines", DIM)
+        words = f"… {len(body) - room + 1} {'earlier' if chat else 'more'} lines   "
+        more = Content.assemble((words, DIM), (key_of("questions.take"), ACCENT), (" shows all", DIM))
         body = [more, *body[-(room - 1) :]] if chat else [*body[: room - 1], more]
-    head = Content.styled(shorten("   ".join(fact for fact in facts if fact), width), DIM)
-    return [Content.styled("─" * width, DIM), head, *body, *([Content("")] * (room - len(body)))]
+    rest = [Content("")] * (room - len(body))
+    return [Content.styled("─" * width, DIM), _facts(row, width), *body, *rest]
 
 
 def _turns(question: Question, width: int) -> list[Content]:

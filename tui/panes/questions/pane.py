@@ -173,7 +173,7 @@ class QuestionsPane(QuestionList):
         state, ranged = self.state, self.state.range
         if state.mode == "list" and ranged is not None:  # the range ends at the cursor
             self._service.read_range(state.where.listed, ranged.start, len(ranged))
-        elif (chosen := state.chosen) and state.mode in ("list", "twins"):
+        elif (chosen := state.chosen) and state.mode in ("list", "question", "twins"):
             self._service.remove(state.where, state.ask(), chosen)
 
     def action_undo(self) -> None:
@@ -184,10 +184,14 @@ class QuestionsPane(QuestionList):
             self._service.find_newest()
 
     def action_take(self) -> None:
-        """Store the preview, or list a topic."""
+        """Store the preview, list a topic, or show the whole question."""
         state = self.state
         if state.busy:
             return
+        if state.mode == "list" and state.row is not None:
+            state.mode = "question"
+            self.scroll_home(animate=False, immediate=True)
+            self.redraw()
         if state.mode == "topics":
             state.list_topic()
             self._read()

@@ -21,7 +21,7 @@ from tui.services.questions import (
 )
 from tui.widgets.rows import within
 
-Mode = Literal["list", "topics", "import", "twins", "split"]
+Mode = Literal["list", "question", "topics", "import", "twins", "split"]
 FILTERS: tuple[Split | Literal["unsplit"] | None, ...] = (None, "train", "validation", "test", "unsplit")
 
 
@@ -229,4 +229,4 @@ class QuestionsState:
         if self.mode == "twins":
             return self.pairs[self.pair_at].dropped.id if self.pairs else None
         row = self.row
-        return row.question.id if row is not None and self.mode == "list" else None
+        return row.question.id if row is not None and self.mode in ("list", "question") else None

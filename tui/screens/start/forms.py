@@ -99,7 +99,7 @@ def delete_form(project: ProjectSummary) -> FormScreen:
     name = clean_line(project.name)
     return FormScreen(
         f"Delete {name}?",
-        [Field("name", "type its name", hint=name, check=lambda value: _same(value, project.name))],
+        [Field("name", "type its name", check=lambda value: _same(value, project.name))],
         go="delete",
         aside=lambda _values: (
             f"Deletes its prompt, questions, examples, runs and releases in {tilde(str(project.folder))}.\n"
