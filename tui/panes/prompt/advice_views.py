@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
+from textual.content import Content
 from textual.message import Message
 
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
 from tui.keys import key_of
 from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
+from tui.panes.prompt.side_view import SideView
 from tui.panes.prompt.state import FindingsState, ProposalsState
-from tui.panes.prompt.text_view import ShowMode
 from tui.services.program import CommandEnded, Program
 from tui.services.prompt import ProposalsRead, propose, read_findings
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
-from tui.widgets.page import Page
-from tui.widgets.scroller import Scroller
 
 if TYPE_CHECKING:
     from engine.records.proposal import Proposal
@@ -37,19 +36,15 @@ class UndoRules(Message):
     """The user wants the last change to the rules undone."""
 
 
-class ProposalsView(Scroller):
+class ProposalsView(SideView):
     """Rules that the prompt's own sentences ask for; a key adds the one under the cursor."""
 
     place: ClassVar[Place] = "proposals"
+    left_for: ClassVar[str] = "rules"
     BINDINGS: ClassVar[list[BindingType]] = bindings("proposals")
-    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
-    DEFAULT_CSS = """
-    ProposalsView { padding: 1 0 0 2; }
-    Screen.-narrow ProposalsView { padding: 0 0 0 1; }
-    """
 
     def __init__(self, store: StoreService, state: ProposalsState) -> None:
-        super().__init__(id="prompt-proposals")
+        super().__init__()
         self._store = store
         self._state = state
         self._rules: tuple[Rule, ...] | None = None
@@ -73,16 +68,9 @@ class ProposalsView(Scroller):
             self._store.ask(propose, self)
             self.redraw()
 
-    def redraw(self) -> None:
-        """Draw at the current size, once mounted, and keep the cursor in view."""
-        if not self.query(Page):
-            return
-        self.query_one(Page).show(draw_proposals(self._state, self.line_width))
-        self.see_cursor()
-
-    def on_resize(self) -> None:
-        """Draw at the new size."""
-        self.redraw()
+    def lines(self, width: int) -> list[Content]:
+        """The proposals."""
+        return draw_proposals(self._state, width)
 
     def on_proposals_read(self, message: ProposalsRead) -> None:
         """Take in the proposals."""
@@ -120,10 +108,6 @@ class ProposalsView(Scroller):
         """Undo the last change to the rules."""
         self.post_message(UndoRules())
 
-    def action_back(self) -> None:
-        """Go back to the rules."""
-        self.post_message(ShowMode("reading", "rules"))
-
     def _take(self, proposal: "Proposal") -> bool:
         from engine.prompts.proposals import rules_of
 
@@ -138,19 +122,14 @@ class ProposalsView(Scroller):
         self.redraw()
 
 
-class FindingsView(Scroller):
+class FindingsView(SideView):
     """What is vague, contradictory, untestable or repeated in the prompt, and what does not pay."""
 
     place: ClassVar[Place] = "findings"
     BINDINGS: ClassVar[list[BindingType]] = bindings("findings")
-    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
-    DEFAULT_CSS = """
-    FindingsView { padding: 1 0 0 2; }
-    Screen.-narrow FindingsView { padding: 0 0 0 1; }
-    """
 
     def __init__(self, store: StoreService, state: FindingsState) -> None:
-        super().__init__(id="prompt-findings")
+        super().__init__()
         # Tokens are counted in a separate process: the tokenizer, once loaded here, would stay in memory.
         self._program = Program(store.folder, store.home, self)
         self._state = state
@@ -161,14 +140,9 @@ class FindingsView(Scroller):
         self._program.start("check", ["prompt", "check"])
         self.redraw()
 
-    def redraw(self) -> None:
-        """Draw at the current size, once mounted."""
-        if self.query(Page):
-            self.query_one(Page).show(draw_findings(self._state, self.line_width))
-
-    def on_resize(self) -> None:
-        """Draw at the new size."""
-        self.redraw()
+    def lines(self, width: int) -> list[Content]:
+        """The findings."""
+        return draw_findings(self._state, width)
 
     def on_command_ended(self, message: CommandEnded) -> None:
         """Take in the findings, or why the check failed."""
@@ -179,7 +153,3 @@ class FindingsView(Scroller):
     def action_again(self) -> None:
         """Check again."""
         self.read()
-
-    def action_back(self) -> None:
-        """Go back to the prompt."""
-        self.post_message(ShowMode("reading"))

@@ -122,7 +122,7 @@ class Editor(Vertical):
         """The user wants to leave the field."""
 
     def __init__(self, text: str, stored: str, notice: str = "") -> None:
-        super().__init__(id="prompt-editor")
+        super().__init__(id="prompt-editing")
         self.area = DocumentArea(text, placeholder=PLACEHOLDER)
         self._stored, self._notice = stored, notice
         self._refused: tuple[str, str] | None = None  # a text that cannot be saved, and why

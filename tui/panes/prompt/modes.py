@@ -1,6 +1,7 @@
 """The views of the prompt pane: which one is shown, and which one has the focus.
 
-A view is created when first needed, because most are never needed in a session. Knows nothing of typing or saving.
+A view is created when first needed, because most are never needed in a session. Its name is that of its mode, which
+is also the place whose keys it carries. Knows nothing of typing or saving.
 """
 
 from collections.abc import Callable
@@ -22,15 +23,6 @@ from tui.widgets.page import Page
 from tui.widgets.placed import ShowPane
 
 ViewKind = TypeVar("ViewKind", bound=Widget)
-# The views besides the reading one: the place whose keys they carry, and their widget.
-_OTHERS: dict[Mode, tuple[Place, str]] = {
-    "versions": ("versions", "#prompt-versions"),
-    "trial": ("trial", "#prompt-trial"),
-    "editing": ("editing", "#prompt-editor"),
-    "testing": ("testing", "#prompt-testing"),
-    "proposals": ("proposals", "#prompt-proposals"),
-    "findings": ("findings", "#prompt-findings"),
-}
 
 
 class ModesPane(Pane, can_focus=False):
@@ -43,10 +35,12 @@ class ModesPane(Pane, can_focus=False):
     #prompt-reading { height: 1fr; layout: horizontal; }
     #prompt-text { padding: 0 0 0 2; }
     #prompt-rules { padding: 0 0 0 1; border-left: solid $panel-lighten-1; }
+    .side { padding: 1 0 0 2; }
     Screen.-narrow #prompt-title { padding: 0 1; }
     Screen.-narrow #prompt-reading { layout: vertical; }
     Screen.-narrow #prompt-text { padding: 0 0 0 1; }
     Screen.-narrow #prompt-rules { border-left: none; border-top: solid $panel-lighten-1; }
+    Screen.-narrow .side { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService) -> None:
@@ -87,10 +81,10 @@ class ModesPane(Pane, can_focus=False):
     def binding_chain(self) -> list[tuple[Place, DOMNode]]:
         """Return the view's keys before the pane's; while the user types, only the field's own keys."""
         own: list[tuple[Place, DOMNode]] = [(self.place, self)]
-        if self.state.mode == "reading":
+        mode = self.state.mode
+        if mode == "reading":
             return [("rules", rules) for rules in self.query(RulesView) if rules.has_focus] + own
-        place, selector = _OTHERS[self.state.mode]
-        return [(place, self.query_one(selector)), *([] if place in TEXT_PLACES else own)]
+        return [(mode, self.query_one(f"#prompt-{mode}")), *([] if mode in TEXT_PLACES else own)]
 
     @property
     def scrolled(self) -> VerticalScroll:
@@ -125,8 +119,9 @@ class ModesPane(Pane, can_focus=False):
     @property
     def _holder(self) -> Widget | None:
         """Return the widget to focus when the pane is shown."""
-        place, selector = _OTHERS.get(self.state.mode, (self.place, "#prompt-text"))
-        return next(iter(self.query(f"{selector} DocumentArea" if place in TEXT_PLACES else selector)), None)
+        mode = self.state.mode
+        selector = "#prompt-text" if mode == "reading" else f"#prompt-{mode}"
+        return next(iter(self.query(f"{selector} DocumentArea" if mode in TEXT_PLACES else selector)), None)
 
     def _divide(self) -> None:
         """Give the text its share, and the rules the rest."""
@@ -140,11 +135,8 @@ class ModesPane(Pane, can_focus=False):
         self.state.mode = mode
         if mode != "reading":
             self.post_message(ShowPane(self.place))  # stay here: a job that starts would otherwise switch panes
-        for part in self.query("#prompt-title, #prompt-reading"):
-            part.display = mode == "reading"
-        for of, (_, selector) in _OTHERS.items():
-            for part in self.query(selector):
-                part.display = of == mode
+        for part in self.children:
+            part.display = part.id == f"prompt-{mode}" or (mode == "reading" and part.id == "prompt-title")
         self.redraw()
 
     def _made(self, kind: type[ViewKind], make: Callable[[], ViewKind]) -> ViewKind:

@@ -10,6 +10,7 @@ from textual.timer import Timer
 from tui.actions import Place, bindings
 from tui.panes.prompt.editor import FIGURES_AFTER_S, DocumentArea
 from tui.panes.prompt.other_drawing import draw_own_answer, draw_own_title
+from tui.panes.prompt.side_view import SIDE
 from tui.panes.prompt.state import OwnAnswerState
 from tui.panes.prompt.text_view import ShowMode
 from tui.services.prompt import OwnAnswerChecked, check_own_answer
@@ -31,16 +32,13 @@ class OwnAnswerView(Vertical):
 
     place: ClassVar[Place] = "testing"
     BINDINGS: ClassVar[list[BindingType]] = bindings("testing")
-    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
     DEFAULT_CSS = """
-    OwnAnswerView { padding: 1 0 0 2; }
     OwnAnswerView DocumentArea { height: 2fr; margin-bottom: 1; }
     OwnAnswerView Scroller { height: 3fr; }
-    Screen.-narrow OwnAnswerView { padding: 0 0 0 1; }
     """
 
     def __init__(self, store: StoreService, state: OwnAnswerState) -> None:
-        super().__init__(id="prompt-testing")
+        super().__init__(id="prompt-testing", classes=SIDE)
         self._store = store
         self._state = state
         self._waiting: Timer | None = None

@@ -4,32 +4,26 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.content import Content
 
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
 from tui.panes.prompt.other_drawing import draw_trial
+from tui.panes.prompt.side_view import SideView
 from tui.panes.prompt.state import TrialState
-from tui.panes.prompt.text_view import ShowMode
 from tui.services.store import StoreService
 from tui.services.trial import TrialAnswered, TrialEnded, TrialNoted, TrialService
 from tui.widgets.footer import KeysChanged
-from tui.widgets.page import Page
-from tui.widgets.scroller import Scroller
 
 
-class TrialView(Scroller):
+class TrialView(SideView):
     """The teacher's answers to a few questions, with their rule results."""
 
     place: ClassVar[Place] = "trial"
     BINDINGS: ClassVar[list[BindingType]] = bindings("trial")
-    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
-    DEFAULT_CSS = """
-    TrialView { padding: 1 0 0 2; }
-    Screen.-narrow TrialView { padding: 0 0 0 1; }
-    """
 
     def __init__(self, store: StoreService, state: TrialState) -> None:
-        super().__init__(id="prompt-trial")
+        super().__init__()
         self._service = TrialService(store.folder, store.home, self)
         self._state = state
         self._rules: tuple[Rule, ...] = ()
@@ -47,16 +41,9 @@ class TrialView(Scroller):
         self._rules, self._version = rules, version
         self.redraw()
 
-    def redraw(self) -> None:
-        """Draw at the current size, once mounted."""
-        if not self.query(Page):
-            return
-        width = self.line_width
-        self.query_one(Page).show(draw_trial(self._state, self._rules, self._version, width))
-
-    def on_resize(self) -> None:
-        """Draw at the new size."""
-        self.redraw()
+    def lines(self, width: int) -> list[Content]:
+        """The answers, and what the trial is doing."""
+        return draw_trial(self._state, self._rules, self._version, width)
 
     def on_unmount(self) -> None:
         """Stop asking: nobody would see the answers."""
@@ -88,7 +75,3 @@ class TrialView(Scroller):
             return
         self._state.stopped = True
         self._service.stop()
-
-    def action_back(self) -> None:
-        """Go back to the prompt."""
-        self.post_message(ShowMode("reading"))

@@ -8,6 +8,7 @@ from textual.containers import Vertical
 
 from tui.actions import Place, bindings
 from tui.panes.prompt.other_drawing import draw_difference, draw_versions
+from tui.panes.prompt.side_view import SIDE
 from tui.panes.prompt.state import VersionsState
 from tui.panes.prompt.text_view import ShowMode
 from tui.services.program import CommandEnded, Program
@@ -24,15 +25,10 @@ class VersionsView(Vertical, Listed, can_focus=True):
 
     place: ClassVar[Place] = "versions"
     BINDINGS: ClassVar[list[BindingType]] = bindings("versions")
-    SCOPED_CSS = False  # the rule for narrow screens starts at the screen
-    DEFAULT_CSS = """
-    VersionsView { padding: 1 0 0 2; }
-    VersionsView #version-list { margin-bottom: 1; }
-    Screen.-narrow VersionsView { padding: 0 0 0 1; }
-    """
+    DEFAULT_CSS = "VersionsView #version-list { margin-bottom: 1; }"
 
     def __init__(self, store: StoreService, state: VersionsState) -> None:
-        super().__init__(id="prompt-versions")
+        super().__init__(id="prompt-versions", classes=SIDE)
         self._store = store
         self._state = state
         self._program = Program(store.folder, store.home, self)
