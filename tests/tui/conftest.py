@@ -11,7 +11,7 @@ from textual.notifications import Notification
 
 from engine.paths import Home
 from tui.keys import hold
-from tui.panes.job import JobView
+from tui.services.job_view import JobView
 from tui.services.meters import GpuMeter, Meter, Reading
 from tui.services.tokens import PromptTokens
 

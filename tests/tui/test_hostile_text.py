@@ -57,7 +57,6 @@ from tui.panes.evaluation.marks import legend
 from tui.panes.evaluation.state import EvaluationState
 from tui.panes.examples import drawing as examples
 from tui.panes.examples.state import WallState
-from tui.panes.job import JobView
 from tui.panes.prompt import drawing as prompt
 from tui.panes.prompt import other_drawing as prompt_faces
 from tui.panes.prompt.state import OwnAnswerState, TrialState, VersionsState
@@ -80,6 +79,7 @@ from tui.screens.workspace.state import WorkspaceState
 from tui.services.dataset import Frozen
 from tui.services.evaluation import EvaluationAnswers
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 from tui.services.jobs import JobRow
 from tui.services.prompt import Passage, VersionRow
 from tui.services.questions import ImportPreview, Pair, QuestionRow, QuestionsPage, SplitPreview, TopicCounts

@@ -12,9 +12,9 @@ from textual.dom import DOMNode
 
 from tui.actions import PaneName, Place
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import KeysChanged
 from tui.widgets.page import Page

@@ -10,9 +10,9 @@ from engine.records.evaluation import FinalVerdict
 from engine.records.rule import CheckResult
 from engine.wording import counted
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, justify, wrap
 
 VERDICTS: dict[FinalVerdict, tuple[str, str]] = {

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from tui.panes.job import JobView
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,8 @@ Events from before the job was watched are applied on the thread and posted as o
 """
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
 
 from textual.app import App
 from textual.message import Message
@@ -15,27 +13,19 @@ from textual.widget import Widget
 
 from engine.jobs.follow import Follower
 from engine.jobs.protocol import StampedEvent
+from engine.records.job import Job
+from tui.services.job_view import JobView
 
 POLL_S = 0.1
 # No job writes this much between two polls; more is waiting only before the first, or after the terminal slept.
 _NEW_BYTES = 1024 * 1024
 
 
-class Takes(Protocol):
-    """A view that is updated by one event after another."""
-
-    def apply(self, stamped: StampedEvent) -> None:
-        """Apply one event."""
-
-
-View = TypeVar("View", bound=Takes)
-
-
 @dataclass
-class PastRead(Message, Generic[View]):
+class PastRead(Message):
     """`view` contains everything up to now and replaces any earlier one; the thread no longer touches it."""
 
-    view: View
+    view: JobView
 
 
 @dataclass
@@ -46,17 +36,16 @@ class JobEvents(Message):
     events: list[StampedEvent]
 
 
-class FollowerService(Generic[View]):
+class FollowerService:
     """Watches one job's folder until closed. Tolerates a log that is missing or unreadable for a while."""
 
-    def __init__(self, job_id: int, folder: Path, target: Widget | App[int], begin: Callable[[], View]) -> None:
-        """`begin` makes an empty view; it is called on the thread."""
-        self._job_id = job_id
+    def __init__(self, job: Job, folder: Path, target: Widget | App[int]) -> None:
+        """`folder` is the job's own."""
+        self._job = job
         self._folder = folder
         self._target = target
-        self._begin = begin
         self._closed = threading.Event()
-        self._thread = threading.Thread(target=self._follow, name=f"follow-{job_id}", daemon=True)
+        self._thread = threading.Thread(target=self._follow, name=f"follow-{job.id}", daemon=True)
         self._thread.start()
 
     def close(self) -> None:
@@ -73,7 +62,7 @@ class FollowerService(Generic[View]):
             self._closed.wait(POLL_S)
 
     def _tell_past(self) -> Follower | None:
-        follower, view = Follower(self._folder), self._begin()
+        follower, view = Follower(self._folder), JobView(self._job.id, self._job.kind)
         while not self._closed.is_set():
             for stamped in follower.read_new():
                 view.apply(stamped)
@@ -88,5 +77,5 @@ class FollowerService(Generic[View]):
         if follower.behind:
             return None
         if events:
-            self._target.post_message(JobEvents(self._job_id, events))
+            self._target.post_message(JobEvents(self._job.id, events))
         return follower

@@ -5,7 +5,6 @@ Every function is work for `StoreService.ask`, or for `start_with`.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
 
 from textual.message import Message
 
@@ -17,9 +16,7 @@ from engine.records.options import TrainOptions
 from engine.records.run import Run, TrainingConfig
 from engine.training.facts import Basis, read_basis
 from engine.wording import counted
-from tui.services.follower import Takes
-
-View = TypeVar("View", bound=Takes)
+from tui.services.job_view import JobView
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +37,11 @@ class RunsRead(Message):
 
 
 @dataclass
-class TraceRead(Message, Generic[View]):
+class TraceRead(Message):
     """The logs of an ended run were read: `view` has the metrics of every step and the sampled answers."""
 
     run: Run
-    view: View
+    view: JobView
 
 
 @dataclass
@@ -79,11 +76,11 @@ def read_runs(project: Project) -> RunsRead:
         )
 
 
-def trace_reader(run_id: int, begin: Callable[[], View]) -> Callable[[Project], TraceRead[View]]:
-    """Work that reads the whole trace of one run; `begin` makes an empty view."""
+def trace_reader(run_id: int) -> Callable[[Project], TraceRead]:
+    """Work that reads the whole trace of one run."""
 
-    def work(project: Project) -> TraceRead[View]:
-        view = begin()
+    def work(project: Project) -> TraceRead:
+        view = JobView(0, "train")
         for stamped in read_trace(project, run_id):
             view.apply(stamped)
         return TraceRead(project.runs.get(run_id), view)

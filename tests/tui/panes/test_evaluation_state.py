@@ -31,10 +31,10 @@ from tui.panes.evaluation.drawing import _divergence, _table, draw
 from tui.panes.evaluation.marks import deciding
 from tui.panes.evaluation.settings import nothing_to_ask, options_of, outlook
 from tui.panes.evaluation.state import EvaluationState
-from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.services.evaluation import EvaluationAnswers, EvaluationBasis
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 
 TEACHER = TeacherSpec("endpoint", "gpt", "https://llm.example.com/v1")
 VALUES = {"run": "2", "split": "test", "samples": "2", "temperature": "0.5", "limit": ""}

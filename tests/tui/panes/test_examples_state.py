@@ -22,10 +22,10 @@ from engine.records.station import Station, StationState
 from tests.tui.seeds import PROMPT
 from tui.panes.examples.drawing import draw
 from tui.panes.examples.state import WallState
-from tui.panes.job import JobView
 from tui.panes.view import View
 from tui.panes.wall import in_order, last_lines
 from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.services.job_view import JobView
 from tui.widgets.lines import wrap
 
 

@@ -9,11 +9,11 @@ from engine.records.options import ProjectSettings
 from engine.records.release import Parity, Release, ReleasedFile
 from engine.records.station import STATIONS, Station
 from tests.tui.seeds import AT, hostile
-from tui.panes.job import JobView
 from tui.panes.release.drawing import draw, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 from tui.services.release import Exportable, Released, ReleasePage
 
 

@@ -1,7 +1,6 @@
 """The run pane without a screen: its state, charts and tables, and the settings form."""
 
 import dataclasses
-from functools import partial
 
 import pytest
 
@@ -16,12 +15,12 @@ from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
 from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import add_dataset, add_examples, make_project
-from tui.panes.job import Curve, JobView
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import config_of, configuration_text, device, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
 from tui.services.facts import Facts
+from tui.services.job_view import Curve, JobView
 from tui.services.runs import RunRow, read_runs, trace_reader
 
 VALUES = {
@@ -142,7 +141,7 @@ def test_smoothing_cycles_through_its_levels() -> None:
 
 def test_trace_reader_returns_the_curves_in_the_log(home: Home) -> None:
     with Project.open(make_compared(home), home) as project:
-        read = trace_reader(1, partial(JobView, 0, "train"))(project)
+        read = trace_reader(1)(project)
     assert read.run.id == 1
     assert read.view.curves["loss"].steps
 

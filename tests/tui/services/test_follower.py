@@ -1,6 +1,6 @@
 """Following a job's log: past events arrive as one message, new ones as they are written."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
@@ -13,6 +13,8 @@ from textual.widget import Widget
 from engine.jobs.follow import MAX_BYTES_A_READ, Follower
 from engine.jobs.log import EVENTS_FILE, EventLog, encode_event
 from engine.jobs.protocol import Note, StampedEvent
+from engine.records.job import Job
+from engine.records.options import JobKind
 from tui.services import follower
 from tui.services.follower import FollowerService, JobEvents, PastRead
 
@@ -20,7 +22,7 @@ from tui.services.follower import FollowerService, JobEvents, PastRead
 class Notes:
     """A view that collects the texts of notes."""
 
-    def __init__(self) -> None:
+    def __init__(self, job_id: int, kind: JobKind) -> None:
         self.texts: list[str] = []
 
     def apply(self, stamped: StampedEvent) -> None:
@@ -49,13 +51,15 @@ class Recorder:
 
 
 @contextmanager
-def following(folder: Path, make_view: Callable[[], Notes] = Notes) -> Iterator[Recorder]:
+def following(folder: Path, view: type[Notes] = Notes) -> Iterator[Recorder]:
     recorder = Recorder()
-    service = FollowerService(3, folder, cast("Widget", recorder), make_view)
-    try:
-        yield recorder
-    finally:
-        service.close()
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(follower, "JobView", view)
+        service = FollowerService(Job(3, "train", "running", "{}", "jobs/3", "run"), folder, cast("Widget", recorder))
+        try:
+            yield recorder
+        finally:
+            service.close()
 
 
 def write(folder: Path, count: int) -> list[str]:

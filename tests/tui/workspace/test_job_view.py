@@ -17,7 +17,7 @@ from engine.jobs.protocol import (
     StateChanged,
 )
 from tests.tui.seeds import answering_events
-from tui.panes.job import STREAMS_KEPT, Curve, JobView
+from tui.services.job_view import STREAMS_KEPT, Curve, JobView
 
 
 def view(events: list[Event]) -> JobView:

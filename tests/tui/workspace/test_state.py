@@ -19,10 +19,10 @@ from engine.records.station import STATIONS, Station, StationName
 from tests.engine.evaluation.handmade_evaluations import evaluation
 from tests.tui.seeds import training_events
 from tui.actions import ACTIONS, PANES
-from tui.panes.job import JobView
 from tui.screens.workspace.job_keys import JobKey
 from tui.screens.workspace.state import WorkspaceState
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 
 
 def view(events: list[Event]) -> JobView:

@@ -15,7 +15,6 @@ from tui.panes.evaluation.differing import held_out_tokens
 from tui.panes.evaluation.marks import arm_title, deciding, legend, mark_of
 from tui.panes.evaluation.reading import reading
 from tui.panes.evaluation.state import EvaluationState, tokens_of
-from tui.panes.job import JobView
 from tui.panes.parts import (
     TO_TRAIN,
     VERDICTS,
@@ -29,6 +28,7 @@ from tui.panes.parts import (
 )
 from tui.panes.view import View
 from tui.panes.wall import in_full, in_order, in_short
+from tui.services.job_view import JobView
 from tui.widgets.lines import (
     ACCENT,
     BAD,

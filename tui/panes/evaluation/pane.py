@@ -23,7 +23,6 @@ from tui.panes.evaluation.settings import (
     outlook,
 )
 from tui.panes.evaluation.state import EvaluationState, Page, tokens_of
-from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.panes.writing import Writing
@@ -40,6 +39,7 @@ from tui.services.evaluation import (
     read_failed,
 )
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 from tui.services.program import CommandEnded
 from tui.services.store import StoreService
 from tui.widgets.listing import PAST_ANY_END, Listing

@@ -9,11 +9,11 @@ from engine.teachers.fault_names import counted_faults
 from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
-from tui.panes.job import JobView
 from tui.panes.parts import older_answers_text, rests, title, ways_from_older, working
 from tui.panes.view import View
 from tui.panes.wall import in_full, in_order, in_short
 from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.services.job_view import JobView
 from tui.widgets.lines import (
     ACCENT,
     BAD,

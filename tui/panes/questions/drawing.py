@@ -8,11 +8,11 @@ from textual.content import Content
 from engine.records.question import Question, QuestionFilter, Split
 from engine.wording import counted
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.parts import rests, title, unread, working
 from tui.panes.questions.state import QuestionsState
 from tui.panes.questions.views import draw_import, draw_split, draw_topics, draw_twins
 from tui.panes.view import View
+from tui.services.job_view import JobView
 from tui.services.questions import QuestionRow
 from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, justify, percent, shorten, wrap
 from tui.widgets.listing import numbered

@@ -5,10 +5,10 @@ from textual.content import Content
 from engine.records.release import Release
 from engine.records.station import Station
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.parts import TO_TRAIN, VERDICTS, first_steps, heading, rests, title, unread
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
+from tui.services.job_view import JobView
 from tui.services.release import KINDS, Exportable, Released
 from tui.widgets.lines import (
     ACCENT,

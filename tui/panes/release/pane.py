@@ -11,12 +11,12 @@ from engine.records.options import ExportOptions
 from tui.actions import PaneName, bindings
 from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.release.drawing import draw, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing

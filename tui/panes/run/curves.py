@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from textual.content import Content
 
 from engine.wording import passed_of
-from tui.panes.job import Curve
 from tui.panes.run.state import value_at
+from tui.services.job_view import Curve
 from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span, thinned
 from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, shorten
 

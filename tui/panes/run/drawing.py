@@ -9,7 +9,6 @@ from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.parts import TO_FREEZE, first_steps, heading, is_ending, rests, title
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import configuration_text
@@ -17,6 +16,7 @@ from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
 from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
+from tui.services.job_view import JobView
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, duration, fit, percent, right, shorten, wrap
 from tui.widgets.next_steps import next_steps
 

@@ -13,13 +13,13 @@ from tui.forms.confirm import confirm
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
-from tui.panes.job import JobView
 from tui.panes.pane import Pane
 from tui.panes.run.drawing import draw
 from tui.panes.run.settings import config_of, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState
 from tui.panes.view import View
 from tui.services.facts import Facts
+from tui.services.job_view import JobView
 from tui.services.runs import (
     BasisRead,
     RunDeleted,
@@ -96,7 +96,7 @@ class RunPane(Pane):
         self._read_traces()
         self.redraw()
 
-    def on_trace_read(self, message: TraceRead[JobView]) -> None:
+    def on_trace_read(self, message: TraceRead) -> None:
         """Take what a run's logs report."""
         self.state.take_trace(message.run.id, message.view)
         self.redraw()
@@ -244,7 +244,7 @@ class RunPane(Pane):
     def _read_traces(self) -> None:
         if self.facts is not None:
             for number in self.state.missing_traces(self.facts, self.job):
-                self.store.ask(trace_reader(number, partial(JobView, 0, "train")), self)
+                self.store.ask(trace_reader(number), self)
 
     def _overlaid(self) -> None:
         self._read_traces()

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from engine.jobs.protocol import SampleAnswer, WorstTokens
 from engine.records.run import Run
-from tui.panes.job import Curve, JobView
 from tui.services.facts import Facts
+from tui.services.job_view import Curve, JobView
 from tui.services.runs import RunRow
 from tui.widgets.rows import within
 

@@ -12,8 +12,8 @@ from tui.widgets.page import Page
 
 if TYPE_CHECKING:
     from engine.records.job import Job
-    from tui.panes.job import JobView
     from tui.services.facts import Facts
+    from tui.services.job_view import JobView
 
 NARROW_BELOW = 98  # cells of the line, as the screen breaks
 _LEAST_NAME = 8  # cells

@@ -9,8 +9,8 @@ if TYPE_CHECKING:
     from engine.jobs.control_file import Asked
     from engine.records.job import Job
     from tui.actions import PaneName
-    from tui.panes.job import JobView
     from tui.services.facts import Facts
+    from tui.services.job_view import JobView
 
 JobKey = Literal["pause", "resume", "stop"]
 

@@ -33,7 +33,6 @@ from tui.widgets.shares import Divided, Shares
 
 # What is needed only after the project was read is imported then, so that the rail appears sooner.
 if TYPE_CHECKING:
-    from tui.panes.job import JobView
     from tui.panes.pane import Pane
     from tui.screens.workspace.updating import Updating
     from tui.services.follower import JobEvents, PastRead
@@ -110,7 +109,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
             self._draw()  # the first paint of a project does not wait for the timer
         self.call_after_refresh(self._watching.read_meters, self.state)
 
-    def on_past_read(self, message: "PastRead[JobView]") -> None:
+    def on_past_read(self, message: "PastRead") -> None:
         """Show the job's current state, without replaying how it got there."""
         if self.state.job is not None and self.state.job.job_id == message.view.job_id:
             self.state.job = message.view

@@ -17,8 +17,8 @@ from tui.widgets.rows import within
 from tui.widgets.shares import Shares
 
 if TYPE_CHECKING:
-    from tui.panes.job import JobView
     from tui.services.facts import Facts
+    from tui.services.job_view import JobView
 
 RAIL_WIDTH = 28
 NARROWEST_RAIL = 18

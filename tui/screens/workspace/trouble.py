@@ -11,9 +11,9 @@ from tui.widgets.lines import BAD, DIM, STRONG, WARN, shorten, wrap
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:
-    from tui.panes.job import JobView
     from tui.screens.workspace.state import WorkspaceState
     from tui.services.facts import Facts
+    from tui.services.job_view import JobView
 
 _LINES = 5  # of a failed job's message
 

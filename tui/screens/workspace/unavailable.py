@@ -7,8 +7,8 @@ from tui.screens.workspace.job_keys import JobKey, answer_to, meant_job
 
 if TYPE_CHECKING:
     from tui.actions import PaneName
-    from tui.panes.job import JobView
     from tui.services.facts import Facts
+    from tui.services.job_view import JobView
 
 _NEEDED_BY: dict[StationName, tuple[str, ...]] = {
     "prompt": ("prompt.versions", "prompt.trial"),

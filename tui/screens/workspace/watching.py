@@ -3,7 +3,6 @@
 Both are read by separate services, which start with the first job to watch.
 """
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from tui.screens.workspace.state import WorkspaceState
 from tui.services.meters import MeterService
 
 if TYPE_CHECKING:  # not needed for the first paint of a project
-    from tui.panes.job import JobView
     from tui.services.follower import FollowerService
 
 
@@ -22,7 +20,7 @@ class Watching:
 
     def __init__(self, screen: Screen[None]) -> None:
         self._screen = screen
-        self._follower: FollowerService[JobView] | None = None
+        self._follower: FollowerService | None = None
         self._meters: MeterService | None = None
 
     def follow(self, state: WorkspaceState) -> None:
@@ -30,14 +28,13 @@ class Watching:
         job = state.facts.newest_job if state.facts is not None else None
         if state.facts is None or job is None or (state.job is not None and state.job.job_id == job.id):
             return
-        from tui.panes.job import JobView
         from tui.services.follower import FollowerService
+        from tui.services.job_view import JobView
 
         if self._follower is not None:
             self._follower.close()
-        begin = partial(JobView, job.id, job.kind)
-        state.job = begin()
-        self._follower = FollowerService(job.id, Path(state.facts.folder) / job.folder, self._screen, begin)
+        state.job = JobView(job.id, job.kind)
+        self._follower = FollowerService(job, Path(state.facts.folder) / job.folder, self._screen)
 
     def read_meters(self, state: WorkspaceState) -> None:
         """Read the load of the running job, and of the GPUs."""
