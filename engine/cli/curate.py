@@ -4,17 +4,15 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable
-from textwrap import indent
-from typing import ParamSpec, TypedDict, Unpack, get_args
+from typing import TYPE_CHECKING, ParamSpec, Unpack
 
 import click
 
 from engine.cli.curate_export import export
 from engine.cli.curate_freeze import freeze_
+from engine.cli.curate_list import Filters, filter_options, list_, selection_of
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
 from engine.cli.judge import ask_about_examples, judge_options
-from engine.records.example import CuratedExample, ExampleState
-from engine.records.prompt import as_plain
 from engine.records.selection import Selection
 from engine.wording import counted
 
@@ -56,105 +54,21 @@ def check(invocation: Invocation, judge_model: str | None, judge_url: str | None
     )
 
 
+if TYPE_CHECKING:
+    from engine.project import Project
+
 P = ParamSpec("P")
-
-
-def filter_options(function: Callable[P, None]) -> Callable[P, None]:
-    """Give a command the options that filter the list of examples."""
-    for option in (
-        click.option(
-            "--search", default="", show_default=False, help="Only examples with these words in question or answer."
-        ),
-        click.option(
-            "--failing-rule", type=int, default=None, help="Only examples whose generated answer breaks this rule."
-        ),
-        click.option("--topic", default=None, help="Only examples whose question has this topic."),
-        click.option("--flagged", is_flag=True, help="Only examples with a flag."),
-        click.option(
-            "--state", type=click.Choice(get_args(ExampleState)), default=None, help="Only examples in this state."
-        ),
-    ):
-        function = option(function)
-    return function
 
 
 def selection_options(function: Callable[P, None]) -> Callable[P, None]:
     """Give a command the arguments and options that select examples."""
-    contains = click.option(
-        "--contains", default="", show_default=False, help="Only examples whose answer contains this text."
-    )
-    return click.argument("ids", type=int, nargs=-1)(filter_options(contains(function)))
-
-
-class Filters(TypedDict):
-    """The parameters that `filter_options` passes to a command."""
-
-    state: ExampleState | None
-    flagged: bool
-    topic: str | None
-    failing_rule: int | None
-    search: str
+    return click.argument("ids", type=int, nargs=-1)(filter_options(function))
 
 
 class Words(Filters):
     """The parameters that `selection_options` passes to a command."""
 
     ids: tuple[int, ...]
-    contains: str
-
-
-@command.command("list")
-@filter_options
-@click.option("--offset", type=click.IntRange(0), default=0, help="Number of examples to skip.")
-@click.option("--limit", type=click.IntRange(1), default=50, help="Maximum number of examples to show.")
-@command_options
-def list_(invocation: Invocation, offset: int, limit: int, **words: Unpack[Filters]) -> None:
-    """List the answers to the current prompt, with decisions, flags and the rules that they break."""
-    from engine.curation.meaning import counts_of_now, meant
-
-    project = invocation.project
-    selection = meant(project, dataclasses.replace(Selection(**words), flagged=words["flagged"] or None))
-    rows = () if selection is None else project.examples.window(offset, limit, selection)
-    counts = counts_of_now(project)
-    matching = 0 if selection is None else project.examples.count(selection)
-    invocation.say(
-        f"{counted(counts.total, 'example')}: {counts.words}"
-        + (f"; {counts.flagged} flagged" if counts.flagged else "")
-        + (f"; {older} to older prompts" if (older := project.examples.count() - counts.total) else "")
-        + (f"; showing {len(rows)} of {matching}, see --offset and --limit" if len(rows) < matching else "")
-    )
-    question_of = {row.example.key.question_id: project.questions.get(row.example.key.question_id) for row in rows}
-    invocation.finish(
-        "\n\n".join(_example_text(row, question_of[row.example.key.question_id].text) for row in rows),
-        {
-            "total": counts.total,
-            "accepted": counts.accepted,
-            "rejected": counts.rejected,
-            "undecided": counts.undecided,
-            "flagged": counts.flagged,
-            "matching": matching,
-            "examples": [
-                {
-                    "id": row.example.id,
-                    "question_id": row.example.key.question_id,
-                    "attempt": row.example.key.attempt,
-                    "question": question_of[row.example.key.question_id].text,
-                    "messages": as_plain(question_of[row.example.key.question_id].messages),
-                    "topic": question_of[row.example.key.question_id].topic,
-                    "answer": row.answer,
-                    "generated": row.example.answer,
-                    "finish_reason": row.example.finish_reason,
-                    "state": row.state,
-                    "decided_by": row.decision.source if row.decision else None,
-                    "reason": row.decision.reason if row.decision else "",
-                    "carried_from": row.example.carried_from or None,
-                    "flag": row.flag.reason if row.flag else None,
-                    "broken_rules": [r.rule_id for r in row.example.checks if not r.passed],
-                }
-                for row in rows
-            ],
-        },
-    )
 
 
 @command.command("accept")
@@ -169,7 +83,7 @@ def accept_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None
     """
     from engine.curation.decisions import accept
 
-    done = accept(invocation.project, _selection(**words), reason)
+    done = accept(invocation.project, _selection(invocation.project, **words), reason)
     invocation.finish(
         f"Accepted {done.decided}."
         + (f" Skipped because they were cut off: {done.left_out:,}." if done.left_out else ""),
@@ -185,7 +99,7 @@ def reject_(invocation: Invocation, reason: str, **words: Unpack[Words]) -> None
     """Reject the examples IDS, or all that match the options, as one step that can be undone."""
     from engine.curation.decisions import reject
 
-    count = reject(invocation.project, _selection(**words), reason)
+    count = reject(invocation.project, _selection(invocation.project, **words), reason)
     invocation.finish(f"Rejected {count}.", {"decided": count, "verdict": "reject"})
 
 
@@ -200,7 +114,7 @@ def flag_(invocation: Invocation, note: str, remove: bool, **words: Unpack[Words
     Decisions do not change."""
     from engine.curation.decisions import flag, unflag
 
-    selection = _selection(**words)
+    selection = _selection(invocation.project, **words)
     count = unflag(invocation.project, selection) if remove else flag(invocation.project, selection, note)
     invocation.finish(
         f"{'Removed' if remove else 'Added'} {counted(count, 'flag')}.",
@@ -257,26 +171,17 @@ def redo(invocation: Invocation) -> None:
     invocation.finish(f"Redid {counted(count, 'decision')}." if count else "Nothing to redo.", {"redone": count})
 
 
+command.add_command(list_)
 command.add_command(export)
 command.add_command(freeze_)
 
 
-def _selection(**words: Unpack[Words]) -> Selection:
+def _selection(project: "Project", **words: Unpack[Words]) -> Selection:
     from engine.errors import UsageError
 
-    selection = dataclasses.replace(Selection(**words), flagged=words["flagged"] or None)
+    selection = selection_of(project, **words)
     if selection.empty:
         raise UsageError(
             "No examples were selected.", "There are no ids or options.", "Pass ids, or an option such as --state."
         )
     return selection
-
-
-def _example_text(row: CuratedExample, question: str) -> str:
-    mark = {"accepted": "✓", "rejected": "✗", "undecided": "○"}[row.state]
-    broken = "; ".join(f"rule {r.rule_id}: {r.note}" for r in row.example.checks if not r.passed)
-    flag = "" if row.flag is None else f"⚑ {row.flag.reason}: " if row.flag.reason else "⚑ "
-    carried = f"  (carried over from example {row.example.carried_from})" if row.example.carried_from else ""
-    return f"{row.example.id:>5} {mark} " + indent(
-        "\n".join([f"{flag}{question}{carried}", row.answer, *([broken] if broken else [])]), " " * 8
-    ).removeprefix(" " * 8)

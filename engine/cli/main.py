@@ -18,6 +18,7 @@ import click
 
 import engine
 from engine.cli.invocation import home_option, project_option
+from engine.cli.known import suggested
 from engine.errors import DistillError
 from engine.paths import Home
 
@@ -155,21 +156,14 @@ def _in_words(error: click.UsageError) -> str:
     context = error.ctx
     if isinstance(error, click.NoSuchOption) and context is not None:
         options = [option for parameter in context.command.params for option in parameter.opts]
-        return f"{error.message} {_suggested(error.option_name, options)}".rstrip()
+        return f"{error.message} {suggested(error.option_name, options)}".rstrip()
     if isinstance(error, click.NoSuchCommand) and context is not None and isinstance(context.command, click.Group):
-        return f"{error.message} {_suggested(error.command_name, context.command.list_commands(context))}".rstrip()
+        return f"{error.message} {suggested(error.command_name, context.command.list_commands(context))}".rstrip()
     if isinstance(error, click.BadParameter) and error.param is not None:
         kind = error.param.type
         if isinstance(kind, click.IntRange | click.FloatRange) and context is not None:
             return f"{error.param.get_error_hint(context)} must be {_range_in_words(kind)}."
     return error.format_message()
-
-
-def _suggested(typed: str, known: Sequence[str]) -> str:
-    from difflib import get_close_matches  # only where a name is wrong
-
-    near = [name for name in known if name.startswith(typed)] or get_close_matches(typed, known, n=1)
-    return f"Did you mean {near[0]}?" if near else ""
 
 
 def _range_in_words(kind: click.IntRange | click.FloatRange) -> str:

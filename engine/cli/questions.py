@@ -7,6 +7,7 @@ import click
 
 from engine.clean import clean_line
 from engine.cli.invocation import CommandGroup, Invocation, Number, command_options, detach_option
+from engine.cli.known import require_topic
 from engine.cli.teacher import chosen_teacher, teacher_options, teacher_seed_option
 from engine.records.options import SynthesizeOptions
 from engine.records.prompt import as_plain
@@ -248,6 +249,7 @@ def split(
 @command_options
 def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
     """List questions with their topics and splits, and count them by split."""
+    require_topic(invocation.project, topic)
     questions = invocation.project.questions.all(split=split_name, topic=topic)
     shown = questions[:limit] if limit else questions
     by_split = collections.Counter(question.split or "unsplit" for question in questions)
@@ -255,7 +257,7 @@ def list_(invocation: Invocation, split_name: Split | None, topic: str | None, l
     invocation.say(counted(len(questions), "question") + (f": {parts}" if parts else ""))
     invocation.finish(
         "\n".join(
-            f"{q.id:>5}  {q.split or '-':<10}  {clean_line(q.topic) or '-':<20}  {clean_line(q.text)}" for q in shown
+            f"{q.id:>5}  {q.split or '-':<10}  {clean_line(q.topic) or '-':<20}  {clean_line(q.listed)}" for q in shown
         ),
         {
             "count": len(questions),

@@ -80,6 +80,6 @@ def _refusal(curated: CuratedExample, question: Question) -> Refusal | None:
         return Refusal(example.id, question.id, "no_split", "its question has no split")
     if any(message.role == "system" for message in question.messages):
         return Refusal(example.id, question.id, "system_message", "its question contains a system message")
-    if curated.answer == example.answer and example.finish_reason != "stop":
+    if not curated.whole:
         return Refusal(example.id, question.id, "cut", f"its answer ended by {example.ending}")
     return None

@@ -3,7 +3,6 @@
 Knows nothing of how decisions are stored or shown.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from engine.curation.meaning import meant, only_ids
@@ -12,8 +11,6 @@ from engine.project import Project
 from engine.records.example import Decision, Verdict
 from engine.records.rule import CheckResult
 from engine.records.selection import Selection
-
-_READ_TOGETHER = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +28,7 @@ def accept(project: Project, selection: Selection, reason: str = "") -> Accepted
     them would teach the student to stop in mid-sentence. Raises `UsageError`, and decides nothing, if such an answer
     is selected by id alone, or if only such answers are selected.
     """
-    found = _found(project, selection)
+    found = meant(project, selection)
     if found is None:
         return Accepted(0)
     cut = project.examples.cut(found)
@@ -83,23 +80,5 @@ def edit(project: Project, example_id: int, answer: str) -> tuple[CheckResult, .
 
 
 def _decide(project: Project, verdict: Verdict, selection: Selection, reason: str) -> int:
-    found = _found(project, selection)
-    return project.decisions.decide_all(verdict, found, reason) if found is not None else 0
-
-
-def _found(project: Project, selection: Selection) -> Selection | None:
-    """Return the selection in a form that the store supports; None if nothing can match."""
     found = meant(project, selection)
-    if found is None or not found.contains:
-        return found
-    ids = tuple(_containing(project, found))
-    return Selection(ids=ids) if ids else None
-
-
-def _containing(project: Project, selection: Selection) -> Sequence[int]:
-    sought, found = selection.contains.casefold(), list[int]()
-    for offset in range(0, project.examples.count(selection), _READ_TOGETHER):
-        for curated in project.examples.window(offset, _READ_TOGETHER, selection):
-            if sought in curated.answer.casefold():
-                found.append(curated.example.id)
-    return found
+    return project.decisions.decide_all(verdict, found, reason) if found is not None else 0

@@ -83,6 +83,11 @@ class CuratedExample:
         return self.decision is not None and self.decision.verdict in ("accept", "edit")
 
     @property
+    def whole(self) -> bool:
+        """Whether its answer ended on its own, or a person completed it."""
+        return self.example.finish_reason == "stop" or self.answer != self.example.answer
+
+    @property
     def by_person(self) -> bool:
         """Whether the current decision was made by a person."""
         return self.decision is not None and self.decision.source == "person"

@@ -25,6 +25,11 @@ class Question:
         """The last user message, as shown in lists."""
         return self.messages[-1].content if self.messages else ""
 
+    @property
+    def listed(self) -> str:
+        """The same after the number of turns, if there is more than one."""
+        return f"({len(self.messages)} turns) {self.text}" if len(self.messages) > 1 else self.text
+
 
 @dataclass(frozen=True, slots=True)
 class QuestionFilter:

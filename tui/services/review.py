@@ -12,6 +12,7 @@ from textual.message_pump import MessagePump
 from engine.curation.again import Asked, ask_again, asked
 from engine.curation.decisions import accept, edit, flag, reject, unflag
 from engine.curation.meaning import meant as with_prompt
+from engine.curation.shown import checks_shown
 from engine.project import Project
 from engine.records.example import CuratedExample, ExampleState
 from engine.records.rule import CheckResult, Rule
@@ -327,12 +328,6 @@ def _row(
     project: Project, curated: CuratedExample, rules: tuple[Rule, ...], attempts: dict[int, tuple[int, ...]]
 ) -> ReviewRow:
     question, example = project.questions.get(curated.example.key.question_id), curated.example
-    there = {rule.id for rule in rules}
-    checks = tuple(check for check in example.checks if check.rule_id in there)  # others were removed since
-    if curated.answer != example.answer:
-        from engine.rules.checks import check_answer  # only needed for edits, and slow to import
-
-        checks = check_answer(rules, curated.answer, question)
     return ReviewRow(
         id=example.id,
         question=question.text,
@@ -342,7 +337,7 @@ def _row(
         state=curated.state,
         by_person=curated.decision is not None and curated.decision.source == "person",
         reason=curated.decision.reason if curated.decision is not None else "",
-        checks=checks,
+        checks=checks_shown(rules, curated, question),
         question_id=question.id,
         attempts=attempts.get(question.id, ()),
         note=curated.flag.reason if curated.flag is not None else None,
