@@ -1,5 +1,6 @@
 """`distill-tui curate export`: writes the curated answers to a file that this and other programs can read."""
 
+from contextlib import closing
 from itertools import count
 from pathlib import Path
 from typing import get_args
@@ -37,14 +38,16 @@ def export(invocation: Invocation, target: str, state: ExampleState, split: Spli
         raise UsageError("Cannot combine --to - with --json.", "Both print to standard output.", "Leave one out.")
     path = None if printed else place_to_write(Path(target), force=force)
     leaks: list[int] = []
-    rows, written = chat_rows(invocation.project, state, split, leaks.append), count()
-    if path is None:
-        for row in rows:
-            click.echo(as_line(row, ascii_only=True), nl=False)  # so that it holds no control codes
-    else:
-        # A lone surrogate, which a project from elsewhere may hold, is valid JSON once it is escaped.
-        lines = (as_line(row).encode(errors="backslashreplace") for row, _ in zip(rows, written, strict=False))
-        write_atomically(path, lines)
+    written = count()
+    # Closed before the project is, also if nobody reads on: rows are read while they are written.
+    with closing(chat_rows(invocation.project, state, split, leaks.append)) as rows:
+        if path is None:
+            for row in rows:
+                click.echo(as_line(row, ascii_only=True), nl=False)  # so that it holds no control codes
+        else:
+            # A lone surrogate, which a project from elsewhere may hold, is valid JSON once it is escaped.
+            lines = (as_line(row).encode(errors="backslashreplace") for row, _ in zip(rows, written, strict=False))
+            write_atomically(path, lines)
     if leaks:
         invocation.say(f"{counted(len(leaks), 'answer')} may repeat the prompt; the first is example {leaks[0]}.")
     if path is not None:

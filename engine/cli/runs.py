@@ -40,6 +40,7 @@ def list_(invocation: Invocation) -> None:
                 "steps": run.steps,
                 "best_step": run.best_step,
                 "validation_kl": best.validation_kl if best else None,
+                "measure": run.short_measure,
                 "all_rules_rate": best.all_rules_rate if best else None,
                 "train_s": run.train_s,
                 "created_at": run.created_at,

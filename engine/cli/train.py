@@ -199,6 +199,7 @@ def _finish(invocation: Invocation, job: Job, run: Run) -> None:
                 "disk_mb": run.disk_mb,
                 "estimate": dataclasses.asdict(run.estimate) if run.estimate else None,
                 "validation_kl": best.validation_kl if best else None,
+                "measure": run.short_measure,
                 "all_rules_rate": best.all_rules_rate if best else None,
                 "worst_tokens": _worst_tokens(invocation.project.folder / job.folder, run.best_step),
             },

@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 
 from engine.curation.candidates import Candidate, leaks_of
@@ -21,7 +21,7 @@ _BEYOND_ALL = 2**62
 
 def chat_rows(
     project: Project, state: ExampleState, split: Split | None, on_leak: Callable[[int], None]
-) -> Iterator[dict[str, object]]:
+) -> Generator[dict[str, object], None, None]:
     """Iterate over the current prompt's examples in this state as plain JSON values, by id, at one point in time.
 
     `on_leak` is called with the id of each example that repeats the prompt. Raises `UsageError` if there is no prompt,

@@ -176,6 +176,11 @@ class Run:
         return self.curve[-1].measure if self.curve else self.expected_measure
 
     @property
+    def short_measure(self) -> str:
+        """The same for other programs: `KL` or `cross-entropy`."""
+        return self.measure.removeprefix("validation ")
+
+    @property
     def state_word(self) -> str:
         """Its state as shown to the user, in the word that its job has too."""
         return "killed" if self.state == "stopped" and self.reason == KILLED else self.state

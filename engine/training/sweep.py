@@ -82,6 +82,7 @@ def sweep_json(tried: Sequence[Tried], won: Tried | None) -> dict[str, object]:
                 "step": one.run.step,
                 "train_s": one.run.train_s,
                 "validation_kl": one.best.validation_kl if one.best else None,
+                "measure": one.run.short_measure,
                 "all_rules_rate": one.best.all_rules_rate if one.best else None,
             }
             for one in tried

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from engine.project import Project
 from engine.records.example import Example, ExampleKey
 from engine.records.prompt import Message
 from engine.records.question import Question
-from tests.engine.cli.calling import call, fail, get, succeed
+from tests.engine.cli.calling import PROGRAM, call, fail, get, succeed
 from tests.tui import seeds
 
 
@@ -120,3 +121,13 @@ def test_answers_that_repeat_the_prompt_are_reported(finished: Path, tmp_path: P
     exported = succeed("curate", "export", "--to", tmp_path / "answers.jsonl", "--json")
     assert exported.data["leaks"] == [3]
     assert exported.err == "1 answer may repeat the prompt; the first is example 3.\n"
+
+
+def test_output_that_cannot_be_written_ends_the_export_without_a_traceback(finished: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [PROGRAM, "curate", "export", "--to", "-"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert ended.returncode == 1
+    assert "Exception ignored" not in ended.stderr
+    assert "Traceback" not in ended.stderr

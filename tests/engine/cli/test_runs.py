@@ -1,5 +1,6 @@
 """`runs list` and `runs free`: disk space of a run, and that only checkpoints no longer needed are removed."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,7 @@ def checkpoints(finished: Path) -> Path:
 def test_freeing_a_done_run_removes_checkpoints_and_keeps_the_adapter(finished: Path, checkpoints: Path) -> None:
     (row,) = get("runs", "list")["runs"]
     assert (row["id"], row["state"], row["best_step"], row["validation_kl"]) == (1, "done", 216, 0.12)
+    assert row["measure"] == "KL"
     assert row["held_mb"] == pytest.approx(2 * BYTES / 1e6, abs=0.01)
     assert "validation KL 0.120, 15 of 16 answers pass" in succeed("runs", "list").out
     assert get("runs", "free", "1") == {"runs": [1], "freed_mb": 2 * BYTES / 1e6}
@@ -42,6 +44,14 @@ def test_freeing_a_done_run_removes_checkpoints_and_keeps_the_adapter(finished: 
     assert {path.name for path in (checkpoints.parent / "adapter").iterdir()} == set(ADAPTER_FILES)
     assert get("report")["verdict"] == "pass"
     assert succeed("runs", "free", "--done").out == "Freed 0 MB from 1 run.\n"
+
+
+def test_cross_entropy_is_named_as_such(finished: Path) -> None:
+    with Project.open(finished) as project:
+        first = project.runs.get(1)
+        other = project.runs.add(first.dataset_sha256, first.config)
+        project.runs.add_curve_point(other.id, replace(first.curve[-1], measure="cross-entropy"))
+    assert [row["measure"] for row in get("runs", "list")["runs"]] == ["KL", "cross-entropy"]
 
 
 def test_stopped_run_keeps_the_checkpoints_it_resumes_from(finished: Path, checkpoints: Path) -> None:
