@@ -101,11 +101,14 @@ def _followed(invocation: Invocation, job: Job) -> Job:
                 lines.show(stamped.event)
     except KeyboardInterrupt as interrupt:
         lines.end()
-        does = "waiting" if invocation.project.jobs.get(job.id).state == "waiting" else "running"
+        job = invocation.project.jobs.get(job.id)
+        verb = "Resume" if job.state == "paused" else "Follow"
+        does = {"waiting": "keeps waiting", "paused": "stays paused"}.get(job.state, "keeps running")
         invocation.say(
-            f"Stopped following. Job {job.id} ({job.kind}) keeps {does}. "
-            f"Follow it: distill-tui jobs follow {job.id}. Stop it: distill-tui jobs stop {job.id}"
+            f"Stopped following. Job {job.id} ({job.kind}) {does}. "
+            f"{verb} it: distill-tui jobs {verb.lower()} {job.id}. Stop it: distill-tui jobs stop {job.id}"
         )
+        invocation.finish("", {"job": job_json(invocation.project, job)})
         if isinstance(interrupt, TerminatedError):
             raise click.exceptions.Exit(interrupt.status) from None
         raise click.Abort from None

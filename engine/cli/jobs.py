@@ -1,5 +1,7 @@
 """`distill-tui jobs`: lists and controls the jobs of a project, and shows their logs."""
 
+from typing import TYPE_CHECKING
+
 import click
 
 from engine.cli.following import announce, follow_job
@@ -8,6 +10,9 @@ from engine.errors import UsageError
 from engine.records.job import Job
 from engine.status import job_json
 from engine.wording import duration
+
+if TYPE_CHECKING:
+    from engine.project import Project
 
 
 @click.group("jobs", cls=CommandGroup)
@@ -48,9 +53,28 @@ def _progress(job: Job) -> str:
 @click.argument("job_id", type=int)
 @command_options
 def follow(invocation: Invocation, job_id: int) -> None:
-    """Show the progress of job JOB_ID until it ends. Ctrl-C stops following, not the job."""
+    """Show the progress of job JOB_ID until it ends, and what it has made. Ctrl-C stops following, not the job."""
     job = follow_job(invocation, invocation.project.jobs.get(job_id))
-    invocation.finish(f"Job {job.id} ({job.kind}) is done.", {"job": job_json(invocation.project, job)})
+    text, data = _made(invocation.project, job)
+    done = f"Job {job.id} ({job.kind}) is done."
+    invocation.finish("\n".join(filter(None, (done, text))), {"job": job_json(invocation.project, job), **data})
+
+
+def _made(project: "Project", job: Job) -> tuple[str, dict[str, object]]:
+    """Return what a generation or an export has made, as its own command reports it."""
+    from engine.records.options import ExportOptions, GenerateOptions
+    from engine.store.jobs import options_of_job
+
+    options = options_of_job(job)
+    if isinstance(options, ExportOptions):
+        from engine.cli import export
+
+        return export.report(project, options)
+    if isinstance(options, GenerateOptions):
+        from engine.cli import generate
+
+        return generate.report(project, job)
+    return "", {}
 
 
 @command.command("log")

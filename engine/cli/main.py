@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "serve": "Serve every arm over an OpenAI-compatible API on this machine.",
     "chat": "Ask several arms the same question and compare their answers.",
     "export": "Release the adapter, the merged model or a GGUF file, with a model card and checksums.",
+    "releases": "List the releases of the project.",
     "harness": "Compare a release with its base on public tasks of lm-evaluation-harness.",
     "estimate": "Estimate whether distilling pays off, before any money is spent.",
     "status": "Show the state of every station of the project.",

@@ -55,6 +55,7 @@ READ_ONLY = (
     ("questions", "dedupe", "--dry-run"),
     ("curate", "list"),
     ("runs", "list"),
+    ("releases", "list"),
     ("settings",),
     ("estimate", "--model", "gpt-5", "--requests-per-day", "10"),
     ("update", "--plan"),

@@ -58,6 +58,22 @@ def test_generation_is_followed_to_the_end_and_asks_each_question_once(server: H
     assert [job["state"] for job in list_jobs()] == ["done", "done"]
 
 
+def test_a_partly_failed_generation_says_so(server: HostileServer) -> None:
+    async def refuse_some(request: Request, writer: asyncio.StreamWriter) -> None:
+        refused = request.question in ("Question 0?", "Question 1?")
+        answer = status("400 Bad Request", error("No.")) if refused else good("Good", " day.")
+        await answer(request, writer)
+
+    server.behaviours[:] = [refuse_some]
+    data = get("generate")
+    assert (data["job"]["state"], data["job"]["progress"]) == ("done", {"done": 4, "total": 6})
+    assert (data["failed"], data["failures"]) == (2, {"refused": 2})
+    assert "Not answered: 2 questions (refused requests)." in succeed("jobs", "follow", "1").out
+    server.behaviours[:] = [good("Good", " day.")]
+    done = succeed("generate", "--json")
+    assert (done.data["failed"], done.data["failures"]) == (0, {})
+
+
 def test_options_determine_the_requests(server: HostileServer) -> None:
     args = ("--split", "train", "--split", "test", "--samples", "2", "--limit", "3", "--temperature", "0.3",
             "--max-answer-tokens", "17", "--concurrency", "2", "--model", "another")  # fmt: skip
@@ -108,7 +124,11 @@ def test_detached_generation_returns_at_once_and_can_be_followed_later(server: H
     wait_until(lambda: bool(gates))
     gates[0]()
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
-    assert succeed("jobs", "follow", "1").out == "Job 1 (generate) is done.\n"
+    followed = succeed("jobs", "follow", "1").out.splitlines()
+    assert followed[:2] == [
+        "Job 1 (generate) is done.", "6 examples stored: 0 accepted, 0 rejected, 6 undecided.",
+    ]  # fmt: skip
+    assert get("jobs", "follow", "1")["examples"]["total"] == 6
     assert get("curate", "list")["total"] == 6
     assert "distill-tui jobs follow 2" in succeed("generate", "--detach").out
     succeed("jobs", "follow", "2")
@@ -196,7 +216,7 @@ def test_ctrl_c_stops_following_but_not_the_job(server: HostileServer, monkeypat
     with monkeypatch.context() as patch:
         patch.setattr("engine.jobs.follow.follow", interrupted)
         stopped = call("generate", "--json")
-    assert (stopped.status, stopped.out) == (130, "")
+    assert (stopped.status, stopped.data["job"]["id"]) == (130, 1)
     assert "distill-tui jobs follow 1" in stopped.err
     assert get("jobs", "follow", "1")["job"]["state"] == "done"
 

@@ -23,7 +23,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.store.jobs import options_of_job
 from engine.wording import duration
-from tests.engine.cli.calling import call, fail, get, succeed
+from tests.engine.cli.calling import call, fail, get, one_object, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
 from tests.engine.jobs.support import STAGES_FOLDER, wait_until
 
@@ -139,7 +139,8 @@ def test_terminated_follower_says_how_to_follow_again(desk: Project) -> None:
         assert follower.stderr.readline()
         follower.send_signal(signal.SIGTERM)
         out, err = follower.communicate(timeout=60)
-    assert (follower.returncode, out) == (143, "")
+    assert follower.returncode == 143
+    assert one_object(out)["job"]["state"] == "running", "one object, whatever ends the command"
     assert "Stopped following. Job 1 (generate) keeps running. Follow it: distill-tui jobs follow 1" in err
     assert is_alive(desk.jobs.get(1))
     open_gate(desk)
@@ -155,6 +156,11 @@ def test_waiting_job_is_not_said_to_run(desk: Project, monkeypatch: pytest.Monke
     desk.jobs.update(1, state="waiting", note="job 9 (train) of desk holds cpu")
     monkeypatch.setattr("engine.jobs.follow.follow", interrupted)
     assert "Job 1 (generate) keeps waiting." in call("jobs", "follow", "1").err
+    ended = call("jobs", "follow", "1", "--json")
+    assert (ended.status, ended.data["job"]["state"]) == (130, "waiting")
+    desk.jobs.update(1, state="paused")
+    paused = call("jobs", "follow", "1").err
+    assert "Job 1 (generate) stays paused. Resume it: distill-tui jobs resume 1." in paused
 
 
 def test_keep_is_accepted_only_during_training(desk: Project) -> None:

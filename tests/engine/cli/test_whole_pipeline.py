@@ -96,6 +96,10 @@ def export_both_forms(folder: Path) -> None:
     """Export the adapter and the merged model; verify checksums, and that a release is not overwritten."""
     adapter = get("export")
     assert (adapter["kind"], adapter["run"], adapter["folder"]) == ("adapter", 1, "releases/run-1-adapter")
+    followed = get("jobs", "follow", get("status")["jobs"][-1]["id"])
+    assert (followed["release"], followed["path"]) == (adapter["release"], adapter["path"])
+    (listed,) = get("releases", "list")["releases"]
+    assert (listed["id"], listed["path"]) == (adapter["release"], adapter["path"])
     merged = get("export", "--form", "merged", "--to", folder / "merged")
     assert merged["folder"] == str(folder / "merged")
     verify = ["sha256sum", "--quiet", "-c", "SHA256SUMS"]
