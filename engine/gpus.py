@@ -12,6 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.errors import ModelError
+
 if TYPE_CHECKING:
     from ctypes import c_void_p
 
@@ -79,6 +81,20 @@ def visible_gpus() -> tuple[Gpu, ...]:
     return tuple(found)
 
 
+def require_device(device: str) -> None:
+    """Raise `ModelError` if a GPU is named, as `cuda` or `cuda:1`, that this process cannot use.
+
+    Other devices are known to torch alone; so are the GPUs of a torch that was built for AMD's.
+    """
+    index = _index(device)
+    if index is None or index < (seen := len(visible_gpus())) or _version_of_torch("hip"):
+        return
+    why = why_gpus_unusable() or (f"there {'is' if seen == 1 else 'are'} {seen} here" if seen else "there is none here")
+    raise ModelError(
+        "The device is not available.", f"{device} is an NVIDIA GPU, and {why}.", "Use --device cpu, or auto."
+    )
+
+
 def why_gpus_unusable() -> str:
     """Return why torch cannot use the visible GPUs; empty if it can, or if there are none.
 
@@ -102,15 +118,23 @@ def why_gpus_unusable() -> str:
     return ""
 
 
-@lru_cache
 def _cuda_of_torch() -> str:
-    """Return the CUDA that torch was built for, or "". Read from its files, because importing torch takes seconds."""
+    """Return the CUDA that torch was built for, or ""."""
+    return _version_of_torch("cuda")
+
+
+@lru_cache
+def _version_of_torch(name: str) -> str:
+    """Return the version of `cuda` or `hip` that torch was built for, or "".
+
+    Read from its files, because importing torch takes seconds.
+    """
     found = find_spec("torch")
     if found is None or found.origin is None:
         return ""
     words = Path(found.origin).with_name("version.py").read_text(encoding="utf-8")
-    cuda = re.search(r"^cuda\b.*'(\d+(?:\.\d+)?)'", words, re.MULTILINE)
-    return cuda[1] if cuda else ""
+    version = re.search(rf"^{name}\b.*'(\d+(?:\.\d+)?)", words, re.MULTILINE)
+    return version[1] if version else ""
 
 
 def held_mb(device: str, pids: Collection[int]) -> dict[int, float]:

@@ -227,7 +227,7 @@ def _standing(project: Project) -> tuple[StationName | None, str]:
     if evaluation := project.evaluations.latest():
         recovered = f" {evaluation.recovered.value:.2f}" if evaluation.recovered is not None else ""
         return "evaluation", f"{evaluation.verdict}{recovered}"
-    if run := project.runs.latest():
+    if run := project.runs.latest_begun():
         return "run", f"{run.id}, {run.state}" if run.state == "done" else f"{run.id}, step {run.step} of {run.steps}"
     if dataset := project.datasets.latest():
         return "dataset", f"{dataset.train + dataset.validation:,} frozen"

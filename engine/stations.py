@@ -75,7 +75,7 @@ def read_facts(project: Project) -> StationFacts:
         prompt = project.prompts.current()
         sha256 = prompt.prompt.sha256 if prompt else ""
         examples = project.examples.counts(sha256)
-        dataset, latest = project.datasets.latest(), project.runs.latest()
+        dataset, latest = project.datasets.latest(), project.runs.latest_begun()
         trained = project.runs.trained_id()
         run = project.runs.get(trained) if latest is not None and trained not in (0, latest.id) else latest
         evaluation, releases = project.evaluations.latest(), project.releases.all()

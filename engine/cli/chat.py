@@ -62,8 +62,11 @@ def command(
     newest run without the prompt answer.
     """
     from engine.errors import UsageError
+    from engine.model.adapter_place import adapter_of
     from engine.serving.names import parse_arm
 
+    if question is not None and not question.strip():
+        raise UsageError("The question is empty.", "", "Pass one: chat “…”")
     if question is None and (invocation.json_output or not sys.stdin.isatty()):
         raise UsageError(
             "No question was given.",
@@ -76,6 +79,8 @@ def command(
             raise UsageError(
                 f"There is no arm “{clean_line(arm, 60)}”.", f"The arms are {known}.", "Choose one of these."
             )
+        if (choice := parse_arm(arm)) is not None and choice.run_id:
+            adapter_of(invocation.project.folder, invocation.project.runs.get(choice.run_id))
     settings = invocation.project.settings.read()
     asking = _Asking(
         invocation,

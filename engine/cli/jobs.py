@@ -7,7 +7,7 @@ import click
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.errors import UsageError
-from engine.records.job import Job
+from engine.records.job import LIVE_STATES, Job
 from engine.status import job_json
 from engine.wording import duration
 
@@ -113,6 +113,7 @@ def resume(invocation: Invocation, job_id: int, key_env: str | None) -> None:
     job = invocation.project.jobs.get(job_id)
     if key_env is not None:
         _bind(job, key_env)
+    _require_free(invocation.project, job)
     announce(invocation, control.resume(invocation.project, job), "resumed")
 
 
@@ -149,6 +150,17 @@ def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
     invocation.finish(
         ended if kill else f"Job {job.id} will stop at its next safe point.", {"job": job_json(invocation.project, job)}
     )
+
+
+def _require_free(project: "Project", job: Job) -> None:
+    """Raise `TrainingError` or `JobError` if the run that an ended job would train is trained, or has a live job."""
+    from engine.records.options import TrainOptions
+    from engine.store.jobs import options_of_job
+
+    if job.state not in LIVE_STATES and isinstance(options := options_of_job(job), TrainOptions):
+        from engine.training.in_use import require_free_to_train
+
+        require_free_to_train(project, options.run_id)
 
 
 def _bind(job: Job, variable: str) -> None:

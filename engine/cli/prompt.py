@@ -163,6 +163,8 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
 
     project = invocation.project
     prompt = project.prompts.require()
+    if not all(text.strip() for text in questions):
+        raise UsageError("A question is empty.", "", "Pass one: distill-tui prompt try “…”")
     asked = [Question((Message("user", text),)) for text in questions] or list(project.questions.window(0, count))
     if not asked:
         raise UsageError(

@@ -88,6 +88,8 @@ def command(
     Options marked “by the preset” are chosen by --preset unless you give them; --show prints the reason for each value.
     The run is trained in a job, which keeps running when you stop following it.
     """
+    from engine.gpus import require_device
+    from engine.training.in_use import require_free_to_train
     from engine.training.mirrors import require_libraries
     from engine.training.replan import replan
     from engine.training.shardable import require_shardable
@@ -111,10 +113,14 @@ def command(
         run = added
     else:
         run = project.runs.get(run_id)
+        if print_launch is None:
+            require_device(run.config.device)
         if shards is not None:
             require_shardable(run.config, shards)
         if "epochs" in given_options():
             run = replan(project, run, asked.epochs)
+        else:
+            require_free_to_train(project, run.id)
     if print_launch is not None:
         gpu = run.config.device != "cpu"
         launch = Launch(project.folder, run.id, run.config.base, invocation.home, nodes, processes, gpu, mirrors, shard)
@@ -141,13 +147,17 @@ def _new_run(
     `shards`: the processes that share the base's layers, None if none do. `here`: the run will be trained on this
     machine, whose free memory then counts.
     """
+    from engine.gpus import require_device
     from engine.model.four_bits import require_four_bits
     from engine.training.facts import read_basis
+    from engine.training.in_use import never_started
     from engine.training.outlook import estimate_training, outlook_text
     from engine.training.presets import choice_json, choice_text, choose, supported_objective
     from engine.training.shardable import require_shardable
 
     project = invocation.project
+    if here:
+        require_device(asked.device)
     basis = dataclasses.replace(read_basis(project), shards=shards or 1)
     if not here:
         basis = dataclasses.replace(basis, free=None)
@@ -177,7 +187,9 @@ def _new_run(
     invocation.say(text)
     if choice is not None and must_fit:
         choice.require_fit()
-    return project.runs.add(basis.dataset.sha256, config)
+    # Printing the launch of one configuration again must not add another run.
+    printed = None if here else never_started(project, basis.dataset.sha256, config)
+    return printed or project.runs.add(basis.dataset.sha256, config)
 
 
 def _finish(invocation: Invocation, job: Job, run: Run) -> None:

@@ -51,6 +51,7 @@ def sweep(
     With --steps, each run's learning rate falls to 0 at its last step. With --minutes, each run ends when its share of
     the time is used up.
     """
+    from engine.gpus import require_device
     from engine.training.facts import read_basis
     from engine.training.presets import choose, supported_objective
     from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
@@ -72,6 +73,7 @@ def sweep(
         if (named := preset_of(preset)) is not None:
             config = choose(named, basis.facts(config), config, named_fields).require_fit().config
         config = supported_objective(config, basis.facts(config), named_fields)
+        require_device(config.device)
         words = ["--preset", preset, *as_arguments({**given_options(), **tried})]
         planned.append((config if steps is None else within(config, dataset.train, steps), shlex.join(words)))
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)

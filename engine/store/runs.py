@@ -75,6 +75,11 @@ class RunTable:
         row = self._connection.row("SELECT * FROM runs ORDER BY id DESC LIMIT 1")
         return None if row is None else self._run(row)
 
+    def latest_begun(self) -> Run | None:
+        """Return the newest run that is more than a plan, else the newest of all, or None."""
+        row = self._connection.row("SELECT * FROM runs ORDER BY state = 'waiting' AND best_step = 0, id DESC LIMIT 1")
+        return None if row is None else self._run(row)
+
     def trained_id(self) -> int:
         """Return the id of the newest run with an adapter, or 0, without reading its curve."""
         return self._connection.number("SELECT coalesce(max(id), 0) FROM runs WHERE state = 'done' OR best_step > 0")

@@ -5,7 +5,6 @@ If it is interrupted between the two, it leaves files that no command reads; del
 
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,17 +13,9 @@ from engine.errors import JobError, StoreError, TrainingError
 from engine.jobs.liveness import mark_lost_jobs
 from engine.project import Project
 from engine.records.job import LIVE_STATES, Job
-from engine.records.options import (
-    EvaluateOptions,
-    ExportOptions,
-    HarnessOptions,
-    ServeOptions,
-    SweepOptions,
-    TrainOptions,
-)
 from engine.records.run import Run
-from engine.store.jobs import options_of_job
 from engine.training.freeing import held_mb
+from engine.training.in_use import works_with
 
 RUNS = "runs"
 
@@ -72,7 +63,7 @@ def delete_run(project: Project, run_id: int, *, force: bool = False) -> Deleted
 
 def _refuse_at_work(project: Project, run: Run) -> None:
     for job in project.jobs.live():
-        if _works_with(project, job, run, at_work=True):
+        if works_with(project, job, run, at_work=True):
             raise JobError(
                 f"Cannot delete run {run.id}: a job needs it.",
                 f"Job {job.id} ({job.kind}) is {job.state}.",
@@ -100,7 +91,7 @@ def _refuse_needed(project: Project, run: Run, stopped: list[Job], releases: tup
 def _ended_jobs(project: Project, run: Run) -> list[Job]:
     """Return jobs that can be resumed and would need the run, except if a later one of their kind did their work."""
     trained = project.runs.trained_by().get(run.id, ())
-    its = [job for job in project.jobs.all() if job.id in trained or _works_with(project, job, run, at_work=False)]
+    its = [job for job in project.jobs.all() if job.id in trained or works_with(project, job, run, at_work=False)]
     done = {job.kind: job.id for job in its if job.state == "done"}
     return [
         job
@@ -109,38 +100,6 @@ def _ended_jobs(project: Project, run: Run) -> list[Job]:
         and job.id > done.get(job.kind, 0)
         and not (job.kind == "train" and run.state == "done")
     ]
-
-
-def _works_with(project: Project, job: Job, run: Run, *, at_work: bool) -> bool:
-    """Whether the options of the job name the run; `at_work`: the job is active, so also whether it may use any run."""
-    options = options_of_job(job)
-    match options:
-        case TrainOptions(number):
-            trained = {number}
-        case SweepOptions(trials):
-            trained = {trial.run_id for trial in trials}
-        case EvaluateOptions():
-            return run.id in {options.run_id, *map(_run_of_arm, options.arms)}
-        case ExportOptions(number):
-            return number == run.id
-        case HarnessOptions(release_id):
-            return any((each.id, each.run_id) == (release_id, run.id) for each in project.releases.all())
-        case ServeOptions(number):
-            return at_work and number == run.id  # a stopped server is started again, not resumed
-        case _:
-            return at_work and options.multi_station  # such a job may work with any run
-    return run.id in trained or (at_work and run.id in set(_begun_from(project, trained)))
-
-
-def _begun_from(project: Project, runs: set[int]) -> Iterator[int | None]:
-    return (run.config.initial_run_id for run in project.runs.all() if run.id in runs)
-
-
-def _run_of_arm(name: str) -> int:
-    """Return the run that an arm of an evaluation names, `run:3` or `checkpoint:3:120`; 0: none."""
-    kind, _, rest = name.partition(":")
-    number = rest.partition(":")[0]
-    return int(number) if kind in ("run", "checkpoint") and number.isdecimal() else 0
 
 
 def _released(project: Project, run: Run) -> tuple[Path, ...]:

@@ -13,6 +13,7 @@ from engine.project import Project
 from engine.records.options import OPTIONS_OF_KIND
 from engine.records.run import Run
 from engine.training.checkpoints import CHECKPOINTS
+from engine.training.in_use import works_with
 
 
 def held_mb(folder: Path) -> float:
@@ -29,12 +30,17 @@ def held_mb(folder: Path) -> float:
 def free_checkpoints(project: Project, runs: list[Run]) -> float:
     """Remove the checkpoints of these runs and return how many MB that freed; all runs are checked before the first.
 
-    Raises `JobError` while a job is active that may read or write checkpoints, `TrainingError` for a run that is not
+    Raises `JobError` while a job is active that may read or write checkpoints of these, `TrainingError` for a run that is not
     done and would resume from them, `NotFoundError` if a run's adapter is gone, and `StoreError` if they cannot be
     removed.
     """
     mark_lost_jobs(project)
-    at_work = [job for job in project.jobs.live() if OPTIONS_OF_KIND[job.kind].reads_checkpoints]
+    at_work = [
+        job
+        for job in project.jobs.live()
+        if OPTIONS_OF_KIND[job.kind].reads_checkpoints
+        and any(works_with(project, job, run, at_work=True) for run in runs)
+    ]
     if at_work:
         raise JobError(
             "Cannot free checkpoints: a job may need them.",

@@ -17,7 +17,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.store.spending import TeacherSpending
 from engine.teachers import budget
-from tests.engine.cli.calling import call, get, succeed
+from tests.engine.cli.calling import call, fail, get, succeed
 from tests.engine.teachers.hostile_server import (
     DONE,
     HostileServer,
@@ -108,3 +108,11 @@ def test_chat_cost_counts_towards_the_cost_of_generation(server: HostileServer) 
         assert project.spending.mean_answer_tokens() == 0.0, (
             "chat answers do not count towards the mean length of answers"
         )
+
+
+@pytest.mark.parametrize(("args", "title"), [(("Hi.", "--arm", "run-99"), "There is no run 99."),
+                                             (("",), "The question is empty.")], ids=str)  # fmt: skip
+def test_a_chat_that_cannot_succeed_starts_no_server(args: tuple[str, ...], title: str, server: HostileServer) -> None:
+    assert fail("chat", *args)["title"] == title
+    assert get("jobs", "list", "--all") == {"jobs": []}
+    assert server.requests == []

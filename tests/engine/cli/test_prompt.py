@@ -285,6 +285,7 @@ class TestTry:
 
     def test_stored_questions_are_asked_by_default(self, server: HostileServer) -> None:
         assert "prompt try" in fail("prompt", "try")["next"]
+        assert fail("prompt", "try", "Is it shut?", " ")["title"] == "A question is empty."
         succeed("questions", "import", "-", input="\n".join(f"Question {n}?" for n in range(5)))
         answers = get("prompt", "try", "--count", "2")["answers"]
         assert [row["question"] for row in answers] == ["Question 0?", "Question 1?"]

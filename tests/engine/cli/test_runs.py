@@ -75,7 +75,10 @@ def test_checkpoints_that_a_job_may_need_are_not_freed(finished: Path, checkpoin
     assert "(evaluate) is running" in fail("runs", "free", "1", status=1)["message"]
     assert checkpoints.is_dir()
     with Project.open(finished) as project:
+        other = project.runs.add(project.runs.get(1).dataset_sha256, project.runs.get(1).config)
         project.jobs.update(project.jobs.all()[-2].id, state="done")
+        job = project.jobs.add(EvaluateOptions(other.id))
+        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
     succeed("runs", "free", "1")
 
 

@@ -70,8 +70,7 @@ def test_server_can_be_started_queried_and_stopped(trained: Path, home: Home) ->
         assert answer["seconds"] >= answer["first_token_s"] > 0
     assert data["answers"][0]["provenance"]["prompt_sha256"] == PROMPT.sha256
     assert data["answers"][1]["provenance"]["strength"] == 50
-    unknown = fail("chat", "Well?", "--arm", "run-9")
-    assert "Available: unprompted, prompted, run-1" in unknown["message"]
+    assert fail("chat", "Well?", "--arm", "run-9")["title"] == "There is no run 9."
 
     succeed("jobs", "stop", server["job"]["id"])
     wait_until(lambda: jobs_of(trained, home) == [("serve", "stopped")])

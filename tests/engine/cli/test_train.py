@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 
 from engine.cli.training_options import _OPTIONS
+from engine.jobs.identity import own_identity
 from engine.project import Project
 from engine.records.options import SweepOptions, TrainOptions
 from engine.records.run import TrainingConfig
 from engine.store.datasets import dataset_sha256
 from engine.training.presets import CHOSEN, USUAL
 from engine.training.schedule import Schedule
-from tests.engine.cli.calling import fail, succeed
+from tests.engine.cli.calling import fail, get, succeed
 
 
 @pytest.fixture
@@ -203,3 +204,50 @@ def test_dataset_without_answers_of_the_base_is_trained_with_cross_entropy(folde
         assert "Cannot train on this dataset" in fail("train", *args, status=1)["title"]
     sweep = ("train", "sweep", "--steps", "3", "--try", "objective=mix,cross_entropy")
     assert "Cannot train on this dataset" in fail(*sweep, status=1)["title"]
+
+
+def test_printing_a_launch_again_adds_no_run(finished: Path) -> None:
+    args = ("train", "--print-launch", "torchrun")
+    first = get(*args)["run"]
+    assert get(*args)["run"] == first
+    assert get(*args, "--seed", "5")["run"] == first + 1
+    with Project.open(finished) as project:
+        project.jobs.update(project.jobs.add(TrainOptions(first)).id, state="stopped")
+    assert get(*args)["run"] == first + 2, "the first was begun"
+    (station,) = (row for row in get("status")["stations"] if row["name"] == "run")
+    assert station["note"].startswith("run 1, done"), "a plan hides no trained run"
+    assert get("projects", "list")["projects"][0]["station"] == "release"
+
+
+def test_a_run_is_not_trained_twice(finished: Path) -> None:
+    assert fail("train", "--run", "1", status=1)["title"] == "Run 1 is already trained."
+    me = own_identity()
+    with Project.open(finished) as project:
+        other = project.runs.add(project.runs.get(1).dataset_sha256, project.runs.get(1).config)
+        stopped, live = project.jobs.add(TrainOptions(other.id)), project.jobs.add(TrainOptions(other.id))
+        done = project.jobs.add(TrainOptions(1))
+        for job in (stopped, done):
+            project.jobs.update(job.id, state="stopped")
+        project.jobs.update(live.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    for args in (("train", "--run", str(other.id)), ("jobs", "resume", str(stopped.id))):
+        error = fail(*args, status=1)
+        assert error["title"] == f"Run {other.id} already has a job that trains it."
+        assert error["next"] == f"Follow it: distill-tui jobs follow {live.id}"
+    assert fail("jobs", "resume", str(done.id), status=1)["title"] == "Run 1 is already trained."
+
+
+@pytest.mark.parametrize(
+    "args", [("train",), ("train", "--show"), ("train", "sweep", "--steps", "3", "--try", "seed=1,2")], ids=" ".join
+)
+def test_a_gpu_that_is_not_there_is_refused_at_once(
+    args: tuple[str, ...], finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("engine.gpus.visible_gpus", lambda: ())
+    monkeypatch.setattr("engine.gpus.why_gpus_unusable", lambda: "")
+    with Project.open(finished) as project:
+        before = project.runs.count()
+    error = fail(*args, "--device", "cuda:1", status=1)
+    assert error["message"] == "cuda:1 is an NVIDIA GPU, and there is none here."
+    assert error["next"] == "Use --device cpu, or auto."
+    with Project.open(finished) as project:
+        assert project.runs.count() == before
