@@ -89,7 +89,7 @@ def require_device(device: str) -> None:
     index = _index(device)
     if index is None or index < (seen := len(visible_gpus())) or _version_of_torch("hip"):
         return
-    why = why_gpus_unusable() or (f"there {'is' if seen == 1 else 'are'} {seen} here" if seen else "there is none here")
+    why = why_gpus_unusable() or f"this machine has {seen or 'none'}"
     raise ModelError(
         "The device is not available.", f"{device} is an NVIDIA GPU, and {why}.", "Use --device cpu, or auto."
     )

@@ -30,9 +30,8 @@ def held_mb(folder: Path) -> float:
 def free_checkpoints(project: Project, runs: list[Run]) -> float:
     """Remove the checkpoints of these runs and return how many MB that freed; all runs are checked before the first.
 
-    Raises `JobError` while a job is active that may read or write checkpoints of these, `TrainingError` for a run that is not
-    done and would resume from them, `NotFoundError` if a run's adapter is gone, and `StoreError` if they cannot be
-    removed.
+    Raises `JobError` while a job is active that may read or write them, `TrainingError` for a run that is not done and
+    would resume from them, `NotFoundError` if a run's adapter is gone, and `StoreError` if they cannot be removed.
     """
     mark_lost_jobs(project)
     at_work = [
