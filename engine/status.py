@@ -1,17 +1,21 @@
 """The status JSON: a project's stations and jobs, for other programs. Speaks no SQL."""
 
+import time
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.jobs.control_file import asked_of
+from engine.jobs.follow import latest_state
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.records.job import LIVE_STATES, Job
 from engine.records.station import Station
 
 if TYPE_CHECKING:
     from engine.project import Project
+
+_STORED_LATE_S = 1.0  # a job stores its time as it works, but not while it loads a model
 
 
 def status_json(project: "Project", stations: Iterable[Station]) -> dict[str, object]:
@@ -44,6 +48,10 @@ def job_json(project: "Project", job: Job) -> dict[str, object]:
     """Return one job with the fields of the status JSON."""
     age = heartbeat_age_s(project.folder / job.folder) if job.state in LIVE_STATES else None
     work = project.jobs.work(job.id).values()
+    worked_s = sum(each.seconds for each in work)
+    if job.state == "running" and worked_s < _STORED_LATE_S:
+        begun = latest_state(project.folder / job.folder)
+        worked_s = max(worked_s, time.time() - begun.at) if begun is not None else worked_s
     return {
         "id": job.id,
         "kind": job.kind,
@@ -55,7 +63,7 @@ def job_json(project: "Project", job: Job) -> dict[str, object]:
         "progress": {"done": job.done, "total": job.total},
         "started_at": job.started_at,
         "ended_at": job.ended_at,
-        "worked_s": round(sum(each.seconds for each in work), 3),
+        "worked_s": round(worked_s, 3),
         "cost_usd": sum(each.cost_usd for each in work),
         "heartbeat_age_s": None if age is None else round(age, 3),
     }

@@ -12,7 +12,7 @@ from engine.cli.curate_export import export
 from engine.cli.curate_freeze import freeze_
 from engine.cli.curate_list import Filters, filter_options, list_, selection_of
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
-from engine.cli.judge import ask_about_examples, judge_options
+from engine.cli.judge import ask_about_examples, judge_options, numbered
 from engine.records.selection import Selection
 from engine.wording import counted
 
@@ -44,11 +44,18 @@ def check(invocation: Invocation, judge_model: str | None, judge_url: str | None
     if ask_judge or judge_model is not None or judge_url is not None:
         judged = ask_about_examples(invocation, judge_model, judge_url)
     decided = check_examples(project)
+    if decided.unjudged:
+        invocation.say(
+            f"No judge has decided on {numbered(decided.unjudged)}. Ask one: distill-tui curate check --judge"
+            + ("" if project.settings.read().judge is not None else " --judge-model MODEL --judge-url URL")
+        )
     invocation.finish(
-        f"The rules accepted {counted(decided.accepted, 'answer')} and rejected {decided.rejected:,}.",
+        f"The rules accepted {counted(decided.accepted, 'answer')} and rejected {decided.rejected:,}.\n"
+        "Next: distill-tui curate list, then distill-tui curate freeze",
         {
             "accepted": decided.accepted,
             "rejected": decided.rejected,
+            "unjudged": decided.unjudged,
             **({} if judged is None else {"judged": dataclasses.asdict(judged)}),
         },
     )

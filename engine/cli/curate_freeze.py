@@ -84,10 +84,14 @@ def _preview(invocation: Invocation, others: Sequence["Project"]) -> None:
     own = preview(project, chat)
     taken = {other.name: preview(other, chat) for other in others}
     texts = [_preview_text(own), *(f"{name}: {_preview_text(found)}" for name, found in taken.items())]
-    data: dict[str, object] = dataclasses.asdict(own)
+    data = _preview_json(own)
     if taken:
-        data["with"] = {name: dataclasses.asdict(found) for name, found in taken.items()}
+        data["with"] = {name: _preview_json(found) for name, found in taken.items()}
     invocation.finish("\n".join(texts), data)
+
+
+def _preview_json(found: "FreezePreview") -> dict[str, object]:
+    return {"train": found.rows("train"), "validation": found.rows("validation"), **dataclasses.asdict(found)}
 
 
 def _preview_text(found: "FreezePreview") -> str:

@@ -4,7 +4,7 @@ import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
-from engine.cli.judge import chosen_judge, judge_options
+from engine.cli.judge import check_judge, chosen_judge, judge_options
 from engine.records.options import EvaluateOptions, usual_samples
 from engine.records.question import SPLITS, Split
 
@@ -140,5 +140,7 @@ def command(
     )
     make_plan(project, options)  # a missing adapter, arm or question is refused before a job starts
     require_prices(options)
+    if not no_judge:
+        check_judge(invocation)
     if start_and_follow(invocation, options, detach=detach) is not None:
         invocation.finish(brief_text(project), report_json(project))

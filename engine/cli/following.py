@@ -92,13 +92,16 @@ def _ended(job: Job) -> str:
 
 
 def _followed(invocation: Invocation, job: Job) -> Job:
-    from engine.jobs.follow import follow
+    from engine.jobs.follow import follow, latest_state
 
-    lines = ProgressLines(invocation)
+    lines, latest = ProgressLines(invocation), latest_state(invocation.project.folder / job.folder)
+    entered_at = time.time() if latest is None else latest.at
     try:
         with raising_signals(signal.SIGTERM):
             for stamped in follow(invocation.project, job.id):
-                lines.show(stamped.event)
+                # What the user should know or do about a state that is over no longer holds.
+                if stamped.at >= entered_at or not isinstance(stamped.event, StateChanged):
+                    lines.show(stamped.event)
     except KeyboardInterrupt as interrupt:
         lines.end()
         job = invocation.project.jobs.get(job.id)
@@ -150,7 +153,8 @@ class ProgressLines:
         match event:
             case Progress(done, total, note, seconds_left, failed):
                 left = f"  {duration(seconds_left)} left" if seconds_left is not None else ""
-                self._redraw(f"{note} {done} of {total}{left}{self._measured}".strip(), done + failed >= total)
+                reached = f"{done} of {total}" if total else ""  # nothing is counted while a model is loaded
+                self._redraw(f"{note} {reached}{left}{self._measured}".strip(), done + failed >= total)
             case Metrics(_, epoch, values, measure):
                 if "validation_kl" in values:
                     passing = answers_pass(values.get("all_rules"), round(values["asked"])) if "asked" in values else ""

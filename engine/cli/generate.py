@@ -6,7 +6,7 @@ import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
-from engine.cli.teacher import chosen_teacher, teacher_options, teacher_seed_option
+from engine.cli.teacher import chosen_teacher, say_unfilled, teacher_options, teacher_seed_option
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.question import SPLITS, Split
@@ -119,8 +119,9 @@ def command(
         stop_when_accepted=until_accepted,
         asks=_asks(invocation, teacher, question_ids, samples),
     )
-    invocation.project.prompts.require()
+    prompt = invocation.project.prompts.require()
     questions_of(invocation.project, options)  # missing questions are reported before a job starts
+    say_unfilled(invocation, prompt)
     job = start_and_follow(invocation, options, detach=detach)
     if job is not None:
         invocation.finish(*report(invocation.project, job))

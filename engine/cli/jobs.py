@@ -31,17 +31,21 @@ def list_(invocation: Invocation, everything: bool) -> None:
     project = invocation.project
     mark_lost_jobs(project)
     jobs = [job for job in project.jobs.all() if everything or job.state not in ("done", "stopped")]
-    worked = {job.id: sum(work.seconds for work in project.jobs.work(job.id).values()) for job in jobs}
+    rows = [job_json(project, job) for job in jobs]
     widest = max((len(job.kind) for job in jobs), default=0)
     invocation.finish(
         "\n".join(
             f"{job.id:>4}  {job.kind:<{widest}} {shown_state(project.folder, job):<8} {_progress(job):<16} "
-            f"{duration(worked[job.id]) if worked[job.id] else '–':>11}  {job.note}".rstrip()
-            for job in jobs
+            f"{_worked(row['worked_s']):>11}  {job.note}".rstrip()
+            for job, row in zip(jobs, rows, strict=True)
         )
         or ("No jobs." if everything else "No jobs to list. --all also lists those that are done or were stopped."),
-        {"jobs": [job_json(project, job) for job in jobs]},
+        {"jobs": rows},
     )
+
+
+def _worked(seconds: object) -> str:
+    return duration(seconds) if isinstance(seconds, float) and seconds else "–"
 
 
 def _progress(job: Job) -> str:

@@ -1,6 +1,6 @@
 """The judge of rubric rules: the two options that name it, how it is stored, and how it is asked about examples."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -32,15 +32,10 @@ def judge_options(function: F) -> F:
 def chosen_judge(
     invocation: Invocation, settings: ProjectSettings, model: str | None, base_url: str | None
 ) -> TeacherSpec | None:
-    """Return the project's judge, or the one named by the options, which is then stored.
-
-    Warns about it as `check_judge` does, and raises as `judge_named` does.
-    """
+    """Return the project's judge, or the one named by the options, which is then stored. Raises as `judge_named`."""
     judge = judge_named(settings, model, base_url)
     if judge != settings.judge:
-        settings = replace(settings, judge=judge)
-        invocation.project.settings.write(settings)
-    check_judge(invocation, settings)
+        invocation.project.settings.write(replace(settings, judge=judge))
     return judge
 
 
@@ -66,19 +61,24 @@ def judge_named(settings: ProjectSettings, model: str | None, base_url: str | No
     return TeacherSpec("endpoint", name, check_address(address))
 
 
-def check_judge(invocation: Invocation, settings: ProjectSettings) -> None:
+def check_judge(invocation: Invocation) -> None:
     """Warn about rubrics without a judge, and about a judge from the teacher's model family."""
     from engine.rules.judge import are_kin
 
+    settings = invocation.project.settings.read()
     judge = settings.judge
     rubrics = [rule.id for rule in invocation.project.rules.all() if rule.needs_judge]
     if rubrics and judge is None:
-        numbers = f"rule{'' if len(rubrics) == 1 else 's'} {', '.join(map(str, rubrics))}"
-        invocation.say(f"Without a judge, {numbers} cannot be measured. Set one: --judge-model, --judge-url.")
+        invocation.say(f"Without a judge, {numbered(rubrics)} cannot be measured. Set one: --judge-model, --judge-url.")
     if rubrics and judge is not None and are_kin(judge.model, settings.teacher.model):
         invocation.say(
             f"The judge {judge.model} is from the teacher's model family ({settings.teacher.model}), and may favour it."
         )
+
+
+def numbered(rules: Sequence[int]) -> str:
+    """Return rules by their numbers: `rules 5, 6`."""
+    return f"rule{'' if len(rules) == 1 else 's'} {', '.join(map(str, rules))}"
 
 
 def ask_about_examples(invocation: Invocation, model: str | None, base_url: str | None) -> "JudgedExamples":
@@ -92,6 +92,7 @@ def ask_about_examples(invocation: Invocation, model: str | None, base_url: str 
     judge = chosen_judge(invocation, invocation.project.settings.read(), model, base_url)
     if judge is None:
         raise UsageError("No judge is set.", "", "Set one: --judge-model MODEL --judge-url URL")
+    check_judge(invocation)
     judged = judge_examples(
         invocation.project,
         judge,

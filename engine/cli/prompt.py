@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
+from engine.cli.teacher import say_unfilled
 from engine.records.prompt import Message, Prompt, PromptVersion
 from engine.wording import counted
 
@@ -51,6 +52,7 @@ def set_(invocation: Invocation, source: str, note: str) -> None:
             f"Job {job.id} ({job.kind}) still answers the version before. Stop it: distill-tui jobs stop {job.id}"
         )
     tokens = _counts(invocation, prompt)
+    say_unfilled(invocation, prompt)
     for finding in find_outdated(prompt, read_demands(prompt), invocation.project.rules.all()):
         invocation.say(f"Line {finding.line}: “{clean_line(finding.quote)}” {finding.problem}")
     turns = counted(len(prompt.example_turns) // 2, "example turn")
@@ -78,14 +80,17 @@ def show(invocation: Invocation, number: int | None) -> None:
     from engine.prompts.documents import prompt_to_markdown
 
     table = invocation.project.prompts
-    prompt = table.by_version(number).prompt if number is not None else table.require()
-    tokens = _counts(invocation, prompt)
+    found = table.by_version(number) if number is not None else table.require_version()
+    tokens = _counts(invocation, found.prompt)
     invocation.say(_counts_text(tokens))
     invocation.finish(
-        prompt_to_markdown(prompt).removesuffix("\n"),
+        prompt_to_markdown(found.prompt).removesuffix("\n"),
         {
-            "sha256": prompt.sha256,
-            "messages": [dataclasses.asdict(message) for message in prompt.messages],
+            "version": found.version,
+            "note": found.note,
+            "created_at": found.created_at,
+            "sha256": found.prompt.sha256,
+            "messages": [dataclasses.asdict(message) for message in found.prompt.messages],
             "tokens": tokens,
         },
     )
@@ -306,10 +311,13 @@ def _counts(invocation: Invocation, prompt: Prompt) -> list[dict[str, object]]:
     from engine.economics.tokens import count_prompt_tokens
 
     settings = invocation.project.settings.read()
-    names = [settings.student_base]
+    names = {"student": settings.student_base}
     if settings.teacher.kind == "endpoint":
-        names.append(settings.teacher.model)
-    return [dataclasses.asdict(count_prompt_tokens(prompt, name, invocation.home)) for name in names]
+        names["teacher"] = settings.teacher.model
+    return [
+        {"of": who, **dataclasses.asdict(count_prompt_tokens(prompt, name, invocation.home))}
+        for who, name in names.items()
+    ]
 
 
 def _counts_text(counts: list[dict[str, object]]) -> str:
@@ -317,4 +325,4 @@ def _counts_text(counts: list[dict[str, object]]) -> str:
     texts = [f"{'' if c['exact'] else '≈ '}{c['tokens']} tokens ({c['tokenizer']})" for c in counts]
     if len(set(texts)) == 1:
         return texts[0]
-    return ", ".join(f"{text} for the {who}" for text, who in zip(texts, ("student", "teacher"), strict=True))
+    return ", ".join(f"{text} for the {count['of']}" for text, count in zip(texts, counts, strict=True))

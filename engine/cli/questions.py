@@ -177,7 +177,7 @@ def dedupe(invocation: Invocation, threshold: float, dry_run: bool) -> None:
     from engine.questions.duplicates import find_duplicates
 
     table = invocation.project.questions
-    questions = table.all()
+    questions = _questions_to(invocation, "compare")
     pairs = find_duplicates(questions, threshold)
     text_of = {question.id: question.text for question in questions}
     dropped = [pair.dropped for pair in pairs]
@@ -218,7 +218,7 @@ def split(
             "Nothing would be left to train on.", "The shares add up to 1 or more.", "Lower --test or --validation."
         )
     table = invocation.project.questions
-    questions = table.all()
+    questions = _questions_to(invocation, "split")
     fractions = (train_fraction, validation_fraction, test_fraction)
     drawn = split_by_topic(questions, seed, fractions)
     notes = split_notes(questions, drawn, fractions)
@@ -295,6 +295,18 @@ def _write(
         return
     added = invocation.project.questions.count() - before
     invocation.finish(report(added), {**data, "added": added, "job": job_json(invocation.project, job)})
+
+
+def _questions_to(invocation: Invocation, what: str) -> tuple[Question, ...]:
+    """Return the project's questions. Raises UsageError if it has none."""
+    from engine.errors import UsageError
+
+    questions = invocation.project.questions.all()
+    if not questions:
+        raise UsageError(
+            f"There are no questions to {what}.", "The project has none.", "Run: distill-tui questions import FILE"
+        )
+    return questions
 
 
 def _first(question: Question) -> dict[str, object]:

@@ -60,7 +60,7 @@ def command(
     )
     if settings != before:
         invocation.project.settings.write(settings)
-    check_judge(invocation, settings)
+    check_judge(invocation)
     rows = {
         "student": settings.student_base,
         "teacher": settings.teacher.name,

@@ -7,6 +7,7 @@ import click
 
 from engine.cli.invocation import Invocation
 from engine.records.options import TeacherSpec
+from engine.records.prompt import Prompt
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -30,3 +31,13 @@ def chosen_teacher(invocation: Invocation, base_url: str | None, model: str | No
     from engine.cli.new import teacher_spec
 
     return teacher_spec(settings.student_base, model, base_url or settings.teacher.base_url or None, "--model")
+
+
+def say_unfilled(invocation: Invocation, prompt: Prompt) -> None:
+    """Warn about placeholders that something else was meant to fill in."""
+    from engine.prompts.variables import find_variables
+
+    found = [variable for message in prompt.messages for variable in find_variables(message.content)]
+    names = ", ".join(dict.fromkeys(variable.name for variable in found if not variable.is_date))
+    if names:
+        invocation.say(f"The prompt contains {names}, which nothing fills in: it is sent, and learnt, as it stands.")

@@ -20,10 +20,11 @@ _LEAK_SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class AutomaticCounts:
-    """New decisions of one automatic pass, by verdict."""
+    """New decisions of one automatic pass, by verdict; and the rubric rules on which no judge has said anything yet."""
 
     accepted: int
     rejected: int
+    unjudged: tuple[int, ...] = ()
 
 
 def check_examples(project: Project) -> AutomaticCounts:
@@ -45,12 +46,14 @@ def check_examples(project: Project) -> AutomaticCounts:
         finding.example_id: finding
         for finding in leaks_of(prompt.prompt, rules, [(e, questions[e.example.key.question_id]) for e in examples])
     }
+    judged_rules = set[int]()
     changed: dict[int, tuple[CheckResult, ...]] = {}
     decisions: list[Decision] = []
     for curated in examples:
         example = curated.example
         question = questions[example.key.question_id]
         judged = rubric_checks(rules, example.answer, question, verdicts) if verdicts else ()
+        judged_rules.update(check.rule_id for check in judged)
         checks = tuple(sorted((*check_answer(rules, example.answer, question), *judged), key=_rule_id))
         if checks != example.checks:
             changed[example.id] = checks
@@ -66,7 +69,8 @@ def check_examples(project: Project) -> AutomaticCounts:
         decisions = [decision for decision in decisions if by_person.get(decision.example_id) is False]
         project.decisions.decide(decisions)
     accepted = sum(decision.verdict == "accept" for decision in decisions)
-    return AutomaticCounts(accepted, len(decisions) - accepted)
+    unjudged = tuple(rule.id for rule in rules if rule.needs_judge and rule.id not in judged_rules)
+    return AutomaticCounts(accepted, len(decisions) - accepted, unjudged if examples else ())
 
 
 def _rule_id(check: CheckResult) -> int:

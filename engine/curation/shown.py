@@ -9,7 +9,7 @@ from engine.records.rule import CheckResult, Rule
 
 def checks_shown(rules: Sequence[Rule], curated: CuratedExample, question: Question) -> tuple[CheckResult, ...]:
     """Return the results of the answer's current text; those of a generated answer are stored with it."""
-    if curated.answer != curated.example.answer:
+    if curated.edited:
         from engine.rules.checks import check_answer  # only needed for edits, and slow to import
 
         return check_answer(rules, curated.answer, question)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from engine.jobs.liveness import mark_lost_jobs
 from engine.jobs.log import EVENTS_FILE, decode_event
-from engine.jobs.protocol import Progress, StampedEvent, StateChanged
+from engine.jobs.protocol import Event, Progress, StampedEvent, StateChanged
 from engine.records.job import LIVE_STATES
 
 if TYPE_CHECKING:
@@ -78,16 +78,27 @@ def read_all(folder: Path) -> Iterator[StampedEvent]:
 
 def latest_progress(folder: Path) -> Progress | None:
     """Return the newest `Progress` in the last piece of the log in `folder`, or None, without following the log."""
+    latest = _latest(folder, Progress)
+    return latest.event if latest is not None and isinstance(latest.event, Progress) else None
+
+
+def latest_state(folder: Path) -> StampedEvent | None:
+    """Return the newest `StateChanged` in the last piece of the log in `folder`, or None."""
+    return _latest(folder, StateChanged)
+
+
+def _latest(folder: Path, kind: type[Event]) -> StampedEvent | None:
     try:
         with (folder / EVENTS_FILE).open("rb") as file:
             file.seek(max(file.seek(0, os.SEEK_END) - MAX_BYTES_A_READ, 0))
             lines = file.read().split(b"\n")
     except FileNotFoundError:
         return None
-    # Most lines hold answer text: only the few that may be `Progress` are decoded.
+    # Most lines hold answer text: only the few that may be of this kind are decoded.
+    mark = f'"type":"{kind.__name__}"'.encode()
     for line in reversed(lines):
-        if b'"type":"Progress"' in line and isinstance(event := decode_event(line).event, Progress):
-            return event
+        if mark in line and isinstance((stamped := decode_event(line)).event, kind):
+            return stamped
     return None
 
 

@@ -35,8 +35,11 @@ _QUALITIES = (
 )
 _PLEASE = r"(?:please |always |you (?:must|should) (?:always )?)*"
 _ANSWERS = r"(?:answers?|repl(?:y|ies)|responses?)"
-_QUALITY = rf"(?:(?:very|always|as|really|extremely|also) )*(?:{'|'.join(_QUALITIES.split())})(?: as possible)?"
-_BARE_QUALITY = re.compile(
+_LENGTHS = "brief|short|concise|succinct|long|detailed|terse|to the point"
+_NAMED = "|".join(_QUALITIES.split())
+_QUALITY = rf"(?:(?:very|always|as|really|extremely|also) )*(?:{_NAMED}|{_LENGTHS})(?: as possible)?"
+_BARE_QUALITY = re.compile(  # one quality at least: lengths alone are told apart below
+    rf"(?=.*\b(?:{_NAMED})\b)"
     rf"{_PLEASE}(?:be|stay|remain|sound|act|keep (?:it|answers|your answers)|{_ANSWERS} (?:must|should) be|give|provide"
     rf"|write)(?: an?)? {_QUALITY}(?:(?:,| and|, and| but| yet) {_QUALITY})*(?: (?:{_ANSWERS}|manner|tone))?"
     r"(?: at all times| to (?:the )?(?:users?|customers?))?[.!]?",
@@ -44,7 +47,7 @@ _BARE_QUALITY = re.compile(
 )
 _BARE_LENGTH = re.compile(
     rf"{_PLEASE}(?:be|stay|keep (?:it|(?:all |your |the )?{_ANSWERS})|give|write|provide|{_ANSWERS} (?:must|should) be)"
-    r"(?: an?)? (?:very |as )?(?P<word>brief|short|concise|succinct|long|detailed|terse|to the point)(?: as possible)?"
+    rf"(?: an?)? (?:very |as )?(?P<word>{_LENGTHS})(?: as possible)?"
     rf"(?: {_ANSWERS})?[.!]?",
     re.IGNORECASE,
 )

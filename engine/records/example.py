@@ -83,9 +83,14 @@ class CuratedExample:
         return self.decision is not None and self.decision.verdict in ("accept", "edit")
 
     @property
+    def edited(self) -> bool:
+        """Whether a person has changed its answer."""
+        return self.answer != self.example.answer
+
+    @property
     def whole(self) -> bool:
         """Whether its answer ended on its own, or a person completed it."""
-        return self.example.finish_reason == "stop" or self.answer != self.example.answer
+        return self.example.finish_reason == "stop" or self.edited
 
     @property
     def by_person(self) -> bool:

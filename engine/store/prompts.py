@@ -36,10 +36,14 @@ class PromptTable:
 
     def require(self) -> Prompt:
         """Return the current prompt. Raises `UsageError` if there is none."""
+        return self.require_version().prompt
+
+    def require_version(self) -> PromptVersion:
+        """Return the current version. Raises `UsageError` if there is none."""
         version = self.current()
         if version is None:
             raise UsageError("There is no prompt.", "Every station needs one.", "Set one: distill-tui prompt set FILE")
-        return version.prompt
+        return version
 
     def versions(self) -> tuple[PromptVersion, ...]:
         """Return all versions, oldest first."""

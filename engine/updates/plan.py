@@ -73,6 +73,8 @@ def plan_update(project: Project, *, by_rules_alone: bool = False) -> UpdatePlan
     if same_prompt:  # later answers were not given under the older rules
         answers = tuple(curated for curated in answers if curated.example.created_at <= old.created_at)
         present = tuple(curated for curated in present if curated.example.created_at > old.created_at)
+    if same_prompt and not changes:
+        answers, questions = (), {}
     kept, touched = sort_answers(answers, questions, rules, changes, passages)
     wanted = Counter(row.curated.example.key.question_id for row in touched)
     asked = {curated.example.key.question_id for curated in answers}

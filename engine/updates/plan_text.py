@@ -1,9 +1,10 @@
 """An update's plan as text and as the JSON object of `distill-tui update --json`."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from engine.clean import clean_line
+from engine.records.example import CuratedExample
 from engine.rules.documents import check_to_fields
 from engine.updates.changes import RuleChange
 from engine.updates.plan import UpdatePlan
@@ -32,7 +33,13 @@ def plan_json(plan: UpdatePlan) -> dict[str, object]:
         ],
         "kept": [row.curated.example.id for row in plan.kept],
         "touched": [
-            {"example": row.curated.example.id, "question": row.curated.example.key.question_id, "reason": row.reason}
+            {
+                "example": row.curated.example.id,
+                "question": row.curated.example.key.question_id,
+                "reason": row.reason,
+                "edited": row.curated.edited,
+                "by_person": row.curated.by_person,
+            }
             for row in plan.touched
         ],
         "to_ask": plan.to_ask,
@@ -60,8 +67,20 @@ def _lines(plan: UpdatePlan) -> Iterator[str]:
     reasons = Counter(row.reason for row in plan.touched)
     for reason, count in reasons.most_common(_SHOWN):
         yield f"  {count:>5}  {clean_line(reason, _CELLS)}"
+        yield f"         {_numbers([row.curated for row in plan.touched if row.reason == reason])}"
     if (left := len(reasons) - _SHOWN) > 0:
         yield f"  and {left} more reasons"
+
+
+def _numbers(touched: Sequence[CuratedExample]) -> str:
+    """Return the numbers of answers, those that a person decided first: their work is what would be lost."""
+    ordered = sorted(touched, key=lambda curated: not curated.by_person)
+    named = [
+        f"{each.example.id}{' (edited)' if each.edited else ' (accepted by a person)' if each.by_person else ''}"
+        for each in ordered[:_SHOWN]
+    ]
+    more = f" and {left} more" if (left := len(touched) - _SHOWN) > 0 else ""
+    return f"example{'' if len(touched) == 1 else 's'} {', '.join(named)}{more}"
 
 
 def _change_json(change: RuleChange) -> dict[str, object]:

@@ -79,13 +79,15 @@ def test_check_decides_only_what_no_person_decided(new_project: Path) -> None:
         answers = ["RISK SCORE: 2. Call us.", "Sorry, no.", "Sorry, no."]
         project.examples.add([Example(key, answer, "stop", "local") for key, answer in zip(keys, answers, strict=True)])
     succeed("curate", "accept", "3", "--reason", "good enough")
-    assert get("curate", "check") == {"accepted": 1, "rejected": 1}
+    assert get("curate", "check") == {"accepted": 1, "rejected": 1, "unjudged": []}
     assert counts() == (2, 1, 0)
     assert [row["decided_by"] for row in listed()] == ["rules", "rules", "person"]
-    assert succeed("curate", "check").out == "The rules accepted 0 answers and rejected 0.\n"
+    assert succeed("curate", "check").out == (
+        "The rules accepted 0 answers and rejected 0.\nNext: distill-tui curate list, then distill-tui curate freeze\n"
+    )
     succeed("rules", "remove", "4")
     succeed("rules", "remove", "1")
-    assert get("curate", "check") == {"accepted": 1, "rejected": 0}, "decisions made by rules change with the rules"
+    assert get("curate", "check")["accepted"] == 1, "decisions made by rules change with the rules"
 
 
 def test_undo_and_redo_apply_to_whole_steps(finished: Path) -> None:

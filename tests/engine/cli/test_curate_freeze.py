@@ -60,6 +60,7 @@ def test_dry_run_reports_rows_and_refusals_and_freezes_nothing(tiny_project: Pro
     succeed("curate", "check")
     succeed("curate", "edit", "3", "-", input=f"I was told: {LEAK}")
     data = get("curate", "freeze", "--dry-run")
+    assert data["train"] + data["validation"] == sum(topic["rows"] for topic in data["topics"])
     assert {topic["split"]: topic["rows"] for topic in data["topics"]} == {"train": 9, "validation": 4}
     assert (data["test"], data["lengths_checked"]) == (2, True)
     assert [(refusal["example_id"], refusal["kind"]) for refusal in data["refused"]] == [(3, "message")]

@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -15,8 +16,12 @@ import pytest
 from engine.errors import UsageError
 from engine.folders import DATABASE
 from engine.jobs import control, launch
+from engine.jobs.follow import read_all
+from engine.jobs.identity import own_identity
 from engine.jobs.liveness import is_alive
-from engine.paths import Home
+from engine.jobs.log import EventLog
+from engine.jobs.protocol import Progress, StateChanged
+from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.records.options import GenerateOptions, ServeOptions, SynthesizeOptions, TeacherSpec, UpdateOptions
 from engine.records.prompt import Message, Prompt
@@ -91,10 +96,11 @@ def test_job_can_be_paused_resumed_and_followed_to_the_end(desk: Project) -> Non
     assert "next safe point" in succeed("jobs", "pause", "1").out
     assert get("jobs", "resume", "1")["job"]["id"] == 1
     open_gate(desk)
+    wait_until(lambda: desk.jobs.get(1).state != "paused")
     done = succeed("jobs", "follow", "1", "--json")
     assert_shape(done.data["job"], JOB)
     assert (done.data["job"]["state"], done.data["job"]["heartbeat_age_s"]) == ("done", None)
-    assert "\nPaused. Resume it with " in done.err
+    assert "Paused." not in done.err, "it is no longer"
     assert "20 of 20" in done.err
     assert steps_done(desk) == 20
 
@@ -161,6 +167,35 @@ def test_waiting_job_is_not_said_to_run(desk: Project, monkeypatch: pytest.Monke
     desk.jobs.update(1, state="paused")
     paused = call("jobs", "follow", "1").err
     assert "Job 1 (generate) stays paused. Resume it: distill-tui jobs resume 1." in paused
+
+
+def test_only_the_state_that_holds_is_told(desk: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = desk.jobs.add(GenerateOptions())
+    desk.jobs.update(job.id, state="paused")
+    with EventLog(make_private_folder(desk.folder / job.folder)) as log:
+        for event in (
+            StateChanged("waiting", "job 9 holds cpu"), StateChanged("paused", "Paused. Resume it soon."),
+            StateChanged("running"), Progress(0, 0, "loading starter"), StateChanged("paused", "Paused. Resume it."),
+        ):  # fmt: skip
+            log.append(event)
+            time.sleep(0.01)
+    monkeypatch.setattr("engine.jobs.follow.follow", lambda project, _: read_all(project.folder / job.folder))
+    told = call("jobs", "follow", job.id).err.splitlines()
+    assert told[:2] == ["loading starter", "Paused. Resume it."]
+
+
+def test_time_of_a_job_that_has_just_begun_is_known(desk: Project) -> None:
+    me = own_identity()
+    job = desk.jobs.add(GenerateOptions())
+    desk.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+    with EventLog(make_private_folder(desk.folder / job.folder)) as log:
+        log.append(StateChanged("waiting"))
+        log.append(StateChanged("running"))
+    time.sleep(0.05)
+    (row,) = get("jobs", "list")["jobs"]
+    assert 0.05 <= row["worked_s"] < 60
+    desk.jobs.update(job.id, state="paused")
+    assert get("jobs", "list")["jobs"][0]["worked_s"] == 0
 
 
 def test_keep_is_accepted_only_during_training(desk: Project) -> None:

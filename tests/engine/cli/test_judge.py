@@ -4,7 +4,7 @@ from pathlib import Path
 
 from engine.project import Project
 from engine.records.options import TeacherSpec
-from tests.engine.cli.calling import fail, get
+from tests.engine.cli.calling import call, fail, get, succeed
 from tests.engine.teachers.hostile_server import good, served
 
 
@@ -17,7 +17,20 @@ def test_judge_needs_a_model_and_a_safe_url_and_is_stored(new_project: Path) -> 
     with Project.open(new_project) as project:
         assert project.settings.read().judge == TeacherSpec("endpoint", "m", "http://127.0.0.1:1/v1")
     get("rules", "add", "Kind", "kind=rubric")
-    assert get("curate", "check").keys() == {"accepted", "rejected"}  # no judge is asked without --judge
+    assert "judged" not in get("curate", "check")  # no judge is asked without --judge
+
+
+def test_rules_that_nobody_judges_are_named(finished: Path) -> None:
+    for text in ("Kind", "Calm"):
+        get("rules", "add", text, "kind=rubric")
+    assert get("curate", "check")["unjudged"] == [5, 6]
+    said = succeed("curate", "check").err
+    assert said == (
+        "No judge has decided on rules 5, 6. Ask one: distill-tui curate check --judge "
+        "--judge-model MODEL --judge-url URL\n"
+    )
+    assert "rules 5, 6 cannot be measured" not in call("evaluate", "--no-judge", "--detach").err
+    assert "cannot be measured" not in call("evaluate", "--run", "99").err, "not beside another error"
 
 
 def test_unreadable_verdicts_fail_and_decide_nothing(finished: Path) -> None:

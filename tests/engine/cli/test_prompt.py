@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,8 @@ def desk(home: Home) -> None:
     succeed("new", "desk", "--base", "owner/model")
 
 
-def versions() -> list[dict[str, object]]:
-    found: list[dict[str, object]] = get("prompt", "versions")["versions"]
+def versions() -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = get("prompt", "versions")["versions"]
     return found
 
 
@@ -44,7 +45,7 @@ def test_every_format_gives_the_same_prompt(text: str, tmp_path: Path, *, from_f
     assert shown["messages"] == MESSAGES
     assert shown["sha256"] == stored["sha256"]
     assert stored["tokens"] == shown["tokens"]
-    assert [set(count) for count in stored["tokens"]] == [{"tokens", "tokenizer", "exact"}]
+    assert [set(count) for count in stored["tokens"]] == [{"of", "tokens", "tokenizer", "exact"}]
     assert succeed("prompt", "show").out.strip() == MARKDOWN.strip()
 
 
@@ -80,7 +81,7 @@ def test_versions_are_kept_compared_and_restored() -> None:
     assert succeed("prompt", "show", "--version", "1").out == "Be brief.\n"
     assert get("prompt", "set", "-", input="Be brief.")["version"] == 1
     assert [row["current"] for row in versions()] == [True, False]
-    assert versions()[0]["tokens"] == get("prompt", "show", "--version", "1")["tokens"][0]
+    assert {"of": "student", **versions()[0]["tokens"]} == get("prompt", "show", "--version", "1")["tokens"][0]
 
 
 def test_versions_are_compared_by_two_numbers_with_or_without_the_option() -> None:
@@ -335,3 +336,17 @@ def test_new_version_warns_of_a_rule_that_contradicts_it() -> None:
     assert "Line 1: “Answer in at most 20 words.” It says at most 20 words; rule 1 says at most 40." in warning
     per_sentence = succeed("prompt", "set", "-", input="No sentence may be longer than 20 words.").err
     assert "rule" not in per_sentence, "a limit per sentence is not a limit on the answer"
+
+
+def test_placeholders_that_nothing_fills_in_are_named(new_project: Path) -> None:
+    said = succeed("prompt", "set", "-", input="Today is {{date}}. The user is {{ user }}; it is {{date}}.").err
+    assert "The prompt contains {{date}}, {{ user }}, which nothing fills in" in said
+    assert "{{date}}" not in succeed("prompt", "set", "-", input="Be brief.").err
+
+
+def test_show_tells_the_version_and_whose_tokens_are_counted(new_project: Path) -> None:
+    get("prompt", "set", "-", "--note", "shorter", input="Be brief.")
+    shown = get("prompt", "show")
+    assert (shown["version"], shown["note"]) == (2, "shorter")
+    assert shown["created_at"] > get("prompt", "show", "--version", "1")["created_at"] > "2020"
+    assert [count["of"] for count in shown["tokens"]] == ["student"]

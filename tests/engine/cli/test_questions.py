@@ -202,10 +202,6 @@ def test_split_without_training_questions_on_a_large_topic_is_reported() -> None
     assert done.err.splitlines() == done.data["notes"]
 
 
-def test_split_of_no_questions_is_empty() -> None:
-    assert get("questions", "split")["splits"] == {"train": 0, "validation": 0, "test": 0}
-
-
 def test_list_can_be_filtered_and_limited(new_project: Path) -> None:
     data = get("questions", "list", "--topic", "fees", "--limit", "3")
     assert (data["count"], len(data["questions"])) == (8, 3)
@@ -249,3 +245,9 @@ def test_paid_questions_are_kept_if_a_later_request_fails() -> None:
         succeed("prompt", "set", "-", input="Be brief.")
         fail("questions", "synthesize", "--topics", "2", status=1)
     assert [row["text"] for row in questions()] == ["Is it open?"]
+
+
+@pytest.mark.parametrize(("verb", "title"), [("split", "split"), ("dedupe", "compare")])
+def test_without_questions_there_is_nothing_to_do(verb: str, title: str) -> None:
+    error = fail("questions", verb)
+    assert (error["title"], error["message"]) == (f"There are no questions to {title}.", "The project has none.")

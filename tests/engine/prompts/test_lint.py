@@ -64,6 +64,7 @@ def test_vague_instruction_is_found(sentence: str) -> None:
     [
         "Be helpful, friendly and professional.",
         "Always be polite.",
+        "Be concise and appropriate.",
         "Give accurate and useful answers.",
         "Think carefully before you answer.",
         "Keep in mind that users are busy.",

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.curation.automatic import check_examples
-from engine.curation.decisions import edit, reject
+from engine.curation.decisions import accept, edit, reject
 from engine.errors import NotFoundError
 from engine.paths import Home
 from engine.project import Project
@@ -40,8 +40,26 @@ def test_tighter_rule_affects_the_answers_that_fail_it(project: Project) -> None
     assert [row.curated.example.id for row in plan.touched] == [1, 2, 3]
     assert [row.curated.example.id for row in plan.kept] == [4, 5, 6, 7, 8]
     assert plan.asks == ((1, 1), (2, 1), (3, 1))
-    assert "3  breaks rule 1" in plan_text(plan)
+    assert "3  breaks rule 1\n         examples 1, 2, 3" in plan_text(plan)
     assert plan_json(plan)["to_ask"] == 3
+
+
+def test_work_of_a_person_that_is_touched_is_named(project: Project) -> None:
+    edit(project, 2, "These are nine words that I wrote by hand.")
+    accept(project, Selection(ids=(3,)))
+    plan = change_rule(project, OLD_PROMPT)
+    assert "examples 2 (edited), 3 (accepted by a person), 1" in plan_text(plan)
+    touched = plan_json(plan)["touched"]
+    assert [(row["example"], row["edited"], row["by_person"]) for row in touched] == [
+        (1, False, False), (2, True, True), (3, False, True),
+    ]  # fmt: skip
+
+
+def test_nothing_is_touched_while_nothing_has_changed(project: Project) -> None:
+    edit(project, 2, "These are certainly more than the nine words that the rule allows.")
+    add_dataset(project)
+    plan = plan_json(plan_update(project))
+    assert (plan["changed"], plan["touched"], plan["to_ask"]) == (False, [], 0)
 
 
 def test_kept_answers_are_carried_to_the_new_version_with_their_origin(project: Project) -> None:
