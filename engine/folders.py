@@ -96,6 +96,14 @@ def last_used(home: Home) -> Path | None:
     return None
 
 
+def current_folder(home: Home) -> Path | None:
+    """Return the folder of the project to use when none is named; None if that is not clear."""
+    try:
+        return unnamed_project(home)
+    except UsageError:
+        return None
+
+
 def unnamed_project(home: Home) -> Path:
     """Return the folder of the project to use when none is named. Raises `UsageError` if that is not clear."""
     last = last_used(home)

@@ -25,7 +25,7 @@ class Home:
     projects: Path
     cache: Path  # models, the converted starter, tokenizers: everything here can be recreated
     config: Path  # the user's settings and key file
-    state: Path  # device locks and queues, the last used project
+    state: Path  # device locks and queues, the current project
     root: Path | None = None  # the value for `--home`; None: the XDG folders
 
     @classmethod

@@ -19,7 +19,6 @@ from engine.folders import (
     is_archived,
     locate_project,
     project_folders,
-    remember,
     unnamed_project,
 )
 from engine.jobs.control import kill_all, stop_all
@@ -107,15 +106,12 @@ def look(folder: Path, home: Home) -> ProjectSummary:
 
 
 def find_project(name_or_path: str | None, home: Home) -> Project:
-    """Open the project with this name or in this folder; for None the last used, else the only one.
+    """Open the project with this name or in this folder; for None the current one, else the only one.
 
-    It is remembered as the last used. Raises `NotFoundError` for an unknown one, `UsageError` if none is named
-    and it is not clear which is meant.
+    Raises `NotFoundError` for an unknown one, `UsageError` if none is named and it is not clear which is meant.
     """
     folder = locate_project(name_or_path, home) if name_or_path is not None else unnamed_project(home)
-    project = Project.open(folder, home)
-    remember(folder, home)
-    return project
+    return Project.open(folder, home)
 
 
 def archive(folder: Path, home: Home) -> None:

@@ -1,6 +1,7 @@
 """Numbers and long texts in sentences, the same for the command line and the app. Standard library only."""
 
 import json
+from collections.abc import Sequence
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "a text", list: "a list", dict: "a mapping"}
 
@@ -55,6 +56,15 @@ def answers_pass(share: float | None, count: int) -> str:
 def shortened(text: str, limit: int) -> str:
     """Return at most `limit` characters of a text; if it was cut, it ends in `…`."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def in_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells under their header, in columns; an empty text if there are none."""
+    if not rows:
+        return ""
+    widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
+    lines = ("  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)) for row in (header, *rows))
+    return "\n".join(line.rstrip() for line in lines)
 
 
 def size(megabytes: float) -> str:

@@ -138,7 +138,7 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
 
     The edited answer is accepted. With - the text is read from standard input."""
     from engine.curation.decisions import edit
-    from engine.errors import UsageError
+    from engine.errors import DistillError, UsageError
 
     row = invocation.project.examples.get(example_id)
     if source is None and not (sys.stdin.isatty() or os.environ.get("VISUAL") or os.environ.get("EDITOR")):
@@ -147,7 +147,12 @@ def edit_(invocation: Invocation, example_id: int, source: str | None) -> None:
             f"Example {example_id} was not changed.",
             "Pass a FILE, or - to read the text from standard input.",
         )
-    text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
+    try:
+        text = read_text_argument(source) if source else click.edit(row.answer, require_save=True)
+    except click.ClickException as error:
+        raise DistillError(
+            "The editor failed.", f"{error.message}.", f"Example {example_id} was not changed. Set another $EDITOR."
+        ) from error
     if text is None:
         raise UsageError("Nothing was changed.", "The editor was closed without saving.", "The old answer is kept.")
     # The student must not learn the line ends of other systems.

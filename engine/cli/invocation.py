@@ -28,7 +28,8 @@ project_option = click.option(
     "-p",
     "project_name",
     metavar="NAME-or-PATH",
-    help="Name or path of the project; defaults to the last one used.",
+    help="Name or path of the project; defaults to the current one: the last one made or opened in the app, or chosen "
+    "with `projects use`.",
 )
 home_option = click.option(
     "--home",
@@ -56,7 +57,7 @@ class Invocation:
 
     @property
     def project(self) -> "Project":
-        """The named project, else the last one used. Raises UsageError when there is none."""
+        """The named project, else the current one. Raises UsageError when there is none."""
         if self._project is None:
             from engine.projects import find_project
 
@@ -146,4 +147,9 @@ def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Cal
 
 def read_text_argument(source: str) -> str:
     """Return the text of a file, or of standard input for `-`. Raises `NotFoundError`, `UsageError`."""
-    return decode_text(sys.stdin.buffer.read(), source) if source == "-" else read_text(source)
+    return decode_text(sys.stdin.buffer.read(), name_of(source)) if source == "-" else read_text(source)
+
+
+def name_of(source: str) -> str:
+    """Return what errors call a file, or standard input for `-`."""
+    return "standard input" if source == "-" else source

@@ -4,12 +4,13 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.clean import clean_line
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.errors import UsageError
 from engine.records.job import LIVE_STATES, Job
 from engine.status import job_json
-from engine.wording import duration
+from engine.wording import duration, in_columns
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -24,7 +25,10 @@ def command() -> None:
 @click.option("--all", "everything", is_flag=True, help="Also list jobs that are done or were stopped.")
 @command_options
 def list_(invocation: Invocation, everything: bool) -> None:
-    """List the jobs that are running, waiting or paused, and those that failed or were killed."""
+    """List the jobs that are running, waiting or paused, and those that failed or were killed.
+
+    With --json, the state of a killed job is `lost`.
+    """
     from engine.jobs.control_file import shown_state
     from engine.jobs.liveness import mark_lost_jobs
 
@@ -32,12 +36,20 @@ def list_(invocation: Invocation, everything: bool) -> None:
     mark_lost_jobs(project)
     jobs = [job for job in project.jobs.all() if everything or job.state not in ("done", "stopped")]
     rows = [job_json(project, job) for job in jobs]
-    widest = max((len(job.kind) for job in jobs), default=0)
     invocation.finish(
-        "\n".join(
-            f"{job.id:>4}  {job.kind:<{widest}} {shown_state(project.folder, job):<8} {_progress(job):<16} "
-            f"{_worked(row['worked_s']):>11}  {job.note}".rstrip()
-            for job, row in zip(jobs, rows, strict=True)
+        in_columns(
+            ("job", "kind", "state", "progress", "worked", "note"),
+            [
+                (
+                    str(job.id),
+                    job.kind,
+                    shown_state(project.folder, job),
+                    f"{job.done} of {job.total}" if job.total else "",  # some count nothing
+                    _worked(row["worked_s"]),
+                    clean_line(job.note),
+                )
+                for job, row in zip(jobs, rows, strict=True)
+            ],
         )
         or ("No jobs." if everything else "No jobs to list. --all also lists those that are done or were stopped."),
         {"jobs": rows},
@@ -46,11 +58,6 @@ def list_(invocation: Invocation, everything: bool) -> None:
 
 def _worked(seconds: object) -> str:
     return duration(seconds) if isinstance(seconds, float) and seconds else "–"
-
-
-def _progress(job: Job) -> str:
-    """How far the job is; empty if it counts nothing."""
-    return f"{job.done:>6} of {job.total}" if job.total else ""
 
 
 @command.command("follow")

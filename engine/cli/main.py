@@ -5,6 +5,7 @@ only when it runs. Exit status: 0 done, 1 failed, 2 invalid arguments, 130 inter
 a job.
 """
 
+import errno
 import importlib
 import io
 import json
@@ -46,14 +47,14 @@ COMMANDS: dict[str, str] = {
     "estimate": "Estimate whether distilling pays off, before any money is spent.",
     "status": "Show the state of every station of the project.",
     "jobs": "List, follow, pause, resume and stop jobs, show their logs, or end a training early.",
-    "projects": "List, duplicate, archive, restore and delete projects.",
+    "projects": "List, choose, duplicate, archive, restore and delete projects.",
     "keys": "Save an endpoint's API key in a file that only you can read.",
     "models": "List and download models.",
     "paths": "Print where all files are kept.",
     "doctor": "Check this machine and the project's database.",
 }
 
-OpenApp = Callable[[Path | None, Home], int]  # project folder (None: the last one used), home → exit status
+OpenApp = Callable[[Path | None, Home], int]  # project folder (None: the current one), home → exit status
 
 
 class CommandTable(click.Group):
@@ -97,10 +98,12 @@ def group(ctx: click.Context, project_name: str | None, home: Path | None) -> No
         return
     folder = None
     if project_name is not None:
+        from engine.folders import remember
         from engine.projects import find_project
 
         with find_project(project_name, place) as project:
             folder = project.folder
+        remember(folder, place)
     ctx.exit(open_app(folder, place))
 
 
@@ -131,11 +134,12 @@ def run(words: Sequence[str], open_app: OpenApp | None = None) -> int:
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         _print_error(
             words,
             "The operating system reported an error.",
             f"{where}{error.strerror or error}.",
-            "Check the path and its permissions.",
+            "Free some space, then try again." if full else "Check the path and its permissions.",
         )
         return 1
     return status if isinstance(status, int) else 0

@@ -3,6 +3,7 @@
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options
+from engine.paths import model_name
 
 
 @click.group("models", cls=CommandGroup)
@@ -31,5 +32,5 @@ def fetch(invocation: Invocation, name: str) -> None:
     """Fetch the model NAME (`starter` or a hub name) into the cache. Safetensors only, never remote code."""
     from engine.model.locate import locate_base
 
-    folder = locate_base(name, invocation.home, invocation.say_progress)
+    folder = locate_base(model_name(name), invocation.home, invocation.say_progress)
     invocation.finish(f"{name} is in {folder}", {"name": name, "folder": str(folder)})

@@ -1,4 +1,4 @@
-"""`distill-tui projects`: lists, duplicates, archives, restores and deletes projects."""
+"""`distill-tui projects`: lists, chooses, duplicates, archives, restores and deletes projects."""
 
 import dataclasses
 import sys
@@ -15,26 +15,40 @@ if TYPE_CHECKING:
 
 @click.group("projects", cls=CommandGroup)
 def command() -> None:
-    """List, duplicate, archive, restore and delete projects."""
+    """List, choose, duplicate, archive, restore and delete projects."""
 
 
 @command.command("list")
 @click.option("--all", "everything", is_flag=True, help="Also list archived projects.")
 @command_options
 def list_(invocation: Invocation, everything: bool) -> None:
-    """List the projects: those with running jobs first, then the most recently changed."""
+    """List the projects: those with running jobs first, then the most recently changed. A * marks the current one."""
+    from engine.folders import current_folder
     from engine.projects import list_projects
 
+    current = current_folder(invocation.home)
     listed = list_projects(invocation.home)
     # A project with a running job is always shown.
     shown = [project for project in listed if everything or project.jobs or not project.archived]
-    lines = [_line(project) for project in shown]
+    lines = [f"{'*' if project.folder == current else ' '} {_line(project)}" for project in shown]
     if hidden := len(listed) - len(shown):
         lines.append(f"{hidden} archived; list them with --all")
     invocation.finish(
         "\n".join(lines) or "No projects yet. Create one: distill-tui new NAME",
-        {"projects": [_json(project) for project in shown]},
+        {"projects": [{**_json(project), "current": project.folder == current} for project in shown]},
     )
+
+
+@command.command("use")
+@click.argument("name")
+@command_options
+def use(invocation: Invocation, name: str) -> None:
+    """Make the project NAME the current one: the one that commands without --project work on."""
+    from engine.folders import locate_project, remember
+
+    folder = locate_project(name, invocation.home)
+    remember(folder, invocation.home)
+    invocation.finish(f"{folder.name} is the current project.", {"project": folder.name, "folder": str(folder)})
 
 
 @command.command("duplicate")

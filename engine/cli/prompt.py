@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
+from engine.clean import clean_line
+from engine.cli.invocation import CommandGroup, Invocation, command_options, name_of, read_text_argument
 from engine.cli.teacher import say_unfilled
 from engine.records.prompt import Message, Prompt, PromptVersion
-from engine.wording import counted
+from engine.wording import counted, in_columns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,14 +36,13 @@ def set_(invocation: Invocation, source: str, note: str) -> None:
     In Markdown, the headings `## User` and `## Assistant`, alone on a line, start example turns; other headings are
     text. To keep such a heading as text, put a backslash before it: `\\## User`.
     """
-    from engine.clean import clean_line
     from engine.prompts.demands import read_demands
     from engine.prompts.documents import parse_prompt, refuse_table, turn_headings
     from engine.prompts.outdated import find_outdated
 
     refuse_table(source)  # before it is read: a Parquet file is not text
     text = read_text_argument(source)
-    prompt = parse_prompt(text, source)
+    prompt = parse_prompt(text, name_of(source))
     project = invocation.project
     before = project.prompts.current()
     version = project.prompts.set(prompt, note)
@@ -103,7 +103,7 @@ def show(invocation: Invocation, number: int | None) -> None:
 )
 @command_options
 def versions(invocation: Invocation, pair: tuple[int, ...], diff: tuple[int, int] | None) -> None:
-    """List the versions of the prompt, or show the changes from version A to version B."""
+    """List the versions of the prompt, the current one with a *, or show the changes from version A to version B."""
     if pair and (diff is not None or len(pair) != 2):
         raise click.UsageError("Name two versions to compare: prompt versions A B")
     diff = diff or ((pair[0], pair[1]) if pair else None)
@@ -115,10 +115,17 @@ def versions(invocation: Invocation, pair: tuple[int, ...], diff: tuple[int, int
         invocation.finish(text or "The two versions are identical.", {"from": diff[0], "to": diff[1], "diff": text})
         return
     rows = table.versions()
-    text = "\n".join(
-        f"{'*' if row.current else ' '} {row.version:>3}  {row.prompt.sha256[:12]}  "
-        f"{row.created_at}  {row.note}".rstrip()
-        for row in rows
+    text = in_columns(
+        ("version", "hash", "created (UTC)", "note"),
+        [
+            (
+                f"{row.version}{' *' if row.current else ''}",
+                row.prompt.sha256[:12],
+                row.created_at[:16].replace("T", " "),
+                clean_line(row.note),
+            )
+            for row in rows
+        ],
     )
     invocation.finish(
         text or "No prompt yet. Set one: distill-tui prompt set FILE",

@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options
-from engine.wording import size
+from engine.wording import in_columns, size
 
 
 @click.group("releases", cls=CommandGroup)
@@ -19,21 +19,30 @@ def list_(invocation: Invocation) -> None:
 
     project = invocation.project
     places = [(each, project.folder / each.folder) for each in project.releases.all()]
-    rows = [(each, place, held_mb(place)) for each, place in places]
-    lines = [
-        f"{each.id:>4}  {each.kind:<8} run {each.run_id:<4} {each.created_at[:10]}  "
-        f"{size(held) if held else 'gone':>8}  {place}"
-        for each, place, held in rows
-    ]
+    rows = [(each, str(place), held_mb(place)) for each, place in places]
+    text = in_columns(
+        ("release", "kind", "run", "created", "disk", "folder"),
+        [
+            (
+                str(each.id),
+                each.kind,
+                str(each.run_id),
+                each.created_at[:10],
+                size(held) if held else "gone",
+                place,
+            )
+            for each, place, held in rows
+        ],
+    )
     invocation.finish(
-        "\n".join(lines) or "No releases yet. Next: distill-tui export",
+        text or "No releases yet. Next: distill-tui export",
         {
             "releases": [
                 {
                     "id": each.id,
                     "kind": each.kind,
                     "run": each.run_id,
-                    "path": str(place),
+                    "path": place,
                     "held_mb": held,
                     "created_at": each.created_at,
                 }

@@ -5,12 +5,14 @@ from collections.abc import Sequence
 
 import click
 
-from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
+from engine.cli.invocation import CommandGroup, Invocation, command_options, name_of, read_text_argument
 from engine.cli.judge import numbered
 from engine.records.proposal import Proposal
-from engine.records.rule import Rule
+from engine.records.rule import Check, Rule
 from engine.rules.described import check_text
-from engine.wording import counted
+from engine.wording import counted, shortened
+
+_CHECK_CELLS = 80
 
 
 @click.group("rules", cls=CommandGroup)
@@ -83,7 +85,7 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
     """
     from engine.rules.documents import parse_rules
 
-    rules = parse_rules(read_text_argument(source), source)
+    rules = parse_rules(read_text_argument(source), name_of(source))
     table = invocation.project.rules
     if replace:
         _show(invocation, table.replace_all(rules))
@@ -160,7 +162,7 @@ def proposals_text(
         advice = "" if lines else " Write them as English sentences or lists, or ask a teacher: --teacher"
         return "\n".join([*lines, f"No demands were found.{advice}"])
     for number, proposal in shown:
-        check = f"[{check_text(proposal.check, most=None)}]" if proposal.check else "[rubric: no check measures it]"
+        check = f"[{_check(proposal.check)}]" if proposal.check else "[rubric: no check measures it]"
         known = f"  already rule {proposal.rule}" if proposal.rule else ""
         source = "  (from the teacher)" if proposal.source == "teacher" else ""
         lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{source}")
@@ -208,10 +210,15 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     )
 
 
+def _check(check: Check) -> str:
+    """Return a check in words, in at most a line: --json has the whole."""
+    return shortened(check_text(check, most=None), _CHECK_CELLS)
+
+
 def _show(invocation: Invocation, rules: Sequence[Rule]) -> None:
     rows = [{"id": rule.id, "text": rule.text, "check": dataclasses.asdict(rule.check)} for rule in rules]
     invocation.finish(
-        "\n".join(f"{rule.id:>3}  {rule.text}  [{check_text(rule.check, most=None)}]" for rule in rules)
+        "\n".join(f"{rule.id:>3}  {rule.text}  [{_check(rule.check)}]" for rule in rules)
         or "No rules yet. Import some: distill-tui rules import FILE",
         {"rules": rows},
     )

@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options
-from engine.wording import answers_pass, counted, duration, size
+from engine.wording import answers_pass, counted, duration, in_columns, size
 
 
 @click.group("runs", cls=CommandGroup)
@@ -18,7 +18,7 @@ def list_(invocation: Invocation) -> None:
     from engine.training.freeing import held_mb
 
     project = invocation.project
-    lines: list[str] = []
+    lines: list[tuple[str, ...]] = []
     rows: list[dict[str, object]] = []
     for run in project.runs.all():
         best = next((point for point in run.curve if point.best), None)
@@ -28,9 +28,9 @@ def list_(invocation: Invocation) -> None:
             if best is None
             else f"{best.measure} {best.validation_kl:.3f}{answers_pass(best.all_rules_rate, best.asked)}"
         )
+        step = f"{run.step:,} of {run.steps:,}"
         lines.append(
-            f"{run.id:>4}  {run.state_word:<8} step {run.step:,} of {run.steps:,}, best {run.best_step:,}  "
-            f"{figures}  {duration(run.train_s)}  {size(held)}"
+            (str(run.id), run.state_word, step, f"{run.best_step:,}", figures, duration(run.train_s), size(held))
         )
         rows.append(
             {
@@ -49,8 +49,13 @@ def list_(invocation: Invocation) -> None:
             }
         )
     left = project.runs.half_deleted()
-    lines += [f"{id:>4}  deleted, but its files remain. Remove them: distill-tui runs delete {id}" for id in left]
-    invocation.finish("\n".join(lines) or "No runs yet. Next: distill-tui train", {"runs": rows, "half_deleted": left})
+    text = "\n".join(
+        [
+            *filter(None, [in_columns(("run", "state", "step", "best", "validation", "time", "disk"), lines)]),
+            *(f"Run {id} is deleted, but its files remain. Remove them: distill-tui runs delete {id}" for id in left),
+        ]
+    )
+    invocation.finish(text or "No runs yet. Next: distill-tui train", {"runs": rows, "half_deleted": left})
 
 
 @command.command("free")

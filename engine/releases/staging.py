@@ -24,6 +24,8 @@ def require_free(target: Path, *, force: bool) -> None:
     """Raise `UsageError` unless `target` is missing, empty or, with `force`, a release."""
     if not target.exists() or (target.is_dir() and not any(target.iterdir())):
         return
+    if not target.is_dir():
+        raise UsageError("The destination is not a folder.", f"{target} is a file.", "Choose another folder.")
     if not force:
         raise UsageError(
             "The destination is not empty.",

@@ -258,7 +258,7 @@ def main() -> None:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="distill-bench-")))
         done, busy, big = (Home.locate(scratch / name) for name in ("done", "busy", "big"))
         make_stage(done, "done")
-        run_program(done, "status", "--project", "meridian-desk")  # makes it the last used project
+        run_program(done, "projects", "use", "meridian-desk")
         generating, training = Path(), Path()
         if {"keys", "traffic"} & set(args.parts):
             generating, training = make_stage(busy, "generating"), make_training_project(busy)

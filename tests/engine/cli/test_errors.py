@@ -7,11 +7,14 @@ import sqlite3
 import subprocess
 import sys
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 import engine.cli.main
 from engine.cli.main import run
+from engine.model.adapter_place import ADAPTER_FILES
+from engine.paths import Home
 from engine.project import Project
 from tests.engine.cli.calling import PROGRAM, call, fail, get, succeed
 
@@ -283,3 +286,42 @@ def test_failed_commands_leave_the_project_unchanged(new_project: Path) -> None:
 )
 def test_wrong_argument_is_explained_in_words(args: tuple[str, ...], message: str) -> None:
     assert fail(*args)["message"] == message
+
+
+def test_words_fit_what_went_wrong(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert fail("prompt", "set", "-")["title"] == "The prompt cannot be read from standard input."
+    assert fail("rules", "import", "-")["title"] == "Rules cannot be read from standard input."
+    (tmp_path / "prompt.md").write_text("Be brief.")
+    with Project.open(finished) as project:
+        folder = finished / project.runs.get(1).folder / "adapter"
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ADAPTER_FILES:
+        (folder / name).write_bytes(b"a")
+    error = fail("export", "--to", tmp_path / "prompt.md")
+    assert (error["title"], error["next"]) == ("The destination is not a folder.", "Choose another folder.")
+    monkeypatch.setenv("VISUAL", "/bin/false")
+    error = fail("curate", "edit", "6", status=1)
+    assert (error["title"], error["next"]) == (
+        "The editor failed.", "Example 6 was not changed. Set another $EDITOR.",
+    )  # fmt: skip
+    assert "Added rule 5." in succeed("rules", "propose", "1", "--add").out
+
+
+def test_full_disk_is_named_as_the_reason(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("engine.projects.list_projects", full)
+    assert fail("projects", "list", status=1)["next"] == "Free some space, then try again."
+
+
+def test_a_model_that_cannot_exist_is_a_usage_error(home: Home) -> None:
+    assert fail("models", "fetch", "nosuch")["title"] == fail("new", "desk", "--base", "nosuch")["title"]
+
+
+def test_a_long_pattern_is_shortened(finished: Path) -> None:
+    pattern = "a" * 300
+    get("rules", "add", "Long", "kind=pattern", f"pattern={pattern}")
+    line = succeed("rules", "list").out.splitlines()[-1]
+    assert len(line) < 120
+    assert get("rules", "list")["rules"][-1]["check"]["pattern"] == pattern

@@ -1,4 +1,4 @@
-"""Which project and home a command uses: named, given as a path, or the last used; and what `new` accepts."""
+"""Which project and home a command uses: named, given as a path, or the current one; and what `new` accepts."""
 
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def test_unknown_project_is_refused_with_a_suggestion(
     assert "meridian-desk" in error["next"]
 
 
-def test_project_is_found_by_name_path_or_last_use(home: Home, tmp_path: Path) -> None:
+def test_project_is_found_by_name_path_or_choice(home: Home, tmp_path: Path) -> None:
     succeed("new", "first")
     succeed("new", "second")
     outside = tmp_path / "outside"
@@ -85,7 +85,14 @@ def test_project_is_found_by_name_path_or_last_use(home: Home, tmp_path: Path) -
             (),
         )
     ]
-    assert found == ["outside", "first", "first", "second", "outside", "outside"]
+    assert found == ["outside", "first", "outside", "second", "outside", "outside"], "-p is for one command"
+    assert get("projects", "use", "first")["folder"] == str(home.projects / "first")
+    assert get("status")["project"] == "first"
+    assert {row["name"]: row["current"] for row in get("projects", "list")["projects"]} == {
+        "first": True, "second": False,
+    }  # fmt: skip
+    assert sorted(line.split()[0] for line in succeed("projects", "list").out.splitlines()) == ["*", "second"]
+    fail("projects", "use", "third")
 
 
 def test_new_project_becomes_current_until_it_is_deleted(home: Home) -> None:
@@ -201,3 +208,6 @@ def test_app_opens_the_named_project_if_there_is_no_command(tmp_path: Path) -> N
     assert run(["--project", "none", "--home", str(home)], open_app) == 2
     projects = Home.locate(home).projects
     assert opened == [(projects / "one", projects), (None, projects)]
+    succeed("new", "two", "--home", home)
+    run(["--project", "one", "--home", str(home)], open_app)
+    assert get("status", "--home", home)["project"] == "one", "opened in the app"

@@ -29,6 +29,7 @@ def test_list_shows_the_furthest_station(finished: Path) -> None:
         "jobs": [],
         "trouble": "",
         "due": None,
+        "current": True,
     }
     assert "release: adapter of run 1" in succeed("projects", "list").out
 
@@ -119,7 +120,8 @@ def test_list_is_newest_first(two_projects: tuple[Path, Path]) -> None:
     assert [row["changed_at"][:4] for row in rows] == ["2027", "2023"]
     assert [row["live_jobs"] for row in rows] == [0, 0]
     assert [row["folder"] for row in rows] == [str(folder) for folder in reversed(two_projects)]
-    assert [line.split()[0] for line in succeed("projects", "list").out.splitlines()] == ["ant", "zebra"]
+    lines = succeed("projects", "list").out.splitlines()
+    assert [line.removeprefix("*").split()[0] for line in lines] == ["ant", "zebra"]
 
 
 def test_unreadable_project_is_listed_with_the_reason(two_projects: tuple[Path, Path]) -> None:

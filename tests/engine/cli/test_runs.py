@@ -117,6 +117,12 @@ def test_invalid_arguments_free_nothing(args: tuple[str, ...], finished: Path, c
 def test_killed_run_is_listed_as_killed_with_its_time(finished: Path) -> None:
     with Project.open(finished) as project:
         project.runs.update(1, state="stopped", reason=KILLED, train_s=900.0)
-    assert " killed   step 216 of 216" in (listed := succeed("runs", "list").out)
+    assert " killed  216 of 216" in (listed := succeed("runs", "list").out)
     assert "15 min" in listed
     assert get("runs", "list")["runs"][0]["state"] == "stopped"
+
+
+def test_list_has_a_header(finished: Path) -> None:
+    header, row = succeed("runs", "list").out.splitlines()
+    assert header.split() == ["run", "state", "step", "best", "validation", "time", "disk"]
+    assert row.index("216 of 216") == header.index("step")

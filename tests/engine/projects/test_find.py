@@ -1,4 +1,4 @@
-"""Which project is meant: by name, by path, the last used, or the only one."""
+"""Which project is meant: by name, by path, the current one, or the only one."""
 
 import shutil
 from pathlib import Path
@@ -14,16 +14,17 @@ from engine.projects import archive, find_project
 from tests.engine.projects.support import make_empty
 
 
-def test_project_is_found_by_name_path_or_last_use(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_project_is_found_by_name_path_or_choice(home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(UsageError, match="no project yet"):
         find_project(None, home)
     inside, outside = make_empty(home, "inside"), make_empty(Home.locate(tmp_path / "elsewhere"), "outside")
     monkeypatch.chdir(outside.parent)
     found = []
+    remember(outside, home)
     for name in ("inside", str(outside), None, "outside", "./outside", str(inside), None):
         with find_project(name, home) as project:
             found.append(project.name)
-    assert found == ["inside", "outside", "outside", "outside", "outside", "inside", "inside"]
+    assert found == ["inside", "outside", "outside", "outside", "outside", "inside", "outside"]
 
 
 def test_only_project_is_found_without_a_name(home: Home) -> None:
@@ -32,7 +33,7 @@ def test_only_project_is_found_without_a_name(home: Home) -> None:
     with find_project(None, home) as project:
         assert project.name == "one"
     make_empty(home, "two")
-    (home.state / "last_project").write_text("/gone\n")
+    remember(Path("/gone"), home)
     with pytest.raises(UsageError, match="one, two"):
         find_project(None, home)
 
