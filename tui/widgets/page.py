@@ -113,17 +113,17 @@ class Page(AutoHeight):
 
     def render_line(self, y: int) -> Strip:
         """Draw one row; Textual keeps it until it changes."""
-        width, style = self.size.width, self.visual_style
-        if not 0 <= y < len(self._rows) or not width:
-            return Strip.blank(width, style.rich_style)
-        row = self._rows[y]
+        width, rows = self.size.width, self._rows or (Content(""),)
+        if not width or not 0 <= y < len(rows):
+            return Strip.blank(width, self.visual_style.rich_style)
+        row = rows[y]
         row = Content(row.plain, [span for span in row.spans if span.end > span.start])  # an empty one splits the text
         selection = self.text_selection
         if selection is not None and (span := selection.get_span(y)) is not None:
             start, end = span
             chosen = Style.from_styles(self.screen.get_component_styles("screen--selection"))
             row = row.stylize(chosen, start, len(row) if end < 0 else end)
-        strips = Visual.to_strips(self, row, width, 1, style, apply_selection=False)
+        strips = Visual.to_strips(self, row, width, 1, self.visual_style, apply_selection=False)
         return strips[0].apply_offsets(0, y)  # the mouse selects by these offsets
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from tui.keys import key_of
 from tui.panes.chat.state import ChatState, Turn
 from tui.panes.chat.turns import LaidOut, marked, turn_lines
 from tui.panes.parts import title
-from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, shorten, wrap
+from tui.widgets.lines import ACCENT, DIM, WARN, percent, shorten, wrap
 from tui.widgets.next_steps import next_steps
 
 _VOTED: dict[VoteChoice, str] = {
@@ -54,17 +54,21 @@ def room_to_grow(rows: int, height: int) -> int:
 
 
 def _head(state: ChatState, score: Standing, width: int) -> list[Content]:
-    lines = title("Chat", _compared(state), "", width)
+    lines = title("Chat", _compared(state, width), "", width)
     lines[1:] = [Content.styled(shorten(_standing(state, score), width), DIM), Content("")]
     return [*lines, *marked("!", state.note, WARN, width), Content("")] if state.note else lines
 
 
-def _compared(state: ChatState) -> str:
+def _compared(state: ChatState, width: int) -> str:
     if not state.arms[0]:
         return "no arm yet"
     dial = f"   adapter at {state.strength} %" if any(arm.startswith("run-") for arm in state.arms) else ""
-    first, second = (" ".join(fit(arm, 24).split()) for arm in state.arms)
-    return f"{first} against {second}{dial}{'   blind' if state.blind else ''}"
+    blind = "   blind" if state.blind else ""
+    room = width - len(f"Chat    against {dial}{blind}")
+    first, second = (
+        shorten(arm, max(room // 2, room - len(other), 12)) for arm, other in (state.arms, state.arms[::-1])
+    )
+    return f"{first} against {second}{dial}{blind}"
 
 
 def _standing(state: ChatState, score: Standing) -> str:
