@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from engine.economics.prices import find_prices
+from engine.folders import remember
 from engine.paths import Home
 from engine.project import Project
-from engine.projects import find_project, remember
+from engine.projects import find_project
 from engine.records.cost import CostInputs
 from engine.records.evaluation import Evaluation
 from engine.records.example import Example, ExampleKey, Usage

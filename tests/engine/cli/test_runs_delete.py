@@ -262,7 +262,7 @@ def test_kill_while_files_are_removed_is_reported_and_can_be_completed(
         with pytest.raises(Killed):
             call("runs", "delete", "1")
     assert folder.is_dir()
-    assert "1  deleted, but its files remain" in succeed("runs", "list").out
+    assert "Run 1 is deleted, but its files remain" in succeed("runs", "list").out
     assert get("runs", "list") == {"runs": [], "half_deleted": [1]}
     assert {station["name"]: station["count"] for station in get("status")["stations"]}["run"] == 0
     succeed("projects", "duplicate", "meridian-desk", "copy", "--with", "runs")

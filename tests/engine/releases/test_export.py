@@ -142,7 +142,7 @@ def test_existing_files_need_force_and_only_a_release_is_replaced(project: Proje
     (foreign / "letter.txt").write_text("mine")
     with pytest.raises(UsageError, match="not replaced"):
         release(project, "adapter", foreign, force=True)
-    with pytest.raises(UsageError, match="--force"):
+    with pytest.raises(UsageError, match="is a file"):
         release(project, "adapter", foreign / "letter.txt")
     assert (foreign / "letter.txt").read_text() == "mine"
     assert {path.name for path in tmp_path.iterdir()} >= {"here", "documents"}
