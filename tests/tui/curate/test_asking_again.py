@@ -79,7 +79,7 @@ async def test_real_job_asks_the_teacher_of_the_project_again(home: Home, folder
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await open_review(pilot, app)
             await pilot.press("j", "r")
-            await until(pilot, lambda: len(stored_examples(folder, home)) == 21)
+            await until(pilot, lambda: len(stored_examples(folder, home)) == 21, seconds=60)
             await wait_for_toast(pilot, "1 new answer;")
             await until(pilot, lambda: "[ ] attempt 1 of 2" in review_text(app))
             await pilot.press("left_square_bracket")

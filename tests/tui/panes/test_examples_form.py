@@ -167,11 +167,13 @@ async def test_only_unanswered_questions_are_asked_again(home: Home) -> None:
             fill_in(form, limit="4")
             await form_showing(pilot, app, "4 questions")
             await pilot.press("enter")
-            await until(pilot, lambda: "✗ 1 without an answer: filtered question" in text(app))
+            await until(pilot, lambda: "✗ 1 without an answer: filtered question" in text(app), seconds=60)
             await until(pilot, lambda: "R asks again only what got no answer (1)" in text(app))
             lenient = True
             await pilot.press("R")
-            await until(pilot, lambda: "○ 4 undecided" in text(app) and "without an answer" not in text(app))
+            await until(
+                pilot, lambda: "○ 4 undecided" in text(app) and "without an answer" not in text(app), seconds=60
+            )
             await pilot.press("R")
             await until(pilot, lambda: notified(app, "has an answer"))
     assert generate_jobs(folder, home)[1].asks == ((blocked.id, 0),)

@@ -261,7 +261,7 @@ async def test_real_job_exports_an_adapter(home: Home, tmp_path: Path) -> None:
         await pilot.press("e")
         await wait_for_form(pilot)
         await pilot.press("enter")
-        await until(pilot, lambda: "adapter_model.safetensors" in text(app), seconds=50)
+        await until(pilot, lambda: "adapter_model.safetensors" in text(app), seconds=120)
 
 
 def with_fixed_sizes_and_folders(page: ReleasePage) -> ReleasePage:
