@@ -6,6 +6,7 @@ CUDA counts only what `CUDA_VISIBLE_DEVICES` lists, in that order; the driver co
 import os
 import re
 from collections.abc import Collection
+from ctypes.util import find_library
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.util import find_spec
@@ -84,15 +85,28 @@ def visible_gpus() -> tuple[Gpu, ...]:
 def require_device(device: str) -> None:
     """Raise `ModelError` if a GPU is named, as `cuda` or `cuda:1`, that this process cannot use.
 
-    Other devices are known to torch alone; so are the GPUs of a torch that was built for AMD's.
+    Other devices are known to torch alone; so are the GPUs of a torch that was built for AMD's, and those of a
+    container that has CUDA's driver without the library that lists them.
     """
     index = _index(device)
-    if index is None or index < (seen := len(visible_gpus())) or _version_of_torch("hip"):
+    if index is None or index < (seen := len(visible_gpus())) or _version_of_torch("hip") or _only_cuda_can_list():
         return
     why = why_gpus_unusable() or f"this machine has {seen or 'none'}"
     raise ModelError(
         "The device is not available.", f"{device} is an NVIDIA GPU, and {why}.", "Use --device cpu, or auto."
     )
+
+
+def _only_cuda_can_list() -> bool:
+    import pynvml
+
+    try:
+        pynvml.nvmlInit()
+    except pynvml.NVMLError_LibraryNotFound:
+        return find_library("cuda") is not None
+    except pynvml.NVMLError:
+        return False
+    return False
 
 
 def why_gpus_unusable() -> str:

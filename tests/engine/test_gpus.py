@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from engine import gpus
 from engine.doctor import examine
-from engine.gpus import Gpu, card_of, held_mb, visible_gpus, why_gpus_unusable
+from engine.errors import ModelError
+from engine.gpus import Gpu, card_of, held_mb, require_device, visible_gpus, why_gpus_unusable
 from engine.jobs.context import JobContext
 from engine.jobs.devices import Holder, Ticket, held_by
 from engine.paths import Home
@@ -172,3 +173,20 @@ def test_arbitrary_visible_devices_never_fail(visible_devices: str, device: str)
         patched.setenv("CUDA_VISIBLE_DEVICES", visible_devices.replace("\0", "").encode("utf-8", "replace").decode())
         assert len(visible_gpus()) <= 4
         assert card_of(device) == device or device.startswith("cuda")
+
+
+def test_a_gpu_is_required_only_if_the_driver_can_tell(monkeypatch: pytest.MonkeyPatch) -> None:
+    for device in ("cpu", "auto", "mps", "cuda", "cuda:3"):
+        require_device(device)
+    with pytest.raises(ModelError, match="cuda:4 is an NVIDIA GPU, and this machine has 4"):
+        require_device("cuda:4")
+
+    def missing() -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+    monkeypatch.setattr(pynvml, "nvmlInit", missing)
+    monkeypatch.setattr(gpus, "find_library", lambda _: "libcuda.so.1")
+    require_device("cuda")
+    monkeypatch.setattr(gpus, "find_library", lambda _: None)
+    with pytest.raises(ModelError, match="this machine has none"):
+        require_device("cuda")
