@@ -5,13 +5,12 @@ from typing import Generic
 
 from engine.clean import clean_text
 from engine.errors import DistillError, UsageError
-from engine.project import Project
 from engine.records.options import TeacherSpec
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen, Values
 from tui.forms.teacher import teacher_fields
 from tui.panes.pane import Pane
-from tui.services.generation import GenerationService, Options, Outlook, outlook_reader
+from tui.services.generation import Estimate, GenerationService, Options, Outlook, outlook_reader
 from tui.services.store import StoreService
 
 
@@ -22,7 +21,7 @@ class TeacherForm(Generic[Options, Outlook]):
         self,
         store: StoreService,
         pane: Pane,
-        estimate: Callable[[Project, Options], Outlook],
+        estimate: Estimate[Options, Outlook],
         text_of: Callable[[Outlook, Values], str],
         trouble_of: Callable[[Outlook, Values], str],
     ) -> None:

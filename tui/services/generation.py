@@ -24,6 +24,7 @@ from tui.services.store import StoreService
 
 Options = TypeVar("Options", bound=GenerateOptions | SynthesizeOptions)
 Outlook = TypeVar("Outlook", bound=GenerationOutlook | SynthesisOutlook)
+Estimate = Callable[[Project, Options], Outlook]  # what a job with these options would take
 
 
 @dataclass
@@ -33,7 +34,7 @@ class OptionsRead(Message):
     options: GenerateOptions
 
 
-def outlook_reader(options: Options, estimate: Callable[[Project, Options], Outlook]) -> Callable[[Project], Outlook]:
+def outlook_reader(options: Options, estimate: Estimate[Options, Outlook]) -> Callable[[Project], Outlook]:
     """Work that estimates what a job would take. Raises `DistillError`, also for a teacher that does not exist."""
     return lambda project: estimate(project, replace(options, teacher=with_stored_name(options.teacher)))
 
