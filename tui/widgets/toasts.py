@@ -14,15 +14,15 @@ LOW = "Toast { padding: 0 1; } ToastRack { scrollbar-size-vertical: 0; }"
 
 
 class Toasts(Notifications):
-    """Textual's notifications, limited in number: a new one replaces every earlier message, and the oldest problems."""
+    """Textual's notifications, limited in number: a new message replaces the one before, a problem the oldest ones."""
 
     def add(self, notification: Notification) -> "Toasts":
         """Add a notification. What earlier messages said is over: an undone action must not offer its undo again."""
-        content = notification.title, notification.message
-        problems = [each for each in self if each.severity != "information" and (each.title, each.message) != content]
-        kept = problems[1 - MOST :]
+        content, is_message = (notification.title, notification.message), notification.severity == "information"
+        alike = [older for older in self if (older.severity == "information") is is_message]
+        over = alike if is_message else alike[: max(len(alike) - MOST + 1, 0)]
         for older in list(self):
-            if older not in kept:
+            if older in over or (older.title, older.message) == content:
                 del self[older]
         super().add(notification)
         return self

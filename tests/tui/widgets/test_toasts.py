@@ -24,7 +24,7 @@ def test_message_replaces_every_earlier_message_and_no_problem() -> None:
         toasts.add(Notification(text))
     assert messages(toasts) == ["broken", "c"]
     toasts.add(Notification("worse", severity="warning"))
-    assert messages(toasts) == ["broken", "worse"]
+    assert messages(toasts) == ["broken", "c", "worse"]
 
 
 def test_oldest_problem_is_dropped_and_none_is_shown_twice() -> None:
