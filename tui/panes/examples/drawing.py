@@ -153,7 +153,7 @@ def _money(job: JobView, done: int, total: int) -> Content:
 
 def _bar(done: int, failed: int, total: int, width: int) -> Content:
     """Draw the progress bar across the page: what is answered, what failed, what is left."""
-    words = f" {percent(min((done + failed) / max(total, 1), 1.0))}"
+    words = f" {percent(done / max(total, 1))}"
     room = width - len(words)
     answered = round(room * min(done / max(total, 1), 1.0))
     lost = min(round(room * failed / max(total, 1)), room - answered)
