@@ -16,11 +16,12 @@ from textual.theme import BUILTIN_THEMES
 
 from engine.clean import clean_line, clean_text
 from engine.errors import DistillError, UsageError
+from engine.folders import current_folder
 from engine.paths import Home
 from tui.actions import Place, bindings
 from tui.keymap import over_others, own_keys
 from tui.keys import footer_actions, hold
-from tui.services.settings import Memory, last_project, save_copy
+from tui.services.settings import Memory, save_copy
 from tui.services.themes import ThemeService, ThemesRead, read_theme
 from tui.services.tmux import load_buffer
 from tui.settings import Settings
@@ -88,7 +89,7 @@ class DistillApp(TypedApp):
             self._tell(error)
         self._dress()
         self._themes = ThemeService(self._home, self)
-        folder = self._folder or last_project(self._home)
+        folder = self._folder or current_folder(self._home)
         if folder is None:
             self.show_projects()
         else:

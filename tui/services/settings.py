@@ -11,7 +11,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.errors import DistillError, StoreError, UsageError
-from engine.folders import unnamed_project
 from engine.paths import Home, make_private_folder, write_atomically
 from tui.services.failing import failing_to
 from tui.settings import Remembered, Settings, parse_remembered, parse_settings, remembered_text
@@ -33,14 +32,6 @@ def read_settings(home: Home, environment: Mapping[str, str] = os.environ) -> tu
         return _in(environment, Settings()), (wrong,)
     settings, errors = parse_settings(text, str(home.settings))
     return _in(environment, settings), errors
-
-
-def last_project(home: Home) -> Path | None:
-    """The folder of the last used project, or of the only one; None if there is none."""
-    try:
-        return unnamed_project(home)
-    except UsageError:
-        return None
 
 
 def save_copy(home: Home, text: str) -> Path:
