@@ -8,7 +8,7 @@ from engine.clean import clean_line
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.errors import UsageError
-from engine.records.job import LIVE_STATES, Job
+from engine.records.job import Job
 from engine.status import job_json
 from engine.wording import duration, in_columns
 
@@ -120,11 +120,12 @@ def pause(invocation: Invocation, job_id: int) -> None:
 def resume(invocation: Invocation, job_id: int, key_env: str | None) -> None:
     """Resume job JOB_ID from what it has stored, after it was paused, stopped or killed, or failed."""
     from engine.jobs import control
+    from engine.training.in_use import require_free_to_resume
 
     job = invocation.project.jobs.get(job_id)
     if key_env is not None:
         _bind(job, key_env)
-    _require_free(invocation.project, job)
+    require_free_to_resume(invocation.project, job)
     announce(invocation, control.resume(invocation.project, job), "resumed")
 
 
@@ -161,17 +162,6 @@ def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
     invocation.finish(
         ended if kill else f"Job {job.id} will stop at its next safe point.", {"job": job_json(invocation.project, job)}
     )
-
-
-def _require_free(project: "Project", job: Job) -> None:
-    """Raise `TrainingError` or `JobError` if the run that an ended job would train is trained, or has a live job."""
-    from engine.records.options import TrainOptions
-    from engine.store.jobs import options_of_job
-
-    if job.state not in LIVE_STATES and isinstance(options := options_of_job(job), TrainOptions):
-        from engine.training.in_use import require_free_to_train
-
-        require_free_to_train(project, options.run_id)
 
 
 def _bind(job: Job, variable: str) -> None:

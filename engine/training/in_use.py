@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from engine.errors import JobError, TrainingError
 from engine.jobs.liveness import mark_lost_jobs
 from engine.project import Project
-from engine.records.job import Job
+from engine.records.job import LIVE_STATES, Job
 from engine.records.options import (
     EvaluateOptions,
     ExportOptions,
@@ -32,6 +32,13 @@ def require_free_to_train(project: Project, run_id: int) -> None:
                 f"Job {job.id} ({job.kind}) is {job.state}.",
                 f"Follow it: distill-tui jobs follow {job.id}",
             )
+
+
+def require_free_to_resume(project: Project, job: Job) -> None:
+    """Raise as `require_free_to_train` does for the run that an ended job would train if it was resumed."""
+    options = options_of_job(job)
+    if job.state not in LIVE_STATES and isinstance(options, TrainOptions):
+        require_free_to_train(project, options.run_id)
 
 
 def never_started(project: Project, dataset_sha256: str, config: TrainingConfig) -> Run | None:

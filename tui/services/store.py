@@ -196,6 +196,7 @@ class StoreService:
 
     def _send(self, command: JobCommand, job_id: int) -> None:
         from engine.jobs import control
+        from engine.training.in_use import require_free_to_resume
 
         with self._failing_to(self._target):
             project = self._worker.held
@@ -208,6 +209,7 @@ class StoreService:
                 case "keep":
                     control.keep(project, job)
                 case "resume":
+                    require_free_to_resume(project, job)
                     control.resume(project, job)
         self.read()
 

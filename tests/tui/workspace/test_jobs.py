@@ -12,7 +12,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import AnswerDelta, PromptRead, StampedEvent, StateChanged
 from engine.paths import Home
 from engine.project import Project
-from engine.records.options import GenerateOptions
+from engine.records.options import GenerateOptions, TrainOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.station import STATIONS
 from tests.tui.piloting import (
@@ -282,3 +282,17 @@ async def test_time_left_counts_down_without_new_events(home: Home) -> None:
 
 def raise_busy(_project: Project | None) -> None:
     raise StoreError("The project is busy.", "Another process writes.", "Wait.")
+
+
+async def test_job_of_a_run_that_is_trained_already_is_not_resumed(home: Home) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        job = project.jobs.add(TrainOptions(1))
+        project.jobs.update(job.id, state="stopped")
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: shown(app) == "run")
+        await pilot.press("r")
+        await wait_for_toast(pilot, "Run 1 is already trained.")
+    with Project.open(folder, home) as project:
+        assert project.jobs.get(job.id).state == "stopped"
