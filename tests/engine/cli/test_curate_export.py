@@ -129,5 +129,6 @@ def test_output_that_cannot_be_written_ends_the_export_without_a_traceback(finis
             [PROGRAM, "curate", "export", "--to", "-"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
         )
     assert ended.returncode == 1
+    assert "No space left on device" in ended.stderr
     assert "Exception ignored" not in ended.stderr
     assert "Traceback" not in ended.stderr

@@ -288,9 +288,12 @@ def test_wrong_argument_is_explained_in_words(args: tuple[str, ...], message: st
     assert fail(*args)["message"] == message
 
 
-def test_words_fit_what_went_wrong(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_standard_input_is_named(finished: Path) -> None:
     assert fail("prompt", "set", "-")["title"] == "The prompt cannot be read from standard input."
     assert fail("rules", "import", "-")["title"] == "Rules cannot be read from standard input."
+
+
+def test_export_to_a_file_is_refused(finished: Path, tmp_path: Path) -> None:
     (tmp_path / "prompt.md").write_text("Be brief.")
     with Project.open(finished) as project:
         folder = finished / project.runs.get(1).folder / "adapter"
@@ -299,11 +302,19 @@ def test_words_fit_what_went_wrong(finished: Path, tmp_path: Path, monkeypatch: 
         (folder / name).write_bytes(b"a")
     error = fail("export", "--to", tmp_path / "prompt.md")
     assert (error["title"], error["next"]) == ("The destination is not a folder.", "Choose another folder.")
+
+
+def test_failed_editor_changes_nothing(finished: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = get("curate", "list")
     monkeypatch.setenv("VISUAL", "/bin/false")
     error = fail("curate", "edit", "6", status=1)
     assert (error["title"], error["next"]) == (
         "The editor failed.", "Example 6 was not changed. Set another $EDITOR.",
     )  # fmt: skip
+    assert get("curate", "list") == before
+
+
+def test_one_added_proposal_is_called_one_rule(finished: Path) -> None:
     assert "Added rule 5." in succeed("rules", "propose", "1", "--add").out
 
 

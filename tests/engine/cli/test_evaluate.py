@@ -43,6 +43,14 @@ def test_newest_run_with_an_adapter_is_evaluated_while_a_newer_one_trains(
     assert [options.run_id for options in started] == [1] != [newer.id]
 
 
+def test_rules_without_a_judge_are_named_unless_none_is_wanted(finished: Path, started: list[EvaluateOptions]) -> None:
+    place_adapter(finished, 1)
+    get("rules", "add", "Kind", "kind=rubric")
+    assert "rule 5 cannot be measured" in succeed("evaluate", "--detach").err
+    assert "cannot be measured" not in succeed("evaluate", "--no-judge", "--detach").err
+    assert len(started) == 2
+
+
 def test_run_without_an_adapter_is_refused_before_a_job_starts(finished: Path) -> None:
     newer = add_running_run(finished)
     for args in (("--run", newer.id), ("--run", newer.id, "--detach")):

@@ -95,7 +95,7 @@ async def test_key_after_a_jump_acts_on_the_answer_that_it_leads_to(home: Home, 
         await open_review(pilot, app)
         await wait_until_loaded(pilot, app)
         press_at_once(app, "n", "x", "n", "n", "x")
-        await until(pilot, lambda: stored_states(folder, home)[15:] == "ruuru"[:5])
+        await until(pilot, lambda: stored_states(folder, home)[15:] == "ruuru")
         press_at_once(app, "u", "u", "a")
         await until(pilot, lambda: stored_states(folder, home)[15:] == "auuuu")
 

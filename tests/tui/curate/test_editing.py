@@ -149,11 +149,11 @@ async def test_answer_that_cannot_be_stored_comes_back(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_editor(pilot, app)
         await pilot.press("x")
-        monkeypatch.setattr("tui.services.review.edit", refuse)
-        await pilot.press("ctrl+s")
-        await wait_for_toast(pilot, "Nothing was written.")
-        await until(pilot, lambda: isinstance(app.screen, AnswerScreen) and app.screen.area.text.startswith("x"))
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr("tui.services.review.edit", refuse)
+            await pilot.press("ctrl+s")
+            await wait_for_toast(pilot, "Nothing was written.")
+            await until(pilot, lambda: isinstance(app.screen, AnswerScreen) and app.screen.area.text.startswith("x"))
         await pilot.press("ctrl+s")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
         await until(pilot, lambda: stored_examples(folder, home)[0].answer.startswith("x"))

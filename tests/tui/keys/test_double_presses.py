@@ -3,14 +3,23 @@
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message
 from engine.records.question import Question
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, wait_until_loaded
-from tests.tui.piloting import SIZES, go_to_pane, open_app, pane_of, press_at_once, until, wait_for_form
+from tests.tui.piloting import (
+    SIZES,
+    facts_of,
+    go_to_pane,
+    open_app,
+    pane_of,
+    press_at_once,
+    until,
+    wait_for_form,
+    wait_for_toast,
+)
 from tests.tui.seeds import make_project, make_stage
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
@@ -30,10 +39,6 @@ def jobs_start_no_process(monkeypatch: pytest.MonkeyPatch) -> None:
 def waiting_jobs(folder: Path, home: Home) -> list[str]:
     with Project.open(folder, home) as project:
         return [job.kind for job in project.jobs.all() if job.state == "waiting"]
-
-
-async def wait_for_toast_title(pilot: Pilot[int], title: str) -> None:
-    await until(pilot, lambda: title in [note.title for note in pilot.app._notifications])
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -73,7 +78,7 @@ async def test_repeated_key_asks_for_a_new_answer_once(home: Home) -> None:
         await open_review(pilot, app)
         await wait_until_loaded(pilot, app)
         press_at_once(app, *[key_of("curate.again")] * 2)
-        await wait_for_toast_title(pilot, "A job is already doing this.")
+        await wait_for_toast(pilot, "A job is already doing this.")
     assert waiting_jobs(folder, home) == ["generate"]
 
 
@@ -92,7 +97,7 @@ async def test_each_undo_key_takes_back_one_rule_change(home: Home) -> None:
         for remaining in ([2, 3, 4], [3, 4]):
             await pilot.press(key_of("rules.remove"))
             await until(pilot, lambda remaining=remaining: rules() == remaining)
-            await pilot.pause(1.5)  # until the pane has read the change
+            await until(pilot, lambda remaining=remaining: [rule.id for rule in facts_of(app).rules] == remaining)
         press_at_once(app, *[key_of("rules.undo")] * 3)
-        await wait_for_toast_title(pilot, "Nothing to undo.")
+        await wait_for_toast(pilot, "Nothing to undo.")
         assert rules() == [1, 2, 3, 4]

@@ -208,11 +208,11 @@ async def test_restoring_without_an_earlier_chat_stops_nothing(home: Home, monke
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_chat(pilot)
-        monkeypatch.setattr(chat(app)._service, "halt", pytest.fail)
-        converse(app, "streaming")
-        await pilot.press("B")
-        await until(pilot, lambda: notified(app, "There is no earlier chat"))
-        monkeypatch.undo()
+        with monkeypatch.context() as patch:
+            patch.setattr(chat(app)._service, "halt", pytest.fail)
+            converse(app, "streaming")
+            await pilot.press("B")
+            await until(pilot, lambda: notified(app, "There is no earlier chat"))
 
 
 async def test_near_duplicate_of_a_test_question_is_not_added_to_training(home: Home) -> None:

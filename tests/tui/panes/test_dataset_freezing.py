@@ -121,9 +121,14 @@ async def test_elapsed_time_is_updated_while_freezing(home: Home, loaded: thread
         await open_pane(pilot, app)
         await until(pilot, lambda: "what would be frozen now" in text(app))
         await pilot.press("z")
-        await until(pilot, lambda: re.search(r"freezing   \d+ s", text(app)) is not None)
-        before = text(app)
-        await until(pilot, lambda: "freezing   " in text(app) and text(app) != before)
+
+        def elapsed_s() -> int:
+            found = re.search(r"freezing   (\d+) s", text(app))
+            return int(found[1]) if found else -1
+
+        await until(pilot, lambda: elapsed_s() >= 0)
+        before = elapsed_s()
+        await until(pilot, lambda: elapsed_s() > before)
         loaded.set()
         await until(pilot, lambda: "32 rows" in text(app))
 

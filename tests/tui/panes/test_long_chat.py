@@ -64,7 +64,7 @@ async def test_restored_and_resized_chat_is_laid_out_beside_the_screen(home: Hom
         assert not any(laid_out)
 
 
-async def test_only_a_growing_answer_is_laid_out_again(home: Home, laid_out: list[bool]) -> None:
+async def test_finished_answers_are_not_laid_out_again_while_another_grows(home: Home, laid_out: list[bool]) -> None:
     folder = make_stage(home, "done")
     with Project.open(folder, home) as project:
         project.settings.write_chat(Chat(ARMS, turns(140, words=1)))

@@ -15,7 +15,7 @@ from engine.store.questions import QuestionTable
 from tests.engine.teachers.hostile_server import good, served
 from tests.tui.panes.helpers import assert_screen_has_no_control_codes, form_aside, notified
 from tests.tui.panes.questions_helpers import fill_in, open_pane, pane, stored_questions, text
-from tests.tui.piloting import SIZES, screen_text, until, wait_for_form
+from tests.tui.piloting import SIZES, press_at_once, screen_text, until, wait_for_form
 from tests.tui.seeds import PROMPT, add_examples, hostile, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -211,8 +211,7 @@ async def test_failed_undo_can_be_retried(home: Home, monkeypatch: pytest.Monkey
             patch.setattr(QuestionTable, "put_back", raise_busy)
             await pilot.press("u")
             await until(pilot, lambda: "The project is busy." in [note.title for note in app._notifications])
-        app.simulate_key("u")
-        app.simulate_key("u")
+        press_at_once(app, "u", "u")
         await until(pilot, lambda: len(stored_questions(folder, home)) == count)
         await until(pilot, lambda: notified(app, "Nothing to undo"))
 

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs.identity import own_identity
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job
@@ -16,7 +15,7 @@ from engine.records.prompt import Message
 from engine.serving.address import Address
 from engine.serving.client import Answer
 from tests.engine.jobs.support import wait_until
-from tests.tui.seeds import make_stage
+from tests.tui.seeds import add_job, make_stage
 from tests.tui.services.recorder import Recorder
 from tui.services.chat import ChatService, ReplyEnded
 from tui.services.store import StoreService
@@ -25,11 +24,8 @@ from tui.services.store import StoreService
 class Client(AbstractAsyncContextManager["Client"]):
     """A client that answers at once; it notes whether it is open."""
 
-    all: list["Client"] = []  # noqa: RUF012 - one list for all, emptied before each test
-
-    def __init__(self, address: Address) -> None:
+    def __init__(self) -> None:
         self.open = True
-        self.all.append(self)
 
     async def __aexit__(self, *_: object) -> None:
         await asyncio.sleep(0)
@@ -42,18 +38,21 @@ class Client(AbstractAsyncContextManager["Client"]):
 def serve(folder: Path, home: Home) -> Job:
     """Add a server job that runs in this process."""
     with Project.open(folder, home) as project:
-        job, me = project.jobs.add(ServeOptions()), own_identity()
-        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
-        return job
+        return add_job(project, ServeOptions(), "running", [])
 
 
 def test_client_of_a_server_that_was_replaced_is_closed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     async def ready(*_: object) -> Address:
         return Address("http://127.0.0.1:1", "token")
 
-    Client.all.clear()
+    clients: list[Client] = []
+
+    def connect(_address: Address) -> Client:
+        clients.append(Client())
+        return clients[-1]
+
     monkeypatch.setattr("engine.serving.client.wait_until_ready", ready)
-    monkeypatch.setattr("engine.serving.client.ArmClient", Client)
+    monkeypatch.setattr("engine.serving.client.ArmClient", connect)
     folder, target = make_stage(home, "done"), Recorder()
     store = StoreService(folder, home, target)
     service = ChatService(store, target)
@@ -65,12 +64,12 @@ def test_client_of_a_server_that_was_replaced_is_closed(home: Home, monkeypatch:
     first = serve(folder, home)
     ask(1)
     ask(2)
-    assert [client.open for client in Client.all] == [True], "two turns share a connection"
+    assert [client.open for client in clients] == [True], "two turns share a connection"
     with Project.open(folder, home) as project:
         project.jobs.update(first.id, state="stopped")
     serve(folder, home)
     ask(3)
-    assert [client.open for client in Client.all] == [False, True]
+    assert [client.open for client in clients] == [False, True]
     service.close()
-    wait_until(lambda: not any(client.open for client in Client.all))
+    wait_until(lambda: not any(client.open for client in clients))
     store.close()

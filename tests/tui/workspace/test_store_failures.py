@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.errors import StoreError
 from engine.folders import DATABASE
 from engine.paths import Home
+from engine.project import Project
 from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import SIZES, footer, open_app, pane_of, pane_text, shown, text_of, until, wait_for_toast
 from tests.tui.seeds import make_stage
@@ -23,6 +25,19 @@ from tui.panes.run.pane import RunPane
 from tui.services.store import StoreFailed, StoreService
 
 DISK_ERROR = StoreError("The project cannot be read.", "The disk is gone.", "Put it back.")
+ASK = StoreService.ask
+
+
+def fail_for(monkeypatch: pytest.MonkeyPatch, kind: type[MessagePump]) -> None:
+    """Whatever a target of this kind asks the store for fails, until `ASK` is put back."""
+
+    def ask(service: StoreService, work: Callable[[Project], Message], target: MessagePump) -> None:
+        if isinstance(target, kind):
+            target.post_message(StoreFailed(DISK_ERROR))
+        else:
+            ASK(service, work, target)
+
+    monkeypatch.setattr(StoreService, "ask", ask)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -47,21 +62,13 @@ async def test_read_error_stays_until_the_named_key_retries(
     retry_keys: str,
     content: str,
 ) -> None:
-    ask = StoreService.ask
-
-    def fail_for_kind(service: StoreService, work: Callable[..., object], target: MessagePump) -> None:
-        if isinstance(target, kind):
-            target.post_message(StoreFailed(DISK_ERROR))
-        else:
-            ask(service, work, target)
-
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=size, notifications=True) as pilot:
         await until(pilot, lambda: shown(app) != "")
-        monkeypatch.setattr(StoreService, "ask", fail_for_kind)
+        fail_for(monkeypatch, kind)
         await pilot.press(*keys.split())
         await until(pilot, lambda: "The disk is gone." in text_of(app, pane) and hint in text_of(app, pane))
-        monkeypatch.setattr(StoreService, "ask", ask)
+        monkeypatch.setattr(StoreService, "ask", ASK)
         await pilot.press(*retry_keys.split())
         await until(pilot, lambda: content in text_of(app, pane))
         assert "The disk is gone." not in pane_text(app)
@@ -77,34 +84,23 @@ async def test_read_error_stays_until_the_named_key_retries(
 async def test_key_of_the_shown_pane_reads_again_what_failed(
     home: Home, monkeypatch: pytest.MonkeyPatch, key: str, kind: type[Pane], is_read: Callable[[Pane], bool]
 ) -> None:
-    ask = StoreService.ask
-
-    def fail_for_kind(service: StoreService, work: Callable[..., object], target: MessagePump) -> None:
-        if isinstance(target, kind):
-            target.post_message(StoreFailed(DISK_ERROR))
-        else:
-            ask(service, work, target)
-
-    monkeypatch.setattr(StoreService, "ask", fail_for_kind)
+    fail_for(monkeypatch, kind)
     app = open_app(home, make_compared(home))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) != "")
         await pilot.press("9", key)
         await until(pilot, lambda: bool(app.screen.query(kind)) and pane_of(app, kind)._unread)
         assert not is_read(pane_of(app, kind))
-        monkeypatch.setattr(StoreService, "ask", ask)
+        monkeypatch.setattr(StoreService, "ask", ASK)
         await pilot.press(key)
         await until(pilot, lambda: is_read(pane_of(app, kind)))
 
 
 async def test_no_run_is_deleted_while_none_could_be_read(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(service: StoreService, work: Callable[..., object], target: MessagePump) -> None:
-        target.post_message(StoreFailed(DISK_ERROR))
-
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) != "")
-        monkeypatch.setattr(StoreService, "ask", fail)
+        fail_for(monkeypatch, MessagePump)
         await pilot.press("5")
         await wait_for_toast(pilot, "The disk is gone.")
         await until(pilot, lambda: "Run 1" in text_of(app, RunPane))
