@@ -85,7 +85,7 @@ def remember(folder: Path, home: Home) -> None:
 
 
 def last_used(home: Home) -> Path | None:
-    """Return the folder of the project that was used last; None if it is gone or archived."""
+    """Return the folder that was last passed to `remember`; None if it is gone or archived."""
     try:
         text = (home.state / _LAST_PROJECT).read_bytes().decode("utf-8", "surrogateescape")
     except OSError:

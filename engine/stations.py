@@ -88,7 +88,6 @@ def read_facts(project: Project) -> StationFacts:
         makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}
         trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
         frozen = dataset is not None and dataset.prompt_sha256 == sha256
-        asked = [job for job in project.jobs.all() if job.stage == "examples" and job.total]  # those that began
         facts = StationFacts(
             student_base=project.settings.read().student_base,
             prompt_sha256=sha256,
@@ -101,7 +100,7 @@ def read_facts(project: Project) -> StationFacts:
             examples_of_older_prompts=project.examples.count() - examples.total,
             questions_newer_than_examples=project.questions.newer_than_examples(sha256),
             questions_unanswered=0 if frozen else project.questions.unanswered(sha256),
-            answers_missing=_missing(asked[-1] if asked else None),
+            answers_missing=_missing(project.jobs.latest("examples", begun=True)),
             accepted_sha256=project.examples.accepted_sha256(sha256),
             datasets=len(project.datasets.all()),
             dataset=dataset,

@@ -248,7 +248,7 @@ class _Builder:
     def ids(self, curated: CuratedExample, question: Question) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return the ids of the question and of the answer. Raises `ContextError` if they exceed the context."""
         produced = self._produced(curated)
-        tokenised = not produced or curated.answer != curated.example.answer
+        tokenised = not produced or curated.edited
         completion = tuple(self._tokenizer.completion_ids(curated.answer)) if tokenised else produced
         if question.id not in self._question_ids:
             self._question_ids[question.id] = tuple(self._tokenizer.question_ids(question.messages))

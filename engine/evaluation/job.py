@@ -302,8 +302,9 @@ class _Evaluation:
         return on_rows
 
     def _answer(self, arm: ArmName, answer: Callable[[Sequence[Task], EvaluateOptions, Recorder], None]) -> None:
-        self._reuse(arm)
         found = self._found(arm)
+        if self._reuse(arm, self._missing(found)):
+            found = self._found(arm)
         self._recorder.found(arm, found)
         try:
             if missing := self._missing(found):
@@ -324,9 +325,11 @@ class _Evaluation:
         have = {(answer.question_id, answer.sample) for answer in found}
         return [task for task in self.plan.tasks if (task.question.id, task.sample) not in have]
 
-    def _reuse(self, arm: ArmName) -> None:
-        """Store answers that another evaluation got from the same model in the same way."""
+    def _reuse(self, arm: ArmName, missing: Sequence[Task]) -> bool:
+        """Store answers that another evaluation got from the same model in the same way; return whether any."""
         source = self._context.project.evaluations.answers_from(self.plan.sources[arm])
         known = {(answer.question_id, answer.sample): answer for answer in source}
-        places = [(task, known.get((task.question.id, task.sample))) for task in self._missing(self._found(arm))]
-        self._recorder.reuse(arm, [(task, answer) for task, answer in places if answer is not None])
+        places = [(task, known[key]) for task in missing if (key := (task.question.id, task.sample)) in known]
+        if places:
+            self._recorder.reuse(arm, places)
+        return bool(places)

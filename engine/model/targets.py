@@ -3,9 +3,8 @@
 from torch import nn
 from transformers.pytorch_utils import Conv1D
 
+from engine.model.adapter_files import ALL_LINEAR
 from engine.model.local_model import LocalModel
-
-ALL_LINEAR = "all-linear"  # peft's word for every linear layer but the output head
 
 
 def lora_targets(local: LocalModel) -> str | list[str]:

@@ -84,8 +84,8 @@ class CuratedExample:
 
     @property
     def edited(self) -> bool:
-        """Whether a person has changed its answer."""
-        return self.answer != self.example.answer
+        """Whether a person has written its answer; one that was cut off counts as completed even if it is the same."""
+        return self.decision is not None and self.decision.edited_answer is not None
 
     @property
     def whole(self) -> bool:

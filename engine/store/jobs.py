@@ -76,18 +76,22 @@ class JobTable:
         asked = encode(options)
         return next((job for job in self.live() if (job.kind, job.options) == (options.kind, asked)), None)
 
-    def latest(self, stage: StationName) -> Job | None:
-        """Return the newest job that makes what this station holds and whose current or last station it is, or None."""
+    def latest(self, stage: StationName, *, begun: bool = False) -> Job | None:
+        """Return the newest job that makes what this station holds and whose current or last station it is, or None.
+
+        With `begun`, only one that knows how much it has to do.
+        """
         makers = [kind for kind, options in OPTIONS_OF_KIND.items() if options.produces_output]
         marks = ", ".join("?" * len(makers))
         row = self._connection.row(
-            f"SELECT {_JOB} FROM jobs WHERE stage = ? AND kind IN ({marks}) ORDER BY id DESC LIMIT 1",
+            f"""SELECT {_JOB} FROM jobs WHERE stage = ? AND kind IN ({marks}) {"AND total > 0" if begun else ""}
+            ORDER BY id DESC LIMIT 1""",
             (stage, *makers),
         )
         return None if row is None else _job(row)
 
     def update(self, id: int, **changes: Unpack[JobChanges]) -> None:
-        """Set the given fields; None leaves a field unchanged. Raises `NotFoundError`."""
+        """Set the given fields; `ended_at` None leaves it unchanged. Raises `NotFoundError`."""
         if not self._connection.update("jobs", id, cast("dict[str, Value]", changes)):
             raise _not_there(id)
 

@@ -47,7 +47,7 @@ class RunTable:
             return self.get(number)
 
     def update(self, run_id: int, **changes: Unpack[RunChanges]) -> None:
-        """Set the given fields; None leaves a field unchanged. Raises `NotFoundError`."""
+        """Set the given fields. Raises `NotFoundError`."""
         columns = {
             name: encode(value) if isinstance(value, Estimated | TrainingConfig) else value
             for name, value in changes.items()

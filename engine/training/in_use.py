@@ -25,8 +25,9 @@ def require_free_to_train(project: Project, run_id: int) -> None:
         raise TrainingError(
             f"Run {run_id} is already trained.", "", f"Start another from it: distill-tui train --initial-run {run_id}"
         )
+    begun = project.runs.trained_by().get(run_id, ())
     for job in project.jobs.live():
-        if run_id in _trained_by(job):
+        if job.id in begun or run_id in _trained_by(job):
             raise JobError(
                 f"Run {run_id} already has a job that trains it.",
                 f"Job {job.id} ({job.kind}) is {job.state}.",
@@ -43,13 +44,14 @@ def require_free_to_resume(project: Project, job: Job) -> None:
 
 def never_started(project: Project, dataset_sha256: str, config: TrainingConfig) -> Run | None:
     """Return the newest run with this dataset and configuration that no job was started for, or None."""
-    begun = {run_id for job in project.jobs.all() for run_id in _trained_by(job)}
+    begun, live = {run_id for job in project.jobs.all() for run_id in _trained_by(job)}, project.jobs.live()
     return next(
         (
             run
             for run in reversed(project.runs.all())
             if (run.state, run.dataset_sha256, run.config) == ("waiting", dataset_sha256, config)
             and run.id not in begun
+            and not any(works_with(project, job, run, at_work=True) for job in live)
         ),
         None,
     )

@@ -165,8 +165,8 @@ class QuestionsState:
 
     @property
     def chosen(self) -> tuple[int, ...]:
-        """Return what an action applies to: the marks, else what is under the cursor."""
-        if self.marks:
+        """Return what an action applies to: the marks that are shown, else what is under the cursor."""
+        if self.marks and self.mode != "question":
             return tuple(sorted(self.marks))
         under = self._under_cursor
         return () if under is None else (under,)
@@ -206,7 +206,7 @@ class QuestionsState:
 
     def back(self) -> bool:
         """Go one step back: preview, range, marks, view, filter. Return whether the list must be read again."""
-        if self.previewed:
+        if self.previewed or self.mode == "question":
             self.leave()
         elif self.range_from is not None:
             self.range_from = None

@@ -16,7 +16,6 @@ from tui.panes.release.drawing import draw, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.facts import Facts
-from tui.services.job_view import JobView
 from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
@@ -50,10 +49,6 @@ class ReleasePane(Pane):
     def read(self) -> None:
         """Read the runs and releases."""
         self._service.read()
-
-    def show(self, facts: Facts, job: JobView | None) -> None:
-        """Show new facts; let the clock run during an export."""
-        super().show(facts, job)
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""

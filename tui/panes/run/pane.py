@@ -63,7 +63,12 @@ class RunPane(Pane):
     def read(self) -> None:
         """Read the runs; their traces are read once they are known."""
         self.store.ask(read_runs, self)
-        self.state.ask_again()
+
+    def read_again(self) -> None:
+        """Read again what could not be read, the logs too."""
+        if self._unread:
+            self.state.ask_again()
+        super().read_again()
 
     def show(self, facts: Facts, job: JobView | None) -> None:
         """Show new facts; read the logs of the runs on the page if they have changed."""

@@ -69,9 +69,10 @@ class CurateScreen(WalkingScreen):
             self.notify(words, timeout=3)
         if self.state.lacking:
             self._review.read(self.state.ask())
-        if self.state.other_id is not None:
-            self._review.attempt(self.state.other_id)
-        self._draw()
+        if page is not None or message.looked_at is None:  # otherwise nothing has changed
+            if self.state.other_id is not None:
+                self._review.attempt(self.state.other_id)
+            self._draw()
         self.go_on()
 
     def on_attempt_read(self, message: AttemptRead) -> None:
@@ -295,7 +296,6 @@ class CurateScreen(WalkingScreen):
             self._review.check()
             self._draw()
 
-    @in_turn
     def action_search(self) -> None:
         """Open the search."""
         self.query_one(WordsLine).open("search", self.state.where.search)

@@ -32,7 +32,7 @@ class ReviewState:
     decided_at: list[float] = field(default_factory=list)
     awaited: int = 0  # windows requested and not yet received
     jumping: bool = False  # one of them will move the cursor
-    decided_from: Where = field(default_factory=Where)  # where the last decision was made
+    decided_from: Where | None = None  # where the last decision was made, until the store has confirmed it
     doing: str = ""  # a bulk action in progress
     checking: bool = False  # the rules are deciding
     failed: bool = False  # the store's last answer was an error
@@ -87,6 +87,8 @@ class ReviewState:
         """Note that a request was carried out, and that a later one will bring the window."""
         self.awaited = max(self.awaited - 1, 0)
         self.jumping = self.jumping and self.awaited > 0
+        if decided and not self.awaited:
+            self.decided_from = None
         self.decided_at = [*(at for at in self.decided_at if now - at < _PACE_OVER_S), *([now] * decided)]
 
     def take(self, page: ReviewPage | None, decided: int, now: float) -> str:
@@ -97,7 +99,7 @@ class ReviewState:
         self.skip(decided, now)
         if page is None:
             self.doing, self.other_id = "", self.other_id if self.other is not None else None
-            if self.where.same_list(self.decided_from):
+            if self.decided_from is not None and self.where.same_list(self.decided_from):
                 self.where = self.decided_from
             return ""
         if self.awaited:

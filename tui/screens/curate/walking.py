@@ -74,9 +74,9 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         if not self.is_active:
             self._waiting.clear()
         while self._waiting and not self.state.unknown(answer=self._waiting[0][1]):
-            act, _ = self._waiting.popleft()
+            (act, _), before = self._waiting.popleft(), self.binding_chain
             act()
-            if not self.is_active:
+            if not self.is_active or self.binding_chain != before:  # a field has opened: the rest was typed for it
                 self._waiting.clear()
 
     @property

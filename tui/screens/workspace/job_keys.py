@@ -24,7 +24,7 @@ def meant_job(key: JobKey, facts: "Facts | None", view: "JobView | None", pane: 
         return None
     if view is not None and view.job_id == job.id and view.live:
         job = replace(job, state=view.state)
-    if key == "resume" and answer_to(key, job)[0] is None:
+    if key == "resume" and answer_to(key, job, facts.asked.get(job.id, ""))[0] is None:
         here = max((other for other in facts.jobs if other.stage == pane), key=lambda other: other.id, default=job)
         return here if answer_to(key, here)[0] is not None else job
     return job
