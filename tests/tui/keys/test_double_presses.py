@@ -11,7 +11,6 @@ from engine.records.question import Question
 from tests.tui.curate.review_helpers import make_reviewed_project, open_review, wait_until_loaded
 from tests.tui.piloting import (
     SIZES,
-    facts_of,
     go_to_pane,
     open_app,
     pane_of,
@@ -91,13 +90,17 @@ async def test_each_undo_key_takes_back_one_rule_change(home: Home) -> None:
         with Project.open(folder, home) as project:
             return [rule.id for rule in project.rules.all()]
 
+    def shown_rules() -> list[int]:
+        facts = pane_of(app, PromptPane).facts
+        return [rule.id for rule in facts.rules] if facts is not None else []
+
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await go_to_pane(pilot, 1, PromptPane, lambda: bool(pane_of(app, PromptPane).view))
         await pilot.press(key_of("prompt.rules"))
         for remaining in ([2, 3, 4], [3, 4]):
             await pilot.press(key_of("rules.remove"))
             await until(pilot, lambda remaining=remaining: rules() == remaining)
-            await until(pilot, lambda remaining=remaining: [rule.id for rule in facts_of(app).rules] == remaining)
+            await until(pilot, lambda remaining=remaining: shown_rules() == remaining)
         press_at_once(app, *[key_of("rules.undo")] * 3)
         await wait_for_toast(pilot, "Nothing to undo.")
         assert rules() == [1, 2, 3, 4]
