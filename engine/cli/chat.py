@@ -73,13 +73,14 @@ def command(
             "They are read from a terminal, without --json.",
             "Pass one: chat “…”",
         )
-    for arm in arms:
-        if arm != TEACHER and parse_arm(arm) is None:  # reported before a server is started
+    for arm in arms:  # reported before a server is started
+        choice = parse_arm(arm)
+        if choice is None and arm != TEACHER:
             known = "unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher"
             raise UsageError(
                 f"There is no arm “{clean_line(arm, 60)}”.", f"The arms are {known}.", "Choose one of these."
             )
-        if (choice := parse_arm(arm)) is not None and choice.run_id:
+        if choice is not None and choice.run_id:
             adapter_of(invocation.project.folder, invocation.project.runs.get(choice.run_id))
     settings = invocation.project.settings.read()
     asking = _Asking(

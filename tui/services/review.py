@@ -110,6 +110,7 @@ class ReviewRead(Message):
     page: ReviewPage | None
     notice: str = ""
     decided: int = 0
+    edited: int = 0  # the example whose edited answer was stored
     looked_at: Where | None = None
 
 
@@ -133,6 +134,7 @@ class _Done:
     notice: str = ""
     decided: int = 0
     go_to: int | None = None  # an example's id
+    edited: int = 0
 
 
 class ReviewService:
@@ -200,9 +202,9 @@ class ReviewService:
         """Accept one example with an edited answer."""
 
         def work(project: Project) -> _Done:
-            broken = [result for result in edit(project, example_id, answer) if not result.passed]
-            rules = ", ".join(str(result.rule_id) for result in broken)
-            return _Done(f"Edited; it fails rule {rules}." if broken else "Edited and accepted.", 1, example_id)
+            failing = ", ".join(str(each.rule_id) for each in edit(project, example_id, answer) if not each.passed)
+            notice = f"Edited; it fails rule {failing}." if failing else "Edited and accepted."
+            return _Done(notice, 1, example_id, example_id)
 
         self._carry_out(where, work)
 
@@ -264,9 +266,9 @@ class ReviewService:
 
         def whole(project: Project) -> Message:
             done = work(project)
-            # Of quick decisions only the last one needs the list afterwards.
-            wanted = number == self._requests or done.go_to is not None
-            return ReviewRead(_page(project, where, done.go_to) if wanted else None, done.notice, done.decided)
+            wanted = number == self._requests or done.go_to is not None  # of quick ones only the last needs the list
+            page = _page(project, where, done.go_to) if wanted else None
+            return ReviewRead(page, done.notice, done.decided, done.edited)
 
         self._store.ask(whole, self._target)
 

@@ -58,7 +58,7 @@ class CurateScreen(WalkingScreen):
     def on_review_read(self, message: ReviewRead) -> None:
         """Store a window, and report what was done."""
         self.state.failed = False
-        if message.decided:
+        if self._unsaved is not None and message.edited == self._unsaved[0].id:
             self._unsaved = None
         arrived, page, now = "", message.page, time.monotonic()
         if page is None or message.looked_at not in (None, self.state.where):

@@ -49,7 +49,7 @@ def change_settings(facts: Facts, store: StoreService, screen: PlacedScreen[None
         if values is not None and settings is not None:
             screen.run_worker(write(values, settings))
 
-    screen.app.push_screen(settings_form(facts), answered)
+    open_if_shown(settings_form(facts), answered, screen, "workspace.settings")
 
 
 def settings_form(facts: Facts, values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen:
