@@ -38,9 +38,9 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes:02d} min"
 
 
-def rate(share: float | None) -> str:
-    """Return a share in whole per cent; a dash if nothing was counted."""
-    return "–" if share is None else f"{share:.0%}"
+def percent(share: float) -> str:
+    """Return a share from 0 to 1 in whole per cent, with a space that no line breaks at."""
+    return f"{100 * share:.0f}\u00a0%"
 
 
 def passed_of(share: float | None, count: int) -> str:

@@ -17,7 +17,7 @@ from engine.economics.sensitivity import Influence
 from engine.economics.uncertainty import USUAL_CACHE_MIN_TOKENS
 from engine.records.cost import WorthVerdict
 from engine.records.prompt import SHORT_PROMPT_TOKENS
-from engine.wording import counted
+from engine.wording import counted, percent
 
 _FLIPS_TOLD = 3
 
@@ -96,7 +96,7 @@ def reasons(found: Findings) -> tuple[str, ...]:
     given, prices = found.given, found.given.prices
     reasons = [
         _reason("Without the provider's cache", found, found.uncached),
-        _reason(f"With a cache hit rate of {given.cache_hit_rate:.0%}", found, found.cached),
+        _reason(f"With a cache hit rate of {percent(given.cache_hit_rate)}", found, found.cached),
     ]
     if prices.cached_input_usd_per_mtok >= prices.input_usd_per_mtok:
         reasons.append("The provider gives no discount for cached input.")
@@ -141,7 +141,7 @@ def _length(found: Findings) -> Criterion:
     share = float(tokens * Fraction(str(found.given.prices.input_usd_per_mtok)) / PER_MTOK / found.each.prompted) if (
         found.each.prompted > 0
     ) else 0.0  # fmt: skip
-    part = f"{share:.0%} of what a request costs"
+    part = f"{percent(share)} of what a request costs"
     if tokens >= SHORT_PROMPT_TOKENS:
         return Criterion("length", True, f"The prompt has {tokens:,} tokens, {part}.")
     return Criterion(

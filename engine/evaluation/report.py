@@ -26,6 +26,7 @@ from engine.records.options import TeacherSpec
 from engine.records.question import Split
 from engine.records.run import Run
 from engine.stations import why_stale
+from engine.wording import percent
 
 SCHEMA = 1
 STAGES = ("questions", "generate", "curate", "train", "evaluate")
@@ -184,8 +185,9 @@ def _costs(
     return costs, (
         f"{inputs.model or 'The current model'}: {_words(costs, 'prices')}; student hosted at "
         f"${hosted[0]:g} (input) and ${hosted[1]:g} (output) per million tokens; "
-        f"one-time cost: {_words(costs, 'one_time_usd')}; cache hit rate: {costs.figures['cache_hit_rate'].value:.0%}. "
-        "Tokens are counted with the student's tokenizer."
+        f"one-time cost: {_words(costs, 'one_time_usd')}; "
+        f"cache hit rate: {percent(costs.figures['cache_hit_rate'].value)}. Tokens are counted with the "
+        "student's tokenizer."
     )
 
 

@@ -5,7 +5,7 @@ from engine.records.comparison import Paired
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation, FinalVerdict
 from engine.records.interval import Interval
 from engine.records.question import Split
-from engine.wording import counted
+from engine.wording import counted, percent
 
 PASS_VALUE = 0.95
 MARGIN = 0.10  # of the prompt's gain, and of a single rule's pass rate
@@ -79,13 +79,13 @@ def _why(evaluation: Evaluation) -> str:
     if recovered is None:
         more = evaluation.more_questions
         return evaluation.recovered_note + (f" About {counted(more, 'more question')} would decide." if more else "")
-    kept = f"{_percent(recovered.value)} of the prompt's gain is recovered"
-    bounds = f"the 95\u00a0% interval ({_percent(recovered.low)} to {_percent(recovered.high)})"
+    kept = f"{percent(recovered.value)} of the prompt's gain is recovered"
+    bounds = f"the 95\u00a0% interval ({percent(recovered.low)} to {percent(recovered.high)})"
     match evaluation.verdict:
         case "pass":
-            return f"{kept}, and {bounds} does not go below {_percent(PASS_LOW)}."
+            return f"{kept}, and {bounds} does not go below {percent(PASS_LOW)}."
         case "fail":
-            return f"{kept}, and {bounds} is entirely below {_percent(PASS_VALUE)}."
+            return f"{kept}, and {bounds} is entirely below {percent(PASS_VALUE)}."
         case "undecided" if evaluation.decided_questions < MIN_QUESTIONS:
             decided = evaluation.decided_questions
             few = f"{decided} question{'s are' if decided != 1 else ' is'} too few"
@@ -152,7 +152,3 @@ def _without_verdict(evaluation: Evaluation) -> str:
         f"{counted(evaluation.questions * evaluation.samples, 'answer')} each. The verdict "
         f"rests on {counted(evaluation.decided_questions, 'question')} with every rule decided in every arm."
     )
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.0f}\u00a0%"

@@ -15,6 +15,7 @@ from engine.model.adapter_files import check_adapter, holds_whole_layers, weight
 from engine.model.load import attach, parameter_shapes
 from engine.model.local_model import LocalModel
 from engine.model.whole_layers import WholeLayers
+from engine.wording import percent
 
 KEPT = 8  # adapters in memory; the least recently used one is evicted
 KEPT_WHOLE = 2  # of these, adapters of whole layers, each nearly as large as the base
@@ -78,13 +79,13 @@ class Adapters:
             # Its magnitudes replace the base's, so scaling the rest does not interpolate between the two.
             raise ModelError(
                 "A DoRA adapter supports only strengths 0 and 100 %.",
-                f"The request was for {strength:.0%}.",
+                f"The request was for {percent(strength)}.",
                 "Use 0 or 100 %.",
             )
         if 0 < strength < 1 and sha256 in self._whole:
             raise ModelError(
                 "An adapter of whole layers supports only strengths 0 and 100 %.",
-                f"The request was for {strength:.0%}.",
+                f"The request was for {percent(strength)}.",
                 "Use 0 or 100 %.",
             )
         self._switched = None  # until every layer is switched

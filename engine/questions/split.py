@@ -15,6 +15,7 @@ from itertools import combinations
 from engine.errors import UsageError
 from engine.questions.duplicates import UnionFind, ties_to_earlier
 from engine.records.question import SPLITS, Question, Split
+from engine.wording import percent
 
 _ALL = ""  # key next to the labels: counts all questions
 # Costs are integers, so that weights of any size stay exact: an empty split outweighs everything else, and a label
@@ -99,8 +100,8 @@ def split_notes(
         notes.append(f"No questions in {' and '.join(empty)}{why}.")
     if all(abs(counts[name] - wanted[name] * total) <= max(_FAR * total, _FEW) for name in SPLITS):
         return tuple(notes)
-    got = ", ".join(f"{name} {counts[name] / total:.0%}" for name in SPLITS)
-    shares = f"{got} instead of {', '.join(f'{share:.0%}' for share in fractions)}"
+    got = ", ".join(f"{name} {percent(counts[name] / total)}" for name in SPLITS)
+    shares = f"{got} instead of {', '.join(f'{percent(share)}' for share in fractions)}"
     if kept:
         notes.append(f"The shares are off, because {kept:,} of {total:,} questions keep the split they have: {shares}.")
     elif tied:

@@ -11,6 +11,7 @@ from xml.etree.ElementTree import Element
 from engine.reports.document import Chart, Mark, Measured, Role, Series, Unit
 from engine.reports.markup import element, short
 from engine.reports.numbers import measured, nats, share, usd
+from engine.wording import percent
 
 WIDTH, HEIGHT = 460.0, 230.0
 _LEFT, _RIGHT, _TOP, _BOTTOM = 48.0, 14.0, 8.0, 30.0
@@ -183,7 +184,7 @@ def ticks(high: float, count: int) -> tuple[float, ...]:
 
 def _level(value: float, unit: Unit, step: float) -> str:
     if unit == "share":
-        return f"{100 * value:.0f}\u00a0%"
+        return percent(value)
     if unit == "usd" and 0.01 <= step < 1:  # either all levels of an axis show cents or none does
         return f"${value:,.2f}"
     return (f"${value:,g}" if unit == "usd" else f"{value:,g}") if value else "0"

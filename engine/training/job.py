@@ -40,7 +40,7 @@ from engine.training.processes import planned_ranks, ranks_of
 from engine.training.ranks import Ranks
 from engine.training.sharding import held_bytes
 from engine.training.trainer import Trained, Trainer
-from engine.wording import counted, size
+from engine.wording import counted, percent, size
 
 
 def run(context: JobContext, options: TrainOptions, most_s: float = math.inf) -> None:
@@ -257,8 +257,8 @@ def _end(context: JobContext, run: Run, trained: Trained) -> None:
     share = state.validation_s / state.train_s if state.train_s else 0.0
     context.emit(
         Note(
-            f"Trained {counted(state.step, 'step')} in {state.train_s:.0f} s, {share:.0%} of it on validation (not "
-            f"counting the teacher's distributions); the best step is {state.best_step}."
+            f"Trained {counted(state.step, 'step')} in {state.train_s:.0f} s, {percent(share)} of it on validation "
+            f"(not counting the teacher's distributions); the best step is {state.best_step}."
         )
     )
     if error := error_text(context.project.runs.get(run.id)):

@@ -15,6 +15,7 @@ from engine.training.mirrors import Mirrors
 from engine.training.on_policy import CUT_ANSWERS, MANY_CUT
 from engine.training.trainer import Trainer
 from engine.training.validation import Measurement
+from engine.wording import percent
 
 
 class JobHooks:
@@ -33,8 +34,8 @@ class JobHooks:
         if metrics.figures.get(CUT_ANSWERS, 0.0) > MANY_CUT and not self._warned_of_cuts:
             self._warned_of_cuts = True
             self.on_note(
-                f"{metrics.figures[CUT_ANSWERS]:.0%} of the student's own answers at step {metrics.step} were cut off: "
-                "they do not end, or need more tokens than the longest training answer."
+                f"{percent(metrics.figures[CUT_ANSWERS])} of the student's own answers at step {metrics.step} were cut "
+                "off: they do not end, or need more tokens than the longest training answer."
             )
         values = {
             "loss": metrics.loss,

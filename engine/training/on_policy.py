@@ -36,6 +36,7 @@ from engine.training.ranks import ALONE, Ranks
 from engine.training.schedule import drawn_at
 from engine.training.stages import StepWork, Term
 from engine.training.student import ChunkLoss, eval_mode
+from engine.wording import percent
 
 CUT_ANSWERS = "cut_answers"  # the share of a step's answers that were cut off, among its figures
 MANY_CUT = 0.5  # of a step's answers
@@ -129,7 +130,7 @@ class OnPolicy:
         }
         tokens = sum(max(0, len(row.completion_ids) - skipped) for row in answers)
         share = figures[CUT_ANSWERS]
-        alarm = f"over half of the student's own answers were cut off ({share:.0%})" if share > MANY_CUT else ""
+        alarm = f"over half of the student's own answers were cut off ({percent(share)})" if share > MANY_CUT else ""
         return self._extra_terms.step(
             self.name, step, answers, self.rows_a_step, self._step_cost, tokens, self._loss, figures, alarm
         )

@@ -108,7 +108,9 @@ def error_text(run: Run) -> str:
         ("disk", run.estimate.disk_mb, run.disk_mb, size),
     )
     parts = [
-        f"{name} {words(estimated)}, took {words(taken)} ({taken / estimated - 1:+.0%})".replace("-", "−")
+        f"{name} {words(estimated)}, took {words(taken)} ({100 * (taken / estimated - 1):+.0f}\u00a0%)".replace(
+            "-", "−"
+        )
         for name, estimated, taken, words in pairs
         if estimated and taken
     ]

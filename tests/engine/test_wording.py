@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.wording import answers_pass, counted, passed_of
+from engine.wording import answers_pass, counted, passed_of, percent
 
 
 @pytest.mark.parametrize(
@@ -28,3 +28,7 @@ def test_passing_answers_are_counted_not_given_in_per_cent(share: float, count: 
     assert passed_of(share, count) == text
     assert answers_pass(share, count) == f", {text} answers pass"
     assert (passed_of(None, count), answers_pass(None, count)) == ("–", "")
+
+
+def test_no_line_breaks_between_a_number_and_its_per_cent_sign() -> None:
+    assert [percent(share) for share in (0.0, 0.126, 1.0)] == ["0\u00a0%", "13\u00a0%", "100\u00a0%"]

@@ -110,11 +110,6 @@ def dollars(value: float, of: float | None = None) -> str:
     return f"< ${smallest:,.{digits}f}" if 0 < value < smallest / 2 else f"${value:,.{digits}f}"
 
 
-def percent(rate: float) -> str:
-    """Format a rate from 0 to 1 as a percentage."""
-    return f"{100 * rate:.0f} %"
-
-
 def format_time(iso: str) -> str:
     """Format a stored time to the minute, always in UTC."""
     return clean_line(iso[:16].replace("T", " "), 16)

@@ -182,7 +182,7 @@ def test_large_topic_that_is_held_out_is_reported() -> None:
     drawn = split_by_topic(both, 0)
     assert sizes(drawn) == {"train": 19, "validation": 3, "test": 10}
     shares, topic = split_notes(both, drawn, FRACTIONS)
-    assert "train 59%, validation 9%, test 31% instead of 80%, 10%, 10%" in shares
+    assert "train 59\u00a0%, validation 9\u00a0%, test 31\u00a0% instead of 80\u00a0%, 10\u00a0%, 10\u00a0%" in shares
     assert topic == "No question on “cards” is trained: all 10 are in test."
 
 

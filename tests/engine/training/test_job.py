@@ -213,7 +213,7 @@ def test_second_stage_whose_answers_stay_cut_off_ends_at_the_best_step(project: 
     ended = project.runs.all()[-1]
     assert (ended.state, ended.step, ended.steps) == ("done", 13, 33)
     assert ended.reason.startswith("Ended at step 13 of 33: ")
-    assert "own answers were cut off (100%), for 10 steps in a row" in ended.reason
+    assert "own answers were cut off (100\u00a0%), for 10 steps in a row" in ended.reason
     assert f"Step {ended.best_step} is kept" in ended.reason
     assert ended.reason in notes_of(context)
     assert holds_adapter(project.folder / ended.folder / "adapter")

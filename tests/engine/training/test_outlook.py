@@ -165,12 +165,13 @@ def test_key_value_size_is_found_by_the_layer_names_of_a_family(
 def test_estimate_error_is_reported_for_comparable_values() -> None:
     done = replace(RUN, device="cpu", disk_mb=90.0, estimate=Estimated(50.0, 1000.0, 60.0))
     assert error_text(done) == (
-        "Estimated time 50 s, took 40 s (−20%); memory 1.0 GB, took 900 MB (−10%); disk 60 MB, took 90 MB (+50%)."
+        "Estimated time 50 s, took 40 s (−20\u00a0%); memory 1.0 GB, took 900 MB (−10\u00a0%); "
+        "disk 60 MB, took 90 MB (+50\u00a0%)."
     )
     assert error_text(replace(done, step=10)).startswith("Estimated memory"), "the estimated time was for all steps"
     assert error_text(replace(done, device="cuda:0", estimate=Estimated(None, 1000.0, None))) == ""
     on_gpu = replace(done, device="cuda:0", estimate=Estimated(None, 1000.0, None, gpu_peak_mb=1_300.0))
-    assert error_text(on_gpu) == "Estimated memory 1.0 GB, took 1.3 GB (+30%)."
+    assert error_text(on_gpu) == "Estimated memory 1.0 GB, took 1.3 GB (+30\u00a0%)."
     assert error_text(replace(done, state="stopped")) == ""
     assert error_text(RUN) == ""
 

@@ -96,7 +96,7 @@ def test_failures_do_not_count_as_answers() -> None:
     job = job_view(Progress(1, 19, failed=16))
     shown = drawn_lines(job)
     assert shown[0].strip() == "Examples   1 of 19 answered, 16 failed"
-    assert shown[1].endswith(" 5 %")
+    assert shown[1].endswith(" 5\u00a0%")
     assert drawn_lines(job_view(Progress(1, 19)))[0].strip() == "Examples   1 of 19"
 
 

@@ -153,7 +153,7 @@ async def test_near_duplicates_are_compared_deleted_and_restored(home: Home, siz
         await pilot.press("d")
         await until(pilot, lambda: "2 pairs" in text(app))
         assert "stays" in text(app)
-        assert "93 %" in text(app)
+        assert "93\u00a0%" in text(app)
         await until(pilot, lambda: footer(app).startswith("D delete   space mark   * mark all   esc back"))
         await pilot.press("D")
         await until(pilot, lambda: "1 pair" in text(app))

@@ -173,7 +173,7 @@ async def test_every_pass_rate_shows_its_number_of_answers(home: Home, size: tup
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_pane(pilot, app, "watching 1 of 2")
-        table = re.compile(r"pass rate, of +16 answers +1 answer\n 1 .+ 0 % +100 %\n")
+        table = re.compile(r"pass rate, of +16 answers +1 answer\n 1 .+ 0\u00a0% +100\u00a0%\n")
         assert re.search(r"answers pass +2 of 2 ", text(app))
         assert table.search(text(app)), "the rates per rule cover only the project's own questions"
         await pilot.press("left", "left")

@@ -186,9 +186,9 @@ def test_charts_label_both_ends_of_each_axis() -> None:
     drawn = [Drawn("run 1", curves, {100.0: 16})]
     lines = [line.plain for line in charts(drawn, Look(log=True, cursor=50), 200, 89, 6)]
     assert lines[1].count("2 ┤") == 2, "KL and loss start at their greatest value"
-    assert lines[1].count("100 % ┤") == 1
+    assert lines[1].count("100\u00a0% ┤") == 1
     assert lines[6].count("0.5 ┤") == 2
-    assert lines[6].count("0 % ┤") == 1
+    assert lines[6].count("0\u00a0% ┤") == 1
     assert lines[7].split() == ["0", "50", "200"] * 3
 
 

@@ -126,9 +126,9 @@ def test_age_is_shown_in_one_unit(seconds: int, expected: str) -> None:
 
 def test_running_jobs_are_shown_as_far_as_they_fit() -> None:
     two = project("x", jobs=(TRAINING, TRAINING))
-    assert running(two, 40).plain.rstrip() == "● train 41 %   3 min 00 s left   +1 more"
-    assert running(two, 34).plain.rstrip() == "● train 41 %   3 min 00 s left"
-    assert running(two, 24).plain.rstrip() == "● train 41 %   +1 more"
+    assert running(two, 40).plain.rstrip() == "● train 41\u00a0%   3 min 00 s left   +1 more"
+    assert running(two, 34).plain.rstrip() == "● train 41\u00a0%   3 min 00 s left"
+    assert running(two, 24).plain.rstrip() == "● train 41\u00a0%   +1 more"
     paused = project("x", jobs=(dataclasses.replace(TRAINING, state="paused"),))
     assert running(paused, 40).plain.rstrip() == "‖ train paused"
 

@@ -34,7 +34,7 @@ async def test_running_projects_come_first_and_enter_attaches(
     async with app.run_test(size=size, notifications=True) as pilot:
         screen = await wait_for_list(pilot)
         assert listed_names(screen)[:3] == ["insurance-claims", "night-shift", "meridian-desk"]
-        assert "● train 41 %" in page_text(screen, "listed")
+        assert "● train 41\u00a0%" in page_text(screen, "listed")
         assert "enter attach" in footer(app)
         await pilot.press("j", "j")
         assert "enter open" in footer(app)

@@ -32,7 +32,7 @@ async def test_small_window_shows_its_size_instead_of_the_page(home: Home, colum
 @pytest.mark.parametrize(
     ("stage", "status"),
     [
-        ("generating", "● generate   examples 12 %   2 min 14 s left"),
+        ("generating", "● generate   examples 12\u00a0%   2 min 14 s left"),
         ("failed", "✗ generate   failed   next: r resume"),
         ("done", "idle"),
     ],

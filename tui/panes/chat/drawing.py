@@ -5,12 +5,12 @@ from textual.content import Content
 from engine.evaluation.preference import Standing
 from engine.records.rule import Rule
 from engine.records.vote import VoteChoice
-from engine.wording import counted
+from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.chat.state import ChatState, Turn
 from tui.panes.chat.turns import LaidOut, marked, turn_lines
 from tui.panes.parts import title
-from tui.widgets.lines import ACCENT, DIM, WARN, percent, shorten, wrap
+from tui.widgets.lines import ACCENT, DIM, WARN, shorten, wrap
 from tui.widgets.next_steps import next_steps
 
 _VOTED: dict[VoteChoice, str] = {

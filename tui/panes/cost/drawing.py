@@ -11,12 +11,13 @@ from engine.economics.labels import label, span
 from engine.economics.outlook import WAY_WORDS, Way, WayName, cumulated, horizon_days, ways
 from engine.economics.verdict import flip_text
 from engine.records.cost import Figure, WorthVerdict
+from engine.wording import percent
 from tui.keys import key_of
 from tui.panes.cost.decision import criteria, decides, saved
 from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.panes.parts import heading
 from tui.widgets.chart import Line, plot
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, justify, percent, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, dollars, fit, justify, right, shorten, wrap
 from tui.widgets.next_steps import next_steps
 
 _MARKS: dict[WorthVerdict, tuple[str, str]] = {

@@ -9,6 +9,7 @@ from engine.evaluation.lapses import Lapse
 from engine.evaluation.streams import answering_note
 from engine.evaluation.verdict import cut_off, left_out, reason, reference_text
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
+from engine.wording import percent
 from tui.keys import key_of
 from tui.panes.evaluation.bars import interval_bar
 from tui.panes.evaluation.differing import held_out_tokens
@@ -29,21 +30,7 @@ from tui.panes.parts import (
 from tui.panes.view import View
 from tui.panes.wall import in_full, in_order, in_short
 from tui.services.job_view import JobView
-from tui.widgets.lines import (
-    ACCENT,
-    BAD,
-    DIM,
-    GOOD,
-    STRONG,
-    WARN,
-    fit,
-    flow,
-    format_time,
-    percent,
-    right,
-    shorten,
-    wrap,
-)
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, flow, format_time, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window, within

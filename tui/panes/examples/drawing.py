@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from textual.content import Content
 
 from engine.teachers.fault_names import counted_faults
-from engine.wording import counted
+from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
 from tui.panes.parts import older_answers_text, rests, title, ways_from_older, working
@@ -14,19 +14,7 @@ from tui.panes.view import View
 from tui.panes.wall import in_full, in_order, in_short
 from tui.services.facts import ExampleCounts, Facts, Stream
 from tui.services.job_view import JobView
-from tui.widgets.lines import (
-    ACCENT,
-    BAD,
-    DIM,
-    GOOD,
-    WARN,
-    dollars,
-    duration,
-    justify,
-    percent,
-    shorten,
-    wrap,
-)
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, dollars, duration, justify, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window

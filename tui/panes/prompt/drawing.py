@@ -11,13 +11,13 @@ from engine.economics.tokens import estimate_prompt_tokens
 from engine.records.prompt import Message, Prompt, Role
 from engine.records.rule import Rule, Span
 from engine.rules.described import check_text
-from engine.wording import counted
+from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.parts import heading, title
 from tui.panes.prompt.marking import MarkKind, code_lines, marks_of
 from tui.services.facts import Facts
 from tui.services.prompt import Passage
-from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, justify, percent, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, justify, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 

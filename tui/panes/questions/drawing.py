@@ -6,7 +6,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.records.question import Question, QuestionFilter, Split
-from engine.wording import counted
+from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.parts import rests, title, unread, working
 from tui.panes.questions.state import QuestionsState
@@ -14,7 +14,7 @@ from tui.panes.questions.views import draw_import, draw_split, draw_topics, draw
 from tui.panes.view import View
 from tui.services.job_view import JobView
 from tui.services.questions import QuestionRow
-from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, justify, percent, shorten, wrap
+from tui.widgets.lines import ACCENT, DIM, GOOD, STRONG, WARN, duration, fit, justify, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window

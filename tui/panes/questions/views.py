@@ -5,12 +5,12 @@ from collections.abc import Mapping, Sequence
 from textual.content import Content
 
 from engine.records.question import Question, Split
-from engine.wording import counted
+from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.parts import heading, title
 from tui.panes.questions.state import QuestionsState
 from tui.services.questions import ImportPreview, SplitPreview, TopicCounts
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, percent, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, fit, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.rows import window
 

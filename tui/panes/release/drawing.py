@@ -4,27 +4,14 @@ from textual.content import Content
 
 from engine.records.release import Release
 from engine.records.station import Station
+from engine.wording import percent
 from tui.keys import key_of
 from tui.panes.parts import TO_TRAIN, VERDICTS, first_steps, heading, rests, title, unread
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.job_view import JobView
 from tui.services.release import KINDS, Exportable, Released
-from tui.widgets.lines import (
-    ACCENT,
-    BAD,
-    DIM,
-    STRONG,
-    WARN,
-    duration,
-    fit,
-    format_time,
-    justify,
-    percent,
-    right,
-    shorten,
-    wrap,
-)
+from tui.widgets.lines import ACCENT, BAD, DIM, STRONG, WARN, duration, fit, format_time, justify, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window

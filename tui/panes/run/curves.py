@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 
 from textual.content import Content
 
-from engine.wording import passed_of
+from engine.wording import passed_of, percent
 from tui.panes.run.state import value_at
 from tui.services.job_view import Curve
 from tui.widgets.chart import MARKER, NOBODY, Cell, Line, plot, smooth, span, thinned
-from tui.widgets.lines import ACCENT, DIM, WARN, fit, percent, right, shorten
+from tui.widgets.lines import ACCENT, DIM, WARN, fit, right, shorten
 
 AXIS = 8  # cells left of a chart: its label and its edge
 _NARROW = 72  # cells; below this there is no room for the training loss

@@ -7,7 +7,7 @@ from textual.content import Content
 from engine.jobs.protocol import TRAINING
 from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run, measure_of
-from engine.wording import counted
+from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.parts import TO_FREEZE, first_steps, heading, is_ending, rests, title
 from tui.panes.run.curves import Drawn, Look, charts, values
@@ -17,7 +17,7 @@ from tui.panes.run.table import STATES, best, table
 from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
 from tui.services.job_view import JobView
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, duration, fit, percent, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, duration, fit, right, shorten, wrap
 from tui.widgets.next_steps import next_steps
 
 _FULL_ANSWER_LINES = 4

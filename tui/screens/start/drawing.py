@@ -6,24 +6,11 @@ from pathlib import Path
 from textual.content import Content
 
 from engine.clean import clean_line
-from engine.wording import counted
+from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
-from tui.widgets.lines import (
-    ACCENT,
-    DIM,
-    JOB_MARKS,
-    STRONG,
-    WARN,
-    duration,
-    fit,
-    justify,
-    percent,
-    right,
-    shorten,
-    wrap,
-)
+from tui.widgets.lines import ACCENT, DIM, JOB_MARKS, STRONG, WARN, duration, fit, justify, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window

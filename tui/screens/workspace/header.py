@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 
 from engine.records.job import LIVE_STATES, state_word
+from engine.wording import percent
 from tui.screens.workspace.state import WorkspaceState
 from tui.screens.workspace.steps import next_step
-from tui.widgets.lines import ACCENT, DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, percent, shorten
+from tui.widgets.lines import ACCENT, DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, shorten
 from tui.widgets.page import Page
 
 if TYPE_CHECKING:

@@ -6,10 +6,11 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from engine.records.station import STATIONS, Station
+from engine.wording import percent
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
 from tui.screens.workspace.steps import compared, next_step, step_from
-from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, justify, percent, right
+from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, justify, right
 from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page
 from tui.widgets.placed import ShowPane
