@@ -160,7 +160,7 @@ async def test_older_evaluation_is_opened_from_the_history(home: Home, size: tup
         await open_pane(pilot, app, "✓ pass")
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await pilot.press("equals_sign")
-        assert "71 % 62–79" in text(app)
+        assert "71\u00a0% 62–79" in text(app)
         await pilot.press("down", "enter")
         await until(pilot, lambda: "✗ fail" in text(app) and "2 of 8 questions" in text(app))
         assert "is entirely below 95" in " ".join(text(app).split())
