@@ -34,9 +34,9 @@ class PromptTokens:
         return counted or estimate_prompt_tokens(prompt)
 
     @property
-    def counted(self) -> bool:
-        """Whether the last requested count has arrived."""
-        return self._answer is not None and self._answer.done()
+    def counted(self) -> tuple[object, ...]:
+        """What was counted, once the last requested count has arrived; empty before."""
+        return self._asked if self._answer is not None and self._answer.done() else ()
 
     def _begin(self) -> Future[TokenCount | None]:
         answer: Future[TokenCount | None] = Future()

@@ -3,17 +3,20 @@
 import asyncio
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from textual.message import Message
 
+from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, StoreError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message as Turn
 from engine.records.prompt import Prompt
 from tests.tui.seeds import make_stage
+from tui.services.reading import Reader
 from tui.services.release import ReleaseService
 from tui.services.store import FactsRead, ReadFailed, StoreFailed, StoreService
 from tui.services.tokens import PromptTokens
@@ -167,3 +170,36 @@ def test_request_does_not_wait_for_a_running_read(service: StoreService, inbox: 
         assert isinstance(inbox.wait(1)[0], Echo)
     finally:
         blocked.set()
+
+
+def test_exact_count_of_a_new_prompt_is_read_however_soon_it_arrives(
+    folder: Path, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    released = threading.Event()
+
+    def count(_tokens: PromptTokens) -> TokenCount:
+        assert released.wait(30)
+        return TokenCount(123, "starter", exact=True)
+
+    def arrived() -> None:
+        released.set()
+        for thread in threading.enumerate():
+            if thread.name == "tokens":
+                thread.join(30)
+
+    monkeypatch.setattr(PromptTokens, "_count", count)
+    reader = Reader(folder, home)
+    with closing(reader), Project.open(folder, home) as project:
+        reader.read_new()
+        arrived()
+        while reader.read_new() is not None:
+            pass
+        released.clear()
+        project.prompts.set(Prompt((Turn("system", "Another prompt."),)))
+        estimated = reader.read_new()
+        assert estimated is not None
+        assert estimated.prompt_tokens.startswith("≈")
+        arrived()
+        exact = reader.read_new()
+        assert exact is not None
+        assert exact.prompt_tokens == "123"
