@@ -8,8 +8,10 @@ from engine.clean import clean_line, clean_text
 from engine.errors import DistillError
 from engine.records.evaluation import FinalVerdict
 from engine.records.rule import CheckResult
+from engine.records.station import StationName
 from engine.wording import counted
 from tui.keys import key_of
+from tui.panes.steps import next_step
 from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.job_view import JobView
@@ -24,6 +26,7 @@ VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
 Step = tuple[str, str, str]  # as `next_steps` takes it
 TO_FREEZE: Step = ("workspace.dataset", "freeze a dataset first", "distill-tui curate freeze")
 TO_TRAIN: Step = ("workspace.run", "train a run first", "distill-tui train")
+TO_UPDATE: Step = ("workspace.update", "keep what still applies, ask again for the rest", "distill-tui update")
 _WAY: tuple[Step, ...] = (
     ("workspace.prompt", "set a prompt first", "distill-tui prompt set FILE"),
     ("workspace.questions", "add questions first", "distill-tui questions import FILE"),
@@ -48,6 +51,16 @@ def failure(error: DistillError, width: int) -> list[Content]:
         *(Content(f"  {line}") for line in rest[:8]),
         Content(""),
     ]
+
+
+def stale(facts: Facts, name: StationName, width: int) -> list[Content]:
+    """Say why what a station has made no longer applies, and what is to be done first; nothing if it applies."""
+    note = next((station.note for station in facts.stations if (station.name, station.state) == (name, "stale")), None)
+    if note is None:
+        return []
+    step = next_step(facts, name)
+    after = (("   next: ", DIM), (step, ACCENT)) if step else ()
+    return [Content.assemble((f"◐ stale: {note}", WARN), *after).truncate(width, ellipsis=True)]
 
 
 def unread(what: str, error: DistillError | None, width: int, *keys: str) -> list[Content]:
@@ -90,7 +103,7 @@ def ways_from_older(*, updates: bool, leave: str = "") -> tuple[Step, ...]:
     there = f"{leave} workspace.examples " if leave else ""
     back = f"go back to that version: {key_of('versions.make_current')} makes it current"
     ways = (
-        (f"{leave} workspace.update", "keep what still applies, ask again for the rest", "distill-tui update"),
+        (f"{leave} {TO_UPDATE[0]}", *TO_UPDATE[1:]),
         (f"{there}examples.generate", "generate answers to this version", "distill-tui generate"),
         (f"{leave} workspace.prompt prompt.versions", back, ""),
     )

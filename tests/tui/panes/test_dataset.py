@@ -185,7 +185,7 @@ async def test_stale_dataset_is_reported_and_earlier_ones_are_listed(
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_pane(pilot, app)
-        await until(pilot, lambda: "◐ stale: other examples are accepted now; z freezes again" in text(app))
+        await until(pilot, lambda: "◐ stale: other examples are accepted now   next: z freeze again" in text(app))
         await pilot.press("z")
         await until(pilot, lambda: "31 rows" in text(app) and "earlier datasets" in text(app))
         assert "run 1" in text(app).split("earlier datasets")[1]

@@ -6,12 +6,12 @@ from pathlib import PurePath
 from textual.content import Content
 
 from engine.records.dataset import DatasetSummary, FreezePreview, RefusalKind
-from engine.records.station import Station
 from tui.keys import key_of
 from tui.panes.dataset.state import DatasetState
-from tui.panes.parts import failure, heading, title
+from tui.panes.parts import TO_UPDATE, failure, heading, older_answers_text, stale, title
 from tui.panes.view import View
-from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, fit, format_time, right, shorten, wrap
+from tui.services.facts import Facts
+from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, duration, fit, format_time, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
@@ -32,7 +32,7 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
     """Draw the lines of this pane. `now`: the clock that `freezing_since` was read from, in seconds."""
     facts, width = view.facts, view.width
     station = next(each for each in facts.stations if each.name == "dataset")
-    lines = _title(facts.dataset, station, width)
+    lines = _title(facts, width)
     if state.freezing_since is not None:
         lines += _busy(state, now - state.freezing_since, width)
     elif station.state == "running":
@@ -59,18 +59,13 @@ def draw(view: View, state: DatasetState, now: float) -> list[Content]:
     return lines
 
 
-def _title(dataset: DatasetSummary | None, station: Station, width: int) -> list[Content]:
+def _title(facts: Facts, width: int) -> list[Content]:
+    dataset = facts.dataset
     if dataset is None:
         return title("Dataset", "not frozen", "", width)
     rows = f"{dataset.train + dataset.validation:,} rows"
-    lines = title("Dataset", rows, f"frozen {format_time(dataset.created_at)}", width)
-    if station.state == "stale":
-        words = f"◐ stale: {station.note}; "
-        lines[1:] = [
-            Content.assemble((words, WARN), (key_of("dataset.freeze"), ACCENT), (" freezes again", WARN)),
-            Content(""),
-        ]
-    return lines
+    first, blank = title("Dataset", rows, f"frozen {format_time(dataset.created_at)}", width)
+    return [first, *stale(facts, "dataset", width), blank]
 
 
 def _busy(state: DatasetState, seconds: float, width: int) -> list[Content]:
@@ -114,6 +109,9 @@ def _prompts(dataset: DatasetSummary) -> str:
 def _nothing(view: View) -> list[Content]:
     examples = view.facts.examples
     then = ("dataset.freeze", "then freeze the accepted ones", "distill-tui curate freeze")
+    if not examples.total and view.facts.update_brings:
+        text = f"{older_answers_text(view.facts.older_answers)}."
+        return [Content(text), Content(""), *next_steps(TO_UPDATE)]
     if not examples.total:
         text = "There are no answers to freeze yet."
         first = ("workspace.examples", "generate answers", "distill-tui generate")

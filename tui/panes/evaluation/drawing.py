@@ -24,6 +24,7 @@ from tui.panes.parts import (
     is_ending,
     pace,
     rests,
+    stale,
     title,
     working,
 )
@@ -56,7 +57,9 @@ def draw(view: View, state: EvaluationState) -> list[Content]:
         return _empty(view)
     if page == "answers":
         return reading(view, state, evaluation)
-    lines = _table(evaluation, state, view.width)
+    aged = stale(view.facts, "evaluation", view.width) if state.chosen is None else []
+    title_line, *rest = _table(evaluation, state, view.width)
+    lines = [title_line, *aged, *rest]
     if page == "questions":
         return _with_questions(lines, state, evaluation, view)
     if page == "table":

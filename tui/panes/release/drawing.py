@@ -6,7 +6,7 @@ from engine.records.release import Release
 from engine.records.station import Station
 from engine.wording import percent
 from tui.keys import key_of
-from tui.panes.parts import TO_TRAIN, VERDICTS, first_steps, heading, rests, title, unread
+from tui.panes.parts import TO_TRAIN, VERDICTS, first_steps, heading, rests, stale, title, unread
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.job_view import JobView
@@ -27,7 +27,7 @@ def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
         return _card(*state.card, view.width)
     width = view.width
     station = next(each for each in view.facts.stations if each.name == "release")
-    lines = _title(state, station, width)
+    lines = _title(view, state)
     if view.job is not None and leaves(view.job):
         lines += _work(view, view.job, now)
     else:
@@ -83,17 +83,12 @@ def _beside(view: View, station: Station) -> list[Content]:
     return [*(Content.styled(line, BAD) for line in wrap(f"✗ {station.note}", view.width)[:5]), Content("")]
 
 
-def _title(state: ReleaseState, station: Station, width: int) -> list[Content]:
+def _title(view: View, state: ReleaseState) -> list[Content]:
     count = len(state.releases)
-    lines = title("Release", f"{count}" if count else "none yet" if state.page is not None else "", "", width)
-    if station.state == "stale":
-        lines[1:] = [
-            Content.assemble(
-                (f"◐ stale: {station.note}; ", WARN), (key_of("release.export"), ACCENT), (" exports", WARN)
-            ),
-            Content(""),
-        ]
-    return lines
+    first, blank = title(
+        "Release", f"{count}" if count else "none yet" if state.page is not None else "", "", view.width
+    )
+    return [first, *stale(view.facts, "release", view.width), blank]
 
 
 def _runs(view: View, state: ReleaseState, *, working: bool) -> list[Content]:

@@ -9,7 +9,7 @@ from engine.records.rule import Rule
 from engine.records.run import CurvePoint, Run, measure_of
 from engine.wording import counted, percent
 from tui.keys import key_of
-from tui.panes.parts import TO_FREEZE, first_steps, heading, is_ending, rests, title
+from tui.panes.parts import TO_FREEZE, first_steps, heading, is_ending, rests, stale, title
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.settings import configuration_text
 from tui.panes.run.state import LETTERS, RunState, Watched, sample_at
@@ -146,7 +146,8 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
         stands = f"{STATES[run.state_word][0]} {run.state_word} at step {run.step:,}"
         words = f"{stands}; {key_of('workspace.resume')} resumes it{rest}"
         return [Content.styled(shorten(words, width), DIM)]
-    return [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
+    why = [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
+    return [*why, *stale(view.facts, "run", width)]
 
 
 def _short(run: Run, width: int) -> str:

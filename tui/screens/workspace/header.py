@@ -6,8 +6,8 @@ from textual.content import Content
 
 from engine.records.job import LIVE_STATES, state_word
 from engine.wording import percent
+from tui.panes.steps import next_step
 from tui.screens.workspace.state import WorkspaceState
-from tui.screens.workspace.steps import next_step
 from tui.widgets.lines import ACCENT, DIM, ENDING, JOB_MARKS, STRONG, WARN, duration, justify, shorten
 from tui.widgets.page import Page
 

@@ -9,7 +9,7 @@ from engine.records.station import STATIONS, Station
 from engine.wording import percent
 from tui.actions import PANES, PaneName
 from tui.keys import key_of
-from tui.screens.workspace.steps import compared, next_step, step_from
+from tui.panes.steps import compared, next_step, step_from
 from tui.widgets.lines import ACCENT, DIM, ENDING, MARKS, STRONG, fit, justify, right
 from tui.widgets.listing import Listed, Listing, numbered
 from tui.widgets.page import Page

@@ -32,8 +32,11 @@ def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
     return _key_text(station, *_step(station, facts), here=station.name == shown)
 
 
-def next_step(facts: "Facts") -> str:
-    """The first step along the stations that can be done now or must be redone; empty while a job is running."""
+def next_step(facts: "Facts", shown: PaneName | None = None) -> str:
+    """The first step along the stations that can be done now or must be redone; empty while a job is running.
+
+    `shown`: the pane that names the step, whose own keys need no way there.
+    """
     begun = any(station.count for station in facts.stations if station.name != "prompt")
     for station in facts.stations:
         if station.state == "running":
@@ -43,7 +46,7 @@ def next_step(facts: "Facts") -> str:
         more = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
         more |= station.name == "examples" and _reviewed_before_freezing(facts)
         if station.state in ("failed", "stale", "ready") or (more and _step(station, facts) != _NOTHING):
-            return _key_text(station, *_step(station, facts), here=False)
+            return _key_text(station, *_step(station, facts), here=station.name == shown)
     return ""
 
 

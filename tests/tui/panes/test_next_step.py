@@ -4,14 +4,19 @@ from dataclasses import replace
 
 import pytest
 
+from engine.paths import Home
+from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.job import Job, JobState
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
 from engine.records.station import Station, StationState
+from tests.tui.piloting import SIZES, open_app, pane_text, until
+from tests.tui.seeds import make_stage
 from tui.actions import PaneName
-from tui.screens.workspace.steps import next_step, step_from
+from tui.panes.parts import stale
+from tui.panes.steps import next_step, step_from
 from tui.services.facts import ExampleCounts, Facts
 
 
@@ -109,3 +114,31 @@ def test_undecided_answers_are_reviewed_before_the_others_are_frozen() -> None:
 def test_added_question_is_split_before_it_is_answered() -> None:
     stations = (Station("questions", "ready", 30, ""), Station("examples", "done", 29, ""))
     assert next_step(Facts("p", "/p", ProjectSettings(), stations)) == "2 S split"
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_page_whose_work_is_stale_says_why_and_what_is_first(home: Home, size: tuple[int, int]) -> None:
+    folder = make_stage(home, "done")
+    with Project.open(folder, home) as project:
+        project.prompts.set(Prompt((Message("system", "Answer in one sentence."),)))
+    app = open_app(home, folder)
+    async with app.run_test(size=size) as pilot:
+        for key, why in (
+            ("4", "made from an older prompt"),
+            ("5", "its dataset is stale"),
+            ("6", "measured with an older prompt"),
+            ("7", "its run is stale"),
+        ):
+            await pilot.press(key)
+            line = f"◐ stale: {why}   next: B update"
+            await until(pilot, lambda line=line: line in pane_text(app))
+
+
+@pytest.mark.parametrize("width", [20, 40, 80])
+def test_why_a_station_is_stale_fits_the_page(width: int) -> None:
+    stations = (Station("dataset", "stale", 1, "other examples are accepted now"), Station("run", "done", 1, ""))
+    facts = Facts("p", "/p", ProjectSettings(), stations)
+    (line,) = stale(facts, "dataset", width)
+    assert line.cell_length <= width
+    assert line.plain.startswith("◐ stale: other examples are accepted now   next: z freeze again"[: width - 1])
+    assert stale(facts, "run", width) == []
