@@ -7,7 +7,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -27,7 +27,7 @@ from engine.jobs.liveness import LOCK_FILE, is_at_work
 from engine.jobs.locks import FileLock
 from engine.paths import Home, make_private_folder, sync_folder, write_atomically
 from engine.project import Project, check_free, check_name, in_use_error, remove_project
-from engine.records.job import Job, JobState
+from engine.records.job import LIVE_STATES, TROUBLE, Job, JobState
 from engine.records.options import JobKind
 from engine.records.station import StationName
 from engine.status import is_due
@@ -39,8 +39,8 @@ from engine.store.schema import STEPS
 
 
 @dataclass(frozen=True, slots=True)
-class LiveJob:
-    """A job of a listed project that has a process, or is about to get one."""
+class ListedJob:
+    """A job of a listed project: one that has a process or is about to get one, or the last, if that went wrong."""
 
     id: int
     kind: JobKind
@@ -60,8 +60,9 @@ class ProjectSummary:
     archived: bool = False
     station: StationName | None = None  # the furthest station that has anything
     note: str = ""  # what it has
-    jobs: tuple[LiveJob, ...] = ()
+    jobs: tuple[ListedJob, ...] = ()
     trouble: str = ""
+    failed: ListedJob | None = None  # the newest job, if it failed or was killed; None while another is running
     due: str = ""  # the day, YYYY-MM-DD, of a reminder to check the prompt, once it has come
 
 
@@ -93,14 +94,17 @@ def look(folder: Path, home: Home) -> ProjectSummary:
                     project = Project(folder, home, connection)
                     station, note = _standing(project)
                     day = project.settings.remind_on()
-                    jobs = tuple(_at_work(folder, job) for job in project.jobs.live() if is_at_work(job))
+                    jobs = tuple(_listed(folder, job) for job in project.jobs.live() if is_at_work(job))
+                    failed = None if jobs else _failed(project)
             except StoreError:
                 # A project of an older program is migrated when it is opened, and may not be readable before.
                 if not older:
                     raise
-                station, note, jobs, day = None, "", (), ""
+                station, note, jobs, failed, day = None, "", (), None, ""
             due = day if is_due(day) else ""
-            return ProjectSummary(folder.name, folder, changed_at, archived, station, note, jobs, due=due)
+            return ProjectSummary(
+                folder.name, folder, changed_at, archived, station, note, jobs, failed=failed, due=due
+            )
     except DistillError as error:
         return ProjectSummary(folder.name, folder, changed_at, archived, trouble=str(error))
 
@@ -236,7 +240,16 @@ def _standing(project: Project) -> tuple[StationName | None, str]:
     return None, ""
 
 
-def _at_work(folder: Path, job: Job) -> LiveJob:
+def _failed(project: Project) -> ListedJob | None:
+    newest = next((job for job in reversed(project.jobs.all()) if job.kind != "serve"), None)
+    if newest is None:
+        return None
+    # Nobody has opened the project since its process was killed, which is when it is marked.
+    state = "lost" if newest.state in LIVE_STATES and not is_at_work(newest) else newest.state
+    return _listed(project.folder, replace(newest, state=state)) if state in TROUBLE else None
+
+
+def _listed(folder: Path, job: Job) -> ListedJob:
     progress = latest_progress(folder / job.folder)
     seconds_left = progress.seconds_left if progress is not None else None
-    return LiveJob(job.id, job.kind, job.state, job.done, job.total, seconds_left)
+    return ListedJob(job.id, job.kind, job.state, job.done, job.total, seconds_left)

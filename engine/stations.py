@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import Evaluation
-from engine.records.job import Job
+from engine.records.job import TROUBLE, Job
 from engine.records.options import GenerateOptions
 from engine.records.question import SPLITS, Split
 from engine.records.run import Run
@@ -20,7 +20,6 @@ from engine.store.jobs import options_of_job
 from engine.wording import counted
 
 _WORKED_BY_JOBS: tuple[StationName, ...] = ("questions", "examples", "dataset", "run", "evaluation", "release")
-_TROUBLE = ("failed", "lost")
 _LEARNT_FROM: tuple[Split, ...] = ("train", "validation")
 
 
@@ -86,7 +85,7 @@ def read_facts(project: Project) -> StationFacts:
             if job.kind != "serve"  # a server runs beside whatever else is done
         }
         makers = {name: project.jobs.latest(name) for name in _WORKED_BY_JOBS}
-        trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in _TROUBLE}
+        trouble = {name: job.note or job.state for name, job in makers.items() if job and job.state in TROUBLE}
         frozen = dataset is not None and dataset.prompt_sha256 == sha256
         facts = StationFacts(
             student_base=project.settings.read().student_base,

@@ -8,6 +8,8 @@ import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.errors import UsageError
+from engine.records.job import state_word
+from engine.wording import percent
 
 if TYPE_CHECKING:
     from engine.projects import Kept, ProjectSummary
@@ -131,11 +133,11 @@ def delete(invocation: Invocation, name: str, yes: bool, force: bool) -> None:
 def _line(project: "ProjectSummary") -> str:
     stands = f"{project.station}: {project.note}" if project.station else "–"
     running = ", ".join(
-        f"● {job.kind} {100 * job.done // job.total} %" if job.total else f"● {job.kind} {job.state}"
-        for job in project.jobs
+        f"● {job.kind} {percent(job.done / job.total) if job.total else job.state}" for job in project.jobs
     )
+    failed = f"✗ {project.failed.kind} {state_word(project.failed.state)}" if project.failed is not None else ""
     due = f"! prompt check due since {project.due}" if project.due else ""
-    last = project.trouble or running or ("archived" if project.archived else due)
+    last = project.trouble or running or ("archived" if project.archived else failed or due)
     return f"{project.name:<28} {stands:<34} {project.changed_at}  {last}".rstrip()
 
 
@@ -149,6 +151,7 @@ def _json(project: "ProjectSummary") -> dict[str, object]:
         "note": project.note,
         "live_jobs": len(project.jobs),
         "jobs": [dataclasses.asdict(job) for job in project.jobs],
+        "failed": dataclasses.asdict(project.failed) if project.failed is not None else None,
         "trouble": project.trouble,
         "due": project.due or None,
     }

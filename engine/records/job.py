@@ -8,6 +8,7 @@ from engine.records.station import StationName
 
 JobState = Literal["waiting", "running", "paused", "done", "stopped", "failed", "lost"]
 LIVE_STATES: tuple[JobState, ...] = ("waiting", "running", "paused")
+TROUBLE: tuple[JobState, ...] = ("failed", "lost")
 
 
 @dataclass(frozen=True, slots=True)

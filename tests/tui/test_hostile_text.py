@@ -32,7 +32,7 @@ from engine.jobs.protocol import (
 )
 from engine.paths import Home
 from engine.project import Project
-from engine.projects import LiveJob, ProjectSummary
+from engine.projects import ListedJob, ProjectSummary
 from engine.prompts.compare import compare_texts
 from engine.records.dataset import FreezePreview, OtherPrompt, Refusal, TopicRows
 from engine.records.evaluation import ArmAnswer
@@ -297,7 +297,7 @@ def jobs_pages(a: Attack) -> Iterator[Lines]:
 
 
 def start_pages(a: Attack) -> Iterator[Lines]:
-    jobs = (LiveJob(1, "train", "running", 1, 9, 3.0),)
+    jobs = (ListedJob(1, "train", "running", 1, 9, 3.0),)
     projects = (
         ProjectSummary(f"1{a.text}", Path("/p") / "x", NOW.isoformat(), station="run", note=a.text),
         ProjectSummary(f"2{a.text}", Path("/p") / "x", NOW.isoformat(), station="run", note=a.text, jobs=jobs),

@@ -27,11 +27,19 @@ def test_list_shows_the_furthest_station(finished: Path) -> None:
         "note": "adapter of run 1",
         "live_jobs": 0,
         "jobs": [],
+        "failed": None,
         "trouble": "",
         "due": None,
         "current": True,
     }
     assert "release: adapter of run 1" in succeed("projects", "list").out
+
+
+def test_failed_job_is_listed(make_staged: Callable[[str], Path]) -> None:
+    make_staged("failed")
+    assert succeed("projects", "list").out.rstrip().endswith("✗ generate failed")
+    (project,) = get("projects", "list")["projects"]
+    assert (project["failed"]["kind"], project["failed"]["state"]) == ("generate", "failed")
 
 
 def test_running_job_is_listed_and_keeps_an_archived_project_visible(

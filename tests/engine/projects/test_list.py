@@ -12,8 +12,8 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import AnswerDelta, Note, Progress
 from engine.paths import Home, make_private_folder
 from engine.project import Project
-from engine.projects import LiveJob, find_project, list_projects, look
-from engine.records.options import GenerateOptions
+from engine.projects import ListedJob, find_project, list_projects, look
+from engine.records.options import GenerateOptions, ServeOptions
 from engine.store import migrations
 from tests.engine.projects.support import make_empty, start_job
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, make_project
@@ -67,7 +67,7 @@ def test_running_job_is_listed_with_progress_and_time_left(home: Home) -> None:
             log.append(Progress(41, 100, seconds_left=180.0))
             log.append(AnswerDelta("1/0", 'says {"type":"Progress"} itself'))
             log.append(Note("and goes on"))
-    assert look(project.folder, home).jobs == (LiveJob(number, "train", "running", 41, 100, 180.0),)
+    assert look(project.folder, home).jobs == (ListedJob(number, "train", "running", 41, 100, 180.0),)
 
 
 def test_waiting_job_is_listed(home: Home) -> None:
@@ -76,11 +76,23 @@ def test_waiting_job_is_listed(home: Home) -> None:
     assert [job.state for job in look(project.folder, home).jobs] == ["waiting"]
 
 
-def test_killed_job_is_not_listed_and_its_stored_state_is_unchanged(home: Home) -> None:
+def test_killed_job_is_listed_as_such_and_its_stored_state_is_unchanged(home: Home) -> None:
     with Project.create(home.projects / "left", home=home) as project:
         project.jobs.update(start_job(project), pid=2**22 + 1)
-        assert look(project.folder, home).jobs == ()
+        summary = look(project.folder, home)
+        assert summary.jobs == ()
+        assert summary.failed is not None
+        assert (summary.failed.kind, summary.failed.state) == ("train", "lost")
         assert project.jobs.get(1).state == "running"
+
+
+def test_last_job_is_listed_if_it_failed_and_no_longer_after_another(home: Home) -> None:
+    with Project.create(home.projects / "left", home=home) as project:
+        project.jobs.update(project.jobs.add(GenerateOptions()).id, state="failed")
+        project.jobs.update(project.jobs.add(ServeOptions()).id, state="failed")
+        assert look(project.folder, home).failed == ListedJob(1, "generate", "failed", 0, 0, None)
+        project.jobs.update(project.jobs.add(GenerateOptions()).id, state="stopped")
+        assert look(project.folder, home).failed is None
 
 
 def test_unreadable_project_is_listed_with_the_reason(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.projects import LiveJob, ProjectSummary
+from engine.projects import ListedJob, ProjectSummary
 from tui.screens.start.drawing import about, ago, body, header, running
 from tui.screens.start.state import StartState
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
-TRAINING = LiveJob(3, "train", "running", 41, 100, 180.0)
+TRAINING = ListedJob(3, "train", "running", 41, 100, 180.0)
 
 
 def project(name: str, **facts: object) -> ProjectSummary:
@@ -105,7 +105,7 @@ def test_cursor_row_is_always_visible(listed: list[str], steps: list[int], heigh
     st.lists(st.sampled_from([TRAINING, dataclasses.replace(TRAINING, state="waiting", total=0)]), max_size=3),
 )  # fmt: skip
 def test_line_has_exactly_its_width_and_no_control_codes(
-    note: str, trouble: str, width: int, archived: bool, jobs: list[LiveJob]
+    note: str, trouble: str, width: int, archived: bool, jobs: list[ListedJob]
 ) -> None:
     row = project("x", station="run", note=note, trouble=trouble, archived=archived, jobs=tuple(jobs))
     state = state_with(row)
@@ -169,3 +169,12 @@ def test_due_reminder_is_shown() -> None:
             line.plain for line in body(state_with(project("desk", due="2025-12-31"), project("tone")), width, 10, NOW)
         ]
         assert [("review the prompt" in line) for line in lines if "desk" in line or "tone" in line] == [True, False]
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_killed_job_is_named_before_a_reminder(width: int) -> None:
+    killed = project("x", station="run", note="run 1", failed=ListedJob(3, "train", "lost", 41, 100, None), due="2026")
+    (line,) = body(state_with(killed), width, 5, NOW)
+    assert "✗ train killed" in line.plain
+    (line,) = body(state_with(dataclasses.replace(killed, failed=None)), width, 5, NOW)
+    assert "! review the prompt" in line.plain

@@ -163,7 +163,7 @@ def _table(evaluation: Evaluation, state: EvaluationState, width: int) -> list[C
     for index, rule in enumerate(arms[0][1].rules if arms else ()):
         rates = [_rate(score.rules[index].rate, cell, name, state) for name, score in arms]
         mark = mark_of(paired.get(rule.id))
-        lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 5)}", mark, " ", *rates))
+        lines.append(Content.assemble(f"{rule.id:>2} {fit(rule.text, label - 6)} ", mark, " ", *rates))
     if found is not None:
         lines += legend(found, width)
     for words, style in ((left_out(evaluation), BAD), (cut_off(evaluation), WARN)):

@@ -25,7 +25,8 @@ from tui.widgets.lines import (
 )
 from tui.widgets.listing import numbered
 
-_NUMBER, _KIND, _STATE, _DONE, _WORKED, _BEGAN = 5, 12, 9, 15, 11, 16  # cells
+_NUMBER, _KIND, _STATE, _WORKED, _BEGAN = 5, 12, 9, 11, 16  # cells
+_DONE_AT_LEAST = 15  # more for numbers that need more
 _NOTE_AT, _NOTE_LINES = 11, 12
 
 
@@ -40,9 +41,10 @@ def draw(state: JobsState, width: int) -> list[Content]:
         return [*lines, Content.styled("Reading the jobs …", DIM)]
     if not state.rows:
         return [*lines, Content("No jobs yet: everything that takes a while runs as a job and is listed here.")]
-    lines.append(_heading(width))
+    done = max(_DONE_AT_LEAST, *(len(_done(row.job)) + 2 for row in state.rows))
+    lines.append(_heading(done, width))
     for at, row in enumerate(state.rows):
-        lines += [numbered(line, at) for line in _row(row, width, here=at == state.cursor)]
+        lines += [numbered(line, at) for line in _row(row, done, width, here=at == state.cursor)]
     return lines
 
 
@@ -54,25 +56,28 @@ def _figures(state: JobsState) -> str:
     return counted(len(state.rows), "job") if state.rows else "none yet"
 
 
-def _heading(width: int) -> Content:
-    columns = right("job", _NUMBER) + "  " + fit("kind", _KIND) + fit("state", _STATE) + right("done", _DONE)
+def _done(job: Job) -> str:
+    return f"{job.done:,} of {job.total:,}" if job.total else ""
+
+
+def _heading(done: int, width: int) -> Content:
+    columns = right("job", _NUMBER) + "  " + fit("kind", _KIND) + fit("state", _STATE) + right("done", done)
     columns += right("worked", _WORKED) + "  " + fit("created (UTC)", _BEGAN)
-    return Content.styled(("    " + columns)[: _room(width)].rstrip(), DIM)
+    return Content.styled(("    " + columns)[: _room(done, width)].rstrip(), DIM)
 
 
-def _room(width: int) -> int:
+def _room(done: int, width: int) -> int:
     """The width of the columns that fit completely; the rest are left out."""
-    ends = [4 + _NUMBER + 2 + _KIND + _STATE + _DONE]
+    ends = [4 + _NUMBER + 2 + _KIND + _STATE + done]
     ends += [ends[0] + _WORKED, ends[0] + _WORKED + 2 + _BEGAN]
     return max((end for end in ends if end <= width), default=width)
 
 
-def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
+def _row(row: JobRow, done: int, width: int, *, here: bool) -> list[Content]:
     job = row.job
     mark, style = ENDING if row.asked == "stopping" else JOB_MARKS["paused" if row.asked else job.state]
     state = row.asked or state_word(job.state)
     quiet = "" if job.state in LIVE_STATES else DIM
-    done = f"{job.done:,} of {job.total:,}" if job.total else ""
     line = Content.assemble(
         ("▌ " if here else "  ", ACCENT),
         (mark, style),
@@ -81,12 +86,12 @@ def _row(row: JobRow, width: int, *, here: bool) -> list[Content]:
         "  ",
         (fit(job.kind, _KIND), STRONG if here else quiet),
         (fit(state, _STATE), style if state != "running" else ""),
-        (right(done, _DONE), DIM),
+        (right(_done(job), done), DIM),
         (right(duration(row.seconds) if row.seconds else "–", _WORKED), quiet),
         "  ",
         (fit(format_time(job.created_at), _BEGAN), DIM),
     )
-    line = line[: _room(width)]
+    line = line[: _room(done, width)]
     if not here:
         room = width - line.cell_length - 3
         return [Content.assemble(line, "  ", (shorten(job.note, room), DIM)) if room > 12 else line]

@@ -6,11 +6,12 @@ from pathlib import Path
 from textual.content import Content
 
 from engine.clean import clean_line
+from engine.records.job import state_word
 from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.screens.start.state import StartState
 from tui.services.projects import ProjectSummary
-from tui.widgets.lines import ACCENT, DIM, JOB_MARKS, STRONG, WARN, duration, fit, justify, right, shorten, wrap
+from tui.widgets.lines import ACCENT, BAD, DIM, JOB_MARKS, STRONG, WARN, duration, fit, justify, right, shorten, wrap
 from tui.widgets.listing import numbered
 from tui.widgets.next_steps import next_steps
 from tui.widgets.rows import window
@@ -139,14 +140,13 @@ def _middle(project: ProjectSummary, width: int, *, wide: bool) -> Content:
     quiet = DIM if project.archived or not project.station else ""
     if project.jobs and not wide:
         return running(project, width)
-    aside = "archived" if project.archived else _DUE if project.due else ""
+    failed = f"✗ {project.failed.kind} {state_word(project.failed.state)}" if project.failed is not None else ""
+    aside = "archived" if project.archived else failed or (_DUE if project.due else "")
     beside = (width - 2) // 2 if wide else len(aside)
     if project.jobs:
         last = running(project, beside)
-    elif aside == _DUE:
-        last = Content.styled(fit(_DUE, beside), WARN)
     else:
-        last = Content.styled(fit(aside, beside), DIM)
+        last = Content.styled(fit(aside, beside), BAD if failed and aside == failed else WARN if aside == _DUE else DIM)
     return Content.assemble((fit(stands, width - beside - 2), quiet), "  ", last)
 
 

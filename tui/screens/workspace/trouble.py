@@ -6,6 +6,7 @@ from textual.content import Content
 
 from engine.clean import clean_text
 from engine.errors import DistillError
+from engine.records.job import TROUBLE
 from tui.keys import key_of
 from tui.widgets.lines import BAD, DIM, STRONG, WARN, shorten, wrap
 from tui.widgets.page import Page
@@ -47,7 +48,7 @@ def _lines(state: "WorkspaceState", error: DistillError | None, width: int) -> l
     if state.job is not None and _answers_an_older_prompt(state.job, facts):
         text = f"! {state.job.kind} still answers an older version of the prompt; {key_of('workspace.stop')} stops it"
         return [Content.styled(shorten(text, width), WARN)]
-    if job is None or job.state not in ("failed", "lost") or state.shown != job.stage:
+    if job is None or job.state not in TROUBLE or state.shown != job.stage:
         return []
     head = f"✗ {job.kind} {job.state_text}; {key_of('workspace.resume')} resumes it"
     note = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
