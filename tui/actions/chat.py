@@ -17,7 +17,7 @@ ACTIONS = (
     Action("reveal", "u", "reveal", "Show which arm is which; you can then no longer vote on this turn."),
     Action("weaker", "minus", "weaker", "Lower the adapter's strength by 10 %."),
     Action("stronger", "plus", "stronger", "Raise the adapter's strength by 10 %."),
-    Action("again", "R", "ask again", "Ask both arms the same question again."),
+    Action("again", "R", "ask again", "Ask both arms the same question again, at the current strength."),
     Action("rewrite", "e", "edit question", "Edit the last question and send it again."),
     Action(
         "keep",

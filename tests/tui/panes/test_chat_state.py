@@ -172,6 +172,17 @@ def test_again_repeats_the_question_and_take_back_returns_it() -> None:
     assert state.take_back() == ""
 
 
+def test_question_that_is_asked_again_is_answered_at_the_strength_of_now() -> None:
+    state = ChatState(ARMS)
+    state.turn_dial(-2)
+    ask_and_answer(state, "one?")
+    for steps, arm in ((-1, "run-3@70"), (3, "run-3")):
+        state.turn_dial(steps)
+        again = state.again()
+        assert again is not None
+        assert [again.replies[place].arm for place in ("left", "right")] == ["prompted", arm]
+
+
 @given(st.text(max_size=300), st.integers(10, 120))
 def test_answers_fit_their_column_without_control_codes(answer: str, width: int) -> None:
     for line in markdown_lines(answer, width):

@@ -62,7 +62,7 @@ def _head(state: ChatState, score: Standing, width: int) -> list[Content]:
 def _compared(state: ChatState, width: int) -> str:
     if not state.arms[0]:
         return "no arm yet"
-    dial = f"   adapter at {state.strength} %" if any(arm.startswith("run-") for arm in state.arms) else ""
+    dial = f"   adapter at {percent(state.strength / 100)}" if any(arm.startswith("run-") for arm in state.arms) else ""
     blind = "   blind" if state.blind else ""
     room = width - len(f"Chat    against {dial}{blind}")
     first, second = (

@@ -343,7 +343,7 @@ class ChatPane(Pane):
         self.app.notify(words, timeout=3)
 
     def _turn_dial(self, steps: int) -> None:
-        self.app.notify(f"Adapter strength: {self.state.turn_dial(steps)} % from the next question on.", timeout=2)
+        self.app.notify(f"Adapter strength from the next question on: {self.state.turn_dial(steps)} %", timeout=2)
         self._service.read_votes(self.state.compared)
         self.redraw()
 

@@ -128,7 +128,10 @@ class ChatState:
 
     def named(self, arm: str) -> str:
         """The server's name for this arm at the current strength; only adapters have a strength."""
-        return f"{arm}@{self.strength}" if arm.startswith("run-") and self.strength != FULL_STRENGTH else arm
+        if not arm.startswith("run-"):
+            return arm
+        run, _, _ = arm.partition("@")  # of an earlier turn, with the strength it had
+        return run if self.strength == FULL_STRENGTH else f"{run}@{self.strength}"
 
     def ask(self, question: str) -> Turn:
         """Start a turn; in blind mode its sides are shuffled. Replies still streaming count as stopped."""
@@ -140,12 +143,12 @@ class ChatState:
         return turn
 
     def again(self) -> Turn | None:
-        """Restart the newest turn with the same question and sides; None if there is none."""
+        """Restart the newest turn with the same question and sides, at the current strength; None if there is none."""
         if self.turn is None:
             return None
         self._keep()
         old = self.turns.pop()
-        replies = {place: Reply(old.replies[place].arm) for place in PLACES}
+        replies = {place: Reply(self.named(old.replies[place].arm)) for place in PLACES}
         self.turns.append(Turn(old.question, replies, old.blind, old.swapped))
         return self.turns[-1]
 
