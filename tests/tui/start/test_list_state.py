@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.projects import ListedJob, ProjectSummary
-from tui.screens.start.drawing import about, ago, body, header, running
+from tui.screens.start.drawing import WELCOME, about, ago, body, header, running
 from tui.screens.start.state import StartState
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -178,3 +178,10 @@ def test_killed_job_is_named_before_a_reminder(width: int) -> None:
     assert "✗ train killed" in line.plain
     (line,) = body(state_with(dataclasses.replace(killed, failed=None)), width, 5, NOW)
     assert "! review the prompt" in line.plain
+
+
+@pytest.mark.parametrize("width", [58, 78, 118])
+def test_welcome_fits_and_breaks_no_line_early(width: int) -> None:
+    lines = [line.plain for line in body(state_with(), width, 20, NOW)]
+    assert max(map(len, lines)) <= width
+    assert lines[: len(WELCOME)] == list(WELCOME) or len(lines[0]) > 40

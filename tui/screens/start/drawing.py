@@ -62,7 +62,8 @@ def body(state: StartState, width: int, height: int, now: datetime) -> list[Cont
 
 def welcome(width: int) -> list[Content]:
     """What the program is for, and the two ways to start."""
-    lines = [Content(line) for sentence in WELCOME for line in wrap(sentence, width)]
+    fits = all(len(line) <= width for line in WELCOME)
+    lines = [Content(line) for line in (WELCOME if fits else wrap(" ".join(WELCOME), width))]
     return [
         *lines,
         Content(""),
@@ -70,7 +71,7 @@ def welcome(width: int) -> list[Content]:
         Content(""),
         *next_steps(
             ("start.new", "create one: a name, a student, a teacher, a prompt", "distill-tui new NAME"),
-            ("start.demo", "run the demo: distil a bundled prompt from start to finish", "distill-tui demo"),
+            ("start.demo", "run the demo, which distils a bundled prompt", "distill-tui demo"),
         ),
     ]
 
