@@ -29,6 +29,8 @@ def step_from(shown: PaneName, station: Station, facts: "Facts") -> str:
 
     A key that only works at the station is preceded by the key that goes there.
     """
+    if station.state == "stale" and station.name != next(each.name for each in facts.stations if each.state == "stale"):
+        return ""  # what it is made from comes first
     return _key_text(station, *_step(station, facts), here=station.name == shown)
 
 
@@ -41,8 +43,6 @@ def next_step(facts: "Facts", shown: PaneName | None = None) -> str:
     for station in facts.stations:
         if station.state == "running":
             return ""
-        if station.state == "stale" and facts.update_brings:
-            return _key_text(station, ("workspace.update",), "update", here=False)
         more = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
         more |= station.name == "examples" and _reviewed_before_freezing(facts)
         if station.state in ("failed", "stale", "ready") or (more and _step(station, facts) != _NOTHING):
@@ -73,6 +73,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
         return ("workspace.resume",), "resume"
     if station.name == "dataset" and _reviewed_before_freezing(facts):
         return _NOTHING
+    if station.state == "stale" and facts.update_brings:
+        return ("workspace.update",), "update"
     if station.state in ("stale", "failed"):
         return actions, f"{words} again" if station.name != "examples" else words
     if station.name == "questions" and station.state == "ready" and station.count:

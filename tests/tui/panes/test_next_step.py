@@ -142,3 +142,9 @@ def test_why_a_station_is_stale_fits_the_page(width: int) -> None:
     assert line.cell_length <= width
     assert line.plain.startswith("◐ stale: other examples are accepted now   next: z freeze again"[: width - 1])
     assert stale(facts, "run", width) == []
+
+
+def test_stale_station_waits_for_the_one_that_it_is_made_from() -> None:
+    stations = (Station("dataset", "stale", 1, ""), Station("run", "stale", 1, ""), Station("release", "stale", 1, ""))
+    facts = Facts("p", "/p", ProjectSettings(), stations)
+    assert [step_from("prompt", station, facts) for station in stations] == ["4 z freeze again", "", ""]
