@@ -43,8 +43,4 @@ def command(invocation: Invocation) -> None:
         invocation.finish("\n".join(lines), rows)
         return
     broken = DistillError("Some checks failed.", "The findings say which.", "Fix them, then run this command again.")
-    rows["error"] = {"title": broken.title, "message": broken.message, "next": broken.next}
-    invocation.finish("\n".join(lines), rows)
-    if invocation.json_output:
-        click.get_current_context().exit(broken.exit_status)  # its one JSON object is printed already
-    raise broken
+    invocation.finish_failed("\n".join(lines), rows, broken)

@@ -11,11 +11,12 @@ import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Concatenate, ParamSpec
+from typing import TYPE_CHECKING, Concatenate, NoReturn, ParamSpec
 
 import click
 
 from engine.clean import clean_line, clean_text
+from engine.errors import DistillError
 from engine.paths import Home
 from engine.texts import decode_text, read_text
 
@@ -80,6 +81,14 @@ class Invocation:
             click.echo(json.dumps(data))
         elif text:
             click.echo(clean_text(text))
+
+    def finish_failed(self, text: str, data: Mapping[str, object], error: DistillError) -> NoReturn:
+        """Print the result of a command that found what it looks for, and exit as for this error, with its words."""
+        found = {"title": error.title, "message": error.message, "next": error.next}
+        self.finish(text, {**data, "error": found})
+        if self.json_output:
+            click.get_current_context().exit(error.exit_status)  # the one JSON object is printed already
+        raise error
 
     def say(self, text: str) -> None:
         """Print a line of progress to standard error."""

@@ -214,12 +214,13 @@ def try_(invocation: Invocation, questions: tuple[str, ...], count: int, *, stre
 )
 @command_options
 def check(invocation: Invocation, *, ask_teacher: bool) -> None:
-    """Look for problems in the prompt, before you pay for answers.
+    """Look for problems in the prompt, before you pay for answers. Fails if it finds any.
 
     Reports demands that are vague, contradictory, untestable or repeated; example turns that break rules; content that
     changes with each request and cannot be distilled; and a length that does not pay off or does not fit. Line numbers
     are those of the prompt's text. Without --teacher, only clear cases are reported.
     """
+    from engine.errors import DistillError
     from engine.prompts.findings import check_prompt, findings_text
     from engine.prompts.foreign import unread_language
 
@@ -231,10 +232,13 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
         review = review_prompt(invocation.project.prompts.require(), endpoint_reviewer(invocation))
         say_left_out(invocation, review.left_out)
         found += review.findings
-    invocation.finish(
-        findings_text(found, language),
-        {"findings": [dataclasses.asdict(finding) for finding in found], "unread_language": language},
-    )
+    text = findings_text(found, language)
+    data = {"findings": [dataclasses.asdict(finding) for finding in found], "unread_language": language}
+    if not found:
+        invocation.finish(text, data)
+        return
+    problems = DistillError("The prompt has problems.", "The findings say which.", "Fix them, then check it again.")
+    invocation.finish_failed(text, data, problems)
 
 
 def endpoint_reviewer(invocation: Invocation) -> "Callable[[Sequence[Message]], str]":

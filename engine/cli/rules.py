@@ -188,7 +188,11 @@ def remove(invocation: Invocation, number: int) -> None:
 @click.option("--label", default=None, help="Gold label of the question, for label rules.")
 @command_options
 def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
-    """Check ANSWER, or standard input, against every rule except rubrics, which need a judge."""
+    """Check ANSWER, or standard input, against every rule except rubrics, which need a judge.
+
+    Fails if the answer breaks a rule.
+    """
+    from engine.errors import DistillError
     from engine.records.prompt import Message
     from engine.records.question import Question
     from engine.rules.checks import check_answer
@@ -197,17 +201,19 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     rules = invocation.project.rules.all()
     results = check_answer(rules, text, Question((Message("user", ""),), label=label))
     by_id = {rule.id: rule for rule in rules}
-    invocation.finish(
-        "\n".join(
-            f"{r.rule_id} {'✓' if r.passed else '✗'} {by_id[r.rule_id].text}" + (f"  ({r.note})" if r.note else "")
-            for r in results
-        )
-        or "The project has no rules.",
-        {
-            "passed": all(r.passed for r in results),
-            "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
-        },
+    broken = [r.rule_id for r in results if not r.passed]
+    shown = "\n".join(
+        f"{r.rule_id} {'✓' if r.passed else '✗'} {by_id[r.rule_id].text}" + (f"  ({r.note})" if r.note else "")
+        for r in results
     )
+    data: dict[str, object] = {
+        "passed": not broken,
+        "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
+    }
+    if broken:
+        error = DistillError(f"The answer breaks {numbered(broken)}.", "", "Change the answer or the rule.")
+        invocation.finish_failed(shown, data, error)
+    invocation.finish(shown or "The project has no rules.", data)
 
 
 def _check(check: Check) -> str:

@@ -81,8 +81,8 @@ def command_line(words: Sequence[str], folder: Path, home: Home) -> list[str]:
 
 
 def error_of(answer: Answer) -> DistillError | None:
-    """The error that a failed command printed; None for any other object."""
-    if not isinstance(found := answer.get("error"), dict):
+    """The error of a command that has no result; None for a result, even if it holds an error for scripts."""
+    if not isinstance(found := answer.get("error"), dict) or len(answer) > 1:
         return None
     three = cast("Answer", found)
     return DistillError(*(str(three.get(part, "")) for part in ("title", "message", "next")))

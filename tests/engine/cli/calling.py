@@ -54,6 +54,23 @@ def get(*args: str | int | Path, input: str | bytes = b"") -> dict[str, Any]:
     return succeed(*with_json(args), input=input).data
 
 
+def find(*args: str | int | Path, input: str | bytes = b"") -> tuple[str, dict[str, Any]]:
+    """Run a command line that finds a problem, as text and with `--json`: it fails, and still prints its result.
+
+    Return the text and the object.
+    """
+    text, json_call = call(*args, input=input), call(*with_json(args), input=input)
+    assert (text.status, json_call.status) == (1, 1), f"{args}: {text} {json_call}"
+    result = json_call.data
+    error = result.pop("error")
+    assert set(error) == {"title", "message", "next"}
+    assert error["title"] in text.err
+    assert error["next"] in text.err
+    assert text.out
+    assert result
+    return text.out, result
+
+
 def fail(*args: str | int | Path, status: int = 2, input: str | bytes = b"") -> dict[str, str]:
     """Run a command line as text and with `--json`; both must fail alike. Return the parts of the error."""
     text, json_call = call(*args, input=input), call(*with_json(args), input=input)

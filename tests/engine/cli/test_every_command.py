@@ -44,7 +44,6 @@ LEAF_COMMANDS = tuple(leaf_commands())
 READ_ONLY = (
     ("prompt", "show"),
     ("prompt", "show", "--version", "1"),
-    ("prompt", "check"),
     ("prompt", "remind"),
     ("prompt", "versions"),
     ("prompt", "versions", "--diff", "1", "1"),

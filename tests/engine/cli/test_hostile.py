@@ -23,7 +23,7 @@ from engine.records.example import Example, ExampleKey
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import CheckResult
 from engine.records.run import WorstToken
-from tests.engine.cli.calling import assert_clean, call, fail, get, succeed
+from tests.engine.cli.calling import assert_clean, call, fail, find, get, succeed
 from tests.engine.teachers.hostile_server import error, good, served, status
 from tests.tui import seeds
 
@@ -83,11 +83,16 @@ def test_stored_text_is_printed_as_visible_characters(args: str, hostile_project
 
 @pytest.mark.parametrize(
     "args",
-    ["prompt versions", "prompt versions --diff 1 2", "rules test", "questions dedupe --dry-run", "projects list",
+    ["prompt versions", "prompt versions --diff 1 2", "questions dedupe --dry-run", "projects list",
      "estimate --model gpt-5 --requests-per-day 1", "doctor", "curate check", "curate undo"],
 )  # fmt: skip
 def test_other_commands_print_no_control_characters(args: str, hostile_project: Path) -> None:
     succeed(*args.split(), input=HOSTILE)
+
+
+@pytest.mark.parametrize("args", ["rules test", "prompt check"])
+def test_problems_are_printed_without_control_characters(args: str, hostile_project: Path) -> None:
+    find(*args.split(), input=HOSTILE)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`prompt`: document formats, versions, checks, reminders, and trying it on a teacher."""
+"""`prompt`: document formats, versions, reminders, and trying it on a teacher."""
 
 import json
 import re
@@ -189,57 +189,6 @@ def test_set_says_which_headings_were_read_as_example_turns() -> None:
     assert r"\## User" in succeed("prompt", "set", "--help").out
 
 
-def test_check_reports_each_finding_with_line_problem_and_advice() -> None:
-    succeed("prompt", "set", "-", input=MARKDOWN.replace("Be brief.", "Be brief.\n\nToday is 3 March 2025."))
-    found = get("prompt", "check")["findings"]
-    assert [(row["kind"], row["line"], row["source"]) for row in found] == [
-        ("vague", 1, "program"), ("variable", 3, "program"), ("length", 0, "program"),
-    ]  # fmt: skip
-    assert all(row["problem"] and row["advice"] for row in found)
-    text = succeed("prompt", "check").out
-    assert "line 3: changes with each request" in text
-    assert "to the question" in text
-    assert text.endswith("Line numbers are those of the prompt's text.\n")
-    assert "prompt set" in fail("prompt", "check", "-p", empty_project())["next"]
-
-
-FOREIGN = {
-    "German": "Du bist der Schalter einer Bank. Beginne jede Antwort mit dem Namen der Filiale. Sei freundlich.",
-    "Chinese": "你是一家银行的客服。每个回答都必须以分行名称开头。不要使用表格。请保持简短和友好。",
-}
-
-
-@pytest.mark.parametrize("language", FOREIGN)
-def test_check_and_proposals_say_that_a_prompt_is_not_in_english(language: str) -> None:
-    succeed("prompt", "set", "-", input=FOREIGN[language])
-    for command in (("prompt", "check"), ("rules", "propose")):
-        assert f"The prompt seems to be in {language}" in succeed(*command).out
-        assert get(*command)["unread_language"] == language
-    succeed("prompt", "set", "-", input="You answer for a bank. Answer in at most 40 words.")
-    for command in (("prompt", "check"), ("rules", "propose")):
-        assert "seems" not in succeed(*command).out
-        assert get(*command)["unread_language"] == ""
-
-
-def test_local_teacher_cannot_check_the_prompt_or_propose_rules() -> None:
-    succeed("prompt", "set", "-", input="Be brief.")
-    assert "--teacher" in fail("prompt", "check", "--teacher")["next"]
-    assert "--teacher" in fail("rules", "propose", "--teacher")["next"]
-
-
-def test_findings_of_an_endpoint_are_added_to_those_of_the_program() -> None:
-    finding = {"kind": "contradiction", "quote": "Be long.", "other_quote": "Be brief.", "problem": "p", "advice": "a"}
-    with served(good(json.dumps({"findings": [finding]}))) as server:
-        succeed("new", "judged", "--teacher", "peer", "--base-url", server.url)
-        succeed("prompt", "set", "-", input="Be brief.\n\nBe long.")
-        found = get("prompt", "check", "--teacher")["findings"]
-        assert [(row["source"], row["line"]) for row in found if row["kind"] == "contradiction"] == [("teacher", 3)]
-        assert {row["source"] for row in found} == {"program", "teacher"}
-        assert "from the teacher" in succeed("prompt", "check", "--teacher").out
-        server.behaviours[:] = [good("I would rather not.")]
-        assert "cannot be read" in fail("prompt", "check", "--teacher", status=1)["title"]
-
-
 def test_reminder_is_shown_by_status_and_once_due_by_projects() -> None:
     assert get("prompt", "remind") == {"reminder": {"date": None, "due": False}}
     assert get("prompt", "remind", "9999-01-01") == {"reminder": {"date": "9999-01-01", "due": False}}
@@ -254,11 +203,6 @@ def test_reminder_is_shown_by_status_and_once_due_by_projects() -> None:
     assert get("status")["reminder"]["date"] == "2020-02-29"
     assert "No reminder" in succeed("prompt", "remind", "off").out
     assert "prompt check" not in succeed("projects", "list").out
-
-
-def empty_project() -> str:
-    succeed("new", "bare")
-    return "bare"
 
 
 class TestTry:

@@ -20,7 +20,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
 from engine.records.rule import Check, Rule
 from engine.status import job_json
-from tests.engine.cli.calling import fail, succeed
+from tests.engine.cli.calling import call, fail, succeed
 from tests.engine.teachers.hostile_server import HostileServer, error, good, served, status
 
 pytestmark = pytest.mark.usefixtures("cent_per_token")
@@ -50,7 +50,7 @@ def test_cost_of_prompt_tries_and_checks_is_booked(private_home: Path, no_retry_
         succeed("new", "served", "--teacher", "peer", "--base-url", server.url)
         succeed("prompt", "set", "-", input="Be kind.")
         succeed("prompt", "try", "Is it shut?", "And now?")
-        succeed("prompt", "check", "--teacher")
+        call("prompt", "check", "--teacher")
         server.behaviours[:] = [status("401 Unauthorized", error("No such key"))]
         fail("prompt", "try", "Is it shut?", status=1)
     with find_project("served", Home.locate()) as project:
