@@ -1,17 +1,14 @@
-"""`distill-tui questions`: the second station. Imports, synthesizes, deduplicates, splits and lists questions."""
+"""`distill-tui questions`: the second station. Imports, synthesizes, deduplicates and splits questions."""
 
-import collections
 from collections.abc import Callable, Mapping
 
 import click
 
-from engine.clean import clean_line
 from engine.cli.invocation import CommandGroup, Invocation, Number, command_options, detach_option
-from engine.cli.known import require_topic
+from engine.cli.questions_stored import export, list_, remove
 from engine.cli.teacher import chosen_teacher, teacher_options, teacher_seed_option
 from engine.records.options import SynthesizeOptions
-from engine.records.prompt import as_plain
-from engine.records.question import SPLITS, Question, Split
+from engine.records.question import SPLITS, Question
 from engine.wording import counted
 
 _SHOWN_FIRST = 20  # of the questions that would be stored
@@ -19,7 +16,7 @@ _SHOWN_FIRST = 20  # of the questions that would be stored
 
 @click.group("questions", cls=CommandGroup)
 def command() -> None:
-    """Import, synthesize, deduplicate, split, list and improve questions."""
+    """Import, synthesize, deduplicate, split, list, improve, export and remove questions."""
 
 
 @command.command("import")
@@ -242,39 +239,9 @@ def split(
     )
 
 
-@command.command("list")
-@click.option("--split", "split_name", type=click.Choice(SPLITS), default=None, help="Only questions of this split.")
-@click.option("--topic", default=None, help="Only questions on this topic.")
-@click.option("--limit", type=click.IntRange(1), default=None, help="Maximum number of questions to show.")
-@command_options
-def list_(invocation: Invocation, split_name: Split | None, topic: str | None, limit: int | None) -> None:
-    """List questions with their topics and splits, and count them by split."""
-    require_topic(invocation.project, topic)
-    questions = invocation.project.questions.all(split=split_name, topic=topic)
-    shown = questions[:limit] if limit else questions
-    by_split = collections.Counter(question.split or "unsplit" for question in questions)
-    parts = ", ".join(f"{n} {name}" for name, n in by_split.items())
-    invocation.say(counted(len(questions), "question") + (f": {parts}" if parts else ""))
-    invocation.finish(
-        "\n".join(
-            f"{q.id:>5}  {q.split or '-':<10}  {clean_line(q.topic) or '-':<20}  {clean_line(q.listed)}" for q in shown
-        ),
-        {
-            "count": len(questions),
-            "questions": [
-                {
-                    "id": q.id,
-                    "split": q.split,
-                    "topic": q.topic,
-                    "label": q.label,
-                    "source": q.source,
-                    "text": q.text,
-                    "messages": as_plain(q.messages),
-                }
-                for q in shown
-            ],
-        },
-    )
+command.add_command(list_)
+command.add_command(export)
+command.add_command(remove)
 
 
 def _write(

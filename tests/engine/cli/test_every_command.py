@@ -78,6 +78,7 @@ CHANGING = (
     ("questions", "import", "QUESTIONS"),
     ("questions", "dedupe"),
     ("questions", "split"),
+    ("questions", "remove", "1", "--force"),
     ("curate", "check"),
     ("curate", "accept", "1"),
     ("curate", "reject", "1"),
