@@ -30,7 +30,7 @@ COMMANDS: dict[str, str] = {
     "new": "Create a project.",
     "settings": "Show or change the project's student, teacher, judge and serving temperature.",
     "prompt": "Set, show, check, compare and try out the prompt.",
-    "rules": "List, propose, add, import, remove and test the prompt's rules.",
+    "rules": "List, propose, add, import, export, remove and test the prompt's rules.",
     "questions": "Import, synthesize, deduplicate, split, list, improve, export and remove questions.",
     "generate": "Have the teacher answer the questions, with the prompt.",
     "curate": "Review answers, and freeze the accepted ones into a dataset.",

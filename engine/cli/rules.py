@@ -7,6 +7,7 @@ import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options, name_of, read_text_argument
 from engine.cli.judge import numbered
+from engine.cli.target import place_of, target_options, write_lines
 from engine.records.proposal import Proposal
 from engine.records.rule import Check, Rule
 from engine.rules.described import check_text
@@ -17,7 +18,7 @@ _CHECK_CELLS = 80
 
 @click.group("rules", cls=CommandGroup)
 def command() -> None:
-    """List, propose, add, import, remove and test the prompt's rules."""
+    """List, propose, add, import, export, remove and test the prompt's rules."""
 
 
 @command.command("list")
@@ -68,7 +69,11 @@ def add(invocation: Invocation, text: str, check: tuple[str, ...]) -> None:
 
 @command.command("import")
 @click.argument("source", metavar="FILE|-")
-@click.option("--replace", is_flag=True, help="Replace all existing rules instead of adding to them.")
+@click.option(
+    "--replace",
+    is_flag=True,
+    help="Replace all existing rules instead of adding to them. A rule whose text or check exists keeps its number.",
+)
 @command_options
 def import_(invocation: Invocation, source: str, replace: bool) -> None:
     """Import rules from a YAML file. Rules that exist already are not added again.
@@ -94,6 +99,27 @@ def import_(invocation: Invocation, source: str, replace: bool) -> None:
     if repeated := len(wanted) - len(table.add_new(rules)):
         invocation.say(f"{repeated} of {counted(len(wanted), 'rule')} existed already.")
     _show(invocation, [rule for rule in table.all() if (rule.text, rule.check) in wanted])
+
+
+@command.command("export")
+@target_options
+@command_options
+def export(invocation: Invocation, target: str, *, force: bool) -> None:
+    """Write the rules as YAML, which `rules import` reads back.
+
+    To change rules in a script, edit the file and import it with --replace: rules whose text or check is unchanged keep
+    their numbers.
+    """
+    from engine.errors import NotFoundError
+    from engine.rules.documents import rules_to_yaml
+
+    path = place_of(invocation, target, force=force)
+    rules = invocation.project.rules.all()
+    if not rules:
+        raise NotFoundError("There is nothing to export.", "The project has no rules.", "See `distill-tui rules list`.")
+    write_lines(path, [rules_to_yaml(rules, ascii_only=path is None)])
+    if path is not None:
+        invocation.finish(f"Wrote {counted(len(rules), 'rule')}: {path}", {"path": str(path), "rules": len(rules)})
 
 
 @command.command("propose")

@@ -4,11 +4,12 @@
       - text: Begins with the risk score.
         check: {kind: pattern, pattern: '^RISK SCORE: [1-5]'}
 
-`id` is accepted and ignored: a project numbers its own rules. Knows nothing of the store.
+`id` is accepted and ignored: a project numbers its own rules. What is written here reads back as the same rules.
+Knows nothing of the store.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Literal, cast, get_args
 
@@ -23,6 +24,8 @@ from engine.wording import kind_of_value
 MAX_DOCUMENT_BYTES = 1_000_000
 MAX_RULES = 500
 MAX_TEXT_CHARACTERS = 4_000
+_WIDTH = 120  # of the lines that are written
+_LINE_ENDS = "\r\x85\u2028\u2029"
 
 _UNSET = {field.name: field.default for field in fields(Check)}
 _Field = Literal["text", "texts", "whole", "flag", "unit", "schema"]
@@ -39,6 +42,18 @@ _FIELDS: dict[CheckKind, dict[str, _Field]] = {
     "label": {"pattern": "text", "labels": "texts", "gold": "flag"},
     "rubric": {"text": "text"},
 }
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts with uncommon line ends in double quotes: in others, reading would turn them into spaces."""
+
+    def represent_str(self, data: str) -> yaml.ScalarNode:
+        """Return the text as a node."""
+        style = '"' if any(end in data for end in _LINE_ENDS) else None
+        return self.represent_scalar("tag:yaml.org,2002:str", data, style=style)
+
+
+_Dumper.add_representer(str, _Dumper.represent_str)
 
 
 def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
@@ -66,6 +81,12 @@ def parse_rules(text: str, source: str) -> tuple[Rule, ...]:
     return tuple(_read_rule(entry, number, source) for number, entry in enumerate(entries, 1))
 
 
+def rules_to_yaml(rules: Sequence[Rule], *, ascii_only: bool = False) -> str:
+    """Return the rules as a YAML document, without their numbers. In ASCII, it holds no control codes."""
+    plain = [{"text": rule.text, "check": check_to_fields(rule.check)} for rule in rules]
+    return yaml.dump({"rules": plain}, Dumper=_Dumper, allow_unicode=not ascii_only, sort_keys=False, width=_WIDTH)
+
+
 def check_to_fields(check: Check) -> dict[str, object]:
     """A check's kind and the fields that are set."""
     found: dict[str, object] = {"kind": check.kind}
@@ -75,7 +96,8 @@ def check_to_fields(check: Check) -> dict[str, object]:
         if value == getattr(unset, name) and name != "unit":
             continue
         if holds == "schema":
-            value = json.loads(check.schema)
+            schema: object = json.loads(check.schema)
+            value = schema if _schema_text(schema) == check.schema else check.schema  # text that someone formatted
         found[name] = list(value) if isinstance(value, tuple) else value
     return found
 
@@ -148,7 +170,10 @@ def _read_value(value: object, holds: _Field, title: str, field: str) -> object:
         "unit": " or ".join(get_args(LengthUnit)),
         "schema": "a JSON Schema, as a mapping or as JSON text",
     }[holds]
-    raise UsageError(title, f"{field} must be {expected}, not {_shown(value)}.", "Fix the field.")
+    problem = f"not {_shown(value)}"
+    if holds == "texts" and isinstance(value, list):
+        problem = f"and {_shown(next(item for item in value if not isinstance(item, str)))} is none"
+    raise UsageError(title, f"{field} must be {expected}, {problem}.", "Fix the field.")
 
 
 def _shown(value: object) -> str:

@@ -2,8 +2,9 @@
 
 import hashlib
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import count
 
 from engine.errors import NotFoundError
 from engine.records.rule import Check, Rule
@@ -35,10 +36,16 @@ class RuleTable:
             return self.add([rule for what, rule in wanted.items() if what not in there])
 
     def replace_all(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
-        """Replace all rules with `rules`, numbered from 1."""
+        """Replace all rules with `rules`, ignoring their `id`; returns them by number.
+
+        A rule whose check or text exists already keeps its number, because results and evaluations refer to it. The
+        others get the next free numbers.
+        """
         with self._connection.transaction():
-            self._connection.write("DELETE FROM rules")
-            return self.add(rules)
+            numbers = _kept_numbers(self.all(), rules)
+            free = count(max(numbers.values(), default=0) + 1)
+            numbered = [replace(rule, id=numbers.get(at) or next(free)) for at, rule in enumerate(rules)]
+            return self.put(sorted(numbered, key=lambda rule: rule.id))
 
     def put(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Replace all rules with `rules`, keeping their numbers. Used to change a rule and to undo that."""
@@ -61,6 +68,23 @@ class RuleTable:
     def sha256(self) -> str:
         """Return a hash of all rules with their numbers, which changes when any rule does."""
         return hashlib.sha256(encode_all(self.all()).encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _kept_numbers(before: Sequence[Rule], after: Sequence[Rule]) -> dict[int, int]:
+    """Return the numbers of the rules that are still there, by their places in `after`."""
+    alike: tuple[Callable[[Rule], object], ...] = (
+        lambda rule: (rule.check, rule.text),
+        lambda rule: rule.check,
+        lambda rule: rule.text,
+    )
+    left, found = list(before), dict[int, int]()
+    for key in alike:
+        for at, rule in enumerate(after):
+            match = next((old for old in left if at not in found and key(old) == key(rule)), None)
+            if match is not None:
+                found[at] = match.id
+                left.remove(match)
+    return found
 
 
 def _rule(row: sqlite3.Row) -> Rule:

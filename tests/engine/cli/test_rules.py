@@ -97,8 +97,11 @@ def test_import_adds_new_rules_or_replaces_all(tmp_path: Path, *, from_file: boo
     assert "2 of 2 rules existed already." in succeed(*args, input=TWO).err
     succeed("rules", "remove", 1)
     assert [rule["id"] for rule in get(*args, input=TWO)["rules"]] == [2, 3]
-    assert [rule["id"] for rule in get(*args, "--replace", input=TWO)["rules"]] == [1, 2]
-    assert [rule["text"] for rule in rules()] == ["Starts with a score", "At most four words"]
+    before = rules()
+    assert get(*args, "--replace", input=TWO)["rules"] == before == rules(), "rules that remain keep their numbers"
+    other = TWO.replace("SCORE", "RANK").replace("a score", "a rank")
+    assert [rule["id"] for rule in get("rules", "import", "-", "--replace", input=other)["rules"]] == [2, 3]
+    assert [rule["text"] for rule in rules()] == ["At most four words", "Starts with a rank"]
 
 
 @pytest.mark.parametrize(
@@ -141,6 +144,30 @@ def test_listed_rules_can_be_imported(tmp_path: Path) -> None:
     succeed("new", "other")
     succeed("rules", "import", str(file))
     assert rules() == before
+
+
+def test_exported_rules_are_changed_and_imported_again(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    assert "nothing to export" in fail("rules", "export", "--to", file)["title"]
+    succeed("rules", "import", "-", input=TWO)
+    succeed("rules", "add", "No thanks 👍", "kind=forbidden", "texts=[thanks, 👍]")
+    succeed("rules", "add", "Valid JSON", "kind=json", 'schema={"type":"object"}')
+    succeed("rules", "add", "A \u202e label\x85", "kind=label", "labels=['yes', 'no']", "gold=true")
+    succeed("rules", "remove", "1")
+    before = rules()
+    assert get("rules", "export", "--to", file) == {"path": str(file), "rules": 4}
+    assert "👍" in file.read_text(encoding="utf-8")
+    assert "--force" in fail("rules", "export", "--to", file)["next"]
+    assert get("rules", "import", file, "--replace")["rules"] == before
+    printed = succeed("rules", "export", "--to", "-").out
+    assert get("rules", "import", "-", "--replace", input=printed)["rules"] == before
+    assert "--json" in call("rules", "export", "--to", "-", "--json").data["error"]["title"]
+
+    file.write_text(file.read_text(encoding="utf-8").replace("max: 4", "max: 5"), encoding="utf-8")
+    changed = get("rules", "import", file, "--replace")["rules"]
+    assert [rule["id"] for rule in changed] == [2, 3, 4, 5]
+    assert changed[0]["check"] == {**before[0]["check"], "max": 5}
+    assert changed[1:] == before[1:]
 
 
 def test_removing_a_rule_keeps_the_numbers_of_the_others() -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import UsageError
 from engine.records.rule import Check, Rule
-from engine.rules.documents import check_from_fields, check_to_fields, parse_rules
+from engine.rules.documents import check_from_fields, check_to_fields, parse_rules, rules_to_yaml
 
 DOCUMENT = """
 rules:
@@ -66,6 +66,25 @@ def test_rules_survive_the_round_trip(pairs: list[tuple[str, Check]]) -> None:
     assert [check_from_fields(check_to_fields(rule.check)) for rule in rules] == [rule.check for rule in rules]
 
 
+anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).map(str.strip).filter(bool)
+schemas = st.recursive(
+    st.booleans() | st.integers() | anything | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(anything, inner, max_size=2),
+    max_leaves=5,
+).map(lambda value: json.dumps({"const": value}))
+
+
+@given(
+    st.lists(st.tuples(anything, checks | st.builds(Check, st.just("json"), schema=schemas)), min_size=1, max_size=3),
+    st.booleans(),
+)
+def test_written_rules_are_read_back_unchanged(pairs: list[tuple[str, Check]], ascii_only: bool) -> None:
+    rules = tuple(Rule(number, text, check) for number, (text, check) in enumerate(pairs, 1))
+    written = rules_to_yaml(rules, ascii_only=ascii_only)
+    assert parse_rules(written, "written") == rules
+    assert not ascii_only or written.replace("\n", "").isprintable()
+
+
 @pytest.mark.parametrize(
     ("document", "words"),
     [
@@ -80,7 +99,7 @@ def test_rules_survive_the_round_trip(pairs: list[tuple[str, Check]]) -> None:
         ("rules: [{text: a, check: {kind: length, max: true}}]", ("length.max", "whole number")),
         ("rules: [{text: a, check: {kind: length, unit: pages}}]", ("length.unit", "words or sentences or lines")),
         ("rules: [{text: a, check: {kind: language, code: no}}]", ("language.code", "in quotes", "false")),
-        ("rules: [{text: a, check: {kind: label, labels: [yes, no]}}]", ("label.labels", "in quotes")),
+        ("rules: [{text: a, check: {kind: label, labels: [yes, no]}}]", ("label.labels", "quotes", "true is none")),
         ("rules: [{text: '', check: {kind: json}}]", ("text must have",)),
         ("rules: [{text: a}]", ("check must be a mapping",)),
         ("rules: [{text: a, check: {kind: json, schema: {const: 2020-01-01}}}]", ("json.schema is not valid JSON",)),

@@ -50,7 +50,29 @@ def test_store_numbers_rules_and_does_not_reuse_numbers(project: Project) -> Non
         project.rules.remove(2)
 
 
-def test_replacing_all_rules_numbers_them_from_one(project: Project) -> None:
+def test_replacing_all_rules_keeps_the_numbers_of_those_that_remain(project: Project) -> None:
+    contains = [Check("contains", text=letter) for letter in "abcdef"]
+    project.rules.add([Rule(0, f"rule {number}", check) for number, check in enumerate(contains[:4], 1)])
+    project.rules.remove(2)
+    wanted = [
+        Rule(9, "new", contains[4]),
+        Rule(1, "rule 4", contains[5]),
+        Rule(2, "renamed", contains[2]),
+        Rule(3, "rule 1", contains[0]),
+        Rule(3, "rule 1", contains[0]),
+    ]
+    replaced = project.rules.replace_all(wanted)
+    assert [(rule.id, rule.text) for rule in replaced] == [
+        (1, "rule 1"), (3, "renamed"), (4, "rule 4"), (5, "new"), (6, "rule 1"),
+    ]  # fmt: skip
+    assert project.rules.all() == replaced
+    sha256 = project.rules.sha256()
+    assert project.rules.replace_all(replaced[::-1]) == replaced
+    assert project.rules.sha256() == sha256
+    assert project.rules.replace_all([]) == ()
+
+
+def test_replacing_all_rules_with_others_numbers_them_from_one(project: Project) -> None:
     project.rules.add([Rule(0, "old", Check("json"))])
     new = project.rules.replace_all([Rule(9, "new", Check("label", pattern="(a|b)", labels=("a", "b"), gold=True))])
     assert project.rules.all() == new
