@@ -72,7 +72,7 @@ def open_benchmark(
         == [(rule.text, rule.check) for rule in benchmark.rules]
         and all(question.text in asked for question in project.questions.all())
     )
-    if not same_data or project.settings.read() != settings:
+    if not same_data or dataclasses.replace(project.settings.read(), prices=()) != settings:  # prices change no result
         what = "another base or teacher" if same_data else "other data"
         name = project.name
         project.close()

@@ -180,7 +180,8 @@ class _Asking:
         from engine.teachers.ledger import Ledger
 
         project = self._invocation.project
-        teacher, current = project.settings.read().teacher, project.prompts.current()
+        settings, current = project.settings.read(), project.prompts.current()
+        teacher = settings.teacher
         if teacher.kind != "endpoint":
             raise UsageError(
                 "The project's teacher is not an endpoint.",
@@ -188,7 +189,8 @@ class _Asking:
                 "Use --arm prompted instead.",
             )
         prompt = current.prompt if current is not None else None
-        return RemoteClient(teacher, prompt, self._invocation.home, Ledger(project, teacher).bill)
+        billed = Ledger(project, teacher).bill
+        return RemoteClient(teacher, prompt, self._invocation.home, billed, settings.prices)
 
     async def _ask(self, arm: str, question: str) -> dict[str, object]:
         """Stream one answer; return it as a JSON object."""

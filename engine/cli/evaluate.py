@@ -139,7 +139,7 @@ def command(
         max_cost_usd=max_cost_usd,
     )
     make_plan(project, options)  # a missing adapter, arm or question is refused before a job starts
-    require_prices(options)
+    require_prices(project, options)
     if not no_judge:
         check_judge(invocation)
     if start_and_follow(invocation, options, detach=detach) is not None:

@@ -28,7 +28,7 @@ COMMANDS: dict[str, str] = {
     "demo": "Distil the bundled prompt into the starter model, end to end, and show the results.",
     "bench": "Distil the bundled benchmark prompts with any base, and print a reproducible table of results.",
     "new": "Create a project.",
-    "settings": "Show or change the project's student, teacher, judge and serving temperature.",
+    "settings": "Show or change the project's student, teacher, judge, prices and serving temperature.",
     "prompt": "Set, show, check, compare and try out the prompt.",
     "rules": "List, propose, add, import, export, remove and test the prompt's rules.",
     "questions": "Import, synthesize, deduplicate, split, list, improve, export and remove questions.",

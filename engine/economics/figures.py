@@ -12,7 +12,7 @@ from engine.economics.estimate import Estimate, estimate
 from engine.economics.inputs import EstimateInput, Latency, check_number, check_range, today
 from engine.economics.labels import label
 from engine.economics.measured import Measured
-from engine.economics.prices import Prices, cost_usd, find_prices
+from engine.economics.prices import GIVEN, Prices, cost_usd, find_prices, own_prices
 from engine.economics.tokens import TokenCount
 from engine.economics.uncertainty import with_uncertainty
 from engine.errors import UsageError
@@ -61,18 +61,18 @@ def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_ur
     """Return every figure by its name in `CostInputs`, without model prices that are neither given nor listed.
 
     `one_time_usd` is the whole one-time cost: if it is given, generation and GPU hours do not count. With `base_url`,
-    only the prices of its own provider count as listed.
+    only the prices of its own provider count as listed. Prices in the project's settings count before listed ones.
     """
     figures = {
         name: _given(inputs, name) or measured.of(name) or Figure(value, "assumed", why)
         for name, (value, why) in ASSUMED.items()
     }
-    listed = _listed(inputs, figures, tokens, base_url)
+    listed = _listed(inputs, measured, figures, tokens, base_url)
     for name in (*_PRICES, "cache_write_usd_per_mtok"):
         price = _given(inputs, name)
         value: float | None = getattr(listed, name) if listed is not None else None
         if price is None and listed is not None and value is not None:
-            price = Figure(value, "listed", listed.source)
+            price = Figure(value, "given" if listed.source == GIVEN else "listed", listed.source)
         if price is not None:
             figures[name] = price
     _mind_the_cache(inputs, figures)
@@ -130,7 +130,7 @@ def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, b
     idle = {*_NOT_TERMS, *unused}
     given = EstimateInput(
         prompt_tokens=tokens,
-        prices=_prices(figures, _listed(inputs, figures, tokens, base_url)),
+        prices=_prices(figures, _listed(inputs, measured, figures, tokens, base_url)),
         one_time_usd=figures["one_time_usd"].value if whole else 0.0,
         ranges={name: each.range for name, each in figures.items() if each.low is not None and name not in idle},
         prompt_facts=measured.prompt_facts,
@@ -160,9 +160,13 @@ def _given(inputs: CostInputs, name: str) -> Figure | None:
     return None if value is None else Figure(value, "given", "")
 
 
-def _listed(inputs: CostInputs, figures: Mapping[str, Figure], tokens: TokenCount, base_url: str) -> Prices | None:
+def _listed(
+    inputs: CostInputs, measured: Measured, figures: Mapping[str, Figure], tokens: TokenCount, base_url: str
+) -> Prices | None:
     if not inputs.model:
         return None
+    if not inputs.provider and (own := own_prices(measured.own_prices, inputs.model, base_url)) is not None:
+        return own
     question = figures["question_tokens"].value
     sent = tokens.tokens + math.ceil(question) if math.isfinite(question) else 0
     return find_prices(inputs.model, base_url, sent, inputs.provider)

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.inputs import Latency, PromptFacts
-from engine.economics.prices import cost_usd, find_prices
+from engine.economics.prices import cost_usd, find_prices, own_prices
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.prompts.variables import find_variables
-from engine.records.cost import Figure
+from engine.records.cost import EndpointPrices, Figure
 from engine.records.evaluation import Evaluation
 from engine.records.example import Usage
 from engine.records.options import TrainOptions
@@ -39,6 +39,7 @@ class Measured:
     prefill_tokens_per_s: Figure | None = None
     latency: Latency | None = None
     prompt_facts: PromptFacts | None = None
+    own_prices: tuple[EndpointPrices, ...] = ()  # given in the project's settings
 
     def of(self, name: str) -> Figure | None:
         """Return the figure of this name, if it was measured."""
@@ -73,6 +74,7 @@ def measure(project: "Project", evaluation: Evaluation | None = None) -> Measure
         prefill_tokens_per_s=speed,
         latency=latency,
         prompt_facts=facts,
+        own_prices=project.settings.read().prices,
     )
 
 
@@ -107,14 +109,16 @@ def _generation(project: "Project", question: Figure | None, answer: Figure | No
     spent = project.spending.usd()
     if spent > 0 and project.spending.mean_answer_tokens() is not None:
         return Figure(spent, "measured", "paid so far")
-    teacher = project.settings.read().teacher
+    settings = project.settings.read()
+    teacher = settings.teacher
     if teacher.kind == "local":
         return Figure(0.0, "exact", "the teacher is on this machine")
     prompt, wanted = project.prompts.current(), project.questions.count()
     if prompt is None or not wanted or answer is None:
         return None
     sent = math.ceil(estimate_prompt_tokens(prompt.prompt).tokens + (question.value if question is not None else 0))
-    prices = find_prices(teacher.model, teacher.base_url, sent)
+    given = own_prices(settings.prices, teacher.model, teacher.base_url)
+    prices = given or find_prices(teacher.model, teacher.base_url, sent)
     if prices is None:
         return None
     each = cost_usd(prices, Usage(sent, math.ceil(answer.value)))

@@ -1,15 +1,19 @@
-"""Providers' token prices, from the table that ships with genai-prices; nothing is fetched.
+"""Token prices: those given in a project's settings, and providers' from the table of genai-prices; nothing is fetched.
 
 Knows nothing of prompts or of savings.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.metadata import version
 from urllib.parse import urlsplit
 
 from engine.economics.formulas import PER_MTOK
+from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
+
+GIVEN = "the project's settings"  # the source of prices that the user gave there
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,15 @@ def find_prices(model: str, base_url: str = "", input_tokens: int = 0, provider:
     genai-prices, selects one of several that offer the model.
     """
     return _find(model, base_url, input_tokens, provider.strip())
+
+
+def own_prices(given: Sequence[EndpointPrices], model: str, base_url: str = "") -> Prices | None:
+    """Return the prices given for `model` at `base_url`, or at any endpoint without one; None if none are."""
+    for each in given:
+        if each.model == model and base_url in ("", each.base_url):
+            plain, cached, output = each.input_usd_per_mtok, each.cached_input_usd_per_mtok, each.output_usd_per_mtok
+            return Prices(plain, output, cached, source=GIVEN)
+    return None
 
 
 def models_like(text: str, limit: int) -> tuple[ListedModel, ...]:

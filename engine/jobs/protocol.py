@@ -81,7 +81,7 @@ class AnswersFound:
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """What the answers of this job have cost at list prices, and the tokens since its process started."""
+    """What the answers of this job have cost at given or list prices, and the tokens since its process started."""
 
     usd: float
     limit_usd: float | None

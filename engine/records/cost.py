@@ -9,6 +9,17 @@ Origin = Literal["exact", "given", "measured", "listed", "estimated", "assumed"]
 
 
 @dataclass(frozen=True, slots=True)
+class EndpointPrices:
+    """What the user pays an endpoint for a model, in US dollars per million tokens; counts instead of a list price."""
+
+    model: str
+    base_url: str
+    input_usd_per_mtok: float
+    cached_input_usd_per_mtok: float
+    output_usd_per_mtok: float
+
+
+@dataclass(frozen=True, slots=True)
 class CostInputs:
     """What the user entered. None: use the measured value, the listed price, or an assumption.
 

@@ -58,4 +58,4 @@ class Work:
 
     seconds: float = 0.0
     answers: int = 0  # asked for by an evaluation, or stored by a generation; 0 for other jobs
-    cost_usd: float = 0.0  # at list prices
+    cost_usd: float = 0.0  # at given or list prices

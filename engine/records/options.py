@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
+from engine.records.cost import EndpointPrices
 from engine.records.example import TeacherKind
 from engine.records.question import Split
 from engine.records.release import GgufType, ReleaseKind
@@ -271,6 +272,7 @@ class ProjectSettings:
     serving_temperature: float = 0.7
     teacher: TeacherSpec = TeacherSpec()
     judge: TeacherSpec | None = None  # an endpoint that decides on rubrics
+    prices: tuple[EndpointPrices, ...] = ()  # at most one for each model of an endpoint
 
     @property
     def other_teacher(self) -> TeacherSpec | None:

@@ -1,6 +1,7 @@
 """A teacher at an external endpoint, asked like an arm of the server: the prompt first, then the conversation.
 
-Retries, limits and the checks of answers are those of `teachers.endpoint`; costs are computed from list prices.
+Retries, limits and the checks of answers are those of `teachers.endpoint`; costs are computed from given prices, else
+from list prices.
 """
 
 import asyncio
@@ -9,8 +10,9 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from engine.economics.prices import cost_usd, find_prices
+from engine.economics.prices import cost_usd, find_prices, own_prices
 from engine.paths import Home
+from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message, Prompt
@@ -33,13 +35,19 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
     """Asks one teacher. Use it as an async context manager."""
 
     def __init__(
-        self, spec: TeacherSpec, prompt: Prompt | None, home: Home, on_billed: Callable[[Usage], None]
+        self,
+        spec: TeacherSpec,
+        prompt: Prompt | None,
+        home: Home,
+        on_billed: Callable[[Usage], None],
+        given: Sequence[EndpointPrices] = (),
     ) -> None:
         """`on_billed` is called with the usage that each attempt is billed for, including an answer that breaks off.
 
-        Raises `UsageError` for a bad address and `EndpointError` if the key is missing.
+        `given`: the prices in the project's settings. Raises `UsageError` for a bad address and `EndpointError` if the
+        key is missing.
         """
-        self._spec, self._prompt = spec, prompt
+        self._spec, self._prompt, self._own = spec, prompt, own_prices(given, spec.model, spec.base_url)
         key = key_for(spec.base_url, home)
         self._teacher = EndpointTeacher(spec, key, concurrency=4, on_billed=on_billed)
 
@@ -76,7 +84,7 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
             asking.cancel()
             with suppress(asyncio.CancelledError, EndpointFault):
                 await asking
-        prices = find_prices(self._spec.model, self._spec.base_url, answer.usage.prompt_tokens)
+        prices = self._own or find_prices(self._spec.model, self._spec.base_url, answer.usage.prompt_tokens)
         yield Answer(
             answer.text,
             answer.finish_reason,

@@ -1,17 +1,18 @@
 """The budget: what answers cost, and whether another one is affordable. Knows nothing of how requests are sent."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from engine.economics.prices import Prices, cost_usd, find_prices
+from engine.economics.prices import Prices, cost_usd, find_prices, own_prices
 from engine.errors import BudgetError
+from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import is_loopback
 
 
 class Budget:
-    """The money spent so far and what the requests in flight may still cost, at list prices.
+    """The money spent so far and what the requests in flight may still cost.
 
     The worst case is reserved for each request in flight: no cached prompt tokens, all of them written to the cache if
     that costs more, and an answer of the maximum length.
@@ -25,17 +26,24 @@ class Budget:
         self._held_usd = 0.0
 
     @classmethod
-    def of(cls, spec: TeacherSpec, limit_usd: float | None, spent_usd: float = 0.0) -> "Budget":
-        """Return the budget for one teacher. Raises `BudgetError` if a limit is set but no price is known."""
+    def of(
+        cls, spec: TeacherSpec, given: Sequence[EndpointPrices], limit_usd: float | None, spent_usd: float = 0.0
+    ) -> "Budget":
+        """Return the budget for one teacher, at the given prices, else at list prices.
+
+        Raises `BudgetError` if a limit is set but no price is known.
+        """
+        own = own_prices(given, spec.model, spec.base_url)
 
         def prices(prompt_tokens: int) -> Prices | None:
-            return find_prices(spec.model, spec.base_url, prompt_tokens)
+            return own or find_prices(spec.model, spec.base_url, prompt_tokens)
 
         if prices(0) is None and limit_usd is not None and not is_loopback(spec.base_url):
             raise BudgetError(
                 "The budget cannot be enforced.",
                 f"No price is known for {spec.model} at {spec.base_url}.",
-                "Omit --max-cost and limit the work with --limit and --samples instead.",
+                "Give it: distill-tui settings --teacher-usd-per-mtok (or --judge-usd-per-mtok) INPUT CACHED OUTPUT. "
+                "Or omit --max-cost, and limit the work with --limit and --samples.",
             )
         return cls(prices, limit_usd, spent_usd)
 

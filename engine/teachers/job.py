@@ -97,7 +97,8 @@ def _ask_endpoint(
     from engine.teachers.generation import EndpointGeneration  # the client library takes a second to import
 
     key = key_for(options.teacher.base_url, context.project.home)
-    budget = Budget.of(options.teacher, options.max_cost_usd, spent_usd)
+    given = context.project.settings.read().prices
+    budget = Budget.of(options.teacher, given, options.max_cost_usd, spent_usd)
     keys = [ExampleKey(prompt.sha256, ask.question.id, options.teacher.name, ask.attempt) for ask in plan.waiting]
     left_over = context.project.examples.in_flight(keys)
     if left_over:

@@ -18,11 +18,12 @@ from engine.teachers.budget import Budget
 T = TypeVar("T")
 
 
-def require_prices(options: EvaluateOptions) -> None:
+def require_prices(project: Project, options: EvaluateOptions) -> None:
     """Raise `BudgetError` if an evaluation has a limit but no price is known for its teacher or judge."""
+    given = project.settings.read().prices
     for spec in (options.teacher, options.judge):
         if spec is not None and spec.kind == "endpoint":
-            Budget.of(spec, options.max_cost_usd)
+            Budget.of(spec, given, options.max_cost_usd)
 
 
 class Ledger:
@@ -33,7 +34,8 @@ class Ledger:
     ) -> None:
         """Raises `BudgetError` if a limit is set but no price is known."""
         self._project, self._spec, self._context, self._limited = project, spec, context, limit_usd is not None
-        self._budget = Budget.of(spec, limit_usd, 0.0 if context is None else context.work.cost_usd)
+        given, spent_usd = project.settings.read().prices, 0.0 if context is None else context.work.cost_usd
+        self._budget = Budget.of(spec, given, limit_usd, spent_usd)
 
     def bill(self, usage: Usage) -> None:
         """Record what the endpoint bills, immediately and whether or not it gave an answer."""

@@ -1,17 +1,18 @@
 """What a generation will take, before anything is paid for: answers, tokens, money and time, each with its source.
 
-Prompt and question tokens are estimated from the text's length. Money uses list prices, and time the pace of the last
-job that asked this teacher; each is None if unknown.
+Prompt and question tokens are estimated from the text's length. Money uses given or list prices, and time the pace of
+the last job that asked this teacher; each is None if unknown.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.economics.figures import ASSUMED
-from engine.economics.prices import Prices, cost_usd, find_prices
+from engine.economics.prices import Prices, cost_usd, find_prices, own_prices
 from engine.economics.tokens import estimate_prompt_tokens, estimate_tokens
-from engine.records.cost import Figure
+from engine.records.cost import EndpointPrices, Figure
 from engine.records.example import Usage
 from engine.records.job import Work
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
@@ -98,7 +99,7 @@ def generation_outlook(project: "Project", options: GenerateOptions) -> Generati
         stored=covered.answers,
         prompt_tokens=sent,
         answer_tokens=each,
-        money=_money(teacher, left, sent, each.value * left, options.max_answer_tokens * left),
+        money=_money(project, teacher, left, sent, each.value * left, options.max_answer_tokens * left),
         seconds=None if seconds is None else seconds * left,
         pace=pace,
         key=key,
@@ -114,7 +115,8 @@ def synthesis_outlook(project: "Project", options: SynthesizeOptions) -> Synthes
     questions = (len(options.like) or options.topics) * options.per_topic
     sent = requests * (estimate_prompt_tokens(prompt).tokens + _TOKENS_A_REQUEST)
     written = math.ceil(questions * ASSUMED["question_tokens"][0])
-    return SynthesisOutlook(requests, questions, sent, written, _money(teacher, requests, sent, written, written), key)
+    money = _money(project, teacher, requests, sent, written, written)
+    return SynthesisOutlook(requests, questions, sent, written, money, key)
 
 
 def _tokens_a_character(project: "Project") -> float:
@@ -131,18 +133,21 @@ def _answer_tokens(project: "Project", options: GenerateOptions) -> Figure:
     return Figure(min(assumed, float(options.max_answer_tokens)), "assumed", why)
 
 
-def why_unpaid(teacher: TeacherSpec) -> str:
+def why_unpaid(teacher: TeacherSpec, given: Sequence[EndpointPrices]) -> str:
     """Return why this teacher's answers are not billed; empty if its provider bills them, or may."""
     if teacher.kind == "local":
         return "nothing leaves this machine"
-    here = is_loopback(teacher.base_url) and find_prices(teacher.model, teacher.base_url) is None
-    return "a server on this machine" if here else ""
+    own = own_prices(given, teacher.model, teacher.base_url)
+    priced = own or find_prices(teacher.model, teacher.base_url)
+    return "a server on this machine" if is_loopback(teacher.base_url) and priced is None else ""
 
 
-def _money(teacher: TeacherSpec, requests: int, sent: float, answered: float, most: float) -> Money:
-    if unpaid := why_unpaid(teacher):
+def _money(project: "Project", teacher: TeacherSpec, requests: int, sent: float, answered: float, most: float) -> Money:
+    given = project.settings.read().prices
+    if unpaid := why_unpaid(teacher, given):
         return Money(0.0, 0.0, unpaid)
-    prices = find_prices(teacher.model, teacher.base_url, math.ceil(sent / max(requests, 1)))
+    own = own_prices(given, teacher.model, teacher.base_url)
+    prices = own or find_prices(teacher.model, teacher.base_url, math.ceil(sent / max(requests, 1)))
     if prices is None:
         return Money(None, None, "no price is listed")
     return Money(_cost(prices, sent, answered), _cost(prices, sent, most), prices.source)

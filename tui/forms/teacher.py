@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from engine.clean import clean_line
+from engine.economics.prices import GIVEN
 from engine.errors import UsageError
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
@@ -82,4 +83,5 @@ def money_text(money: Money) -> str:
     if money.most_usd == 0:
         return f"No cost: {money.source}."
     most = f", at most {dollars(money.most_usd)}" if money.most_usd > money.usd else ""
-    return f"≈ {dollars(money.usd)}{most}, at list prices without caching."
+    prices = "the given" if money.source == GIVEN else "list"
+    return f"≈ {dollars(money.usd)}{most}, at {prices} prices without caching."

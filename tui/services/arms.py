@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from engine.economics.prices import Prices, cost_usd
 from engine.paths import Home
 from engine.project import Project
+from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
 from engine.records.job import Job
 from engine.records.options import TeacherSpec
@@ -32,6 +33,7 @@ class Server:
     prompt: Prompt | None
     temperature: float
     local: Prices | None
+    given: tuple[EndpointPrices, ...] = ()  # in the project's settings
 
 
 def ensure(project: Project) -> tuple[Server, bool]:
@@ -41,8 +43,10 @@ def ensure(project: Project) -> tuple[Server, bool]:
     settings, version = project.settings.read(), project.prompts.current()
     started = ensure_server(project)
     prompt = version.prompt if version is not None else None
-    local = local_prices(project)
-    return Server(started.job, settings.teacher, prompt, settings.serving_temperature, local), started.new
+    server = Server(
+        started.job, settings.teacher, prompt, settings.serving_temperature, local_prices(project), settings.prices
+    )
+    return server, started.new
 
 
 async def from_teacher(
@@ -56,7 +60,7 @@ async def from_teacher(
         with Project.open(folder, home) as project:  # this thread's own: the store's may be closed by now
             Ledger(project, server.teacher).bill(usage)
 
-    async with RemoteClient(server.teacher, server.prompt, home, book) as client:
+    async with RemoteClient(server.teacher, server.prompt, home, book, server.given) as client:
         async for piece in client.stream(messages, temperature=server.temperature):
             yield piece
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from engine.project import Project
+from engine.records.cost import EndpointPrices
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.stations import read_stations
 from tests.engine.cli.calling import fail, get, succeed
@@ -82,12 +83,47 @@ def test_judge_is_set_in_part_and_removed(new_project: Path) -> None:
         ("--temperature", "0.2", "--judge-model", "m"),
         ("--temperature", "0.2", "--base-url", "http://llm.example.com/v1", "--teacher", "m"),
         ("--temperature", "0.2", "--base-url", "https://llm.example.com/v1"),
+        ("--temperature", "0.2", "--teacher-usd-per-mtok", "1", "1", "1"),
+        ("--temperature", "0.2", "--judge-usd-per-mtok", "1", "1", "1"),
+        ("--list-prices", "--teacher-usd-per-mtok", "1", "1", "1"),
+        ("--temperature", "0.2", "--teacher-usd-per-mtok", "1", "-1", "1"),
+        ("--temperature", "0.2", "--teacher-usd-per-mtok", "1", "nan", "1"),
+        ("--temperature", "0.2", "--teacher-usd-per-mtok", "1", "1"),
     ],
 )
 def test_refused_options_change_nothing(new_project: Path, args: tuple[str, ...]) -> None:
     before = settings_of(new_project)
     assert fail("settings", *args)["next"]
     assert settings_of(new_project) == before
+
+
+def test_prices_are_set_shown_kept_and_forgotten(new_project: Path) -> None:
+    write(new_project, ProjectSettings(teacher=ENDPOINT, judge=JUDGE))
+    shown = succeed("settings", "--teacher-usd-per-mtok", "0.5", "0.05", "2").out.splitlines()
+    assert shown[-1] == (
+        "prices       large @ https://llm.example.com/v1: "
+        "0.5 input, 0.05 cached input, 2 output, in USD per million tokens"
+    )
+    get("settings", "--judge-usd-per-mtok", "3", "3", "9")
+    teacher = EndpointPrices("large", ENDPOINT.base_url, 0.5, 0.05, 2.0)
+    judge = EndpointPrices("strict", JUDGE.base_url, 3.0, 3.0, 9.0)
+    assert settings_of(new_project).prices == (teacher, judge)
+    get("settings", "--teacher", "larger", "--temperature", "0.5", "--no-judge")
+    assert settings_of(new_project).prices == (teacher, judge), "they belong to a model, not to its role"
+    get("settings", "--teacher", "large", "--teacher-usd-per-mtok", "1", "1", "1")
+    assert [each["output_usd_per_mtok"] for each in get("settings")["prices"]] == [9, 1]
+    assert get("settings", "--list-prices")["prices"] == []
+
+
+def test_estimates_use_the_prices_of_the_settings(new_project: Path) -> None:
+    write(new_project, ProjectSettings(teacher=ENDPOINT))
+    args = ("estimate", "--model", "large", "--question-tokens", "0", "--answer-tokens", "1000")
+    assert "prices are not known" in fail(*args)["title"]
+    get("settings", "--teacher-usd-per-mtok", "0", "0", "2000")
+    found = get(*args)
+    assert found["per_request_usd"]["prompted"] == pytest.approx(2)
+    assert found["inputs"]["output_usd_per_mtok"]["source"] == "the project's settings"
+    assert get(*args, "--output-usd-per-mtok", "1000")["per_request_usd"]["prompted"] == pytest.approx(1)
 
 
 def test_dataset_of_another_base_is_stale(finished: Path) -> None:

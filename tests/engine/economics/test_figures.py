@@ -10,7 +10,7 @@ from engine.economics.prices import find_prices
 from engine.economics.tokens import TokenCount
 from engine.errors import UsageError
 from engine.project import Project
-from engine.records.cost import CostInputs, CostOutcome, Figure
+from engine.records.cost import CostInputs, CostOutcome, EndpointPrices, Figure
 from engine.records.options import TrainOptions
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run
 
@@ -41,6 +41,19 @@ def test_given_zero_is_used_as_a_figure() -> None:
     figures = complete(CostInputs("gpt-5", cache_hit_rate=0.0, input_usd_per_mtok=0.0), Measured(), TOKENS)
     assert figures["cache_hit_rate"] == Figure(0.0, "given", "", 0.0, 0.1)
     assert figures["input_usd_per_mtok"] == Figure(0.0, "given", "")
+
+
+def test_prices_in_the_settings_precede_listed_ones() -> None:
+    measured = Measured(own_prices=(EndpointPrices("gpt-5", "https://llm.example.com/v1", 3.0, 1.0, 9.0),))
+    figures = complete(CostInputs("gpt-5", output_usd_per_mtok=7.0), measured, TOKENS)
+    source = "the project's settings"
+    assert figures["input_usd_per_mtok"] == Figure(3.0, "given", source)
+    assert figures["cached_input_usd_per_mtok"] == Figure(1.0, "given", source)
+    assert figures["output_usd_per_mtok"] == Figure(7.0, "given", "")
+    for other in (CostInputs("gpt-5-mini"), CostInputs("gpt-5", provider="openai")):
+        assert complete(other, measured, TOKENS)["input_usd_per_mtok"].origin == "listed"
+    elsewhere = complete(CostInputs("gpt-5"), measured, TOKENS, "https://api.openai.com/v1")
+    assert elsewhere["input_usd_per_mtok"].origin == "listed"
 
 
 def test_unlisted_model_needs_given_prices_and_has_no_cache_discount() -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from engine.economics.prices import Prices, cost_usd, find_prices, models_like
+from engine.economics.prices import GIVEN, Prices, cost_usd, find_prices, models_like, own_prices
+from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
 
 
@@ -60,3 +61,14 @@ def test_models_are_found_by_part_of_their_name_exact_match_first() -> None:
     assert all("gpt-5" in model.name for model in found)
     assert any("/" not in model.name and model.name.startswith("claude") for model in models_like("sonnet", 3))
     assert models_like("no such model", 6) == models_like("  ", 6) == ()
+
+
+def test_given_prices_belong_to_a_model_at_an_address() -> None:
+    here, there = "https://here.example.com/v1", "https://there.example.com/v1"
+    given = (EndpointPrices("large", here, 1.0, 0.25, 4.0), EndpointPrices("large", there, 2.0, 2.0, 8.0))
+    assert own_prices(given, "large", here) == Prices(1.0, 4.0, 0.25, source=GIVEN)
+    assert own_prices(given, "large", there) == Prices(2.0, 8.0, 2.0, source=GIVEN)
+    assert own_prices(given, "large") == own_prices(given, "large", here), "an estimate names no address"
+    assert own_prices(given, "large", "https://else.example.com/v1") is None
+    assert own_prices(given, "small", here) is None
+    assert own_prices((), "large") is None

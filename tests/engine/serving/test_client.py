@@ -19,6 +19,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import Note, StateChanged
 from engine.paths import Home
 from engine.project import Project
+from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
 from engine.records.job import Job
 from engine.records.options import ServeOptions, TeacherSpec
@@ -210,6 +211,19 @@ def test_endpoint_teacher_streams_restarts_and_bills_its_answer(
     assert billed == [Usage(30, 1)], "a refused request is not billed"
     assert isinstance(pieces[0], Restarted)
     assert "".join(piece for piece in pieces if isinstance(piece, str)) == answer.text
+
+
+def test_teacher_answer_costs_what_the_settings_say(private_home: Path) -> None:
+    async def ask() -> list[str | Restarted | Answer]:
+        async with HostileServer([good("Yes, it is.")]) as server:
+            spec = TeacherSpec("endpoint", "peer", server.url)
+            given = (EndpointPrices("peer", server.url, 1_000.0, 0.0, 20_000.0),)
+            async with RemoteClient(spec, PROMPT, Home.locate(), lambda _: None, given) as client:
+                return [piece async for piece in client.stream(QUESTION, temperature=0.5)]
+
+    answer = asyncio.run(ask())[-1]
+    assert isinstance(answer, Answer)
+    assert answer.cost_usd == pytest.approx(0.03 + 0.02)
 
 
 def test_interrupted_teacher_answer_is_billed_for_what_arrived(private_home: Path) -> None:

@@ -1,9 +1,12 @@
 """The budget: what requests cost, and that their sum stays within the limit."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.economics.prices import Prices
+from engine.errors import BudgetError
+from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
 from engine.records.options import TeacherSpec
 from engine.teachers.budget import Budget
@@ -39,6 +42,20 @@ def test_budget_without_a_limit_allows_everything() -> None:
 
 def test_long_prompt_is_charged_at_the_long_prompt_price() -> None:
     spec = TeacherSpec("endpoint", "gemini-2.5-pro", "https://generativelanguage.googleapis.com/v1beta/openai")
-    budget = Budget.of(spec, 1.0)
+    budget = Budget.of(spec, (), 1.0)
     assert budget.cost_usd(Usage(300_000, 1_000)) > 1.9 * 3 * budget.cost_usd(Usage(100_000, 333))
     assert budget.worst_usd(300_000, 1_000) == budget.cost_usd(Usage(300_000, 1_000))
+
+
+def test_given_prices_make_a_budget_possible_and_precede_listed_ones() -> None:
+    spec = TeacherSpec("endpoint", "own", "https://llm.example.com/v1")
+    with pytest.raises(BudgetError) as refused:
+        Budget.of(spec, (), 1.0)
+    assert "settings --teacher-usd-per-mtok" in refused.value.next
+    given_prices = EndpointPrices(spec.model, spec.base_url, 2.0, 0.5, 8.0)
+    budget = Budget.of(spec, (given_prices,), 1.0)
+    assert budget.cost_usd(Usage(1_000_000, 1_000_000, 400_000)) == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 8)
+    listed = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
+    free = EndpointPrices(listed.model, listed.base_url, 0.0, 0.0, 0.0)
+    assert Budget.of(listed, (), None).cost_usd(Usage(1_000, 1_000)) > 0
+    assert Budget.of(listed, (free,), None).cost_usd(Usage(1_000, 1_000)) == 0

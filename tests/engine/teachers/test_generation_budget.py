@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import suppress
+from dataclasses import replace
 
 import pytest
 
@@ -9,6 +10,7 @@ from engine.economics.prices import Prices
 from engine.errors import BudgetError, TeacherError
 from engine.jobs.protocol import Note, Spent
 from engine.project import Project
+from engine.records.cost import EndpointPrices
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.teachers import budget
 from engine.teachers.job import questions_of
@@ -30,6 +32,16 @@ def test_budget_without_a_known_price_is_refused(project: Project, monkeypatch: 
     monkeypatch.setenv("DISTILL_TUI_API_KEY_PEER_EXAMPLE", "sk-0123456789")
     with pytest.raises(BudgetError, match="No price is known"):
         generate(project, GenerateOptions(TeacherSpec("endpoint", "peer", "https://peer.example/v1"), max_cost_usd=1.0))
+
+
+def test_answers_cost_what_the_settings_say(project: Project) -> None:
+    with served(good("Dear", " all", " Bye.")) as server:
+        options = endpoint_options(server, max_cost_usd=0.2, max_answer_tokens=4, concurrency=1)
+        price = EndpointPrices("peer", server.url, 0.0, 0.0, 10_000.0)  # 1 cent per token of an answer
+        project.settings.write(replace(project.settings.read(), prices=(price,)))
+        generate(project, options)
+    assert project.spending.usd() == pytest.approx(0.18), "another answer could exceed the limit"
+    assert 0 < len(project.examples.all()) < 10
 
 
 def test_resumed_job_does_not_count_the_cost_of_another(project: Project, cent_per_token: None) -> None:

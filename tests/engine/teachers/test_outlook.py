@@ -7,6 +7,7 @@ import pytest
 from engine.errors import UsageError
 from engine.paths import Home
 from engine.project import Project
+from engine.records.cost import EndpointPrices
 from engine.records.example import Example, ExampleKey, Usage
 from engine.records.options import GenerateOptions, SynthesizeOptions, TeacherSpec
 from engine.records.question import SPLITS
@@ -58,7 +59,7 @@ def test_limit_and_samples_count_as_the_job_would_ask(project: Project) -> None:
     assert (outlook.questions, outlook.unsplit) == (12, 0)
 
 
-def test_cost_follows_list_prices_and_is_zero_on_this_machine(project: Project) -> None:
+def test_cost_follows_list_or_given_prices_and_is_zero_on_this_machine(project: Project) -> None:
     money = generation_outlook(project, GenerateOptions(OPENAI, max_answer_tokens=1_000)).money
     assert money.usd is not None
     assert money.most_usd is not None
@@ -69,6 +70,11 @@ def test_cost_follows_list_prices_and_is_zero_on_this_machine(project: Project) 
     assert generation_outlook(project, GenerateOptions(loopback)).money.usd == 0.0
     unpriced = TeacherSpec("endpoint", "peer", "https://peer.example/v1")
     assert generation_outlook(project, GenerateOptions(unpriced)).money.usd is None
+    prices = [EndpointPrices(spec.model, spec.base_url, 0.0, 0.0, 1e6) for spec in (loopback, unpriced)]
+    project.settings.write(replace(project.settings.read(), prices=tuple(prices)))
+    for spec in (loopback, unpriced):
+        given = generation_outlook(project, GenerateOptions(spec, max_answer_tokens=1_000)).money
+        assert (given.most_usd, given.source) == (10 * 1_000, "the project's settings")
 
 
 def test_time_follows_the_last_job_with_this_teacher(project: Project) -> None:

@@ -10,6 +10,7 @@ from engine.clean import clean_line, clean_text
 from engine.economics.tokens import TokenCount
 from engine.errors import JobError, UsageError
 from engine.prompts.compare import compare_texts
+from engine.records.cost import EndpointPrices
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, CheckResult, Rule, Span
@@ -324,7 +325,15 @@ class TestForms:
 def test_trial_form_says_whether_the_teacher_is_billed(teacher: TeacherSpec, cost: str) -> None:
     facts = Facts("p", "/p", ProjectSettings(teacher=teacher), (), questions=(("train", 9),))
     assert cost in trial_form(facts)._aside({"question": "", "count": "3"})
-    assert bool(why_unpaid(teacher)) is ("free" in cost)
+    assert bool(why_unpaid(teacher, ())) is ("free" in cost)
+
+
+def test_trial_form_says_that_a_priced_server_on_this_machine_is_billed() -> None:
+    teacher = TeacherSpec("endpoint", "large", "http://127.0.0.1:8000/v1")
+    prices = EndpointPrices(teacher.model, teacher.base_url, 1.0, 1.0, 2.0)
+    settings = ProjectSettings(teacher=teacher, prices=(prices,))
+    facts = Facts("p", "/p", settings, (), questions=(("train", 9),))
+    assert "billed by its provider" in trial_form(facts)._aside({"question": "", "count": "3"})
 
 
 def test_field_rejects_text_it_would_change() -> None:

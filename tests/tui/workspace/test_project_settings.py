@@ -8,6 +8,7 @@ from textual.widgets import Input, Static
 
 from engine.paths import Home
 from engine.project import Project
+from engine.records.cost import EndpointPrices
 from engine.records.dataset import DatasetSummary
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import Check, Rule
@@ -131,6 +132,8 @@ def test_form_shows_the_settings_and_describes_what_they_mean() -> None:
     )
     values = {field.id: field.value for field in settings_form(dataclasses.replace(FACTS, settings=settings))._fields}
     assert wanted(values, settings) == settings
+    priced = dataclasses.replace(settings, prices=(EndpointPrices("large", AT, 1.0, 0.5, 2.0),))
+    assert wanted(values, priced) == priced, "prices are kept"
     assert values["key"] == values["judge_key"] == ""
     assert "Nothing leaves this machine" in consequences(VALUES, FACTS)
     elsewhere = {**VALUES, "teacher": ENDPOINT, "model": "large", "address": AT}

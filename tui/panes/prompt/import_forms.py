@@ -19,7 +19,7 @@ def trial_form(facts: Facts) -> FormScreen:
 
     def aside(values: Values) -> str:
         teacher = facts.settings.teacher
-        unpaid = why_unpaid(teacher)
+        unpaid = why_unpaid(teacher, facts.settings.prices)
         cost = f"free, {unpaid}" if unpaid else "billed by its provider"
         what = f"{teacher.name} answers {_asked(values, stored)}, with the prompt of {facts.prompt_tokens} tokens"
         return f"{what}: {cost}. Nothing is stored."

@@ -95,7 +95,9 @@ def wanted(values: Values, before: ProjectSettings) -> ProjectSettings | None:
             return None
     if before.other_teacher is None and teacher == before.teacher:
         teacher = TeacherSpec("local", student)
-    return ProjectSettings(student, float(values["temperature"]), teacher, judge)
+    return replace(
+        before, student_base=student, serving_temperature=float(values["temperature"]), teacher=teacher, judge=judge
+    )
 
 
 def typed_keys(values: Values, settings: ProjectSettings) -> tuple[TypedKey, ...]:
