@@ -129,9 +129,9 @@ def command(
     """Estimate whether distilling pays off: tokens and cost per request with and without the prompt.
 
     The estimate compares the prompt, the prompt with the provider's cache, and the distilled model. For the project's
-    own prompt, a figure that is not given is taken from what the project remembers or has measured, or from the price
-    list; the rest is assumed. `inputs` in the JSON output gives the source of each figure, and its uncertainty. With
-    --prompt nothing is remembered, so --model and --requests-per-day are required.
+    own prompt, a figure that is not given is taken from what the project remembers or has measured, from the prices in
+    its settings, or from the price list; the rest is assumed. `inputs` in the JSON output gives the source of each
+    figure, and its uncertainty. With --prompt nothing is remembered, so --model and --requests-per-day are required.
     """
     from engine.economics.document import estimate_json, estimate_text
     from engine.economics.figures import ONE_TIME_PARTS, estimate_costs

@@ -117,7 +117,7 @@ def run(words: Sequence[str], open_app: OpenApp | None = None) -> int:
     try:
         status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=open_app)
     except click.UsageError as error:
-        _print_error(words, "The command was not understood.", _in_words(error), _help_hint(error))
+        _print_error(words, "The command was not understood.", _in_words(error), _help_hint(error, words))
         return 2
     except click.ClickException as error:
         _print_error(words, "The command failed.", error.format_message(), "")
@@ -178,6 +178,12 @@ def _range_in_words(kind: click.IntRange | click.FloatRange) -> str:
     return f"{number} from {kind.min:g} to {kind.max:g}"
 
 
-def _help_hint(error: click.UsageError) -> str:
-    path = error.ctx.command_path if error.ctx else "distill-tui"
-    return f"See `{path} --help`."
+def _help_hint(error: click.UsageError, words: Sequence[str]) -> str:
+    """Return where to read on; an option with too few values is an error without context, so the words are read."""
+    if error.ctx is not None:
+        return f"See `{error.ctx.command_path} --help`."
+    path, command = ["distill-tui"], cast(click.Command, group)
+    for word in words:
+        if isinstance(command, click.Group) and (found := command.get_command(click.Context(command), word)):
+            path, command = [*path, word], found
+    return f"See `{' '.join(path)} --help`."

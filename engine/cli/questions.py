@@ -37,7 +37,11 @@ def import_(
     *,
     dry_run: bool,
 ) -> None:
-    """Import questions from text, JSONL, CSV, Parquet, OpenAI chat JSONL, or a datasets folder or hub name."""
+    """Import questions from text, JSONL, CSV, Parquet, OpenAI chat JSONL, or a datasets folder or hub name.
+
+    Text has one question per line. Elsewhere, a question is in `text` or `question`, or a chat in `messages`; its topic
+    in `topic`, and its gold label in `label`. The options name other columns.
+    """
     from engine.errors import UsageError
     from engine.questions.importers import import_questions
     from engine.questions.rows import NoQuestionColumnError

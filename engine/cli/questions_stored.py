@@ -57,12 +57,10 @@ def export(invocation: Invocation, target: str, split_name: Split | None, topic:
     require_topic(invocation.project, topic)
     questions = invocation.project.questions.all(split=split_name, topic=topic)
     if not questions:
-        of_split = "" if split_name is None else f" in the {split_name} split"
-        raise NotFoundError(
-            "There is nothing to export.",
-            f"The project has no such questions{of_split}." if split_name or topic else "The project has no questions.",
-            "List the questions: distill-tui questions list",
-        )
+        why, advice = "The project has no questions.", "Import some: distill-tui questions import FILE"
+        if invocation.project.questions.count():
+            why, advice = "No question has this split and topic.", "See `distill-tui questions list`."
+        raise NotFoundError("There is nothing to export.", why, advice)
     total = write_lines(path, (json.dumps(_plain(each), ensure_ascii=path is None) + "\n" for each in questions))
     if path is not None:
         invocation.finish(f"Wrote {counted(total, 'question')}: {path}", {"path": str(path), "questions": total})

@@ -14,6 +14,7 @@ from engine.rules.described import check_text
 from engine.wording import counted, shortened
 
 _CHECK_CELLS = 80
+_IMPORT = "Import some: distill-tui rules import FILE"
 
 
 @click.group("rules", cls=CommandGroup)
@@ -116,7 +117,7 @@ def export(invocation: Invocation, target: str, *, force: bool) -> None:
     path = place_of(invocation, target, force=force)
     rules = invocation.project.rules.all()
     if not rules:
-        raise NotFoundError("There is nothing to export.", "The project has no rules.", "See `distill-tui rules list`.")
+        raise NotFoundError("There is nothing to export.", "The project has no rules.", _IMPORT)
     write_lines(path, [rules_to_yaml(rules, ascii_only=path is None)])
     if path is not None:
         invocation.finish(f"Wrote {counted(len(rules), 'rule')}: {path}", {"path": str(path), "rules": len(rules)})
@@ -218,7 +219,7 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
 
     Fails if the answer breaks a rule.
     """
-    from engine.errors import DistillError
+    from engine.errors import DistillError, UsageError
     from engine.records.prompt import Message
     from engine.records.question import Question
     from engine.rules.checks import check_answer
@@ -227,6 +228,9 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     rules = invocation.project.rules.all()
     results = check_answer(rules, text, Question((Message("user", ""),), label=label))
     by_id = {rule.id: rule for rule in rules}
+    if not results:
+        why = "All of them are rubrics, which need a judge." if rules else "The project has none."
+        raise UsageError("There are no rules to test.", why, _IMPORT)
     broken = [r.rule_id for r in results if not r.passed]
     shown = "\n".join(
         f"{r.rule_id} {'✓' if r.passed else '✗'} {by_id[r.rule_id].text}" + (f"  ({r.note})" if r.note else "")
@@ -239,7 +243,7 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     if broken:
         error = DistillError(f"The answer breaks {numbered(broken)}.", "", "Change the answer or the rule.")
         invocation.finish_failed(shown, data, error)
-    invocation.finish(shown or "The project has no rules.", data)
+    invocation.finish(shown, data)
 
 
 def _check(check: Check) -> str:
@@ -250,7 +254,6 @@ def _check(check: Check) -> str:
 def _show(invocation: Invocation, rules: Sequence[Rule]) -> None:
     rows = [{"id": rule.id, "text": rule.text, "check": dataclasses.asdict(rule.check)} for rule in rules]
     invocation.finish(
-        "\n".join(f"{rule.id:>3}  {rule.text}  [{_check(rule.check)}]" for rule in rules)
-        or "No rules yet. Import some: distill-tui rules import FILE",
+        "\n".join(f"{rule.id:>3}  {rule.text}  [{_check(rule.check)}]" for rule in rules) or f"No rules yet. {_IMPORT}",
         {"rules": rows},
     )

@@ -79,6 +79,13 @@ def test_invalid_argument_is_refused_and_starts_nothing(args: str, new_project: 
         assert (project.jobs.all(), project.runs.all()) == ((), ())
 
 
+@pytest.mark.parametrize("args", ["prompt versions --diff 1", "settings --teacher-usd-per-mtok 1 2"])
+def test_option_with_too_few_values_points_to_its_commands_help(args: str, new_project: Path) -> None:
+    command = args.partition(" --")[0]
+    assert fail(*args.split())["next"] == f"See `distill-tui {command} --help`."
+    assert f"`distill-tui {command} --help`" in call("-p", "meridian-desk", *args.split()).err
+
+
 @pytest.mark.parametrize(("args", "next_command"), TOO_EARLY)
 def test_station_without_its_input_names_the_command_to_run_first(
     args: str, next_command: str, new_project: Path

@@ -20,11 +20,14 @@ NEED_A_PROJECT = (
     ("rules", "import", "RULES"),
     ("rules", "remove", "1"),
     ("rules", "test", "An answer."),
+    ("rules", "export", "--to", "rules.yaml"),
     ("questions", "import", "-"),
     ("questions", "synthesize"),
     ("questions", "dedupe"),
     ("questions", "split"),
     ("questions", "list"),
+    ("questions", "export", "--to", "questions.jsonl"),
+    ("questions", "remove", "1"),
     ("generate",),
     ("curate", "check"),
     ("curate", "list"),
@@ -169,6 +172,7 @@ def test_new_project_stores_its_settings(home: Home) -> None:
         "serving_temperature": 0.2,
         "teacher": {"kind": "endpoint", "model": "peer", "base_url": "http://127.0.0.1:9/v1"},
         "judge": None,
+        "prices": [],
     }
     with Project.open(home.projects / "desk", home) as project:
         assert project.settings.read().teacher.name == "peer @ http://127.0.0.1:9/v1"

@@ -79,7 +79,7 @@ def test_export_takes_a_split_or_a_topic(tmp_path: Path) -> None:
     assert [json.loads(line)["id"] for line in lines] == [1, 2]
     lines = succeed("questions", "export", "--to", "-", "--topic", "7").out.splitlines()
     assert [json.loads(line)["id"] for line in lines] == [4]
-    assert "validation split" in fail("questions", "export", "--to", tmp_path / "q", "--split", "validation")["message"]
+    assert "this split" in fail("questions", "export", "--to", tmp_path / "q", "--split", "validation")["message"]
     assert "no topic" in fail("questions", "export", "--to", tmp_path / "q", "--topic", "none")["title"]
     assert not list(tmp_path.glob("q*"))
 

@@ -30,8 +30,9 @@ def rules() -> list[dict[str, Any]]:
 def test_empty_list_says_how_to_add_rules() -> None:
     assert rules() == []
     assert "rules import" in succeed("rules", "list").out
-    assert "no rules" in succeed("rules", "test", "An answer.").out
-    assert get("rules", "test", "An answer.") == {"passed": True, "rules": []}
+    assert "rules import" in fail("rules", "test", "An answer.")["next"], "a test of nothing must not pass"
+    succeed("rules", "add", "Comforts", "kind=rubric")
+    assert "rubrics" in fail("rules", "test", "An answer.")["message"]
 
 
 @pytest.mark.parametrize(
