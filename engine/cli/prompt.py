@@ -218,7 +218,8 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
 
     Reports demands that are vague, contradictory, untestable or repeated; example turns that break rules; content that
     changes with each request and cannot be distilled; and a length that does not pay off or does not fit. Line numbers
-    are those of the prompt's text. Without --teacher, only clear cases are reported.
+    are those of the prompt's text. Without --teacher, only clear cases are reported. That a
+    prompt is short is said, but is no problem.
     """
     from engine.errors import DistillError
     from engine.prompts.findings import check_prompt, findings_text
@@ -234,7 +235,7 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
         found += review.findings
     text = findings_text(found, language)
     data = {"findings": [dataclasses.asdict(finding) for finding in found], "unread_language": language}
-    if not found:
+    if not any(finding.is_problem for finding in found):
         invocation.finish(text, data)
         return
     problems = DistillError("The prompt has problems.", "The findings say which.", "Fix them, then check it again.")

@@ -29,6 +29,7 @@ TITLES = {
     "example": "example breaks a rule",
     "variable": "changes with each request",
     "length": "length",
+    "short": "short",
 }
 
 

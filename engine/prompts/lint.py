@@ -80,7 +80,7 @@ def lint_length(tokens: int, context_tokens: int | None, base: str) -> tuple[Fin
     if tokens < SHORT_PROMPT_TOKENS:
         problem = f"The prompt has {tokens} tokens; a request saves at most that many."
         suggestion = "Whether that pays depends on prices and traffic: run `distill-tui estimate`."
-        return (Finding("length", 0, "", problem, suggestion),)
+        return (Finding("short", 0, "", problem, suggestion),)
     if context_tokens is not None and tokens + ANSWER_ROOM_TOKENS > context_tokens:
         problem = (
             f"The prompt takes {tokens} of the {context_tokens} tokens of context of {base}, which leaves no room for "

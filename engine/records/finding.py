@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
-FindingKind = Literal["contradiction", "duplicate", "vague", "untestable", "rule", "example", "variable", "length"]
+FindingKind = Literal[
+    "contradiction", "duplicate", "vague", "untestable", "rule", "example", "variable", "length", "short"
+]  # fmt: skip
 FindingSource = Literal["program", "teacher"]
 
 
@@ -18,3 +20,8 @@ class Finding:
     advice: str
     other_line: int = 0  # the other line of a contradiction or duplicate; 0: none
     source: FindingSource = "program"
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether something in the prompt should change; that it is short is only worth knowing."""
+        return self.kind != "short"

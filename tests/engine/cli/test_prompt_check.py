@@ -27,7 +27,7 @@ def test_check_reports_each_finding_with_line_problem_and_advice() -> None:
     text, result = find("prompt", "check")
     found = result["findings"]
     assert [(row["kind"], row["line"], row["source"]) for row in found] == [
-        ("vague", 1, "program"), ("variable", 3, "program"), ("length", 0, "program"),
+        ("vague", 1, "program"), ("variable", 3, "program"), ("short", 0, "program"),
     ]  # fmt: skip
     assert all(row["problem"] and row["advice"] for row in found)
     assert "line 3: changes with each request" in text
@@ -41,8 +41,8 @@ FOREIGN = {
 }
 
 
-def proposals() -> tuple[str, dict[str, Any]]:
-    return succeed("rules", "propose").out, get("rules", "propose")
+def told(*command: str) -> tuple[str, dict[str, Any]]:
+    return succeed(*command).out, get(*command)
 
 
 def test_check_passes_a_prompt_without_problems() -> None:
@@ -52,14 +52,21 @@ def test_check_passes_a_prompt_without_problems() -> None:
     assert succeed("prompt", "check").out == "Nothing found.\n"
 
 
+def test_prompt_that_is_only_short_passes() -> None:
+    succeed("prompt", "set", "-", input="You answer for a bank. Answer in at most 40 words.")
+    text, result = told("prompt", "check")
+    assert [row["kind"] for row in result["findings"]] == ["short"]
+    assert "the prompt: short" in text
+
+
 @pytest.mark.parametrize("language", FOREIGN)
 def test_check_and_proposals_say_that_a_prompt_is_not_in_english(language: str) -> None:
     succeed("prompt", "set", "-", input=FOREIGN[language])
-    for text, result in (find("prompt", "check"), proposals()):
+    for text, result in (told("prompt", "check"), told("rules", "propose")):
         assert f"The prompt seems to be in {language}" in text
         assert result["unread_language"] == language
     succeed("prompt", "set", "-", input="You answer for a bank. Answer in at most 40 words.")
-    for text, result in (find("prompt", "check"), proposals()):
+    for text, result in (told("prompt", "check"), told("rules", "propose")):
         assert "seems" not in text
         assert result["unread_language"] == ""
 

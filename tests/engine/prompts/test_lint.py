@@ -223,7 +223,7 @@ def test_answer_formats_and_code_are_not_variables(text: str) -> None:
 
 
 def test_prompt_that_is_too_short_or_too_long_is_reported() -> None:
-    assert [finding.kind for finding in lint_length(SHORT_PROMPT_TOKENS - 1, 2_048, "base")] == ["length"]
+    assert [finding.kind for finding in lint_length(SHORT_PROMPT_TOKENS - 1, 2_048, "base")] == ["short"]
     assert lint_length(SHORT_PROMPT_TOKENS, 2_048, "base") == ()
     assert lint_length(1_800, None, "base") == ()
     (finding,) = lint_length(1_800, 2_048, "owner/base")
