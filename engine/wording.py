@@ -12,6 +12,11 @@ def counted(number: float, thing: str, form: str = ",") -> str:
     return f"{written} {thing}" + ("" if written == "1" else "s")
 
 
+def numbered(thing: str, numbers: Sequence[int] | Sequence[str]) -> str:
+    """Return a noun with the numbers of the things that are meant: `rule 5`, `rules 5, 6`."""
+    return f"{thing}{'' if len(numbers) == 1 else 's'} {', '.join(map(str, numbers))}"
+
+
 def kind_of_value(value: object) -> str:
     """Return what kind of value was found in the user's file, in plain words."""
     if value is None:

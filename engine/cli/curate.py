@@ -12,9 +12,9 @@ from engine.cli.curate_export import export
 from engine.cli.curate_freeze import freeze_
 from engine.cli.curate_list import Filters, filter_options, list_, selection_of
 from engine.cli.invocation import CommandGroup, Invocation, command_options, read_text_argument
-from engine.cli.judge import ask_about_examples, judge_options, numbered
+from engine.cli.judge import ask_about_examples, judge_options
 from engine.records.selection import Selection
-from engine.wording import counted
+from engine.wording import counted, numbered
 
 
 @click.group("curate", cls=CommandGroup)
@@ -46,7 +46,7 @@ def check(invocation: Invocation, judge_model: str | None, judge_url: str | None
     decided = check_examples(project)
     if decided.unjudged:
         invocation.say(
-            f"No judge has decided on {numbered(decided.unjudged)}. Ask one: distill-tui curate check --judge"
+            f"No judge has decided on {numbered('rule', decided.unjudged)}. Ask one: distill-tui curate check --judge"
             + ("" if project.settings.read().judge is not None else " --judge-model MODEL --judge-url URL")
         )
     invocation.finish(

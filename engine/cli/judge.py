@@ -1,6 +1,6 @@
 """The judge of rubric rules: the two options that name it, how it is stored, and how it is asked about examples."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -8,6 +8,7 @@ import click
 
 from engine.cli.invocation import Invocation
 from engine.records.options import ProjectSettings, TeacherSpec
+from engine.wording import numbered
 
 if TYPE_CHECKING:
     from engine.curation.judging import JudgedExamples
@@ -69,16 +70,13 @@ def check_judge(invocation: Invocation) -> None:
     judge = settings.judge
     rubrics = [rule.id for rule in invocation.project.rules.all() if rule.needs_judge]
     if rubrics and judge is None:
-        invocation.say(f"Without a judge, {numbered(rubrics)} cannot be measured. Set one: --judge-model, --judge-url.")
+        invocation.say(
+            f"Without a judge, {numbered('rule', rubrics)} cannot be measured. Set one: --judge-model, --judge-url."
+        )
     if rubrics and judge is not None and are_kin(judge.model, settings.teacher.model):
         invocation.say(
             f"The judge {judge.model} is from the teacher's model family ({settings.teacher.model}), and may favour it."
         )
-
-
-def numbered(rules: Sequence[int]) -> str:
-    """Return rules by their numbers: `rules 5, 6`."""
-    return f"rule{'' if len(rules) == 1 else 's'} {', '.join(map(str, rules))}"
 
 
 def ask_about_examples(invocation: Invocation, model: str | None, base_url: str | None) -> "JudgedExamples":

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options, name_of, read_text_argument
-from engine.cli.judge import numbered
 from engine.cli.target import place_of, target_options, write_lines
 from engine.records.proposal import Proposal
 from engine.records.rule import Check, Rule
 from engine.rules.described import check_text
-from engine.wording import counted, shortened
+from engine.wording import counted, numbered, shortened
 
 _CHECK_CELLS = 80
 _IMPORT = "Import some: distill-tui rules import FILE"
@@ -194,7 +193,7 @@ def proposals_text(
         source = "  (from the teacher)" if proposal.source == "teacher" else ""
         lines.append(f"{number:>3}  line {proposal.line:<4} {proposal.text}  {check}{known}{source}")
     if to_add:
-        what = f"Added {numbered([rule.id for rule in added])}." if added else "Nothing was added."
+        what = f"Added {numbered('rule', [rule.id for rule in added])}." if added else "Nothing was added."
         return "\n".join([*lines, "", what])
     return "\n".join(
         [*lines, "", "Add all that have a check, or the NUMBERs you name: distill-tui rules propose --add"]

@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from engine.wording import counted
+
 _Unit = Literal["number", "tokens", "usd", "usd_per_mtok", "share", "hours", "months", "speed"]
 
 LABELS: dict[str, tuple[str, _Unit]] = {
@@ -66,7 +68,7 @@ def span(days: float | None) -> str:
     if days < 10 and round(days, 1) != round(days):
         return f"{days:.1f} days"
     whole = round(days)
-    return f"{whole:,} day{'s' if whole != 1 else ''}" if days < 2 * 365 else f"{days / 365:,.0f} years"
+    return counted(whole, "day") if days < 2 * 365 else f"{days / 365:,.0f} years"
 
 
 def span_range(low: float, high: float | None) -> str:

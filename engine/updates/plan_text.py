@@ -8,7 +8,7 @@ from engine.records.example import CuratedExample
 from engine.rules.documents import check_to_fields
 from engine.updates.changes import RuleChange
 from engine.updates.plan import UpdatePlan
-from engine.wording import counted
+from engine.wording import counted, numbered
 
 _SHOWN = 12
 _CELLS = 90
@@ -80,7 +80,7 @@ def _numbers(touched: Sequence[CuratedExample]) -> str:
         for each in ordered[:_SHOWN]
     ]
     more = f" and {left} more" if (left := len(touched) - _SHOWN) > 0 else ""
-    return f"example{'' if len(touched) == 1 else 's'} {', '.join(named)}{more}"
+    return numbered("example", named) + more
 
 
 def _change_json(change: RuleChange) -> dict[str, object]:

@@ -22,6 +22,7 @@ from engine.records.rule import CheckResult, Rule, Span
 from engine.stations import read_stations
 from engine.store.dataclass_json import build
 from engine.texts import read_text
+from engine.wording import counted
 from tui.keys import key_of
 
 if TYPE_CHECKING:
@@ -263,6 +264,6 @@ def read_document(path: str) -> DocumentRead:
         f"a system message of ≈ {estimate_prompt_tokens(Prompt(prompt.messages[:1])).tokens:,} tokens"
         if prompt.system
         else "no system message",
-        f"{turns} example turn{'' if turns == 1 else 's'}",
+        counted(turns, "example turn"),
     ]
     return DocumentRead(path, prompt_to_markdown(prompt), f"Found in {path}: {' and '.join(found)}.")

@@ -184,7 +184,7 @@ class ReviewService:
 
         def work(project: Project) -> _Done:
             count = flag(project, meant, note) if up else unflag(project, meant)
-            notice = f"Flagged {count:,}." if up else f"Removed {count:,} flag{'s' if count != 1 else ''}."
+            notice = f"Flagged {count:,}." if up else f"Removed {counted(count, 'flag')}."
             return _Done(notice if _many(meant) else "")
 
         self._carry_out(where, work)

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from engine.clean import clean_text
 from engine.errors import StoreError
+from engine.wording import counted
 from tui.terminal.abilities import Abilities, Multiplexer
 
 # xterm accepts no longer sequence, and other terminals have adopted its limit.
@@ -50,10 +51,10 @@ def copy(terminal: Terminal, text: str) -> str:
         if able.multiplexer == "tmux" and terminal.tell_tmux(clean):
             through += ", and kept in its buffer"
         where = "the clipboard of your own machine" if able.ssh else "the clipboard"
-        return f"{_count(clean)} sent to {where}, through the terminal (OSC 52){through}."
+        return f"{counted(len(clean), 'character')} sent to {where}, through the terminal (OSC 52){through}."
     why = "Too long for the terminal's clipboard" if able.clipboard else "This terminal has no clipboard"
     try:
-        return f"{why}: {_count(clean)} saved to {terminal.save_copy(clean)}."
+        return f"{why}: {counted(len(clean), 'character')} saved to {terminal.save_copy(clean)}."
     except StoreError as error:
         return f"{why}, and the text cannot be saved: {error.message}"
 
@@ -69,7 +70,3 @@ def sequences(text: str, multiplexer: Multiplexer) -> list[str]:
         chunks = [plain[start : start + _SCREEN_CHUNK] for start in range(0, len(plain), _SCREEN_CHUNK)]
         return [f"\x1bP{chunk}\x1b\\" for chunk in chunks]
     return [plain]
-
-
-def _count(text: str) -> str:
-    return f"{len(text):,} character{'' if len(text) == 1 else 's'}"

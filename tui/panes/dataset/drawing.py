@@ -6,6 +6,7 @@ from pathlib import PurePath
 from textual.content import Content
 
 from engine.records.dataset import DatasetSummary, FreezePreview, RefusalKind
+from engine.wording import counted
 from tui.keys import key_of
 from tui.panes.dataset.state import DatasetState
 from tui.panes.parts import TO_UPDATE, failure, heading, older_answers_text, stale, title
@@ -133,7 +134,7 @@ def _would_be(preview: FreezePreview, state: DatasetState, width: int, *, done: 
     lines += [_row(topic or "no topic", counts, name_width) for topic, counts in topics[:_TOPICS_SHOWN]]
     if rest := topics[_TOPICS_SHOWN:]:
         together = sum((counts for _, counts in rest), Counter[str]())
-        lines.append(_row(f"{len(rest)} more topic{'s' if len(rest) > 1 else ''}", together, name_width))
+        lines.append(_row(counted(len(rest), "more topic"), together, name_width))
     lines.append(
         Content.assemble((fit("total", name_width), STRONG), (right(f"{train:,}", 12), ACCENT),
                          (right(f"{validation:,}", 12), ACCENT))
