@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from engine.jobs.control_file import asked_of
-from engine.jobs.follow import latest_state
+from engine.jobs.follow import latest_state_at
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.records.job import LIVE_STATES, Job
 from engine.records.station import Station
@@ -50,8 +50,8 @@ def job_json(project: "Project", job: Job) -> dict[str, object]:
     work = project.jobs.work(job.id).values()
     worked_s = sum(each.seconds for each in work)
     if job.state == "running" and worked_s < _STORED_LATE_S:
-        begun = latest_state(project.folder / job.folder)
-        worked_s = max(worked_s, time.time() - begun.at) if begun is not None else worked_s
+        begun_at = latest_state_at(project.folder / job.folder)
+        worked_s = max(worked_s, time.time() - begun_at) if begun_at is not None else worked_s
     return {
         "id": job.id,
         "kind": job.kind,

@@ -92,10 +92,10 @@ def _ended(job: Job) -> str:
 
 
 def _followed(invocation: Invocation, job: Job) -> Job:
-    from engine.jobs.follow import follow, latest_state
+    from engine.jobs.follow import follow, latest_state_at
 
-    lines, latest = ProgressLines(invocation), latest_state(invocation.project.folder / job.folder)
-    entered_at = time.time() if latest is None else latest.at
+    lines, latest_at = ProgressLines(invocation), latest_state_at(invocation.project.folder / job.folder)
+    entered_at = time.time() if latest_at is None else latest_at
     try:
         with raising_signals(signal.SIGTERM):
             for stamped in follow(invocation.project, job.id):

@@ -4,16 +4,17 @@ import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.jobs.liveness import mark_lost_jobs
 from engine.jobs.log import EVENTS_FILE, decode_event
-from engine.jobs.protocol import Event, Progress, StampedEvent, StateChanged
+from engine.jobs.protocol import Progress, StampedEvent, StateChanged
 from engine.records.job import LIVE_STATES
 
 if TYPE_CHECKING:
     from engine.project import Project
 
+_Kind = TypeVar("_Kind", Progress, StateChanged)
 # A user interface calls `read_new` between two frames: decoding this many bytes takes less than 50 ms.
 MAX_BYTES_A_READ = 64 * 1024
 _LIVENESS_EVERY_S = 1.0
@@ -79,15 +80,16 @@ def read_all(folder: Path) -> Iterator[StampedEvent]:
 def latest_progress(folder: Path) -> Progress | None:
     """Return the newest `Progress` in the last piece of the log in `folder`, or None, without following the log."""
     latest = _latest(folder, Progress)
-    return latest.event if latest is not None and isinstance(latest.event, Progress) else None
+    return latest[0] if latest is not None else None
 
 
-def latest_state(folder: Path) -> StampedEvent | None:
-    """Return the newest `StateChanged` in the last piece of the log in `folder`, or None."""
-    return _latest(folder, StateChanged)
+def latest_state_at(folder: Path) -> float | None:
+    """Return when the newest `StateChanged` in the last piece of the log in `folder` was logged, or None."""
+    latest = _latest(folder, StateChanged)
+    return latest[1] if latest is not None else None
 
 
-def _latest(folder: Path, kind: type[Event]) -> StampedEvent | None:
+def _latest(folder: Path, kind: type[_Kind]) -> tuple[_Kind, float] | None:
     try:
         with (folder / EVENTS_FILE).open("rb") as file:
             file.seek(max(file.seek(0, os.SEEK_END) - MAX_BYTES_A_READ, 0))
@@ -97,8 +99,8 @@ def _latest(folder: Path, kind: type[Event]) -> StampedEvent | None:
     # Most lines hold answer text: only the few that may be of this kind are decoded.
     mark = f'"type":"{kind.__name__}"'.encode()
     for line in reversed(lines):
-        if mark in line and isinstance((stamped := decode_event(line)).event, kind):
-            return stamped
+        if mark in line and isinstance(event := (stamped := decode_event(line)).event, kind):
+            return event, stamped.at
     return None
 
 
