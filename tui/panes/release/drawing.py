@@ -28,18 +28,18 @@ def draw(view: View, state: ReleaseState, now: float) -> list[Content]:
     width = view.width
     station = next(each for each in view.facts.stations if each.name == "release")
     lines = _title(view, state)
-    if view.job is not None and leaves(view.job):
+    if view.job is not None and _makes_release(view.job):
         lines += _work(view, view.job, now)
     else:
         lines += _beside(view, station)
     if state.page is None:
         return [*lines, *unread("the releases", state.failure, width, "workspace.release")]
-    lines += _runs(view, state, working=view.job is not None and leaves(view.job))
+    lines += _runs(view, state, working=view.job is not None and _makes_release(view.job))
     lines += _releases(state, width)
     return lines
 
 
-def leaves(job: JobView) -> bool:
+def _makes_release(job: JobView) -> bool:
     """Whether the job makes or measures a release."""
     return job.live and job.station == "release" and job.kind != "serve"
 
