@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from textual.content import Content
 
 from engine.evaluation.preference import Standing
 from engine.records.evaluation import Rate
@@ -15,6 +16,7 @@ from tui.panes.chat import markdown
 from tui.panes.chat.drawing import draw, room_to_grow
 from tui.panes.chat.markdown import markdown_lines
 from tui.panes.chat.state import PLACES, ChatState, Reply, Turn
+from tui.panes.chat.turns import LaidOut
 
 ARMS = ("prompted", "run-3")
 
@@ -31,7 +33,18 @@ def ask_and_answer(state: ChatState, question: str = "why?") -> Turn:
 
 
 def text(state: ChatState, width: int = 100, score: Standing = Standing()) -> str:  # noqa: B008 - a frozen default
-    return "\n".join(line.plain for line in draw(state, score, (), width))
+    return "\n".join(line.plain for line in drawn(state, (), width, score))
+
+
+def drawn(
+    state: ChatState,
+    rules: tuple[Rule, ...],
+    width: int,
+    score: Standing = Standing(),  # noqa: B008 - a frozen default
+) -> list[Content]:
+    laid_out = LaidOut()
+    laid_out.missing(state.turns, rules, width)
+    return draw(state, score, rules, width, laid_out)
 
 
 def test_blind_turn_hides_the_arms_until_a_vote_or_reveal() -> None:
@@ -202,7 +215,7 @@ def test_chat_fits_any_width(question: str, answer: str, width: int) -> None:
     state = ChatState(ARMS)
     turn = state.ask(question)
     turn.replies["left"].text, turn.replies["left"].done = answer, True
-    for line in draw(state, Standing(), (), width):
+    for line in drawn(state, (), width):
         assert line.cell_length <= width
 
 
@@ -231,11 +244,11 @@ def test_streaming_answer_shows_failed_and_pending_rules() -> None:
     state = ChatState(arms=("prompted", "run-1"))
     reply = state.ask("why").replies["left"]
     reply.text, reply.checks = "B is", check_so_far(rules, "B is")
-    lines = "\n".join(line.plain for line in draw(state, Standing(), rules, 120))
+    lines = "\n".join(line.plain for line in drawn(state, rules, 120))
     assert "1 ✗  2 ○" in lines
     assert "Begins with A" in lines
     reply.done, reply.checks = True, ()
-    assert "2 ○" not in "\n".join(line.plain for line in draw(state, Standing(), rules, 120))
+    assert "2 ○" not in "\n".join(line.plain for line in drawn(state, rules, 120))
 
 
 @given(width=st.integers(10, 60), count=st.integers(1, 30))
@@ -243,7 +256,7 @@ def test_rule_and_its_mark_stay_on_one_line(width: int, count: int) -> None:
     rules = tuple(Rule(number, "JSON", Check("json")) for number in range(1, count + 1))
     state = ChatState(arms=("prompted", "run-1"))
     state.ask("why").replies["left"].text = "B"
-    lines = [line.plain.split(" │ ")[0].rstrip() for line in draw(state, Standing(), rules, width)]
+    lines = [line.plain.split(" │ ")[0].rstrip() for line in drawn(state, rules, width)]
     chips = [chip for line in lines if line.endswith("○") for chip in line.split("  ")]
     assert chips == [f"{rule.id} ○" for rule in rules]
 

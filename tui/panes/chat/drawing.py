@@ -21,15 +21,11 @@ _VOTED: dict[VoteChoice, str] = {
 }
 
 
-def draw(
-    state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int, laid_out: LaidOut | None = None
-) -> list[Content]:
-    """All lines of the chat. `laid_out` saves laying out the finished turns again."""
+def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int, laid_out: LaidOut) -> list[Content]:
+    """All lines of the chat. `laid_out` must have been asked what is missing for these rules and this width."""
     lines = _head(state, score, width)
     if not state.turns:
         return [*lines, *_nothing(state, width)]
-    laid_out = laid_out or LaidOut()
-    laid_out.missing(state.turns, rules, width)
     for turn in state.turns:
         newest = turn is state.turn
         hidden = newest and state.hidden
