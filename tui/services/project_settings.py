@@ -3,7 +3,7 @@
 Folders of models are looked for here, on the store's thread: a disk that does not answer would stop the drawing.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from engine.paths import model_name
@@ -19,12 +19,20 @@ def with_stored_name(teacher: TeacherSpec) -> TeacherSpec:
     return replace(teacher, model=model_name(teacher.model)) if teacher.kind == "local" else teacher
 
 
-def settings_writer(settings: ProjectSettings, keys: Sequence[TypedKey]) -> Callable[[Project], None]:
-    """Work that stores the keys, then the settings. Raises `EndpointError` or `StoreError`."""
+class SettingsWriting:
+    """Stores the keys that were typed, then the settings; `field` is the form field to correct if that fails."""
 
-    def work(project: Project) -> None:
-        for address, key in keys:
+    def __init__(self, typed: ProjectSettings, keys: Sequence[TypedKey]) -> None:
+        self.field = "student"
+        self._typed = typed
+        self._keys = keys
+
+    def carry_out(self, project: Project) -> ProjectSettings:
+        """Return the settings as stored. Raises `UsageError`, `EndpointError` or `StoreError`."""
+        student = model_name(self._typed.student_base)
+        self.field = "model"
+        settings = replace(self._typed, student_base=student, teacher=with_stored_name(self._typed.teacher))
+        for address, key in self._keys:
             save_key(address, key, project.home)
         project.settings.write(settings)
-
-    return work
+        return settings

@@ -1,12 +1,10 @@
 """The form for a project's settings: its student, teacher and judge, and the temperature at which it will be served."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from engine.clean import clean_line
 from engine.errors import DistillError, UsageError
-from engine.paths import model_name
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.teachers.keys import check_address
 from engine.wording import counted
@@ -15,7 +13,7 @@ from tui.forms.opening import open_if_shown
 from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.forms.teacher import ENDPOINT, address_trouble, model_trouble, teacher_fields, teacher_of
 from tui.services.facts import Facts
-from tui.services.project_settings import TypedKey, settings_writer, with_stored_name
+from tui.services.project_settings import SettingsWriting, TypedKey
 from tui.services.store import StoreService
 from tui.widgets.placed import PlacedScreen
 
@@ -28,15 +26,11 @@ def change_settings(facts: Facts, store: StoreService, screen: PlacedScreen[None
     before = facts.settings
 
     async def write(values: Values, typed: ProjectSettings) -> None:
-        field = "student"
+        writing = SettingsWriting(typed, typed_keys(values, typed))
         try:
-            student = await store.answer(lambda _project: model_name(typed.student_base))
-            field = "model"
-            teacher = await store.answer(lambda _project: with_stored_name(typed.teacher))
-            settings = replace(typed, student_base=student, teacher=teacher)
-            await store.answer(settings_writer(settings, typed_keys(values, settings)))
+            settings = await store.answer(writing.carry_out)
         except UsageError as error:
-            form = settings_form(facts, values, {field: clean_line(error.message)})
+            form = settings_form(facts, values, {writing.field: clean_line(error.message)})
             if not open_if_shown(form, answered, screen, "workspace.settings"):
                 screen.say_error(error)
         except DistillError as error:
