@@ -3,7 +3,7 @@
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.tui.piloting import until
+from tests.tui.piloting import screen_text, until
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 
@@ -30,11 +30,6 @@ async def show_whole_aside(pilot: Pilot[int]) -> None:
     for aside in pilot.app.screen.query("#aside").results(Static):
         rows = str(aside.visual).count("\n") + 1
         await until(pilot, lambda aside=aside, rows=rows: aside.size.height >= rows)
-
-
-def screen_text(app: DistillApp) -> str:
-    """Every row of the screen as it is drawn."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 def assert_screen_has_no_control_codes(app: DistillApp) -> None:

@@ -13,8 +13,8 @@ from engine.paths import Home
 from engine.project import Project
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.chat_helpers import chat, converse, open_chat, turn_is_finished
-from tests.tui.panes.helpers import assert_screen_has_no_control_codes, notified, screen_text
-from tests.tui.piloting import open_app, pane_text, until
+from tests.tui.panes.helpers import assert_screen_has_no_control_codes, notified
+from tests.tui.piloting import open_app, pane_text, screen_text, until
 from tests.tui.seeds import hostile, make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane

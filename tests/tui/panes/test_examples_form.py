@@ -2,9 +2,12 @@
 
 import asyncio
 import stat
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from engine.errors import UsageError
 from engine.jobs.protocol import StateChanged
@@ -19,9 +22,10 @@ from engine.teachers.outlook import GenerationOutlook, KeyState, Money
 from tests.engine.teachers.hostile_server import Request, error, good, served, status
 from tests.tui.panes.examples_helpers import fill_in, form_showing, open_pane, text
 from tests.tui.panes.helpers import form_aside, notified
-from tests.tui.piloting import SIZES, until
+from tests.tui.piloting import SIZES, screen_text, until
 from tests.tui.seeds import add_job, make_project, make_stage
 from tui.app import DistillApp
+from tui.forms.screen import FormScreen
 from tui.forms.teacher import teacher_fields, teacher_of
 from tui.panes.examples.forms import outlook_text, outlook_trouble, wanted
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -37,16 +41,24 @@ def generate_jobs(folder: Path, home: Home) -> list[GenerateOptions]:
     return [options for options in found if isinstance(options, GenerateOptions)]
 
 
+@asynccontextmanager
+async def asking(
+    home: Home, folder: Path, size: tuple[int, int], expected: str
+) -> AsyncIterator[tuple[Pilot[int], DistillApp, FormScreen]]:
+    """Run the app on the project in `folder` with the form open, once the note beside it contains `expected`."""
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await pilot.press("enter")
+        yield pilot, app, await form_showing(pilot, app, expected)
+
+
 @pytest.mark.parametrize("size", SIZES)
 async def test_generation_starts_from_the_form_and_shows_its_answers(home: Home, size: tuple[int, int]) -> None:
-    with make_project(home) as project:
-        folder = project.folder
+    folder = make_stage(home, "new")
     with served(good("RISK SCORE: 2. Call the desk.", " A person helps.")) as server:
-        app = DistillApp(home, folder)
-        async with app.run_test(size=size, notifications=True) as pilot:
-            await open_pane(pilot, app, "let the teacher answer 40 questions")
-            await pilot.press("enter")
-            form = await form_showing(pilot, app, "40 questions, 40 answers")
+        async with asking(home, folder, size, "40 questions, 40 answers") as (pilot, app, form):
+            assert "let the teacher answer 40 questions" in text(app)
             await pilot.press("right")
             fill_in(form, model="peer", address=server.url, limit="3", samples="2", at_once="4")
             await form_showing(pilot, app, "3 questions, 6 answers")
@@ -65,22 +77,13 @@ async def test_form_starts_with_the_last_options_but_not_their_limit(home: Home)
     with make_project(home) as project:
         project.jobs.update(project.jobs.add(GenerateOptions(limit=2, samples=3)).id, state="done")
         folder = project.folder
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await pilot.press("enter")
-        form = await form_showing(pilot, app, "40 questions, 120 answers")
+    async with asking(home, folder, (80, 24), "40 questions, 120 answers") as (_, _, form):
         assert (form.values["limit"], form.values["samples"]) == ("", "3")
 
 
 async def test_invalid_values_are_reported_and_start_nothing(home: Home) -> None:
-    with make_project(home) as project:
-        folder = project.folder
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await pilot.press("enter")
-        form = await form_showing(pilot, app, "40 questions")
+    folder = make_stage(home, "new")
+    async with asking(home, folder, (120, 40), "40 questions") as (pilot, app, form):
         fill_in(form, samples="99", temperature="hot", budget="much")
         await form_showing(pilot, app, "once every field is valid")
         await pilot.press("enter")
@@ -101,13 +104,8 @@ async def test_missing_api_key_is_requested_and_stored_outside_the_project(
         return add_job(project, options, "running", [StateChanged("running")])
 
     monkeypatch.setattr(Project, "start_job", start)
-    with make_project(home) as project:
-        folder = project.folder
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await pilot.press("enter")
-        form = await form_showing(pilot, app, "40 questions")
+    folder = make_stage(home, "new")
+    async with asking(home, folder, (80, 24), "40 questions") as (pilot, app, form):
         await pilot.press("right")
         fill_in(form, model="gpt-4o-mini", address="https://api.openai.com/v1", budget="2")
         await form_showing(pilot, app, "! Type the key, or set DISTILL_TUI_API_KEY_API_OPENAI_COM and restart.")
@@ -116,8 +114,7 @@ async def test_missing_api_key_is_requested_and_stored_outside_the_project(
         assert "This endpoint needs a key." in str(form.query_one("#error--together").visual)
         fill_in(form, key=CANARY)
         await form_showing(pilot, app, "in a file that only you can read")
-        shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
-        assert CANARY not in shown
+        assert CANARY not in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: bool(started))
     assert started[0].max_cost_usd == 2.0
@@ -131,11 +128,7 @@ async def test_missing_api_key_is_requested_and_stored_outside_the_project(
 
 
 async def test_budget_without_a_known_price_is_refused(home: Home) -> None:
-    app = DistillApp(home, make_stage(home, "new"))
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await pilot.press("enter")
-        form = await form_showing(pilot, app, "40 questions")
+    async with asking(home, make_stage(home, "new"), (120, 40), "40 questions") as (pilot, app, form):
         await pilot.press("right")
         fill_in(form, model="peer", address="https://peer.example/v1", budget="2", key="sk-something-long-enough")
         await form_showing(pilot, app, "no price is listed")
@@ -152,18 +145,13 @@ async def test_only_unanswered_questions_are_asked_again(home: Home) -> None:
             request, writer
         )
 
-    with make_project(home) as project:
-        folder = project.folder
+    folder = make_stage(home, "new")
     with served(answer) as server:
         with Project.open(folder, home) as project:
             spec = TeacherSpec("endpoint", "peer", server.url)
             project.settings.write(ProjectSettings(teacher=spec))
             blocked = questions_of(project, GenerateOptions(spec, limit=4))[2]
-        app = DistillApp(home, folder)
-        async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await open_pane(pilot, app)
-            await pilot.press("enter")
-            form = await form_showing(pilot, app, "40 questions")
+        async with asking(home, folder, (120, 40), "40 questions") as (pilot, app, form):
             fill_in(form, limit="4")
             await form_showing(pilot, app, "4 questions")
             await pilot.press("enter")
@@ -181,13 +169,8 @@ async def test_only_unanswered_questions_are_asked_again(home: Home) -> None:
 
 
 async def test_teacher_that_does_not_exist_is_reported_and_starts_nothing(home: Home) -> None:
-    with make_project(home) as project:
-        folder = project.folder
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await pilot.press("enter")
-        form = await form_showing(pilot, app, "40 questions")
+    folder = make_stage(home, "new")
+    async with asking(home, folder, (80, 24), "40 questions") as (pilot, app, form):
         fill_in(form, model="gpt-5")
         await form_showing(pilot, app, "There is no such model. gpt-5 is neither a folder")
         await pilot.press("enter")

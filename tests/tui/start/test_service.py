@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from textual.message import Message
 
 from engine.errors import StoreError
 from engine.folders import DATABASE
@@ -14,6 +13,7 @@ from engine.project import Project
 from engine.projects import ProjectSummary, archive, look
 from engine.records.options import TeacherSpec
 from engine.store.prompts import PromptTable
+from tests.tui.services.recorder import Recorder
 from tests.tui.start.list_helpers import add_live_job, set_age
 from tui.services import projects
 from tui.services.projects import (
@@ -27,18 +27,9 @@ from tui.services.projects import (
 )
 
 
-class Recorder:
-    """A message target that keeps what is posted to it."""
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-
-    def post_message(self, message: Message) -> bool:
-        self.messages.append(message)
-        return True
-
-    def lists(self) -> list[list[str]]:
-        return [[p.name for p in m.projects] for m in self.messages if isinstance(m, ProjectsRead)]
+def lists(recorder: Recorder) -> list[list[str]]:
+    """The names in each list of projects that was posted."""
+    return [[project.name for project in message.projects] for message in recorder.of(ProjectsRead)]
 
 
 @pytest.fixture
@@ -91,10 +82,10 @@ def test_unchanged_list_is_not_sent_again(home: Home, service: ProjectsService, 
     create_projects(home, "one")
     service._read()
     service._read()
-    assert recorder.lists() == [["one"]]
+    assert lists(recorder) == [["one"]]
     Project.open(home.projects / "one", home).delete()
     service._read()
-    assert recorder.lists() == [["one"], []]
+    assert lists(recorder) == [["one"], []]
 
 
 def test_damaged_project_can_be_deleted(home: Home, service: ProjectsService, recorder: Recorder) -> None:
@@ -112,10 +103,10 @@ def test_first_list_grows_from_the_most_recently_used(
     monkeypatch.setattr(projects, "FIRST_SIGHT_S", -1.0)
     create_projects(home, "one", "two", "three")
     service._read()
-    assert recorder.lists() == [["one"], ["one", "two"], ["one", "two", "three"], ["one", "two", "three"]]
+    assert lists(recorder) == [["one"], ["one", "two"], ["one", "two", "three"], ["one", "two", "three"]]
     os.utime(home.projects / "three" / DATABASE)
     service._read()
-    assert recorder.lists()[4:] == [["three", "one", "two"]]
+    assert lists(recorder)[4:] == [["three", "one", "two"]]
 
 
 def test_failed_prompt_write_leaves_no_project(
@@ -155,7 +146,7 @@ def test_unexpected_errors_are_reported_by_every_request(
     service.look_at_prompt("a.md")
     service._doer.shutdown()
     service._reader.shutdown()
-    failed = [message for message in recorder.messages if isinstance(message, ProjectsFailed)]
+    failed = recorder.of(ProjectsFailed)
     assert sorted(message.field for message in failed) == ["", "", "list", "name", "student"]
     assert {message.error.message for message in failed} == {"KeyError: 'x'"}
-    assert any(isinstance(message, PromptLookedAt) and not message.readable for message in recorder.messages)
+    assert [message.readable for message in recorder.of(PromptLookedAt)] == [False]

@@ -1,7 +1,8 @@
 """Work that ends after its screen was left is still reported: by the workspace, or by the app over another project."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,16 @@ def command_ends(monkeypatch: pytest.MonkeyPatch, held_up: threading.Event) -> N
     monkeypatch.setattr(program, "carry_out", answered)
 
 
+@asynccontextmanager
+async def reviewing(home: Home) -> AsyncIterator[tuple[Pilot[int], DistillApp]]:
+    """Run the app with the review of its project open."""
+    app = DistillApp(home, make_reviewed_project(home))
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await open_review(pilot, app)
+        await wait_until_loaded(pilot, app)
+        yield pilot, app
+
+
 async def leave_review(pilot: Pilot[int]) -> None:
     await pilot.press("escape")
     await until(pilot, lambda: isinstance(pilot.app.screen, WorkspaceScreen))
@@ -71,10 +82,7 @@ async def open_other_project(pilot: Pilot[int], app: DistillApp, home: Home) -> 
 
 @pytest.mark.usefixtures("deciding_fails")
 async def test_failed_decision_is_reported_after_the_review_was_left(home: Home, held_up: threading.Event) -> None:
-    app = DistillApp(home, make_reviewed_project(home))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_review(pilot, app)
-        await wait_until_loaded(pilot, app)
+    async with reviewing(home) as (pilot, _):
         await pilot.press("a")
         await leave_review(pilot)
         held_up.set()
@@ -83,10 +91,7 @@ async def test_failed_decision_is_reported_after_the_review_was_left(home: Home,
 
 @pytest.mark.usefixtures("deciding_fails")
 async def test_failed_decision_is_reported_after_the_project_was_left(home: Home, held_up: threading.Event) -> None:
-    app = DistillApp(home, make_reviewed_project(home))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_review(pilot, app)
-        await wait_until_loaded(pilot, app)
+    async with reviewing(home) as (pilot, app):
         await pilot.press("a")
         await open_other_project(pilot, app, home)
         held_up.set()
@@ -98,10 +103,7 @@ async def test_failed_decision_is_reported_after_the_project_was_left(home: Home
 async def test_what_the_rules_decided_is_reported_after_the_review_was_left(
     home: Home, held_up: threading.Event
 ) -> None:
-    app = DistillApp(home, make_reviewed_project(home))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_review(pilot, app)
-        await wait_until_loaded(pilot, app)
+    async with reviewing(home) as (pilot, _):
         await pilot.press("c")
         await leave_review(pilot)
         held_up.set()
