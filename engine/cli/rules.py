@@ -240,7 +240,7 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
         "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
     }
     if broken:
-        error = DistillError(f"The answer breaks {numbered("rule", broken)}.", "", "Change the answer or the rule.")
+        error = DistillError(f"The answer breaks {numbered('rule', broken)}.", "", "Change the answer or the rule.")
         invocation.finish_failed(shown, data, error)
     invocation.finish(shown, data)
 

@@ -50,6 +50,7 @@ from tests.tui.seeds import AT
 from tui.actions import PANES
 from tui.panes.chat import drawing as chat
 from tui.panes.chat.state import ChatState
+from tui.panes.chat.turns import LaidOut
 from tui.panes.dataset import drawing as dataset
 from tui.panes.dataset.state import DatasetState
 from tui.panes.evaluation import drawing as evaluation
@@ -284,7 +285,7 @@ def chat_pages(a: Attack) -> Iterator[Lines]:
         turn = state.ask(a.text)
         for reply in turn.replies.values():
             reply.text, reply.done, reply.error, reply.checks = a.text, done, error, a.checks
-        yield chat.draw(state, Standing(), a.facts.rules, a.width)
+        yield chat.draw(state, Standing(), a.facts.rules, a.width, LaidOut())
 
 
 def jobs_pages(a: Attack) -> Iterator[Lines]:

@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from textual.content import Content
 
 from engine.evaluation.preference import Standing
-from engine.records.evaluation import Rate
 from engine.records.prompt import Message
 from engine.records.rule import Check, CheckResult, Rule
 from engine.rules.live import check_so_far
+from tests.hostile import control_characters, hostile_text
 from tui.panes.chat import markdown
 from tui.panes.chat.drawing import draw, room_to_grow
 from tui.panes.chat.markdown import markdown_lines
@@ -42,19 +42,18 @@ def drawn(
     width: int,
     score: Standing = Standing(),  # noqa: B008 - a frozen default
 ) -> list[Content]:
-    laid_out = LaidOut()
-    laid_out.missing(state.turns, rules, width)
-    return draw(state, score, rules, width, laid_out)
+    return draw(state, score, rules, width, LaidOut())
 
 
 def test_blind_turn_hides_the_arms_until_a_vote_or_reveal() -> None:
     state = ChatState(ARMS, blind=True, random=Random(1))
     ask_and_answer(state).replies["left"].text = "an answer"
     state.turns[-1].replies["right"].text = "another answer"
-    turns = text(state, score=Standing(9, 1, 0, 0, Rate(9, 10, 0.9, 0.6, 1.0))).split("\n", 1)[1]
+    turns = text(state, score=Standing(9, 1, blind=10)).split("\n", 1)[1]
     assert not any(word in turns for word in ("prompted", "run-3", "tokens", "430"))
-    assert "9 : 1" not in text(state, score=Standing(9, 1, 0, 0, Rate(9, 10, 0.9, 0.6, 1.0)))
+    assert "9 : 1" not in text(state, score=Standing(9, 1, blind=10))
     state.revealed = True
+    assert "9 : 1" in text(state, score=Standing(9, 1, blind=10))
     assert "run-3" in text(state).split("\n", 1)[1]
     state.revealed = False
     assert state.vote("left") is not None
@@ -196,11 +195,11 @@ def test_question_that_is_asked_again_is_answered_at_the_strength_of_now() -> No
         assert [again.replies[place].arm for place in ("left", "right")] == ["prompted", arm]
 
 
-@given(st.text(max_size=300), st.integers(10, 120))
+@given(hostile_text, st.integers(10, 120))
 def test_answers_fit_their_column_without_control_codes(answer: str, width: int) -> None:
     for line in markdown_lines(answer, width):
         assert line.cell_length <= width
-        assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in line.plain)
+        assert not control_characters(line.plain, "")
 
 
 def test_link_shows_its_target_and_is_not_clickable() -> None:

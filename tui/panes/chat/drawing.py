@@ -22,14 +22,18 @@ _VOTED: dict[VoteChoice, str] = {
 
 
 def draw(state: ChatState, score: Standing, rules: tuple[Rule, ...], width: int, laid_out: LaidOut) -> list[Content]:
-    """All lines of the chat. `laid_out` must have been asked what is missing for these rules and this width."""
+    """All lines of the chat. `laid_out` saves laying out the finished turns again."""
     lines = _head(state, score, width)
     if not state.turns:
         return [*lines, *_nothing(state, width)]
     for turn in state.turns:
         newest = turn is state.turn
         hidden = newest and state.hidden
-        lines += laid_out.of(turn) if turn.whole and not hidden else turn_lines(turn, rules, width, hidden=hidden)
+        lines += (
+            laid_out.of(turn, rules, width)
+            if turn.whole and not hidden
+            else turn_lines(turn, rules, width, hidden=hidden)
+        )
         lines += _foot(turn, state, width, newest=newest)
     return lines
 

@@ -31,8 +31,7 @@ class LaidOut:
 
     def missing(self, turns: Sequence[Turn], rules: tuple[Rule, ...], width: int) -> list[Turn]:
         """Return the finished turns that are not laid out for this width; forget everything else that is."""
-        if (rules, width) != (self._rules, self._width):
-            self._rules, self._width, self._lines = rules, width, {}
+        self._lay_out_for(rules, width)
         keys = {_key(turn): turn for turn in turns if turn.whole}
         self._lines = {key: self._lines[key] for key in keys if key in self._lines}
         return [turn for key, turn in keys.items() if key not in self._lines]
@@ -44,12 +43,18 @@ class LaidOut:
         self._lines[_key(turn)] = lines
         return True
 
-    def of(self, turn: Turn) -> tuple[Content, ...]:
+    def of(self, turn: Turn, rules: tuple[Rule, ...], width: int) -> tuple[Content, ...]:
         """Return the lines of a finished turn, laying it out if it is missing."""
+        self._lay_out_for(rules, width)
         key = _key(turn)
         if key not in self._lines:
-            self._lines[key] = turn_lines(turn, self._rules, self._width)
+            self._lines[key] = turn_lines(turn, rules, width)
         return self._lines[key]
+
+    def _lay_out_for(self, rules: tuple[Rule, ...], width: int) -> None:
+        """Forget lines that were laid out for others."""
+        if (rules, width) != (self._rules, self._width):
+            self._rules, self._width, self._lines = rules, width, {}
 
 
 def _key(turn: Turn) -> _Key:
