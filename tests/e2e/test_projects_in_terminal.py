@@ -7,7 +7,8 @@ import pytest
 from engine.paths import Home
 from engine.projects import list_projects
 from tests.e2e.terminal import Terminal
-from tests.tui.seeds import hostile, make_project
+from tests.hostile import hostile
+from tests.tui.seeds import make_project
 
 ESC, DOWN = "\x1b", "\x1b[B"
 

@@ -30,7 +30,7 @@ from engine.records.question import Question
 from engine.records.rule import Check, CheckResult, Rule
 from engine.records.run import CurvePoint, TrainingConfig
 from engine.store.datasets import dataset_sha256
-from tests.hostile import hostile as hostile
+from tests.hostile import hostile
 
 AT = "2026-01-02T03:04:05+00:00"
 

@@ -25,9 +25,10 @@ from engine.records.rule import CheckResult
 from engine.records.run import WorstToken
 from tests.engine.cli.calling import assert_clean, call, fail, find, get, succeed
 from tests.engine.teachers.hostile_server import error, good, served, status
+from tests.hostile import hostile
 from tests.tui import seeds
 
-HOSTILE = seeds.hostile("x")
+HOSTILE = hostile("x")
 # Markup stays text, and codes become visible characters.
 SHOWN = ("[@click=app.quit]", "␛]52;c;aGk=␇", "␛[2J", "‹U+009B›31m", "‹U+202E›evil")
 

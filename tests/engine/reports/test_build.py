@@ -26,8 +26,9 @@ from engine.reports.markdown import to_markdown
 from engine.reports.numbers import usd
 from engine.reports.run_comparison import compared_json
 from engine.reports.text import to_text
+from tests.hostile import control_characters, hostile
 from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, make_compared
-from tests.tui.seeds import add_dataset, add_examples, hostile, make_project
+from tests.tui.seeds import add_dataset, add_examples, make_project
 
 
 @pytest.fixture
@@ -325,7 +326,7 @@ def test_hostile_texts_do_not_change_the_page_structure(home: Home) -> None:
                 run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base))
                 add_measured_evaluation(project, run_id, "fail", Interval(0.5, 0.4, 0.6), foreign=is_hostile)
                 document = build(read_report(project))
-                assert not set("\x1b\x07\x9b\u202e") & set(to_text(document) + to_markdown(document))
+                assert not control_characters(to_text(document) + to_markdown(document))
                 yield to_html(document)
 
     plain_page, hostile_page = (re.sub(r"<mark>|</mark>", "", page) for page in pages())

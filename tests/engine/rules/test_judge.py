@@ -4,13 +4,13 @@ import json
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.rules.checks import check_answer, validate_check
 from engine.rules.documents import check_from_fields, check_to_fields, parse_rules
 from engine.rules.judge import UnreadableVerdictError, are_kin, family_of, read_rubric_verdict, rubric_request
+from tests.hostile import control_characters, hostile_text
 
 QUESTION = Question((Message("user", "Is it open?"),))
 DOCUMENT = """
@@ -77,11 +77,11 @@ def test_any_other_reply_is_unreadable(reply: str) -> None:
         read_rubric_verdict(reply)
 
 
-@given(st.text(max_size=400))
+@given(hostile_text)
 def test_reason_is_short_and_safe_for_a_terminal(text: str) -> None:
     reason = read_rubric_verdict(json.dumps({"passed": False, "reason": text}))[1]
     assert len(reason) <= 300
-    assert not any(character in reason for character in "\x1b\x07\n\r\x9b\u202e")
+    assert not control_characters(reason, "")
 
 
 def test_model_family_is_derived_from_the_name() -> None:

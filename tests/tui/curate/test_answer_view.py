@@ -7,6 +7,7 @@ import pytest
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
+from tests.hostile import control_characters
 from tests.tui.curate.review_helpers import (
     LONG,
     open_review,
@@ -33,9 +34,7 @@ async def test_hostile_answers_are_shown_literally(home: Home, size: tuple[int, 
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_review(pilot, app)
         await until(pilot, lambda: "[@click=app.quit]x" in review_text(app))
-        text = screen_text(app)
-        assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in text)
-        assert "\u202e" not in text
+        assert not control_characters(screen_text(app))
 
 
 async def test_long_answer_scrolls_and_can_fill_the_page(home: Home, folder: Path) -> None:

@@ -1,9 +1,9 @@
-"""What the tests of all panes share: notifications, the note beside a form, and the text on the screen."""
+"""What the tests of all panes share: notifications, and the note beside a form."""
 
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
-from tests.tui.piloting import screen_text, until
+from tests.tui.piloting import until
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 
@@ -30,10 +30,3 @@ async def show_whole_aside(pilot: Pilot[int]) -> None:
     for aside in pilot.app.screen.query("#aside").results(Static):
         rows = str(aside.visual).count("\n") + 1
         await until(pilot, lambda aside=aside, rows=rows: aside.size.height >= rows)
-
-
-def assert_screen_has_no_control_codes(app: DistillApp) -> None:
-    """Hostile text is escaped: no control code and no change of direction is drawn."""
-    text = screen_text(app)
-    assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in text)
-    assert "\u202e" not in text

@@ -35,7 +35,8 @@ from engine.records.options import EvaluateOptions, TrainOptions
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from engine.records.run import Estimated, TrainingConfig, WorstToken
-from tests.tui.seeds import AT, CURVE, add_dataset, add_examples, arm, hostile, make_project, passed_evaluation
+from tests.hostile import hostile
+from tests.tui.seeds import AT, CURVE, add_dataset, add_examples, arm, make_project, passed_evaluation
 
 QUESTIONS = ("Is my card blocked after three wrong PINs?", "What does a transfer abroad cost?")
 ANSWERS = (

@@ -11,11 +11,12 @@ from textual.pilot import Pilot
 from engine.jobs import control
 from engine.paths import Home
 from engine.project import Project
+from tests.hostile import control_characters, hostile
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
 from tests.tui.panes.chat_helpers import chat, converse, open_chat, turn_is_finished
-from tests.tui.panes.helpers import assert_screen_has_no_control_codes, notified
+from tests.tui.panes.helpers import notified
 from tests.tui.piloting import open_app, pane_text, screen_text, until
-from tests.tui.seeds import hostile, make_stage
+from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 from tui.panes.chat.question import QuestionField
@@ -121,7 +122,7 @@ async def test_hostile_answers_are_escaped_on_screen(home: Home) -> None:
         chat(app).state.note = hostile("note")
         chat(app).redraw()
         await pilot.pause(0.3)
-        assert_screen_has_no_control_codes(app)
+        assert not control_characters(screen_text(app))
         assert "[@click=app.quit]" in screen_text(app)
 
 

@@ -10,11 +10,12 @@ from engine.errors import ModelError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ProjectSettings
+from tests.hostile import hostile
 from tests.tiny import make_tiny_base
 from tests.tui.panes.dataset_helpers import make_overlapping, open_pane, pane, text
 from tests.tui.panes.helpers import form_aside
 from tests.tui.piloting import SIZES, until, wait_for_form
-from tests.tui.seeds import add_examples, hostile, make_project
+from tests.tui.seeds import add_examples, make_project
 from tui.app import DistillApp
 from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine

@@ -9,6 +9,7 @@ from textual.pilot import Pilot
 from engine.paths import Home
 from engine.records.evaluation import Interval
 from engine.records.run import TrainingConfig
+from tests.hostile import control_characters
 from tests.tui.panes.evaluation_helpers import open_pane, pane, text
 from tests.tui.panes.helpers import messages
 from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
@@ -193,7 +194,7 @@ async def test_hostile_answers_are_escaped_on_screen(home: Home) -> None:
             await pilot.press("enter")
             await pilot.pause()
             assert "[@click=app.quit]" in text(app)
-            assert not any(character in text(app) for character in "\x1b\x07\x9b\u202e")
+            assert not control_characters(text(app))
         app = DistillApp(home, folder)
 
 

@@ -11,7 +11,8 @@ from textual.widgets import Input
 
 from engine.paths import Home
 from engine.records.prompt import Message, Prompt
-from tests.tui.panes.helpers import assert_screen_has_no_control_codes, notified
+from tests.hostile import control_characters, hostile
+from tests.tui.panes.helpers import notified
 from tests.tui.panes.prompt_helpers import (
     ELSEWHERE,
     LATER,
@@ -25,8 +26,8 @@ from tests.tui.panes.prompt_helpers import (
     stored_prompt,
     text,
 )
-from tests.tui.piloting import SIZES, settled, until, wait_for_form
-from tests.tui.seeds import AT, PROMPT, hostile, make_project, make_stage
+from tests.tui.piloting import SIZES, screen_text, settled, until, wait_for_form
+from tests.tui.seeds import AT, PROMPT, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.prompt.editor import DocumentArea
 
@@ -199,7 +200,7 @@ async def test_hostile_text_is_escaped_on_screen(home: Home, keys: str) -> None:
         await until(pilot, lambda: "[@click=app.quit]" in text(app))
         await pilot.press(*keys.split())
         await pilot.pause(0.3)
-        assert_screen_has_no_control_codes(app)
+        assert not control_characters(screen_text(app))
         assert app.is_running
         if keys == "i":
             assert field(app).text.startswith(hostile(PROMPT.system)), "escaped on the screen, unchanged in the field"

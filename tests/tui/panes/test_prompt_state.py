@@ -17,7 +17,8 @@ from engine.records.rule import Check, CheckResult, Rule, Span
 from engine.rules.described import check_text
 from engine.rules.documents import check_from_fields, check_to_fields
 from engine.teachers.outlook import why_unpaid
-from tests.tui.seeds import PROMPT, RULES, hostile
+from tests.hostile import hostile
+from tests.tui.seeds import PROMPT, RULES
 from tui.panes.prompt.drawing import draw_rules, draw_text
 from tui.panes.prompt.editor import can_hold
 from tui.panes.prompt.forms import check_fields, kind_of, problem_of, rule_fields, rule_from

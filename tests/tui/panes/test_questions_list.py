@@ -13,10 +13,11 @@ from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.store.questions import QuestionTable
 from tests.engine.teachers.hostile_server import good, served
-from tests.tui.panes.helpers import assert_screen_has_no_control_codes, form_aside, notified
+from tests.hostile import control_characters, hostile
+from tests.tui.panes.helpers import form_aside, notified
 from tests.tui.panes.questions_helpers import fill_in, open_pane, pane, stored_questions, text
 from tests.tui.piloting import SIZES, press_at_once, screen_text, until, wait_for_form
-from tests.tui.seeds import PROMPT, add_examples, hostile, make_project, make_stage
+from tests.tui.seeds import PROMPT, add_examples, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services.questions import Where
@@ -191,7 +192,7 @@ async def test_hostile_questions_are_escaped_on_screen(home: Home, size: tuple[i
         for keys in ((), ("enter",), ("escape",)):
             await pilot.press(*keys)
             await pilot.pause()
-            assert_screen_has_no_control_codes(app)
+            assert not control_characters(screen_text(app))
 
 
 async def test_failed_undo_can_be_retried(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,7 +8,8 @@ from engine.jobs.protocol import Note, Progress, StampedEvent, StateChanged
 from engine.records.options import ProjectSettings
 from engine.records.release import Parity, Release, ReleasedFile
 from engine.records.station import STATIONS, Station
-from tests.tui.seeds import AT, hostile
+from tests.hostile import control_characters, hostile
+from tests.tui.seeds import AT
 from tui.panes.release.drawing import draw, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
@@ -72,7 +73,7 @@ def test_lines_fit_the_page_and_hostile_text_is_escaped(width: int, card: str | 
     state.take(ReleasePage(runs, tuple(released(n, hostile("/x" * 99)) for n in range(12, 0, -1))))
     for line in draw(view, state, 0.0):
         assert line.cell_length <= width, line.plain
-        assert not set(line.plain) & {"\x1b", "\x07", "\u202e", "\n"}
+        assert not control_characters(line.plain, "")
     job = JobView(1, "export")
     for event in (StateChanged("running"), Note(hostile("said " * 40)), Progress(3, 9, hostile("told " * 40))):
         job.apply(StampedEvent(0.0, event))

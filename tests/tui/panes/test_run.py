@@ -18,10 +18,11 @@ from engine.records.example import Decision
 from engine.records.options import ExportOptions
 from engine.records.run import KILLED, TrainingConfig, WorstToken
 from engine.training.facts import FreeMemory
+from tests.hostile import control_characters, hostile
 from tests.tui.panes.helpers import form_aside, messages, notified
 from tests.tui.panes.measured_projects import QUESTIONS, add_measured_run, make_compared, write_log
 from tests.tui.piloting import SIZES, go_to_pane, pane_of, text_of, until, wait_for_form, workspace
-from tests.tui.seeds import CURVE, add_dataset, add_examples, hostile, make_project, make_stage
+from tests.tui.seeds import CURVE, add_dataset, add_examples, make_project, make_stage
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.panes.run.pane import RunPane
@@ -290,11 +291,11 @@ async def test_hostile_text_is_escaped_on_screen(home: Home) -> None:
         await pilot.press("d")
         assert "differs most  step 1" in text(app)
         assert all(expected in text(app) for expected in ("[@click=app.quit]", "differs most"))
-        assert not any(character in text(app) for character in "\x1b\x07\x9b\u202e")
+        assert not control_characters(text(app))
         await pilot.press("equals_sign")
         await pilot.pause()
         assert "[@click=app.quit]" in text(app)
-        assert not any(character in text(app) for character in "\x1b\x07\x9b\u202e")
+        assert not control_characters(text(app))
 
 
 SNAPSHOTS = [

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.projects import ListedJob, ProjectSummary
+from tests.hostile import control_characters
 from tui.screens.start.drawing import WELCOME, about, ago, body, header, running
 from tui.screens.start.state import StartState
 
@@ -112,7 +113,7 @@ def test_line_has_exactly_its_width_and_no_control_codes(
     state.archived_shown = True
     (line,) = body(state, width, 5, NOW)
     assert line.cell_length == width
-    assert not any(ord(char) < 32 or 127 <= ord(char) < 160 for char in line.plain)
+    assert not control_characters(line.plain, "")
 
 
 @pytest.mark.parametrize(

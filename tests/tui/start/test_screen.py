@@ -9,7 +9,8 @@ from engine.folders import last_used
 from engine.paths import Home
 from engine.project import Project
 from engine.projects import look
-from tests.tui.piloting import SIZES, footer, toast_text, until, wait_for_form
+from tests.hostile import control_characters
+from tests.tui.piloting import SIZES, footer, screen_text, toast_text, until, wait_for_form
 from tests.tui.start.list_helpers import (
     add_live_job,
     field_error,
@@ -188,20 +189,17 @@ async def test_hostile_folder_names_are_shown_literally(home: Home, app: Distill
         (home.projects / "made").rename(home.projects / folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await select_project(pilot, name)
-        for keys in ("D", "x"):
-            await pilot.press(keys)
-            await wait_for_form(pilot)
-            await pilot.press("enter")
-            await pilot.pause()
-            for screen in app.screen_stack:
-                text = "\n".join(strip.text for strip in screen._compositor.render_strips())
-                assert not any((ord(char) < 32 and char != "\n") or 127 <= ord(char) < 160 for char in text)
-                if isinstance(screen, StartScreen):
-                    assert "[@click=app.quit]" in text
+        for key, words in (("D", "Duplicate [@click=app.quit]"), ("x", "Delete [@click=app.quit]")):
+            await until(pilot, lambda: "▌ [@click=app.quit]" in screen_text(app))
+            assert not control_characters(screen_text(app))
+            await pilot.press(key)
+            await until(pilot, lambda words=words: words in screen_text(app))
+            assert not control_characters(screen_text(app))
             await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, StartScreen))
         await pilot.press("a")
-        await until(pilot, lambda: "Archived" in toast_text(app))
-        assert "\x1b" not in toast_text(app)
+        await until(pilot, lambda: "Archived [@click=app.quit]" in toast_text(app))
+        assert not control_characters(toast_text(app))
 
 
 async def test_unreadable_projects_folder_is_reported(

@@ -24,8 +24,7 @@ from tui.widgets.guard import CodeFilter, Veil
 @given(hostile_text)
 def test_drawn_line_has_no_control_codes_and_keeps_its_width(text: str) -> None:
     (filtered,) = CodeFilter().apply([Segment(text)], Color(0, 0, 0))
-    assert not control_characters(filtered.text)
-    assert "\n" not in filtered.text
+    assert not control_characters(filtered.text, "")
     if "\t" not in text:
         assert cell_len(filtered.text) == cell_len(text)
 
@@ -36,8 +35,7 @@ def test_field_replaces_each_control_code_by_one_visible_character(text: str) ->
     before = len(shown)
     Veil().highlight(shown)
     assert len(shown) == before
-    assert not control_characters(shown.plain)
-    assert "\n" not in shown.plain
+    assert not control_characters(shown.plain, "")
 
 
 @given(hostile_text)
@@ -64,7 +62,7 @@ async def test_toasts_show_hostile_text_without_acting_on_it(home: Home, text: s
             show()
             await until(pilot, lambda: len(app.screen.query(Toast)) == 1)
             toast = app.screen.query_one(Toast).render()
-            assert control_characters(toast.plain) <= {"\t"}
+            assert not control_characters(toast.plain, "\n\t")
             assert not any("@" in str(span.style) for span in toast.spans)
             assert not control_characters(screen_text(app))
         assert app.is_running
@@ -92,7 +90,7 @@ async def test_form_shows_hostile_text_and_keeps_its_value(home: Home, text: str
         texts = [str(part.visual) for part in form.query(Static)] + [part.render().plain for part in form.query(Choice)]
         texts += [part._value.plain for part in form.query(Input)]
         texts += [part.placeholder for part in form.query("#field-empty").results(Input)]
-        assert all(control_characters(each) <= {"\t"} for each in texts), texts
+        assert not control_characters("".join(texts), "\n\t"), texts
         assert not control_characters(screen_text(app))
         assert form.values["typed"] == form.query_one("#field-typed", Input).value.strip(), "only its display changes"
 
