@@ -293,10 +293,10 @@ def test_kill_before_the_database_is_updated_deletes_nothing(
     def killed(_table: VoteTable, _run_id: int) -> int:
         raise Killed
 
-    monkeypatch.setattr(VoteTable, "remove_of_run", killed)
-    with pytest.raises(Killed):
-        call("runs", "delete", "1")
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        patch.setattr(VoteTable, "remove_of_run", killed)
+        with pytest.raises(Killed):
+            call("runs", "delete", "1")
     assert folder.is_dir()
     with Project.open(finished) as project:
         assert project.runs.get(1).curve

@@ -35,7 +35,7 @@ from tests.engine.evaluation.evaluation_jobs import (
     latest_evaluation,
     stored_answers,
 )
-from tests.trained import make_tiny_adapter, make_trained_project, use_one_thread
+from tests.trained import make_tiny_adapter, make_trained_project
 
 pytestmark = pytest.mark.usefixtures("single_threaded")
 
@@ -198,15 +198,16 @@ def test_out_of_memory_error_names_the_arm_and_keeps_stored_answers(
         def emit(self, event: Event) -> None:
             super().emit(event)
             if isinstance(event, AnswerStarted) and event.stream.startswith("prompted/"):
-                monkeypatch.setattr(Batch, "step", run_out_of_memory)
+                patch.setattr(Batch, "step", run_out_of_memory)
 
     context = FillingContext(project, project.jobs.add(options))
-    with pytest.raises(ModelError, match=r"answers of arm prompted do not fit.*CUDA out of memory.*--batch-rows"):
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(ModelError, match=r"answers of arm prompted do not fit.*CUDA out of memory.*--batch-rows"),
+    ):
         run(context, options)
     context.close()
-    monkeypatch.undo()
     assert {answer.arm for found in stored_answers(project, options).values() for answer in found} == {"unprompted"}
-    use_one_thread(monkeypatch)
     with monkeypatch.context() as patch:
         patch.setattr(score, "forward_shared", run_out_of_memory)
         with pytest.raises(ModelError, match=r"answers of arms prompted, unprompted, distilled do not fit"):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from safetensors import SafetensorError
 
-from engine.errors import DistillError, StoreError, TrainingError
+from engine.errors import StoreError, TrainingError
 from engine.jobs import log as log_module
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Event, Metrics
@@ -24,20 +24,14 @@ def raise_full(*_args: object, **_kwargs: object) -> object:
     raise FULL
 
 
-def fail_then_resume(
-    project: Project, run_id: int, monkeypatch: pytest.MonkeyPatch, error: type[DistillError]
-) -> tuple[str, int]:
-    """Train until `error`, then without the patches to the end. Returns the error and the first step after it."""
-    with pytest.raises(error) as caught:
-        train(project, run_id)
-    assert caught.value.next
-    monkeypatch.undo()
+def first_step_of_rest(project: Project, run_id: int) -> int:
+    """Train the failed run to its end; return the first step that was taken."""
     first_step = next(
         event.step for event in events_of(train(project, run_id)) if isinstance(event, Metrics) and event.step
     )
     done = project.runs.get(run_id)
     assert (done.state, done.step, done.reason) == ("done", 12, "")
-    return str(caught.value), first_step
+    return first_step
 
 
 def test_full_disk_while_caching_teacher_distributions(
@@ -51,11 +45,12 @@ def test_full_disk_while_caching_teacher_distributions(
             raise FULL
         fsync(file)
 
-    monkeypatch.setattr(os, "fsync", fail_in_caches)
-    error, first_step = fail_then_resume(project, new_run.id, monkeypatch, StoreError)
-    assert "No space left" in error
-    assert "free space" in error
-    assert first_step == 1
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fail_in_caches)
+        with pytest.raises(StoreError, match="No space left") as caught:
+            train(project, new_run.id)
+    assert "free space" in caught.value.next
+    assert first_step_of_rest(project, new_run.id) == 1
     assert [path.suffix for path in project.caches.iterdir()] == [".safetensors"], "no partly written file is left"
 
 
@@ -64,30 +59,32 @@ def test_full_disk_while_saving_a_checkpoint(
 ) -> None:
     new_run = make_run(project, model_folder)
 
-    def fill_disk(_context: JobContext) -> None:
-        full = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
-        monkeypatch.setattr(state_module, "save_file", lambda *_args, **_kwargs: (_ for _ in ()).throw(full))
+    with monkeypatch.context() as patch:
 
-    at_step(7, fill_disk, monkeypatch)
-    with pytest.raises(TrainingError):
-        train(project, new_run.id)
-    failed = project.runs.get(new_run.id)
-    assert failed.state == "failed"
-    assert "No space left" in failed.reason
-    assert "resume the job" in failed.reason
-    _error, first_step = fail_then_resume(project, new_run.id, monkeypatch, TrainingError)
-    assert first_step == 7
+        def fill_disk(_context: JobContext) -> None:
+            full = SafetensorError("Error while serializing: I/O error: No space left on device (os error 28)")
+            patch.setattr(state_module, "save_file", lambda *_args, **_kwargs: (_ for _ in ()).throw(full))
+
+        at_step(7, fill_disk, patch)
+        for _ in range(2):
+            with pytest.raises(TrainingError):
+                train(project, new_run.id)
+            failed = project.runs.get(new_run.id)
+            assert failed.state == "failed"
+            assert "No space left" in failed.reason
+            assert "resume the job" in failed.reason
+    assert first_step_of_rest(project, new_run.id) == 7
 
 
 def test_full_disk_while_copying_the_best_adapter(
     project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     new_run = make_run(project, model_folder)
-    monkeypatch.setattr("engine.training.job.shutil.copytree", raise_full)
-    with pytest.raises(TrainingError, match=r"adapter: No space left.*resume the job"):
-        train(project, new_run.id)
+    with monkeypatch.context() as patch:
+        patch.setattr("engine.training.job.shutil.copytree", raise_full)
+        with pytest.raises(TrainingError, match=r"adapter: No space left.*resume the job"):
+            train(project, new_run.id)
     assert project.runs.get(new_run.id).state == "failed"
-    monkeypatch.undo()
     context = train(project, new_run.id)
     assert project.runs.get(new_run.id).state == "done"
     assert not steps_of(context), "no step is repeated"
@@ -141,16 +138,16 @@ def test_full_disk_for_the_database(project: Project, model_folder: Path, monkey
                 driver.execute(f"PRAGMA max_page_count = {driver.execute('PRAGMA page_count').fetchone()[0]}")
                 driver.execute("INSERT INTO filler VALUES (zeroblob(1000000))")
 
-    monkeypatch.setattr(RunTable, "add_curve_point", add_with_filler)
-    with pytest.raises(StoreError, match=r"disk is full.*Free some space"):
-        train(project, new_run.id)
+    with monkeypatch.context() as patch:
+        patch.setattr(RunTable, "add_curve_point", add_with_filler)
+        with pytest.raises(StoreError, match=r"disk is full.*Free some space"):
+            train(project, new_run.id)
     failed = project.runs.get(new_run.id)
     assert failed.state == "failed"
     assert "Free some space" in failed.reason
     assert [point.step for point in failed.curve] == [0]
     driver.execute("PRAGMA max_page_count = 1000000")
     driver.execute("DROP TABLE filler")
-    monkeypatch.undo()
     train(project, new_run.id)
     done = project.runs.get(new_run.id)
     assert (done.state, [point.step for point in done.curve]) == ("done", [0, 6, 12])
