@@ -29,8 +29,8 @@ from engine.records.run import TrainingConfig, WorstToken
 from engine.records.vote import Vote
 from engine.store.datasets import dataset_sha256
 from tests.hostile import hostile
-from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, trace, write_log
-from tests.tui.seeds import AT, PROMPT, RULES, add_dataset, add_job, make_project
+from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, trace
+from tests.tui.seeds import AT, PROMPT, RULES, add_dataset, add_job, make_project, write_log
 
 _CHECKS = (
     Check("pattern", pattern=re.escape(hostile("pattern"))),
@@ -105,7 +105,7 @@ def _add_runs(project: Project, sha256: str) -> None:
     run_id = add_measured_run(project, sha256, TrainingConfig(hostile("base")))
     token = WorstToken(1.0, 1, *map(hostile, ("before", "token", "teacher", "student")))
     events: list[Event] = [SampleAnswer(216, hostile("asked"), hostile("said"), False), WorstTokens(217, (token,))]
-    write_log(project, project.jobs.all()[-1].folder, [*trace()[:-1], *events, StateChanged("done", hostile("done"))])
+    write_log(project, project.jobs.all()[-1], [*trace()[:-1], *events, StateChanged("done", hostile("done"))])
     project.runs.update(run_id, reason=hostile("reason"), device=hostile("cpu"), dtype=hostile("float32"))
     for number in (first, run_id):
         made = add_measured_evaluation(project, number, "fail", Interval(0.5, 0.4, 0.6), foreign=True)

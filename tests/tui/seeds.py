@@ -1,6 +1,7 @@
 """Realistic projects at every stage, made through the store's public interface."""
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from engine.jobs.control_file import write_command
@@ -215,13 +216,19 @@ def passed_evaluation(project: Project, run_id: int) -> Evaluation:
     )
 
 
-def add_job(project: Project, options: JobOptions, state: JobState, events: list[Event], note: str = "") -> Job:
-    """Add a job with its event log, as its worker would have left it."""
-    job = project.jobs.add(options)
-    folder = make_private_folder(project.folder / job.folder)
-    with EventLog(folder) as log:
+def write_log(project: Project, job: Job, events: Iterable[Event]) -> None:
+    """Append events, one a second, to the log of a job."""
+    with EventLog(make_private_folder(project.folder / job.folder)) as log:
         for index, event in enumerate(events):
             log.append(event, at=FIRST_EVENT_AT + index)
+
+
+def add_job(
+    project: Project, options: JobOptions, state: JobState, events: Sequence[Event] = (), note: str = ""
+) -> Job:
+    """Add a job with its event log, as its worker, which is this process, would have left it."""
+    job = project.jobs.add(options)
+    write_log(project, job, events)
     # A running job needs a live process: this one.
     me = own_identity()
     project.jobs.update(job.id, state=state, note=note, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)

@@ -17,7 +17,6 @@ from engine.errors import UsageError
 from engine.folders import DATABASE
 from engine.jobs import control, launch
 from engine.jobs.follow import read_all
-from engine.jobs.identity import own_identity
 from engine.jobs.liveness import is_alive
 from engine.jobs.log import EventLog
 from engine.jobs.protocol import Progress, StateChanged
@@ -31,6 +30,7 @@ from engine.wording import duration
 from tests.engine.cli.calling import call, fail, get, one_object, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
 from tests.engine.jobs.support import STAGES_FOLDER, wait_until
+from tests.tui.seeds import add_job
 
 ENDPOINT = ("--base-url", "http://127.0.0.1:9/v1")  # its model is the name of a stage
 
@@ -185,10 +185,8 @@ def test_only_the_state_that_holds_is_told(desk: Project, monkeypatch: pytest.Mo
 
 
 def test_time_of_a_job_that_has_just_begun_is_known(desk: Project) -> None:
-    me = own_identity()
-    job = desk.jobs.add(GenerateOptions())
-    desk.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
-    with EventLog(make_private_folder(desk.folder / job.folder)) as log:
+    job = add_job(desk, GenerateOptions(), "running")
+    with EventLog(desk.folder / job.folder) as log:
         log.append(StateChanged("waiting"), at=time.time() - 900)
         log.append(StateChanged("running"), at=time.time() - 500)
     (row,) = get("jobs", "list")["jobs"]

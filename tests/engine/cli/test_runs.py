@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs.identity import own_identity
 from engine.model.adapter_place import ADAPTER_FILES
 from engine.project import Project
 from engine.records.options import EvaluateOptions, GenerateOptions
 from engine.records.run import KILLED, Run
 from tests.engine.cli.calling import fail, get, succeed
+from tests.tui.seeds import add_job
 
 BYTES = 1_500_000
 
@@ -67,18 +67,15 @@ def test_stopped_run_keeps_the_checkpoints_it_resumes_from(finished: Path, check
 
 
 def test_checkpoints_that_a_job_may_need_are_not_freed(finished: Path, checkpoints: Path) -> None:
-    me = own_identity()
     with Project.open(finished) as project:
         for options in (EvaluateOptions(1), GenerateOptions()):
-            job = project.jobs.add(options)
-            project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+            add_job(project, options, "running")
     assert "(evaluate) is running" in fail("runs", "free", "1", status=1)["message"]
     assert checkpoints.is_dir()
     with Project.open(finished) as project:
         other = project.runs.add(project.runs.get(1).dataset_sha256, project.runs.get(1).config)
         project.jobs.update(project.jobs.all()[-2].id, state="done")
-        job = project.jobs.add(EvaluateOptions(other.id))
-        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+        add_job(project, EvaluateOptions(other.id), "running")
     succeed("runs", "free", "1")
 
 

@@ -14,6 +14,7 @@ from engine.records.station import STATIONS
 from tests.engine.cli.calling import get, succeed
 from tests.engine.cli.conftest import STAGES
 from tests.engine.cli.shapes import STATUS, assert_shape
+from tests.tui.seeds import add_job
 
 
 def states() -> dict[str, str]:
@@ -69,9 +70,8 @@ def test_running_job_is_shown_with_its_progress(make_staged: Callable[[str], Pat
 @pytest.mark.parametrize("json_output", [False, True], ids=["text", "json"])
 def test_job_without_its_process_is_reported_as_lost(new_project: Path, *, json_output: bool) -> None:
     with Project.open(new_project) as project:
-        me = own_identity()
-        job = project.jobs.add(GenerateOptions())
-        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=1.0, boot_id=me.boot_id)
+        job = add_job(project, GenerateOptions(), "running")
+        project.jobs.update(job.id, pid_started_at=1.0)
     if json_output:
         data = get("status")
         assert data["jobs"][0]["state"] == "lost"

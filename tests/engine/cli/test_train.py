@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from engine.cli.training_options import _OPTIONS
-from engine.jobs.identity import own_identity
 from engine.project import Project
 from engine.records.options import SweepOptions, TrainOptions
 from engine.records.run import TrainingConfig
@@ -14,6 +13,7 @@ from engine.store.datasets import dataset_sha256
 from engine.training.presets import CHOSEN, USUAL
 from engine.training.schedule import Schedule
 from tests.engine.cli.calling import fail, get, succeed
+from tests.tui.seeds import add_job
 
 
 @pytest.fixture
@@ -221,14 +221,10 @@ def test_printing_a_launch_again_adds_no_run(finished: Path) -> None:
 
 def test_a_run_is_not_trained_twice(finished: Path) -> None:
     assert fail("train", "--run", "1", status=1)["title"] == "Run 1 is already trained."
-    me = own_identity()
     with Project.open(finished) as project:
         other = project.runs.add(project.runs.get(1).dataset_sha256, project.runs.get(1).config)
-        stopped, live = project.jobs.add(TrainOptions(other.id)), project.jobs.add(TrainOptions(other.id))
-        done = project.jobs.add(TrainOptions(1))
-        for job in (stopped, done):
-            project.jobs.update(job.id, state="stopped")
-        project.jobs.update(live.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+        stopped, live = (add_job(project, TrainOptions(other.id), state) for state in ("stopped", "running"))
+        done = add_job(project, TrainOptions(1), "stopped")
     for args in (("train", "--run", str(other.id)), ("jobs", "resume", str(stopped.id))):
         error = fail(*args, status=1)
         assert error["title"] == f"Run {other.id} already has a job that trains it."

@@ -15,7 +15,7 @@ from engine.jobs import control
 from engine.jobs.control_file import read_command
 from engine.jobs.devices import Holder, Ticket
 from engine.jobs.follow import follow
-from engine.jobs.identity import ProcessIdentity, own_identity
+from engine.jobs.identity import ProcessIdentity
 from engine.jobs.launch import launch
 from engine.jobs.liveness import is_alive, mark_lost_jobs, read_holder
 from engine.jobs.locks import FileLock
@@ -27,6 +27,7 @@ from engine.records.job import Job, JobState
 from engine.records.options import ProjectSettings, TrainOptions
 from engine.records.prompt import Message, Prompt
 from tests.engine.jobs.support import options, wait_until
+from tests.tui.seeds import add_job
 
 
 def _state(project: Project, job: Job) -> JobState:
@@ -292,9 +293,7 @@ def test_killed_holder_frees_the_device(project: Project) -> None:
 
 
 def test_keep_request_is_accepted_only_while_training(project: Project) -> None:
-    own = own_identity()
-    job = project.jobs.add(TrainOptions(1))
-    project.jobs.update(job.id, pid=own.pid, pid_started_at=own.started_at, boot_id=own.boot_id)
+    job = add_job(project, TrainOptions(1), "waiting")
     with pytest.raises(JobError, match="is not training now"):
         control.keep(project, job)  # still waiting
     project.jobs.update(job.id, state="running", stage="examples")

@@ -3,7 +3,6 @@
 import pytest
 
 from engine.jobs import control
-from engine.jobs.identity import own_identity
 from engine.jobs.liveness import mark_lost_jobs
 from engine.project import Project
 from engine.records.dataset import Dataset
@@ -12,6 +11,7 @@ from engine.records.prompt import Message, Prompt
 from engine.records.run import Run, TrainingConfig
 from engine.store.datasets import dataset_sha256
 from tests.engine.jobs.support import options
+from tests.tui.seeds import add_job
 
 
 def _new_run(project: Project) -> Run:
@@ -68,12 +68,10 @@ def test_run_of_a_killed_job_stays_running_if_another_job_trains_it(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = _new_run(project)
-    killed, other = (project.jobs.add(TrainOptions(run.id)) for _ in range(2))
+    killed, other = project.jobs.add(TrainOptions(run.id)), add_job(project, TrainOptions(run.id), "running")
     for job in (killed, other):
         project.runs.add_job(run.id, job.id)
     project.runs.update(run.id, state="running")
-    own = own_identity()
-    project.jobs.update(other.id, state="running", pid=own.pid, pid_started_at=own.started_at, boot_id=own.boot_id)
     monkeypatch.setattr("engine.jobs.liveness._STARTS_WITHIN_S", 0.0)
     assert [lost.id for lost in mark_lost_jobs(project)] == [killed.id]
     assert project.runs.get(run.id).state == "running"

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from engine.jobs.identity import own_identity
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import TrainOptions
+from tests.tui.seeds import add_job
 
 
 def make_empty(home: Home, name: str) -> Path:
@@ -16,8 +16,6 @@ def make_empty(home: Home, name: str) -> Path:
 
 def start_job(project: Project) -> int:
     """Add a job that runs in this process, and return its id."""
-    job = project.jobs.add(TrainOptions(1))
-    me = own_identity()
-    project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id,
-                        done=41, total=100)  # fmt: skip
+    job = add_job(project, TrainOptions(1), "running")
+    project.jobs.update(job.id, done=41, total=100)
     return job.id

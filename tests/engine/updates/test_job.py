@@ -216,7 +216,7 @@ def test_missing_answers_are_reported_with_the_next_step(
 def test_update_is_refused_while_another_job_is_active(project: Project, stages: list[JobOptions]) -> None:
     change_rule(project)
     for options in (ServeOptions(), GenerateOptions()):
-        add_job(project, options, "running", [])
+        add_job(project, options, "running")
     for start in (run_update, begin_update):
         with pytest.raises(UsageError, match="Another job is active"):
             start(project, DEFAULTS)
@@ -231,7 +231,7 @@ def test_update_is_refused_while_another_job_is_active(project: Project, stages:
 
 
 def test_running_update_is_returned_instead_of_starting_another(project: Project) -> None:
-    older, younger = (add_job(project, DEFAULTS, "running", []) for _ in range(2))
+    older, younger = (add_job(project, DEFAULTS, "running") for _ in range(2))
     assert begin_update(project, DEFAULTS) == older
     require_idle(project, lambda job: job.id >= older.id)
     with pytest.raises(UsageError, match=f"Job {older.id} "):

@@ -4,8 +4,6 @@ import dataclasses
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from engine.jobs.identity import own_identity
-from engine.jobs.log import EventLog
 from engine.jobs.protocol import (
     AnswerDelta,
     AnswerEnded,
@@ -18,7 +16,7 @@ from engine.jobs.protocol import (
     StateChanged,
     WorstTokens,
 )
-from engine.paths import Home, make_private_folder
+from engine.paths import Home
 from engine.project import Project
 from engine.records.comparison import Comparison, Paired, RulePaired
 from engine.records.evaluation import (
@@ -36,7 +34,17 @@ from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from engine.records.run import Estimated, TrainingConfig, WorstToken
 from tests.hostile import hostile
-from tests.tui.seeds import AT, CURVE, add_dataset, add_examples, arm, make_project, passed_evaluation
+from tests.tui.seeds import (
+    AT,
+    CURVE,
+    add_dataset,
+    add_examples,
+    add_job,
+    arm,
+    make_project,
+    passed_evaluation,
+    write_log,
+)
 
 QUESTIONS = ("Is my card blocked after three wrong PINs?", "What does a transfer abroad cost?")
 ANSWERS = (
@@ -58,7 +66,7 @@ def add_measured_run(project: Project, sha256: str, config: TrainingConfig, kl: 
     job = project.jobs.add(TrainOptions(run.id))
     project.jobs.update(job.id, state="done")
     project.runs.add_job(run.id, job.id)
-    write_log(project, job.folder, trace(kl))
+    write_log(project, job, trace(kl))
     return run.id
 
 
@@ -95,12 +103,6 @@ def worst(scale: float) -> Iterator[WorstToken]:
     )
     for place, token in enumerate(differing):
         yield WorstToken(9.3 * scale / (1 + place / 3), 7 * place + 4, *token)
-
-
-def write_log(project: Project, folder: str, events: Sequence[Event]) -> None:
-    with EventLog(make_private_folder(project.folder / folder)) as log:
-        for index, event in enumerate(events):
-            log.append(event, at=1_767_323_045.0 + index)
 
 
 def make_compared(home: Home) -> Path:
@@ -231,8 +233,5 @@ def make_evaluating(home: Home) -> Path:
     with make_project(home) as project:
         add_examples(project)
         run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base="starter"))
-        job = project.jobs.add(EvaluateOptions(run_id))
-        write_log(project, job.folder, evaluating_events())
-        me = own_identity()
-        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+        add_job(project, EvaluateOptions(run_id), "running", evaluating_events())
         return project.folder

@@ -20,9 +20,9 @@ from engine.records.run import KILLED, TrainingConfig, WorstToken
 from engine.training.facts import FreeMemory
 from tests.hostile import control_characters, hostile
 from tests.tui.panes.helpers import form_aside, messages, notified
-from tests.tui.panes.measured_projects import QUESTIONS, add_measured_run, make_compared, write_log
+from tests.tui.panes.measured_projects import QUESTIONS, add_measured_run, make_compared
 from tests.tui.piloting import SIZES, go_to_pane, pane_of, text_of, until, wait_for_form, workspace
-from tests.tui.seeds import CURVE, add_dataset, add_examples, make_project, make_stage
+from tests.tui.seeds import CURVE, add_dataset, add_examples, make_project, make_stage, write_log
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.panes.run.pane import RunPane
@@ -280,7 +280,7 @@ async def test_hostile_text_is_escaped_on_screen(home: Home) -> None:
         project.runs.update(run_id, state="failed", reason=hostile("reason"))
         token = WorstToken(1.0, 1, *(hostile(word) for word in ("the", "one", "two", "six")))
         events = [SampleAnswer(1, hostile("why?"), hostile("so"), False), WorstTokens(1, (token,))]
-        write_log(project, project.jobs.all()[0].folder, events)
+        write_log(project, project.jobs.all()[0], events)
         folder = project.folder
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:

@@ -38,7 +38,7 @@ class Client(AbstractAsyncContextManager["Client"]):
 def serve(folder: Path, home: Home) -> Job:
     """Add a server job that runs in this process."""
     with Project.open(folder, home) as project:
-        return add_job(project, ServeOptions(), "running", [])
+        return add_job(project, ServeOptions(), "running")
 
 
 def test_client_of_a_server_that_was_replaced_is_closed(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

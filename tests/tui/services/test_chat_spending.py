@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from engine.jobs.identity import own_identity
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ProjectSettings, ServeOptions, TeacherSpec
@@ -16,6 +15,7 @@ from engine.records.prompt import Prompt
 from engine.store.spending import TeacherSpending
 from tests.engine.jobs.support import wait_until
 from tests.engine.teachers.hostile_server import HostileServer, delta, event, good, head, served, stalls
+from tests.tui.seeds import add_job
 from tests.tui.services.recorder import Recorder
 from tui.services.chat import ChatService, ReplyEnded, ReplyGrew
 from tui.services.store import StoreService
@@ -35,8 +35,7 @@ def folder(home: Home, server: HostileServer) -> Path:
     spec = TeacherSpec("endpoint", "peer", server.url)
     with Project.create(home.projects / "desk", ProjectSettings(teacher=spec), home) as project:
         project.prompts.set(Prompt((Turn("system", "Be kind."),)))
-        job, me = project.jobs.add(ServeOptions()), own_identity()
-        project.jobs.update(job.id, state="running", pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id)
+        add_job(project, ServeOptions(), "running")
         return project.folder
 
 

@@ -8,14 +8,13 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from engine.folders import DATABASE
-from engine.jobs.identity import own_identity
-from engine.jobs.log import EventLog
 from engine.jobs.protocol import Progress
-from engine.paths import Home, make_private_folder
+from engine.paths import Home
 from engine.project import Project
 from engine.records.job import JobState
 from engine.records.options import GenerateOptions, TrainOptions
 from tests.tui.piloting import until
+from tests.tui.seeds import add_job
 from tui.screens.start.screen import StartScreen
 from tui.widgets.page import Page
 
@@ -28,13 +27,10 @@ def set_age(folder: Path, seconds: float) -> None:
 
 def add_live_job(folder: Path, home: Home, state: JobState = "running") -> None:
     """Add a job in a live state, with this process as its worker."""
-    me = own_identity()
+    options = TrainOptions(1) if state == "running" else GenerateOptions()
     with Project.open(folder, home) as project:
-        job = project.jobs.add(TrainOptions(1) if state == "running" else GenerateOptions())
-        project.jobs.update(job.id, state=state, pid=me.pid, pid_started_at=me.started_at, boot_id=me.boot_id,
-                            done=41, total=100)  # fmt: skip
-        with EventLog(make_private_folder(folder / job.folder)) as log:
-            log.append(Progress(41, 100, seconds_left=180.0))
+        job = add_job(project, options, state, [Progress(41, 100, seconds_left=180.0)])
+        project.jobs.update(job.id, done=41, total=100)
 
 
 def start_screen_of(pilot: Pilot[int]) -> StartScreen:

@@ -102,7 +102,7 @@ async def test_generation_form_offers_the_projects_teacher_and_another_choice_be
 ) -> None:
     folder = make_stage(home, "new")
     with Project.open(folder, home) as project:
-        add_job(project, GenerateOptions(TeacherSpec("local", "older"), samples=2), "done", [])
+        add_job(project, GenerateOptions(TeacherSpec("local", "older"), samples=2), "done")
         project.settings.write(ProjectSettings(teacher=TeacherSpec("local", "owner/newer")))
     monkeypatch.setattr(Project, "start_job", lambda project, options: project.jobs.add(options))
     app = open_app(home, folder)

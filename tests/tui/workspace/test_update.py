@@ -49,7 +49,7 @@ async def test_update_is_refused_while_another_job_runs(home: Home) -> None:
     with make_project(home) as project:
         add_examples(project)
         add_dataset(project)
-        add_job(project, GenerateOptions(), "running", [])
+        add_job(project, GenerateOptions(), "running")
         folder = project.folder
     app = open_app(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
