@@ -23,6 +23,7 @@ def test_an_edited_answer_is_listed_with_its_own_failed_rules(finished: Path) ->
 
 
 def test_a_removed_rule_is_no_longer_listed_as_failed(finished: Path) -> None:
+    assert get("curate", "list")["examples"][4]["broken_rules"] == [3]
     succeed("rules", "remove", "3")
     assert get("curate", "list")["examples"][4]["broken_rules"] == []
 

@@ -27,6 +27,7 @@ def test_refresh_uses_newly_measured_figures(project: Project) -> None:
 
 
 def test_refresh_stores_nothing_if_no_outcome_is_stored(project: Project) -> None:
+    project.settings.write_cost(INPUTS, None)
     refresh_outcome(project)
     assert project.settings.cost_outcome() is None
 
@@ -56,9 +57,13 @@ def test_refresh_ignores_a_store_that_cannot_be_written(project: Project, monkey
     stored = CostOutcome("ab", "worth_it", 9.0)
     project.settings.write_cost(INPUTS, stored)
 
+    refused: list[CostInputs] = []
+
     def fail(inputs: CostInputs, outcome: CostOutcome | None) -> None:
+        refused.append(inputs)
         raise StoreError("The disk is full.")
 
     monkeypatch.setattr(project.settings, "write_cost", fail)
     refresh_outcome(project)
+    assert (refused, project.settings.cost_outcome()) == ([INPUTS], stored)
     assert project.settings.cost_outcome() == stored

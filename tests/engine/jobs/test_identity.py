@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from engine.jobs.heartbeat import HEARTBEAT_FILE, Heartbeat, heartbeat_age_s
-from engine.jobs.identity import is_running, own_identity
+from engine.jobs.identity import boot_id, is_running, own_identity
 from engine.jobs.liveness import is_alive
 from engine.records.job import Job
 
@@ -67,7 +67,10 @@ def test_heartbeat_is_renewed_until_it_stops_and_then_ages(tmp_path: Path) -> No
 
 
 def test_heartbeat_of_an_earlier_boot_is_ignored(tmp_path: Path) -> None:
-    (tmp_path / HEARTBEAT_FILE).write_text(f"{time.monotonic():020.3f} another-boot\n")
+    beat = f"{time.monotonic():020.3f}"
+    (tmp_path / HEARTBEAT_FILE).write_text(f"{beat} {boot_id()}\n")
+    assert heartbeat_age_s(tmp_path) is not None
+    (tmp_path / HEARTBEAT_FILE).write_text(f"{beat} another-boot\n")
     assert heartbeat_age_s(tmp_path) is None
     (tmp_path / HEARTBEAT_FILE).write_text("")
     assert heartbeat_age_s(tmp_path) is None

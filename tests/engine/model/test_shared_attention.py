@@ -90,6 +90,7 @@ def test_keys_and_values_of_a_pass_are_freed_as_soon_as_nobody_uses_them() -> No
         cache = OwnCache(layers=2, rows=3, slots=4)
         cache.layers[0].lazy_initialization(torch.zeros(3, 2, 1, 8), torch.zeros(3, 2, 1, 8))
         keys = weakref.ref(cache.layers[0].keys)
+        assert keys() is not None
         del cache
         assert keys() is None
     finally:

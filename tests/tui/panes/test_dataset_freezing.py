@@ -49,10 +49,13 @@ async def test_cancelling_the_form_freezes_nothing(home: Home, freeze_commands: 
         await open_pane(pilot, app)
         await until(pilot, lambda: "✗ 3 refused" in text(app))
         await pilot.press("z")
-        await wait_for_form(pilot)
+        form = await wait_for_form(pilot)
         await pilot.press("escape")
-        await until(pilot, lambda: "✗ 3 refused" in text(app))
+        await until(pilot, lambda: app.screen is not form)
+    assert freeze_commands
     assert all("--dry-run" in args for args in freeze_commands)
+    with Project.open(folder, home) as project:
+        assert project.datasets.latest() is None
 
 
 async def test_failed_freeze_is_reported_and_can_be_retried(
