@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import click
 
 from engine.clean import clean_line
+from engine.cli.asking_options import temperature_option
 from engine.cli.following import TerminatedError, raising_signals
-from engine.cli.invocation import Invocation, Number, command_options
+from engine.cli.invocation import Invocation, command_options
 
 if TYPE_CHECKING:
     from engine.records.job import Job
@@ -34,12 +35,7 @@ TEACHER = "teacher"
     metavar="NAME",
     help="Arm to ask: unprompted, prompted, run-1, run-1@60, run-1+prompt or teacher. Repeatable.",
 )
-@click.option(
-    "--temperature",
-    type=Number(0.0, 2.0),
-    default=None,
-    help="Sampling temperature; defaults to the project's serving temperature.",
-)
+@temperature_option
 @click.option(
     "--max-answer-tokens",
     type=click.IntRange(1),

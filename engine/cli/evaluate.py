@@ -2,6 +2,7 @@
 
 import click
 
+from engine.cli.asking_options import limit_option, temperature_option
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
 from engine.cli.judge import check_judge, chosen_judge, judge_options
@@ -18,24 +19,14 @@ from engine.records.question import SPLITS, Split
     default=None,
     help="Answers per question and arm; defaults to 3, or 1 at temperature 0.",
 )
-@click.option(
-    "--temperature",
-    type=Number(0.0, 2.0),
-    default=None,
-    help="Sampling temperature; defaults to the project's serving temperature.",
-)
+@temperature_option
 @click.option(
     "--max-answer-tokens",
     type=click.IntRange(1),
     default=256,
     help="Maximum length of an answer, in tokens; longer answers are cut off.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    default=None,
-    help="Maximum number of questions, spread evenly over the topics; a higher limit later adds to them.",
-)
+@limit_option
 @click.option("--seed", type=int, default=0, help="Random seed.")
 @click.option(
     "--batch-rows", type=click.IntRange(1, 1024), default=128, help="Answers that a local model decodes together."

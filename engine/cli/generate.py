@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from engine.cli.asking_options import limit_option, temperature_option
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
 from engine.cli.teacher import chosen_teacher, say_unfilled, teacher_options, teacher_seed_option
@@ -20,12 +21,7 @@ if TYPE_CHECKING:
 @click.command("generate")
 @teacher_options
 @click.option("--samples", type=click.IntRange(1, 64), default=1, help="Number of answers per question.")
-@click.option(
-    "--temperature",
-    type=Number(0.0, 2.0),
-    default=None,
-    help="Sampling temperature; defaults to the project's serving temperature.",
-)
+@temperature_option
 @click.option(
     "--split",
     "splits",
@@ -40,12 +36,7 @@ if TYPE_CHECKING:
     default=512,
     help="Maximum length of an answer, in tokens; longer answers are cut off and never used for training.",
 )
-@click.option(
-    "--limit",
-    type=click.IntRange(1),
-    default=None,
-    help="Maximum number of questions, spread evenly over the topics; a higher limit later adds to them.",
-)
+@limit_option
 @click.option(
     "--concurrency",
     type=click.IntRange(1, 1024),
