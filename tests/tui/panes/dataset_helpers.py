@@ -1,6 +1,7 @@
 """What the tests of the dataset pane share: driving it, a tokenizer, and a project with refused answers."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from textual.pilot import Pilot
 from engine.paths import Home
 from engine.records.example import Decision
 from engine.records.prompt import Message, Prompt
-from tests.tui.piloting import go_to_pane, pane_of, text_of
+from tests.tui.piloting import go_to_pane, pane_of, text_of, until
 from tests.tui.seeds import PROMPT, add_examples, make_project
 from tui.app import DistillApp
 from tui.panes.dataset.pane import DatasetPane
@@ -45,6 +46,18 @@ text = partial(text_of, kind=DatasetPane)
 
 async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
     await go_to_pane(pilot, 4, DatasetPane, lambda: text(app) != "")
+
+
+@asynccontextmanager
+async def looking(
+    home: Home, folder: Path, size: tuple[int, int], expected: str
+) -> AsyncIterator[tuple[Pilot[int], DistillApp]]:
+    """Run the app on the project in `folder` with its dataset pane open, once it shows `expected`."""
+    app = DistillApp(home, folder)
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await open_pane(pilot, app)
+        await until(pilot, lambda: expected in text(app))
+        yield pilot, app
 
 
 def make_overlapping(home: Home) -> Path:

@@ -11,7 +11,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
 from engine.records.options import GenerateOptions
-from tests.tui.panes.dataset_helpers import make_overlapping, open_pane, pane, text
+from tests.tui.panes.dataset_helpers import looking, make_overlapping, open_pane, pane, text
 from tests.tui.panes.helpers import notified
 from tests.tui.piloting import SIZES, facts_of, toast_text, until, workspace
 from tests.tui.seeds import add_dataset, add_examples, add_job, add_run, make_project, make_stage
@@ -27,10 +27,7 @@ async def test_accepted_answers_are_previewed_and_frozen_by_one_key(
     with make_project(home) as project:
         add_examples(project)
         folder = project.folder
-    app = DistillApp(home, folder)
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "what would be frozen now" in text(app))
+    async with looking(home, folder, size, "what would be frozen now") as (pilot, app):
         assert "8 rejected" in text(app)
         previews = freeze_commands.count(["curate", "freeze", "--dry-run"])
         await pilot.press("R")
@@ -55,10 +52,7 @@ async def test_preview_waits_for_generation_and_review_unless_requested(
         add_examples(project, 20)
         job = add_job(project, GenerateOptions(), "running", [StateChanged("running"), StageStarted("examples")])
         folder = project.folder
-    app = DistillApp(home, folder)
-    async with app.run_test(size=size) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "Answers are still coming in" in text(app))
+    async with looking(home, folder, size, "Answers are still coming in") as (pilot, app):
         assert freeze_commands == []
         await pilot.press(key_of("dataset.look"))
         await until(pilot, lambda: "what would be frozen now" in text(app) and not pane(app).state.looking)
@@ -83,10 +77,7 @@ async def test_preview_waits_for_generation_and_review_unless_requested(
 async def test_search_finds_refused_answers_and_escape_restores_the_cursor(
     home: Home, freeze_commands: list[list[str]]
 ) -> None:
-    app = DistillApp(home, make_overlapping(home))
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "✗ 3 refused" in text(app))
+    async with looking(home, make_overlapping(home), (80, 24), "✗ 3 refused") as (pilot, app):
         state = pane(app).state
         found = [place for place, each in enumerate(state.refused) if each.kind == "overlap"]
         assert len(found) == 2
@@ -102,10 +93,7 @@ async def test_search_finds_refused_answers_and_escape_restores_the_cursor(
 
 
 async def test_going_to_the_current_row_does_not_scroll(home: Home, freeze_commands: list[list[str]]) -> None:
-    app = DistillApp(home, make_overlapping(home))
-    async with app.run_test(size=(80, 20)) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "✗ 3 refused" in text(app))
+    async with looking(home, make_overlapping(home), (80, 20), "✗ 3 refused") as (pilot, app):
         await pilot.press("j", "j")
         await until(pilot, lambda: pane(app).scroll_y > 0)
         before = pane(app).scroll_y
@@ -115,10 +103,7 @@ async def test_going_to_the_current_row_does_not_scroll(home: Home, freeze_comma
 
 
 async def test_keys_move_the_cursor_and_then_scroll_past_the_list(home: Home, freeze_commands: list[list[str]]) -> None:
-    app = DistillApp(home, make_overlapping(home))
-    async with app.run_test(size=(80, 20)) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "✗ 3 refused" in text(app))
+    async with looking(home, make_overlapping(home), (80, 20), "✗ 3 refused") as (pilot, app):
         state = pane(app).state
         await pilot.press("pagedown")
         assert state.cursor == 2
@@ -136,10 +121,7 @@ async def test_keys_move_the_cursor_and_then_scroll_past_the_list(home: Home, fr
 
 async def test_refused_answers_are_listed_and_rejected_by_one_key(home: Home, freeze_commands: list[list[str]]) -> None:
     folder = make_overlapping(home)
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "✗ 3 refused" in text(app))
+    async with looking(home, folder, (120, 40), "✗ 3 refused") as (pilot, app):
         assert "“You answer for Meridian, a bank." in text(app)
         await pilot.press("j", "j")
         assert "copies a prompt message" in text(app).split("▌")[1].split("\n")[0]
@@ -161,10 +143,10 @@ async def test_failed_preview_is_reported_until_one_succeeds(
     monkeypatch.setattr(program, "carry_out", fails)
     with make_project(home) as project:
         add_examples(project)
-    app = DistillApp(home, home.projects / "meridian-desk")
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "The tokenizer cannot be read." in text(app))
+    async with looking(home, home.projects / "meridian-desk", (80, 24), "The tokenizer cannot be read.") as (
+        pilot,
+        app,
+    ):
         assert "Looking" not in text(app)
         assert f"{key_of('dataset.look')} checks again" in text(app)
         monkeypatch.setattr(program, "carry_out", carry_out)
@@ -182,10 +164,10 @@ async def test_stale_dataset_is_reported_and_earlier_ones_are_listed(
         add_run(project, add_dataset(project), done=True)
         project.decisions.decide([Decision(1, "reject", "person")])
         folder = project.folder
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "◐ stale: other examples are accepted now   next: z freeze again" in text(app))
+    async with looking(home, folder, (120, 40), "◐ stale: other examples are accepted now   next: z freeze again") as (
+        pilot,
+        app,
+    ):
         await pilot.press("z")
         await until(pilot, lambda: "31 rows" in text(app) and "earlier datasets" in text(app))
         assert "run 1" in text(app).split("earlier datasets")[1]
@@ -199,10 +181,7 @@ async def test_without_accepted_answers_the_next_key_is_named(home: Home, stage:
         with Project.open(folder, home) as project:
             add_examples(project, 3)
             project.decisions.decide([Decision(id, "reject", "person") for id in (1, 2, 3)])
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: hint in text(app))
+    async with looking(home, folder, (80, 24), hint) as (pilot, app):
         for key, words in (("z", "No answer is accepted yet"), ("d", "Nothing is refused.")):
             app.clear_notifications()
             await pilot.press(key)

@@ -12,7 +12,7 @@ from engine.project import Project
 from engine.records.options import ProjectSettings
 from tests.hostile import hostile
 from tests.tiny import make_tiny_base
-from tests.tui.panes.dataset_helpers import make_overlapping, open_pane, pane, text
+from tests.tui.panes.dataset_helpers import looking, make_overlapping, open_pane, pane, text
 from tests.tui.panes.helpers import form_aside
 from tests.tui.piloting import SIZES, until, wait_for_form
 from tests.tui.seeds import add_examples, make_project
@@ -27,10 +27,7 @@ async def test_freezing_asks_whether_to_allow_overlaps(
     home: Home, freeze_commands: list[list[str]], keys: tuple[str, ...], state: str, rows: int
 ) -> None:
     folder = make_overlapping(home)
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "✗ 3 refused" in text(app))
+    async with looking(home, folder, (80, 24), "✗ 3 refused") as (pilot, app):
         await pilot.press("z")
         await wait_for_form(pilot)
         await pilot.press(*keys)
@@ -44,10 +41,7 @@ async def test_freezing_asks_whether_to_allow_overlaps(
 
 async def test_cancelling_the_form_freezes_nothing(home: Home, freeze_commands: list[list[str]]) -> None:
     folder = make_overlapping(home)
-    app = DistillApp(home, folder)
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "✗ 3 refused" in text(app))
+    async with looking(home, folder, (80, 24), "✗ 3 refused") as (pilot, app):
         await pilot.press("z")
         form = await wait_for_form(pilot)
         await pilot.press("escape")
@@ -71,10 +65,7 @@ async def test_failed_freeze_is_reported_and_can_be_retried(
     monkeypatch.setattr(program, "carry_out", fails)
     with make_project(home) as project:
         add_examples(project)
-    app = DistillApp(home, home.projects / "meridian-desk")
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "what would be frozen now" in text(app))
+    async with looking(home, home.projects / "meridian-desk", (80, 24), "what would be frozen now") as (pilot, app):
         await pilot.press("z")
         await until(pilot, lambda: "✗ The model cannot be downloaded." in text(app))
         assert "\x1b" not in text(app)
@@ -103,10 +94,7 @@ async def test_freeze_in_progress_is_shown_on_every_pane(
 ) -> None:
     with make_project(home) as project:
         add_examples(project)
-    app = DistillApp(home, home.projects / "meridian-desk")
-    async with app.run_test(size=size, notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "what would be frozen now" in text(app))
+    async with looking(home, home.projects / "meridian-desk", size, "what would be frozen now") as (pilot, app):
         header, station = app.screen.query_one(Header), app.screen.query_one(Rail if size[0] > 100 else Spine)
         await pilot.press("z", "1")
         await until(pilot, lambda: "● freezing" in header.plain and "next" not in header.plain)
@@ -120,10 +108,7 @@ async def test_freeze_in_progress_is_shown_on_every_pane(
 async def test_elapsed_time_is_updated_while_freezing(home: Home, loaded: threading.Event) -> None:
     with make_project(home) as project:
         add_examples(project)
-    app = DistillApp(home, home.projects / "meridian-desk")
-    async with app.run_test(size=(80, 24), notifications=True) as pilot:
-        await open_pane(pilot, app)
-        await until(pilot, lambda: "what would be frozen now" in text(app))
+    async with looking(home, home.projects / "meridian-desk", (80, 24), "what would be frozen now") as (pilot, app):
         await pilot.press("z")
 
         def elapsed_s() -> int:

@@ -1,6 +1,7 @@
 """The form for a project's settings: its student, teacher and judge, and the temperature at which it will be served."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 from engine.clean import clean_line
