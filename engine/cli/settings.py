@@ -124,8 +124,9 @@ def _priced(
     if spec is None or spec.kind != "endpoint":
         what = "There is none." if spec is None else f"{spec.name} runs on this machine."
         raise UsageError(f"The {whose} has no price.", what, "Set an endpoint first, or leave the prices out.")
-    others = (each for each in settings.prices if (each.model, each.base_url) != (spec.model, spec.base_url))
-    return dataclasses.replace(settings, prices=(*others, EndpointPrices(spec.model, spec.base_url, *words)))
+    from engine.economics.prices import with_own_prices
+
+    return dataclasses.replace(settings, prices=with_own_prices(settings.prices, spec.model, spec.base_url, words))
 
 
 def _prices_text(prices: EndpointPrices) -> str:

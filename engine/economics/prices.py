@@ -55,6 +55,17 @@ def own_prices(given: Sequence[EndpointPrices], model: str, base_url: str = "") 
     return None
 
 
+def with_own_prices(
+    given: Sequence[EndpointPrices], model: str, base_url: str, usd_per_mtok: tuple[float, float, float] | None
+) -> tuple[EndpointPrices, ...]:
+    """Return the given prices with those of one model at one endpoint replaced, or forgotten if None.
+
+    `usd_per_mtok`: US dollars per million input, cached input and output tokens.
+    """
+    others = tuple(each for each in given if (each.model, each.base_url) != (model, base_url))
+    return others if usd_per_mtok is None else (*others, EndpointPrices(model, base_url, *usd_per_mtok))
+
+
 def models_like(text: str, limit: int) -> tuple[ListedModel, ...]:
     """Return listed models whose name contains `text`: exact match first, then those that start with it, then others.
 

@@ -3,15 +3,19 @@
 from collections.abc import Callable, Sequence
 
 from engine.clean import clean_line
-from engine.economics.prices import GIVEN
+from engine.economics.prices import GIVEN, own_prices
 from engine.errors import UsageError
+from engine.records.cost import EndpointPrices
 from engine.records.options import TeacherSpec
 from engine.teachers.keys import check_address
 from engine.teachers.outlook import KeyState, Money
+from tui.forms.checks import number
 from tui.forms.screen import Field, Values
 from tui.widgets.lines import dollars
 
 LOCAL, ENDPOINT = "this machine", "an endpoint"
+PRICES_HINT = "USD per M tokens: input, cached, output"
+_PRICE = number(0.0)
 
 
 def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[Field]:
@@ -57,6 +61,28 @@ def address_trouble(value: str) -> str:
 def model_trouble(value: str) -> str:
     """What is wrong with a model's name, whatever it names; or an empty string."""
     return "" if value else "Enter a model."
+
+
+def prices_typed(given: Sequence[EndpointPrices], spec: TeacherSpec | None) -> str:
+    """The prices given for an endpoint's model, as they are typed; empty if the price list's count."""
+    own = own_prices(given, spec.model, spec.base_url) if spec is not None and spec.kind == "endpoint" else None
+    if own is None:
+        return ""
+    return f"{own.input_usd_per_mtok:g} {own.cached_input_usd_per_mtok:g} {own.output_usd_per_mtok:g}"
+
+
+def prices_of(value: str) -> tuple[float, float, float] | None:
+    """The prices that were typed; None if the field is empty or wrong."""
+    words = value.split()
+    if len(words) != 3 or any(_PRICE(word) for word in words):
+        return None
+    plain, cached, output = map(float, words)
+    return plain, cached, output
+
+
+def prices_trouble(value: str) -> str:
+    """What is wrong with typed prices, or an empty string."""
+    return "" if not value or prices_of(value) else "Three prices: input, cached input and output, such as 0.5 0.05 2."
 
 
 def key_text(key: KeyState | None, values: Values) -> str:

@@ -16,7 +16,7 @@ from engine.teachers.keys import find_key
 from tests.tui.piloting import SIZES, go_to_pane, open_app, shown, until, wait_for_form, wait_for_toast
 from tests.tui.seeds import add_job, make_project, make_stage
 from tui.forms.screen import FormScreen
-from tui.forms.teacher import ENDPOINT, LOCAL
+from tui.forms.teacher import ENDPOINT, LOCAL, prices_trouble
 from tui.panes.examples.pane import ExamplesPane
 from tui.screens.workspace.project_settings import NO_JUDGE, consequences, settings_form, wanted
 from tui.services.facts import Facts
@@ -26,7 +26,7 @@ TEACHER = TeacherSpec("endpoint", "large", AT)
 FACTS = Facts("desk", "/desk", ProjectSettings(), ())
 VALUES = {
     "student": "starter", "temperature": "0.7", "teacher": LOCAL, "model": "starter", "address": "", "key": "",
-    "judge": NO_JUDGE, "judge_model": "", "judge_address": "", "judge_key": "",
+    "prices": "", "judge": NO_JUDGE, "judge_model": "", "judge_address": "", "judge_key": "", "judge_prices": "",
 }  # fmt: skip
 
 
@@ -130,10 +130,10 @@ def test_form_shows_the_settings_and_describes_what_they_mean() -> None:
     settings = ProjectSettings(
         "starter", 0.25, TEACHER, TeacherSpec("endpoint", "strict", "https://judge.example.com/v1")
     )
-    values = {field.id: field.value for field in settings_form(dataclasses.replace(FACTS, settings=settings))._fields}
-    assert wanted(values, settings) == settings
     priced = dataclasses.replace(settings, prices=(EndpointPrices("large", AT, 1.0, 0.5, 2.0),))
-    assert wanted(values, priced) == priced, "prices are kept"
+    for each in (settings, priced):
+        values = {field.id: field.value for field in settings_form(dataclasses.replace(FACTS, settings=each))._fields}
+        assert wanted(values, each) == each
     assert values["key"] == values["judge_key"] == ""
     assert "Nothing leaves this machine" in consequences(VALUES, FACTS)
     elsewhere = {**VALUES, "teacher": ENDPOINT, "model": "large", "address": AT}
@@ -163,3 +163,38 @@ def test_teacher_that_is_the_students_base_follows_the_student() -> None:
     changed = wanted({**VALUES, "student": "owner/small"}, ProjectSettings())
     assert changed is not None
     assert changed.teacher == TeacherSpec("local", "owner/small")
+
+
+AT_ENDPOINT = VALUES | {"teacher": ENDPOINT, "model": "large", "address": AT}
+
+
+@pytest.mark.parametrize(
+    ("before", "typed", "stored"),
+    [
+        ((), "0.5 0.05 2", (EndpointPrices("large", AT, 0.5, 0.05, 2.0),)),
+        ((EndpointPrices("large", AT, 9.0, 9.0, 9.0),), "0.5 0.05 2", (EndpointPrices("large", AT, 0.5, 0.05, 2.0),)),
+        ((EndpointPrices("large", AT, 9.0, 9.0, 9.0),), "", ()),
+        ((EndpointPrices("small", AT, 1.0, 1.0, 1.0),), "", (EndpointPrices("small", AT, 1.0, 1.0, 1.0),)),
+    ],
+)
+def test_typed_prices_replace_those_of_the_model_and_an_emptied_field_forgets_them(
+    before: tuple[EndpointPrices, ...], typed: str, stored: tuple[EndpointPrices, ...]
+) -> None:
+    settings = wanted(AT_ENDPOINT | {"prices": typed}, ProjectSettings(teacher=TEACHER, prices=before))
+    assert settings is not None
+    assert settings.prices == stored
+
+
+def test_prices_of_a_model_outlast_another_one() -> None:
+    before = ProjectSettings(teacher=TEACHER, prices=(EndpointPrices("small", AT, 1.0, 0.1, 4.0),))
+    settings = wanted(AT_ENDPOINT | {"model": "small"}, before)
+    assert settings is not None
+    assert settings.prices == before.prices
+    shown = consequences(AT_ENDPOINT | {"model": "small"}, dataclasses.replace(FACTS, settings=before))
+    assert "The teacher costs $1 / $0.1 / $4 per million tokens." in shown
+
+
+@pytest.mark.parametrize("typed", ["1", "1 2", "1 2 3 4", "a b c", "1 2 -3", "nan 1 1", "1 2 inf"])
+def test_wrong_prices_are_refused(typed: str) -> None:
+    assert prices_trouble(typed)
+    assert wanted(AT_ENDPOINT | {"prices": typed}, ProjectSettings()) is None

@@ -1,10 +1,10 @@
 """The form for a project's settings: its student, teacher and judge, and the temperature at which it will be served."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import urlsplit
 
 from engine.clean import clean_line
+from engine.economics.prices import with_own_prices
 from engine.errors import DistillError, UsageError
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.teachers.keys import check_address
@@ -12,7 +12,17 @@ from engine.wording import counted
 from tui.forms.checks import number
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import NOTHING, Field, FormScreen, Values
-from tui.forms.teacher import ENDPOINT, address_trouble, model_trouble, teacher_fields, teacher_of
+from tui.forms.teacher import (
+    ENDPOINT,
+    PRICES_HINT,
+    address_trouble,
+    model_trouble,
+    prices_of,
+    prices_trouble,
+    prices_typed,
+    teacher_fields,
+    teacher_of,
+)
 from tui.services.facts import Facts
 from tui.services.project_settings import SettingsWriting, TypedKey
 from tui.services.store import StoreService
@@ -62,12 +72,16 @@ def settings_form(facts: Facts, values: Values = NOTHING, errors: Values = NOTHI
                   check=model_trouble),
             Field("temperature", "served at temperature", f"{before.serving_temperature:g}", check=_TEMPERATURE),
             *teacher_fields(before.teacher, lambda: form.values),
+            Field("prices", "  prices", prices_typed(before.prices, before.teacher), PRICES_HINT,
+                  check=prices_trouble),
             Field("judge", "judge of rubrics", NO_JUDGE if before.judge is None else ENDPOINT,
                   choices=(NO_JUDGE, ENDPOINT)),
             Field("judge_model", "  model", judge.model, "its name at the endpoint",
                   check=of_a_judge(model_trouble)),
             Field("judge_address", "  address", judge.base_url, "https://host/v1", check=of_a_judge(address_trouble)),
             Field("judge_key", "  key", "", "empty: the configured key", secret=True),
+            Field("judge_prices", "  prices", prices_typed(before.prices, before.judge), PRICES_HINT,
+                  check=of_a_judge(prices_trouble)),
         ],
         go="store", aside=lambda values: consequences(values, facts), values=values, errors=errors,
     )  # fmt: skip
@@ -90,9 +104,15 @@ def wanted(values: Values, before: ProjectSettings) -> ProjectSettings | None:
             return None
     if before.other_teacher is None and teacher == before.teacher:
         teacher = TeacherSpec("local", student)
-    return replace(
-        before, student_base=student, serving_temperature=float(values["temperature"]), teacher=teacher, judge=judge
-    )
+    prices = before.prices
+    for spec, earlier, name in ((teacher, before.teacher, "prices"), (judge, before.judge, "judge_prices")):
+        if spec is None or spec.kind != "endpoint":
+            continue
+        if prices_trouble(values[name]):
+            return None
+        if values[name] or spec == earlier:  # another model whose prices were not typed keeps those it may have
+            prices = with_own_prices(prices, spec.model, spec.base_url, prices_of(values[name]))
+    return ProjectSettings(student, float(values["temperature"]), teacher, judge, prices)
 
 
 def typed_keys(values: Values, settings: ProjectSettings) -> tuple[TypedKey, ...]:
@@ -112,6 +132,9 @@ def consequences(values: Values, facts: Facts) -> str:
         lines.append(f"Answers are sent to {_host(settings.judge)} for {counted(rubrics, 'rubric')}.")
     elif rubrics:
         lines.append(f"Without a judge, {counted(rubrics, 'rubric')} cannot be measured.")
+    for name, spec in (("teacher", settings.teacher), ("judge", settings.judge)):
+        if own := prices_typed(settings.prices, spec):
+            lines.append(f"The {name} costs {' / '.join(f'${each}' for each in own.split())} per million tokens.")
     if facts.dataset is not None and facts.dataset.base != settings.student_base:
         lines.append(f"The dataset is for {clean_line(facts.dataset.base)}: freeze it again before training.")
     return "\n".join(lines)
