@@ -126,8 +126,6 @@ async def test_next_undecided_is_found_and_rules_decide_the_rest(home: Home, fol
         await pilot.press("c")
         await until(pilot, lambda: "Nothing in this list" in review_text(app))
         assert stored_examples(folder, home)[-1].state != "undecided"
-        await pilot.press("n")
-        await wait_for_toast(pilot, "is undecided.")
 
 
 async def test_failed_rule_check_is_reported(home: Home, folder: Path) -> None:
