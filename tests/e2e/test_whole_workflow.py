@@ -109,7 +109,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("6", "Evaluation   none yet")
     press("e", "enter evaluate")
     press("\r", "● evaluate")
-    wait("✓ evaluate")
+    wait("✓ evaluate", minutes=20)
     wait("every rule")
     # 7 Release
     press("7", "Release   none yet")
