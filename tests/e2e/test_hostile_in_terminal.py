@@ -25,14 +25,14 @@ _X = "[@click=app.quit]"  # the start of each hostile text
 ESC, ENTER, JUMP, PALETTE, FOCUS_IN = "\x1b", "\r", "\x0f", "\x10", "\x1b[I"
 # The keys, the text expected after them, and the text that must be gone before the next key.
 PROMPT = [
-    ("1", f"{_X}You answer", ""), ("i", "Edit the prompt", ""), (ESC, "4 rules", ""),
+    ("1", f"{_X}You answer", ""), ("e", "Edit the prompt", ""), (ESC, "4 rules", ""),
     ("v", "from version 2 to 3", ""), ("j", "from version 1 to 3", ""), (ENTER, "current one, full text", ""),
-    (ESC, "4 rules", "full text"), ("P", "found in the text", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
-    ("C", f"breaks rule 1, “{_X}", ""), (ESC, "4 rules", ""), ("R", "enter edit", ""), ("j", f"▌  2 {_X}", ""),
+    (ESC, "4 rules", "full text"), ("P", "found in the text", ""), (ESC, "a add", ""), (ESC, "v versions", ""),
+    ("C", f"breaks rule 1, “{_X}", ""), (ESC, "4 rules", ""), ("R", "a add", ""), ("j", f"▌  2 {_X}", ""),
     (ENTER, "Rule 2, 1 of 2", ""), (ENTER, f"starts with “{_X}", ""), (ESC, "Rule 2, 1 of 2", "2 of 2"),
-    (ESC, "enter edit", "1 of 2"),
-    ("t", "Test the rules", ""), ("x", "✗ 2 ", ""), (ESC, "enter edit", ""), (ESC, "i edit", ""),
-    ("m", "Import a prompt", ""), (ESC, "i edit", "Import a prompt"), ("T", "Try the prompt", ""),
+    (ESC, "a add", "1 of 2"),
+    ("t", "Test the rules", ""), ("x", "✗ 2 ", ""), (ESC, "a add", ""), (ESC, "v versions", ""),
+    ("m", "Import a prompt", ""), (ESC, "v versions", "Import a prompt"), ("T", "Try the prompt", ""),
     (ENTER, f"HTTP 401: {_X}broken", ""), (ESC, "4 rules", ""),
     ("B", "Update the project", ""), (ESC, "4 rules", "Update the project"),
 ]  # fmt: skip
@@ -69,15 +69,15 @@ RELEASE = [
 REVIEW = [
     ("c", f"{_X}answer of mine", ""), ("d", f"- {_X}answer", ""), ("]", "attempt 2 of 2", ""),
     (ENTER, f"{_X}flag", "rule 1 ✗"), (ENTER, "rule 1 ✗", ""), ("m", "�31m", ""), (ESC, "rule 1 ✗", "�31m"),
-    ("F", f"topic {_X}", ""), (ESC, "rule 1 ✗", f"topic {_X}"), (ESC, "attempt 1 of 2", ""),
+    ("T", f"topic {_X}", ""), (ESC, "rule 1 ✗", f"topic {_X}"), (ESC, "attempt 1 of 2", ""),
     ("/", "search", ""), ("answer" + ENTER, "“answer”", ""), (ESC, "rule 1 ✗", "“answer”"),
     (ESC, "prompted against", ""),
 ]  # fmt: skip
 OVERLAYS = [
     ("?", "Go to that pane.", ""), ("q", "prompted against", "Go to that pane."), (PALETTE, "Search for commands", ""),
     (ESC, "prompted against", "Search for commands"), (JUMP, " s  Prompt", ""), ("s", f"{_X}You answer", ""),
-    ("o", "2 projects", ""), ("D", f"Duplicate {_X}", ""), (ESC, "2 projects", "Duplicate"),
-    ("x", f"Delete {_X}", ""), (ESC, "2 projects", "Delete"), ("/", "part of the name", ""),
+    ("o", "2 projects", ""), ("c", f"Duplicate {_X}", ""), (ESC, "2 projects", "Duplicate"),
+    ("D", f"Delete {_X}", ""), (ESC, "2 projects", "Delete"), ("/", "part of the name", ""),
     (ESC, "2 projects", "part of the name"),
 ]  # fmt: skip
 
@@ -91,7 +91,7 @@ def walk(terminal: Terminal, part: list[tuple[str, str, str]]) -> None:
 def import_questions(terminal: Terminal, path: Path) -> None:
     """Import questions; the window title reports the end until the window has the focus again."""
     walk(
-        terminal, [("i", "Import questions", ""), (f"{path}{ENTER}", f"{_X}brought", ""), (ENTER, "Questions   54", "")]
+        terminal, [("m", "Import questions", ""), (f"{path}{ENTER}", f"{_X}brought", ""), (ENTER, "Questions   54", "")]
     )
     terminal.until_sent("evil: import is")
     terminal.press(FOCUS_IN)

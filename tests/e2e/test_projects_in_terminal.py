@@ -33,7 +33,7 @@ def test_projects_are_created_duplicated_archived_and_deleted_by_keys(
     terminal.until("Answer in one word.", gone="New project")
     terminal.press("o")
     terminal.until("prompt: version 1")
-    terminal.press("D")
+    terminal.press("c")
     terminal.until("Duplicate desk")
     terminal.press("\r")
     terminal.until("▌ desk-2", gone="Duplicate desk")
@@ -41,7 +41,7 @@ def test_projects_are_created_duplicated_archived_and_deleted_by_keys(
     terminal.until("1 archived", gone="desk-2  ")
     terminal.press("u")
     terminal.until("2 projects", gone="1 archived")
-    terminal.press("x")
+    terminal.press("D")
     terminal.until("Delete desk")
     doomed = "desk-2" if "Delete desk-2?" in "\n".join(terminal.screen.display) else "desk"
     terminal.press(doomed + "\r")
@@ -64,9 +64,9 @@ def test_hostile_project_name_sends_no_hostile_sequence(home: Home) -> None:
         ("/", "part of the name", ""),
         ("q", "▌ [@click", "other"),
         (ESC, "other", ""),
-        ("D", "Duplicate [@click", ""),
+        ("c", "Duplicate [@click", ""),
         (ESC, "2 projects", "Duplicate "),
-        ("x", "Delete [@click", ""),
+        ("D", "Delete [@click", ""),
         (ESC, "2 projects", "Delete "),
     ):
         terminal.press(key)

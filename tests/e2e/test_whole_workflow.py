@@ -80,7 +80,7 @@ def test_from_an_empty_home_to_a_blind_vote(home: Home, tmp_path: Path) -> None:
     press("\r", "7 rules")
     # 2 Questions
     press("2", "Questions are what users will send")
-    press("i", "Import questions")
+    press("m", "Import questions")
     terminal.press("questions.jsonl")
     press("\r", "enter stores them")
     press("\r", "S draws")

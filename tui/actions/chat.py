@@ -13,8 +13,8 @@ ACTIONS = (
     Action("ask", "enter,i", "ask", "Type a question for both arms.", footer=True),
     Action("blind", "b", "blind", "Hide which arm is which and shuffle the sides, or stop hiding it.", footer=True),
     Action("arms", "a", "arms", "Choose which arms to compare.", footer=True),
-    Action("unvote", "U", "undo vote", "Undo the last vote."),
-    Action("reveal", "u", "reveal", "Show which arm is which; you can then no longer vote on this turn."),
+    Action("unvote", "u", "undo vote", "Undo the last vote."),
+    Action("reveal", "v", "reveal", "Show which arm is which; you can then no longer vote on this turn."),
     Action("weaker", "minus", "weaker", "Lower the adapter's strength by 10 %."),
     Action("stronger", "plus", "stronger", "Raise the adapter's strength by 10 %."),
     Action("again", "R", "ask again", "Ask both arms the same question again, at the current strength."),
@@ -30,7 +30,7 @@ ACTIONS = (
     Action("copy_right", "Y", "copy B", "Copy the right answer."),
     Action("begin", "n", "new chat", "Start a new chat; {chat.restore} restores the last one."),
     Action("restore", "B", "restore", "Restore the chat as it was before turns were last dropped."),
-    Action("halt", "escape", "stop", "Stop both answers."),
+    Action("halt", "escape", "stop answers", "Stop both answers."),
 )
 ASKING = (
     Action("send", "enter", "send", "Send the question to both arms.", footer=True),

@@ -7,14 +7,7 @@ ACTIONS = (
     Action("undo", "u", "undo", "Undo the last change to a figure.", footer=True),
 )
 FIGURES = (
-    Action(
-        "next",
-        "tab",
-        "accept",
-        "Accept the figure, or the selected model, and go to the next field.",
-        footer=True,
-        shown="enter",
-    ),
+    Action("next", "enter,tab", "accept", "Accept the figure, or the model, and go to the next field.", footer=True),
     Action("figure_down", "down", "next", "Go to the next model, or the next field."),
     Action("figure_up", "up,shift+tab", "previous", "Go to the previous model, or the previous field."),
     Action("back", "escape", "leave", "Leave the figures, discarding what you typed in this one.", footer=True),

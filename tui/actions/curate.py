@@ -10,7 +10,7 @@ ACTIONS = (
     Action("editor", "E", "open editor", "Edit the answer in your own editor, and accept it."),
     Action("next_undecided", "n", "next undecided", "Go to the next undecided answer in the list."),
     Action("previous_undecided", "N", "previous undecided", "Go to the previous undecided answer in the list."),
-    Action("again", "r", "ask again", "Reject the answer and ask the teacher for another one."),
+    Action("again", "R", "ask again", "Reject the answer and ask the teacher for another one."),
     Action("flag", "f", "flag", "Flag the answer to come back to it, or remove the flag; decisions stay."),
     Action("note", "m", "note", "Flag the answer with a note."),
     Action(
@@ -22,11 +22,11 @@ ACTIONS = (
     ),
     Action("redo", "ctrl+r", "redo", "Redo what was undone last."),
     Action("mark", "space", "mark", "Mark the answer, or unmark it; keys then act on all marked answers."),
-    Action("range", "v,V", "range", "Start a range of marks that follows the cursor; press again to end it."),
-    Action("mark_all", "A", "mark all", "Mark all answers in the list."),
+    Action("range", "v", "range", "Start a range of marks that follows the cursor; press again to end it."),
+    Action("mark_all", "asterisk", "mark all", "Mark all answers in the list."),
     Action("check", "c", "apply rules", "Let the rules decide the answers that you have not."),
     Action("filter", "t", "filter", "Cycle through all, undecided, accepted, rejected, flagged."),
-    Action("choose", "F", "topic or rule", "List only one topic, or only answers that fail one rule."),
+    Action("choose", "T", "topic or rule", "List only one topic, or only answers that fail one rule."),
     Action(
         "search",
         "slash",

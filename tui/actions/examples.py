@@ -12,8 +12,8 @@ ACTIONS = (
         footer=True,
     ),
     Action("retry", "R", "ask again", "Ask again only the questions that got no answer."),
-    Action("next", "tab", "next", "Show the next answer that is being written."),
+    Action("next", "right_square_bracket", "next answer", "Show the next answer that is being written."),
     Action("copy", "y", "copy", "Copy the answer shown in full."),
-    Action("back", "escape", "follow", "Follow whichever answer is being written."),
+    Action("back", "escape", "follow any", "Follow whichever answer is being written."),
     *MOVES,
 )

@@ -3,11 +3,11 @@
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("edit", "i,enter", "edit", "Edit the prompt here, as one document.", footer=True),
+    Action("edit", "e,enter", "edit", "Edit the prompt here, as one document.", footer=True),
     Action("versions", "v", "versions", "List the versions and what changed.", footer=True),
     Action("rules", "R", "rules", "Go to the rules.", footer=True),
     Action("trial", "T", "try", "Let the teacher answer a few questions, or show the trial.", footer=True),
-    Action("editor", "e", "open editor", "Edit the prompt in your own editor."),
+    Action("editor", "E", "open editor", "Edit the prompt in your own editor."),
     Action("bring", "m", "import", "Import a prompt from a file; nothing is stored until you save it."),
     Action("copy", "y", "copy", "Copy the stored prompt as one document."),
     Action("propose", "P", "propose rules", "Propose rules from the prompt's own sentences."),
@@ -15,10 +15,10 @@ ACTIONS = (
     Action("drop", "D", "discard draft", "Discard the unsaved draft, or restore it."),
 )
 RULES = (
-    Action("change", "enter", "edit", "Edit the rule.", footer=True),
-    Action("add", "n", "new", "Write a new rule.", footer=True),
+    Action("change", "e,enter", "edit", "Edit the rule.", footer=True),
+    Action("add", "a", "add", "Write a new rule.", footer=True),
     Action("test", "t", "test", "Test the rules on an answer of your own.", footer=True),
-    Action("remove", "d,delete", "remove", "Remove the rule; {rules.undo} restores it.", footer=True),
+    Action("remove", "D,delete", "delete", "Delete the rule; {rules.undo} restores it.", footer=True),
     Action("undo", "u", "undo", "Undo the last change to the rules."),
     Action("bring", "m", "import", "Import rules from a YAML file."),
     Action("back", "escape", "back", "Go back to the prompt."),
@@ -36,7 +36,7 @@ PROPOSALS = (
     Action("back", "escape,q", "back", "Go back to the rules.", footer=True),
 )
 FINDINGS = (
-    Action("again", "r", "check again", "Check the prompt again.", footer=True),
+    Action("again", "R", "check again", "Check the prompt again.", footer=True),
     Action("back", "escape,q", "back", "Go back to the prompt.", footer=True),
 )
 VERSIONS = (

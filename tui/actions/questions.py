@@ -6,7 +6,7 @@ Also the actions on near-duplicates, and on an import or a split that is preview
 from tui.actions.words import Action
 
 ACTIONS = (
-    Action("bring", "i", "import", "Import questions from a file; you see what would be stored first.", footer=True),
+    Action("bring", "m", "import", "Import questions from a file; you see what would be stored first.", footer=True),
     Action("synthesize", "s", "write", "Let the teacher write questions; a form shows what it will take.", footer=True),
     Action("split", "S", "split", "Draw train, validation and test by topic; you see the result first.", footer=True),
     Action("add", "a", "add", "Type one question."),

@@ -20,8 +20,8 @@ ACTIONS = (
     Action("smooth", "s", "smooth", "Smooth the training loss: off, 0.6, 0.9; measured points stay, dimmed."),
     Action("later", "right", "later", "Move the cursor to a later step and show its values."),
     Action("earlier", "left", "earlier", "Move the cursor to an earlier step and show its values."),
-    Action("next_question", "right_square_bracket", "next question", "Watch the next question."),
-    Action("previous_question", "left_square_bracket", "previous question", "Watch the previous question."),
+    Action("next_question", "right_square_bracket", "watch next", "Watch the next question."),
+    Action("previous_question", "left_square_bracket", "watch previous", "Watch the previous question."),
     Action("differing", "d", "differences", "Show the tokens where student and teacher differ most, or go back."),
     Action("back", "escape", "back", "Close the table or the cursor; then show the newest run."),
 )

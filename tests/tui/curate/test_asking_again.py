@@ -49,7 +49,7 @@ async def test_asking_again_keeps_the_old_answer_as_an_attempt(
     app = DistillApp(home, folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_review(pilot, app)
-        await pilot.press("r")
+        await pilot.press("R")
         await until(
             pilot, lambda: "1 asked again; job 1 running" in review_text(app) and "● asked again" in review_text(app)
         )
@@ -78,7 +78,7 @@ async def test_real_job_asks_the_teacher_of_the_project_again(home: Home, folder
         app = DistillApp(home, folder)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
             await open_review(pilot, app)
-            await pilot.press("j", "r")
+            await pilot.press("j", "R")
             await until(pilot, lambda: len(stored_examples(folder, home)) == 21, seconds=60)
             await wait_for_toast(pilot, "1 new answer;")
             await until(pilot, lambda: "[ ] attempt 1 of 2" in review_text(app))
@@ -115,13 +115,13 @@ async def test_asking_again_for_many_needs_confirmation(
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_review(pilot, app)
-        await pilot.press("A", "r")
+        await pilot.press("asterisk", "R")
         await wait_for_form(pilot)
         assert "Ask again for 20 answers?" in screen_text(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
         assert not started_jobs, "the default answer is no"
-        await pilot.press("r")
+        await pilot.press("R")
         await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: stored_states(folder, home) == "r" * 20)
@@ -134,7 +134,7 @@ async def test_answers_that_did_not_arrive_are_reported(
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_review(pilot, app)
-        await pilot.press("r")
+        await pilot.press("R")
         await until(pilot, lambda: bool(started_jobs) and "1 asked again" in review_text(app))
         with Project.open(folder, home) as project:
             project.jobs.update(1, state="failed")

@@ -181,7 +181,7 @@ async def test_escape_clears_marks_before_it_closes_the_review(home: Home, folde
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_review(pilot, app)
-        await pilot.press("A")
+        await pilot.press("asterisk")
         assert review_state(app).marked == 20
         await pilot.press("escape")
         assert review_state(app).marked == 0
@@ -195,7 +195,7 @@ async def test_q_goes_back_instead_of_quitting(home: Home, folder: Path, size: t
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_review(pilot, app)
         assert footer(app) == "a accept   x reject   e edit   u undo   esc back   ? help"
-        await pilot.press("A", "q")
+        await pilot.press("asterisk", "q")
         assert review_state(app).marked == 0
         await pilot.press("slash", "q")
         await until(pilot, lambda: app.screen.query_one(Input).value == "q")
@@ -213,7 +213,7 @@ async def test_all_answers_of_a_list_are_decided_at_once(home: Home, folder: Pat
         await open_review(pilot, app)
         await pilot.press("t")
         await wait_until_loaded(pilot, app)
-        await pilot.press("A", "a")
+        await pilot.press("asterisk", "a")
         await until(pilot, lambda: stored_states(folder, home).endswith("aaaaa"))
         await until(pilot, lambda: "Nothing in this list" in review_text(app))
         assert "Accepted 5." in toast_text(app)

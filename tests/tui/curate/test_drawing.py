@@ -163,6 +163,6 @@ def test_empty_list_says_what_to_do() -> None:
     assert "distill-tui generate" in shown(Where())
     assert "Nothing in this list: “x”." in shown(Where(search="x"))
     assert "esc   back to the previous list" in shown(Where(search="x"))
-    assert "F   choose topic or rule" in shown(Where(rule=3))
+    assert "T   choose topic or rule" in shown(Where(rule=3))
     assert "has not answered yet" in text_of(draw(ReviewState(Where(rule=3), ReviewPage()), 78, 22).lines)
     assert "Reading" in text_of(draw(ReviewState(), 78, 22).lines)

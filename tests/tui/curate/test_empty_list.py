@@ -64,7 +64,7 @@ async def test_answers_to_an_older_prompt_are_named_with_the_ways_on(home: Home)
 @pytest.mark.parametrize(
     ("keys", "message"),
     [
-        ("t t t t", "Nothing in this list: flagged; t next filter, F choose topic or rule."),
+        ("t t t t", "Nothing in this list: flagged; t next filter, T choose topic or rule."),
         ("slash u n h e a r d enter", "Nothing in this list: “unheard”; esc back to the previous list."),
     ],
 )

@@ -91,18 +91,18 @@ async def test_list_is_filtered_by_rule_and_by_topic(home: Home, folder: Path) -
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_review(pilot, app)
-        await pilot.press("F")
+        await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
         await pilot.press("j", "j", "j", "enter")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen) and "fails rule 3" in review_text(app))
         assert review_state(app).total == 4
-        await pilot.press("F")
+        await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
         options = app.screen.query_one(OptionList)
         assert options.highlighted == 3, "the current filter is highlighted"
         await pilot.press("end", "enter")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen) and "topic transfers" in review_text(app))
-        await pilot.press("F")
+        await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
@@ -113,7 +113,7 @@ async def test_offered_topics_are_those_of_the_answers_in_the_list(home: Home, f
     app = DistillApp(home, folder)
 
     async def offered() -> str:
-        await pilot.press("F")
+        await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
         options = app.screen.query_one(OptionList).options
         await pilot.press("escape")

@@ -95,7 +95,7 @@ async def test_filter_choice_opens_once(home: Home) -> None:
         await open_review(pilot, app)
         await wait_until_loaded(pilot, app)
         review, handled = app.screen, Event()
-        await pilot.press("F")
+        await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen) and app.screen.is_mounted)
         review.post_message(FiltersRead((), ()))  # as after a second press of the key
         review.call_later(handled.set)

@@ -126,6 +126,31 @@ def test_keys_and_ids_are_unique_within_a_place(place: Place) -> None:
     assert len(ids) == len(set(ids))
 
 
+def test_the_same_act_has_the_same_key_everywhere() -> None:
+    """In a text field letters only type, so that other keys are needed there."""
+    keys: dict[str, dict[str, set[Place]]] = {}
+    for place, actions in ACTIONS.items():
+        for action in actions if place not in TEXT_PLACES else ():
+            keys.setdefault(action.label, {}).setdefault(action.keys.partition(",")[0], set()).add(place)
+    several = {label: found for label, found in keys.items() if len(found) > 1}
+    assert {label: found for label, found in several.items() if len(set().union(*found.values())) > 1} == {}
+    firsts = {f"{place}.{action.id}": action.keys.partition(",")[0] for place in ACTIONS for action in ACTIONS[place]}
+    for key, names in {
+        "u": "rules.undo questions.undo curate.undo cost.undo start.undo chat.unvote",
+        "D": "rules.remove questions.remove twins.remove run.delete start.delete",
+        "m": "prompt.bring rules.bring questions.bring",
+        "R": "curate.again examples.retry chat.again findings.again dataset.look",
+        "e": "prompt.edit rules.change curate.edit cost.edit chat.rewrite",
+        "E": "prompt.editor curate.editor",
+        "a": "rules.add questions.add proposals.accept",
+        "y": "prompt.copy examples.copy curate.copy release.copy chat.copy answers.copy jobs.copy",
+        "T": "questions.topics curate.choose",
+        "t": "questions.filter curate.filter",
+        "d": "run.differing evaluation.differing",
+    }.items():
+        assert {name: firsts[name] for name in names.split()} == dict.fromkeys(names.split(), key)
+
+
 def test_panes_do_not_use_the_global_keys() -> None:
     for pane in (*PANES, "rules", "versions", "trial"):
         keys = {key for action in ACTIONS[pane] for key in action.keys.split(",")}

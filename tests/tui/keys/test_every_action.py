@@ -34,7 +34,7 @@ PATHS: dict[Place, str] = {
     "trial": "1 T enter",
     "proposals": "1 P",
     "findings": "1 C",
-    "editing": "1 i",
+    "editing": "1 e",
     "testing": "1 R t",
     "figures": "8 e",
     "asking": "9 i",
@@ -42,7 +42,7 @@ PATHS: dict[Place, str] = {
     "words": "2 slash",
     "found": "6 slash f r a u d enter",
     "curate": "c",
-    "narrow": "c F",
+    "narrow": "c T",
     "correcting": "c e",
     "jobs": "L",
     "answers": "6 enter",
@@ -51,7 +51,7 @@ PATHS: dict[Place, str] = {
     "preview": "2 S enter",
     "twins": "2 d",
     "start": "o",
-    "form": "o D",
+    "form": "o c",
     "help": "4 question_mark",
 }
 UP = ("line_up", "page_up", "first")

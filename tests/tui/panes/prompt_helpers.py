@@ -61,7 +61,7 @@ async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
 
 async def start_typing(pilot: Pilot[int], app: DistillApp) -> None:
     """Open the field and wait until it has the focus."""
-    await pilot.press("i")
+    await pilot.press("e")
     await until(pilot, lambda: isinstance(app.focused, DocumentArea))
 
 

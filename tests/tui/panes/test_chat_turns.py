@@ -36,7 +36,7 @@ async def test_keys_change_strength_and_arms_and_reveal_a_turn(home: Home) -> No
         converse(app, "blind")
         await until(pilot, lambda: "← A better   → B better   = tie   0 both bad" in footer(app))
         assert "Which is better?" in pane_text(app)
-        await pilot.press("u")
+        await pilot.press("v")
         await until(pilot, lambda: "The arms are revealed" in pane_text(app))
         assert "Which is better?" not in pane_text(app)
         await until(pilot, lambda: footer(app).startswith("enter ask   b blind"))
@@ -55,7 +55,7 @@ async def test_votes_are_stored_and_the_last_is_undone(home: Home) -> None:
             await pilot.press(key)
             await until(pilot, lambda count=count: chat(app).standing.votes == count)
             await until(pilot, lambda: footer(app).startswith("enter ask"))
-        await pilot.press("U")
+        await pilot.press("u")
         await until(pilot, lambda: chat(app).standing.votes == 2)
     with Project.open(folder, home) as project:
         assert [vote.choice for vote in project.votes.between("prompted", "run-1")] == ["right", "tie"]
@@ -91,7 +91,7 @@ async def test_chat_is_restored_when_the_app_is_reopened(home: Home) -> None:
         whole = before[: before.rindex("> Can I cancel")].split("> Can I cancel", 1)[1]
         assert whole in pane_text(again)
         assert [turn.voted for turn in chat(again).state.turns] == [None, "left", None]
-        await pilot.press("plus", "U")
+        await pilot.press("plus", "u")
         await until(pilot, lambda: chat(again).state.turns[1].voted is None)
         await pilot.press("n")
         await until(pilot, lambda: not chat(again).state.turns)
@@ -260,7 +260,7 @@ async def test_vote_is_shown_once_stored_and_can_be_changed_after_undo(
         assert "You said" not in pane_text(app)
         await pilot.press("left")
         await until(pilot, lambda: "You said: A was better." in pane_text(app))
-        await pilot.press("U")
+        await pilot.press("u")
         await until(pilot, lambda: "You said" not in pane_text(app))
         await pilot.press("right")
         await until(pilot, lambda: "You said: B was better." in pane_text(app))

@@ -72,9 +72,9 @@ async def test_keys_select_which_answer_is_read(home: Home) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_pane(pilot, app, "57 of 480")
         writing = [stream.name for stream in pane(app)._streams[:3]]
-        await pilot.press("tab")
+        await pilot.press("right_square_bracket")
         assert pane(app).state.read == writing[1]
-        await pilot.press("tab", "tab")
+        await pilot.press("right_square_bracket", "right_square_bracket")
         assert pane(app).state.read == writing[0]
         await pilot.press("j", "j", "k")
         assert pane(app).state.read == writing[1]
@@ -118,7 +118,7 @@ async def test_generation_needs_a_prompt_and_questions(home: Home) -> None:
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "1       set a prompt first")
-        await pilot.press("R", "tab", "j", "G", "g", "escape", "enter")
+        await pilot.press("R", "right_square_bracket", "j", "G", "g", "escape", "enter")
         await until(pilot, lambda: notified(app, "needs a prompt first"))
         with Project.open(folder, home) as project:
             project.prompts.set(PROMPT)

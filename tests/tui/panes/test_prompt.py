@@ -129,7 +129,7 @@ class TestExternalEditor:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await pilot.press("e")
+            await pilot.press("E")
             await until(
                 pilot,
                 lambda: stored_prompt(prompt_project, home) == (3, Prompt((Message("system", "Be quite kind."),))),
@@ -142,7 +142,7 @@ class TestExternalEditor:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await pilot.press("e")
+            await pilot.press("E")
             await until(pilot, lambda: "✗ Line 2, “## User”" in text(app))
             assert field(app).text == "Be kind.\n## User\nOpen?"
             assert stored_prompt(prompt_project, home)[0] == 2
@@ -158,7 +158,7 @@ class TestExternalEditor:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await pilot.press("e")
+            await pilot.press("E")
             await until(pilot, lambda: mode(app) == "editing")
             assert field(app).text == "Be quite kind.\n"
             assert stored_prompt(prompt_project, home) == (3, ELSEWHERE)
@@ -176,7 +176,7 @@ class TestExternalEditor:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await pilot.press("e")
+            await pilot.press("E")
             await until(pilot, lambda: notified(app, "Not saved: version 3 was saved elsewhere"))
             assert notified(app, "e again makes yours the current one")
             await until(pilot, lambda: "Be quite\u2028kind." in stored_draft(prompt_project))
@@ -188,11 +188,11 @@ class TestExternalEditor:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await pilot.press("e")
+            await pilot.press("E")
             await until(pilot, lambda: notified(app, "cannot be handed to an editor"))
 
 
-@pytest.mark.parametrize("keys", ["", "i", "v", "R", "R enter", "R t"], ids=lambda keys: keys or "reading")
+@pytest.mark.parametrize("keys", ["", "e", "v", "R", "R enter", "R t"], ids=lambda keys: keys or "reading")
 async def test_hostile_text_is_escaped_on_screen(home: Home, keys: str) -> None:
     app = DistillApp(home, make_stage(home, "hostile"))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
@@ -202,14 +202,14 @@ async def test_hostile_text_is_escaped_on_screen(home: Home, keys: str) -> None:
         await pilot.pause(0.3)
         assert not control_characters(screen_text(app))
         assert app.is_running
-        if keys == "i":
+        if keys == "e":
             assert field(app).text.startswith(hostile(PROMPT.system)), "escaped on the screen, unchanged in the field"
 
 
 SNAPSHOTS = [
     ("new", "", "reading"),
     ("new", "R j", "rule"),
-    ("new", "i", "editing"),
+    ("new", "e", "editing"),
     ("new", "v", "versions"),
     ("new", "R enter enter", "rule-form"),
     ("new", "R t", "testing"),

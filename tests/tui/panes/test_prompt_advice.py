@@ -108,7 +108,7 @@ async def test_prompt_without_proposals_says_that_they_need_english(home: Home) 
         await go_to_pane(pilot, 1, PromptPane, lambda: "propose some" in text_of(app, PromptPane))
         await pilot.press("P")
         await until(pilot, lambda: "in English only" in text_of(app, PromptPane))
-        await pilot.press("escape", "n")
+        await pilot.press("escape", "a")
         await until(pilot, lambda: form_title(app) == "New rule, 1 of 2")
 
 

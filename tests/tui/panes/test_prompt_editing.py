@@ -241,7 +241,7 @@ class TestEditing:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
             await until(pilot, lambda: "one‹U+2028›two" in text(app))
-            await pilot.press("i")
+            await pilot.press("e")
             await until(pilot, lambda: notified(app, "unusual line breaks"))
             assert mode(app) == "reading"
 

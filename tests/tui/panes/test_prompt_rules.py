@@ -50,7 +50,7 @@ class TestRules:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await pilot.press("R", "n")
+            await pilot.press("R", "a")
             await until(pilot, lambda: form_title(app) == "New rule, 1 of 2")
             await type_text(pilot, "Signs")
             await pilot.press("down", "right", "enter")
@@ -75,7 +75,7 @@ class TestRules:
             changed = dataclasses.replace(new, check=Check("ends_with", text="Best"))
             await until(pilot, lambda: stored_rules(prompt_project, home) == (*before, changed))
             await until(pilot, lambda: "ends with “Best”" in text(app))
-            await pilot.press("g", "d")
+            await pilot.press("g", "D")
             await until(pilot, lambda: stored_rules(prompt_project, home) == (*before[1:], changed))
             for expected in ((*before, changed), (*before, new), before):
                 await pilot.press("u")
@@ -88,7 +88,7 @@ class TestRules:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await pilot.press("R", "d")
+            await pilot.press("R", "D")
             await until(pilot, lambda: len(stored_rules(prompt_project, home)) == 3)
             with Project.open(prompt_project, home) as project:
                 project.rules.add([Rule(0, "another", Check("json"))])
@@ -156,5 +156,5 @@ class TestRules:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
             await until(pilot, lambda: "R n   write one" in text(app))
-            await pilot.press("R", "d", "j", "G", "u", "enter")
+            await pilot.press("R", "D", "j", "G", "u", "enter")
             await until(pilot, lambda: form_title(app) == "New rule, 1 of 2")

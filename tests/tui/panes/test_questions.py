@@ -37,7 +37,7 @@ async def test_import_is_previewed_stored_and_undone(home: Home, questions_file:
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_pane(pilot, app, "48")
-        await pilot.press("i")
+        await pilot.press("m")
         await fill_in(pilot, app, path=str(questions_file))
         await until(pilot, lambda: "enter stores them" in text(app))
         assert "✓ 3 new   = 1 already stored   ✗ 2 refused" in text(app)
@@ -60,7 +60,7 @@ async def test_unreadable_file_is_reported_below_its_field_and_input_kept(home: 
     app = DistillApp(home, folder)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "48")
-        await pilot.press("i")
+        await pilot.press("m")
         await fill_in(pilot, app, path="/nowhere/q.jsonl", limit="2")
         await until(pilot, lambda: any("not a file" in str(it.visual) for it in app.screen.query("#error-path")))
         assert app.screen.query_one("#field-limit").value == "2"
@@ -108,13 +108,13 @@ async def test_open_preview_disables_the_keys_of_the_list(
         await pilot.press("space", "S")
         await fill_in(pilot, app, validation="20", test="20")
         await until(pilot, lambda: "48 questions to split" in text(app))
-        await pilot.press("i", "s", "S", "a", "t", "T", "d", "D", "asterisk", "u", "j", "k")
+        await pilot.press("m", "s", "S", "a", "t", "T", "d", "D", "asterisk", "u", "j", "k")
         assert isinstance(app.screen, WorkspaceScreen)
         assert "48 questions to split" in text(app)
         await pilot.press("escape")
         await until(pilot, lambda: "Questions   48" in text(app))
         assert pane(app).state.marks == {1}, "escape closes only the preview"
-        await pilot.press("i")
+        await pilot.press("m")
         await fill_in(pilot, app, path=str(questions_file))
         await until(pilot, lambda: "enter stores them" in text(app))
         await pilot.press("S", "enter")
@@ -129,10 +129,10 @@ async def test_second_preview_is_refused_while_one_is_being_made(
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "48")
         monkeypatch.setattr(pane(app)._service, "look_at_file", lambda _values: None)
-        await pilot.press("i")
+        await pilot.press("m")
         await fill_in(pilot, app, path=str(questions_file))
         await until(pilot, lambda: "Reading" in text(app))
-        for key in ("i", "S", "d"):
+        for key in ("m", "S", "d"):
             app.clear_notifications()
             await pilot.press(key)
             await until(pilot, lambda: notified(app, "Not finished yet: Reading"))
@@ -221,7 +221,7 @@ SNAPSHOTS: list[tuple[str, Callable[[Home], Path], str, str]] = [
     ("writing", make_writing, "", "writing about lost and stolen cards"),
     ("twins", make_listed, "d", "stays"),
     ("split", make_listed, "S enter", "to split"),
-    ("import", make_listed, "i path enter", "stores them"),
+    ("import", make_listed, "m path enter", "stores them"),
     ("synthesize", make_empty, "s", "form"),
 ]
 

@@ -185,7 +185,7 @@ async def test_hostile_questions_are_escaped_on_screen(home: Home, size: tuple[i
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_pane(pilot, app, "50")
-        for keys in (("G",), ("T",), ("escape", "i")):
+        for keys in (("G",), ("T",), ("escape", "m")):
             await pilot.press(*keys)
         await fill_in(pilot, app, path=str(tmp_path / "q.jsonl"))
         await until(pilot, lambda: "brought" in text(app))

@@ -26,7 +26,7 @@ from tui.screens.workspace.screen import WorkspaceScreen
 async def test_copy_gets_a_free_name_and_is_selected(eight_projects: Home, app: DistillApp) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await select_project(pilot, "meridian-desk")
-        await pilot.press("D")
+        await pilot.press("c")
         form = await wait_for_form(pilot)
         assert form.values["name"] == "meridian-desk-2"
         await pilot.press("down", "right", "enter")
@@ -38,7 +38,7 @@ async def test_copy_gets_a_free_name_and_is_selected(eight_projects: Home, app: 
 async def test_name_taken_meanwhile_reopens_the_form_with_its_values(eight_projects: Home, app: DistillApp) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await select_project(pilot, "meridian-desk")
-        await pilot.press("D", "down", "right", "right")
+        await pilot.press("c", "down", "right", "right")
         first = await wait_for_form(pilot)
         (eight_projects.projects / "meridian-desk-2").mkdir()
         (eight_projects.projects / "meridian-desk-2" / "thesis.txt").write_text("mine")

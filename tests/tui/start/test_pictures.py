@@ -26,8 +26,8 @@ STATES = [
     ("new-error", "n t r i a g e tab tab right enter", NARROW),
     ("demo", "d right", WIDE),
     ("demo", "d right", NARROW),
-    ("delete", "j j x t h e", WIDE),
-    ("duplicate", "j j D", WIDE),
+    ("delete", "j j D t h e", WIDE),
+    ("duplicate", "j j c", WIDE),
 ]
 
 

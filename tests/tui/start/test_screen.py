@@ -100,7 +100,7 @@ async def test_undo_without_a_change_is_reported(eight_projects: Home, app: Dist
         assert screen.state.archived == 1
 
 
-@pytest.mark.parametrize("key", ["a", "x"])
+@pytest.mark.parametrize("key", ["a", "D"])
 async def test_running_project_is_neither_archived_nor_deleted(eight_projects: Home, app: DistillApp, key: str) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await select_project(pilot, "insurance-claims")
@@ -113,7 +113,7 @@ async def test_running_project_is_neither_archived_nor_deleted(eight_projects: H
 async def test_job_started_during_confirmation_prevents_deletion(eight_projects: Home, app: DistillApp) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await select_project(pilot, "triage")
-        await pilot.press("x", *"triage")
+        await pilot.press("D", *"triage")
         add_live_job(eight_projects.projects / "triage", eight_projects)
         await pilot.press("enter")
         await until(pilot, lambda: "jobs stop 1" in toast_text(app))
@@ -123,7 +123,7 @@ async def test_job_started_during_confirmation_prevents_deletion(eight_projects:
 async def test_project_is_deleted_only_after_its_name_is_typed(eight_projects: Home, app: DistillApp) -> None:
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await select_project(pilot, "triage")
-        await pilot.press("x", "enter")
+        await pilot.press("D", "enter")
         await wait_for_form(pilot)
         assert "It is called triage." in field_error(pilot, "name")
         await pilot.press(*"triag", "enter")
@@ -131,7 +131,7 @@ async def test_project_is_deleted_only_after_its_name_is_typed(eight_projects: H
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is screen)
         assert (eight_projects.projects / "triage").is_dir()
-        await pilot.press("x", *"triage", "enter")
+        await pilot.press("D", *"triage", "enter")
         await until(pilot, lambda: not (eight_projects.projects / "triage").exists())
         await until(pilot, lambda: "triage" not in listed_names(screen) and not screen.state.busy)
         assert selected_name(screen) == "scratch"
@@ -189,7 +189,7 @@ async def test_hostile_folder_names_are_shown_literally(home: Home, app: Distill
         (home.projects / "made").rename(home.projects / folder)
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await select_project(pilot, name)
-        for key, words in (("D", "Duplicate [@click=app.quit]"), ("x", "Delete [@click=app.quit]")):
+        for key, words in (("c", "Duplicate [@click=app.quit]"), ("D", "Delete [@click=app.quit]")):
             await until(pilot, lambda: "▌ [@click=app.quit]" in screen_text(app))
             assert not control_characters(screen_text(app))
             await pilot.press(key)
@@ -224,7 +224,7 @@ async def test_only_one_long_request_at_a_time(eight_projects: Home, app: Distil
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         screen = await wait_for_list(pilot)
         screen.state.busy = "Duplicating meridian-desk …"
-        for key in ("n", "d", "D", "x"):
+        for key in ("n", "d", "c", "D"):
             app.clear_notifications()
             await pilot.press("j", "j", key)
             assert "Duplicating meridian-desk …" in toast_text(app)

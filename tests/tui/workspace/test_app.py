@@ -113,7 +113,7 @@ async def test_opening_another_project_closes_the_screens_of_the_first(home: Hom
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
-        await pilot.press("c", "F")
+        await pilot.press("c", "T")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen))
         app.show_project(other)
         await until(pilot, lambda: shown(app) == "prompt")

@@ -67,7 +67,7 @@ async def test_search_in_rules_and_escape_restores_the_cursor(home: Home) -> Non
         assert len(hits) >= 3
         await pilot.press("slash", "s")
         await until(pilot, lambda: listing_of(rules).at == hits[0])
-        await pilot.press("enter", "n")  # outside a search, n adds a rule
+        await pilot.press("enter", "n")  # outside a search, n does nothing
         await until(pilot, lambda: rules.has_focus and listing_of(rules).at == hits[1])
         await pilot.press("N", "N")
         await until(pilot, lambda: listing_of(rules).at == hits[-1])
