@@ -171,7 +171,7 @@ def undo(invocation: Invocation) -> None:
     """Undo the last step of decisions or flags."""
     step = invocation.project.decisions.undo()
     count = step.decisions if step is not None else 0
-    invocation.finish(f"Undid {counted(count, 'decision')}." if count else "Nothing to undo.", {"undone": count})
+    invocation.finish(f"Undone: {counted(count, 'decision')}." if count else "Nothing to undo.", {"undone": count})
 
 
 @command.command("redo")

@@ -18,10 +18,10 @@ RULES = (
     Action("change", "e,enter", "edit", "Edit the rule.", footer=True),
     Action("add", "a", "add", "Write a new rule.", footer=True),
     Action("test", "t", "test", "Test the rules on an answer of your own.", footer=True),
-    Action("remove", "D,delete", "delete", "Delete the rule; {rules.undo} restores it.", footer=True),
+    Action("remove", "D,delete", "delete", "Delete the rule; {rules.undo} undoes it.", footer=True),
     Action("undo", "u", "undo", "Undo the last change to the rules."),
     Action("bring", "m", "import", "Import rules from a YAML file."),
-    Action("back", "escape", "back", "Go back to the prompt."),
+    Action("back", "escape", "back", "Go back to the prompt.", footer=True),
 )
 PROPOSALS = (
     Action(

@@ -30,6 +30,7 @@ from engine.rules.live import check_so_far
 from tui.services.arms import Server, cost, ensure, from_teacher
 from tui.services.failing import as_distill_error
 from tui.services.store import StoreService
+from tui.undoing import NOTHING_LEFT, undone
 
 if TYPE_CHECKING:
     from engine.serving.client import Answer, ArmClient, Phase
@@ -149,9 +150,9 @@ class ChatService:
         def work(project: Project) -> Message:
             cast = project.votes.between(*arms)
             if not cast:
-                return VotesRead(_standing(project, arms), "There is no vote to undo.")
+                return VotesRead(_standing(project, arms), NOTHING_LEFT)
             project.votes.remove(cast[-1].id)
-            return VotesRead(_standing(project, arms), "Undid the last vote.", taken=cast[-1])
+            return VotesRead(_standing(project, arms), undone("the last vote"), taken=cast[-1])
 
         self._store.ask(work, self._target)
 

@@ -27,6 +27,7 @@ from engine.texts import read_text
 from tui.keys import key_of
 from tui.services.failing import failing_to
 from tui.services.paths import names_like
+from tui.undoing import offer, undone
 
 FIRST_SIGHT_S = 0.2
 _Seen = tuple[tuple[float, bool], ProjectSummary]  # a project's time and whether it is archived, and its summary then
@@ -146,21 +147,21 @@ class ProjectsService:
 
         self._carry_out(work, field="name")
 
-    def archive(self, folder: Path) -> None:
-        """Hide the project from the list; ends in `ProjectsChanged`."""
+    def archive(self, folder: Path, *, undoes: bool = False) -> None:
+        """Hide the project from the list; ends in `ProjectsChanged`. `undoes`: to undo that it was restored."""
 
         def work() -> Message:
             archive(folder, self._home)
-            return ProjectsChanged(f"Archived {folder.name}. {key_of('start.undo')} restores it.", moved=folder)
+            return ProjectsChanged(_moved(folder, "Archived", undoes), moved=folder)
 
         self._carry_out(work)
 
-    def restore(self, folder: Path) -> None:
-        """Restore an archived project; ends in `ProjectsChanged`."""
+    def restore(self, folder: Path, *, undoes: bool = False) -> None:
+        """Restore an archived project; ends in `ProjectsChanged`. `undoes`: to undo that it was archived."""
 
         def work() -> Message:
             restore(folder)
-            return ProjectsChanged(f"{folder.name} is back in the list.", listed=folder, moved=folder)
+            return ProjectsChanged(_moved(folder, "Restored", undoes), listed=folder, moved=folder)
 
         self._carry_out(work)
 
@@ -273,3 +274,9 @@ def _read_prompt(path: str) -> Prompt:
     from engine.prompts.documents import parse_prompt  # not needed for the first paint
 
     return parse_prompt(read_text(path, regular=True), Path(path).name)
+
+
+def _moved(folder: Path, did: str, undoes: bool) -> str:
+    if undoes:
+        return undone(f"{'archiving' if did == 'Restored' else 'restoring'} {folder.name}")
+    return f"{did} {folder.name}. {offer('start.undo')}"

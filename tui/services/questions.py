@@ -16,9 +16,9 @@ from engine.records.question import Question, QuestionFilter, Split
 from engine.store.questions import RemovedQuestion as RemovedQuestion
 from engine.store.questions import TopicCounts as TopicCounts
 from engine.wording import counted
-from tui.keys import key_of
 from tui.services.program import Answer, Program
 from tui.services.store import StoreService
+from tui.undoing import NOTHING_LEFT, offer, undone
 
 WINDOW = 200
 PAIRS_SHOWN = 2_000
@@ -57,7 +57,7 @@ class QuestionsPage:
 class Step:
     """An undoable step: questions that were added, removed, or given a split."""
 
-    words: str
+    words: str  # “deleting”, as in “Undone: deleting 3 questions.”
     removed: tuple[RemovedQuestion, ...] = ()
     added_at: str = ""
     split_ids: tuple[int, ...] = ()
@@ -195,8 +195,8 @@ class QuestionsService:
             added = project.questions.add([question])
             if not added.added:
                 return QuestionsRead(_page(project, where), asked, "This question already exists.")
-            step = Step("the new question", added_at=added.at)
-            return QuestionsRead(_page(project, where), asked, f"Added. {key_of('questions.undo')} undoes it.", step)
+            step = Step("adding", added_at=added.at)
+            return QuestionsRead(_page(project, where), asked, f"Added 1 question. {offer('questions.undo')}", step)
 
         self._store.ask(work, self._target)
 
@@ -208,10 +208,9 @@ class QuestionsService:
             if answers and not with_answers:
                 return AnswersStand(tuple(ids), answers)
             removed = project.questions.take_out(ids)
-            lost = f", without {answers:,} answers" if answers else ""
-            back = f"{key_of('questions.undo')} restores the questions{lost}"
-            notice = f"Deleted {counted(len(removed), 'question')}. {back}."
-            return QuestionsRead(_page(project, where), asked, notice, Step("the deletion", removed=removed))
+            lost = f" and {counted(answers, 'answer')}; the answers do not come back" if answers else ""
+            notice = f"Deleted {counted(len(removed), 'question')}{lost}. {offer('questions.undo')}"
+            return QuestionsRead(_page(project, where), asked, notice, Step("deleting", removed=removed))
 
         self._store.ask(work, self._target)
 
@@ -234,22 +233,22 @@ class QuestionsService:
         def work(project: Project) -> Message:
             table = project.questions
             if not steps:
-                return QuestionsRead(_page(project, where), asked, "Nothing to undo.")
+                return QuestionsRead(_page(project, where), asked, NOTHING_LEFT)
             step = steps[-1]
             if step.removed:
-                notice = f"Restored {counted(table.put_back(step.removed), 'question')}."
+                notice = undone(f"{step.words} {counted(table.put_back(step.removed), 'question')}")
             elif step.split_ids:
                 answered = table.examples_of(step.split_ids)
                 free = set(step.split_ids) - answered.keys()
                 table.set_splits({id: None for id in table.ids() if id in free})
                 kept = f" {len(answered):,} answered ones keep theirs." if answered else ""
-                notice = f"Undid the splits.{kept}"
+                notice = f"{undone(step.words)}{kept}"
             else:
                 ids = table.ids_added(step.added_at)
                 answers = sum(table.examples_of(ids).values())
                 if answers:
                     return AnswersStand(ids, answers)
-                notice = f"Undid {step.words}: {counted(table.remove(ids), 'question')}."
+                notice = undone(f"{step.words} {counted(table.remove(ids), 'question')}")
             steps.remove(step)
             return QuestionsRead(_page(project, where), asked, notice)
 

@@ -22,6 +22,7 @@ from engine.store.examples import ExampleCounts
 from engine.wording import counted
 from tui.services.program import Answer, Program
 from tui.services.store import StoreService
+from tui.undoing import NOTHING_LEFT, redone, undone
 
 WINDOW = 100
 _DONE = {
@@ -210,11 +211,11 @@ class ReviewService:
 
     def undo(self, where: Where) -> None:
         """Undo the last step, and go to it."""
-        self._carry_out(where, lambda project: _moved(project.decisions.undo(), "Undone", "Nothing to undo."))
+        self._carry_out(where, lambda project: _moved(project.decisions.undo(), undone, NOTHING_LEFT))
 
     def redo(self, where: Where) -> None:
         """Redo the last undone step."""
-        self._carry_out(where, lambda project: _moved(project.decisions.redo(), "Redone", "Nothing to redo."))
+        self._carry_out(where, lambda project: _moved(project.decisions.redo(), redone, "Nothing to redo."))
 
     def next_undecided(self, where: Where, after_id: int, *, backwards: bool = False) -> None:
         """Go to the next undecided example of this list, or to the previous one."""
@@ -283,10 +284,10 @@ def _many(meant: Selection) -> bool:
     return meant != Selection(ids=meant.ids)
 
 
-def _moved(step: MovedStep | None, did: str, nothing: str) -> _Done:
+def _moved(step: MovedStep | None, did: Callable[[str], str], nothing: str) -> _Done:
     if step is None:
         return _Done(nothing)
-    return _Done(f"{did}: {step.decisions:,} {_DONE[step.verdict]}.", go_to=step.first_id)
+    return _Done(did(f"{step.decisions:,} {_DONE[step.verdict]}"), go_to=step.first_id)
 
 
 def _page(project: Project, where: Where, go_to: int | None) -> ReviewPage:

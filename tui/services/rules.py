@@ -11,6 +11,7 @@ from engine.records.rule import Rule
 from engine.texts import read_text
 from engine.wording import counted
 from tui.keys import key_of
+from tui.undoing import NOTHING_LEFT, offer, undone
 
 RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # (before, after); touched only by the store's thread
 
@@ -39,9 +40,9 @@ def put_rule(project: Project, rule: Rule) -> RulesPut:
     before = project.rules.all()
     if rule.id == 0:
         (added,) = project.rules.add([rule])
-        return RulesPut(f"Added rule {added.id}.", before, project.rules.all())
+        return RulesPut(_undoable(f"Added rule {added.id}"), before, project.rules.all())
     after = project.rules.put([rule if old.id == rule.id else old for old in before])
-    return RulesPut(f"Changed rule {rule.id}.", before, after)
+    return RulesPut(_undoable(f"Changed rule {rule.id}"), before, after)
 
 
 def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
@@ -50,18 +51,17 @@ def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
     added = project.rules.add_new(rules)
     if not added:
         raise UsageError("This rule already exists.", "It was not added again.", "")
-    notice = f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules"
-    notice += f"; {key_of('proposals.undo')} undoes it."
+    notice = _undoable(f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules")
     if any(rule.needs_judge for rule in added) and project.settings.read().judge is None:
         notice += f" Only a judge can decide a rubric; {key_of('workspace.settings')} sets one."
     return RulesPut(notice, before, project.rules.all())
 
 
 def remove_rule(project: Project, number: int) -> RulesPut:
-    """Remove one rule; the others keep their numbers."""
+    """Delete one rule; the others keep their numbers."""
     before = project.rules.all()
     project.rules.remove(number)
-    return RulesPut(f"Removed rule {number}; {key_of('rules.undo')} undoes it.", before, project.rules.all())
+    return RulesPut(_undoable(f"Deleted rule {number}"), before, project.rules.all())
 
 
 def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
@@ -75,8 +75,7 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
         raise UsageError("All these rules exist already.", "None was added again.", "")
     there = len(rules) - len(added)
     notice = f"Added {counted(len(added), 'rule')}{f', {there} existed already' if there else ''}"
-    notice += f"; {key_of('rules.undo')} undoes it."
-    return RulesPut(notice, before, project.rules.all())
+    return RulesPut(_undoable(notice), before, project.rules.all())
 
 
 def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:
@@ -91,12 +90,16 @@ def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:
 
 
 def take_back(project: Project, changes: RuleChanges) -> RulesTakenBack:
-    """Undo the last of these changes. Raises UsageError if there is none, or the rules were changed elsewhere since."""
+    """Undo the last of these changes. Raises UsageError if the rules were changed elsewhere since."""
     if not changes:
-        raise UsageError("Nothing to undo.", "No change of the rules is left to undo.", "")
+        return RulesTakenBack(NOTHING_LEFT)
     before, after = changes[-1]
     if project.rules.all() != after:
         raise UsageError("Cannot undo.", "The rules were changed elsewhere since.", "Edit them by hand.")
     project.rules.put(before)
     changes.pop()
-    return RulesTakenBack("Undid the last change of the rules.")
+    return RulesTakenBack(undone("the last change of the rules"))
+
+
+def _undoable(done: str) -> str:
+    return f"{done}. {offer('rules.undo')}"

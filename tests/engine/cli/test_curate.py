@@ -98,8 +98,8 @@ def test_undo_and_redo_apply_to_whole_steps(finished: Path) -> None:
     assert counts() == (30, 10, 0)
     assert get("curate", "redo") == {"redone": 10}
     assert succeed("curate", "redo").out == "Nothing to redo.\n"
-    assert succeed("curate", "undo").out == "Undid 10 decisions.\n"
-    assert succeed("curate", "undo").out == "Undid 2 decisions.\n"
+    assert succeed("curate", "undo").out == "Undone: 10 decisions.\n"
+    assert succeed("curate", "undo").out == "Undone: 2 decisions.\n"
     assert get("curate", "undo") == {"undone": 40}
     assert get("curate", "undo") == {"undone": 0}
     assert succeed("curate", "undo").out == "Nothing to undo.\n"

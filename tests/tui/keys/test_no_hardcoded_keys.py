@@ -168,6 +168,6 @@ async def press_key_of(pilot: Pilot[int], name: str) -> None:
 
 def test_action_names_in_help_become_their_current_keys() -> None:
     sentence = next(action.help for action in ACTIONS["rules"] if action.id == "remove")
-    assert with_keys(sentence) == "Delete the rule; u restores it."
+    assert with_keys(sentence) == "Delete the rule; u undoes it."
     assert key_of("prompt.rules", "rules.add") == "R a"
     assert key_of("run.later") == "→"

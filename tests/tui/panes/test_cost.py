@@ -200,7 +200,7 @@ async def test_changes_are_undone_one_by_one(home: Home) -> None:
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
         await open_pane(pilot, app)
         await pilot.press("u")
-        await until(pilot, lambda: messages(app) == ["Nothing to undo: no figure was changed."])
+        await until(pilot, lambda: messages(app) == ["Nothing to undo."])
         assert "undo" not in footer(app)
         await pilot.press("e", *"gpt-4o-mini", "enter", *"70", "enter", "escape")
         await until(pilot, lambda: stored_inputs(home, folder) == CostInputs("gpt-4o-mini", requests_per_day=70.0))
@@ -208,10 +208,10 @@ async def test_changes_are_undone_one_by_one(home: Home) -> None:
         await pilot.press("u")
         await until(pilot, lambda: stored_inputs(home, folder) == CostInputs("gpt-4o-mini", requests_per_day=5_000.0))
         assert field_value(app, "requests_per_day") == "5,000"
-        assert messages(app)[-1] == "Undid the last change: requests a day."
+        assert messages(app)[-1] == "Undone: requests a day."
         await pilot.press("u")
         await until(pilot, lambda: stored_inputs(home, folder) == CostInputs("gpt-5", requests_per_day=5_000.0))
-        assert messages(app)[-1] == "Undid the last change: the model."
+        assert messages(app)[-1] == "Undone: the model."
         await until(pilot, lambda: "undo" not in footer(app))
 
 

@@ -39,7 +39,7 @@ class TestRules:
             await until(pilot, lambda: "marked in the text" in text(app))
             await pilot.press("tab", "j", "j")
             await until(pilot, lambda: "not found in the text" in text(app))
-            assert footer_labels(app)[:3] == ["edit", "new", "test"]
+            assert footer_labels(app)[:3] == ["edit", "add", "test"]
             await pilot.press("escape")
             await until(pilot, lambda: footer_labels(app)[:2] == ["edit", "versions"])
 
@@ -81,8 +81,9 @@ class TestRules:
                 await pilot.press("u")
                 await until(pilot, lambda expected=expected: stored_rules(prompt_project, home) == expected)
                 await until(pilot, lambda expected=expected: pane(app)._shown.facts.rules == expected)
+            assert notified(app, "Undone: the last change of the rules.")
             await pilot.press("u")
-            await until(pilot, lambda: notified(app, "No change of the rules"))
+            await until(pilot, lambda: notified(app, "Nothing to undo."))
 
     async def test_undo_is_refused_if_the_rules_were_changed_elsewhere(self, home: Home, prompt_project: Path) -> None:
         app = DistillApp(home, prompt_project)
@@ -108,7 +109,7 @@ class TestRules:
             app.screen.query_one(Input).value = str(source)
             await pilot.press("down", "right", "enter")
             await until(pilot, lambda: stored_rules(prompt_project, home) == (Rule(1, "JSON", Check("json")),))
-            await until(pilot, lambda: notified(app, "Added 1 rule; u undoes it."))
+            await until(pilot, lambda: notified(app, "Added 1 rule. u undoes it."))
             await pilot.press("m")
             await until(pilot, lambda: form_title(app) == "Import rules")
             app.screen.query_one(Input).value = str(source)
@@ -130,7 +131,7 @@ class TestRules:
             app.post_message(Paste("RISK SCORE: 2.\nI am sorry."))
             await until(pilot, lambda: "3 of 4 passed" in text(app) and "contains forbidden “sorry”" in text(app))
             await pilot.press("escape")
-            await until(pilot, lambda: mode(app) == "reading" and footer_labels(app)[:2] == ["edit", "new"])
+            await until(pilot, lambda: mode(app) == "reading" and footer_labels(app)[:2] == ["edit", "add"])
 
     async def test_findings_scroll_while_the_answer_is_typed(self, home: Home, prompt_project: Path) -> None:
         with Project.open(prompt_project, home) as project:
@@ -155,6 +156,6 @@ class TestRules:
         app = DistillApp(home, prompt_project)
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
-            await until(pilot, lambda: "R n   write one" in text(app))
+            await until(pilot, lambda: "R a   write one" in text(app))
             await pilot.press("R", "D", "j", "G", "u", "enter")
             await until(pilot, lambda: form_title(app) == "New rule, 1 of 2")

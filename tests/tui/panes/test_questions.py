@@ -46,12 +46,12 @@ async def test_import_is_previewed_stored_and_undone(home: Home, questions_file:
         assert len(stored_questions(folder, home)) == 48
         await until(pilot, lambda: footer(app) == "enter store   esc back   ? help")
         await pilot.press("enter")
-        await until(pilot, lambda: notified(app, "3 questions stored."))
-        await until(pilot, lambda: footer(app).startswith("i import   s write   S split"))
+        await until(pilot, lambda: notified(app, "3 questions stored. u undoes it."))
+        await until(pilot, lambda: footer(app).startswith("m import   s write   S split"))
         assert len(stored_questions(folder, home)) == 51
         await until(pilot, lambda: "51" in text(app))
         await pilot.press("u")
-        await until(pilot, lambda: notified(app, "Undid the import: 3 questions."))
+        await until(pilot, lambda: notified(app, "Undone: importing 3 questions."))
         assert len(stored_questions(folder, home)) == 48
 
 
@@ -90,7 +90,7 @@ async def test_split_is_previewed_stored_and_undone(home: Home) -> None:
         await until(pilot, lambda: notified(app, "The questions are split."))
         assert None not in {question.split for question in stored_questions(folder, home)}
         await pilot.press("u")
-        await until(pilot, lambda: notified(app, "Undid the splits."))
+        await until(pilot, lambda: notified(app, "Undone: splitting."))
         assert {question.split for question in stored_questions(folder, home)[8:]} == {None}
         assert {question.split for question in stored_questions(folder, home)[:8]} == {"train"}
 
@@ -154,14 +154,14 @@ async def test_near_duplicates_are_compared_deleted_and_restored(home: Home, siz
         await until(pilot, lambda: "2 pairs" in text(app))
         assert "stays" in text(app)
         assert "93\u00a0%" in text(app)
-        await until(pilot, lambda: footer(app).startswith("D delete   space mark   * mark all   esc back"))
+        await until(pilot, lambda: footer(app) == "D delete   space mark   * mark all   m import   esc back   ? help")
         await pilot.press("D")
         await until(pilot, lambda: "1 pair" in text(app))
         assert [question.id for question in stored_questions(folder, home)] == [1, 3, 4]
         await pilot.press("asterisk", "D")
         await until(pilot, lambda: "No question repeats another." in text(app))
         await pilot.press("q")
-        await until(pilot, lambda: pane(app).state.mode == "list" and footer(app).startswith("i import"))
+        await until(pilot, lambda: pane(app).state.mode == "list" and footer(app).startswith("m import"))
         await pilot.press("u", "u")
         await until(pilot, lambda: len(stored_questions(folder, home)) == 4)
         assert [question.id for question in stored_questions(folder, home)] == [1, 2, 3, 4]

@@ -42,7 +42,10 @@ async def test_deleting_answered_questions_needs_confirmation(home: Home) -> Non
         await wait_for_form(pilot)
         await pilot.press("right", "enter")
         await until(pilot, lambda: len(stored_questions(folder, home)) == 45)
-        await until(pilot, lambda: notified(app, "without 2 answers"))
+        await until(
+            pilot,
+            lambda: notified(app, "Deleted 3 questions and 2 answers; the answers do not come back. u undoes it."),
+        )
         await pilot.press("u")
         await until(pilot, lambda: len(stored_questions(folder, home)) == 48)
         assert "marked" not in text(app)

@@ -78,8 +78,10 @@ async def test_archiving_is_undone_by_u_or_the_archive_key(eight_projects: Home,
         await until(pilot, lambda: "triage" not in listed_names(screen))
         assert look(folder, eight_projects).archived
         assert "2 archived" in page_text(screen, "header")
+        await until(pilot, lambda: "Archived triage. u undoes it." in toast_text(app))
         await pilot.press("u")
         await until(pilot, lambda: selected_name(screen) == "triage")
+        await until(pilot, lambda: "Undone: archiving triage." in toast_text(app))
         assert not look(folder, eight_projects).archived
         await pilot.press("a")
         await until(pilot, lambda: "triage" not in listed_names(screen))

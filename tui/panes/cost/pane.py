@@ -20,6 +20,7 @@ from tui.panes.view import View
 from tui.services.cost import CostRead, CostService, ModelsFound, PromptCounted
 from tui.services.facts import Facts
 from tui.services.store import StoreService
+from tui.undoing import NOTHING_LEFT, undone
 from tui.widgets.page import Page
 
 _AIRY_FROM = 26  # lines
@@ -121,13 +122,13 @@ class CostPane(Pane):
     def action_undo(self) -> None:
         """Undo the last change to a figure."""
         if (name := self.state.undo()) is None:
-            self.notify("Nothing to undo: no figure was changed.", timeout=4)
+            self.notify(NOTHING_LEFT, timeout=4)
             return
         self._figures.fill()
         if not self._ask():
             self.redraw()
         words = "the model" if name == MODEL else label(name)
-        self.notify(f"Undid the last change: {words}.", timeout=4)
+        self.notify(undone(words), timeout=4)
 
     def _redraw_figures(self) -> None:
         """Redraw title and figures; the estimate stays unchanged."""

@@ -18,6 +18,7 @@ from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, Refu
 from tui.services.facts import Facts
 from tui.services.program import CommandEnded, CommandProgress
 from tui.services.store import StoreFailed, StoreService
+from tui.undoing import offer
 from tui.widgets.listing import Listing
 from tui.widgets.placed import Freezing
 
@@ -109,7 +110,7 @@ class DatasetPane(Pane):
 
     def on_refused_rejected(self, message: RefusedRejected) -> None:
         """Report the rejected answers, and freeze if that was requested."""
-        self.notify(f"Rejected {message.count}. In the review, {key_of('curate.undo')} undoes it.", timeout=4)
+        self.notify(f"Rejected {message.count}. {offer('curate.undo', 'in the review')}", timeout=4)
         self.store.read()
         if self._then_freeze is not None:
             self._freeze(allow_overlaps=self._then_freeze)
@@ -155,9 +156,8 @@ class DatasetPane(Pane):
         def meaning(values: Values) -> str:
             rejected = len(set(state.to_reject(values["way"])))
             repeats = "The student will learn to repeat these words of the prompt. " if values["way"] == ALLOW else ""
-            what = f"{rejected:,} answer{' is' if rejected == 1 else 's are'} rejected first" if rejected else ""
-            undo = f"; in the review, {key_of('curate.undo')} undoes it." if what else ""
-            return f"{repeats}{what}{undo}"
+            what = f"{rejected:,} answer{' is' if rejected == 1 else 's are'} rejected first. " if rejected else ""
+            return f"{repeats}{what}{offer('curate.undo', 'in the review') if what else ''}"
 
         def go(values: dict[str, str] | None) -> None:
             if values is None:

@@ -3,8 +3,8 @@
 from engine.teachers.outlook import why_unpaid
 from tui.forms.checks import whole
 from tui.forms.screen import Field, FormScreen, Values
-from tui.keys import key_of
 from tui.services.facts import Facts
+from tui.undoing import offer
 
 _COUNT = whole(1, 20)
 REPLACE = "replace"
@@ -40,7 +40,7 @@ def prompt_file_form(path: str) -> FormScreen:
 def rules_file_form(path: str) -> FormScreen:
     """Return a form for the `path` of a rules file, filled in with `path`, and `how` to treat existing rules."""
     fields = (_path(path, "rules.yaml"), Field("how", "existing rules", choices=("keep", REPLACE)))
-    words = f"YAML, as for `distill-tui rules import`. {key_of('rules.undo')} undoes the import."
+    words = f"YAML: a list of rules, each with its text and check. {offer('rules.undo')}"
     return FormScreen("Import rules", fields, go="read", aside=lambda _: words)
 
 

@@ -10,7 +10,6 @@ from tui.actions import OVER_PANES, PaneName, bindings
 from tui.forms.confirm import confirm_form, is_confirmed
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import NOTHING, Values
-from tui.keys import key_of
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
 from tui.panes.writing import Writing
@@ -35,6 +34,7 @@ from tui.services.questions import (
     whole,
 )
 from tui.services.store import StoreFailed, StoreService
+from tui.undoing import NOTHING_LEFT, offer
 
 _TOPICS_OFFERED = 40
 _BRING, _SPLIT = ("workspace.questions", "questions.bring"), ("workspace.questions", "questions.split")
@@ -92,7 +92,7 @@ class QuestionsPane(QuestionList):
     def on_newest_found(self, message: NewestFound) -> None:
         """Ask before undoing an import of an earlier session."""
         if not message.ids:
-            self.notify("Nothing to undo.")
+            self.notify(NOTHING_LEFT)
             return
         came = f" from {clean_text(message.source)}" if message.source else ""
         answers = f", with {counted(message.answers, 'answer')}" if message.answers else ""
@@ -121,11 +121,11 @@ class QuestionsPane(QuestionList):
             self.state.busy = "Reading the pairs …"
             self._service.read_pairs(answer)
         elif message.name == IMPORT:
-            step = Step("the import", added_at=str(answer["at"])) if whole(answer, "added") else None
-            self._done(step, f"{stored_words(answer)} {key_of('questions.undo')} undoes this.")
+            step = Step("importing", added_at=str(answer["at"])) if whole(answer, "added") else None
+            self._done(step, f"{stored_words(answer)} {offer('questions.undo')}")
         elif message.name == SPLIT:
-            step = Step("the split", split_ids=self._unsplit)
-            self._done(step, f"{SPLIT_WORDS} {key_of('questions.undo')} undoes it.")
+            step = Step("splitting", split_ids=self._unsplit)
+            self._done(step, f"{SPLIT_WORDS} {offer('questions.undo')}")
         self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:

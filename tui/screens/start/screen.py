@@ -27,6 +27,7 @@ from tui.services.projects import (
     ProjectSummary,
     PromptLookedAt,
 )
+from tui.undoing import NOTHING_LEFT
 from tui.widgets.footer import Footer
 from tui.widgets.line import Line
 from tui.widgets.listing import Listed, Listing
@@ -170,9 +171,9 @@ class StartScreen(PlacedScreen[None], Listed):
         """Undo the last archiving or restoring."""
         moved = self.state.to_undo
         if moved is None:
-            self.notify("Nothing to undo.", timeout=4)
+            self.notify(NOTHING_LEFT, timeout=4)
             return
-        (self._service.restore if moved.archived else self._service.archive)(moved.folder)
+        (self._service.restore if moved.archived else self._service.archive)(moved.folder, undoes=True)
 
     def action_archived(self) -> None:
         """Show or hide archived projects."""
@@ -277,7 +278,8 @@ class StartScreen(PlacedScreen[None], Listed):
         self.query_one("#header", Page).show([header(state, width)])
         self.query_one("#listed", Page).show(body(state, width, self._height, datetime.now(UTC)))
         self.query_one("#about", Page).show(about(state, width - 4, 2))
-        keys = footer_actions(*(place for place, _ in self.binding_chain))
+        unavailable = () if state.search else ("start.back",)
+        keys = footer_actions(*(place for place, _ in self.binding_chain), unavailable=unavailable)
         if not state.projects:
             keys = tuple(action for action in keys if action.id in _WITHOUT_PROJECTS)
         elif state.chosen is not None and state.chosen.jobs:
