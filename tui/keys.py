@@ -78,6 +78,8 @@ def footer_actions(
 
     While text is typed, letters only type: the field's own keys are shown, and of the global ones those that are not
     letters. While something waits for an answer, only its own keys and the global ones are shown.
+
+    The way out of the nearest place is the last before the global ones.
     """
     typed = bool(places) and places[0] in TEXT_PLACES
     alone = typed or (bool(places) and places[0] in CONFIRM_PLACES)
@@ -106,7 +108,12 @@ def footer_actions(
         for keys in [",".join(_keys(f"everywhere.{action.id}"))]
         if action.footer and (typed or keys.partition(",")[0] not in taken)
     ]
-    return (*own[: FOOTER_KEYS - len(everywhere)], *everywhere)
+    out = [action for action in own if action.leaves][:1]
+    return (
+        *[action for action in own if not action.leaves][: FOOTER_KEYS - len(everywhere) - len(out)],
+        *out,
+        *everywhere,
+    )
 
 
 def _keys(name: str) -> list[str]:

@@ -26,7 +26,7 @@ ACTIONS = (
         "differences",
         "Show the tokens where student and prompted model differ most, or go back.",
     ),
-    Action("back", "escape", "back", "Go back to the table; then show the newest evaluation."),
+    Action("back", "escape", "back", "Go back to the table; then show the newest evaluation.", footer=True),
 )
 ANSWERS = (
     Action(

@@ -24,7 +24,7 @@ ACTIONS = (
     ),
     Action("undo", "u", "undo", "Undo the last change made here; after a restart, the last import."),
     Action("take", "enter", "read", "Show the whole question; in the topics, list only the one under the cursor."),
-    Action("back", "escape", "back", "Clear the marks, close what is shown, or list all again."),
+    Action("back", "escape", "back", "Clear the marks, close what is shown, or list all again.", footer=True),
 )
 TWINS = (
     Action("remove", "D,delete", "delete", "Delete the later question of this pair, or of marked pairs.", footer=True),

@@ -23,5 +23,11 @@ ACTIONS = (
     Action("next_question", "right_square_bracket", "watch next", "Watch the next question."),
     Action("previous_question", "left_square_bracket", "watch previous", "Watch the previous question."),
     Action("differing", "d", "differences", "Show the tokens where student and teacher differ most, or go back."),
-    Action("back", "escape", "back", "Close the table or the cursor; then show the newest run."),
+    Action(
+        "back",
+        "escape",
+        "back",
+        "Close the table, the cursor or the differences; then show the newest run.",
+        footer=True,
+    ),
 )

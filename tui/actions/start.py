@@ -14,5 +14,5 @@ ACTIONS = (
     Action("archived", "full_stop", "archived", "Show the archived projects too, or hide them."),
     Action("delete", "D,delete", "delete", "Delete the project for good, after you type its name."),
     *MOVES,
-    Action("back", "escape", "back", "Leave the search and list all projects."),
+    Action("back", "escape", "back", "Leave the search and list all projects.", footer=True),
 )

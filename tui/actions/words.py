@@ -49,6 +49,11 @@ class Action:
         """Show the first key unless `shown` was given."""
         object.__setattr__(self, "shown", self.shown or as_read(self.keys.partition(",")[0]))
 
+    @property
+    def leaves(self) -> bool:
+        """Whether this leaves its place; an id stays the same when the user chooses another key."""
+        return self.id == "back" or "leave" in self.id
+
 
 def as_read(keys: str) -> str:
     """Return Textual's key names as the user reads them."""

@@ -20,7 +20,7 @@ class KeysChanged(Message):
 
 
 class Footer(Widget):
-    """One line of keys. If not all fit, the last ones before help and quit are left out."""
+    """One line of keys. If not all fit, the last ones before the way out, help and quit are left out."""
 
     DEFAULT_CSS = "Footer { dock: bottom; height: 1; padding: 0 1; }"
 
@@ -53,7 +53,9 @@ class Footer(Widget):
         """The actions that fit."""
         shown = list(self._actions)
         while len(shown) > 1 and _line(shown).cell_length - _GAP > self.size.width:
-            shown.remove(next((action for action in reversed(shown) if action.id not in _STAY), shown[-1]))
+            shown.remove(
+                next((each for each in reversed(shown) if each.id not in _STAY and not each.leaves), shown[-1])
+            )
         return shown
 
 

@@ -163,12 +163,20 @@ def test_footer_omits_keys_taken_by_a_nearer_place() -> None:
     assert ("esc", "leave_differences") in footer
     assert ("enter", "open") not in footer
     footer = [(action.shown, action.id) for action in footer_actions("history", "evaluation", "workspace")]
-    assert footer[:3] == [("enter", "open"), ("esc", "leave_history"), ("e", "evaluate")]
+    assert footer[:2] == [("enter", "open"), ("e", "evaluate")]
 
 
 def test_footer_shows_keys_of_near_duplicates_before_those_of_the_list() -> None:
     labels = [action.label for action in footer_actions("twins", "questions", "workspace")]
-    assert labels[:4] == ["delete", "mark", "mark all", "back"]
+    assert labels[:3] == ["delete", "mark", "mark all"]
+
+
+@pytest.mark.parametrize("places", KEY_CHAINS, ids="-".join)
+def test_the_way_out_is_the_last_key_of_the_footer_before_help(places: tuple[Place, ...]) -> None:
+    footer = footer_actions(*places)
+    ways = [action.id for action in ACTIONS[places[0]] if action.leaves and action.footer]
+    own = [action.id for action in footer if action.id not in ("help", "quit")]
+    assert own[-1:] == ways if ways else not any(action.leaves for action in footer)
 
 
 def test_footer_of_a_preview_shows_only_its_own_keys_and_help() -> None:

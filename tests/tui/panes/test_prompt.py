@@ -106,7 +106,7 @@ class TestVersions:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
             await pilot.press("v")
-            await until(pilot, lambda: "esc i writes one" in text(app))
+            await until(pilot, lambda: "esc e writes one" in text(app))
             await pilot.press("b", "enter", "j", "k", "G", "g", "pagedown", "escape")
             await until(pilot, lambda: mode(app) == "reading")
 
@@ -178,7 +178,7 @@ class TestExternalEditor:
             await open_pane(pilot, app)
             await pilot.press("E")
             await until(pilot, lambda: notified(app, "Not saved: version 3 was saved elsewhere"))
-            assert notified(app, "e again makes yours the current one")
+            assert notified(app, "E again makes yours the current one")
             await until(pilot, lambda: "Be quite\u2028kind." in stored_draft(prompt_project))
             assert stored_prompt(prompt_project, home) == (3, ELSEWHERE)
 

@@ -72,6 +72,11 @@ class EvaluationPane(Pane):
         over = _OVER.get(self._page)
         return [(over, self), *super().binding_chain] if over is not None else super().binding_chain
 
+    @property
+    def unavailable(self) -> frozenset[str]:
+        """Going back, from the table of the newest evaluation."""
+        return frozenset() if self.state.is_over else frozenset({"evaluation.back"})
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Only the view that is shown can be left, and copying needs answers on the screen."""
         if action == "copy":

@@ -118,6 +118,11 @@ class EvaluationState:
         places = [index for index, each in enumerate(self.listed) if each.id == self.answers.evaluation_id]
         self.history_row = places[0] if places else 0
 
+    @property
+    def is_over(self) -> bool:
+        """Whether something is shown that `back` leaves."""
+        return self.mode != "table" or self.differing or self.chosen is not None
+
     def back(self) -> None:
         """Go back one level: from a view to the table, else from an older evaluation to the newest."""
         if self.mode != "table":

@@ -66,8 +66,9 @@ class QuestionList(Pane):
 
     @property
     def unavailable(self) -> frozenset[str]:
-        """Storing, if there is nothing to store or something is in progress."""
-        return frozenset() if self.state.can_store else frozenset({"preview.take"})
+        """Storing, if there is nothing to store or something is in progress; going back, from the whole list."""
+        store = frozenset() if self.state.can_store else frozenset({"preview.take"})
+        return store if self.state.is_over else store | {"questions.back"}
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """While a preview is shown, allow only storing it or going back."""

@@ -204,6 +204,13 @@ class QuestionsState:
         self.pairs = left
         self.move(0)
 
+    @property
+    def is_over(self) -> bool:
+        """Whether `back` has something to leave, close or clear."""
+        return (
+            self.mode != "list" or bool(self.marks) or self.range is not None or self.where.listed != QuestionFilter()
+        )
+
     def back(self) -> bool:
         """Go one step back: preview, range, marks, view, filter. Return whether the list must be read again."""
         if self.previewed or self.mode == "question":

@@ -66,6 +66,11 @@ class ReleasePane(Pane):
             lambda: [f"{each.release.kind} of run {each.release.run_id} {each.folder}" for each in state.releases],
         )
 
+    @property
+    def unavailable(self) -> frozenset[str]:
+        """Closing the model card, unless it is shown; then, showing one."""
+        return frozenset({"release.back" if self.state.card is None else "release.card"})
+
     def on_release_read(self, message: ReleaseRead) -> None:
         """Take the runs and releases."""
         self.state.take(message.page)

@@ -88,6 +88,11 @@ class RunPane(Pane):
             lambda: [f"run {run.id} {run.state_word} {run.config.adapter_text} {run.reason}" for run in runs],
         )
 
+    @property
+    def unavailable(self) -> frozenset[str]:
+        """Going back, from the curves of the newest run."""
+        return frozenset() if self.state.is_over else frozenset({"run.back"})
+
     def open(self, number: int) -> None:
         """Show the run with this number."""
         self.state.open(number)
@@ -227,13 +232,16 @@ class RunPane(Pane):
         self.redraw()
 
     def action_back(self) -> None:
-        """Leave the table, else remove the cursor, else show the newest run."""
+        """Leave the table, else remove the cursor, else leave the differences, else show the newest run."""
         if self.state.comparing:
             self.action_compare()
             return
-        if self.state.cursor is None:
+        if self.state.cursor is not None:
+            self.state.cursor = None
+        elif self.state.differing:
+            self.state.differing = False
+        else:
             self.state.chosen = None
-        self.state.cursor = None
         self._read_traces()
         self.redraw()
 

@@ -70,6 +70,11 @@ class RunState:
         """Show this run's curves without overlays."""
         self.chosen, self.overlays, self.cursor, self.comparing = run_id, (), None, False
 
+    @property
+    def is_over(self) -> bool:
+        """Whether there is a table, a cursor or another run than the newest to go back from."""
+        return self.comparing or self.differing or self.cursor is not None or self.chosen is not None
+
     def found(self, run_id: int) -> RunRow | None:
         """The run with this number; None if it was not read."""
         return next((row for row in self.rows if row.run.id == run_id), None)
