@@ -26,7 +26,7 @@ from engine.reports.numbers import MISSING, measured
 _GAP = 2
 _NARROWEST = 16  # minimum cells of a text column, as long as there is room
 _NAME = 26  # cells of a fact's name
-MARKS: dict[Tone, str] = {"good": "✓", "bad": "✗", "open": "◐"}
+MARKS: dict[Tone, str] = {"good": "✓", "bad": "✗", "open": "○"}
 
 
 def to_text(document: Document, width: int = 80) -> str:

@@ -20,7 +20,7 @@ from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, STRONG, WARN, duration, ju
 VERDICTS: dict[FinalVerdict, tuple[str, str]] = {
     "pass": ("✓ pass", GOOD),
     "fail": ("✗ fail", BAD),
-    "undecided": ("◐ undecided", WARN),
+    "undecided": ("○ undecided", WARN),
 }
 
 Step = tuple[str, str, str]  # as `next_steps` takes it

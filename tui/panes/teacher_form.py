@@ -58,7 +58,7 @@ class TeacherForm(Generic[Options, Outlook]):
                 return "The estimate appears once every field is valid."
             if (found := self._outlook(options)) is None:
                 return "Estimating what it will take …"
-            return clean_text(f"! {found}") if isinstance(found, DistillError) else self._text_of(found, values)
+            return clean_text(f"✗ {found}") if isinstance(found, DistillError) else self._text_of(found, values)
 
         def whole(values: Values) -> str:
             options = options_of(values)

@@ -20,7 +20,11 @@ BAD = "$text-error"
 WARN = "$text-warning"
 STRONG = "bold"
 
-# The mark alone shows the state; colour only repeats it.
+# A mark has one meaning on every page, and alone shows the state; colour only repeats it.
+#   ✓ done, accepted, or it holds    ✗ failed, rejected, refused, or it does not hold
+#   ○ not yet: begun, decided, answered, checked, saved or chosen    ● now: at work, or the one in effect
+#   ◐ stale: made from something older    ! look at this first    – there is none
+#   ‖ paused    ■ stopped, or stopping    ⚑ flagged    ◆ marked for the next key    ▲ ▼ better, worse
 MARKS: dict[StationState, tuple[str, str]] = {
     "empty": ("–", DIM),
     "ready": ("○", ""),

@@ -57,10 +57,10 @@ async def test_footer_lists_the_keys_of_the_current_view(home: Home, size: tuple
         reading = "] next sample   [ prev   j next question   k prev   esc back   ? help"
         await until(pilot, lambda: footer(app) == reading)
         await pilot.press("escape", "d")
-        await until(pilot, lambda: footer(app).startswith("esc back   e evaluate   = history"))
+        await until(pilot, lambda: footer(app) == "e evaluate   = history   c review   esc back   ? help")
         assert "enter" not in footer(app)
         await pilot.press("escape", "equals_sign")
-        await until(pilot, lambda: footer(app).startswith("enter show   esc back   e evaluate"))
+        await until(pilot, lambda: footer(app) == "enter show   e evaluate   c review   esc back   ? help")
         assert "= history" not in footer(app)
         await pilot.press("equals_sign")
         await until(pilot, lambda: footer(app).endswith("? help   q quit"))
@@ -201,8 +201,8 @@ async def test_hostile_answers_are_escaped_on_screen(home: Home) -> None:
 async def test_worse_and_undecided_rules_are_marked(home: Home) -> None:
     app = DistillApp(home, make_compared(home))
     async with app.run_test(size=(120, 40), notifications=True) as pilot:
-        await open_pane(pilot, app, "◐ 94 more questions would decide rule 3.")
-        assert "◐ undecided\n" in text(app)
+        await open_pane(pilot, app, "○ 94 more questions would decide rule 3.")
+        assert "○ undecided\n" in text(app)
         await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await pilot.press("equals_sign", "down", "enter")
         await until(pilot, lambda: "▼ worse than prompted (McNemar, Holm-corrected)" in text(app))

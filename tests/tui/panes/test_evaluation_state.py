@@ -50,17 +50,17 @@ BASIS = EvaluationBasis(
 def test_interval_bar_fills_its_width_and_contains_its_point(counts: tuple[int, int], width: int) -> None:
     bar = interval_bar(wilson(*counts), width)
     assert len(bar) == width
-    assert bar.count("●") == 1
-    assert set(bar) <= set("·├─●┤")
+    assert bar.count("┼") == 1
+    assert set(bar) <= set("·├─┼┤")
     inside = bar.strip("·")
-    assert inside[0] in "├●"
-    assert inside[-1] in "┤●"
+    assert inside[0] in "├┼"
+    assert inside[-1] in "┤┼"
 
 
 def test_interval_bar_is_placed_by_its_rates() -> None:
-    assert interval_bar(Interval(0.5, 0.25, 0.75), 9) == "··├─●─┤··"
-    assert interval_bar(Interval(1.03, 0.9, 1.2), 11) == "·········├●"
-    assert interval_bar(Interval(0.0, 0.0, 0.0), 5) == "●····"
+    assert interval_bar(Interval(0.5, 0.25, 0.75), 9) == "··├─┼─┤··"
+    assert interval_bar(Interval(1.03, 0.9, 1.2), 11) == "·········├┼"
+    assert interval_bar(Interval(0.0, 0.0, 0.0), 5) == "┼····"
 
 
 def state_with(*lapses: Lapse, samples: int = 2) -> EvaluationState:
@@ -222,12 +222,12 @@ def test_verdict_and_all_rules_come_before_the_notes_on_undecided_ones() -> None
     )
     lines = [line.plain for line in _table(made, EvaluationState(), 77)]
     visible = lines[:17]
-    assert "◐ undecided" in visible[0]
+    assert "○ undecided" in visible[0]
     assert sum(f"Rule {number}" in line for line in visible for number in range(1, 9)) == 8
-    assert "◐ undecided" in visible
-    notes = " ".join(lines[lines.index("◐ undecided") + 1 :])
+    assert "○ undecided" in visible
+    notes = " ".join(lines[lines.index("○ undecided") + 1 :])
     assert notes.endswith(
-        "◐ 1 more question would decide “every rule”; 292 rule 8; 293 rule 7; 294 rule 6; 296 rule 4; 297 rule 3; "
+        "○ 1 more question would decide “every rule”; 292 rule 8; 293 rule 7; 294 rule 6; 296 rule 4; 297 rule 3; "
         "298 rule 2; 299 rule 1."
     ), "the fewest questions first, without the rule that no number of questions would decide"
 
@@ -235,10 +235,10 @@ def test_verdict_and_all_rules_come_before_the_notes_on_undecided_ones() -> None
 @pytest.mark.parametrize(
     ("together", "numbers", "words"),
     [
-        (33, (33, 33, 33, 33), "◐ 33 more questions would decide every rule."),
-        (33, (33, 33, 33, 94), "◐ 33 more questions would decide rules 1, 2, 3 and “every rule”; 94 rule 4."),
-        (94, (33, 33, 33, 94), "◐ 33 more questions would decide rules 1, 2 and 3; 94 rule 4 and “every rule”."),
-        (1, (33, 33, 33, 33), "◐ 1 more question would decide “every rule”; 33 rules 1, 2, 3 and 4."),
+        (33, (33, 33, 33, 33), "○ 33 more questions would decide every rule."),
+        (33, (33, 33, 33, 94), "○ 33 more questions would decide rules 1, 2, 3 and “every rule”; 94 rule 4."),
+        (94, (33, 33, 33, 94), "○ 33 more questions would decide rules 1, 2 and 3; 94 rule 4 and “every rule”."),
+        (1, (33, 33, 33, 33), "○ 1 more question would decide “every rule”; 33 rules 1, 2, 3 and 4."),
     ],
 )
 def test_rules_that_need_as_many_questions_are_named_together(

@@ -64,6 +64,7 @@ def test_replacements_are_ascii_and_as_wide_as_their_glyphs() -> None:
 def test_marks_used_together_have_distinct_replacements() -> None:
     for marks in ("●○✓✗◐", "●○✓✗‖■", "✓✗○⚑", "←→↑↓", "╌┄╍"):
         assert len({ASCII[mark] for mark in marks}) == len(marks), marks
+    assert "!" not in {ASCII[mark] for mark in "●○✓✗◐‖■⚑◆"}, "this mark is ASCII already"
 
 
 @given(st.text(alphabet=st.sampled_from([*ASCII, "a", "é", "漢", "\n"]), max_size=80))

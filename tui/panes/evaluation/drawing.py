@@ -11,7 +11,7 @@ from engine.evaluation.verdict import cut_off, left_out, reason, reference_text
 from engine.records.evaluation import ArmName, ArmScore, Divergence, Evaluation, Rate
 from engine.wording import percent
 from tui.keys import key_of
-from tui.panes.evaluation.bars import interval_bar
+from tui.panes.evaluation.bars import MIDDLE, interval_bar
 from tui.panes.evaluation.differing import held_out_tokens
 from tui.panes.evaluation.marks import arm_title, deciding, legend, mark_of
 from tui.panes.evaluation.reading import reading
@@ -184,7 +184,7 @@ def _rate(rate: Rate, width: int, arm: ArmName, state: EvaluationState) -> Conte
         bounds = f"{100 * rate.low:.0f}–{100 * rate.high:.0f}"
         return Content.assemble((right(percent(rate.rate), width - 8), style), (right(bounds, 8), DIM))
     bar = interval_bar(rate, room)
-    dot = bar.index("●")
+    dot = bar.index(MIDDLE)
     return Content.assemble(
         (right(percent(rate.rate), 7), style), " ", (bar[:dot], DIM), (bar[dot], style), (bar[dot + 1 :], DIM)
     )

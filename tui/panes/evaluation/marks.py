@@ -9,7 +9,7 @@ from tui.widgets.lines import BAD, DIM, GOOD, WARN, shorten, wrap
 _MARKS: dict[Outcome, tuple[str, str]] = {
     "better": ("▲", GOOD),
     "worse": ("▼", BAD),
-    "undecided": ("◐", WARN),
+    "undecided": ("○", WARN),
     "kept": (" ", ""),
 }
 _EVERY_RULE = "“every rule”"  # the table's row of all rules together
@@ -31,7 +31,7 @@ def legend(found: Comparison, width: int) -> list[Content]:
     if parts:
         parts[-1] += " (McNemar, Holm-corrected)"
     if "undecided" in outcomes:
-        parts.append("◐ undecided")
+        parts.append("○ undecided")
     return [Content.styled(shorten("   ".join(parts), width), DIM)] if parts else []
 
 
@@ -44,7 +44,7 @@ def deciding(found: Comparison, width: int) -> list[Content]:
     if not rows:
         return []
     (fewest, first), *others = sorted(rows.items())
-    words = f"◐ {counted(fewest, 'more question')} would decide {_together(first, found)}"
+    words = f"○ {counted(fewest, 'more question')} would decide {_together(first, found)}"
     words += "".join(f"; {number:,} {_together(names, found)}" for number, names in others)
     return [Content.styled(line, DIM) for line in wrap(f"{words}.", width)]
 

@@ -45,7 +45,7 @@ def draw_title(facts: Facts, *, draft: bool, width: int) -> list[Content]:
     if draft:
         left = Content.assemble(("Prompt", STRONG), "   ", (figure, ACCENT))
         note = Content.assemble(
-            ("◐ unsaved draft", WARN),
+            ("○ unsaved draft", WARN),
             (f"   {key_of('prompt.edit')} continues it   {key_of('prompt.drop')} discards it", DIM),
         )
         return [justify(left, note, width), Content("")]
@@ -184,7 +184,7 @@ def draw_editing(tokens: int, turns: int, width: int, *, changed: bool) -> list[
     left = Content.assemble(("Edit the prompt", STRONG), "   ", (f"≈ {tokens:,} tokens", ACCENT))
     if turns:
         left = Content.assemble(left, ("   " + counted(turns, "example turn"), DIM))
-    state = Content.styled("◐ not saved", WARN) if changed else Content.styled("saved", DIM)
+    state = Content.styled("○ not saved", WARN) if changed else Content.styled("saved", DIM)
     return [justify(left, state, width), Content("")]
 
 

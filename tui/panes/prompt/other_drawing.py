@@ -55,7 +55,7 @@ def draw_versions(state: VersionsState, width: int, height: int) -> list[Content
 
 
 def _version(row: VersionRow, count: TokenCount | None, width: int, *, here: bool) -> Content:
-    mark = ("✓", GOOD) if row.current else (" ", "")
+    mark = ("●", ACCENT) if row.current else (" ", "")
     rules = f"{row.rules_found} of {row.rules} rules found" if row.rules else ""
     tokens = f"{count.tokens:,} tokens" if count and count.exact else f"≈ {(count or row).tokens:,} tokens"
     figures = f"{format_time(row.created_at)}   {tokens:>15}   {fit(rules, 20)}"

@@ -14,11 +14,10 @@ from tui.panes.run.state import RunState
 from tui.services.runs import RunRow
 from tui.widgets.lines import (
     ACCENT,
-    BAD,
     DIM,
-    GOOD,
+    JOB_MARKS,
+    MARKS,
     STRONG,
-    WARN,
     duration,
     fit,
     format_time,
@@ -29,15 +28,7 @@ from tui.widgets.lines import (
 from tui.widgets.listing import numbered
 from tui.widgets.rows import window
 
-STATES = {
-    "waiting": ("○", WARN),
-    "running": ("●", ACCENT),
-    "paused": ("‖", WARN),
-    "stopped": ("■", WARN),
-    "done": ("✓", GOOD),
-    "failed": ("✗", BAD),
-    "killed": ("✗", BAD),
-}
+STATES = {str(state): mark for state, mark in JOB_MARKS.items()} | {"done": MARKS["done"], "killed": JOB_MARKS["lost"]}
 _MOMENT = 18  # width of a timestamp with its gap, in cells
 _RESULTS = (("best KL", 10), ("answers pass", 14), ("time", 13), ("verdict", 13))
 

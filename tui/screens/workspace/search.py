@@ -128,7 +128,7 @@ class SearchLine(Horizontal):
         rows = matching(listing.texts(), self._input.value)
         self._found = from_here(rows, at, step)
         if self._found is None:
-            self._count.show([Content.styled(right("✗ no match", _COUNT - 1), WARN)])
+            self._count.show([Content.styled(right("no match", _COUNT - 1), WARN)])
             self._restore()
             return
         position = f"{rows.index(self._found) + 1:,} of {len(rows):,}"
