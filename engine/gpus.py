@@ -93,7 +93,7 @@ def require_device(device: str) -> None:
         return
     why = why_gpus_unusable() or f"this machine has {seen or 'none'}"
     raise ModelError(
-        "The device is not available.", f"{device} is an NVIDIA GPU, and {why}.", "Use --device cpu, or auto."
+        "The device is not available.", f"{device} is an NVIDIA GPU, and {why}.", "Choose device cpu or auto."
     )
 
 

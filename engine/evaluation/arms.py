@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from engine.model.prompt_cache import PromptCache
 
 _LESS_MEMORY = (
-    "Evaluate again with a smaller --batch-rows, or free some of the device's memory: stored answers are not "
-    "generated again."
+    "Free some of the device's memory and evaluate again, or decode fewer rows together (--batch-rows): stored answers "
+    "are not generated again."
 )
 SPEED_TOKENS = 8
 

@@ -16,7 +16,7 @@ def failed_validation(project: Project, limit: int) -> tuple[int, ...]:
         raise NotFoundError(
             "There is no evaluation on the validation split.",
             "Test questions are not used: improving on them would make the proof worthless.",
-            "Evaluate on it: distill-tui evaluate --split validation",
+            "Evaluate on the validation questions: distill-tui evaluate --split validation",
         )
     lapses = find_lapses(answers_of(project, evaluation).answers, evaluation.reference)
     return tuple(lapse.question_id for lapse in lapses if lapse.broken)[:limit]

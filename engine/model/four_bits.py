@@ -11,7 +11,7 @@ def require_four_bits(device: str, *, on_gpu: bool) -> None:
         raise ModelError(
             "A base in four bits needs an NVIDIA GPU.",
             f"The device is {device}, where it would save little and take many times longer.",
-            "Train with --quantize-base none, with a smaller base, or on a machine with a GPU.",
+            "Train without four bits (--quantize-base none), with a smaller base, or on a machine with a GPU.",
         )
     require_bitsandbytes()
 

@@ -238,7 +238,7 @@ def _device(name: str) -> torch.device:
         if device.type not in ("cpu", "cuda") and not torch.get_device_module(device).is_available():
             raise RuntimeError("torch sees no such device")
     except (RuntimeError, AttributeError) as error:  # torch knows some device types only by name
-        raise ModelError("The device is not available.", f"{name}: {error}.", "Use --device cpu, or auto.") from error
+        raise ModelError("The device is not available.", f"{name}: {error}.", "Choose device cpu or auto.") from error
     return device
 
 

@@ -31,7 +31,7 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
             merged = cast("PreTrainedModel", cast("PeftModel", local.model).merge_and_unload(safe_merge=True))
         except ValueError as error:
             raise ModelError(
-                "Cannot merge the adapter.", f"{adapter}: {error}", "Export with --form adapter, or train again."
+                "Cannot merge the adapter.", f"{adapter}: {error}", "Export the adapter form, or train again."
             ) from error
         merged = merged.to(_stored_dtype(base))
         if hasattr(merged.config, "auto_map"):

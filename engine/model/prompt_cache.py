@@ -220,7 +220,7 @@ def check_exactness(local: LocalModel) -> None:
                 raise ModelError(
                     "The GPU does not work.",
                     f"{local.device}: {str(error).splitlines()[0]}.",
-                    "Check it with `distill-tui doctor`, or use --device cpu.",
+                    "Check it with `distill-tui doctor`, or choose the device cpu.",
                 ) from error
             raise _unsupported(local, str(error)) from error
     distance = float((found - expected).norm() / (expected - expected.mean()).norm().clamp_min(1e-6))

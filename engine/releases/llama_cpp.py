@@ -107,5 +107,5 @@ def _refused(lines: Sequence[str], llama_cpp: LlamaCpp) -> ModelError:
     return ModelError(
         "llama.cpp's converter cannot convert the model.",
         f"{llama_cpp.converter.name} says: {reason}.",
-        "Update llama.cpp (git pull in its folder), or export with --form merged instead.",
+        "Update llama.cpp (git pull in its folder), or export the merged form instead.",
     )

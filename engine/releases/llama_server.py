@@ -143,7 +143,7 @@ def _await(client: "httpx2.Client", process: "subprocess.Popen[bytes]", path: Pa
     raise ModelError(
         "llama-server cannot load the converted model.",
         f"It says: {clean_line(reasons[0], REASON_CELLS) if reasons else 'nothing'}",
-        "Rebuild llama.cpp from the same commit as its converter, or export with --form merged instead.",
+        "Rebuild llama.cpp from the same commit as its converter, or export the merged form instead.",
     )
 
 

@@ -60,7 +60,7 @@ def _check_reading(served: LlamaServer, chat: "ChatFormat", ids: list[int], mess
             "llama.cpp does not read questions the way the student was trained to.",
             f"“{clean_line(messages[-1].content)[:80]}” is {_ids_text(chat, ids)} in training, "
             f"{_ids_text(chat, found)} there.",
-            "Try a newer llama.cpp, or export with --form merged, for a server that reads the model's own template.",
+            "Try a newer llama.cpp, or export the merged form, for a server that reads the model's own template.",
         )
 
 
@@ -77,12 +77,12 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
             raise ModelError(
                 "llama.cpp does not end an answer where the student does.",
                 f"It continues after “{clean_line(chat.text_of([*chat.stop_ids][:1]))}”.",
-                "Try a newer llama.cpp, which may know this model's end-of-turn token, or export with --form merged.",
+                "Try a newer llama.cpp, which may know this model's end-of-turn token, or export the merged form.",
             )
     asked = [(ids, answer) for ids, answer in zip(contexts, answers, strict=True) if answer.ids]
     if not asked:
         raise ModelError(
-            "llama.cpp gives no answers.", "Every greedy answer is empty.", "Export with --form merged instead."
+            "llama.cpp gives no answers.", "Every greedy answer is empty.", "Export the merged form instead."
         )
     rows = [ScoreRow(ids, answer.ids) for ids, answer in asked]
     scored = score(load_base(merged, device="cpu", dtype="float32"), rows, k=1)
@@ -103,7 +103,7 @@ def _compared(merged: Path, chat: "ChatFormat", contexts: list[list[int]], answe
         raise ModelError(
             "The converted model does not answer like the student.",
             f"The log-probabilities of its tokens differ by {found.mean_difference:.2f} nats on average.",
-            "Try a newer llama.cpp or more bits, or export with --form merged.",
+            "Try a newer llama.cpp or more bits, or export the merged form.",
         )
     return found
 

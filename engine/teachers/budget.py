@@ -42,8 +42,8 @@ class Budget:
             raise BudgetError(
                 "The budget cannot be enforced.",
                 f"No price is known for {spec.model} at {spec.base_url}.",
-                "Give it: distill-tui settings --teacher-usd-per-mtok (or --judge-usd-per-mtok) INPUT CACHED OUTPUT. "
-                "Or omit --max-cost, and limit the work with --limit and --samples.",
+                "Leave out the budget, and limit the number of questions and of answers per question; or give the model's "
+                "prices: distill-tui settings",
             )
         return cls(prices, limit_usd, spent_usd)
 
@@ -74,5 +74,5 @@ class Budget:
         return BudgetError(
             "The budget is spent.",
             f"{self._spent_usd:.4f} of {self._limit_usd or 0:.4f} USD; one more answer could exceed the limit.",
-            "Raise --max-cost and start again: stored answers are not requested twice.",
+            "Raise the budget and start again: stored answers are not requested twice.",
         )

@@ -23,14 +23,14 @@ from engine.teachers.recorder import GROUP_S, Recorder
 GRACE_S = 20.0  # how long a stop waits for answers that are already paid for
 # What to do about a fault here, where there is a job to resume and an option to change.
 _ADVICE: dict[FaultKind, str] = {
-    "stalled": "Lower --concurrency if the server is overloaded.",
-    "too_slow": "Lower --concurrency or the answer token limit.",
-    "rate_limited": "Lower --concurrency, or resume the job later.",
+    "stalled": "Ask for fewer parallel answers if the server is overloaded.",
+    "too_slow": "Ask for fewer parallel answers, or lower the maximum tokens per answer.",
+    "rate_limited": "Ask for fewer parallel answers, or resume the job later.",
     "server": "See the server's log, or resume the job later.",
     "key": "Set a valid key for this host, then resume the job.",
     "quota": "Add credit at the provider, then resume the job.",
-    "redirect": "Give the final address: distill-tui generate --base-url URL",
-    "not_found": "Correct them: distill-tui generate --model MODEL --base-url URL",
+    "redirect": "Give the final address as the teacher's base URL: distill-tui settings",
+    "not_found": "Correct the teacher's model or base URL: distill-tui settings",
 }
 
 

@@ -88,7 +88,7 @@ class LocalGeneration:
             ask, ids = rows[row]
             self._recorder.answered(ask, self._example(ask, len(ids), decoded))
 
-        with within_memory("Generate again with a smaller --batch-rows: stored answers are not requested again."):
+        with within_memory("Generate again with fewer parallel answers: stored answers are not requested again."):
             decode(
                 self._local,
                 [ids for _, ids in rows],

@@ -35,7 +35,7 @@ from engine.training.validation import Validator
 from engine.training.work import Work, work_of
 from engine.wording import counted
 
-_SMALLER = "Close other programs, or choose a smaller --lora-rank or a smaller base model."
+_SMALLER = "Close other programs, or choose a smaller LoRA rank or a smaller base model."
 OnRows = Callable[[int, int, str], None]  # (done, total, of what); may raise to cancel
 
 

@@ -36,8 +36,8 @@ def make_course(
         if teacher is None or not any(row.edited_from for row in rows):
             raise TrainingError(
                 "There are no distributions of the prompted base.",
-                "--prompt-back-weight needs training answers of the local teacher, and there are none.",
-                "Train without --prompt-back-weight, or generate answers with the local teacher.",
+                "A prompt-back weight needs training answers of the local teacher, and there are none.",
+                "Train without a prompt-back weight, or generate answers with the local teacher.",
             )
         prompt_back = PromptBack.make(
             rows, Prompted(student.format, dataset_prompts), teacher, config.prompt_back_weight

@@ -69,7 +69,7 @@ class OnPolicy:
             raise TrainingError(
                 "The second stage has nothing to ask.",
                 "It trains towards the prompted base, and no training answer is entirely that model's.",
-                "Train without --on-policy-steps, or generate answers with the local teacher.",
+                "Train without on-policy steps, or generate answers with the local teacher.",
             )
         self.plans, self.steps = ((0, config.on_policy_steps),), config.on_policy_steps
         self.learning_rate = config.on_policy_learning_rate

@@ -63,7 +63,7 @@ class Choice:
                 f"It needs about {_amount(self.memory_mb)} even with one row at a time; "
                 f"{_free(self.free_mb, self.given_back_by)}.",
                 _in_four_bits(self)
-                or "Choose a smaller base or another device, close other programs, or pass --preset none.",
+                or "Choose a smaller base or another device, close other programs, or train without a preset.",
             )
         return self
 
@@ -173,7 +173,7 @@ def supported_objective(config: TrainingConfig, facts: TrainingFacts, given: Col
         raise TrainingError(
             f"Cannot train on this dataset with the objective {config.objective}.",
             f"It needs the teacher's distributions, but {_UNSCORED}.",
-            "Train with --objective cross_entropy, or generate answers with the local teacher.",
+            "Train with the cross-entropy objective, or generate answers with the local teacher.",
         )
     return replace(config, objective="cross_entropy")
 
@@ -300,7 +300,9 @@ def _in_four_bits(choice: Choice) -> str:
     """Say that four bits would fit; empty if they would not, or if that is not known."""
     if choice.quantized_mb is None:
         return ""
-    return f"With --quantize-base nf4 it needs about {_amount(choice.quantized_mb)}; that base is then the teacher too."
+    return (
+        f"In four bits (--quantize-base nf4) it needs about {_amount(choice.quantized_mb)}; it is then the teacher too."
+    )
 
 
 def _amount(megabytes: float | None) -> str:

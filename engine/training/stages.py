@@ -82,7 +82,7 @@ class Course:
     def __post_init__(self) -> None:
         """Raises `UsageError` if there are no steps."""
         if not self.steps:
-            raise UsageError("The run has no steps.", "", "Pass --epochs or --on-policy-steps above 0.")
+            raise UsageError("The run has no steps.", "", "Set epochs or on-policy steps above 0.")
 
     @property
     def steps(self) -> int:

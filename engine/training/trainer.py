@@ -36,7 +36,7 @@ from engine.training.student import add_gradients, recompute_layers, sum_dtype, 
 from engine.training.validation import Validator
 
 _BAD_AT_MOST = 3  # steps in a row without a finite loss, or whose loss or gradient blew up
-_SMALLER = "Close other programs, or start a run with a smaller --lora-rank or a smaller base model."
+_SMALLER = "Close other programs, or start a run with a smaller LoRA rank or a smaller base model."
 _OPTIMIZER = "The adapter's optimizer and its state"
 Found = TypeVar("Found")
 
@@ -277,7 +277,7 @@ class Trainer:
         raise TrainingError(
             f"Training stopped: {in_row} bad steps in a row.",
             f"Steps {first} to {step} of {self.steps}; the last one: {fault}. {back}",
-            "Start a new run with a smaller --learning-rate.",
+            "Start a new run with a lower learning rate.",
         )
 
     def _go_back(self, suspect: int) -> str:
@@ -308,7 +308,7 @@ class Trainer:
             raise TrainingError(
                 "Training stopped: the student's divergence is not a finite number.",
                 f"One of the steps up to step {state.step} of {self.steps} moved its weights too far. {back}",
-                "Start a new run with a smaller --learning-rate.",
+                "Start a new run with a lower learning rate.",
             )
         if state.loss_tokens:
             train_loss = state.loss_sum / state.loss_tokens

@@ -4,11 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from engine.errors import DistillError
+from tui.advice import in_app
 
 
 def as_distill_error(error: Exception) -> DistillError:
-    """Convert to our three-sentence error: unchanged if it is one, else a system error or a bug of the program."""
+    """Convert to our three-sentence error, if it is none, and its advice to the app's keys."""
     if isinstance(error, DistillError):
+        error.next = in_app(error.next)
         return error
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""

@@ -118,7 +118,7 @@ def carry_out(
     except OSError as error:
         raise JobError("The program could not be started.", f"{error.strerror or error}.", "Try again.") from error
     except ValueError as error:
-        raise JobError("A command ended without a result.", last, f"Try it: distill-tui {' '.join(words)}") from error
+        raise JobError("A command ended without a result.", last, "Try again.") from error
     if (failed := error_of(answer)) is not None:
         raise failed
     return answer

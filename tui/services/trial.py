@@ -119,7 +119,7 @@ class TrialService:
             process.stdout.close()
         if status != 0 and error is None and process is not self._stopped:
             how = f"was killed by signal {-status}" if status < 0 else f"ended with status {status}"
-            error = JobError("The trial ended early.", f"Its process {how}.", "In a shell: distill-tui prompt try")
+            error = JobError("The trial ended early.", f"Its process {how}.", "Try again.")
         self._target.post_message(TrialEnded(number, error))
 
 

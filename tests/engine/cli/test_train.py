@@ -244,6 +244,6 @@ def test_a_gpu_that_is_not_there_is_refused_at_once(
         before = project.runs.count()
     error = fail(*args, "--device", "cuda:1", status=1)
     assert error["message"] == "cuda:1 is an NVIDIA GPU, and this machine has none."
-    assert error["next"] == "Use --device cpu, or auto."
+    assert error["next"] == "Choose device cpu or auto."
     with Project.open(finished) as project:
         assert project.runs.count() == before

@@ -203,7 +203,7 @@ def test_out_of_memory_error_names_the_arm_and_keeps_stored_answers(
     context = FillingContext(project, project.jobs.add(options))
     with (
         monkeypatch.context() as patch,
-        pytest.raises(ModelError, match=r"answers of arm prompted do not fit.*CUDA out of memory.*--batch-rows"),
+        pytest.raises(ModelError, match=r"answers of arm prompted do not fit.*CUDA out of memory.*decode fewer rows"),
     ):
         run(context, options)
     context.close()

@@ -91,9 +91,9 @@ async def test_evaluation_stops_before_its_cost_limit_and_resumes_with_a_higher_
     async with HostileServer([good(YES)]) as server:
         # An answer costs 1 cent and could cost 8; a verdict costs 1 cent and could cost more than 10 dollars.
         message = await asyncio.to_thread(evaluate_in_thread, server.url, 0.095)
-        assert "Raise --max-cost" in message
+        assert "Raise the budget" in message
         assert len(server.requests) == 2, "after the second answer the budget has no room for a third"
-        assert "Raise --max-cost" in await asyncio.to_thread(evaluate_in_thread, server.url, 1.0)
+        assert "Raise the budget" in await asyncio.to_thread(evaluate_in_thread, server.url, 1.0)
         assert len(server.requests) == 6, "all answers of the teacher, but no verdict"
         assert not await asyncio.to_thread(evaluate_in_thread, server.url, 100.0)
         assert len(server.requests) == 6 + 4 * 6

@@ -169,7 +169,7 @@ def test_out_of_memory_keeps_the_answers_and_suggests_smaller_batches(
 
     with monkeypatch.context() as patch:
         patch.setattr(Batch, "step", fails_later)
-        with pytest.raises(ModelError, match=r"CUDA out of memory.*smaller --batch-rows"):
+        with pytest.raises(ModelError, match=r"CUDA out of memory.*fewer parallel answers"):
             generate(project, local_options(base, samples=4))
     assert 0 < len(stored(project)) < 40
     generate(project, local_options(base, samples=4))

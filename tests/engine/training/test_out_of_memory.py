@@ -104,7 +104,7 @@ def test_optimizer_that_does_not_fit_ends_the_run_with_advice(
 ) -> None:
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder())
     monkeypatch.setattr(trainer.optimizer, "step", raise_out_of_memory)
-    with pytest.raises(ModelError, match=r"optimizer and its state do not fit.*smaller --lora-rank"):
+    with pytest.raises(ModelError, match=r"optimizer and its state do not fit.*smaller LoRA rank"):
         trainer.run()
     assert trainer.state.step == 0
 

@@ -251,4 +251,4 @@ def test_given_objective_that_cannot_be_trained_is_refused(objective: Objective)
     with pytest.raises(TrainingError) as refused:
         choose("balanced", foreign, given, {"objective"})
     assert f"with the objective {objective}" in refused.value.title
-    assert "--objective cross_entropy" in refused.value.next
+    assert "the cross-entropy objective" in refused.value.next

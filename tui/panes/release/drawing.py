@@ -5,6 +5,7 @@ from textual.content import Content
 from engine.records.release import Release
 from engine.records.station import Station
 from engine.wording import percent
+from tui.advice import in_app
 from tui.keys import key_of
 from tui.panes.parts import TO_TRAIN, VERDICTS, first_steps, heading, rests, stale, title, unread
 from tui.panes.release.state import ReleaseState
@@ -80,7 +81,7 @@ def _beside(view: View, station: Station) -> list[Content]:
         ]
     if station.state != "failed":
         return []
-    return [*(Content.styled(line, BAD) for line in wrap(f"✗ {station.note}", view.width)[:5]), Content("")]
+    return [*(Content.styled(line, BAD) for line in wrap(f"✗ {in_app(station.note)}", view.width)[:5]), Content("")]
 
 
 def _title(view: View, state: ReleaseState) -> list[Content]:

@@ -6,6 +6,7 @@ from textual.content import Content
 
 from engine.records.job import LIVE_STATES, Job, state_word
 from engine.wording import counted
+from tui.advice import in_app
 from tui.keys import key_of
 from tui.screens.jobs.state import JobsState
 from tui.services.jobs import JobRow
@@ -94,8 +95,8 @@ def _row(row: JobRow, done: int, width: int, *, here: bool) -> list[Content]:
     line = line[: _room(done, width)]
     if not here:
         room = width - line.cell_length - 3
-        return [Content.assemble(line, "  ", (shorten(job.note, room), DIM)) if room > 12 else line]
-    note = wrap(job.note, max(width - _NOTE_AT - 1, 20))[:_NOTE_LINES] if job.note else []
+        return [Content.assemble(line, "  ", (shorten(in_app(job.note), room), DIM)) if room > 12 else line]
+    note = wrap(in_app(job.note), max(width - _NOTE_AT - 1, 20))[:_NOTE_LINES] if job.note else []
     return [line, *(Content(" " * _NOTE_AT + words) for words in note)]
 
 

@@ -7,6 +7,7 @@ from textual.content import Content
 from engine.clean import clean_text
 from engine.errors import DistillError
 from engine.records.job import TROUBLE
+from tui.advice import in_app
 from tui.keys import key_of
 from tui.widgets.lines import BAD, DIM, STRONG, WARN, shorten, wrap
 from tui.widgets.page import Page
@@ -51,7 +52,7 @@ def _lines(state: "WorkspaceState", error: DistillError | None, width: int) -> l
     if job is None or job.state not in TROUBLE or state.shown != job.stage:
         return []
     head = f"✗ {job.kind} {job.state_text}; {key_of('workspace.resume')} resumes it"
-    note = [Content(f"  {line}") for line in wrap(job.note, width - 2)[:_LINES]]
+    note = [Content(f"  {line}") for line in wrap(in_app(job.note), width - 2)[:_LINES]]
     return [Content.styled(head, f"{STRONG} {BAD}"), *note]
 
 
