@@ -39,8 +39,10 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "update": ("workspace.update",),
 }
 _ARGUMENT = r" (?:--[a-z-]+(?: [\w/.…-]*[\w…])?|[A-Z]{2,}|\d+|“…”|\"[^\"]*\"|kind=\w+)"
+_ONE = rf"\b(?:{_ARGUMENT})*(?P=quote)"
 _COMMAND = re.compile(
-    rf"(?P<run>\b[Rr]un:? )?(?P<quote>`?)distill-tui (?P<command>{'|'.join(_KEYS)})\b(?:{_ARGUMENT})*(?P=quote)"
+    rf"(?P<run>\b[Rr]un:? )?(?P<quote>`?)distill-tui (?P<command>{'|'.join(_KEYS)}){_ONE}"
+    rf"(?:, (?P=quote)distill-tui (?P=command){_ONE})*"  # many jobs need many commands, but the same keys
 )
 
 
@@ -52,4 +54,6 @@ def in_app(advice: str) -> str:
 def _keys(found: re.Match[str]) -> str:
     run = found["run"] or ""
     press = f"{'P' if run[0].isupper() else 'p'}ress " if run else ""
-    return press + key_of(*_KEYS[found["command"]])
+    # Only the list of projects gives advice on a project that is not open.
+    opened = ("start.open",) if "--project" in found[0] else ()
+    return press + key_of(*opened, *_KEYS[found["command"]])

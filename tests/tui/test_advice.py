@@ -28,7 +28,8 @@ ONLY_IN_A_SHELL = {"bench", "demo", "doctor", "harness", "models fetch", "projec
         ),
         ("See `distill-tui jobs list`.", "See L."),
         ("Wait for it, or stop it with `distill-tui jobs stop 3`.", "Wait for it, or stop it with L x."),
-        ("Stop them: `distill-tui jobs stop 3 --project desk`.", "Stop them: L x."),
+        ("Stop it: `distill-tui jobs stop 3 --project desk`.", "Stop it: enter L x."),
+        ("Stop: `distill-tui jobs stop 3 --project a`, `distill-tui jobs stop 4 --project a`.", "Stop: enter L x."),
         ("Continue training: distill-tui train --run 3", "Continue training: L r"),
         (
             "Train a new run that starts from it: distill-tui train --initial-run 3",

@@ -118,7 +118,7 @@ async def test_job_started_during_confirmation_prevents_deletion(eight_projects:
         await pilot.press("D", *"triage")
         add_live_job(eight_projects.projects / "triage", eight_projects)
         await pilot.press("enter")
-        await until(pilot, lambda: "jobs stop 1" in toast_text(app))
+        await until(pilot, lambda: "stop it: enter L x." in toast_text(app))
         assert (eight_projects.projects / "triage" / "project.db").is_file()
 
 

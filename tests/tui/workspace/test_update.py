@@ -70,7 +70,7 @@ async def test_update_without_a_dataset_says_how_to_freeze_one(home: Home) -> No
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) != "")
         await pilot.press("B")
-        await until(pilot, lambda: "curate freeze" in toast_text(app), seconds=60)
+        await until(pilot, lambda: "4 z" in toast_text(app), seconds=60)
 
 
 def test_long_plan_is_cut_with_a_note_and_control_codes_are_removed() -> None:
