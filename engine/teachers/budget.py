@@ -42,8 +42,8 @@ class Budget:
             raise BudgetError(
                 "The budget cannot be enforced.",
                 f"No price is known for {spec.model} at {spec.base_url}.",
-                "Leave out the budget, and limit the number of questions and of answers per question; or give the model's "
-                "prices: distill-tui settings",
+                "Leave out the budget, and limit the number of questions and of answers per question; or give the "
+                "model's prices: distill-tui settings",
             )
         return cls(prices, limit_usd, spent_usd)
 

@@ -51,7 +51,7 @@ def test_given_prices_make_a_budget_possible_and_precede_listed_ones() -> None:
     spec = TeacherSpec("endpoint", "own", "https://llm.example.com/v1")
     with pytest.raises(BudgetError) as refused:
         Budget.of(spec, (), 1.0)
-    assert "settings --teacher-usd-per-mtok" in refused.value.next
+    assert "prices: distill-tui settings" in refused.value.next
     given_prices = EndpointPrices(spec.model, spec.base_url, 2.0, 0.5, 8.0)
     budget = Budget.of(spec, (given_prices,), 1.0)
     assert budget.cost_usd(Usage(1_000_000, 1_000_000, 400_000)) == pytest.approx(0.6 * 2 + 0.4 * 0.5 + 8)
