@@ -50,17 +50,17 @@ BASIS = EvaluationBasis(
 def test_interval_bar_fills_its_width_and_contains_its_point(counts: tuple[int, int], width: int) -> None:
     bar = interval_bar(wilson(*counts), width)
     assert len(bar) == width
-    assert bar.count("┼") == 1
-    assert set(bar) <= set("·├─┼┤")
+    assert bar.count("●") == 1
+    assert set(bar) <= set("·├─●┤")
     inside = bar.strip("·")
-    assert inside[0] in "├┼"
-    assert inside[-1] in "┤┼"
+    assert inside[0] in "├●"
+    assert inside[-1] in "┤●"
 
 
 def test_interval_bar_is_placed_by_its_rates() -> None:
-    assert interval_bar(Interval(0.5, 0.25, 0.75), 9) == "··├─┼─┤··"
-    assert interval_bar(Interval(1.03, 0.9, 1.2), 11) == "·········├┼"
-    assert interval_bar(Interval(0.0, 0.0, 0.0), 5) == "┼····"
+    assert interval_bar(Interval(0.5, 0.25, 0.75), 9) == "··├─●─┤··"
+    assert interval_bar(Interval(1.03, 0.9, 1.2), 11) == "·········├●"
+    assert interval_bar(Interval(0.0, 0.0, 0.0), 5) == "●····"
 
 
 def state_with(*lapses: Lapse, samples: int = 2) -> EvaluationState:
