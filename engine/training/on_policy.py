@@ -80,6 +80,7 @@ class OnPolicy:
         self._ranks = ranks
         # The same on every device: which steps carry a term follows from the configuration alone.
         self._step_cost = second_step_cost(config, len(self.rows), row_tokens(own, 0), DECODING_STEP_COST)
+        self._sampled, self._sampled_for = StepWork(Term("loss", (), 0, 1.0, self._loss)), (-1, 0)
         prompted = Prompted(student.format, dataset_prompts)
         self._prompted = {row.question_key: prompted.ids(row) for row in self.rows}
         room = student.format.context_length - max(map(len, self._prompted.values()))
@@ -103,6 +104,12 @@ class OnPolicy:
         return step * self.rows_a_step / len(self.rows)
 
     def work(self, step: int, micro_batch_rows: int) -> StepWork:
+        """Sample the step's answers, once: the loss at a run's first point is measured on those of its first step."""
+        if self._sampled_for != (step, micro_batch_rows):
+            self._sampled, self._sampled_for = self._sample(step, micro_batch_rows), (step, micro_batch_rows)
+        return self._sampled
+
+    def _sample(self, step: int, micro_batch_rows: int) -> StepWork:
         seed = f"{self._config.seed} {self.name}"
         asked = [self.rows[index] for index in drawn_at(step, self.rows_a_step, len(self.rows), seed)]
         try:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -172,6 +173,21 @@ def test_sampled_answers_follow_from_seed_and_step(model_folder: Path, tmp_path:
     long_answers = replace(ON_POLICY_ONLY, on_policy_answer_tokens=512)
     stage = second_stage(make_trainer(model_folder, tmp_path, rows, Recorder(), long_answers))
     assert stage.answer_tokens == longest + 8
+
+
+def test_answers_of_a_step_are_sampled_once(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sampled: list[object] = []
+    real_decode = on_policy_module.decode_shared
+
+    def counted(*args: Any, seeds: list[int], **options: Any) -> Any:
+        sampled.append(seeds)
+        return real_decode(*args, seeds=seeds, **options)
+
+    monkeypatch.setattr(on_policy_module, "decode_shared", counted)
+    trained = make_trainer(model_folder, tmp_path, rows, Recorder(), ON_POLICY_ONLY).run()
+    assert len(sampled) == trained.state.step == ON_POLICY_ONLY.on_policy_steps
 
 
 def test_loss_is_the_full_reverse_kl_to_the_prompted_base_after_the_skipped_tokens(
