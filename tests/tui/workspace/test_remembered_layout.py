@@ -17,7 +17,7 @@ from tui.panes.prompt.text_view import TextView
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.workspace.rail import _OTHERS, Rail, _other, _rail_line
 from tui.screens.workspace.state import NARROWEST_RAIL, RAIL_WIDTH, WIDEST_RAIL, WorkspaceState
-from tui.widgets.lines import MARKS
+from tui.widgets.lines import ENDING, MARKS
 from tui.widgets.page import Page
 from tui.widgets.shares import DIVIDERS, LEAST, MOST, NATURAL, DividerName, Shares
 
@@ -133,4 +133,6 @@ def test_rail_lines_fit_any_width_and_align_their_names(
     lines = [station_line, *(_other(pane, "chat", "said", width) for pane in _OTHERS)]
     assert all(line.cell_length <= width - 1 for line in lines), "one cell is for the line beside the rail"
     name = station.name.capitalize()[:6]  # narrow rails cut long names
+    mark = MARKS[station.state][0] if not ending or station.state != "running" else ENDING[0]
+    assert f"{mark} " in station_line.plain, "the figure does not touch the mark"
     assert lines[0].plain.index(name) == lines[1].plain.index("Cost") == lines[2].plain.index("Chat")

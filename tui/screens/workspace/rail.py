@@ -124,12 +124,13 @@ def _rail_line(station: Station, shown: PaneName, working: str, width: int, *, e
     working = "stopping" if ending else "freezing" if station.note == "freezing" else working
     figure = working if station.state == "running" and working else f"{station.count:,}" if station.count else ""
     name = _name(station.name, shown, width)
-    room = width - 3 - name.cell_length  # for the figure, after the mark; two cells stay free at the right
+    room = width - 4 - name.cell_length  # for the figure; a cell after the mark and two at the right stay free
     if station.state == "stale":
-        figure = "stale" if len(figure) + 7 > room else f"{figure}  stale"
+        figure = "stale" if len(figure) + 6 > room else f"{figure} stale"
     line = Content.assemble(
         name,
         (mark, style),
+        " ",
         (right(figure, room) if len(figure) <= room else "", "" if station.state in ("done", "running") else DIM),
     )
     return numbered(line, PANES.index(station.name))
