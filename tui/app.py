@@ -37,14 +37,13 @@ from tui.widgets.shares import DividerMoved
 from tui.widgets.toasts import LOW, Toasts, few
 
 if TYPE_CHECKING:
+    from tui.services.ended import EndedLate
     from tui.services.program import CommandEnded
-    from tui.services.store import EndedLate, FactsRead
+    from tui.services.store import FactsRead
 
 # Dim text keeps this share of its colour; the terminal itself dims its own colours.
 _DIM = DimFilter(0.58)
-_CODELESS = CodeFilter()
-_COLOURLESS = ColourlessFilter()
-_ASCII = AsciiFilter()
+_CODELESS, _COLOURLESS, _ASCII = CodeFilter(), ColourlessFilter(), AsciiFilter()
 
 
 class DistillApp(TypedApp):

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -65,6 +66,17 @@ def test_rule_2_the_first_screen_imports_no_store() -> None:
 def test_rule_2_help_and_version_import_nothing_heavy() -> None:
     loaded = imported_after("from engine.cli.main import run; run(['--help']); run(['--version'])")
     assert not loaded & {*MODEL_LIBRARIES, "textual", "openai", "sqlite_utils", "tiktoken", "numpy"}
+
+
+def test_imports_run_in_no_circle() -> None:
+    """Neither at the top of a module, nor in a function, nor for types alone."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in SOURCES}
+    graph = {name: (module_imports(path) - {name}) & modules.keys() for name, path in modules.items()}
+    assert sum(map(len, graph.values())) > len(modules)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as circle:
+        pytest.fail(" → ".join(circle.args[1]))
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))

@@ -18,8 +18,8 @@ from textual.message_pump import MessagePump
 
 from engine.errors import DistillError, JobError
 from engine.paths import Home
+from tui.services.ended import EndedLate
 from tui.services.failing import failing_to
-from tui.services.store import EndedLate
 
 _PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
 Answer = dict[str, object]

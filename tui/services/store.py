@@ -1,6 +1,6 @@
 """Reads the project's facts on one thread, and carries out requests to the engine on another.
 
-A project's connection belongs to the thread that opened it: each of the two has its own, so requests
+A project's connection belongs to the thread that opened it: each of the two has its own, so a request
 never waits until the counts of 100,000 examples are read.
 """
 
@@ -20,6 +20,7 @@ from textual.widget import Widget
 
 from engine.errors import DistillError
 from engine.paths import Home
+from tui.services.ended import EndedLate
 from tui.services.failing import as_distill_error, failing_to
 
 # The threads import what they need: screens that use these messages are drawn before the engine is loaded.
@@ -56,16 +57,6 @@ class JobStarted(Message):
     """A job was started."""
 
     job: "Job"
-
-
-@dataclass
-class EndedLate(Message):
-    """Work ended whose screen was left: goes to the app. `words` say what it did, or `error` why it failed."""
-
-    project: str
-    name: str
-    words: str = ""
-    error: DistillError | None = None
 
 
 class _Closable(Protocol):
