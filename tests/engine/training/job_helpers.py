@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import pytest
 
@@ -73,13 +73,13 @@ def notes_of(context: JobContext) -> list[str]:
     return [event.text for event in events_of(context) if isinstance(event, Note)]
 
 
-def is_step(event: Event) -> bool:
+def is_step(event: Event) -> TypeGuard[Metrics]:
     """Whether it reports a training step, not an evaluation."""
     return isinstance(event, Metrics) and "loss" in event.values
 
 
 def steps_of(context: JobContext) -> list[Metrics]:
-    return [event for event in events_of(context) if isinstance(event, Metrics) and is_step(event)]
+    return [event for event in events_of(context) if is_step(event)]
 
 
 def when_emitted(

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 
 from engine.errors import DistillError, JobStopped
@@ -21,13 +22,13 @@ from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, TopK, score
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message
+from engine.records.question import Split
 from engine.training import distributions, general
-from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
 from engine.training.ranks import ALONE, Ranks, connected
 from engine.training.sharding import held_bytes
-from engine.training.student import ChunkLoss
+from engine.training.student import ChunkLoss, add_gradients
 from engine.training.trainer import Trainer
 from tests.engine.training.trainer_helpers import CONFIG, Recorder, make_trainer
 
@@ -36,8 +37,6 @@ EVERYTHING = replace(
     on_policy_answer_tokens=6, on_policy_learning_rate=1e-2, general_fraction=0.2, prompt_back_weight=0.1,
 )  # fmt: skip
 PLAIN = replace(CONFIG, epochs=2.0)
-AddGradients = Callable[[LocalModel, Batch, ChunkLoss, float], float]
-REAL: AddGradients = student_module.add_gradients
 
 
 def rows_of(model_folder: Path) -> list[DatasetRow]:
@@ -47,7 +46,7 @@ def rows_of(model_folder: Path) -> list[DatasetRow]:
     for number in range(1, 22):
         ids = tuple(local.format.completion_ids("A" + "b" * (number % 5)))
         question_ids = tuple(local.format.question_ids([Message("user", f"question {number}")]))
-        split = "train" if number <= 16 else "validation"
+        split: Split = "train" if number <= 16 else "validation"
         rows.append(DatasetRow(number, number, split, question_ids, ids, len(ids), (False,) * len(ids)))
     return rows
 
@@ -67,8 +66,8 @@ class CountingScore:
 class OutOfMemory:
     """Memory runs out in every pass of more than one row."""
 
-    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
-        total = REAL(student, batch, loss, divisor)
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
+        total = add_gradients(student, batch, loss, divisor)
         if len(batch.input_ids) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return total
@@ -79,10 +78,10 @@ class LossNotFinite:
 
     passes = 0
 
-    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
         self.passes += 1
         bad = torch.nan if self.passes in (2, 3) else 1.0
-        return REAL(student, batch, lambda logits, here: loss(logits, here) * bad, divisor)
+        return add_gradients(student, batch, lambda logits, here: loss(logits, here) * bad, divisor)
 
 
 class EndingAtFourthPass:
@@ -91,11 +90,11 @@ class EndingAtFourthPass:
     def __init__(self, end: Callable[[], None]) -> None:
         self.end, self.passes = end, 0
 
-    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
         self.passes += 1
         if self.passes == 4:
             self.end()
-        return REAL(student, batch, loss, divisor)
+        return add_gradients(student, batch, loss, divisor)
 
 
 class MidPass:
@@ -104,7 +103,7 @@ class MidPass:
     def __init__(self, forward: Callable[[int], None], backward: Callable[[int], None] = lambda _rows: None) -> None:
         self.forward, self.backward = forward, backward
 
-    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def __call__(self, student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
         rows = len(batch.input_ids)
 
         def register(_module: torch.nn.Module, _args: object, output: torch.Tensor) -> None:
@@ -114,7 +113,7 @@ class MidPass:
         before = last.register_forward_pre_hook(lambda _module, _args: self.forward(rows), prepend=True)
         after = last.register_forward_hook(register, prepend=True)
         try:
-            return REAL(student, batch, loss, divisor)
+            return add_gradients(student, batch, loss, divisor)
         finally:
             before.remove()
             after.remove()
@@ -139,7 +138,7 @@ def killed_mid_pass() -> MidPass:
     return MidPass(lambda _rows: kill_self() if next(passes) == 3 else None)
 
 
-def exhaust_memory_outside_passes(trainer: Trainer) -> None:
+def exhaust_memory_outside_passes(trainer: Trainer, patch: pytest.MonkeyPatch) -> None:
     """Memory runs out for the first flat gradient vector, and in the second step of the optimizer."""
 
     def fail_at_call(number: int, real: Callable[..., object]) -> Callable[..., object]:
@@ -152,8 +151,8 @@ def exhaust_memory_outside_passes(trainer: Trainer) -> None:
 
         return call
 
-    Ranks.flat_gradients = fail_at_call(1, Ranks.flat_gradients)
-    trainer.optimizer.step = fail_at_call(2, trainer.optimizer.step)
+    patch.setattr(Ranks, "flat_gradients", fail_at_call(1, Ranks.flat_gradients))
+    patch.setattr(trainer.optimizer, "step", fail_at_call(2, trainer.optimizer.step))
 
 
 def raise_error() -> None:
@@ -183,12 +182,19 @@ SHARDED_RUNS = {
 
 
 def train(
-    name: str, model_folder: Path, folder: Path, rows: list[DatasetRow], ranks: Ranks = ALONE, *, shard: bool = False
+    name: str,
+    model_folder: Path,
+    folder: Path,
+    rows: list[DatasetRow],
+    patch: pytest.MonkeyPatch,
+    ranks: Ranks = ALONE,
+    *,
+    shard: bool = False,
 ) -> None:
-    """Train the run `name` in `folder/name`. Changes modules for good: `two_processes.train_with_one` restores them."""
+    """Train the run `name` in `folder/name`, with what `patch` changes in the engine's modules."""
     config, fault = (RUNS | SHARDED_RUNS)[name]
-    distributions._ROWS_A_PASS = 4
-    general._ANSWER_TOKENS = 4
+    patch.setattr(distributions, "_ROWS_A_PASS", 4)
+    patch.setattr(general, "_ANSWER_TOKENS", 4)
 
     def stop(finished: int) -> None:
         if name == "stopped" and finished == 3 and ranks.leads and ranks.size > 1:
@@ -196,13 +202,13 @@ def train(
 
     hooks = Recorder(stop)
     last = ranks.size > 1 and ranks.rank == ranks.size - 1
-    trainer_module.add_gradients = fault() if fault is not None and last else REAL
+    patch.setattr(trainer_module, "add_gradients", fault() if fault is not None and last else add_gradients)
     caches = folder / name / f"caches-{ranks.rank}" if name == "separate_disks" else None  # as if on another machine
     counting_score = CountingScore()
-    distributions.score = counting_score
+    patch.setattr(distributions, "score", counting_score)
     trainer = make_trainer(model_folder, folder / name, rows, hooks, config, ranks=ranks, caches=caches, shard=shard)
     if name == "optimizer_out_of_memory" and last:
-        exhaust_memory_outside_passes(trainer)
+        exhaust_memory_outside_passes(trainer, patch)
     ended = ""
     try:
         trainer.run()
@@ -228,12 +234,12 @@ def train(
 def main() -> None:
     model_folder, folder, rank, size = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
     torch.set_num_threads(1)
-    torch.set_num_threads = lambda _: None
     rows = rows_of(model_folder)
-    with connected(Ranks(rank, size, rank, size), folder) as ranks:
+    with pytest.MonkeyPatch.context() as patch, connected(Ranks(rank, size, rank, size), folder) as ranks:
+        patch.setattr(torch, "set_num_threads", lambda _: None)
         shard = sys.argv[5] == "sharded"
         for name in SHARDED_RUNS if shard else RUNS:
-            train(name, model_folder, folder, rows, ranks, shard=shard)
+            train(name, model_folder, folder, rows, patch, ranks, shard=shard)
 
 
 if __name__ == "__main__":

@@ -31,7 +31,7 @@ def spoil_passes(passes: set[int], monkeypatch: pytest.MonkeyPatch) -> None:
     real = student_module.add_gradients
     count = 0
 
-    def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
         nonlocal count
         count += 1
         if count in passes:

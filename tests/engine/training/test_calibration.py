@@ -7,18 +7,22 @@ import pytest
 import torch
 
 from engine.jobs.context import JobContext
+from engine.model.local_model import LocalModel
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetRow
 from engine.records.options import CalibrateOptions
+from engine.records.question import Split
 from engine.records.run import TrainingConfig
 from engine.training import trainer
+from engine.training.batches import Batch
 from engine.training.calibration import run, shortened
 from engine.training.facts import read_basis
 from engine.training.outlook import estimate_training, outlook_text
+from engine.training.student import ChunkLoss, add_gradients
 from tests.engine.training.job_helpers import make_run, notes_of, run_job, train
 
 
-def row(number: int, tokens: int, *, own: bool = True, split: str = "train") -> DatasetRow:
+def row(number: int, tokens: int, *, own: bool = True, split: Split = "train") -> DatasetRow:
     ids = tuple(range(tokens))
     return DatasetRow(number, number, split, (1, 2), ids, tokens if own else 0, (False,) * tokens)
 
@@ -90,12 +94,11 @@ def test_estimates_use_the_calibration_until_a_run_has_finished(project: Project
 def test_rows_per_pass_that_do_not_fit_are_halved_and_stored(
     project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = trainer.add_gradients
 
-    def fit_one_row(*args: object) -> float:
-        if len(args[1].input_ids) > 1:
+    def fit_one_row(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
+        if len(batch.input_ids) > 1:
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real(*args)
+        return add_gradients(student, batch, loss, divisor)
 
     monkeypatch.setattr(trainer, "add_gradients", fit_one_row)
     new_run = make_run(project, model_folder)

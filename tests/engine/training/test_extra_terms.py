@@ -10,15 +10,17 @@ import torch
 from torch import Tensor
 
 from engine.errors import TrainingError
+from engine.model.decode import decode
 from engine.model.load import adapter_off, load_base
 from engine.model.local_model import LocalModel
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
 from engine.training import general as general_module
-from engine.training.batches import make_batch, shared_length, shared_prompt_batch
+from engine.training.batches import Batch, make_batch, shared_length, shared_prompt_batch
 from engine.training.costs import _PROMPT_SHARE, DECODING_STEP_COST, first_step_cost, row_tokens, second_step_cost
 from engine.training.general import make_general
 from engine.training.losses import cross_entropy
+from engine.training.off_policy import OffPolicy
 from engine.training.stages import StepWork
 from engine.training.student import token_losses
 from engine.training.trainer import Trainer
@@ -86,13 +88,16 @@ def test_general_rows_are_trained_towards_the_unprompted_base_with_equal_weight(
     kls = [plain_kl(trainer.student, row.question_ids, row.question_ids, row.completion_ids) for row in general.rows]
     # The cache holds the base's distributions in float16.
     assert sums["general_kl"] == pytest.approx(float(torch.cat(kls).sum().detach()), rel=1e-2)
-    own = [
-        token_losses(trainer.student, make_batch([row]), lambda logits, here, row=row: cross_entropy(
-            logits, torch.tensor(row.completion_ids)[here]))
-        for row in work.main.rows
-    ]  # fmt: skip
+
+    def text_losses(row: DatasetRow) -> Tensor:
+        targets = torch.tensor(row.completion_ids)
+        return token_losses(
+            trainer.student, make_batch([row]), lambda logits, here: cross_entropy(logits, targets[here])
+        )
+
+    own = [text_losses(row) for row in work.main.rows]
     assert sums["loss"] == pytest.approx(float(sum(loss.sum() for loss in own)), rel=1e-4)
-    total = sum(kl.sum() for kl in kls)
+    total = torch.cat(kls).sum()
     for row in work.main.rows:
         logits = trainer.student.model(input_ids=torch.tensor([[*row.question_ids, *row.completion_ids]])).logits
         total = total + cross_entropy(
@@ -133,9 +138,10 @@ def test_answers_to_general_questions_are_generated_once(
         assert answers(2) == first[:2]
     decoded_rows: list[int] = []
     with monkeypatch.context() as watched:
-        real = general_module.decode
         watched.setattr(
-            general_module, "decode", lambda *args, **kwargs: decoded_rows.append(len(args[1])) or real(*args, **kwargs)
+            general_module,
+            "decode",
+            lambda *args, **kwargs: decoded_rows.append(len(args[1])) or decode(*args, **kwargs),
         )
         assert answers(5)[:3] == first
     assert decoded_rows == [2], "only the missing answers"
@@ -179,9 +185,11 @@ def test_shared_prompt_tokens_count_once_per_pass(
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), BACK)
     work, _sums, tokens = trainer._gradients(0, micro_batch_rows)
     own, back = ([len(row.question_ids) + len(row.completion_ids) - 1 for row in term.rows] for term in work.terms)
-    shared = shared_length(
-        [row.question_ids for row in trainer.course.stages[0]._extra_terms._prompt_back.parts[0].rows]
-    )
+    stage = trainer.course.stages[0]
+    assert isinstance(stage, OffPolicy)
+    prompt_back = stage._extra_terms._prompt_back
+    assert prompt_back is not None
+    shared = shared_length([row.question_ids for row in prompt_back.parts[0].rows])
     assert tokens == sum(own) + sum(back) - shared * (len(back) - len(back) // micro_batch_rows)
 
 
@@ -248,11 +256,11 @@ def test_rows_that_share_one_copy_of_the_prompt_have_the_losses_of_separate_rows
     assert together.real_tokens < apart.real_tokens - 2 * shared + 1
     assert torch.equal(together.target_ids, apart.target_ids)
     assert torch.equal(together.follows_teacher, apart.follows_teacher)
-    losses = [
-        token_losses(local, batch, lambda logits, here, batch=batch: cross_entropy(logits, batch.target_ids[here]))
-        for batch in (together, apart)
-    ]
-    assert torch.allclose(*losses, atol=1e-5)
+
+    def losses(batch: Batch) -> Tensor:
+        return token_losses(local, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
+
+    assert torch.allclose(losses(together), losses(apart), atol=1e-5)
     assert shared_length([rows[0].question_ids]) == len(rows[0].question_ids) - 1
     with pytest.raises(ValueError, match="does not start with"):
         shared_prompt_batch(rows, len(rows[1].question_ids))

@@ -25,7 +25,7 @@ def test_running_out_of_memory_halves_the_rows_per_pass_with_the_same_result(
     real = student_module.add_gradients
     failures = 0
 
-    def fit_two_rows(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def fit_two_rows(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
         nonlocal failures
         total = real(student, batch, loss, divisor)  # the gradients of the failed pass must be discarded
         if len(batch.input_ids) > 2:
@@ -53,7 +53,7 @@ def test_single_row_that_does_not_fit_switches_the_run_to_recomputed_layers(
     real = student_module.add_gradients
     saved_bytes = []  # what each forward pass keeps for its backward pass
 
-    def fit_recomputed_only(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def fit_recomputed_only(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
         saved = 0
 
         def pack(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,5 +1,6 @@
 """The second (on-policy) stage: it trains on the student's own answers, sampled with a seed per step."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,16 +9,17 @@ import pytest
 import torch
 
 from engine.errors import TrainingError
-from engine.model.decode import decode
+from engine.model.decode import Decoded, decode
 from engine.model.load import adapter_off, load_base
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
 from engine.training import on_policy as on_policy_module
-from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
+from engine.training.decode_shared import decode_shared
 from engine.training.on_policy import OnPolicy
-from engine.training.student import token_losses
+from engine.training.ranks import Ranks
+from engine.training.student import ChunkLoss, add_gradients, eval_mode, token_losses
 from engine.training.trainer import Trainer
 from tests.engine.training.trainer_helpers import (
     BOTH_STAGES,
@@ -80,7 +82,7 @@ def reverse_kls(student: LocalModel, answers: list[DatasetRow]) -> list[torch.Te
 def fresh_answers(student: LocalModel, rows: list[DatasetRow]) -> list[DatasetRow]:
     """Newly sampled answers that the run has not seen."""
     repeated = [row for row in rows for _ in range(8)]
-    with student_module.eval_mode(student):
+    with eval_mode(student):
         decoded = decode(
             student, [row.question_ids for row in repeated], temperature=1.0, max_new_tokens=3,
             seeds=[10**9 + number for number in range(len(repeated))],
@@ -214,19 +216,33 @@ def test_loss_is_the_full_reverse_kl_to_the_prompted_base_after_the_skipped_toke
 def test_running_out_of_memory_halves_the_rows_when_sampling_and_when_training(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real_decode, real_gradients = on_policy_module.decode_shared, student_module.add_gradients
     failures: list[str] = []
 
-    def decode_at_most_16(*args: object, batch_rows: int, **kwargs: object) -> object:
+    def decode_at_most_16(
+        ranks: Ranks,
+        student: LocalModel,
+        rows: Sequence[Sequence[int]],
+        *,
+        temperature: float,
+        max_new_tokens: int,
+        seeds: Sequence[int],
+        batch_rows: int,
+    ) -> list[Decoded]:
         if batch_rows > 16:
             failures.append("decode")
             raise torch.OutOfMemoryError("CUDA out of memory")
-        return real_decode(*args, batch_rows=batch_rows, **kwargs)
+        return decode_shared(
+            ranks,
+            student,
+            rows,
+            temperature=temperature,
+            max_new_tokens=max_new_tokens,
+            seeds=seeds,
+            batch_rows=batch_rows,
+        )
 
-    def gradients_of_one_row(*args: object) -> float:
-        total = real_gradients(*args)
-        batch = args[1]
-        assert isinstance(batch, Batch)
+    def gradients_of_one_row(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
+        total = add_gradients(student, batch, loss, divisor)
         if len(batch.input_ids) > 1:
             failures.append("gradients")
             raise torch.OutOfMemoryError("CUDA out of memory")

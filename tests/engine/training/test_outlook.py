@@ -194,7 +194,7 @@ def test_full_fine_tuning_needs_16_bytes_per_trained_weight(model_folder: Path) 
     facts = TrainingFacts(100, TOKENS, 0, shapes, None, 4)
     more = (memory_mb(full, facts) or 0) - (memory_mb(CONFIG, facts) or 0)
     assert more == pytest.approx(16 * (numbers - shapes.lora_parameters(16)) / 1e6, rel=0.02)
-    basis = Basis(DATASET, (RUN,), shapes=shapes, tokens=TOKENS)
+    basis = Basis(DATASET, runs=(RUN,), shapes=shapes, tokens=TOKENS)
     assert estimate_training(replace(full, objective="cross_entropy"), basis).like is None
 
 

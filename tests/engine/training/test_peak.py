@@ -1,6 +1,7 @@
 """The estimated peak memory of a run."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,8 @@ def test_estimate_covers_the_peak_measured_on_the_starter() -> None:
 def test_second_stage_and_extra_terms_need_more_memory(term: str) -> None:
     facts = replace(FACTS, tokens=replace(TOKENS, longest=60, longest_answer=40, prompt=8_000))
     plain = memory_mb(REQUESTED, facts)
-    more = memory_mb(replace(REQUESTED, **{term: 1 if term == "on_policy_steps" else 0.1}), facts)
+    changed: dict[str, Any] = {term: 1 if term == "on_policy_steps" else 0.1}
+    more = memory_mb(replace(REQUESTED, **changed), facts)
     assert plain is not None
     assert more is not None
     assert more > plain

@@ -1,5 +1,6 @@
 """Training steps of a float32 run use TF32 on GPUs that have it; nothing else uses it."""
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +16,8 @@ from engine.training import precision
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
 from engine.training.precision import TF32_NOTE, step_precision
-from engine.training.student import ChunkLoss
+from engine.training.ranks import Ranks
+from engine.training.student import ChunkLoss, add_gradients
 from engine.training.validation import Measurement, Validator
 from tests.engine.training.job_helpers import make_run, notes_of, train
 from tests.engine.training.trainer_helpers import CONFIG, MakeRow, Recorder, make_trainer
@@ -48,18 +50,26 @@ def test_gradients_use_tf32_but_evaluations_do_not(
     model_folder: Path, tmp_path: Path, make_row: MakeRow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found: list[tuple[str, str]] = []
-    real, measure = trainer_module.add_gradients, Validator.measure
+    measure = Validator.measure
 
-    def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
+    def record_and_add(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> torch.Tensor:
         found.append(("step", torch.get_float32_matmul_precision()))
-        return real(student, batch, loss, divisor)
+        return add_gradients(student, batch, loss, divisor)
 
-    def measure_and_record(*args: object, **kwargs: object) -> Measurement:
+    def record_and_measure(
+        self: Validator,
+        student: LocalModel,
+        micro_batch_rows: int,
+        rest: Callable[[], None],
+        ranks: Ranks,
+        *,
+        answers: int | None = None,
+    ) -> Measurement:
         found.append(("evaluation", torch.get_float32_matmul_precision()))
-        return measure(*args, **kwargs)
+        return measure(self, student, micro_batch_rows, rest, ranks, answers=answers)
 
-    monkeypatch.setattr(trainer_module, "add_gradients", add_gradients)
-    monkeypatch.setattr(Validator, "measure", measure_and_record)
+    monkeypatch.setattr(trainer_module, "add_gradients", record_and_add)
+    monkeypatch.setattr(Validator, "measure", record_and_measure)
     rows: list[DatasetRow] = [make_row(number, f"question {number}", "Ab") for number in range(1, 9)]
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), replace(CONFIG, epochs=0.5))
     monkeypatch.setattr(precision, "steps_in_tf32", lambda _local: True)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from engine.demo import FULL
 from engine.errors import TrainingError
-from engine.records.run import Objective
+from engine.records.run import Objective, TrainingConfig
 from engine.training.costs import RowTokens, longest_pass_tokens
 from engine.training.peak import TrainingFacts, memory_mb, peak_mb
 from engine.training.presets import (
@@ -145,6 +145,7 @@ def test_full_fine_tuning_gets_a_tenth_of_the_learning_rate_and_no_rank() -> Non
 def test_starter_gets_the_values_that_the_demo_uses() -> None:
     config = choose("fast", replace(FACTS, rows=2_000), REQUESTED).config
     tuned = FULL.training
+    assert isinstance(tuned, TrainingConfig)
     assert (config.epochs, config.learning_rate, config.lora_rank, config.batch_rows, config.cross_entropy_weight) == (
         tuned.epochs, tuned.learning_rate, tuned.lora_rank, tuned.batch_rows, tuned.cross_entropy_weight,
     )  # fmt: skip
@@ -188,6 +189,7 @@ def test_json_holds_the_same_choice() -> None:
     choice = choose("balanced", FACTS, REQUESTED)
     data = choice_json(choice)
     assert data["config"] == {name: getattr(choice.config, name) for name in choice.config.__slots__}
+    assert isinstance(data["reasons"], list)
     assert [reason["name"] for reason in data["reasons"]] == [reason.name for reason in choice.reasons]
     assert data["fits"] is True
 

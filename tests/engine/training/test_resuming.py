@@ -5,6 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from torch import Tensor
 
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
@@ -65,7 +66,7 @@ def test_ten_random_kills_in_both_stages_end_with_the_same_bytes(
     real = student_module.add_gradients
     passes_left = 0
 
-    def die_when_none_left(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> float:
+    def die_when_none_left(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> Tensor:
         nonlocal passes_left
         if passes_left == 0:
             raise Killed

@@ -15,10 +15,10 @@ from torch import Tensor
 from engine.errors import TrainingError
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
+from engine.model.prompt_cache import PromptCache
 from engine.records.dataset import DatasetRow
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
-from engine.training import distributions as distributions_module
 from engine.training.batches import shared_length
 from engine.training.student import token_losses, with_new_adapter
 from engine.training.teacher_cache import TeacherCache
@@ -94,10 +94,8 @@ def test_cache_holds_the_bases_distributions_with_each_rows_own_prompt(
     local: LocalModel, rows: list[DatasetRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     built = []
-    build = distributions_module.PromptCache.build
-    monkeypatch.setattr(
-        distributions_module.PromptCache, "build", lambda local, ids: built.append(ids) or build(local, ids)
-    )
+    build = PromptCache.build
+    monkeypatch.setattr(PromptCache, "build", lambda local, ids: built.append(ids) or build(local, ids))
     progress = []
     cache = TeacherCache.build(
         local,

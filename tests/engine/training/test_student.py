@@ -33,7 +33,7 @@ def gradients(student: LocalModel, micro_batches: Sequence[Sequence[DatasetRow]]
         def loss(logits: Tensor, here: slice, targets: Tensor = batch.target_ids) -> Tensor:
             return cross_entropy(logits, targets[here])
 
-        total += add_gradients(student, batch, loss, tokens)
+        total += float(add_gradients(student, batch, loss, tokens))
     found = [parameter.grad.clone() for parameter in trained_parameters(student) if parameter.grad is not None]
     for parameter in trained_parameters(student):
         parameter.grad = None

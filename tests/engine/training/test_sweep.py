@@ -10,7 +10,7 @@ from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import Note
 from engine.project import Project
 from engine.records.options import SweepOptions, Trial
-from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
 from engine.training.schedule import Schedule
 from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
 from engine.training.sweep_job import run
@@ -40,7 +40,7 @@ def planned_steps(config: TrainingConfig, rows: int) -> int:
     return Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed).steps + config.on_policy_steps
 
 
-def tried(number: int, kl: float, rate: float, state: str = "done") -> Tried:
+def tried(number: int, kl: float, rate: float, state: RunState = "done") -> Tried:
     point = CurvePoint(9, 1.0, 1.0, kl, (), rate, 0.0, 0.0, best=True)
     run = Run(number, "d", CONFIG, "done", "", step=9, steps=9, train_s=61.0, curve=(point,))
     return Tried(replace(run, state=state), f"--seed {number}")

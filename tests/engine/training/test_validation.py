@@ -127,8 +127,8 @@ def test_worst_tokens_equal_those_of_a_slow_search(
                 log_p = torch.cat([held.logprobs[0], held.tail]).double().log_softmax(-1)
                 buckets = torch.cat([log_q[place, held.ids[0]], log_q[place, others].logsumexp(-1, keepdim=True)])
                 nats, best = float((log_p.exp() * (log_p - buckets)).sum()), int(held.ids[0, 0])
-            texts = (local.format.decode([token]) for token in (best, int(log_q[place].argmax())))
-            expected.append((nats, row.example_id, place, *texts))
+            teacher_text, student_text = (local.format.decode([token]) for token in (best, int(log_q[place].argmax())))
+            expected.append((nats, row.example_id, place, teacher_text, student_text))
     expected.sort(reverse=True)
 
     passes = []
@@ -138,8 +138,8 @@ def test_worst_tokens_equal_those_of_a_slow_search(
     found = validator.measure(student, 2, lambda: None).worst
     assert len(passes) == 2, "one pass per batch, and no extra one for the worst tokens"
     assert [token.kl for token in found] == pytest.approx([each[0] for each in expected[:8]], rel=1e-3)
-    for token, (_nats, example_id, place, best, student_token) in zip(found, expected, strict=False):
+    for token, (_nats, example_id, place, teacher_text, student_text) in zip(found, expected, strict=False):
         row = rows[example_id - 1]
-        assert (token.example_id, token.teacher, token.student) == (example_id, best, student_token)
+        assert (token.example_id, token.teacher, token.student) == (example_id, teacher_text, student_text)
         assert token.before == local.format.decode(row.completion_ids[:place])[-80:]
         assert token.token == local.format.decode(row.completion_ids[place : place + 1])

@@ -9,8 +9,6 @@ from pathlib import Path
 import pytest
 import torch
 
-from engine.training import distributions, general
-from engine.training import trainer as trainer_module
 from tests.engine.training import rank_process
 from tests.trained import use_one_thread
 
@@ -54,12 +52,8 @@ def train_with_one(model_folder: Path, folder: Path, *names: str) -> None:
     """Train the runs of these names in this process, each in its own folder in `folder`."""
     with pytest.MonkeyPatch.context() as patch:
         use_one_thread(patch)
-        # `rank_process` changes modules for good, because it is meant for separate processes: undo that here.
-        changed = ((distributions, "_ROWS_A_PASS"), (distributions, "score"), (general, "_ANSWER_TOKENS"))
-        for module, name in (*changed, (trainer_module, "add_gradients")):
-            patch.setattr(module, name, getattr(module, name))
         for name in names:
-            rank_process.train(name, model_folder, folder, rank_process.rows_of(model_folder))
+            rank_process.train(name, model_folder, folder, rank_process.rows_of(model_folder), patch)
 
 
 def assert_same_adapter(one: RankResult, other: RankResult) -> None:
