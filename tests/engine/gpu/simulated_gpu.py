@@ -10,6 +10,7 @@ import os
 import sys
 from collections import Counter
 from collections.abc import Iterator
+from types import FrameType
 from typing import Any
 
 import safetensors.torch
@@ -31,9 +32,9 @@ _COPIES = {_aten.copy_.default, _aten._to_copy.default}
 
 
 class OnGpu(Tensor):
-    """A tensor whose values, `inner`, are in CPU memory but not accessible from there."""
+    """A tensor whose values, `held`, are in CPU memory but not accessible from there."""
 
-    inner: Tensor
+    held: Tensor
 
     @staticmethod
     def __new__(cls, inner: Tensor) -> "OnGpu":
@@ -46,26 +47,25 @@ class OnGpu(Tensor):
             layout=inner.layout,
             device=CPU,  # torch's C++ code allows no other: autograd has no thread for a GPU here
         )
-        tensor.inner = inner
+        tensor.held = inner
         return tensor
-
-    def __repr__(self, **_: object) -> str:
-        return f"OnGpu({self.inner!r})"
 
     @classmethod
     def __torch_function__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         own = _OWN.get(func)
         return super().__torch_function__(func, types, args, kwargs) if own is None else own(*args, **(kwargs or {}))
 
-    @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return _dispatch(func, args, kwargs or {})
+    # As torch calls them: its own type of the second does not have `func`, and mypy takes no argument for the first.
+    __repr__: Any = lambda self, **_: f"OnGpu({self.held!r})"
+    __torch_dispatch__: Any = classmethod(
+        lambda _cls, func, _types, args=(), kwargs=None: _dispatch(func, args, kwargs or {})
+    )
 
 
 class _ToHost(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: OnGpu) -> Tensor:
-        return x.inner.clone()
+        return x.held.clone()
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
@@ -79,19 +79,21 @@ class _ToDevice(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        return gradient.inner.clone() if isinstance(gradient, OnGpu) else gradient
+        return gradient.held.clone() if isinstance(gradient, OnGpu) else gradient
 
 
 def _to_host(tensor: OnGpu) -> Tensor:
     TRANSFERS["to the host"] += 1
     with torch._C.DisableTorchFunctionSubclass():
-        return _ToHost.apply(tensor)
+        copied: Tensor = _ToHost.apply(tensor)
+    return copied
 
 
 def _to_device(tensor: Tensor, *, queued: bool = False) -> OnGpu:
     TRANSFERS["queued" if queued else "to the device"] += 1
     with torch._C.DisableTorchFunction():
-        return _ToDevice.apply(tensor)
+        copied: OnGpu = _ToDevice.apply(tensor)
+    return copied
 
 
 def _to(tensor: Tensor, *args: Any, **kwargs: Any) -> Tensor:
@@ -117,13 +119,14 @@ def _unreadable(*_: object, **__: object) -> None:
 
 def _read(tensor: OnGpu) -> Any:
     TRANSFERS["to the host"] += 1
-    return tensor.inner.tolist()
+    return tensor.held.tolist()
 
 
+_Properties: Any = Tensor  # torch's types say what reading one returns, not that the class holds a descriptor
 _OWN: dict[Any, Any] = {
-    Tensor.device.__get__: lambda _: GPU,
-    Tensor.is_cuda.__get__: lambda _: True,
-    Tensor.is_cpu.__get__: lambda _: False,
+    _Properties.device.__get__: lambda _: GPU,
+    _Properties.is_cuda.__get__: lambda _: True,
+    _Properties.is_cpu.__get__: lambda _: False,
     Tensor.get_device: lambda _: 0,
     Tensor.to: _to,
     Tensor.cpu: _to_host,
@@ -145,7 +148,7 @@ def _is_gpu(device: Any) -> bool:
 
 def _in_the_backward_pass() -> bool:
     """Whether C++ code creates a tensor for gradients here, on the device where it believes these tensors to be."""
-    frame = sys._getframe(2)
+    frame: FrameType | None = sys._getframe(2)
     while frame is not None and not frame.f_code.co_filename.endswith("torch/autograd/graph.py"):
         if not frame.f_code.co_filename.endswith(("_compile.py", "eval_frame.py", __file__)):
             return False
@@ -165,14 +168,14 @@ def _dispatch(func: Any, args: Any, kwargs: Any) -> Any:
         _refuse_to_mix(func, args, tensors)
     if func is _aten.copy_.default and has_gpu_input and not isinstance(args[0], OnGpu):
         TRANSFERS["to the host"] += 1
-        return args[0].copy_(args[1].inner)
+        return args[0].copy_(args[1].held)
     if func is _aten.copy_.default and has_gpu_input and not isinstance(args[1], OnGpu):
         TRANSFERS["to the device"] += 1
     if func in _DATA_DEPENDENT_SHAPE and has_gpu_input:
         TRANSFERS["waits"] += 1
     if device is not None:
         kwargs = {**kwargs, "device": CPU}
-    inner_args, inner_kwargs = pytree.tree_map_only(OnGpu, lambda each: each.inner, (args, kwargs))
+    inner_args, inner_kwargs = pytree.tree_map_only(OnGpu, lambda each: each.held, (args, kwargs))
     if func is _aten.bmm.dtype:  # only a GPU has it
         result = torch.bmm(*(each.to(inner_args[2]) for each in inner_args[:2]))
     else:
@@ -235,12 +238,17 @@ def simulated_gpu(generation: int) -> Iterator[None]:
     """Give torch one GPU of this generation (compute capability); in the `with` block, tensors can be on it."""
     os.environ["HF_DEACTIVATE_ASYNC_LOAD"] = "1"  # other threads do not see the simulated GPU
     # Tensor subclasses have no views in torch's own inference mode.
-    torch.inference_mode = lambda mode=True: torch.no_grad() if mode else contextlib.nullcontext()
-    Tensor.pin_memory = lambda tensor, *_: tensor  # page-locked memory looks like any other
+    replaced: tuple[tuple[object, str, object], ...] = (
+        (torch, "inference_mode", lambda mode=True: torch.no_grad() if mode else contextlib.nullcontext()),
+        (Tensor, "pin_memory", lambda tensor, *_: tensor),  # page-locked memory looks like any other
+        (torch.optim.Optimizer, "_accelerator_graph_capture_health_check", lambda _: None),
+        (safetensors.torch, "load_file", _load_file),
+        (safetensors.torch, "save_file", _save_file),
+    )
+    for owner, name, value in replaced:
+        setattr(owner, name, value)
     torch.__future__.set_overwrite_module_params_on_conversion(True)
-    torch.optim.Optimizer._accelerator_graph_capture_health_check = lambda _: None
-    safetensors.torch.load_file, safetensors.torch.save_file = _load_file, _save_file
-    for name, answer in {
+    answers: dict[str, object] = {
         "_lazy_init": None,
         "is_available": True,
         "device_count": 1,
@@ -254,7 +262,8 @@ def simulated_gpu(generation: int) -> Iterator[None]:
         "reset_peak_memory_stats": None,
         "get_rng_state_all": [],
         "manual_seed_all": None,
-    }.items():
+    }
+    for name, answer in answers.items():
         setattr(torch.cuda, name, lambda *_, answer=answer, **__: answer)
     with _Operations(), _Transfers():
         yield

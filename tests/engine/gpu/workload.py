@@ -17,6 +17,7 @@ from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import DivergenceRow, ScoreRow, divergence, score
 from engine.records.dataset import DatasetRow
+from engine.records.question import Split
 from engine.records.run import TrainingConfig
 from engine.training.hooks import StepMetrics
 from tests.engine.training.trainer_helpers import CONFIG, Killed, Recorder, kill_after, make_trainer
@@ -66,11 +67,20 @@ def run_workload(
 def _answers(local: LocalModel) -> object:
     prefix = PromptCache.build(local, _PROMPT)
     rows = [[*_PROMPT, *range(50, 52 + number)] for number in range(5)]
-    options = {"prefix": prefix, "max_new_tokens": ANSWER_TOKENS, "seeds": range(5), "batch_rows": 3}
-    return [
-        [list(each.ids) for each in decode(local, rows, temperature=temperature, **options)]
-        for temperature in (0.0, 0.8)
-    ]
+
+    def at(temperature: float) -> list[list[int]]:
+        answers = decode(
+            local,
+            rows,
+            prefix=prefix,
+            temperature=temperature,
+            max_new_tokens=ANSWER_TOKENS,
+            seeds=range(5),
+            batch_rows=3,
+        )
+        return [list(each.ids) for each in answers]
+
+    return [at(0.0), at(0.8)]
 
 
 def _scores(local: LocalModel) -> object:
@@ -126,6 +136,6 @@ def _run(
     return steps, [(point.step, point.train_loss, point.validation_kl) for point, _ in hooks.points]
 
 
-def _row(number: int, split: str) -> DatasetRow:
+def _row(number: int, split: Split) -> DatasetRow:
     ids = tuple(range(100, 104 + number % 3))
     return DatasetRow(number, number, split, tuple(range(60, 66 + number % 4)), ids, len(ids), (False,) * len(ids))
