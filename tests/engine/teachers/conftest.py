@@ -9,7 +9,7 @@ from engine.economics.prices import Prices
 from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message, Prompt
-from engine.records.question import Question
+from engine.records.question import Question, Split
 from engine.records.rule import Check, Rule
 from engine.teachers import budget
 from engine.teachers.endpoint import EndpointTeacher
@@ -23,8 +23,8 @@ def project(tmp_path: Path) -> Iterator[Project]:
         made.prompts.set(Prompt((Message("system", "Be kind, and end with Bye."),)))
         made.rules.add([Rule(0, "End with Bye.", Check("ends_with", text="Bye."))])
         made.questions.add([Question((Message("user", f"Question {n}?"),), topic=f"t{n % 4}") for n in range(12)])
-        splits = {q.id: "test" if q.id > 10 else "validation" if q.id > 8 else "train" for q in made.questions.all()}
-        made.questions.set_splits(splits)
+        splits: tuple[Split, ...] = (*("train",) * 8, "validation", "validation", "test", "test")
+        made.questions.set_splits(dict(enumerate(splits, start=1)))
         yield made
 
 

@@ -4,6 +4,7 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TypedDict, Unpack
 
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.control_file import write_command
@@ -12,13 +13,28 @@ from engine.jobs.protocol import Event
 from engine.project import Project
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, TeacherSpec
+from engine.records.question import Split
 from engine.store.jobs import options_of_job
 from engine.teachers.job import run
 from tests.engine.jobs.support import wait_until
 from tests.engine.teachers.hostile_server import HostileServer
 
 
-def endpoint_options(server: HostileServer, **changes: object) -> GenerateOptions:
+class Changes(TypedDict, total=False):
+    """The options of a generation that tests change."""
+
+    splits: tuple[Split, ...]
+    samples: int
+    max_answer_tokens: int
+    limit: int
+    concurrency: int
+    batch_rows: int
+    max_cost_usd: float
+    stop_when_accepted: bool
+    asks: tuple[tuple[int, int], ...]
+
+
+def endpoint_options(server: HostileServer, **changes: Unpack[Changes]) -> GenerateOptions:
     return GenerateOptions(TeacherSpec("endpoint", "peer", server.url), **changes)
 
 
@@ -33,7 +49,9 @@ def run_stage(project: Project, job: Job, stop: StopFlag | None = None) -> None:
     """Run the stage of a generation job in this process."""
     context = JobContext(project, job, stop)
     try:
-        run(context, options_of_job(job))
+        options = options_of_job(job)
+        assert isinstance(options, GenerateOptions)
+        run(context, options)
     finally:
         context.close()
 

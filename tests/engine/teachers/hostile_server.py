@@ -8,19 +8,18 @@ from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
+from typing import Any
 
 
 @dataclass
 class Request:
     path: str
     headers: dict[str, str]
-    body: dict[str, object]
+    body: dict[str, Any]
 
     @property
     def question(self) -> str:
-        messages = self.body["messages"]
-        assert isinstance(messages, list)
-        return str(messages[-1]["content"])
+        return str(self.body["messages"][-1]["content"])
 
 
 Behaviour = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]

@@ -57,7 +57,9 @@ def test_stop_stores_the_answers_in_flight_and_asks_no_more(project: Project) ->
             generate(project, endpoint_options(server, concurrency=3), stop)
         assert len(project.examples.all()) == len(server.requests) < 10
         assert project.examples.in_flight() == 0
-        (job,) = status_json(project, ())["jobs"]
+        jobs = status_json(project, ())["jobs"]
+        assert isinstance(jobs, list)
+        (job,) = jobs
         assert 0 < project.settings.timings()["generate"] <= job["worked_s"] + 0.001, "before any resume"
         generate(project, endpoint_options(server))
     assert set(request_counts(server).values()) == {1}

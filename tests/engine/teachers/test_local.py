@@ -1,6 +1,8 @@
 """Generation by a local model: stored ids, repeatable answers, streams, resumption, and questions that do not fit."""
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Unpack
 
 import pytest
 import torch
@@ -17,7 +19,7 @@ from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.teachers.ask import ask
-from tests.engine.teachers.generation_helpers import PausedOnce, events_of, generate, run_stage
+from tests.engine.teachers.generation_helpers import Changes, PausedOnce, events_of, generate, run_stage
 from tests.tiny import make_tiny_base
 from tests.trained import use_one_thread
 
@@ -27,8 +29,8 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make_tiny_base(tmp_path_factory.mktemp("models") / "tiny")
 
 
-def local_options(base: Path, **changes: object) -> GenerateOptions:
-    defaults: dict[str, object] = {"max_answer_tokens": 24, "batch_rows": 4}
+def local_options(base: Path, **changes: Unpack[Changes]) -> GenerateOptions:
+    defaults: Changes = {"max_answer_tokens": 24, "batch_rows": 4}
     return GenerateOptions(TeacherSpec("local", str(base)), **(defaults | changes))
 
 
@@ -80,7 +82,7 @@ def test_stopped_generation_keeps_its_answers_and_resumes(project: Project, base
     options = local_options(base, batch_rows=1)
     add = project.examples.add
 
-    def add_and_stop(examples: list[Example]) -> int:
+    def add_and_stop(examples: Sequence[Example]) -> int:
         stop.up = True
         return add(examples)
 
@@ -101,7 +103,7 @@ def test_paused_generation_reports_its_progress_and_resumes(project: Project, ba
     user = PausedOnce(project.folder / job.folder)
     add = project.examples.add
 
-    def add_and_pause(examples: list[Example]) -> int:
+    def add_and_pause(examples: Sequence[Example]) -> int:
         project.examples.add = add
         user.pause()
         return add(examples)
