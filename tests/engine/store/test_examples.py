@@ -13,6 +13,7 @@ from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from engine.records.selection import Selection
 from engine.store.examples import ExampleCounts, window_query
+from engine.store.values import Values
 from tests.engine.store.sample_records import PROMPT, example
 
 
@@ -165,7 +166,7 @@ def test_hash_of_the_accepted_answers_follows_decisions_and_undo(project: Projec
     assert accepted_hash() == hashes[0]
 
 
-def _plan(project: Project, sql: str, values: tuple[str | int, ...]) -> str:
+def _plan(project: Project, sql: str, values: Values) -> str:
     return "\n".join(str(row["detail"]) for row in project._connection.rows(f"EXPLAIN QUERY PLAN {sql}", values))
 
 

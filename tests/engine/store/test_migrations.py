@@ -21,6 +21,7 @@ from engine.records.run import TrainingConfig
 from engine.store import migrations
 from engine.store.connection import Connection
 from engine.store.dataclass_json import encode
+from engine.store.schema import STEPS
 from tests.engine.store.sample_records import dataset
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def existing_project(project: Project) -> Project:
 
 
 def _add_step(monkeypatch: pytest.MonkeyPatch, step: Callable[["Database"], None]) -> None:
-    monkeypatch.setattr(migrations, "STEPS", (*migrations.STEPS, step))
+    monkeypatch.setattr(migrations, "STEPS", (*STEPS, step))
 
 
 def _version_and_columns(path: Path) -> tuple[int, set[str]]:
@@ -154,7 +155,7 @@ def test_no_backup_is_made_if_another_process_migrated_first(
 ) -> None:
     before = _version_and_columns(existing_project.folder / DATABASE)
     _add_step(monkeypatch, _add_hints)
-    found_versions = []
+    found_versions: list[int] = []
 
     def migrate_meanwhile(connection: Connection) -> int:
         found = check_schema(connection)
@@ -175,9 +176,9 @@ def _at(minute: int) -> str:
 
 
 def test_jobs_of_older_runs_are_inferred_from_options_and_times(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = next(place for place, each in enumerate(migrations.STEPS) if each.__name__ == "jobs_of_runs")
+    step = next(place for place, each in enumerate(STEPS) if each.__name__ == "jobs_of_runs")
     with monkeypatch.context() as older:
-        older.setattr(migrations, "STEPS", migrations.STEPS[:step])
+        older.setattr(migrations, "STEPS", STEPS[:step])
         with Project.create(folder / "old") as project:
             project.datasets.add(dataset())
     folder = folder / "old"

@@ -88,17 +88,16 @@ def test_window_supports_offset_and_search(project: Project) -> None:
 def test_questions_are_filtered_by_split_topic_and_search(project: Project) -> None:
     project.questions.set_splits({1: "train", 2: "train", 3: "test"})
 
-    def listed(**filters: str) -> list[int]:
-        narrowed = QuestionFilter(**filters)
+    def listed(narrowed: QuestionFilter) -> list[int]:
         ids = [question.id for question in project.questions.window(0, 20, narrowed)]
         assert project.questions.ids(narrowed) == tuple(ids)
         assert project.questions.matching(narrowed) == len(ids)
         return ids
 
-    assert listed(split="train") == [1, 2]
-    assert listed(split="unsplit") == [4, 5, 6, 7, 8, 9, 10, 11, 12]
-    assert listed(split="unsplit", topic="topic 0", search="number") == [4, 7, 10]
-    assert listed(topic="") == []
+    assert listed(QuestionFilter(split="train")) == [1, 2]
+    assert listed(QuestionFilter(split="unsplit")) == [4, 5, 6, 7, 8, 9, 10, 11, 12]
+    assert listed(QuestionFilter(split="unsplit", topic="topic 0", search="number")) == [4, 7, 10]
+    assert listed(QuestionFilter(topic="")) == []
     assert project.questions.ids(QuestionFilter("unsplit"), 2, 3) == (6, 7, 8)
     assert {row.topic: dict(row.splits) for row in project.questions.topic_splits()} == {
         "topic 0": {"train": 1, None: 3},

@@ -3,7 +3,7 @@
 import pytest
 
 from engine.project import Project
-from engine.records.example import Decision
+from engine.records.example import Decision, Verdict
 from engine.records.rule import CheckResult
 from engine.records.selection import Selection
 from tests.engine.store.sample_records import PROMPT, example
@@ -55,6 +55,6 @@ def test_attempts_are_counted_by_question_and_teacher(project: Project) -> None:
 
 @pytest.mark.usefixtures("twelve_examples")
 @pytest.mark.parametrize("verdict", ["accept", "reject", "flag", "unflag"])
-def test_deciding_on_an_empty_selection_adds_no_step(project: Project, verdict: str) -> None:
+def test_deciding_on_an_empty_selection_adds_no_step(project: Project, verdict: Verdict) -> None:
     assert project.decisions.decide_all(verdict, Selection(topic="none")) == 0
     assert project.decisions.undo() is None

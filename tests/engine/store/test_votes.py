@@ -2,10 +2,10 @@
 
 from engine.project import Project
 from engine.records.prompt import Message
-from engine.records.vote import Vote
+from engine.records.vote import Vote, VoteChoice
 
 
-def make_vote(left: str, right: str, choice: str = "left") -> Vote:
+def make_vote(left: str, right: str, choice: VoteChoice = "left") -> Vote:
     messages = (Message("user", "first"), Message("assistant", "so"), Message("user", "why?"))
     return Vote(messages, left, right, f"by {left}", f"by {right}", choice, blind=True)
 
