@@ -8,12 +8,15 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from peft import PeftModel
 from safetensors.torch import load_file, save_file
+from transformers import PreTrainedModel
 
 from engine.errors import ModelError
 from engine.model import adapters as adapters_module
-from engine.model.adapters import Adapters, weights_sha256
-from engine.model.load import with_adapter
+from engine.model.adapter_files import weights_sha256
+from engine.model.adapters import Adapters
+from engine.model.load import attach, with_adapter
 from engine.model.local_model import LocalModel
 from engine.records.run import AdapterKind
 from tests.engine.model.conftest import load_on_cpu, logits
@@ -93,12 +96,12 @@ def test_adapter_that_changes_while_loading_gets_the_hash_of_its_new_weights(
 ) -> None:
     adapters = Adapters(load_on_cpu(tiny_folder))
     folder = Path(shutil.copytree(folders[0], tmp_path / "adapter"))
-    attach, replacements = adapters_module.attach, iter([folders[1]])
+    replacements = iter([folders[1]])
 
-    def replace_and_attach(*args: object) -> object:
+    def replace_and_attach(model: PreTrainedModel | PeftModel, adapter_folder: Path, name: str) -> PeftModel:
         if (replacement := next(replacements, None)) is not None:
             shutil.copytree(replacement, folder, dirs_exist_ok=True)
-        return attach(*args)
+        return attach(model, adapter_folder, name)
 
     monkeypatch.setattr(adapters_module, "attach", replace_and_attach)
     assert adapters.load(folder) == weights_sha256(folders[1])

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from engine.errors import ContextError, ModelError
-from engine.model.adapters import Adapters, weights_sha256
+from engine.model.adapter_files import weights_sha256
+from engine.model.adapters import Adapters
 from engine.model.arm_scheduler import PROMPTS_KEPT, ArmScheduler, ArmSetting, Turn
 from engine.model.decode import Decoded, Draw, decode
 from engine.model.load import with_adapter

@@ -51,8 +51,13 @@ def test_count_is_halved_until_it_fits() -> None:
     assert halve_until_it_fits(make, 25) == 6
     assert tried == [25, 12, 6]
     tried.clear()
+
+    def fail(count: int) -> None:
+        tried.append(count)
+        exhaust_memory()
+
     with pytest.raises(RuntimeError, match="allocate"):
-        halve_until_it_fits(lambda count: (tried.append(count), exhaust_memory()), 5)
+        halve_until_it_fits(fail, 5)
     assert tried == [5, 2, 1]
     with pytest.raises(ZeroDivisionError):
         halve_until_it_fits(lambda count: count / 0, 5)

@@ -25,7 +25,8 @@ def local(tiny_folder: Path) -> LocalModel:
 
 def logits(local: LocalModel) -> Tensor:
     with torch.inference_mode():
-        return local.base(input_ids=IDS, use_cache=False).logits
+        found: Tensor = local.base(input_ids=IDS, use_cache=False).logits
+        return found
 
 
 def packed_layers(local: LocalModel) -> list[nn.Module]:

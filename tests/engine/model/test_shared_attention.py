@@ -115,17 +115,24 @@ def test_row_of_another_prompt_is_refused(tiny_folder: Path) -> None:
             cache.own_part(row)
 
 
+class Attention(torch.nn.Module):
+    """What is read of a model's attention."""
+
+    num_key_value_groups = 2
+    is_causal = True
+    layer_idx = 0
+
+
 @pytest.mark.parametrize("tokens", [7, 300])
 def test_short_rows_in_bfloat16_have_the_gradients_of_float32(tokens: int) -> None:
     torch.manual_seed(0)
     wide = [torch.randn(2, heads, tokens, 8) for heads in (4, 2, 2)]
-    module = torch.nn.Module()
-    module.num_key_value_groups = 2  # read by transformers
-    module.is_causal = True
+    module = Attention()
 
     def attend(dtype: torch.dtype) -> list[Tensor]:
         inputs = [tensor.to(torch.bfloat16).to(dtype).requires_grad_() for tensor in wide]
-        out, _ = shared_attention.shared_attention(module, *inputs, None)
+        query, key, value = inputs
+        out, _ = shared_attention.shared_attention(module, query, key, value, None)
         assert out.dtype == dtype
         out.float().square().sum().backward()
         return [out, *(tensor.grad for tensor in inputs if tensor.grad is not None)]
@@ -168,8 +175,7 @@ def test_attention_after_a_long_prompt_is_exact(
     key, value = (torch.randn(rows, groups, tokens, width).to(dtype) for _ in range(2))
     prompt_key, prompt_value = (torch.randn(groups, start, width).to(dtype) for _ in range(2))
     value[:, :, 0] += 20  # far from the others, so that a wrong weight is noticed
-    module = torch.nn.Module()
-    module.layer_idx = 0
+    module = Attention()
     positions = (start + torch.arange(tokens)).expand(rows, -1)
     shared = shared_attention.SharedPrompt((prompt_key,), (prompt_value,), positions, start)
     monkeypatch.setattr(shared_attention, "_QUERIES", 7)  # several pieces, the last one shorter
@@ -184,11 +190,11 @@ def test_attention_after_a_long_prompt_is_exact(
         module, query, key, value, None, shared=shared, sliding_window=window, softcap=cap
     )
     assert found.dtype == dtype
-    whole = [
+    whole_key, whole_value = (
         torch.cat((prompt.expand(rows, -1, -1, -1), own), dim=2)
         for prompt, own in ((prompt_key, key), (prompt_value, value))
-    ]
-    expected = exact_attention(query, *whole, window, cap)
+    )
+    expected = exact_attention(query, whole_key, whole_value, window, cap)
     error = float((found.double() - expected).norm() / expected.norm())
     assert error < (1e-5 if dtype == torch.float32 else 1e-2)
     fast_bfloat16 = dtype == torch.bfloat16 and window is None and torch.cpu._is_avx512_bf16_supported()
