@@ -1,14 +1,15 @@
 """Fixtures: a project with a prompt, rules and questions, a function that stores answers, and a tiny base."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
 from engine.model.chat_format import ChatFormat
 from engine.paths import Home
 from engine.project import Project
-from engine.records.example import Example, ExampleKey
+from engine.records.example import Example, ExampleKey, FinishReason
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question, Split
@@ -28,7 +29,13 @@ RULES = (
 )
 GOOD = "Of course. Ask your branch before you act."
 
-StoreAnswer = Callable[..., int]
+
+class StoreAnswer(Protocol):
+    """Stores an answer and returns its id."""
+
+    def __call__(
+        self, question: int, text: str = GOOD, *, attempt: int = 0, local: bool = True, finish: FinishReason = "stop"
+    ) -> int: ...
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +64,9 @@ def project(tmp_path: Path, base: Path) -> Iterator[Project]:
 def store_answer(project: Project, base: Path, chat: ChatFormat) -> StoreAnswer:
     """A function that stores an answer and returns its id."""
 
-    def store(question: int, text: str = GOOD, *, attempt: int = 0, local: bool = True, finish: str = "stop") -> int:
+    def store(
+        question: int, text: str = GOOD, *, attempt: int = 0, local: bool = True, finish: FinishReason = "stop"
+    ) -> int:
         ids = tuple(chat.completion_ids(text))
         key = ExampleKey(PROMPT.sha256, question, str(base) if local else "peer @ https://peer/v1", attempt)
         kept = ids if finish == "stop" else ids[:-1]

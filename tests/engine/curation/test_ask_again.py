@@ -84,7 +84,7 @@ def test_progress_counts_new_answers_until_the_job_ends(
     project.jobs.add(GenerateOptions(PEER))
     progress = asked(project, PROMPT.sha256)
     assert progress is not None
-    assert (progress.open_questions, progress.answered, progress.live) == ({1}, 1, True)
+    assert (progress.open_questions, progress.answered, progress.live) == (frozenset({1}), 1, True)
     project.jobs.update(progress.job.id, state="failed")
     progress = asked(project, PROMPT.sha256)
     assert progress is not None

@@ -14,6 +14,7 @@ from engine.records.example import Example
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
+from engine.rules.checks import check_answer
 from tests.engine.curation.conftest import StoreAnswer
 
 
@@ -37,7 +38,6 @@ def test_decision_made_during_the_automatic_check_is_kept(
 ) -> None:
     store_answer(4)
     store_answer(5)
-    check_answer = automatic.check_answer
 
     def decide_then_check(rules: Sequence[Rule], text: str, question: Question) -> tuple[CheckResult, ...]:
         if question.id == 1:

@@ -8,7 +8,7 @@ import pytest
 
 import engine.curation.freeze as freezing
 from engine.curation.automatic import check_examples
-from engine.curation.candidates import Candidate
+from engine.curation.candidates import Candidate, leaks_of
 from engine.curation.decisions import accept, edit, reject
 from engine.curation.freeze import LeakError, freeze
 from engine.errors import ContextError, DatasetError, UsageError
@@ -75,7 +75,7 @@ def test_dataset_stores_the_rules_it_was_frozen_with(
 ) -> None:
     store_answer(1)
     check_examples(project)
-    rules, leaks_of = project.rules.all(), freezing.leaks_of
+    rules = project.rules.all()
 
     def clear_rules_then_search(
         prompt: Prompt, rules_read: Sequence[Rule], chosen: Iterable[Candidate]

@@ -35,8 +35,8 @@ async def test_judge_decides_on_undecided_answers_that_pass_the_other_rules(
 ) -> None:
     project.rules.add([Rule(0, "Kind", Check("rubric"))])
     kind, cold, unclear = store_answer(1), store_answer(2, COLD), store_answer(3, "Hm. Ask your branch before you act.")
-    for question, text, finish in ((4, "No advice.", "stop"), (5, GOOD, "length")):
-        store_answer(question, text, finish=finish)
+    store_answer(4, "No advice.")
+    store_answer(5, GOOD, finish="length")
     accept(project, Selection(ids=(store_answer(6, COLD),)))
 
     def judge_in_thread(url: str) -> tuple[JudgedExamples, dict[int, str]]:
