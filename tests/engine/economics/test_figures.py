@@ -1,5 +1,6 @@
 """The figures of an estimate: where each comes from, and which are refused."""
 
+from typing import Any
 from unittest.mock import ANY
 
 import pytest
@@ -79,7 +80,8 @@ def test_cache_write_price_applies_only_with_the_listed_discount() -> None:
 @pytest.mark.parametrize("name", [*ASSUMED, "input_usd_per_mtok", "one_time_usd"])
 def test_number_too_large_or_small_for_the_formulas_is_refused(name: str, value: float) -> None:
     ranges = (("generation_usd" if name == "one_time_usd" else name, 0.0, value),)
-    for inputs in (CostInputs("gpt-5", **{name: value}), CostInputs("gpt-5", ranges=ranges)):
+    given: dict[str, Any] = {name: value}
+    for inputs in (CostInputs("gpt-5", **given), CostInputs("gpt-5", ranges=ranges)):
         with pytest.raises(UsageError, match=r"The estimate has an invalid number.*Give"):
             estimate_costs(inputs, Measured(), TOKENS)
 

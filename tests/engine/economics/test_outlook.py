@@ -1,6 +1,7 @@
 """The estimate as shown: the three ways to serve, the cost curves, and the text of each verdict."""
 
 import dataclasses
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,12 +10,13 @@ from hypothesis import strategies as st
 from engine.economics.estimate import Estimate, estimate
 from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.inputs import EstimateInput
-from engine.economics.outlook import cumulated, horizon_days, outcome, short_verdict, span, ways
+from engine.economics.labels import span
+from engine.economics.outlook import cumulated, horizon_days, outcome, short_verdict, ways
 from engine.records.cost import CostOutcome
 from tests.engine.economics.test_estimate import CASE
 
 
-def changed(**fields: float) -> tuple[EstimateInput, Estimate]:
+def changed(**fields: Any) -> tuple[EstimateInput, Estimate]:
     case = dataclasses.replace(CASE, **fields)
     return case, estimate(case)
 
@@ -77,7 +79,8 @@ def test_every_verdict_has_a_short_text_and_a_headline(
 
 def test_outcome_stores_the_break_even_days_with_caching() -> None:
     found = outcome(estimate(CASE), "ab")
-    assert found == CostOutcome("ab", "worth_it", pytest.approx(5.3476))
+    assert found.break_even_days == pytest.approx(5.3476)
+    assert found == CostOutcome("ab", "worth_it", found.break_even_days)
 
 
 @pytest.mark.parametrize(

@@ -125,7 +125,7 @@ def near_an_end(name: str, value: float | None, found: Range) -> bool:
 
 def with_values(inputs: EstimateInput, values: dict[str, float]) -> EstimateInput:
     """The same inputs with other values and without ranges."""
-    prices = {name: value for name, value in values.items() if hasattr(inputs.prices, name)}
+    prices: dict[str, Any] = {name: value for name, value in values.items() if hasattr(inputs.prices, name)}
     rest: dict[str, Any] = {name: value for name, value in values.items() if name not in prices}
     if "prompt_tokens" in rest:
         rest["prompt_tokens"] = TokenCount(round(rest["prompt_tokens"]), "t", exact=True)

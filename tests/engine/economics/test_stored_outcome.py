@@ -5,7 +5,7 @@ import pytest
 from engine.economics import stored_outcome
 from engine.economics.outlook import outcome
 from engine.economics.stored_outcome import estimate_project, refresh_outcome
-from engine.economics.tokens import TokenCount
+from engine.economics.tokens import TokenCount, count_prompt_tokens
 from engine.errors import StoreError
 from engine.paths import Home
 from engine.project import Project
@@ -42,7 +42,6 @@ def test_refresh_clears_an_outcome_that_can_no_longer_be_computed(project: Proje
 def test_inputs_saved_during_a_refresh_are_kept(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     new_inputs, new_outcome = CostInputs("gpt-5", requests_per_day=7.0), CostOutcome("cd", "not_worth_it", 900.0)
     project.settings.write_cost(INPUTS, CostOutcome("ab", "worth_it", 9.0))
-    count_prompt_tokens = stored_outcome.count_prompt_tokens
 
     def save_then_count(prompt: Prompt, tokenizer: str, home: Home | None) -> TokenCount:
         project.settings.write_cost(new_inputs, new_outcome)
