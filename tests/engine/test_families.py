@@ -37,7 +37,7 @@ from tests.trained import release, use_one_thread
 
 TURNS = (Message("user", "Is it open?"), Message("assistant", "Yes. Ask first."))
 SYSTEM = Message("system", "You are a help desk of few words, and you end every answer with: Ask first.")
-SPLITS: tuple[Split, ...] = (*["train"] * 6, "validation", "validation", "test", "test")
+SPLITS: tuple[Split, ...] = (*("train",) * 6, "validation", "validation", "test", "test")
 
 
 @pytest.fixture(scope="module", autouse=True)

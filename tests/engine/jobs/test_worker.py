@@ -15,6 +15,7 @@ from engine.jobs import launch as launching
 from engine.jobs.follow import Follower, follow
 from engine.jobs.heartbeat import heartbeat_age_s
 from engine.jobs.liveness import is_alive
+from engine.jobs.log import EventLog
 from engine.jobs.logind import Survival
 from engine.jobs.protocol import Event, Note, Progress, StateChanged
 from engine.jobs.stages import STAGES
@@ -146,7 +147,7 @@ def test_job_without_room_for_its_first_event_cannot_be_started(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(launching, "plan_survival", lambda: Survival(advice="Stay logged in."))
-    monkeypatch.setattr(launching.EventLog, "append", full)
+    monkeypatch.setattr(EventLog, "append", full)
     with pytest.raises(JobError, match=r"jobs/1: No space left on device\. Check"):
         project.start_job(options("steps"))
     assert project.jobs.get(1).state == "failed"

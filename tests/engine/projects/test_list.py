@@ -14,7 +14,7 @@ from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.projects import ListedJob, find_project, list_projects, look
 from engine.records.options import GenerateOptions, ServeOptions
-from engine.store import migrations
+from engine.store.schema import STEPS
 from tests.engine.projects.support import make_empty, start_job
 from tests.tui.seeds import add_dataset, add_evaluation, add_examples, add_run, make_project
 
@@ -100,7 +100,7 @@ def test_unreadable_project_is_listed_with_the_reason(home: Home, monkeypatch: p
     (home.projects / "broken" / "project.db").write_text("nonsense " * 100)
     (home.projects / "not-one").mkdir()
     make_empty(home, "newer")
-    monkeypatch.setattr("engine.store.migrations.STEPS", migrations.STEPS[:-1])
+    monkeypatch.setattr("engine.store.migrations.STEPS", STEPS[:-1])
     troubles = {summary.name: summary.trouble for summary in list_projects(home)}
     assert set(troubles) == {"broken", "newer"}
     assert troubles["broken"].startswith("This is not a project")

@@ -12,7 +12,7 @@ from engine.prompts.documents import first_lines, parse_prompt, prompt_to_markdo
 from engine.prompts.lint import lint_length, lint_prompt
 from engine.prompts.variables import find_variables
 from engine.records.finding import Finding
-from engine.records.prompt import SHORT_PROMPT_TOKENS, Message, Prompt
+from engine.records.prompt import SHORT_PROMPT_TOKENS, Message, Prompt, Role
 from engine.records.rule import Check, Rule
 from engine.rules.documents import parse_rules
 
@@ -238,7 +238,7 @@ messages = st.text(alphabet="aB.:\n#-*`<>{}$ «»\"'", min_size=1).map(str.strip
 def test_findings_of_any_prompt_point_into_its_document(texts: list[str], has_system: bool) -> None:
     turns = texts[1 if has_system else 0 :]
     turns = turns[: len(turns) // 2 * 2]
-    roles = ("user", "assistant") * len(turns)
+    roles: tuple[Role, ...] = ("user", "assistant") * len(turns)
     system = (Message("system", texts[0]),) if has_system else ()
     prompt = Prompt((*system, *(Message(role, text) for role, text in zip(roles, turns, strict=False))))
     document = prompt_to_markdown(prompt).split("\n")

@@ -16,6 +16,7 @@ from engine.reports.document import (
     Mark,
     Measured,
     QuestionAnswers,
+    Role,
     Row,
     Section,
     Series,
@@ -41,7 +42,7 @@ TEXTS = st.one_of(st.sampled_from(ATTACKS), st.text(max_size=60), st.text("<>&\"
 def document(text: str) -> Document:
     """A document with every kind of block, and `text` everywhere a text is possible."""
     measured = Measured(0.9, 0.8, 0.95, text)
-    arms = ((text, "main"), (text, "second"), (text, "third"), (text, "fourth"))
+    arms: tuple[tuple[str, Role], ...] = ((text, "main"), (text, "second"), (text, "third"), (text, "fourth"))
     table = Table(
         text,
         (Column(text), Column(text), Column("n", number=True)),

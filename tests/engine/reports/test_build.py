@@ -187,6 +187,7 @@ def test_difference_between_runs_is_paired_by_question(home: Home) -> None:
     second_rule = rows["2\u2002Two short sentences after it"]
     assert second_rule[3] == "1.00", "Holm's correction over four rules: 4 × 0.5, at most 1"
     assert compared is not None
+    assert isinstance(compared["all_rules"], dict)
     assert compared["all_rules"]["better"] == 2
 
 

@@ -50,6 +50,7 @@ def test_work_of_a_person_that_is_touched_is_named(project: Project) -> None:
     plan = change_rule(project, OLD_PROMPT)
     assert "examples 2 (edited), 3 (accepted by a person), 1" in plan_text(plan)
     touched = plan_json(plan)["touched"]
+    assert isinstance(touched, list)
     assert [(row["example"], row["edited"], row["by_person"]) for row in touched] == [
         (1, False, False), (2, True, True), (3, False, True),
     ]  # fmt: skip
