@@ -39,9 +39,10 @@ _KEYS: dict[str, tuple[str, ...]] = {
     "update": ("workspace.update",),
 }
 _ARGUMENT = r" (?:--[a-z-]+(?: [\w/.…-]*[\w…])?|[A-Z]{2,}|\d+|“…”|\"[^\"]*\"|kind=\w+)"
-_ONE = rf"\b(?:{_ARGUMENT})*(?P=quote)"
+# Possessive: a foreign text of many arguments and no closing quote would else take minutes.
+_ONE = rf"\b(?:{_ARGUMENT})*+(?P=quote)"
 _COMMAND = re.compile(
-    rf"(?P<run>\b[Rr]un:? )?(?P<quote>`?)distill-tui (?P<command>{'|'.join(_KEYS)}){_ONE}"
+    rf"(?P<run>\bRun:? |\brun )?(?P<quote>`|(?<!`))distill-tui (?P<command>{'|'.join(_KEYS)}){_ONE}"
     rf"(?:, (?P=quote)distill-tui (?P=command){_ONE})*"  # many jobs need many commands, but the same keys
 )
 

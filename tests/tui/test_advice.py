@@ -1,6 +1,7 @@
 """The engine's advice in the app: keys in place of commands, and no command forgotten."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,7 @@ ONLY_IN_A_SHELL = {"bench", "demo", "doctor", "harness", "models fetch", "projec
     [
         ("Freeze one: distill-tui curate freeze", "Freeze one: 4 z"),
         ("Run: distill-tui questions import FILE", "Press 2 m"),
+        ("Release a run: distill-tui export", "Release a run: 7 e"),
         (
             "Generate and accept answers, then run `distill-tui curate freeze`.",
             "Generate and accept answers, then press 4 z.",
@@ -44,6 +46,7 @@ ONLY_IN_A_SHELL = {"bench", "demo", "doctor", "harness", "models fetch", "projec
             "Let the rules decide (c c), or review them yourself.",
         ),
         ("Run `distill-tui doctor`.", "Run `distill-tui doctor`."),
+        ("See `distill-tui train a+b`.", "See `distill-tui train a+b`."),
     ],
 )
 def test_commands_in_advice_become_keys(advice: str, expected: str) -> None:
@@ -53,6 +56,13 @@ def test_commands_in_advice_become_keys(advice: str, expected: str) -> None:
 @given(st.text())
 def test_other_text_stays_and_conversion_happens_once(text: str) -> None:
     assert in_app(text) == (text if "distill-tui" not in text else in_app(in_app(text)))
+
+
+def test_foreign_text_that_looks_like_a_command_takes_no_time() -> None:
+    begins = time.monotonic()
+    endless = "`distill-tui train" + " --a AA" * 10_000 + " !"
+    assert in_app(endless) == endless
+    assert time.monotonic() - begins < 1
 
 
 def test_error_of_the_engine_reaches_the_app_with_keys() -> None:
