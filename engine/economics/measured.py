@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.economics.formulas import DAYS_PER_YEAR
 from engine.economics.inputs import Latency, PromptFacts
-from engine.economics.prices import cost_usd, find_prices, own_prices
+from engine.economics.prices import cost_usd, prices_for
 from engine.economics.tokens import estimate_prompt_tokens
 from engine.prompts.variables import find_variables
 from engine.records.cost import EndpointPrices, Figure
@@ -117,8 +117,7 @@ def _generation(project: "Project", question: Figure | None, answer: Figure | No
     if prompt is None or not wanted or answer is None:
         return None
     sent = math.ceil(estimate_prompt_tokens(prompt.prompt).tokens + (question.value if question is not None else 0))
-    given = own_prices(settings.prices, teacher.model, teacher.base_url)
-    prices = given or find_prices(teacher.model, teacher.base_url, sent)
+    prices = prices_for(settings.prices, teacher.model, teacher.base_url, sent)
     if prices is None:
         return None
     each = cost_usd(prices, Usage(sent, math.ceil(answer.value)))

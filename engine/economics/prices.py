@@ -46,9 +46,14 @@ def find_prices(model: str, base_url: str = "", input_tokens: int = 0, provider:
     return _find(model, base_url, input_tokens, provider.strip())
 
 
+def prices_for(given: Sequence[EndpointPrices], model: str, base_url: str, input_tokens: int = 0) -> Prices | None:
+    """Return what `model` costs at `base_url`: as given, else as `find_prices` lists it; None if neither is known."""
+    return own_prices(given, model, base_url) or find_prices(model, base_url, input_tokens)
+
+
 def own_prices(given: Sequence[EndpointPrices], model: str, base_url: str = "") -> Prices | None:
-    """Return the prices given for `model` at `base_url`, or at any endpoint without one; None if none are."""
-    for each in given:
+    """Return the prices given for `model` at `base_url`; without one, those given last; None if none are."""
+    for each in reversed(given):
         if each.model == model and base_url in ("", each.base_url):
             plain, cached, output = each.input_usd_per_mtok, each.cached_input_usd_per_mtok, each.output_usd_per_mtok
             return Prices(plain, output, cached, source=GIVEN)

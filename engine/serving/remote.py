@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass
 from types import TracebackType
 
-from engine.economics.prices import cost_usd, find_prices, own_prices
+from engine.economics.prices import cost_usd, prices_for
 from engine.paths import Home
 from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
@@ -47,7 +47,7 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
         `given`: the prices in the project's settings. Raises `UsageError` for a bad address and `EndpointError` if the
         key is missing.
         """
-        self._spec, self._prompt, self._own = spec, prompt, own_prices(given, spec.model, spec.base_url)
+        self._spec, self._prompt, self._given = spec, prompt, given
         key = key_for(spec.base_url, home)
         self._teacher = EndpointTeacher(spec, key, concurrency=4, on_billed=on_billed)
 
@@ -84,7 +84,7 @@ class RemoteClient(AbstractAsyncContextManager["RemoteClient"]):
             asking.cancel()
             with suppress(asyncio.CancelledError, EndpointFault):
                 await asking
-        prices = self._own or find_prices(self._spec.model, self._spec.base_url, answer.usage.prompt_tokens)
+        prices = prices_for(self._given, self._spec.model, self._spec.base_url, answer.usage.prompt_tokens)
         yield Answer(
             answer.text,
             answer.finish_reason,

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from engine.economics.prices import Prices, cost_usd, find_prices, own_prices
+from engine.economics.prices import Prices, cost_usd, prices_for
 from engine.errors import BudgetError
 from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
@@ -33,10 +33,9 @@ class Budget:
 
         Raises `BudgetError` if a limit is set but no price is known.
         """
-        own = own_prices(given, spec.model, spec.base_url)
 
         def prices(prompt_tokens: int) -> Prices | None:
-            return own or find_prices(spec.model, spec.base_url, prompt_tokens)
+            return prices_for(given, spec.model, spec.base_url, prompt_tokens)
 
         if prices(0) is None and limit_usd is not None and not is_loopback(spec.base_url):
             raise BudgetError(

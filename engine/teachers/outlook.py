@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from engine.economics.figures import ASSUMED
-from engine.economics.prices import Prices, cost_usd, find_prices, own_prices
+from engine.economics.prices import Prices, cost_usd, prices_for
 from engine.economics.tokens import estimate_prompt_tokens, estimate_tokens
 from engine.records.cost import EndpointPrices, Figure
 from engine.records.example import Usage
@@ -137,17 +137,15 @@ def why_unpaid(teacher: TeacherSpec, given: Sequence[EndpointPrices]) -> str:
     """Return why this teacher's answers are not billed; empty if its provider bills them, or may."""
     if teacher.kind == "local":
         return "nothing leaves this machine"
-    own = own_prices(given, teacher.model, teacher.base_url)
-    priced = own or find_prices(teacher.model, teacher.base_url)
-    return "a server on this machine" if is_loopback(teacher.base_url) and priced is None else ""
+    priced = prices_for(given, teacher.model, teacher.base_url) is not None
+    return "a server on this machine" if is_loopback(teacher.base_url) and not priced else ""
 
 
 def _money(project: "Project", teacher: TeacherSpec, requests: int, sent: float, answered: float, most: float) -> Money:
     given = project.settings.read().prices
     if unpaid := why_unpaid(teacher, given):
         return Money(0.0, 0.0, unpaid)
-    own = own_prices(given, teacher.model, teacher.base_url)
-    prices = own or find_prices(teacher.model, teacher.base_url, math.ceil(sent / max(requests, 1)))
+    prices = prices_for(given, teacher.model, teacher.base_url, math.ceil(sent / max(requests, 1)))
     if prices is None:
         return Money(None, None, "no price is listed")
     return Money(_cost(prices, sent, answered), _cost(prices, sent, most), prices.source)

@@ -36,7 +36,7 @@ UNCOUNTED = raw(head(), event(delta("Yes.")), event(delta(None, "stop")), DONE)
 @pytest.fixture
 def server(private_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[HostileServer]:
     """A teacher whose answers cost one cent per token; the current project uses it."""
-    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))
+    monkeypatch.setattr(budget, "prices_for", lambda *_: Prices(0.0, 10_000.0, 0.0))
     with served(good("Yes", ".")) as server:
         succeed("new", "desk", "--teacher", "peer", "--base-url", server.url)
         succeed("prompt", "set", "-", input="Be kind.")
@@ -67,7 +67,7 @@ def test_missing_usage_is_estimated_and_marked_as_an_estimate(server: HostileSer
 
 
 def test_tokens_are_recorded_without_a_price(server: HostileServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budget, "find_prices", lambda *_: None)
+    monkeypatch.setattr(budget, "prices_for", lambda *_: None)
     succeed("chat", "Is it shut?", "--arm", "teacher")
     assert (spent().cost_usd, spent().other_prompt_tokens) == (0.0, 30)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.economics.prices import GIVEN, Prices, cost_usd, find_prices, models_like, own_prices
+from engine.economics.prices import GIVEN, Prices, cost_usd, find_prices, models_like, own_prices, prices_for
 from engine.records.cost import EndpointPrices
 from engine.records.example import Usage
 
@@ -68,7 +68,12 @@ def test_given_prices_belong_to_a_model_at_an_address() -> None:
     given = (EndpointPrices("large", here, 1.0, 0.25, 4.0), EndpointPrices("large", there, 2.0, 2.0, 8.0))
     assert own_prices(given, "large", here) == Prices(1.0, 4.0, 0.25, source=GIVEN)
     assert own_prices(given, "large", there) == Prices(2.0, 8.0, 2.0, source=GIVEN)
-    assert own_prices(given, "large") == own_prices(given, "large", here), "an estimate names no address"
+    assert own_prices(given, "large") == own_prices(given, "large", there), "an estimate names no address"
     assert own_prices(given, "large", "https://else.example.com/v1") is None
     assert own_prices(given, "small", here) is None
     assert own_prices((), "large") is None
+    openai = "https://api.openai.com/v1"
+    assert prices_for(given, "gpt-5", openai) == find_prices("gpt-5", openai)
+    assert prices_for((EndpointPrices("gpt-5", openai, 1.0, 0.5, 4.0),), "gpt-5", openai) == Prices(
+        1.0, 4.0, 0.5, source=GIVEN
+    )

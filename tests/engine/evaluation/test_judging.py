@@ -56,7 +56,7 @@ async def test_evaluation_fails_with_the_judges_message_if_every_request_is_refu
 async def test_costs_of_teacher_and_judge_are_charged_to_the_evaluation_job(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent per token
+    monkeypatch.setattr(budget, "prices_for", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent per token
 
     def evaluate_in_thread(url: str) -> tuple[float, float]:
         with Project.open(project.folder) as opened:
@@ -74,7 +74,7 @@ async def test_costs_of_teacher_and_judge_are_charged_to_the_evaluation_job(
 async def test_evaluation_stops_before_its_cost_limit_and_resumes_with_a_higher_one(
     project: Project, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent per token
+    monkeypatch.setattr(budget, "prices_for", lambda *_: Prices(0.0, 10_000.0, 0.0))  # 1 cent per token
 
     def evaluate_in_thread(url: str, limit_usd: float) -> str:
         with Project.open(project.folder) as opened:

@@ -37,7 +37,7 @@ async def server() -> AsyncIterator[HostileServer]:
 @pytest.fixture
 def cent_per_token(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each token of an answer costs one cent, and prompts cost nothing."""
-    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(0.0, 10_000.0, 0.0))
+    monkeypatch.setattr(budget, "prices_for", lambda *_: Prices(0.0, 10_000.0, 0.0))
 
 
 @pytest.fixture

@@ -100,7 +100,7 @@ def test_budget_is_not_exceeded_even_after_a_resume(project: Project, cent_per_t
 def test_cost_of_an_answer_without_content_counts_towards_the_budget(
     project: Project, no_retry_wait: None, monkeypatch: pytest.MonkeyPatch, finish: str
 ) -> None:
-    monkeypatch.setattr(budget, "find_prices", lambda *_: Prices(1_000.0, 1_000.0, 1_000.0))  # 0.1 cents per token
+    monkeypatch.setattr(budget, "prices_for", lambda *_: Prices(1_000.0, 1_000.0, 1_000.0))  # 0.1 cents per token
     thinks = raw(head(), event(delta("<think>Hm.")), event(delta(None, finish)), event(usage(1_000, 500)), DONE)
     with served(thinks) as server:
         job = project.jobs.add(endpoint_options(server, max_cost_usd=2.0))
