@@ -218,8 +218,8 @@ def check(invocation: Invocation, *, ask_teacher: bool) -> None:
 
     Reports demands that are vague, contradictory, untestable or repeated; example turns that break rules; content that
     changes with each request and cannot be distilled; and a length that does not pay off or does not fit. Line numbers
-    are those of the prompt's text. Without --teacher, only clear cases are reported. That a
-    prompt is short is said, but is no problem.
+    are those of the prompt's text. Without --teacher, only clear cases are reported. A short prompt is reported too,
+    but is no problem.
     """
     from engine.errors import DistillError
     from engine.prompts.findings import check_prompt, findings_text

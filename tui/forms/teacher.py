@@ -68,7 +68,8 @@ def prices_typed(given: Sequence[EndpointPrices], spec: TeacherSpec | None) -> s
     own = own_prices(given, spec.model, spec.base_url) if spec is not None and spec.kind == "endpoint" else None
     if own is None:
         return ""
-    return f"{own.input_usd_per_mtok:g} {own.cached_input_usd_per_mtok:g} {own.output_usd_per_mtok:g}"
+    each = (own.input_usd_per_mtok, own.cached_input_usd_per_mtok, own.output_usd_per_mtok)
+    return "{:.15g} {:.15g} {:.15g}".format(*each)  # as exact as it was typed
 
 
 def prices_of(value: str) -> tuple[float, float, float] | None:

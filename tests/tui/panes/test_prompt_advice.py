@@ -134,6 +134,7 @@ async def test_prompt_check_lists_its_findings(home: Home) -> None:
         assert "Line numbers are those of the prompt's text." in " ".join(page.plain.split())
         assert "line 5: untestable" in page.plain
         assert "Be helpful and friendly." in page.plain
+        assert "prices and traffic: press 8." in page.plain
         await pilot.press("escape")
         await until(pilot, lambda: "bank" in text_of(app, PromptPane) and not page.is_on_screen)
 

@@ -16,7 +16,7 @@ from engine.teachers.keys import find_key
 from tests.tui.piloting import SIZES, go_to_pane, open_app, shown, until, wait_for_form, wait_for_toast
 from tests.tui.seeds import add_job, make_project, make_stage
 from tui.forms.screen import FormScreen
-from tui.forms.teacher import ENDPOINT, LOCAL, prices_trouble
+from tui.forms.teacher import ENDPOINT, LOCAL, prices_trouble, prices_typed
 from tui.panes.examples.pane import ExamplesPane
 from tui.screens.workspace.project_settings import NO_JUDGE, consequences, settings_form, wanted
 from tui.services.facts import Facts
@@ -183,6 +183,21 @@ def test_typed_prices_replace_those_of_the_model_and_an_emptied_field_forgets_th
     settings = wanted(AT_ENDPOINT | {"prices": typed}, ProjectSettings(teacher=TEACHER, prices=before))
     assert settings is not None
     assert settings.prices == stored
+
+
+def test_prices_that_were_not_changed_do_not_undo_those_typed_for_the_same_model() -> None:
+    at_both = AT_ENDPOINT | {"judge": ENDPOINT, "judge_model": "large", "judge_address": AT}
+    before = ProjectSettings(teacher=TEACHER, judge=TEACHER, prices=(EndpointPrices("large", AT, 1.0, 0.1, 4.0),))
+    for changed in ("prices", "judge_prices"):
+        typed = at_both | {"prices": "1 0.1 4", "judge_prices": "1 0.1 4"} | {changed: "2 0.2 8"}
+        settings = wanted(typed, before)
+        assert settings is not None
+        assert settings.prices == (EndpointPrices("large", AT, 2.0, 0.2, 8.0),)
+
+
+def test_stored_prices_are_shown_as_exactly_as_they_were_typed() -> None:
+    given = (EndpointPrices("large", AT, 1.23456789, 0.0375, 12.0),)
+    assert prices_typed(given, TEACHER) == "1.23456789 0.0375 12"
 
 
 def test_prices_of_a_model_outlast_another_one() -> None:

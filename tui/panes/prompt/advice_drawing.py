@@ -5,6 +5,7 @@ from textual.content import Content
 from engine.prompts.findings import LINE_NUMBERS, TITLES
 from engine.rules.described import check_text
 from engine.wording import counted
+from tui.advice import in_app
 from tui.keys import key_of
 from tui.panes.parts import title, unread
 from tui.panes.prompt.state import FindingsState, ProposalsState
@@ -57,6 +58,6 @@ def draw_findings(state: FindingsState, width: int) -> list[Content]:
         if finding.quote:
             lines += [Content.styled(f"    “{line}”", DIM) for line in [shorten(finding.quote, width - 6)]]
         lines += [Content(f"  {line}") for line in wrap(finding.problem, width - 2)]
-        lines += [Content.styled(f"  {line}", ACCENT) for line in wrap(finding.advice, width - 2)]
+        lines += [Content.styled(f"  {line}", ACCENT) for line in wrap(in_app(finding.advice), width - 2)]
         lines.append(Content(""))
     return [*lines, *(Content.styled(line, DIM) for line in wrap(LINE_NUMBERS, width))]

@@ -110,6 +110,8 @@ def wanted(values: Values, before: ProjectSettings) -> ProjectSettings | None:
             continue
         if prices_trouble(values[name]):
             return None
+        if spec == earlier and values[name] == prices_typed(before.prices, earlier):
+            continue  # or the judge's old prices would undo those just typed for the same model as the teacher
         if values[name] or spec == earlier:  # another model whose prices were not typed keeps those it may have
             prices = with_own_prices(prices, spec.model, spec.base_url, prices_of(values[name]))
     return ProjectSettings(student, float(values["temperature"]), teacher, judge, prices)
