@@ -4,12 +4,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from engine.errors import DistillError
-from tui.advice import in_app
 
 
 def as_distill_error(error: Exception) -> DistillError:
     """Convert to our three-sentence error, if it is none, and its advice to the app's keys."""
     if isinstance(error, DistillError):
+        from tui.advice import in_app  # its table of actions imports Textual, which must come after the settings
+
         error.next = in_app(error.next)
         return error
     if isinstance(error, OSError):

@@ -1,6 +1,7 @@
 """The evaluation pane by its keys: reading answers and tokens, the history, and how it looks."""
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -218,7 +219,10 @@ SNAPSHOTS = [
     ("compared", "e", "form"),
     ("evaluating", "", "busy"),
 ]
-MAKERS: dict[str, Callable[[Home], Path]] = {"compared": make_compared, "evaluating": make_evaluating}
+MAKERS: dict[str, Callable[[Home], Path]] = {
+    "compared": partial(make_compared, current=True),
+    "evaluating": make_evaluating,
+}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])
