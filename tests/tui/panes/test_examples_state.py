@@ -60,6 +60,20 @@ def test_hint_about_the_dataset_depends_on_its_state(state: StationState, hint: 
     assert hint in [line.plain for line in draw(View(facts, None, 88, 36), WallState())]
 
 
+@pytest.mark.parametrize("undecided", [0, 3])
+def test_newer_questions_are_answered_before_the_dataset_is_frozen_again(undecided: int) -> None:
+    stations = (
+        Station("examples", "stale", 9, "1 newer question without an answer"),
+        Station("dataset", "stale", 1, ""),
+    )
+    counts = ExampleCounts(9 + undecided, 9, 0, undecided)
+    facts = Facts("p", "/p", ProjectSettings(), stations, prompt=PROMPT, examples=counts)
+    shown = [line.plain for line in draw(View(facts, None, 88, 36), WallState())]
+    assert f"◐ stale: {why}   next: enter generate" in shown
+    assert any("c reviews them" in line for line in shown) == bool(undecided)
+    assert not any("freez" in line for line in shown)
+
+
 def test_failures_are_counted_by_kind_and_apart_from_retries() -> None:
     job = job_view(
         AnswerStarted("1.0", "teacher", "q"),

@@ -74,9 +74,9 @@ def test_other_jobs_are_controlled_in_the_job_list() -> None:
 def test_next_steps_of_a_new_project_are_prompt_then_rules_then_questions() -> None:
     prompt, questions = Station("prompt", "done", 1, ""), Station("questions", "ready", 0, "")
     facts = Facts("p", "/p", ProjectSettings(), (prompt, questions))
-    assert next_step(facts) == "1 R n add a rule"
+    assert next_step(facts) == "1 R a add a rule"
     with_rules = replace(facts, rules=(Rule(1, "Close with a label.", Check("label", labels=("a",))),))
-    assert next_step(with_rules) == "2 i import"
+    assert next_step(with_rules) == "2 m import"
     with_questions = replace(
         facts, stations=(prompt, replace(questions, state="done", count=9), Station("examples", "ready", 0, ""))
     )
@@ -84,7 +84,7 @@ def test_next_steps_of_a_new_project_are_prompt_then_rules_then_questions() -> N
     without_prompt = replace(
         with_questions, stations=(replace(prompt, state="empty", count=0), *with_questions.stations[1:])
     )
-    assert next_step(without_prompt) == "1 i write it"
+    assert next_step(without_prompt) == "1 e write it"
 
 
 def test_changed_prompt_with_a_frozen_dataset_leads_to_an_update() -> None:

@@ -9,7 +9,7 @@ from engine.teachers.fault_names import counted_faults
 from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
-from tui.panes.parts import older_answers_text, rests, title, ways_from_older, working
+from tui.panes.parts import older_answers_text, rests, stale, title, ways_from_older, working
 from tui.panes.view import View
 from tui.panes.wall import in_full, in_order, in_short
 from tui.services.facts import ExampleCounts, Facts, Stream
@@ -164,12 +164,12 @@ def _still(job: JobView | None, facts: Facts, width: int) -> list[Content]:
         title("Examples", f"{counts.total:,}", facts.settings.teacher.name, width)[0],
         justify(decided, Content.styled(spent, DIM), width),
         *(_faults(job, width) if job is not None else ()),
-        _next(job, facts, width),
+        *_next(job, facts, width),
     ]
 
 
-def _next(job: JobView | None, facts: Facts, width: int) -> Content:
-    counts = facts.examples
+def _next(job: JobView | None, facts: Facts, width: int) -> list[Content]:
+    counts, aged = facts.examples, stale(facts, "examples", width)
     dataset = next((station.state for station in facts.stations if station.name == "dataset"), "ready")
     if job is not None and job.unanswered and job.kind == "generate" and not job.live and job.state != "done":
         step = ("workspace.resume", "resumes the job: it asks for everything that has no answer")
@@ -178,6 +178,8 @@ def _next(job: JobView | None, facts: Facts, width: int) -> Content:
     elif counts.undecided:
         there = key_of("curate.check")
         step = ("workspace.curate", f"reviews them, one key per decision; {there} there lets the rules decide")
+    elif aged:
+        return aged
     elif counts.accepted and dataset in ("done", "running"):
         step = ("workspace.dataset", "shows the dataset, where the accepted answers are frozen")
     elif counts.accepted and dataset == "stale":
@@ -187,7 +189,7 @@ def _next(job: JobView | None, facts: Facts, width: int) -> Content:
     else:
         step = ("examples.generate", "asks again; nothing was accepted")
     key = key_of(step[0])
-    return Content.assemble((key, ACCENT), (f" {shorten(step[1], width - len(key) - 1)}", DIM))
+    return [*aged, Content.assemble((key, ACCENT), (f" {shorten(step[1], width - len(key) - 1)}", DIM))]
 
 
 def _doubts(streams: Sequence[Stream], counts: ExampleCounts, width: int) -> list[Content]:
