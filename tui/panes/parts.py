@@ -60,7 +60,7 @@ def stale(facts: Facts, name: StationName, width: int) -> list[Content]:
         return []
     step = next_step(facts, name)
     after = (("   next: ", DIM), (step, ACCENT)) if step else ()
-    return [Content.assemble((f"◐ stale: {note}", WARN), *after).truncate(width, ellipsis=True)]
+    return [Content.assemble((f"◐ stale: {clean_line(note)}", WARN), *after).truncate(width, ellipsis=True)]
 
 
 def unread(what: str, error: DistillError | None, width: int, *keys: str) -> list[Content]:
