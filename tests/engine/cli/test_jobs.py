@@ -19,7 +19,7 @@ from engine.jobs import control, launch
 from engine.jobs.follow import read_all
 from engine.jobs.liveness import is_alive
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import Progress, StateChanged
+from engine.jobs.protocol import Event, Progress, StateChanged
 from engine.paths import Home, make_private_folder
 from engine.project import Project
 from engine.records.options import GenerateOptions, ServeOptions, SynthesizeOptions, TeacherSpec, UpdateOptions
@@ -173,7 +173,7 @@ def test_only_the_state_that_holds_is_told(desk: Project, monkeypatch: pytest.Mo
     job = desk.jobs.add(GenerateOptions())
     desk.jobs.update(job.id, state="paused")
     with EventLog(make_private_folder(desk.folder / job.folder)) as log:
-        events = (
+        events: tuple[Event, ...] = (
             StateChanged("waiting", "job 9 holds cpu"), StateChanged("paused", "Paused. Resume it soon."),
             StateChanged("running"), Progress(0, 0, "loading starter"), StateChanged("paused", "Paused. Resume it."),
         )  # fmt: skip
@@ -287,7 +287,7 @@ def test_project_with_a_running_job_is_listed_with_it_and_not_deleted(desk: Proj
     assert (desk.folder / DATABASE).is_file()
     (row,) = get("projects", "list")["projects"]
     assert (row["name"], row["live_jobs"]) == ("desk", 1)
-    assert re.search(r"● generate \d+ %", succeed("projects", "list").out)
+    assert re.search(r"● generate \d+\u00a0%", succeed("projects", "list").out)
 
 
 def test_list_is_aligned_and_shows_progress_only_of_jobs_that_count(desk: Project) -> None:
