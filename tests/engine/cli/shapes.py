@@ -208,7 +208,7 @@ def problems(value: object, shape: object, where: str = "it") -> Iterator[str]:
         if type(value) not in (str, int) or value not in shape:
             yield f"{where} is {value!r}, none of {sorted(shape)}"
     elif shape is float:
-        if type(value) not in (int, float) or not math.isfinite(value):
+        if not isinstance(value, (int, float)) or isinstance(value, bool) or not math.isfinite(value):
             yield f"{where} is {value!r}, not a number"
     elif type(value) is not shape:
         yield f"{where} is {value!r}, not {getattr(shape, '__name__', shape)}"

@@ -51,7 +51,9 @@ def spent() -> TeacherSpending:
 
 def test_chat_cost_is_recorded_and_shown_by_status(server: HostileServer) -> None:
     succeed("chat", "Is it shut?", "--arm", "teacher")
-    assert spent() == TeacherSpending(f"peer @ {server.url}", pytest.approx(0.02), 0, 0, 0, 1, 30, 2, 0)
+    found = spent()
+    assert found.cost_usd == pytest.approx(0.02)
+    assert found == TeacherSpending(f"peer @ {server.url}", found.cost_usd, 0, 0, 0, 1, 30, 2, 0)
     assert f"peer @ {server.url} cost 0.02 USD: 0 answers, 1 other request, 30 + 2 tokens" in succeed("status").out
     assert get("status")["spending"][0]["other_completion_tokens"] == 2
 
@@ -104,7 +106,8 @@ def test_chat_cost_counts_towards_the_cost_of_generation(server: HostileServer) 
     with find_project("desk", Home.locate()) as project:
         generation = measure(project).generation_usd
         assert generation is not None
-        assert (generation.value, generation.origin) == (pytest.approx(0.02), "measured")
+        assert generation.value == pytest.approx(0.02)
+        assert generation.origin == "measured"
         assert project.spending.mean_answer_tokens() == 0.0, (
             "chat answers do not count towards the mean length of answers"
         )

@@ -74,9 +74,9 @@ def test_demo_opens_the_app_only_on_a_terminal(
     args: tuple[str, ...], terminal: bool, opened: bool, quick_demo: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "sys", SimpleNamespace(stdout=SimpleNamespace(isatty=lambda: terminal)))
-    opened_folders: list[Path] = []
+    opened_folders: list[Path | None] = []
 
-    def open_app(folder: Path, _home: Home) -> int:
+    def open_app(folder: Path | None, _home: Home) -> int:
         opened_folders.append(folder)
         return 5
 

@@ -10,6 +10,7 @@ import pytest
 
 from engine.paths import Home
 from engine.projects import find_project
+from engine.records.question import Split
 from engine.teachers.keys import variable_of
 from tests.engine.cli.calling import call, fail, get, succeed
 from tests.engine.cli.shapes import JOB, assert_shape
@@ -28,7 +29,12 @@ def server(home: Home) -> Iterator[HostileServer]:
         rows = [{"text": f"Question {n}?", "topic": f"topic {n % 4}"} for n in range(8)]
         succeed("questions", "import", "-", input="\n".join(map(json.dumps, rows)))
         with find_project("desk", home) as project:
-            names = {"topic 0": "train", "topic 1": "train", "topic 2": "validation", "topic 3": "test"}
+            names: dict[str, Split] = {
+                "topic 0": "train",
+                "topic 1": "train",
+                "topic 2": "validation",
+                "topic 3": "test",
+            }
             project.questions.set_splits({q.id: names[q.topic] for q in project.questions.all()})
         yield server
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ def test_problems_are_printed_without_control_characters(args: str, hostile_proj
      ("curate list", ("examples", -1, "answer")), ("rules list", ("rules", 0, "text"))],
 )  # fmt: skip
 def test_json_keeps_every_character(args: str, place: tuple[str | int, ...], hostile_project: Path) -> None:
-    value: object = get(*args.split())
+    value: Any = get(*args.split())
     for step in place:
         value = value[step]
     assert isinstance(value, str)

@@ -26,7 +26,7 @@ from tests.tui.panes.measured_projects import make_compared
 HOSTED = TeacherSpec("endpoint", "gpt-5", "https://api.openai.com/v1")
 
 
-def make_evaluated(home: Home, teacher: TeacherSpec | None = None, **changes: object) -> Evaluation:
+def make_evaluated(home: Home, teacher: TeacherSpec | None = None, **changes: Any) -> Evaluation:
     """Create a project with a finished run and an evaluation, with a separate arm for `teacher` if given."""
     with seeds.make_project(home) as project:
         if teacher is not None:

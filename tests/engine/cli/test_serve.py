@@ -19,6 +19,7 @@ from engine.jobs.devices import Holder, Ticket
 from engine.jobs.liveness import is_alive
 from engine.paths import Home
 from engine.project import Project
+from engine.records.job import Job
 from tests.engine.cli.calling import PROGRAM, call, fail, get, succeed
 from tests.engine.jobs.support import wait_until
 from tests.trained import PROMPT, make_tiny_adapter, make_trained_project
@@ -34,7 +35,11 @@ def trained(home: Home, tiny_base: Path, tmp_path: Path) -> Iterator[Path]:
         for job in project.jobs.live():
             with suppress(JobError):  # it has ended in the meantime
                 control.stop(project, job, force=True, grace_s=10)
-            wait_until(lambda job=job: not is_alive(job))
+
+            def has_ended(job: Job = job) -> bool:
+                return not is_alive(job)
+
+            wait_until(has_ended)
 
 
 def jobs_of(folder: Path, home: Home) -> list[tuple[str, str]]:
