@@ -20,7 +20,8 @@ class RecordingContext(JobContext):
     """A job context that records its events and requests a stop after `stop_after` answers."""
 
     def __init__(self, project: Project, job: Job, stop_after: int | None = None) -> None:
-        self.flag, self.events, self.stop_after = StopFlag(), [], stop_after
+        self.flag, self.stop_after = StopFlag(), stop_after
+        self.events: list[Event] = []
         super().__init__(project, job, self.flag)
 
     def emit(self, event: Event) -> None:

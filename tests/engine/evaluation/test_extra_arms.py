@@ -32,9 +32,11 @@ def project(project: Project, base: Path, adapter: Path, tmp_path: Path) -> Proj
     second = project.runs.add(first.dataset_sha256, first.config)
     project.runs.update(second.id, state="done", best_step=8)
     shutil.copytree(adapter, project.folder / second.folder / "adapter")
-    save_checkpoint(
-        project.folder / first.folder / "checkpoints", 4, lambda folder: shutil.copytree(older, folder / "adapter")
-    )
+
+    def copy_older(folder: Path) -> None:
+        shutil.copytree(older, folder / "adapter")
+
+    save_checkpoint(project.folder / first.folder / "checkpoints", 4, copy_older)
     return project
 
 

@@ -87,7 +87,7 @@ def test_worst_held_out_tokens_match_plain_forward_passes(project: Project, base
 
         def logprobs(context: list[int], ids: list[int] = ids) -> torch.Tensor:
             with torch.inference_mode():
-                logits = model(torch.tensor([[*context, *ids]])).logits[0]
+                logits: torch.Tensor = model(torch.tensor([[*context, *ids]])).logits[0]
             return logits[len(context) - 1 : -1].log_softmax(-1)
 
         with model.disable_adapter():

@@ -13,7 +13,7 @@ VOTES = st.lists(st.tuples(st.sampled_from(["left", "right", "tie", "both_bad"])
 
 
 @given(VOTES)
-def test_standing_ignores_sides_and_its_interval_equals_scipys_wilson(cast: list[tuple[str, bool]]) -> None:
+def test_standing_ignores_sides_and_its_interval_equals_scipys_wilson(cast: list[tuple[VoteChoice, bool]]) -> None:
     votes, wins, losses = [], 0, 0
     for choice, swapped in cast:
         left, right = ARMS[::-1] if swapped else ARMS

@@ -4,6 +4,7 @@ import asyncio
 import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,11 +99,12 @@ async def test_probes_and_verdicts_independent_of_the_run_are_requested_once(pro
 
     def evaluate_in_thread(url: str, run_id: int) -> tuple[Evaluation, list[str]]:
         with Project.open(project.folder) as opened:
-            probed_arms, add_probe_answers = [], opened.evaluations.add_probe_answers
+            probed_arms: list[str] = []
+            add_probe_answers = opened.evaluations.add_probe_answers
 
-            def record_and_add(run: int, source: str, kind: ProbeKind, found: Sequence[ArmAnswer]) -> None:
-                probed_arms.extend(answer.arm for answer in found)
-                add_probe_answers(run, source, kind, found)
+            def record_and_add(run_id: int, source_sha256: str, kind: ProbeKind, answers: Sequence[ArmAnswer]) -> None:
+                probed_arms.extend(answer.arm for answer in answers)
+                add_probe_answers(run_id, source_sha256, kind, answers)
 
             opened.evaluations.add_probe_answers = record_and_add
             judge = TeacherSpec("endpoint", "m", url)
@@ -159,7 +161,7 @@ async def test_teacher_speed_is_reused_with_its_answers(project: Project) -> Non
 
 
 @pytest.mark.parametrize("changed", [{"temperature": 0.5}, {"seed": 4}, {"max_answer_tokens": 9}])
-def test_other_sampling_options_ask_for_new_answers(project: Project, changed: dict[str, float]) -> None:
+def test_other_sampling_options_ask_for_new_answers(project: Project, changed: dict[str, Any]) -> None:
     options = dataclasses.replace(OPTIONS, limit=1, samples=1, **changed)
     assert len(evaluate(project, options).ended_answers()) == 3
 

@@ -44,11 +44,11 @@ def test_ceiling_is_how_often_the_second_sample_passes_if_the_first_did() -> Non
 def test_recovered_fraction_matches_answers_by_question_in_any_order() -> None:
     questions = [Question((Message("user", str(index)),), topic="one", id=index) for index in range(1, 41)]
 
-    def answers(arm: ArmName, share: int) -> list:
+    def answers(arm: ArmName, share: int) -> list[ArmAnswer]:
         rows = [arm_answer(arm, q.id, sample, q.id % 4 < share, True) for q in questions for sample in range(2)]
         return rows[::-1] if arm == "distilled" else rows
 
-    arms: dict = {"unprompted": answers("unprompted", 0), "prompted": answers("prompted", 4)}
+    arms: dict[str, list[ArmAnswer]] = {"unprompted": answers("unprompted", 0), "prompted": answers("prompted", 4)}
     found = recovered_of_answers(RULES, questions, arms | {"distilled": answers("distilled", 3)}, "prompted", seed=0)
     assert found.interval is not None
     assert found.interval.value == pytest.approx(0.75)
@@ -73,7 +73,8 @@ def test_question_undecided_in_one_arm_is_left_out_of_the_recovered_fraction() -
     arms["distilled"] = [unjudged(each) if each.question_id > 30 else each for each in answers("distilled", 24)]
     found = recovered_of_answers(RULES, questions, arms, "prompted", seed=0)
     assert found.interval is not None
-    assert (found.interval.value, found.questions) == (pytest.approx(24 / 30), 30)
+    assert found.interval.value == pytest.approx(24 / 30)
+    assert found.questions == 30
     ratio = ratio_of_answers(RULES, questions, arms, "prompted", seed=0)
     assert ratio is not None
     assert ratio.value == pytest.approx(24 / 30)

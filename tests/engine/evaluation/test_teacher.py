@@ -54,6 +54,7 @@ async def test_endpoint_teacher_is_the_reference_and_its_refusals_pass_no_rule(
     assert teacher.kl_to_prompted is None
     assert sorted(answer.answer for answer in answers) == ["", "A fin day.", *["A fine day."] * 4]
     assert [rule.rate.passed for rule in teacher.rules] == [1, 5]
+    assert teacher.ttft_ms_p50 is not None
     assert teacher.ttft_ms_p50 > 0
 
 
@@ -165,6 +166,7 @@ def test_another_local_model_can_be_the_teacher(project: Project, tmp_path: Path
     assert [a.answer for a in answers["teacher"]] != [a.answer for a in answers["prompted"]]
     score = evaluation.arm("teacher")
     assert score is not None
+    assert score.ttft_ms_p50 is not None
     assert score.ttft_ms_p50 > 0
     report = report_json(project)
     assert report["reference"] == "teacher"
