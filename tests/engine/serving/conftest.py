@@ -11,6 +11,7 @@ import pytest
 
 from engine.errors import DistillError
 from engine.jobs.context import JobContext, StopFlag
+from engine.model.local_model import LocalModel
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ServeOptions
@@ -96,7 +97,7 @@ def serving(home: Home, folder: Path, options: ServeOptions, *, wait: bool = Tru
         job = project.jobs.add(options)
 
     class RecordedAnswerer(Answerer):
-        def __init__(self, local: object) -> None:
+        def __init__(self, local: LocalModel) -> None:
             super().__init__(local)
             answerers.append(self)
 

@@ -36,9 +36,16 @@ from tests.trained import PROMPT
 QUESTION = (Message("user", "Hello, wörld?"),)
 
 
-async def whole(client: ArmClient, arm: str, messages: Sequence[Message] = QUESTION, **more: object) -> Answer:
+async def whole(
+    client: ArmClient,
+    arm: str,
+    messages: Sequence[Message] = QUESTION,
+    *,
+    temperature: float | None = None,
+    max_tokens: int | None = None,
+) -> Answer:
     """The answer of an arm, after checking that its streamed pieces add up to it."""
-    pieces = [piece async for piece in client.stream(arm, messages, **more)]
+    pieces = [piece async for piece in client.stream(arm, messages, temperature=temperature, max_tokens=max_tokens)]
     answer = pieces.pop()
     assert isinstance(answer, Answer)
     assert "".join(str(piece) for piece in pieces) == answer.text
@@ -69,9 +76,11 @@ def test_streamed_answer_ends_with_its_provenance_and_timing(served: Served) -> 
 
 
 def test_failures_are_raised_as_the_programs_own_errors(served: Served) -> None:
-    async def refused(address: Address, arm: str, messages: Sequence[Message] = QUESTION, **more: object) -> None:
+    async def refused(
+        address: Address, arm: str, messages: Sequence[Message] = QUESTION, *, max_tokens: int | None = None
+    ) -> None:
         async with ArmClient(address) as client:
-            await whole(client, arm, messages, **more)
+            await whole(client, arm, messages, max_tokens=max_tokens)
 
     with pytest.raises(NotFoundError, match="Available: unprompted"):
         asyncio.run(refused(served.address, "run-77"))
@@ -192,7 +201,7 @@ def test_endpoint_teacher_streams_restarts_and_bills_its_answer(
     monkeypatch.setattr(remote, "prices_for", prices)
 
     async def ask() -> list[str | Restarted | Answer]:
-        async with HostileServer([status(500, "busy"), good("Yes, it is.")]) as server:
+        async with HostileServer([status("500 Internal Server Error", "busy"), good("Yes, it is.")]) as server:
             spec = TeacherSpec("endpoint", "gpt-5", server.url)
             async with RemoteClient(spec, PROMPT, Home.locate(), billed.append) as client:
                 pieces = [piece async for piece in client.stream(QUESTION, temperature=0.5, max_tokens=20)]

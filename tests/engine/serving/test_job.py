@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletion
 
 from engine.errors import JobError, JobStopped
 from engine.jobs.control_file import write_command
@@ -28,7 +29,9 @@ HELLO: Any = [{"role": "user", "content": "Hello?"}]
 
 
 def answer(client: openai.OpenAI, **more: Any) -> str | None:
-    reply = client.chat.completions.create(model="run-1", messages=HELLO, max_tokens=12, temperature=0, **more)
+    reply: ChatCompletion = client.chat.completions.create(
+        model="run-1", messages=HELLO, max_tokens=12, temperature=0, **more
+    )
     return reply.choices[0].message.content
 
 

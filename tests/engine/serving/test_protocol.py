@@ -7,6 +7,7 @@ from typing import Any
 
 import openai
 import pytest
+from openai.types.chat import ChatCompletion
 
 from tests.engine.jobs.support import wait_until
 from tests.engine.serving.conftest import Served
@@ -63,7 +64,9 @@ def test_stream_reports_its_usage_only_on_request(client: openai.OpenAI) -> None
 
 def test_answer_is_repeated_with_its_seed_and_varies_without_one(client: openai.OpenAI) -> None:
     def answer(**more: Any) -> str | None:
-        reply = client.chat.completions.create(model="run-1", messages=HELLO, max_tokens=20, temperature=1, **more)
+        reply: ChatCompletion = client.chat.completions.create(
+            model="run-1", messages=HELLO, max_tokens=20, temperature=1, **more
+        )
         return reply.choices[0].message.content
 
     assert answer(seed=5) == answer(seed=5) != answer(seed=6)
