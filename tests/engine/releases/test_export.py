@@ -192,7 +192,7 @@ def test_next_export_removes_the_files_of_a_killed_one_and_nothing_else(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:  # as if killed: nothing is cleaned up
-        patch.setattr(staging.shutil, "rmtree", nothing)
+        patch.setattr("engine.releases.staging.shutil.rmtree", nothing)
         patch.setattr(job, "write_tokenizer", stop)
         with pytest.raises(KeyboardInterrupt):
             release(project, "adapter", target)
