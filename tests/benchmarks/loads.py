@@ -20,7 +20,7 @@ from engine.project import Project
 from engine.records.example import Decision, Example, ExampleKey, Usage
 from engine.records.options import EvaluateOptions, ProjectSettings, TeacherSpec
 from engine.records.prompt import Message, Prompt
-from engine.records.question import Question
+from engine.records.question import Question, Split
 from engine.records.rule import CheckResult
 from tests.tiny import make_tiny_base
 from tests.tui.seeds import PROMPT, RULES, TOPICS, add_dataset, add_examples, add_job, add_run, make_project
@@ -30,6 +30,8 @@ TOKENS_PER_SECOND = 2_000
 FLUSHES_PER_SECOND = 10
 _TEXT = "the desk will look at your card and send a letter within seven days if nothing else is known "
 _ANSWER_TOKENS = 120
+# Of the project that is trained: topics, their splits and how many questions each has.
+_SPLITS: tuple[tuple[str, Split, int], ...] = (("a", "train", 60), ("b", "validation", 12), ("c", "test", 8))
 
 
 def stream(folder: Path, arms: Sequence[str]) -> None:
@@ -82,10 +84,10 @@ def make_training_project(home: Home) -> Path:
         project.prompts.set(Prompt((Message("system", "Answer in one word."),)))
         project.questions.add(
             Question((Message("user", f"question {index} of {topic}?"),), topic=topic, split=split)
-            for topic, split, count in (("a", "train", 60), ("b", "validation", 12), ("c", "test", 8))
+            for topic, split, count in _SPLITS
             for index in range(count)
         )
-        sha256 = project.prompts.current().prompt.sha256
+        sha256 = project.prompts.require().sha256
         project.examples.add(
             [
                 Example(ExampleKey(sha256, question.id, base, 0), f"Yes, {question.text}", "stop", "endpoint")

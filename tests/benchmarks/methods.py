@@ -195,6 +195,7 @@ def main() -> None:
     project, dataset_sha256 = prepare(home, quick=args.quick)
     with project:
         config = (QUICK if args.quick else FULL).training
+        assert isinstance(config, TrainingConfig), "the demo chooses no preset"
         configurations = methods(config)
         evaluator = Evaluator(project, config)
         rows: list[Row] = []

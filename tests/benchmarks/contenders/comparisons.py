@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 from tests.benchmarks.contenders.figures import Figure, computes_bfloat16, upper_bound_of_difference
 from tests.benchmarks.contenders.parent import Measured, Side, measure, ratio
@@ -66,7 +66,7 @@ def _scoring(bench: Bench) -> Iterator[Figure]:
 
 
 def _prompt_length(bench: Bench) -> Iterator[Figure]:
-    options = {"objective": "forward_kl", "rows": 24, "epochs": 3, "batch_rows": 8}
+    options: dict[str, Any] = {"objective": "forward_kl", "rows": 24, "epochs": 3, "batch_rows": 8}
     found = bench.measure(
         long=bench.side("training", length=2_000, **options), short=bench.side("training", length=100, **options)
     )
@@ -76,7 +76,7 @@ def _prompt_length(bench: Bench) -> Iterator[Figure]:
 
 
 def _every_step(bench: Bench) -> Iterator[Figure]:
-    options = {"objective": "forward_kl", "rows": 6, "epochs": 3, "batch_rows": 3, "length": 1_000}
+    options: dict[str, Any] = {"objective": "forward_kl", "rows": 6, "epochs": 3, "batch_rows": 3, "length": 1_000}
     found = bench.measure(plain=bench.side("teacher_every_step", **options), ours=bench.side("training", **options))
     plain, ours = found["plain"], found["ours"]
     yield Figure("the teacher in every step", plain.median("cpu_s"), "CPU-s", peak_mb=plain.peak_mb)
@@ -89,7 +89,7 @@ def _every_step(bench: Bench) -> Iterator[Figure]:
 
 
 def _student(bench: Bench) -> Iterator[Figure]:
-    options = {"rows": 24, "batch_rows": 8, "epochs": 1, "proof": str(bench.scratch / "proof")}
+    options: dict[str, Any] = {"rows": 24, "batch_rows": 8, "epochs": 1, "proof": str(bench.scratch / "proof")}
     # TRL enables bfloat16 by default. It is disabled if the processor only emulates it, which takes many times longer.
     dtype = {} if computes_bfloat16() else {"bf16": False}
     best = {"gradient_checkpointing": False, "train_sampling_strategy": "sequential"}
@@ -117,7 +117,7 @@ def _student(bench: Bench) -> Iterator[Figure]:
 
 def _decoding(dtype: str, bar: float) -> Callable[[Bench], Iterator[Figure]]:
     def figures(bench: Bench) -> Iterator[Figure]:
-        options = {"dtype": dtype, "rows": 16, "tokens": 32}
+        options: dict[str, Any] = {"dtype": dtype, "rows": 16, "tokens": 32}
         found = bench.measure(
             copied=bench.side("decoding", shared=False, length=2_000, **options),
             shared=bench.side("decoding", shared=True, length=2_000, **options),

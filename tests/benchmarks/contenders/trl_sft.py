@@ -4,6 +4,7 @@ import json
 import tempfile
 import time
 from pathlib import Path
+from typing import cast
 
 import torch
 from datasets import Dataset
@@ -30,10 +31,10 @@ class Sft:
 
     def __init__(self, options: dict[str, object]) -> None:
         self.options = options
-        self.flags = dict(options["flags"])
-        torch.set_num_threads(int(options["threads"]))
+        self.flags = cast("dict[str, object]", options["flags"])
+        torch.set_num_threads(int(str(options["threads"])))
         self.tokenizer = AutoTokenizer.from_pretrained(options["model"])
-        self.rows = read_rows(Path(str(options["material"])), int(options["rows"]))
+        self.rows = read_rows(Path(str(options["material"])), int(str(options["rows"])))
         if self.flags.get("train_sampling_strategy") == "sequential":
             self.rows.sort(key=lambda row: -len(row.question_ids) - len(row.completion_ids))
 
