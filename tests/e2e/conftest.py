@@ -11,10 +11,12 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Message, Prompt
-from engine.records.question import Question
+from engine.records.question import Question, Split
 from tests.tiny import make_tiny_base
 
 PROMPT = Prompt((Message("system", "Answer in one word."), Message("user", "a?"), Message("assistant", "b")))
+
+_SPLITS: tuple[tuple[str, Split, int], ...] = (("a", "train", 40), ("b", "validation", 12), ("c", "test", 8))
 
 
 @pytest.fixture
@@ -33,7 +35,7 @@ def project(home: Home, tmp_path: Path) -> Iterator[Project]:
         project.prompts.set(PROMPT)
         project.questions.add(
             Question((Message("user", f"question {index} of {topic}?"),), topic=topic, split=split)
-            for topic, split, count in (("a", "train", 40), ("b", "validation", 12), ("c", "test", 8))
+            for topic, split, count in _SPLITS
             for index in range(count)
         )
         yield project

@@ -4,8 +4,10 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
+from pyte.screens import Char
 
 from engine.paths import Home
 from tests.e2e.conftest import environment
@@ -102,6 +104,10 @@ def test_failure_and_selection_are_visible_without_colours(home: Home) -> None:
     assert terminal.quit() == 0
 
 
+def bold_letter_of(label: str, cell: Char) -> bool:
+    return bool(cell.bold) and cell.data in label
+
+
 def test_review_form_and_question_are_readable_without_colours(home: Home) -> None:
     """Decisions are shown by marks, failing words are underlined, and the label of the focused field is bold."""
     make_compared(home)
@@ -114,7 +120,7 @@ def test_review_form_and_question_are_readable_without_colours(home: Home) -> No
     terminal.press("t")
     for keys, label in (("", "preset"), (f"{DOWN}{DOWN}", "rank"), (f"{DOWN}x\r", "learning rate")):
         terminal.press(keys)
-        terminal.until_row(f"  {label}  ", lambda cell, label=label: cell.bold and cell.data in label)
+        terminal.until_row(f"  {label}  ", partial(bold_letter_of, label))
     terminal.until("✗ A number from")
     terminal.press(ESC)
     terminal.until("watching", gone="learning rate")

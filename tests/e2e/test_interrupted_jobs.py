@@ -99,7 +99,11 @@ def test_killed_jobs_resume_without_losing_or_repeating_work(project: Project, k
     for kill in range(kills):
         stored = project.examples.counts().total
         wanted = stored + rng.randrange(1, max(2, ANSWERS // (kills + 2)))
-        until(lambda wanted=wanted: project.examples.counts().total >= wanted or job_ended(project))
+
+        def answered(wanted: int = wanted) -> bool:
+            return project.examples.counts().total >= wanted or job_ended(project)
+
+        until(answered)
         assert not job_ended(project), f"the job ended before kill {kill}"
         kill_and_resume(project, job)
         assert project.examples.counts().total >= wanted
@@ -125,7 +129,11 @@ def test_killed_jobs_resume_without_losing_or_repeating_work(project: Project, k
     job = project.start_job(TrainOptions(run.id))
     for kill in range(kills):
         wanted = (kill + 1) * 60 // (kills + 1)
-        until(lambda wanted=wanted: last_step(project, job) >= wanted or job_ended(project))
+
+        def advanced(wanted: int = wanted) -> bool:
+            return last_step(project, job) >= wanted or job_ended(project)
+
+        until(advanced)
         assert not job_ended(project), f"the training ended before kill {kill}"
         os.killpg(project.jobs.get(job.id).pid, signal.SIGKILL)
         until(lambda: job_ended(project))

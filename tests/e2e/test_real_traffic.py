@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,14 +45,14 @@ class Program:
         self._folder = folder
         self._environment = {**os.environ, "DISTILL_TUI_HOME": str(home), "EDITOR": "false"}
 
-    def __call__(self, *args: str, text: str = "") -> dict[str, object]:
+    def __call__(self, *args: str, text: str = "") -> dict[str, Any]:
         """Run one command with `--json`; the object it printed."""
         done = subprocess.run(
             [str(Path(sys.executable).with_name("distill-tui")), *args, "--json"],
             cwd=self._folder, env=self._environment, input=text, capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{shlex.join(args)}\n{done.stdout}\n{done.stderr[-3000:]}"
-        result: dict[str, object] = json.loads(done.stdout)
+        result: dict[str, Any] = json.loads(done.stdout)
         return result
 
 
