@@ -60,7 +60,7 @@ def only_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection to anything but loopback or a Unix socket fails the test."""
     connect = socket.socket.connect
 
-    def guarded(self: socket.socket, address: object) -> None:
+    def guarded(self: socket.socket, address: tuple[str, int] | str) -> None:
         if self.family != socket.AF_UNIX:
             host = str(address[0]) if isinstance(address, tuple) else str(address)
             if not (host.startswith("127.") or host in ("localhost", "::1")):

@@ -4,7 +4,7 @@ import dataclasses
 import unicodedata
 from collections.abc import Iterable, Mapping
 from types import UnionType
-from typing import TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from hypothesis import strategies as st
 from textual.content import Content
@@ -70,4 +70,4 @@ def with_hostile_text(value: T, text: str, hint: object = None) -> T:
     elif isinstance(value, Mapping):
         _, of_values = get_args(hint)
         changed = {key: with_hostile_text(item, text, of_values) for key, item in value.items()}
-    return changed
+    return cast("T", changed)

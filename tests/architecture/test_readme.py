@@ -10,7 +10,7 @@ import click
 import pytest
 
 from engine.cli.main import group
-from tui.actions import ACTIONS
+from tui.actions import ACTIONS, Place
 from tui.keymap import own_keys
 
 ROOT = Path(__file__).parents[2]
@@ -76,7 +76,7 @@ def test_key_table_matches_the_program() -> None:
     table = README.partition("## Keys")[2].partition("\n## ")[0]
     named = set(re.findall(r"`([^`]+)`", table)) - {*"123456789"}
     existing = {action.shown for actions in ACTIONS.values() for action in actions}
-    places = ("everywhere", "workspace", "curate")
+    places: tuple[Place, ...] = ("everywhere", "workspace", "curate")
     in_footers = {action.shown for place in places for action in ACTIONS[place] if action.footer}
     assert named <= existing
     assert in_footers <= named
