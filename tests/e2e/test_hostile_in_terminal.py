@@ -55,8 +55,8 @@ RUN = [
     (ESC, "at the end", ""), ("t", "objective", ""), (ESC, "at the end", "objective"),
 ]  # fmt: skip
 EVALUATION = [
-    ("6", f"{_X}Starts wi", ""), ("v", "90–94", ""), ("=", "Evaluations   4 in all", ""), ("j", "▌      2", ""),
-    (ENTER, "1 Starts with", ""), (ESC, f"1 {_X}Starts wi", ""), ("d", "d questions", ""), ("d", "▌✗ 5", ""),
+    ("6", f"{_X}Starts w", ""), ("v", "90–94", ""), ("=", "Evaluations   4 in all", ""), ("j", "▌      2", ""),
+    (ENTER, "1 Starts with", ""), (ESC, f"1 {_X}Starts w", ""), ("d", "d questions", ""), ("d", "▌✗ 5", ""),
     (ENTER, f"{_X}I'm sorry", ""), ("]", "sample 3 of 3", ""), (ESC, "▌✗ 5", ""), ("e", "more arms", ""),
     (ESC, "▌✗ 5", "more arms"), ("i", "There is no evaluation on validation", ""), ("h", "Report written to", ""),
 ]  # fmt: skip
