@@ -37,7 +37,7 @@ class Prompt:
 
     @property
     def sha256(self) -> str:
-        return hashlib.sha256(messages_to_json(self.messages).encode()).hexdigest()
+        return hashlib.sha256(messages_to_json(self.messages).encode("utf-8", "surrogatepass")).hexdigest()
 
     @property
     def system(self) -> str:

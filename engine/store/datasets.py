@@ -31,7 +31,7 @@ def dataset_sha256(
     for other in others:
         content.update(f"{other.prompt.sha256} {len(other.questions)}\n".encode())
         for question in other.questions:
-            content.update(f"{question.id} {messages_to_json(question.messages)}\n".encode())
+            content.update(f"{question.id} {messages_to_json(question.messages)}\n".encode("utf-8", "surrogatepass"))
     for row in rows:
         lengths = f"{len(row.question_ids)} {len(row.completion_ids)} {len(row.fixed)}"
         whose = f" {row.prompt_index}" if row.prompt_index else ""  # so that single-prompt datasets keep their hashes

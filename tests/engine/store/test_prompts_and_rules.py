@@ -85,3 +85,9 @@ def test_put_keeps_the_given_rule_numbers(project: Project) -> None:
     project.rules.put([before[0], Rule(3, "changed", Check("language", code="en"))])
     assert [(rule.id, rule.text) for rule in project.rules.all()] == [(1, "a"), (3, "changed")]
     assert project.rules.put(before) == project.rules.all() == before
+
+
+def test_prompt_with_half_a_character_of_another_project_has_a_hash() -> None:
+    """JSON can hold a lone surrogate, which is no text in UTF-8."""
+    assert len(Prompt((Message("system", "\ud800"),)).sha256) == 64
+    assert Prompt((Message("system", "\ud800"),)).sha256 != Prompt((Message("system", "\ud801"),)).sha256
