@@ -14,7 +14,7 @@ from tui.forms.screen import Field, Values
 from tui.widgets.lines import dollars
 
 LOCAL, ENDPOINT = "this machine", "an endpoint"
-PRICES_HINT = "USD per M tokens: input, cached, output"
+PRICES_HINT = "USD per million tokens: input, cached, output"
 _PRICE = number(0.0)
 
 

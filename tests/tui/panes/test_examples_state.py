@@ -62,10 +62,8 @@ def test_hint_about_the_dataset_depends_on_its_state(state: StationState, hint: 
 
 @pytest.mark.parametrize("undecided", [0, 3])
 def test_newer_questions_are_answered_before_the_dataset_is_frozen_again(undecided: int) -> None:
-    stations = (
-        Station("examples", "stale", 9, "1 newer question without an answer"),
-        Station("dataset", "stale", 1, ""),
-    )
+    why = "1 newer question without an answer"
+    stations = (Station("examples", "stale", 9, why), Station("dataset", "stale", 1, ""))
     counts = ExampleCounts(9 + undecided, 9, 0, undecided)
     facts = Facts("p", "/p", ProjectSettings(), stations, prompt=PROMPT, examples=counts)
     shown = [line.plain for line in draw(View(facts, None, 88, 36), WallState())]

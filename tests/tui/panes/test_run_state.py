@@ -11,14 +11,17 @@ from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.options import ProjectSettings, SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, TrainingConfig
+from engine.records.station import Station
 from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
 from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import add_dataset, add_examples, make_project
 from tui.panes.run.curves import Drawn, Look, charts, values
+from tui.panes.run.drawing import draw
 from tui.panes.run.settings import config_of, configuration_text, device, fields, guide, outlook, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
+from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.job_view import Curve, JobView
 from tui.services.runs import RunRow, read_runs, trace_reader
@@ -64,6 +67,20 @@ def test_overlay_key_cycles_through_earlier_runs_and_none() -> None:
         state.turn_overlay(3)
         seen.append(state.overlays)
     assert seen == [(2,), (1,), (), (2,)]
+
+
+def test_only_the_newest_run_is_shown_as_stale() -> None:
+    state = state_of_runs(CONFIG, CONFIG)
+    newest = next(row.run for row in state.rows if row.run.id == 2)
+    stations = (Station("run", "stale", 2, "trained on an older dataset"),)
+    facts = Facts("p", "/p", ProjectSettings(), stations, run=newest)
+
+    def shown() -> str:
+        return "\n".join(line.plain for line in draw(View(facts, None, 80, 24), state))
+
+    assert "◐ stale: trained on an older dataset   next: t train again" in shown()
+    state.open(1)
+    assert "stale" not in shown()
 
 
 def test_at_most_three_runs_are_overlaid() -> None:

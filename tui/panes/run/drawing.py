@@ -45,7 +45,8 @@ def draw(view: View, state: RunState) -> list[Content]:
     lines = [title(f"Run {run.id}" if run else "Run", *_figure(view, run, live), width)[0]]
     if run is not None:
         lines.append(Content.styled(shorten(configuration_text(run), width), DIM))
-    lines += [*_stands(view, run, live, width), Content("")]
+    aged = stale(view.facts, "run", width) if state.chosen is None and live is None else []
+    lines += [*_stands(view, run, live, width), *aged, Content("")]
     rows = 9 if height >= 32 else 6 if height >= 24 else 4
     look = Look(state.log, state.smoothing, state.cursor)
     lines += [*charts(drawn, look, run.steps if run else 0, width, rows), Content("")]
@@ -146,8 +147,7 @@ def _stands(view: View, run: Run | None, live: JobView | None, width: int) -> li
         stands = f"{STATES[run.state_word][0]} {run.state_word} at step {run.step:,}"
         words = f"{stands}; {key_of('workspace.resume')} resumes it{rest}"
         return [Content.styled(shorten(words, width), DIM)]
-    why = [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
-    return [*why, *stale(view.facts, "run", width)]
+    return [Content.styled(shorten(run.reason, width), DIM)] if run.reason else []
 
 
 def _short(run: Run, width: int) -> str:
