@@ -11,7 +11,7 @@ from tui.keys import key_of
 _KEYS: dict[str, tuple[str, ...]] = {
     "curate accept": ("workspace.curate",),
     "curate check": ("workspace.curate", "curate.check"),
-    "curate edit": ("workspace.curate",),
+    "curate edit": ("curate.edit",),  # advised only in the review, where the key of the review does something else
     "curate freeze": ("workspace.dataset", "dataset.freeze"),
     "curate list": ("workspace.curate",),
     "curate reject": ("workspace.curate",),

@@ -41,6 +41,7 @@ ONLY_IN_A_SHELL = {"bench", "demo", "doctor", "harness", "models fetch", "projec
             "Reject it (distill-tui curate reject 12), freeze a new dataset and train on it.",
             "Reject it (c), freeze a new dataset and train on it.",
         ),
+        ("Edit it (distill-tui curate edit 12), or do not select it.", "Edit it (e), or do not select it."),
         (
             "Let the rules decide (distill-tui curate check), or review them yourself.",
             "Let the rules decide (c c), or review them yourself.",

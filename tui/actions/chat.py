@@ -29,7 +29,7 @@ ACTIONS = (
     Action("copy", "y", "copy A", "Copy the left answer; {chat.copy_right} copies the right one."),
     Action("copy_right", "Y", "copy B", "Copy the right answer."),
     Action("begin", "n", "new chat", "Start a new chat; {chat.restore} restores the last one."),
-    Action("restore", "B", "restore", "Restore the chat as it was before turns were last dropped."),
+    Action("restore", "N", "restore", "Restore the chat as it was before turns were last dropped."),
     Action("halt", "escape", "stop answers", "Stop both answers."),
 )
 ASKING = (

@@ -8,7 +8,7 @@ from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANE_KEYS, PANES, TEXT_PLACES, Action, Place
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
-from tui.keys import footer_actions, with_keys
+from tui.keys import footer_actions, key_of, with_keys
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
 from tui.panes.cost.pane import Figures
@@ -158,6 +158,12 @@ def test_panes_do_not_use_the_global_keys() -> None:
         assert ("q" in keys) == (pane in CLOSED_BY_Q), pane
 
 
+def test_panes_do_not_use_the_keys_of_the_next_steps_that_the_header_names_everywhere() -> None:
+    steps = ("workspace.update", "workspace.resume", "workspace.curate", "workspace.jobs")
+    used = {key for pane in PANES for action in ACTIONS[pane] for key in action.keys.split(",")}
+    assert used.isdisjoint(map(key_of, steps))
+
+
 def test_footer_omits_keys_taken_by_a_nearer_place() -> None:
     footer = [(action.shown, action.id) for action in footer_actions("differences", "evaluation", "workspace")]
     assert ("esc", "leave_differences") in footer
@@ -199,8 +205,8 @@ async def test_help_lines_do_not_wrap(home: Home, width: int) -> None:
 
 def test_help_shows_a_key_once_and_no_letters_while_they_type() -> None:
     chat = help_text("chat", "workspace").plain
-    assert "\nB             Restore the chat" in chat
-    assert "\nB             See what a changed prompt" not in chat
+    assert "\n0             Neither answer is good." in chat
+    assert chat.count("\n0 ") == 1, "the workspace's is taken"
     typing = help_text("asking", "chat", "workspace").plain
     assert "Pause the job" not in typing
     assert "Go to that pane" not in typing

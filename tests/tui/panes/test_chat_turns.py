@@ -152,15 +152,15 @@ async def test_question_is_edited_and_chats_are_started_and_restored(home: Home)
         await until(pilot, lambda: chat(app).has_focus)
         await pilot.press("n")
         await until(pilot, lambda: not chat(app).state.turns)
-        await pilot.press("B")
+        await pilot.press("N")
         await until(pilot, lambda: len(chat(app).state.turns) == 1)
-        await pilot.press("B")
+        await pilot.press("N")
         await until(pilot, lambda: len(chat(app).state.turns) == 2)
         await pilot.press("minus", "plus")
         await until(pilot, lambda: "adapter at 100\u00a0%" in pane_text(app))
 
 
-@pytest.mark.parametrize("keys", [["e"], ["R"], ["n"], ["B"], ["a", "down", "right", "enter"]])
+@pytest.mark.parametrize("keys", [["e"], ["R"], ["n"], ["N"], ["a", "down", "right", "enter"]])
 async def test_late_text_of_a_dropped_answer_reaches_no_turn(
     home: Home, keys: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -211,7 +211,7 @@ async def test_restoring_without_an_earlier_chat_stops_nothing(home: Home, monke
         with monkeypatch.context() as patch:
             patch.setattr(chat(app)._service, "halt", pytest.fail)
             converse(app, "streaming")
-            await pilot.press("B")
+            await pilot.press("N")
             await until(pilot, lambda: notified(app, "There is no earlier chat"))
 
 
