@@ -130,7 +130,7 @@ def command(
         max_cost_usd=max_cost_usd,
     )
     make_plan(project, options)  # a missing adapter, arm or question is refused before a job starts
-    require_prices(project, options)
+    require_prices(project, options.max_cost_usd, options.teacher, options.judge)
     if not no_judge:
         check_judge(invocation)
     if start_and_follow(invocation, options, detach=detach) is not None:

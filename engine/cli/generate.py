@@ -90,6 +90,7 @@ def command(
 
     Answers that are stored already are not asked for again."""
     from engine.teachers.job import questions_of
+    from engine.teachers.ledger import require_prices
 
     teacher = chosen_teacher(invocation, base_url, model)
     if key_env is not None:
@@ -112,6 +113,7 @@ def command(
     )
     prompt = invocation.project.prompts.require()
     questions_of(invocation.project, options)  # missing questions are reported before a job starts
+    require_prices(invocation.project, max_cost_usd, teacher)
     say_unfilled(invocation, prompt)
     job = start_and_follow(invocation, options, detach=detach)
     if job is not None:

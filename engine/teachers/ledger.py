@@ -11,19 +11,19 @@ from typing import TypeVar
 from engine.jobs.context import JobContext
 from engine.project import Project
 from engine.records.example import Usage
-from engine.records.options import EvaluateOptions, TeacherSpec
+from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.budget import Budget
 
 T = TypeVar("T")
 
 
-def require_prices(project: Project, options: EvaluateOptions) -> None:
-    """Raise `BudgetError` if an evaluation has a limit but no price is known for its teacher or judge."""
+def require_prices(project: Project, limit_usd: float | None, *models: TeacherSpec | None) -> None:
+    """Raise `BudgetError` if there is a limit but no price is known for one of the models, before a job starts."""
     given = project.settings.read().prices
-    for spec in (options.teacher, options.judge):
+    for spec in models:
         if spec is not None and spec.kind == "endpoint":
-            Budget.of(spec, given, options.max_cost_usd)
+            Budget.of(spec, given, limit_usd)
 
 
 class Ledger:

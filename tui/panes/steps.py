@@ -44,16 +44,17 @@ def next_step(facts: "Facts", shown: PaneName | None = None) -> str:
         if station.state == "running":
             return ""
         more = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
-        more |= station.name == "examples" and _reviewed_before_freezing(facts)
+        more |= station.name == "examples" and _examples_come_first(facts)
         if station.state in ("failed", "stale", "ready") or (more and _step(station, facts) != _NOTHING):
             return _key_text(station, *_step(station, facts), here=station.name == shown)
     return ""
 
 
-def _reviewed_before_freezing(facts: "Facts") -> bool:
-    """Whether there are undecided answers, and the accepted ones are not frozen yet."""
-    states = {station.name: station.state for station in facts.stations}
-    return facts.examples.undecided > 0 and states.get("dataset") in ("empty", "ready", "stale")
+def _examples_come_first(facts: "Facts") -> bool:
+    """Whether answers are undecided, or all rejected, and the dataset still has to be frozen."""
+    states, counts = {station.name: station.state for station in facts.stations}, facts.examples
+    left = counts.undecided > 0 or (counts.total > 0 and not counts.accepted)
+    return left and states.get("dataset") in ("empty", "ready", "stale")
 
 
 def _step(station: Station, facts: "Facts") -> _Step:
@@ -71,7 +72,7 @@ def _step(station: Station, facts: "Facts") -> _Step:
         return ("workspace.pause",), f"pause, {key_of('workspace.stop')} stop"
     if station.state == "failed" and state in ("failed", "lost", "stopped"):
         return ("workspace.resume",), "resume"
-    if station.name == "dataset" and _reviewed_before_freezing(facts):
+    if station.name == "dataset" and _examples_come_first(facts):
         return _NOTHING
     if station.state == "stale" and facts.update_brings:
         return ("workspace.update",), "update"
@@ -85,6 +86,8 @@ def _step(station: Station, facts: "Facts") -> _Step:
         return ("prompt.rules", "rules.add"), "add a rule"
     if station.name == "examples" and (open_ones := facts.examples.undecided):
         return ("workspace.curate",), f"review {open_ones:,}"
+    if station.name == "examples" and facts.examples.total and not facts.examples.accepted:
+        return actions, words
     return _NOTHING
 
 

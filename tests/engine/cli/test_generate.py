@@ -198,6 +198,12 @@ def test_endpoint_without_a_model_is_refused_naming_the_option(new_project: Path
     assert list_jobs() == []
 
 
+def test_budget_without_a_known_price_starts_no_job(new_project: Path) -> None:
+    asked = ("generate", "--base-url", "https://llm.example.com/v1", "--model", "own-model", "--max-cost", "1")
+    assert "prices: distill-tui settings" in fail(*asked, status=1)["next"]
+    assert list_jobs() == []
+
+
 @pytest.mark.parametrize("address", ["nowhere", "http://llm.example.com/v1", "https://me:secret1@llm.example.com/v1"])
 def test_unsafe_address_starts_no_job(address: str, new_project: Path) -> None:
     assert "secret1" not in str(fail("generate", "--base-url", address, "--model", "m"))

@@ -148,3 +148,10 @@ def test_stale_station_waits_for_the_one_that_it_is_made_from() -> None:
     stations = (Station("dataset", "stale", 1, ""), Station("run", "stale", 1, ""), Station("release", "stale", 1, ""))
     facts = Facts("p", "/p", ProjectSettings(), stations)
     assert [step_from("prompt", station, facts) for station in stations] == ["4 z freeze again", "", ""]
+
+
+def test_answers_are_asked_for_again_if_none_is_accepted() -> None:
+    stations = (Station("examples", "done", 9, ""), Station("dataset", "stale", 1, ""), Station("run", "stale", 1, ""))
+    facts = Facts("p", "/p", ProjectSettings(), stations, examples=ExampleCounts(9, 0, 9, 0))
+    assert next_step(facts) == "3 enter generate"
+    assert [step_from("prompt", station, facts) for station in stations] == ["3 enter generate", "", ""]
