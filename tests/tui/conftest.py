@@ -6,7 +6,8 @@ from time import monotonic
 
 import pytest
 from textual.css.model import RuleSet
-from textual.css.stylesheet import CSSLocation, Stylesheet
+from textual.css.stylesheet import Stylesheet
+from textual.css.types import CSSLocation
 from textual.notifications import Notification
 
 from engine.paths import Home

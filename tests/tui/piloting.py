@@ -8,7 +8,7 @@ from textual.app import App
 from textual.content import Content
 from textual.geometry import Size
 from textual.pilot import Pilot
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from engine.paths import Home
 from tui.app import DistillApp
@@ -20,11 +20,12 @@ from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 
 P = TypeVar("P", bound=Pane)
+R = TypeVar("R")
 
 SIZES = [(80, 24), (120, 40)]
 
 
-async def until(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:
+async def until(pilot: Pilot[R], condition: Callable[[], bool], seconds: float = 10.0) -> None:
     """Wait until the condition holds, at least `seconds`; delays that a busy machine adds do not count."""
     for _ in range(round(seconds / 0.05)):
         if condition():
@@ -55,23 +56,23 @@ def open_app(home: Home, folder: Path | None) -> DistillApp:
     return DistillApp(home, folder)
 
 
-def workspace(app: DistillApp) -> WorkspaceScreen:
+def workspace(app: App[int]) -> WorkspaceScreen:
     """Return the workspace screen, whatever screens are above it."""
     return next(screen for screen in app.screen_stack if isinstance(screen, WorkspaceScreen))
 
 
-def facts_of(app: DistillApp) -> Facts:
+def facts_of(app: App[int]) -> Facts:
     """Return the facts that the workspace has read from the store."""
     facts = workspace(app).state.facts
     assert facts is not None
     return facts
 
 
-def pane_of(app: DistillApp, kind: type[P]) -> P:
+def pane_of(app: App[int], kind: type[P]) -> P:
     return workspace(app).query_one(kind)
 
 
-def text_of(app: DistillApp, kind: type[Pane]) -> str:
+def text_of(app: App[int], kind: type[Pane]) -> str:
     """Return the text of all displayed pages of a pane; empty while the pane is not mounted."""
     return "\n".join(
         page.plain
@@ -82,13 +83,13 @@ def text_of(app: DistillApp, kind: type[Pane]) -> str:
     )
 
 
-def pane_text(app: DistillApp) -> str:
+def pane_text(app: App[int]) -> str:
     """Return the text of the visible pane, and of the error lines above it."""
     pages = app.screen.query("#trouble, .lines").results(Page)
     return "\n".join(page.plain for page in pages if page.display and page.parent and page.parent.display)
 
 
-def footer(app: DistillApp) -> str:
+def footer(app: App[int]) -> str:
     """Return the visible text of the footer."""
     content = app.screen.query_one(Footer).render()
     assert isinstance(content, Content)
@@ -105,15 +106,30 @@ def toast_text(app: App[int]) -> str:
     return "\n".join(f"{toast.title} {toast.message}" for toast in app._notifications)
 
 
+async def wait_for_text(pilot: Pilot[int], read: Callable[[App[int]], str], text: str) -> None:
+    """Wait until what `read` returns contains the text."""
+    await until(pilot, lambda: text in read(pilot.app))
+
+
 async def wait_for_toast(pilot: Pilot[int], text: str) -> None:
     """Wait until a toast contains the text in its title or message."""
-    await until(pilot, lambda: text in toast_text(pilot.app))
+    await wait_for_text(pilot, toast_text, text)
 
 
-def shown(app: DistillApp) -> str:
+def shown(app: App[int]) -> str:
     """Return the name of the visible pane; empty before it is mounted."""
     screen = app.screen
     return screen.state.shown if isinstance(screen, WorkspaceScreen) and screen.query(Pane) else ""
+
+
+async def wait_for_pane(pilot: Pilot[int], name: str) -> None:
+    """Wait until the pane with this name is visible."""
+    await until(pilot, lambda: shown(pilot.app) == name)
+
+
+async def wait_for_facts(pilot: Pilot[int]) -> None:
+    """Wait until the workspace has read the project."""
+    await until(pilot, lambda: workspace(pilot.app).state.facts is not None)
 
 
 async def go_to_pane(pilot: Pilot[int], number: int, kind: type[Pane], ready: Callable[[], bool]) -> None:
@@ -133,6 +149,19 @@ async def wait_for_form(pilot: Pilot[int]) -> FormScreen:
     )
     assert isinstance(app.screen, FormScreen)
     return app.screen
+
+
+def form_aside(app: App[int]) -> str:
+    """Return the note beside the fields of the open form; empty if no form is open."""
+    return str(app.screen.query_one("#aside", Static).visual) if isinstance(app.screen, FormScreen) else ""
+
+
+def field_error(app: App[int], field: str) -> str:
+    """Return the error below a field of the open form; empty if there is none, or no form is open."""
+    if not isinstance(app.screen, FormScreen) or not app.screen.is_mounted:
+        return ""
+    error = app.screen.query_one(f"#error-{field}", Static)
+    return str(error.visual).removeprefix("✗ ") if error.display else ""
 
 
 def press_at_once(app: DistillApp, *keys: str) -> None:

@@ -253,16 +253,21 @@ def answering_events() -> list[Event]:
     return events
 
 
+def metrics_of(point: CurvePoint, kl: float = 1.0) -> Metrics:
+    """Return what a training reports at this point of the curve, with `kl` times its KL."""
+    assert point.all_rules_rate is not None
+    return Metrics(
+        point.step, point.epoch, {"validation_kl": point.validation_kl * kl, "all_rules": point.all_rules_rate}
+    )
+
+
 def training_events() -> list[Event]:
     """Return the events of a training halfway through."""
     events: list[Event] = [StateChanged("running"), StageStarted("run"), Progress(88, 216, TRAINING, 201.0)]
     events += [
         Metrics(step, step / 72, {"loss": 2.0 / (1 + step / 9) + 0.2, "learning_rate": 5e-4}) for step in range(1, 89)
     ]
-    events += [
-        Metrics(point.step, point.epoch, {"validation_kl": point.validation_kl, "all_rules": point.all_rules_rate})
-        for point in CURVE[:3]
-    ]
+    events += [metrics_of(point) for point in CURVE[:3]]
     question = "Is my card blocked after three wrong PINs?"
     for step, answer, passed in (
         (0, "I'm sorry, I can't help with that. You can contact the bank and ask them about it.", False),

@@ -2,13 +2,13 @@
 
 from random import Random
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from engine.evaluation.preference import Standing
 from engine.records.evaluation import Rate
 from engine.records.rule import CheckResult
 from tests.tui.piloting import go_to_pane
-from tui.app import DistillApp
 from tui.panes.chat.pane import ChatPane
 
 ANSWERS = (
@@ -17,7 +17,7 @@ ANSWERS = (
 )
 
 
-def chat(app: DistillApp) -> ChatPane:
+def chat(app: App[int]) -> ChatPane:
     return app.screen.query_one(ChatPane)
 
 
@@ -25,12 +25,12 @@ async def open_chat(pilot: Pilot[int]) -> None:
     await go_to_pane(pilot, 9, ChatPane, lambda: bool(chat(pilot.app).state.arms[0]))
 
 
-def turn_is_finished(app: DistillApp) -> bool:
+def turn_is_finished(app: App[int]) -> bool:
     turn = chat(app).state.turn
     return turn is not None and turn.whole
 
 
-def converse(app: DistillApp, state: str) -> None:
+def converse(app: App[int], state: str) -> None:
     """Add a turn and put the pane into `state`, as a server would."""
     pane = chat(app)
     pane.state.random = Random(1)
@@ -55,5 +55,5 @@ def converse(app: DistillApp, state: str) -> None:
             )
         if state == "failed":
             turn.replies["right"].error = "The answer was cut off. The server of run-1 ended in its middle. Ask again."
-    pane.standing = Standing(12, 14, 9, 1, Rate(12, 26, 0.462, 0.288, 0.645)) if state == "done" else Standing()
+    pane.standing = Standing(12, 14, 9, 1, 30, Rate(12, 26, 0.462, 0.288, 0.645)) if state == "done" else Standing()
     pane.redraw()

@@ -48,7 +48,8 @@ def freeze_commands(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
         recorded.append(args)
         with Project.open(folder, home) as project:
             if "--dry-run" in args:
-                return json.loads(encode(preview(project, CharacterTokenizer())))
+                shown: program.Answer = json.loads(encode(preview(project, CharacterTokenizer())))
+                return shown
             made = freeze(project, CharacterTokenizer(), allow_leaks="--allow-leaks" in args)
         rows = (len(made.split(split)) for split in ("train", "validation"))
         return dict(zip(("train", "validation"), rows, strict=True)) | {"sha256": made.sha256}

@@ -3,9 +3,9 @@
 from functools import partial
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
-from tests.tui.panes.helpers import form_aside
-from tests.tui.piloting import go_to_pane, pane_of, text_of, until, wait_for_form
+from tests.tui.piloting import form_aside, go_to_pane, pane_of, text_of, until, wait_for_form
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.panes.examples.pane import ExamplesPane
@@ -27,4 +27,4 @@ async def form_showing(pilot: Pilot[int], app: DistillApp, expected: str) -> For
 
 def fill_in(form: FormScreen, **values: str) -> None:
     for name, value in values.items():
-        form.query_one(f"#field-{name}").value = value
+        form.query_one(f"#field-{name}", Input).value = value

@@ -42,6 +42,7 @@ from tests.tui.seeds import (
     add_job,
     arm,
     make_project,
+    metrics_of,
     passed_evaluation,
     write_log,
 )
@@ -78,8 +79,7 @@ def trace(kl: float = 1.0) -> list[Event]:
         loss = 2.0 * kl / (1 + step / 9) + 0.2 + 0.3 * wave
         events.append(Metrics(step, step / 72, {"loss": loss, "rss_mb": 1800.0, "learning_rate": 5e-4}))
     for point in CURVE:
-        values = {"validation_kl": point.validation_kl * kl, "all_rules": point.all_rules_rate}
-        events.append(Metrics(point.step, point.epoch, values))
+        events.append(metrics_of(point, kl))
         for place, question in enumerate(QUESTIONS):
             answer = (
                 ANSWERS[min(point.step // 72, 2)] if place == 0 else f"RISK SCORE: 1. Fees depend, step {point.step}."
@@ -187,7 +187,7 @@ def lapses(question_id: int, sample: int) -> tuple[int, ...]:
 
 
 def arm_answer(
-    project: Project, name: ArmName, question_id: int, sample: int, broken: tuple[int, ...], *, foreign: bool = False
+    project: Project, name: ArmName, question_id: int, sample: int, broken: Sequence[int], *, foreign: bool = False
 ) -> ArmAnswer:
     text = {
         "unprompted": "I'm sorry to hear that. Please contact the bank directly, they will be able to help you.",

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from engine.paths import Home
@@ -18,6 +19,7 @@ from tui.forms.screen import FormScreen
 from tui.panes.prompt.editor import DocumentArea
 from tui.panes.prompt.pane import PromptPane
 from tui.panes.prompt.state import Mode
+from tui.services.facts import Facts
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 
@@ -29,6 +31,13 @@ LATER = Prompt(
 )
 ELSEWHERE = Prompt((Message("system", "You answer in York."),))
 pane = partial(pane_of, kind=PromptPane)
+
+
+def shown_facts(app: App[int]) -> Facts:
+    """The facts that the pane was drawn from."""
+    facts = pane(app).facts
+    assert facts is not None
+    return facts
 
 
 def mode(app: DistillApp) -> Mode:

@@ -4,6 +4,7 @@ from functools import partial
 from pathlib import Path
 
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.paths import Home
 from engine.project import Project
@@ -29,5 +30,5 @@ async def fill_in(pilot: Pilot[int], app: DistillApp, **values: str) -> None:
     """Fill in the fields of the open form and submit it."""
     form = await wait_for_form(pilot)
     for name, value in values.items():
-        form.query_one(f"#field-{name}").value = value
+        form.query_one(f"#field-{name}", Input).value = value
     await pilot.press("enter")

@@ -5,6 +5,7 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.markdown import Markdown
 from textual.content import Content
 
 from engine.evaluation.preference import Standing
@@ -104,11 +105,10 @@ def test_slow_answer_shows_its_speed_with_a_decimal() -> None:
 
 def test_finished_answer_is_laid_out_once_per_width(monkeypatch: pytest.MonkeyPatch) -> None:
     laid_out: list[str] = []
-    lay_out = markdown.Markdown
 
-    def counted(text: str, **options: object) -> object:
+    def counted(text: str, *, hyperlinks: bool, code_theme: str) -> Markdown:
         laid_out.append(text)
-        return lay_out(text, **options)
+        return Markdown(text, hyperlinks=hyperlinks, code_theme=code_theme)
 
     monkeypatch.setattr(markdown, "Markdown", counted)
     markdown_lines.cache_clear()

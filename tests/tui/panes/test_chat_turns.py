@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from engine.errors import StoreError
 from engine.paths import Home
@@ -45,6 +46,10 @@ async def test_keys_change_strength_and_arms_and_reveal_a_turn(home: Home) -> No
         assert chat(app).state.turns[-1].voted is None
 
 
+async def wait_for_votes(pilot: Pilot[int], count: int) -> None:
+    await until(pilot, lambda: chat(pilot.app).standing.votes == count)
+
+
 async def test_votes_are_stored_and_the_last_is_undone(home: Home) -> None:
     folder = make_stage(home, "done")
     app = open_app(home, folder)
@@ -53,10 +58,10 @@ async def test_votes_are_stored_and_the_last_is_undone(home: Home) -> None:
         for count, key in enumerate(("right", "equals_sign", "0"), start=1):
             converse(app, "voting")
             await pilot.press(key)
-            await until(pilot, lambda count=count: chat(app).standing.votes == count)
+            await wait_for_votes(pilot, count)
             await until(pilot, lambda: footer(app).startswith("enter ask"))
         await pilot.press("u")
-        await until(pilot, lambda: chat(app).standing.votes == 2)
+        await wait_for_votes(pilot, 2)
     with Project.open(folder, home) as project:
         assert [vote.choice for vote in project.votes.between("prompted", "run-1")] == ["right", "tie"]
 

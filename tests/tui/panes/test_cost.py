@@ -18,7 +18,7 @@ from engine.records.cost import CostInputs
 from tests.hostile import control_characters
 from tests.tui.panes.cost_helpers import CASES
 from tests.tui.panes.helpers import messages
-from tests.tui.piloting import SIZES, footer, go_to_pane, pane_of, screen_text, settled, text_of, until
+from tests.tui.piloting import SIZES, footer, go_to_pane, pane_of, screen_text, settled, shown, text_of, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.cost.figures import Figures
@@ -31,6 +31,13 @@ from tui.widgets.page import Page
 HOSTILE = "[@click=app.quit]x[/] \x1b]52;c;aGk=\x07\x9b31m\u202eevil"
 pane = partial(pane_of, kind=CostPane)
 text = partial(text_of, kind=CostPane)
+
+
+def inputs(app: DistillApp) -> CostInputs:
+    """What the shown estimate is computed from."""
+    page = pane(app).state.page
+    assert page is not None
+    return page.inputs
 
 
 async def open_pane(pilot: Pilot[int], app: DistillApp) -> None:
@@ -66,12 +73,12 @@ async def test_estimate_follows_the_chosen_model_and_each_key(
         await until(pilot, lambda: "1,200" in text(app))
         assert count_commands[-1][:3] == ["estimate", "--model", "gpt-5-mini"]
         await pilot.press(*"5,000")
-        await until(pilot, lambda: pane(app).state.page.inputs.requests_per_day == 5_000.0)
+        await until(pilot, lambda: inputs(app).requests_per_day == 5_000.0)
         before = text(app)
         await pilot.press(*["tab"] * 6, *"9")
         await until(pilot, lambda: text(app) != before and "$/M" not in text(app).split("tokens, money")[1])
         await pilot.press("enter", "escape", "7")
-        await until(pilot, lambda: app.screen.state.shown == "release")
+        await until(pilot, lambda: shown(app) == "release")
     with Project.open(folder, home) as project:
         assert project.settings.cost_inputs() == CostInputs(
             "gpt-5-mini", requests_per_day=5_000.0, input_usd_per_mtok=9.0
@@ -190,7 +197,7 @@ async def test_escape_restores_the_previous_model(home: Home) -> None:
         await pilot.press("escape")
         await until(pilot, lambda: "claude" not in text(app) and app.focused is pane(app))
         assert field_value(app, MODEL) == "gpt-5"
-        assert pane(app).state.page.inputs.model == "gpt-5"
+        assert inputs(app).model == "gpt-5"
 
 
 async def test_changes_are_undone_one_by_one(home: Home) -> None:
@@ -271,6 +278,7 @@ async def test_hostile_model_name_is_escaped_on_screen(home: Home, size: tuple[i
         await open_pane(pilot, app)
         await until(pilot, lambda: "[@click=app.quit]x" in text(app))
         await pilot.press("e")
+        assert isinstance(app.focused, Input)
         app.focused.post_message(events.Paste(f"{HOSTILE}2"))
         await until(pilot, lambda: "evil2" in pane(app).query_one(f"#{MODEL}", Input).value)
         assert not control_characters(screen_text(app))

@@ -13,7 +13,7 @@ from engine.records.example import Decision
 from engine.records.options import GenerateOptions
 from tests.tui.panes.dataset_helpers import looking, make_overlapping, open_pane, pane, text
 from tests.tui.panes.helpers import notified
-from tests.tui.piloting import SIZES, facts_of, toast_text, until, workspace
+from tests.tui.piloting import SIZES, facts_of, until, wait_for_toast, workspace
 from tests.tui.seeds import add_dataset, add_examples, add_job, add_run, make_project, make_stage
 from tui.app import DistillApp
 from tui.keys import key_of
@@ -185,7 +185,7 @@ async def test_without_accepted_answers_the_next_key_is_named(home: Home, stage:
         for key, words in (("z", "No answer is accepted yet"), ("d", "Nothing is refused.")):
             app.clear_notifications()
             await pilot.press(key)
-            await until(pilot, lambda expected=words: expected in toast_text(app))
+            await wait_for_toast(pilot, words)
 
 
 @pytest.mark.parametrize("size", SIZES, ids=["80", "120"])

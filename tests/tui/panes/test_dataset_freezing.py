@@ -2,6 +2,7 @@
 
 import re
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,7 @@ from engine.records.options import ProjectSettings
 from tests.hostile import hostile
 from tests.tiny import make_tiny_base
 from tests.tui.panes.dataset_helpers import looking, make_overlapping, open_pane, pane, text
-from tests.tui.panes.helpers import form_aside
-from tests.tui.piloting import SIZES, until, wait_for_form
+from tests.tui.piloting import SIZES, form_aside, until, wait_for_form
 from tests.tui.seeds import add_examples, make_project
 from tui.app import DistillApp
 from tui.screens.workspace.header import Header
@@ -57,10 +57,10 @@ async def test_failed_freeze_is_reported_and_can_be_retried(
 ) -> None:
     carry_out = program.carry_out
 
-    def fails(args: list[str], *rest: object) -> program.Answer:
+    def fails(args: list[str], folder: Path, home: Home, tell: Callable[[str], None]) -> program.Answer:
         if "--dry-run" not in args:
             raise ModelError("The model cannot be downloaded.", hostile("owner/name"), "Check the network.")
-        return carry_out(args, *rest)
+        return carry_out(args, folder, home, tell)
 
     monkeypatch.setattr(program, "carry_out", fails)
     with make_project(home) as project:
@@ -80,9 +80,9 @@ def loaded(freeze_commands: list[list[str]], monkeypatch: pytest.MonkeyPatch) ->
     """A freeze waits for this event, as for a slow tokenizer."""
     carry_out, loaded = program.carry_out, threading.Event()
 
-    def wait_for_model(args: list[str], *rest: object) -> program.Answer:
+    def wait_for_model(args: list[str], folder: Path, home: Home, tell: Callable[[str], None]) -> program.Answer:
         assert "--dry-run" in args or loaded.wait(30)
-        return carry_out(args, *rest)
+        return carry_out(args, folder, home, tell)
 
     monkeypatch.setattr(program, "carry_out", wait_for_model)
     return loaded

@@ -14,7 +14,7 @@ from tests.hostile import control_characters
 from tests.tui.panes.evaluation_helpers import open_pane, pane, text
 from tests.tui.panes.helpers import messages
 from tests.tui.panes.measured_projects import add_measured_evaluation, add_measured_run, make_compared, make_evaluating
-from tests.tui.piloting import SIZES, footer, settled, until, wait_for_form
+from tests.tui.piloting import SIZES, footer, settled, until, wait_for_form, workspace
 from tests.tui.seeds import add_dataset, add_examples, make_project, make_stage
 from tui.app import DistillApp
 
@@ -238,7 +238,7 @@ def test_pane_matches_its_snapshot(
             pilot, app, "2 of 8 questions" if name == "compared" else f"distilled 4{'/' if size[0] < 100 else ' of '}4"
         )
         if name == "evaluating":
-            await until(pilot, lambda: app.screen.state.load is not None)
+            await until(pilot, lambda: workspace(app).state.load is not None)
         else:
             await until(pilot, lambda: len(pane(app).state.evaluations) == 2)
         await pilot.press(*keys.split())

@@ -13,10 +13,20 @@ from engine.project import Project
 from engine.records.options import EvaluateOptions, SynthesizeOptions
 from engine.store.jobs import options_of_job
 from tests.tui.panes.evaluation_helpers import last_job, open_pane, pane, text
-from tests.tui.panes.helpers import form_aside, messages, notified
+from tests.tui.panes.helpers import messages, notified
 from tests.tui.panes.measured_projects import arm_answer as measured_answer
 from tests.tui.panes.measured_projects import make_compared, make_evaluating
-from tests.tui.piloting import SIZES, facts_of, text_of, until, wait_for_form, workspace
+from tests.tui.piloting import (
+    SIZES,
+    facts_of,
+    form_aside,
+    text_of,
+    until,
+    wait_for_form,
+    wait_for_text,
+    wait_for_toast,
+    workspace,
+)
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.questions.pane import QuestionsPane
@@ -68,7 +78,8 @@ async def test_without_a_run_the_keys_say_what_is_missing(home: Home) -> None:
             ("equals_sign", "There is no evaluation yet."),
         ):
             await pilot.press(key)
-            await until(pilot, lambda expected=words: messages(app) == [expected])
+            await wait_for_toast(pilot, words)
+            assert messages(app) == [words]
         app.clear_notifications()
         await pilot.press("enter")
         await pilot.pause()
@@ -94,11 +105,14 @@ async def test_running_evaluation_names_its_phase_and_state(home: Home, size: tu
         assert job is not None
         for note in ("distilled answers (general probes)", "divergence from the base", "verdicts of the judge"):
             workspace(app).post_message(JobEvents(job.job_id, [StampedEvent(0.0, Progress(30, 44, note))]))
-            await until(pilot, lambda note=note: f"● now: {note}" in text(app))
-        for state, expected in (("paused", "‖ paused   r resumes it"), ("waiting", "○ waiting   for the judge")):
-            event = StampedEvent(0.0, StateChanged(state, "for the judge"))
-            workspace(app).post_message(JobEvents(job.job_id, [event]))
-            await until(pilot, lambda expected=expected: expected in text(app) and "now:" not in text(app))
+            await wait_for_text(pilot, text, f"● now: {note}")
+        for change, expected in (
+            (StateChanged("paused"), "‖ paused   r resumes it"),
+            (StateChanged("waiting", "for the judge"), "○ waiting   for the judge"),
+        ):
+            workspace(app).post_message(JobEvents(job.job_id, [StampedEvent(0.0, change)]))
+            await wait_for_text(pilot, text, expected)
+            assert "now:" not in text(app)
         newest_job = facts_of(app).newest_job
         assert newest_job is not None
         write_command(Path(facts_of(app).folder) / newest_job.folder, "stop")  # as another terminal would
@@ -179,8 +193,8 @@ def add_failed_validation(project: Project, broken: tuple[tuple[int, ...], ...] 
     latest = project.evaluations.all()[-1]
     question_ids = [each.id for each in project.questions.all(split="validation")]
     answers = [
-        measured_answer(project, name, number, 0, rules if name == "distilled" else ())
-        for number, rules in zip_longest(question_ids, broken, fillvalue=())
+        measured_answer(project, name, number, 0, (rules or ()) if name == "distilled" else ())
+        for number, rules in zip_longest(question_ids, broken)
         for name in ("unprompted", "prompted", "distilled")
     ]
     project.evaluations.add_answers(latest.run_id, "validation", answers)

@@ -14,15 +14,15 @@ from engine.records.example import Decision
 from engine.records.job import JobState
 from engine.records.options import GenerateOptions
 from engine.records.prompt import Message, Prompt
+from engine.records.question import Split
 from engine.records.rule import CheckResult
 from tests.hostile import control_characters, hostile
 from tests.tui.panes.examples_helpers import fill_in, form_showing, open_pane, pane, text
 from tests.tui.panes.helpers import notified, show_whole_aside
-from tests.tui.piloting import SIZES, go_to_pane, screen_text, until
+from tests.tui.piloting import SIZES, go_to_pane, screen_text, until, workspace
 from tests.tui.seeds import PROMPT, TOPICS, add_dataset, add_examples, add_job, make_project, make_stage
 from tui.app import DistillApp
 from tui.panes.examples.pane import ExamplesPane
-from tui.screens.workspace.screen import WorkspaceScreen
 
 pytestmark = pytest.mark.usefixtures("no_api_keys")
 
@@ -32,8 +32,9 @@ async def test_answers_to_an_older_prompt_are_not_counted(home: Home, size: tupl
     with make_project(home) as project:
         add_examples(project, 30)
         older = project.examples.all()[0].example
-        project.prompts.set(Prompt((Message("system", "Answer for another bank."),)))
-        now = dataclasses.replace(older.key, prompt_sha256=project.prompts.current().prompt.sha256)
+        prompt = Prompt((Message("system", "Answer for another bank."),))
+        project.prompts.set(prompt)
+        now = dataclasses.replace(older.key, prompt_sha256=prompt.sha256)
         project.examples.add([dataclasses.replace(older, key=now, answer="An answer of today.")])
         folder = project.folder
     app = DistillApp(home, folder)
@@ -103,7 +104,7 @@ async def test_escape_keeps_the_cursor_if_no_answer_is_streaming(home: Home) -> 
         (None, "2 S     split the questions"),
     ],
 )
-async def test_empty_pane_names_the_next_key(home: Home, split: str | None, key: str) -> None:
+async def test_empty_pane_names_the_next_key(home: Home, split: Split | None, key: str) -> None:
     with make_project(home) as project:
         project.questions.set_splits({question.id: split for question in project.questions.all()})
         folder = project.folder
@@ -265,9 +266,8 @@ def test_pane_matches_its_snapshot(
             await form_showing(pilot, app, "40 questions")
         else:
             await until(pilot, lambda: expected in text(app))
-        meters = app.screen.state.load if isinstance(app.screen, WorkspaceScreen) else True
-        if expected == "57 of 480" and meters is None:
-            await until(pilot, lambda: app.screen.state.load is not None)
+        if expected == "57 of 480":
+            await until(pilot, lambda: workspace(app).state.load is not None)
         await show_whole_aside(pilot)
         await pilot.pause(0.3)
 

@@ -195,7 +195,7 @@ def test_teacher_that_rarely_passes_the_rules_gets_a_warning(passing: int, count
         assert max(line.cell_length for line in drawn) <= width
         shown = " ".join(line.plain.strip() for line in drawn)
         assert ("1 T tries a few questions." in shown) is warned
-    assert ("None of these 10 answers passes every rule." in shown) is (warned and not passing)
+        assert ("None of these 10 answers passes every rule." in shown) is (warned and not passing)
     unanswered = dataclasses.replace(facts, latest_answers=tuple(dataclasses.replace(a, text="") for a in answers))
     assert not any("every rule" in line.plain for line in draw(View(unanswered, None, 90, 36), WallState()))
     one_accepted = dataclasses.replace(facts, examples=ExampleCounts(count, 1, undecided=count - 1))

@@ -4,13 +4,14 @@ from collections.abc import Callable
 from threading import current_thread, main_thread
 
 import pytest
+from rich.markdown import Markdown
 from textual.pilot import Pilot
 
 from engine.paths import Home
 from engine.project import Project
 from engine.records.chat import Chat, ChatReply, ChatTurn
 from tests.tui.panes.chat_helpers import chat, open_chat
-from tests.tui.piloting import open_app, pane_text, until
+from tests.tui.piloting import open_app, pane_text, until, wait_for_text
 from tests.tui.seeds import make_stage
 from tui.panes.chat import markdown
 from tui.panes.chat.markdown import markdown_lines
@@ -20,21 +21,20 @@ ARMS = ("prompted", "run-1")
 
 
 def turns(count: int, words: int = 200) -> tuple[ChatTurn, ...]:
-    return tuple(
-        ChatTurn(f"Question {n}?", *(ChatReply(arm, f"Answer {n} of {arm}. " + "word " * words) for arm in ARMS))
-        for n in range(count)
-    )
+    def reply(number: int, arm: str) -> ChatReply:
+        return ChatReply(arm, f"Answer {number} of {arm}. " + "word " * words)
+
+    return tuple(ChatTurn(f"Question {n}?", reply(n, ARMS[0]), reply(n, ARMS[1])) for n in range(count))
 
 
 @pytest.fixture
 def laid_out(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
     """For each answer that is laid out, whether the screen waits for it."""
     recorded: list[bool] = []
-    lay_out = markdown.Markdown
 
-    def record(text: str, **options: object) -> object:
+    def record(text: str, *, hyperlinks: bool, code_theme: str) -> Markdown:
         recorded.append(current_thread() is main_thread())
-        return lay_out(text, **options)
+        return Markdown(text, hyperlinks=hyperlinks, code_theme=code_theme)
 
     monkeypatch.setattr(markdown, "Markdown", record)
     markdown_lines.cache_clear()
@@ -77,5 +77,5 @@ async def test_finished_answers_are_not_laid_out_again_while_another_grows(home:
         laid_out.clear()
         for words in ("It", "It is", "It is so"):
             pane.post_message(ReplyGrew(pane._ticket, 0, words))
-            await until(pilot, lambda words=words: f"{words} " in pane_text(app))
+            await wait_for_text(pilot, pane_text, f"{words} ")
         assert not laid_out

@@ -12,7 +12,7 @@ from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from engine.records.rule import Check, Rule
 from engine.records.station import Station, StationState
-from tests.tui.piloting import SIZES, open_app, pane_text, until
+from tests.tui.piloting import SIZES, open_app, pane_text, wait_for_text
 from tests.tui.seeds import make_stage
 from tui.actions import PaneName
 from tui.panes.parts import stale
@@ -130,8 +130,7 @@ async def test_every_page_whose_work_is_stale_says_why_and_what_is_first(home: H
             ("7", "its run is stale"),
         ):
             await pilot.press(key)
-            line = f"◐ stale: {why}   next: B update"
-            await until(pilot, lambda line=line: line in pane_text(app))
+            await wait_for_text(pilot, pane_text, f"◐ stale: {why}   next: B update")
 
 
 @pytest.mark.parametrize("width", [20, 40, 80])

@@ -11,7 +11,7 @@ from textual.message_pump import MessagePump
 from engine.paths import Home
 from engine.project import Project
 from tests.tui.panes.measured_projects import make_compared
-from tests.tui.piloting import facts_of, open_app, until, wait_for_toast, workspace
+from tests.tui.piloting import facts_of, open_app, wait_for_facts, wait_for_toast
 from tui.panes.dataset.pane import DatasetPane
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.pane import Pane
@@ -35,7 +35,7 @@ async def test_pane_requests_its_data_before_it_has_room(home: Home, kind: type[
     folder = make_compared(home)
     app = open_app(home, folder)
     async with app.run_test(notifications=True) as pilot:
-        await until(pilot, lambda: workspace(app).state.facts is not None)
+        await wait_for_facts(pilot)
         store = RecordingStore(folder, home)
         kind(store).show(facts_of(app), None)
         assert store.requests, "nothing would request the data again while the project is unchanged"
@@ -54,7 +54,7 @@ async def test_action_of_a_pane_without_room_says_what_is_missing(
 ) -> None:
     app = open_app(home, project_without_prompt)
     async with app.run_test(notifications=True) as pilot:
-        await until(pilot, lambda: workspace(app).state.facts is not None)
+        await wait_for_facts(pilot)
         pane = kind(RecordingStore(project_without_prompt, home))
         pane.show(facts_of(app), None)
         getattr(pane, f"action_{action}")()
@@ -67,7 +67,7 @@ async def test_app_can_quit_while_a_pane_is_being_mounted(home: Home, turns: int
     for number in range(1, 10):
         app = open_app(home, folder)
         async with app.run_test(size=(120, 40), notifications=True) as pilot:
-            await until(pilot, lambda app=app: workspace(app).state.facts is not None)
+            await wait_for_facts(pilot)
             app.simulate_key(str(number))
             for _ in range(turns):
                 await asyncio.sleep(0)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from textual.events import Paste
+from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.paths import Home
@@ -17,7 +18,7 @@ from tests.tui.panes.prompt_helpers import (
     form_title,
     mode,
     open_pane,
-    pane,
+    shown_facts,
     stored_rules,
     text,
     type_text,
@@ -26,6 +27,11 @@ from tests.tui.piloting import SIZES, toast_text, until
 from tui.app import DistillApp
 from tui.panes.prompt.editor import DocumentArea
 from tui.widgets.scroller import Scroller
+
+
+async def wait_for_rules(pilot: Pilot[int], expected: tuple[Rule, ...]) -> None:
+    """Wait until the pane shows these rules."""
+    await until(pilot, lambda: shown_facts(pilot.app).rules == expected)
 
 
 class TestRules:
@@ -79,8 +85,8 @@ class TestRules:
             await until(pilot, lambda: stored_rules(prompt_project, home) == (*before[1:], changed))
             for expected in ((*before, changed), (*before, new), before):
                 await pilot.press("u")
-                await until(pilot, lambda expected=expected: stored_rules(prompt_project, home) == expected)
-                await until(pilot, lambda expected=expected: pane(app)._shown.facts.rules == expected)
+                await wait_for_rules(pilot, expected)
+                assert stored_rules(prompt_project, home) == expected
             assert notified(app, "Undone: the last change of the rules.")
             await pilot.press("u")
             await until(pilot, lambda: notified(app, "Nothing to undo."))

@@ -19,6 +19,7 @@ from tests.tui.panes.prompt_helpers import (
     open_pane,
     pane,
     save_elsewhere,
+    shown_facts,
     text,
     type_text,
 )
@@ -111,10 +112,10 @@ class TestTrial:
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await open_pane(pilot, app)
             await pilot.press("T")
-            await until(pilot, lambda: notified(app, "No prompt yet: i writes one"))
+            await until(pilot, lambda: notified(app, "No prompt yet: e writes one"))
             with Project.open(project_without_prompt, home) as project:
                 project.prompts.set(PROMPT)
-            await until(pilot, lambda: pane(app)._shown.facts.prompt is not None)
+            await until(pilot, lambda: shown_facts(app).prompt is not None)
             await pilot.press("T")
             await until(pilot, lambda: form_title(app) == "Try the prompt")
             await pilot.press("enter")

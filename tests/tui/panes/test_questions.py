@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
+from textual.widgets import Input
 
 from engine.jobs.protocol import AnswerStarted, Progress, StateChanged
 from engine.paths import Home
@@ -13,9 +14,9 @@ from engine.project import Project
 from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
-from tests.tui.panes.helpers import form_aside, notified, show_whole_aside
+from tests.tui.panes.helpers import notified, show_whole_aside
 from tests.tui.panes.questions_helpers import fill_in, open_pane, pane, stored_questions, text
-from tests.tui.piloting import SIZES, footer, until, wait_for_form
+from tests.tui.piloting import SIZES, field_error, footer, form_aside, until, wait_for_form
 from tests.tui.seeds import PROMPT, TOPICS, add_examples, add_job, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -62,8 +63,8 @@ async def test_unreadable_file_is_reported_below_its_field_and_input_kept(home: 
         await open_pane(pilot, app, "48")
         await pilot.press("m")
         await fill_in(pilot, app, path="/nowhere/q.jsonl", limit="2")
-        await until(pilot, lambda: any("not a file" in str(it.visual) for it in app.screen.query("#error-path")))
-        assert app.screen.query_one("#field-limit").value == "2"
+        await until(pilot, lambda: "not a file" in field_error(app, "path"))
+        assert app.screen.query_one("#field-limit", Input).value == "2"
         await fill_in(pilot, app, path=str(questions_file))
         await until(pilot, lambda: "✓ 2 new" in text(app))
         await pilot.press("q")
@@ -250,7 +251,7 @@ def test_pane_matches_its_snapshot(
         for key in keys.split():
             if key == "path":
                 form = await wait_for_form(pilot)
-                form.query_one("#field-path").value = "traffic.jsonl"
+                form.query_one("#field-path", Input).value = "traffic.jsonl"
             else:
                 await pilot.press(key)
                 await until(pilot, lambda: pane(app).state.mode != "topics" or pane(app).state.topics is not None)

@@ -14,9 +14,9 @@ from engine.records.question import Question
 from engine.store.questions import QuestionTable
 from tests.engine.teachers.hostile_server import good, served
 from tests.hostile import control_characters, hostile
-from tests.tui.panes.helpers import form_aside, notified
+from tests.tui.panes.helpers import notified
 from tests.tui.panes.questions_helpers import fill_in, open_pane, pane, stored_questions, text
-from tests.tui.piloting import SIZES, press_at_once, screen_text, until, wait_for_form
+from tests.tui.piloting import SIZES, field_error, form_aside, press_at_once, screen_text, until, wait_for_form
 from tests.tui.seeds import PROMPT, add_examples, make_project, make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -119,7 +119,7 @@ async def test_typed_question_is_added_once_and_can_be_undone(home: Home) -> Non
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "48")
         await pilot.press("a", "enter")
-        await until(pilot, lambda: "Type a question" in str(app.screen.query_one("#error-text").visual))
+        await until(pilot, lambda: "Type a question" in field_error(app, "text"))
         await fill_in(pilot, app, text="Is it open on Sundays?", topic="hours")
         await until(pilot, lambda: len(stored_questions(folder, home)) == 49)
         assert (stored_questions(folder, home)[-1].topic, stored_questions(folder, home)[-1].split) == ("hours", None)
@@ -188,8 +188,7 @@ async def test_hostile_questions_are_escaped_on_screen(home: Home, size: tuple[i
     app = DistillApp(home, folder)
     async with app.run_test(size=size, notifications=True) as pilot:
         await open_pane(pilot, app, "50")
-        for keys in (("G",), ("T",), ("escape", "m")):
-            await pilot.press(*keys)
+        await pilot.press("G", "T", "escape", "m")
         await fill_in(pilot, app, path=str(tmp_path / "q.jsonl"))
         await until(pilot, lambda: "brought" in text(app))
         for keys in ((), ("enter",), ("escape",)):

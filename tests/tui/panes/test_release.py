@@ -20,9 +20,20 @@ from engine.records.options import ExportOptions, JobOptions, TrainOptions
 from engine.records.release import ReleaseKind
 from tests.engine.releases.fake_llama_cpp import write_converter
 from tests.trained import make_tiny_adapter, make_tiny_base, make_trained_project
-from tests.tui.panes.helpers import form_aside, messages, notified
+from tests.tui.panes.helpers import messages, notified
 from tests.tui.panes.release_helpers import make_runs, write_release
-from tests.tui.piloting import SIZES, go_to_pane, pane_of, settled, shown, text_of, until, wait_for_form
+from tests.tui.piloting import (
+    SIZES,
+    form_aside,
+    go_to_pane,
+    pane_of,
+    settled,
+    shown,
+    text_of,
+    until,
+    wait_for_form,
+    wait_for_toast,
+)
 from tests.tui.seeds import (
     AT,
     FIRST_EVENT_AT,
@@ -216,6 +227,12 @@ async def test_open_card_stays_that_of_its_release_when_a_newer_one_arrives(
         assert "Model card   gguf of run 1" in text(app)
 
 
+async def wait_for_row(pilot: Pilot[int], row: int) -> None:
+    """Wait until the pane is scrolled to where this row of its page is visible."""
+    shown = pane(pilot.app)
+    await until(pilot, lambda: shown.scroll_y <= row < shown.scroll_y + shown.size.height - 1)
+
+
 @pytest.mark.parametrize("size", [(60, 20), (80, 20)])
 async def test_selected_release_is_visible(home: Home, size: tuple[int, int]) -> None:
     app = DistillApp(home, make_runs(home, releases=9))
@@ -226,10 +243,7 @@ async def test_selected_release_is_visible(home: Home, size: tuple[int, int]) ->
             await pilot.pause()
             rows = pane(app).query_one(Page).rows
             row = next(place for place, row in enumerate(rows) if row.startswith("▌"))
-            await until(
-                pilot,
-                lambda row=row: pane(app).scroll_y <= row < pane(app).scroll_y + pane(app).size.height - 1,
-            )
+            await wait_for_row(pilot, row)
 
 
 async def test_without_an_adapter_the_next_key_is_named(home: Home) -> None:
@@ -246,7 +260,8 @@ async def test_without_an_adapter_the_next_key_is_named(home: Home) -> None:
         ):
             app.clear_notifications()
             await pilot.press(key)
-            await until(pilot, lambda expected=words: messages(app) == [expected])
+            await wait_for_toast(pilot, words)
+            assert messages(app) == [words]
 
 
 async def test_real_job_exports_an_adapter(home: Home, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from engine.jobs.control_file import read_command
 from engine.jobs.log import EventLog
-from engine.jobs.protocol import TRAINING, Progress, SampleAnswer, StampedEvent, StateChanged, WorstTokens
+from engine.jobs.protocol import TRAINING, Event, Progress, SampleAnswer, StampedEvent, StateChanged, WorstTokens
 from engine.paths import Home
 from engine.project import Project
 from engine.records.example import Decision
@@ -19,9 +19,20 @@ from engine.records.options import ExportOptions
 from engine.records.run import KILLED, TrainingConfig, WorstToken
 from engine.training.facts import FreeMemory
 from tests.hostile import control_characters, hostile
-from tests.tui.panes.helpers import form_aside, messages, notified
+from tests.tui.panes.helpers import notified
 from tests.tui.panes.measured_projects import QUESTIONS, add_measured_run, make_compared
-from tests.tui.piloting import SIZES, go_to_pane, pane_of, text_of, until, wait_for_form, workspace
+from tests.tui.piloting import (
+    SIZES,
+    facts_of,
+    form_aside,
+    go_to_pane,
+    pane_of,
+    text_of,
+    until,
+    wait_for_form,
+    wait_for_toast,
+    workspace,
+)
 from tests.tui.seeds import CURVE, add_dataset, add_examples, make_project, make_stage, write_log
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
@@ -34,7 +45,7 @@ text = partial(text_of, kind=RunPane)
 
 async def open_pane(pilot: Pilot[int], app: DistillApp, expected: str) -> None:
     await go_to_pane(pilot, 5, RunPane, lambda: expected in text(app))
-    has_runs = workspace(app).state.facts.run is not None
+    has_runs = facts_of(app).run is not None
     await until(pilot, lambda: not has_runs or bool(pane(app).state.rows))
 
 
@@ -87,7 +98,7 @@ async def test_without_a_dataset_the_keys_say_what_is_missing(home: Home) -> Non
         await open_pane(pilot, app, "generate answers first")
         for key, words in (("t", "There is no dataset to train on."), ("b", "No training is running.")):
             await pilot.press(key)
-            await until(pilot, lambda expected=words: messages(app) != [] and messages(app)[0].startswith(expected))
+            await wait_for_toast(pilot, words)
             assert not isinstance(app.screen, FormScreen)
 
 
@@ -278,8 +289,8 @@ async def test_hostile_text_is_escaped_on_screen(home: Home) -> None:
         add_examples(project)
         run_id = add_measured_run(project, add_dataset(project), TrainingConfig(base=hostile("base")))
         project.runs.update(run_id, state="failed", reason=hostile("reason"))
-        token = WorstToken(1.0, 1, *(hostile(word) for word in ("the", "one", "two", "six")))
-        events = [SampleAnswer(1, hostile("why?"), hostile("so"), False), WorstTokens(1, (token,))]
+        token = WorstToken(1.0, 1, hostile("the"), hostile("one"), hostile("two"), hostile("six"))
+        events: list[Event] = [SampleAnswer(1, hostile("why?"), hostile("so"), False), WorstTokens(1, (token,))]
         write_log(project, project.jobs.all()[0], events)
         folder = project.folder
     app = DistillApp(home, folder)

@@ -95,9 +95,9 @@ def test_at_most_three_runs_are_overlaid() -> None:
     assert not state.choose(5)
     state.row = 2
     assert state.choose(5)
-    assert state.overlays == (4, 2)
+    assert list(state.overlays) == [4, 2]
     state.take(state.rows[2:])
-    assert state.overlays == (4,), "a deleted run is no longer overlaid"
+    assert list(state.overlays) == [4], "a deleted run is no longer overlaid"
 
 
 def test_cursor_starts_at_the_last_step_and_stays_within_measured_ones() -> None:
@@ -262,8 +262,8 @@ def test_only_objectives_that_the_dataset_supports_are_offered() -> None:
         assert (objective.value, objective.choices) == ("cross-entropy", ("cross-entropy",))
         values = {field.id: field.value for field in fields(basis)}
         assert config_of(values, basis).objective == "cross_entropy"
-    guidance = guide({**values, "preset": "balanced"}, basis)["objective"]
-    assert "no training answer comes from the prompted base" in guidance.why
+        guidance = guide({**values, "preset": "balanced"}, basis)["objective"]
+        assert "no training answer comes from the prompted base" in guidance.why
     mixed = Basis(DATASET, scored_train=1)
     assert next(field for field in fields(mixed) if field.id == "objective").value == "KL + cross-entropy"
 

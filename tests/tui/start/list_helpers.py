@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from engine.folders import DATABASE
 from engine.jobs.protocol import Progress
@@ -56,11 +55,6 @@ def selected_name(screen: StartScreen) -> str:
 
 def page_text(screen: StartScreen, place: str) -> str:
     return screen.query_one(f"#{place}", Page).plain
-
-
-def field_error(pilot: Pilot[int], field: str) -> str:
-    error = pilot.app.screen.query_one(f"#error-{field}", Static)
-    return str(error.visual).removeprefix("✗ ") if error.display else ""
 
 
 async def select_project(pilot: Pilot[int], name: str) -> StartScreen:

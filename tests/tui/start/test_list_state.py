@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.projects import ListedJob, ProjectSummary
+from engine.records.station import StationName
 from tests.hostile import control_characters
 from tui.screens.start.drawing import WELCOME, about, ago, body, header, running
 from tui.screens.start.state import StartState
@@ -17,9 +18,18 @@ NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
 TRAINING = ListedJob(3, "train", "running", 41, 100, 180.0)
 
 
-def project(name: str, **facts: object) -> ProjectSummary:
-    plain = ProjectSummary(name, Path("/shelf") / name, NOW.isoformat())
-    return dataclasses.replace(plain, **facts)
+def project(
+    name: str,
+    archived: bool = False,
+    station: StationName | None = None,
+    note: str = "",
+    jobs: tuple[ListedJob, ...] = (),
+    trouble: str = "",
+    failed: ListedJob | None = None,
+    due: str = "",
+) -> ProjectSummary:
+    changed_at = NOW.isoformat()
+    return ProjectSummary(name, Path("/shelf") / name, changed_at, archived, station, note, jobs, trouble, failed, due)
 
 
 def state_with(*projects: ProjectSummary) -> StartState:

@@ -3,15 +3,14 @@
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.folders import last_used
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import TeacherSpec
-from tests.tui.piloting import footer, toast_text, until, wait_for_form
+from tests.tui.piloting import field_error, footer, form_aside, toast_text, until, wait_for_form, wait_for_text
 from tests.tui.start.list_helpers import (
-    field_error,
     page_text,
     select_project,
     selected_name,
@@ -45,10 +44,10 @@ async def test_name_taken_meanwhile_reopens_the_form_with_its_values(eight_proje
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen is not first)
         await pilot.pause()
-        assert "taken" in field_error(pilot, "name")
+        assert "taken" in field_error(app, "name")
         assert (await wait_for_form(pilot)).values == {"name": "meridian-desk-2", "kept": "and runs"}
         await pilot.press("end", "2")
-        assert field_error(pilot, "name") == ""
+        assert field_error(app, "name") == ""
         await pilot.press("enter")
         await until(pilot, lambda: selected_name(screen) == "meridian-desk-22" and not screen.state.busy)
 
@@ -65,9 +64,8 @@ async def test_new_project_is_created_by_keys_and_names_the_next_step(
         form = await wait_for_form(pilot)
         form.query_one("#field-address", Input).value = "https://llm.example.com/v1"
         form.query_one("#field-prompt", Input).value = str(tmp_path / "prompt.md")
-        await until(pilot, lambda: "≈ 7 tokens and 2 example messages. Next: 1 Prompt, to add rules." in str(
-            form.query_one("#aside", Static).visual))  # fmt: skip
-        assert "sent to llm.example.com" in str(form.query_one("#aside", Static).visual)
+        await wait_for_text(pilot, form_aside, "≈ 7 tokens and 2 example messages. Next: 1 Prompt, to add rules.")
+        assert "sent to llm.example.com" in form_aside(app)
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen))
         assert "Created bank. Next: 1 Prompt, to add rules." in toast_text(app)
@@ -99,7 +97,7 @@ async def test_prompt_path_is_no_error_while_it_is_typed(
             ("texts/none", "\ntexts/none does not exist."),
         ):
             form.query_one("#field-prompt", Input).value = typed
-            await until(pilot, lambda words=words: words in str(form.query_one("#aside", Static).visual))
+            await wait_for_text(pilot, form_aside, words)
 
 
 async def test_new_project_without_a_prompt_file_names_the_prompt_as_next(home: Home, app: DistillApp) -> None:
@@ -117,13 +115,13 @@ async def test_project_name_is_checked_while_it_is_typed(eight_projects: Home, a
         await wait_for_list(pilot)
         await pilot.press("n", *"triage")
         await wait_for_form(pilot)
-        assert field_error(pilot, "name") == "A project with this name exists."
+        assert field_error(app, "name") == "A project with this name exists."
         await pilot.press("2")
-        assert field_error(pilot, "name") == ""
+        assert field_error(app, "name") == ""
         await pilot.press("space", "x")
-        assert "no dot first" in field_error(pilot, "name")
+        assert "no dot first" in field_error(app, "name")
         await pilot.press(*["backspace"] * 9, "enter")
-        assert field_error(pilot, "name") == "A project needs a name."
+        assert field_error(app, "name") == "A project needs a name."
 
 
 async def test_endpoint_errors_are_shown_under_their_fields(home: Home, app: DistillApp) -> None:
@@ -131,14 +129,14 @@ async def test_endpoint_errors_are_shown_under_their_fields(home: Home, app: Dis
         await wait_for_list(pilot)
         await pilot.press("n", *"bank", "down", "down", "right", "enter")
         form = await wait_for_form(pilot)
-        assert "Name the model" in field_error(pilot, "model")
-        assert "https://host/v1" in field_error(pilot, "address")
+        assert "Name the model" in field_error(app, "model")
+        assert "https://host/v1" in field_error(app, "address")
         form.query_one("#field-address", Input).value = "http://llm.example.com/v1"
         await pilot.press("enter")
-        assert "not encrypted" in field_error(pilot, "address")
+        assert "not encrypted" in field_error(app, "address")
         form.query_one("#field-teacher").focus()
         await pilot.press("left")
-        assert field_error(pilot, "model") == field_error(pilot, "address") == ""
+        assert field_error(app, "model") == field_error(app, "address") == ""
 
 
 @pytest.mark.parametrize(
@@ -164,7 +162,7 @@ async def test_file_errors_reopen_the_form_with_its_values(
         await pilot.press("enter")
         await until(pilot, lambda: isinstance(app.screen, FormScreen) and app.screen is not first)
         await pilot.pause()
-        assert error in field_error(pilot, field)
+        assert error in field_error(app, field)
         again = await wait_for_form(pilot)
         assert again.values == values
         assert app.focused is again.query_one(f"#field-{field}")

@@ -1,16 +1,16 @@
 """Snapshots of the start screen: the list and its forms in every state."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.paths import Home
-from tests.tui.piloting import until
+from tests.tui.piloting import form_aside, wait_for_text
 from tests.tui.start.list_helpers import wait_for_list
 from tui.app import DistillApp
-from tui.forms.screen import FormScreen
 
 WIDE, NARROW = (120, 40), (80, 24)
 STATES = [
@@ -63,7 +63,11 @@ def test_empty_list_matches_its_snapshot(
 
 
 def test_new_project_form_with_a_prompt_file_matches_its_snapshot(
-    snap_compare: Callable[..., bool], eight_projects: Home, app: DistillApp, tmp_path, monkeypatch: pytest.MonkeyPatch
+    snap_compare: Callable[..., bool],
+    eight_projects: Home,
+    app: DistillApp,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "prompt.md").write_text("Answer in one word.\n\n## User\n\na?\n\n## Assistant\n\nb\n")
@@ -71,9 +75,7 @@ def test_new_project_form_with_a_prompt_file_matches_its_snapshot(
     async def fill_in(pilot: Pilot[int]) -> None:
         await wait_for_list(pilot)
         await pilot.press("n", *"bank", *(["down"] * 5), *"prompt.md")
-        form = pilot.app.screen
-        assert isinstance(form, FormScreen)
-        await until(pilot, lambda: "≈" in str(form.query_one("#aside").visual))
+        await wait_for_text(pilot, form_aside, "≈")
         await pilot.pause()
 
     assert snap_compare(app, terminal_size=(120, 40), run_before=fill_in)

@@ -10,10 +10,19 @@ from engine.paths import Home
 from engine.project import Project
 from engine.projects import look
 from tests.hostile import control_characters
-from tests.tui.piloting import SIZES, footer, screen_text, toast_text, until, wait_for_form
+from tests.tui.piloting import (
+    SIZES,
+    facts_of,
+    field_error,
+    footer,
+    screen_text,
+    toast_text,
+    until,
+    wait_for_form,
+    wait_for_text,
+)
 from tests.tui.start.list_helpers import (
     add_live_job,
-    field_error,
     listed_names,
     page_text,
     select_project,
@@ -41,7 +50,7 @@ async def test_running_projects_come_first_and_enter_attaches(
         assert "enter open" in footer(app)
         await pilot.press("k", "k", "enter")
         await until(pilot, lambda: isinstance(app.screen, WorkspaceScreen) and app.screen.state.facts is not None)
-        assert app.screen.state.facts.project == "insurance-claims"
+        assert facts_of(app).project == "insurance-claims"
         assert last_used(eight_projects) == eight_projects.projects / "insurance-claims"
 
 
@@ -127,7 +136,7 @@ async def test_project_is_deleted_only_after_its_name_is_typed(eight_projects: H
         screen = await select_project(pilot, "triage")
         await pilot.press("D", "enter")
         await wait_for_form(pilot)
-        assert "It is called triage." in field_error(pilot, "name")
+        assert "It is called triage." in field_error(app, "name")
         await pilot.press(*"triag", "enter")
         assert isinstance(app.screen, FormScreen)
         await pilot.press("escape")
@@ -195,7 +204,7 @@ async def test_hostile_folder_names_are_shown_literally(home: Home, app: Distill
             await until(pilot, lambda: "▌ [@click=app.quit]" in screen_text(app))
             assert not control_characters(screen_text(app))
             await pilot.press(key)
-            await until(pilot, lambda words=words: words in screen_text(app))
+            await wait_for_text(pilot, screen_text, words)
             assert not control_characters(screen_text(app))
             await pilot.press("escape")
             await until(pilot, lambda: isinstance(app.screen, StartScreen))

@@ -140,7 +140,7 @@ def test_unexpected_errors_are_reported_by_every_request(
         pass
     service.archive(home.projects / "one")
     service.delete(home.projects / "one")
-    service.duplicate(home.projects / "one", "two", "all")
+    service.duplicate(home.projects / "one", "two", "runs")
     service.make(NewProject("two", "starter", TeacherSpec()))
     service.read()
     service.look_at_prompt("a.md")
