@@ -12,11 +12,13 @@ from tests.hostile import control_characters
 from tests.tui.hostile_project import make_hostile
 from tests.tui.piloting import (
     SIZES,
+    footer,
     open_app,
     pane_text,
     screen_text,
     shown,
     until,
+    wait_for_text,
     workspace,
 )
 from tests.tui.seeds import make_project, make_stage
@@ -27,7 +29,6 @@ from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.help.screen import HelpScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import READ_EVERY_S, WorkspaceScreen
-from tui.widgets.footer import Footer
 from tui.widgets.line import Line
 from tui.widgets.page import Page
 
@@ -45,7 +46,7 @@ async def test_empty_panes_name_the_next_command(home: Home) -> None:
         commands = {3: "generate", 4: "curate freeze", 5: "generate", 6: "generate", 7: "generate"}
         for number, command in commands.items():
             await pilot.press(str(number))
-            await until(pilot, lambda command=command: f"distill-tui {command}" in pane_text(app))
+            await wait_for_text(pilot, pane_text, f"distill-tui {command}")
 
 
 async def test_project_is_reopened_from_the_start_screen(home: Home) -> None:
@@ -76,12 +77,12 @@ async def test_f1_opens_help_for_the_focused_text_field(home: Home) -> None:
         for keys in ("2 slash", "c slash", "escape escape o slash"):
             await pilot.press(*keys.split(), "question_mark")
             await until(pilot, lambda: isinstance(app.focused, Line) and app.focused.value == "?")
-            await until(pilot, lambda: "enter done   esc cancel" in app.screen.query_one(Footer).render().plain)
+            await until(pilot, lambda: "enter done   esc cancel" in footer(app))
             await pilot.press("f1")
             await until(pilot, lambda: isinstance(app.screen, HelpScreen))
             assert app.screen.query_one(Page).plain.startswith("Words")
             await pilot.press("f1", "escape")
-            await until(pilot, lambda: "enter done" not in app.screen.query_one(Footer).render().plain)
+            await until(pilot, lambda: "enter done" not in footer(app))
         await until(pilot, lambda: listed_projects(app) == 1)
         await pilot.press("enter")
         await until(pilot, lambda: shown(app) == "questions")
@@ -92,7 +93,7 @@ async def test_f1_opens_help_for_the_focused_text_field(home: Home) -> None:
         assert app.screen.query_one(Page).plain.startswith("Asking")
         await pilot.press("f1")
         await until(pilot, lambda: isinstance(app.focused, QuestionField))
-        assert app.focused.text == "?"
+        assert app.screen.query_one(QuestionField).text == "?"
 
 
 async def test_ctrl_c_names_the_quit_key(home: Home) -> None:

@@ -24,6 +24,7 @@ from tests.tui.piloting import (
     shown,
     toast_text,
     until,
+    wait_for_pane,
     wait_for_toast,
     workspace,
 )
@@ -35,6 +36,7 @@ from tui.screens.workspace.header import Header
 from tui.screens.workspace.rail import Rail, Spine
 from tui.screens.workspace.trouble import Trouble
 from tui.services.follower import JobEvents
+from tui.services.job_view import JobView
 from tui.widgets.page import Page
 
 
@@ -143,6 +145,13 @@ async def test_pausing_job_is_shown_until_paused_and_then_the_resume_key(home: H
         await until(pilot, lambda: "p resume" in footer(app))
 
 
+def watched(app: DistillApp) -> JobView:
+    """Return what the workspace knows of the job that it watches."""
+    job = workspace(app).state.job
+    assert job is not None
+    return job
+
+
 def page_text(app: DistillApp) -> str:
     """Return the text of all pages on the screen, without toasts."""
     return "\n".join(page.plain for page in app.screen.query(Page))
@@ -168,15 +177,14 @@ async def test_pane_is_drawn_at_most_ten_times_per_second(home: Home, monkeypatc
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: "57 of 480" in pane_text(app))
         screen = workspace(app)
-        assert screen.state.job is not None
         drawn.clear()
         started = monotonic()
         for number in range(200):
             event = StampedEvent(0.0, AnswerDelta("12/0", f" word {number}"))
-            screen.post_message(JobEvents(screen.state.job.job_id, [event]))
+            screen.post_message(JobEvents(watched(app).job_id, [event]))
             await pilot.pause(0.005)
         took = monotonic() - started
-        await until(pilot, lambda: "word 199" in screen.state.job.streams["12/0"].text and len(drawn) > 2)
+        await until(pilot, lambda: "word 199" in watched(app).streams["12/0"].text and len(drawn) > 2)
     assert took > 0.9
     assert len([at for at in drawn if at < started + took]) <= 10 * took
 
@@ -217,7 +225,8 @@ async def test_failure_is_explained_only_at_its_station(home: Home, size: tuple[
         assert full_text.count("\n") >= 1
         for pane in ("prompt", "chat"):
             await pilot.press(PANE_KEYS[pane])
-            await until(pilot, lambda pane=pane: shown(app) == pane and not trouble.display)
+            await wait_for_pane(pilot, pane)
+            await until(pilot, lambda: not trouble.display)
             assert "✗ generate   failed" in app.screen.query_one(Header).plain
         await pilot.press("3")
         await until(pilot, lambda: trouble.plain == full_text)
@@ -268,7 +277,7 @@ async def test_resumed_job_is_shown_as_running_before_its_log_says_so(home: Home
         with Project.open(folder, home) as project:
             project.jobs.update(project.jobs.all()[0].id, state="running")
         await until(pilot, lambda: "r resumes it" not in pane_text(app))
-        assert app.screen.state.job.live
+        assert watched(app).live
 
 
 @pytest.mark.usefixtures("real_clock", "fixed_meter")

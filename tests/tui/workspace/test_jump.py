@@ -29,7 +29,7 @@ async def test_label_focuses_its_field() -> None:
         await app.push_screen(form)
         assert isinstance(app.focused, Input)
         chosen: list[Target | None] = []
-        await app.push_screen(JumpScreen(targets_on(form)), chosen.append)
+        await app.push_screen(JumpScreen(targets_on(app.screen)), chosen.append)
         await pilot.press("d")
         assert chosen[0] is not None
         chosen[0].go()

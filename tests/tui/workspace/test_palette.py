@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from textual.app import App
-from textual.command import CommandList, CommandPalette
+from textual.command import Command, CommandList, CommandPalette
 from textual.content import Content
 from textual.fuzzy import Matcher
 from textual.pilot import Pilot
@@ -24,7 +24,7 @@ from tests.tui.piloting import (
     workspace,
 )
 from tests.tui.seeds import make_stage
-from tui.actions import ACTIONS, PANES
+from tui.actions import ACTIONS, PANES, Place
 from tui.app import DistillApp
 from tui.keys import with_keys
 from tui.palette import Palette, open_palette
@@ -45,7 +45,7 @@ async def test_palette_offers_every_action_available_in_the_pane(home: Home, num
         await pilot.press(str(number + 1))
         await until(pilot, lambda: shown(app) == PANES[number])
         offered = {command.help for command in app.get_system_commands(app.screen)}
-        places = (PANES[number], "workspace", "everywhere")
+        places: tuple[Place, ...] = (PANES[number], "workspace", "everywhere")
         expected = {
             with_keys(action.help) for place in places for action in ACTIONS[place] if action.id not in NOT_IN_PALETTE
         }
@@ -86,9 +86,9 @@ async def test_action_chosen_by_name_is_carried_out(home: Home) -> None:
         with Project.open(folder, home) as project:
             job_folder = folder / project.jobs.all()[0].folder
         await pilot.press("ctrl+p")
-        await until(pilot, lambda: CommandPalette.is_open(app))
+        await until(pilot, lambda: isinstance(app.screen, Palette))
         await pilot.press(*"pause")
-        await until(pilot, lambda: app.screen.query("CommandList").first().option_count > 0)
+        await until(pilot, lambda: app.screen.query_one(CommandList).option_count > 0)
         await pilot.press("enter")
         await until(pilot, lambda: read_command(job_folder) == "pause")
 
@@ -96,11 +96,12 @@ async def test_action_chosen_by_name_is_carried_out(home: Home) -> None:
 async def choose(pilot: Pilot[int], query: str, expected: Callable[[list[str]], bool]) -> None:
     """Open the palette, type the query, wait for the expected results, and choose the first."""
     await pilot.press("ctrl+p")
-    await until(pilot, lambda: CommandPalette.is_open(pilot.app))
+    await until(pilot, lambda: isinstance(pilot.app.screen, Palette))
     await pilot.press(*("space" if letter == " " else letter for letter in query))
 
     def found() -> list[str]:
-        return [str(option.hit.text) for option in pilot.app.screen.query_one(CommandList).options]
+        options = pilot.app.screen.query_one(CommandList).options
+        return [str(option.hit.text) for option in options if isinstance(option, Command)]
 
     await until(pilot, lambda: bool(found()) and expected(found()))
     await pilot.press("enter")

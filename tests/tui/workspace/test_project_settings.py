@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from textual.widgets import Input, Static
+from textual.widgets import Input
 
 from engine.paths import Home
 from engine.project import Project
@@ -13,7 +13,18 @@ from engine.records.dataset import DatasetSummary
 from engine.records.options import GenerateOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import Check, Rule
 from engine.teachers.keys import find_key
-from tests.tui.piloting import SIZES, go_to_pane, open_app, shown, until, wait_for_form, wait_for_toast
+from tests.tui.piloting import (
+    SIZES,
+    field_error,
+    form_aside,
+    go_to_pane,
+    open_app,
+    shown,
+    until,
+    wait_for_form,
+    wait_for_text,
+    wait_for_toast,
+)
 from tests.tui.seeds import add_job, make_project, make_stage
 from tui.forms.screen import FormScreen
 from tui.forms.teacher import ENDPOINT, LOCAL, prices_trouble, prices_typed
@@ -53,7 +64,7 @@ async def test_changed_settings_and_keys_are_stored(home: Home, folder: Path, si
         form.query_one("#field-model", Input).value = "large"
         form.query_one("#field-key", Input).value = "sk-typed"
         await pilot.press("enter")
-        await until(pilot, lambda: bool(str(form.query_one("#error-address", Static).visual).strip()))
+        await until(pilot, lambda: field_error(app, "address") != "")
         form.query_one("#field-address", Input).value = AT
         await pilot.press("enter")
         await wait_for_toast(pilot, "Settings changed")
@@ -77,7 +88,7 @@ async def test_model_that_does_not_exist_is_reported_in_the_form_as_it_was_typed
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is not form and isinstance(app.screen, FormScreen))
         again = await wait_for_form(pilot)
-        assert "neither a folder" in str(again.query_one(f"#error-{field}", Static).visual)
+        assert "neither a folder" in field_error(app, field)
         assert (again.values[field], again.values["temperature"]) == ("gpt-5", "0.2")
         again.query_one(f"#field-{field}", Input).value = "starter"
         await pilot.press("enter")
@@ -112,7 +123,7 @@ async def test_generation_form_offers_the_projects_teacher_and_another_choice_be
         form = await wait_for_form(pilot)
         assert (form.values["model"], form.values["samples"]) == ("owner/newer", "2")
         form.query_one("#field-model", Input).value = "owner/newest"
-        await until(pilot, lambda: "questions, 80 answers" in str(form.query_one("#aside", Static).visual))
+        await wait_for_text(pilot, form_aside, "questions, 80 answers")
         await pilot.press("enter")
         await until(pilot, lambda: settings_of(folder, home).teacher == TeacherSpec("local", "owner/newest"))
 
@@ -134,7 +145,7 @@ def test_form_shows_the_settings_and_describes_what_they_mean() -> None:
     for each in (settings, priced):
         values = {field.id: field.value for field in settings_form(dataclasses.replace(FACTS, settings=each))._fields}
         assert wanted(values, each) == each
-    assert values["key"] == values["judge_key"] == ""
+        assert values["key"] == values["judge_key"] == ""
     assert "Nothing leaves this machine" in consequences(VALUES, FACTS)
     elsewhere = {**VALUES, "teacher": ENDPOINT, "model": "large", "address": AT}
     assert "sent to llm.example.com" in consequences(elsewhere, FACTS)

@@ -1,10 +1,11 @@
 """A window too small for the app shows a message instead; the page returns when it grows."""
 
 import pytest
+from textual.app import App
 from textual.events import Paste
 
 from engine.paths import Home
-from tests.tui.piloting import footer, screen_text, shown, until
+from tests.tui.piloting import footer, screen_text, until, wait_for_pane, wait_for_text
 from tests.tui.seeds import make_stage
 from tui.actions import PANE_KEYS
 from tui.app import DistillApp
@@ -29,6 +30,10 @@ async def test_small_window_shows_its_size_instead_of_the_page(home: Home, colum
         assert "must be at least" not in screen_text(app)
 
 
+def second_line(app: App[int]) -> str:
+    return screen_text(app).splitlines()[1]
+
+
 @pytest.mark.parametrize(
     ("stage", "status"),
     [
@@ -43,7 +48,7 @@ async def test_smallest_window_shows_the_pane_and_the_state_of_work(home: Home, 
         for pane in ("prompt", "evaluation", "chat"):
             await until(pilot, lambda: status in screen_text(app))
             await pilot.press(PANE_KEYS[pane])
-            await until(pilot, lambda pane=pane: pane in screen_text(app).splitlines()[1])
+            await wait_for_text(pilot, second_line, pane)
 
 
 async def test_footer_of_the_smallest_window_shows_help_and_quit(home: Home) -> None:
@@ -52,7 +57,8 @@ async def test_footer_of_the_smallest_window_shows_help_and_quit(home: Home) -> 
         await until(pilot, lambda: "meridian-desk" in screen_text(app))
         for pane in PANE_KEYS:
             await pilot.press(PANE_KEYS[pane])
-            await until(pilot, lambda pane=pane: shown(app) == pane and footer(app).endswith("? help   q quit"))
+            await wait_for_pane(pilot, pane)
+            await until(pilot, lambda: footer(app).endswith("? help   q quit"))
             assert len(footer(app)) <= LEAST_COLUMNS - 2
 
 

@@ -1,7 +1,6 @@
 """The state of the workspace without a terminal: the shown pane, requests to jobs, available actions."""
 
 from dataclasses import replace
-from typing import cast
 
 import pytest
 from hypothesis import given
@@ -14,12 +13,11 @@ from engine.jobs.protocol import (
     StateChanged,
 )
 from engine.records.job import Job, JobState
-from engine.records.options import ProjectSettings
+from engine.records.options import JobKind, ProjectSettings
 from engine.records.station import STATIONS, Station, StationName
 from tests.engine.evaluation.handmade_evaluations import evaluation
 from tests.tui.seeds import training_events
 from tui.actions import ACTIONS, PANES
-from tui.screens.workspace.job_keys import JobKey
 from tui.screens.workspace.state import WorkspaceState
 from tui.services.facts import Facts
 from tui.services.job_view import JobView
@@ -63,7 +61,7 @@ def test_furthest_station_is_shown_without_a_job() -> None:
 @pytest.mark.parametrize(
     ("ended", "pane"), [("stopped", "run"), ("failed", "run"), ("lost", "run"), ("done", "evaluation")]
 )
-def test_following_stays_at_a_stopped_job_and_moves_on_after_a_finished_one(ended: str, pane: str) -> None:
+def test_following_stays_at_a_stopped_job_and_moves_on_after_a_finished_one(ended: JobState, pane: str) -> None:
     running = replace(facts(7), evaluation=evaluation(), jobs=(job(1, "train", "running"),))
     state = WorkspaceState(running, view(training_events()))
     assert state.job is not None
@@ -110,7 +108,7 @@ def test_pause_is_taken_back_by_either_key_until_it_has_come() -> None:
     running = replace(facts(3), jobs=(job_of(3, "running", "run"),), asked={3: "pausing"})
     state = WorkspaceState(facts=running)
     for key in ("pause", "resume"):
-        assert state.press(cast("JobKey", key)) == ("resume", 3, "Job 3 continues without a pause.")
+        assert state.press(key) == ("resume", 3, "Job 3 continues without a pause.")
     assert "workspace.resume" not in state.unavailable
     assert state.press("stop")[0] == "stop"
 
@@ -150,7 +148,7 @@ def test_live_job_counts_as_newest() -> None:
     assert facts().newest_job is None
 
 
-def job(number: int, kind: str, state: str) -> Job:
+def job(number: int, kind: JobKind, state: JobState) -> Job:
     return Job(number, kind, state, "{}", f"jobs/{number}", "run")
 
 
@@ -171,7 +169,9 @@ def job(number: int, kind: str, state: str) -> Job:
         ([(1, "train", "done"), (2, "evaluate", "waiting"), (3, "serve", "running")], 2),
     ],
 )
-def test_servers_and_waiting_jobs_do_not_hide_other_work(jobs: list[tuple[int, str, str]], watched: int | None) -> None:
+def test_servers_and_waiting_jobs_do_not_hide_other_work(
+    jobs: list[tuple[int, JobKind, JobState]], watched: int | None
+) -> None:
     found = replace(facts(), jobs=tuple(job(*each) for each in jobs)).newest_job
     assert (found.id if found is not None else None) == watched
 
@@ -206,7 +206,9 @@ JOB_ACTIONS = frozenset({"workspace.follow", "workspace.pause", "workspace.resum
         (None, "lost", {"workspace.resume"}),
     ],
 )
-def test_footer_offers_the_possible_requests_to_the_job(live: str | None, stored: str, offered: set[str]) -> None:
+def test_footer_offers_the_possible_requests_to_the_job(
+    live: JobState | None, stored: JobState, offered: set[str]
+) -> None:
     training = None if live is None else view([*training_events(), StateChanged(live)])
     state = WorkspaceState(replace(facts(7), jobs=(job(1, "train", stored),)), training)
     assert JOB_ACTIONS - state.unavailable == offered

@@ -1,14 +1,13 @@
 """An update from the app: its plan is shown before the job is started."""
 
 import pytest
-from textual.widgets import Static
 
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job
 from engine.records.options import GenerateOptions, JobOptions, UpdateOptions
 from engine.records.prompt import Message, Prompt
-from tests.tui.piloting import SIZES, open_app, shown, toast_text, until, wait_for_form, wait_for_toast
+from tests.tui.piloting import SIZES, form_aside, open_app, shown, toast_text, until, wait_for_form, wait_for_toast
 from tests.tui.seeds import PROMPT, add_dataset, add_examples, add_job, make_project
 from tui.screens.workspace.updating import plan_excerpt
 
@@ -37,11 +36,12 @@ async def test_update_starts_only_after_the_plan_is_confirmed(
         for epochs, options in (("2", UpdateOptions(epochs=2.0)), ("", UpdateOptions())):
             await pilot.press("B")
             await until(pilot, lambda: bool(app.screen.query("#aside")), seconds=60)
-            form = await wait_for_form(pilot)
-            assert "From prompt version 1 to 2:" in str(form.query_one("#aside", Static).visual)
+            await wait_for_form(pilot)
+            assert "From prompt version 1 to 2:" in form_aside(app)
             assert started == []
             await pilot.press(*epochs, "enter")
-            await until(pilot, lambda wanted=options: started == [wanted])
+            await until(pilot, lambda: started != [])
+            assert started == [options]
             started.clear()
 
 
