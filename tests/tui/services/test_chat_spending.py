@@ -79,9 +79,8 @@ def test_unfinished_answer_is_recorded_before_the_program_exits(
     folder: Path, home: Home, server: HostileServer
 ) -> None:
     server.behaviours[:] = [stalls(head(), event(delta("It is open, as it was")))]
-    subprocess.run(
-        [sys.executable, "-c", QUIT_WHILE_ANSWERING, folder, home.root, server.url], check=True, cwd=ROOT, timeout=60
-    )
+    arguments = [str(folder), str(home.root), server.url]
+    subprocess.run([sys.executable, "-c", QUIT_WHILE_ANSWERING, *arguments], check=True, cwd=ROOT, timeout=60)
     (total,) = recorded_spending(folder, home)
     assert (total.other_requests, total.other_counted_here) == (1, 1)
     assert total.other_completion_tokens > 2

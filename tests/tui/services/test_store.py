@@ -16,35 +16,19 @@ from engine.project import Project
 from engine.records.prompt import Message as Turn
 from engine.records.prompt import Prompt
 from tests.tui.seeds import make_stage
+from tests.tui.services.recorder import Recorder
 from tui.services.reading import Reader
 from tui.services.release import ReleaseService
 from tui.services.store import FactsRead, ReadFailed, StoreFailed, StoreService
 from tui.services.tokens import PromptTokens
 
 
-class Inbox:
-    """A message target that keeps what is posted to it."""
-
-    app = None
-
-    def __init__(self) -> None:
-        self.messages: list[Message] = []
-        self.arrived = threading.Condition()
-
-    def post_message(self, message: Message) -> bool:
-        with self.arrived:
-            self.messages.append(message)
-            self.arrived.notify_all()
-        return True
-
-    def wait(self, count: int) -> list[Message]:
-        with self.arrived:
-            assert self.arrived.wait_for(lambda: len(self.messages) >= count, timeout=30)
-            return list(self.messages)
-
-
 class Echo(Message):
     pass
+
+
+def fail_with_a_key_error(project: Project) -> Message:
+    raise KeyError("a key")
 
 
 @pytest.fixture
@@ -53,12 +37,12 @@ def folder(home: Home) -> Path:
 
 
 @pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
+def inbox() -> Recorder:
+    return Recorder()
 
 
 @pytest.fixture
-def service(folder: Path, home: Home, inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreService]:
+def service(folder: Path, home: Home, inbox: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreService]:
     monkeypatch.setattr("tui.services.tokens.PromptTokens._count", lambda self: None)
     service = StoreService(folder, home, inbox)
     yield service
@@ -75,7 +59,7 @@ def read_and_settle(service: StoreService) -> None:
     assert done.wait(30)
 
 
-def test_facts_are_sent_only_after_a_change(service: StoreService, inbox: Inbox, folder: Path, home: Home) -> None:
+def test_facts_are_sent_only_after_a_change(service: StoreService, inbox: Recorder, folder: Path, home: Home) -> None:
     for _ in range(3):
         read_and_settle(service)
     first = inbox.wait(1)
@@ -93,7 +77,7 @@ def test_facts_are_sent_only_after_a_change(service: StoreService, inbox: Inbox,
 
 
 def test_facts_are_sent_again_after_a_read_error(
-    service: StoreService, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    service: StoreService, inbox: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
         read_and_settle(service)
@@ -110,9 +94,9 @@ def test_facts_are_sent_again_after_a_read_error(
 
 
 def test_unexpected_error_is_reported_and_the_thread_continues(
-    service: StoreService, inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+    service: StoreService, inbox: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.ask(lambda project: {}["a key"], inbox)
+    service.ask(fail_with_a_key_error, inbox)
     service.ask(lambda project: next(iter(())), inbox)
     service.ask(lambda project: Echo(), inbox)
     key_error, stop_iteration, echo = inbox.wait(3)
@@ -126,7 +110,7 @@ def test_unexpected_error_is_reported_and_the_thread_continues(
         read_and_settle(service)
     assert any(isinstance(each, ReadFailed) and "ZeroDivisionError" in each.error.message for each in inbox.messages)
     with pytest.raises(DistillError, match="KeyError"):
-        asyncio.run(service.answer(lambda project: {}["a key"]))
+        asyncio.run(service.answer(fail_with_a_key_error))
     service.send("stop", 99)
     inbox.wait(len(inbox.messages) + 1)
 
@@ -154,14 +138,14 @@ def test_token_count_runs_in_a_daemon_thread_and_may_fail(
     assert tokens.of(prompt) == estimate
 
 
-def test_missing_release_is_reported(folder: Path, service: StoreService, inbox: Inbox) -> None:
+def test_missing_release_is_reported(folder: Path, service: StoreService, inbox: Recorder) -> None:
     ReleaseService(service, inbox).read_card(99)
     (failed,) = inbox.wait(1)
     assert isinstance(failed, StoreFailed)
     assert failed.error.title == "There is no release 99."
 
 
-def test_request_does_not_wait_for_a_running_read(service: StoreService, inbox: Inbox) -> None:
+def test_request_does_not_wait_for_a_running_read(service: StoreService, inbox: Recorder) -> None:
     blocked = threading.Event()
     service._reader.submit(lambda: blocked.wait(30) and None)
     service.read()
