@@ -1,5 +1,7 @@
 """How colours are seen: contrast by WCAG, distance in CIELAB, and simulated colour blindness."""
 
+from math import dist
+
 from textual.color import Color
 
 Triple = tuple[float, float, float]
@@ -28,7 +30,7 @@ def seen_by(blindness: str, colour: Color) -> Triple:
 
 def colour_distance(one: Triple, other: Triple) -> float:
     """Return the distance of two colours in CIELAB; 2.3 is just noticeable."""
-    return sum((a - b) ** 2 for a, b in zip(_lab(one), _lab(other), strict=True)) ** 0.5
+    return dist(_lab(one), _lab(other))
 
 
 def _linear(colour: Color) -> Triple:

@@ -9,13 +9,12 @@ from textual.widgets import Input
 
 from engine.errors import DistillError
 from engine.paths import Home, make_private_folder
-from tests.tui.piloting import shown, until, wait_for_toast
+from tests.tui.piloting import footer, shown, until, wait_for_toast
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.screens.help.screen import HelpScreen
 from tui.services.settings import Memory, read_settings, save_copy
 from tui.settings import Remembered, Settings, parse_remembered, parse_settings, remembered_text
-from tui.widgets.footer import Footer
 from tui.widgets.page import Page
 
 ALL_SETTINGS = """
@@ -107,22 +106,26 @@ def test_unreadable_file_is_reported_and_left_unchanged(home: Home) -> None:
 
 
 def test_theme_chosen_in_the_app_lasts_until_the_settings_change(home: Home) -> None:
-    memory = Memory(home, pytest.fail)
+    errors: list[DistillError] = []
+    memory = Memory(home, errors.append)
     memory.choose_theme("mist", Settings(theme="paper"))
     memory.close()
-    remembered = Memory(home, pytest.fail).remembered
+    remembered = Memory(home, errors.append).remembered
     assert remembered.theme_over(Settings(theme="paper")) == "mist"
     assert remembered.theme_over(Settings(theme="ember")) == "ember"
     assert remembered.theme_over(Settings()) == ""
+    assert not errors
 
 
 def test_two_instances_keep_each_others_memory(home: Home) -> None:
-    first, second = Memory(home, pytest.fail), Memory(home, pytest.fail)
+    errors: list[DistillError] = []
+    first, second = Memory(home, errors.append), Memory(home, errors.append)
     first.arrange(Path("/a"), "run", 30)
     first.close()
     second.arrange(Path("/b"), "cost", 30)
     second.close()
-    assert Memory(home, pytest.fail).remembered.panes == {"/a": "run", "/b": "cost"}
+    assert Memory(home, errors.append).remembered.panes == {"/a": "run", "/b": "cost"}
+    assert not errors
 
 
 def test_write_error_of_the_memory_is_reported_once(home: Home) -> None:
@@ -190,7 +193,7 @@ async def test_custom_keys_are_shown_in_footer_palette_and_help(home: Home) -> N
     app = DistillApp(home, make_stage(home, "done"), settings)
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
-        await until(pilot, lambda: "f9 quit" in app.screen.query_one(Footer).render().plain)
+        await until(pilot, lambda: "f9 quit" in footer(app))
         offered = {command.title for command in app.get_system_commands(app.screen)}
         assert {"Quit   f9", "Next pane   f8", "Cost   f7", "Run   5"} <= offered
         await pilot.press("q", "question_mark")

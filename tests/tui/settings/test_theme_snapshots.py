@@ -35,7 +35,7 @@ def test_theme_matches_its_snapshot(
             lambda: (
                 screen.state.facts is not None
                 and screen.state.job is not None
-                and screen.state.job.curves
+                and bool(screen.state.job.curves)
                 and screen.state.load is not None
             ),
         )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from rich.color import ColorSystem
-from textual.color import ANSI_COLORS, Color
+from textual._color_constants import ANSI_COLORS
+from textual.color import Color
 from textual.pilot import Pilot
 from textual.theme import BUILTIN_THEMES, Theme
 
