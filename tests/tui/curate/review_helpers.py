@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from textual.app import App
 from textual.pilot import Pilot
 
 from engine.paths import Home
@@ -13,18 +14,26 @@ from tests.tui.seeds import PROMPT, add_examples, make_project
 from tui.app import DistillApp
 from tui.screens.curate.screen import CurateScreen
 from tui.screens.curate.state import ReviewState
+from tui.services.review import ReviewPage
 from tui.widgets.page import Page
 
 LONG = "RISK SCORE: 4. " + " ".join(f"Step {n}: call the desk and tell it what you told us." for n in range(1, 90))
 
 
-def review_text(app: DistillApp) -> str:
+def review_text(app: App[int]) -> str:
     return app.screen.query_one("#review", Page).plain if isinstance(app.screen, CurateScreen) else ""
 
 
-def review_state(app: DistillApp) -> ReviewState:
+def review_state(app: App[int]) -> ReviewState:
     assert isinstance(app.screen, CurateScreen)
     return app.screen.state
+
+
+def review_page(app: App[int]) -> ReviewPage:
+    """Return what the review has read from the store."""
+    page = review_state(app).page
+    assert page is not None
+    return page
 
 
 async def open_review(pilot: Pilot[int], app: DistillApp) -> None:

@@ -14,6 +14,7 @@ from tests.engine.teachers.hostile_server import good, served
 from tests.tui.curate.review_helpers import (
     add_attempt,
     open_review,
+    review_page,
     review_state,
     review_text,
     stored_examples,
@@ -106,7 +107,7 @@ async def test_new_answers_appear_while_a_job_runs(home: Home, size: tuple[int, 
         assert review_state(app).where.cursor == 1
         with Project.open(folder, home) as project:
             project.jobs.update(job.id, state="done")
-        await until(pilot, lambda: review_state(app).page is not None and not review_state(app).page.grows)
+        await until(pilot, lambda: not review_page(app).grows)
 
 
 async def test_asking_again_for_many_needs_confirmation(

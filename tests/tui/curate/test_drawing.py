@@ -24,9 +24,19 @@ ROW = ReviewRow(
 COUNTS = ExampleCounts(3, 1, 1, 1)
 
 
-def draw_row(row: ReviewRow, width: int = 78, height: int = 22, where: Where | None = None, **changes: object) -> Drawn:
+def draw_row(
+    row: ReviewRow,
+    width: int = 78,
+    height: int = 22,
+    where: Where | None = None,
+    *,
+    comparing: bool = False,
+    scroll: int = 0,
+    whole: bool = False,
+) -> Drawn:
     page = ReviewPage(where or Where(), (row,), 0, 1, COUNTS, RULES, "p", 1)
-    return draw(ReviewState(where or Where(), page, **changes), width, height)
+    state = ReviewState(where or Where(), page, comparing=comparing, scroll=scroll, whole=whole)
+    return draw(state, width, height)
 
 
 def text_of(lines: list[Content]) -> str:
