@@ -79,7 +79,7 @@ async def test_results_of_commands_open_no_form_over_help(home: Home) -> None:
         await wait_for_toast(pilot, "Press B to open it")
         wrong = UsageError("A file", "has no questions", "Choose another.")
         questions._looked_with = {"path": "a", "validation": "1", "test": "1", "seed": "0"}
-        for name, keys in ((LOOK, "Press 2 i to open it"), (DRAW, "Press 2 S to open it")):
+        for name, keys in ((LOOK, "Press 2 m to open it"), (DRAW, "Press 2 S to open it")):
             app.clear_notifications()
             questions.post_message(CommandEnded(name, None, wrong))
             await wait_for_toast(pilot, keys)

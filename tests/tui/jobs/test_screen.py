@@ -168,9 +168,8 @@ def test_cursor_stays_on_its_job_when_the_list_changes(home: Home) -> None:
 
 
 def test_running_time_is_extrapolated_between_reads_and_never_decreases() -> None:
-    running, paused = (
-        Job(number, "train", state, "{}", "", "run") for number, state in ((1, "running"), (2, "paused"))
-    )
+    running = Job(1, "train", "running", "{}", "", "run")
+    paused = Job(2, "train", "paused", "{}", "", "run")
     state = JobsState()
 
     def read(seconds: float, now: float) -> list[float]:
