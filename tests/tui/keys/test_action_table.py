@@ -11,7 +11,7 @@ from tui.forms.screen import FormScreen
 from tui.keys import footer_actions, key_of, with_keys
 from tui.panes import pane_class
 from tui.panes.chat.question import QuestionField
-from tui.panes.cost.pane import Figures
+from tui.panes.cost.figures import Figures
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.prompt.advice_views import FindingsView, ProposalsView
 from tui.panes.prompt.editor import Editor
@@ -152,7 +152,8 @@ def test_the_same_act_has_the_same_key_everywhere() -> None:
 
 
 def test_panes_do_not_use_the_global_keys() -> None:
-    for pane in (*PANES, "rules", "versions", "trial"):
+    panes: tuple[Place, ...] = (*PANES, "rules", "versions", "trial")
+    for pane in panes:
         keys = {key for action in ACTIONS[pane] for key in action.keys.split(",")}
         assert not keys & {*PANE_KEYS.values(), "question_mark", "w", "J", "K", "f", "o"}, pane
         assert ("q" in keys) == (pane in CLOSED_BY_Q), pane
@@ -219,5 +220,5 @@ def test_help_omits_q_for_quitting_where_a_nearer_place_takes_it() -> None:
 
 
 def test_help_names_each_place_as_its_page_does() -> None:
-    titles = {"start": "Projects", "curate": "Review", "trial": "Try", "prompt": "Prompt"}
+    titles: dict[Place, str] = {"start": "Projects", "curate": "Review", "trial": "Try", "prompt": "Prompt"}
     assert {place: help_text(place).plain.splitlines()[0] for place in titles} == titles

@@ -8,6 +8,7 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 
 from engine.errors import UsageError
@@ -20,13 +21,12 @@ from tests.tui.piloting import open_app, screen_contents, until
 from tests.tui.seeds import make_stage
 from tui.actions import ACTIONS, PANE_KEYS, PANES, Place
 from tui.actions.lists import MOVES
-from tui.app import DistillApp
 from tui.services.trial import TrialEnded, TrialService
 from tui.widgets.placed import PlacedScreen
 
 # The keys that lead to each place in a newly opened project.
 PATHS: dict[Place, str] = {
-    **PANE_KEYS,
+    **dict[Place, str](PANE_KEYS.items()),
     "everywhere": "4",
     "workspace": "4",
     "rules": "1 R",
@@ -119,7 +119,7 @@ def no_real_work(monkeypatch: pytest.MonkeyPatch, fixed_meter: None) -> None:
     monkeypatch.setattr("engine.jobs.launch.launch", lambda folder, job, home: job)
 
 
-def app_state(app: DistillApp) -> object:
+def app_state(app: App[int]) -> object:
     """Return everything drawn on the screen, and whether the app has quit."""
     return app._exit, screen_contents(app)
 
@@ -149,7 +149,7 @@ async def has_visible_effect(pilot: Pilot[int], key: str, polls: int = 40) -> bo
     return False
 
 
-def active_places(app: DistillApp) -> list[Place]:
+def active_places(app: App[int]) -> list[Place]:
     return [place for place, _ in app.screen.binding_chain] if isinstance(app.screen, PlacedScreen) else []
 
 

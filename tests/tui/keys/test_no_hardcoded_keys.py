@@ -13,7 +13,7 @@ from engine.jobs.protocol import StateChanged
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import GenerateOptions
-from tests.tui.piloting import SIZES, screen_text, shown, until
+from tests.tui.piloting import SIZES, screen_text, shown, until, wait_for_pane
 from tests.tui.seeds import add_job, answering_events, make_stage
 from tui.actions import ACTIONS, BOUND, PANES, PaneName
 from tui.app import DistillApp
@@ -61,7 +61,7 @@ def test_no_text_contains_a_hardcoded_key(path: Path) -> None:
     tree = ast.parse(path.read_text(encoding="utf-8"))
     found = [node for node in string_literals(tree) if KEY_WITH_VERB.search(str(node.value))]
     found += [node for node in accented_literals(tree) if KEY_ALONE.fullmatch(str(node.value))]
-    assert [f"{node.lineno}: {node.value}" for node in found] == []
+    assert [f"{node.lineno}: {node.value!r}" for node in found] == []
 
 
 def test_every_action_named_in_a_text_exists() -> None:
@@ -149,7 +149,7 @@ async def test_panes_show_the_custom_keys_of_rebound_actions(
         await until(pilot, lambda: shown(app) != "")
         for pane in PANES if stage in ("bare", "new") else [pane for at, pane in HINTS if at == stage]:
             await press_key_of(pilot, f"workspace.{pane}")
-            await until(pilot, lambda pane=pane: shown(app) == pane)
+            await wait_for_pane(pilot, pane)
             expected = [
                 rf"{CUSTOM_KEYS[name]} +{re.escape(text)}" for name, text in HINTS.get((stage, pane), {}).items()
             ]
@@ -158,8 +158,13 @@ async def test_panes_show_the_custom_keys_of_rebound_actions(
                 works_here = action.startswith("workspace.") or (pane == station and size != (80, 24))
                 station_key = "" if works_here else f"{CUSTOM_KEYS[f'workspace.{station}']} "
                 expected.append(f"{station_key}{CUSTOM_KEYS[action]} {text}")
-            await until(pilot, lambda expected=expected: all(re.search(each, screen_text(app)) for each in expected))
+            await wait_for_matches(pilot, expected)
             assert KEY_WITH_VERB.findall(screen_text(app)) == []
+
+
+async def wait_for_matches(pilot: Pilot[int], patterns: list[str]) -> None:
+    """Wait until every pattern is found on the screen."""
+    await until(pilot, lambda: all(re.search(each, screen_text(pilot.app)) for each in patterns))
 
 
 async def press_key_of(pilot: Pilot[int], name: str) -> None:
