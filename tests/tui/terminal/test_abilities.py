@@ -2,7 +2,7 @@
 
 import pytest
 
-from tui.terminal.abilities import Abilities, abilities_in
+from tui.terminal.abilities import Abilities, Colours, abilities_in
 
 MODERN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "en_GB.UTF-8"}
 
@@ -33,5 +33,5 @@ def test_abilities_are_read_from_the_environment(environment: dict[str, str], ex
 
 
 @pytest.mark.parametrize(("colours", "theme"), [("true", "dusk"), ("256", "dusk"), ("16", "terminal-dark")])
-def test_default_theme_depends_on_the_number_of_colours(colours: str, theme: str) -> None:
+def test_default_theme_depends_on_the_number_of_colours(colours: Colours, theme: str) -> None:
     assert Abilities(colours=colours).theme == theme

@@ -9,7 +9,7 @@ from engine.errors import JobError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job, JobState
-from tests.tui.piloting import shown, until
+from tests.tui.piloting import facts_of, shown, until
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.dataset.pane import DatasetPane
@@ -59,6 +59,11 @@ def sent(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return found
 
 
+def newest_state(app: DistillApp) -> str:
+    job = facts_of(app).newest_job
+    return job.state if job is not None else ""
+
+
 @pytest.mark.parametrize(
     ("bell", "looks_away", "notified"), [("blur", True, True), ("blur", False, False), ("off", True, False)]
 )
@@ -74,7 +79,7 @@ async def test_ended_job_rings_and_sets_the_title_until_focus_returns(
             await until(pilot, lambda: not app.app_focus)
         with Project.open(folder, home) as project:
             project.jobs.update(project.jobs.all()[0].id, state="done")
-        await until(pilot, lambda: app.screen.state.facts.newest_job.state == "done")
+        await until(pilot, lambda: newest_state(app) == "done")
         await pilot.pause()
         if not notified:
             assert not sent

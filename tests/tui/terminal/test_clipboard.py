@@ -51,12 +51,14 @@ def decode_osc52(sent: str) -> str:
 
 def through_tmux(sequence: str) -> str:
     """Return what tmux passes on from DCS tmux; … ST, in which each escape is doubled."""
+    inner: str
     (inner,) = re.findall(r"^\x1bPtmux;((?:\x1b\x1b|[^\x1b])*)\x1b\\$", sequence)
     return inner.replace("\x1b\x1b", "\x1b")
 
 
 def through_screen(sequence: str) -> str:
     """Return what GNU screen passes on from DCS … ST, which has a maximum length."""
+    inner: str
     (inner,) = re.findall(r"^\x1bP(.*?)\x1b\\$", sequence, re.DOTALL)
     assert len(inner) <= 768
     return inner

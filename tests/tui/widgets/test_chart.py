@@ -1,5 +1,7 @@
 """The braille chart: where dots are drawn, thinning, smoothing and axis ranges."""
 
+from functools import partial
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -66,9 +68,10 @@ def cells(*lines: Line, log: bool = False, marker: float | None = None) -> list[
 @given(st.lists(st.floats(-1, 2), max_size=400), st.integers(1, 12), st.integers(1, 6), st.integers(1, 500))
 def test_thinned_points_draw_the_same_chart(ys: list[float], columns: int, rows: int, last: int) -> None:
     xs = [float(step) for step in range(len(ys))]
-    ranges = {"x_range": (0.0, float(last)), "y_range": (0.0, 1.0)}
-    few = thinned(xs, ys, columns=columns, x_range=ranges["x_range"])
-    assert chart(*few, columns=columns, rows=rows, **ranges) == chart(xs, ys, columns=columns, rows=rows, **ranges)
+    x_range = (0.0, float(last))
+    few = thinned(xs, ys, columns=columns, x_range=x_range)
+    drawn = partial(chart, columns=columns, rows=rows, x_range=x_range, y_range=(0.0, 1.0))
+    assert drawn(*few) == drawn(xs, ys)
     assert len(few[0]) <= 8 * columns
 
 

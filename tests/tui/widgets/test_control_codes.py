@@ -4,7 +4,7 @@ from hypothesis import HealthCheck, given, settings
 from rich.cells import cell_len
 from rich.segment import Segment
 from rich.text import Text
-from textual.app import App
+from textual.app import App, ComposeResult
 from textual.color import Color
 from textual.widgets import Input, Static
 from textual.widgets._toast import Toast
@@ -87,7 +87,7 @@ async def test_form_shows_hostile_text_and_keeps_its_value(home: Home, text: str
         await app.push_screen(form)
         await until(pilot, lambda: form.focused is not None)
         await pilot.press("ctrl+g")
-        texts = [str(part.visual) for part in form.query(Static)] + [part.render().plain for part in form.query(Choice)]
+        texts = [str(part.visual) for part in form.query(Static)] + [str(part.render()) for part in form.query(Choice)]
         texts += [part._value.plain for part in form.query(Input)]
         texts += [part.placeholder for part in form.query("#field-empty").results(Input)]
         assert not control_characters("".join(texts), "\n\t"), texts
@@ -99,7 +99,7 @@ async def test_pasted_question_is_shown_clean_and_sent_unchanged() -> None:
     class QuestionApp(App[int]):
         sent = ""
 
-        def compose(self):
+        def compose(self) -> ComposeResult:
             yield QuestionField()
 
         def on_question_field_sent(self, message: QuestionField.Sent) -> None:
@@ -121,7 +121,7 @@ async def test_read_error_is_shown_clean(home: Home) -> None:
     from tui.screens.workspace.trouble import Trouble
 
     class TroubleApp(App[int]):
-        def compose(self):
+        def compose(self) -> ComposeResult:
             yield Trouble()
 
     app = TroubleApp()

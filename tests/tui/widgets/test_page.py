@@ -1,9 +1,14 @@
 """The page widget: it redraws only changed lines, wraps long ones, and has the height of its text."""
 
+from collections.abc import Callable, Iterable
+
 import pytest
+from rich.color import Color
+from rich.segment import Segment
 from textual.app import App, ComposeResult
 from textual.content import Content
 from textual.geometry import Region
+from textual.style import Style
 
 from tests.tui.piloting import until
 from tui.widgets.auto_height import Words
@@ -22,6 +27,10 @@ class PageApp(App[None]):
 
 def rows(app: PageApp) -> list[str]:
     return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+def background(segment: Segment) -> Color | None:
+    return segment.style.bgcolor if segment.style is not None else None
 
 
 async def test_only_changed_lines_are_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -45,11 +54,16 @@ async def test_one_changed_line_of_many_is_the_only_one_drawn(monkeypatch: pytes
         page.show([Content(f"row {number}") for number in range(200)])
         await pilot.pause()
         drawn: list[str] = []
-        render = Content.render
+        render, unstyled = Content.render, Style.null()
 
-        def recorded(content: Content, *args: object, **options: object) -> object:
+        def recorded(
+            content: Content,
+            base_style: Style = unstyled,
+            end: str = "\n",
+            parse_style: Callable[[str | Style], Style] | None = None,
+        ) -> Iterable[tuple[str, Style]]:
             drawn.append(content.plain)
-            return render(content, *args, **options)
+            return render(content, base_style, end, parse_style)
 
         monkeypatch.setattr(Content, "render", recorded)
         page.show([Content("first" if number == 0 else f"row {number}") for number in range(200)])
@@ -68,8 +82,8 @@ async def test_mouse_selects_text_across_rows() -> None:
         await until(pilot, lambda: app.screen.get_selected_text() == "界 wide row\nthre")
         for _ in range(2):
             strips = [page.render_line(y) for y in range(4)]
-            plain = next(iter(strips[0])).style.bgcolor
-            assert ["".join(each.text for each in strip if each.style.bgcolor != plain) for strip in strips] == [
+            plain = background(next(iter(strips[0])))
+            assert ["".join(each.text for each in strip if background(each) != plain) for strip in strips] == [
                 "",
                 "界 wide row",
                 "thre",

@@ -8,7 +8,7 @@ from textual.widgets._toast import Toast
 
 from engine.errors import UsageError
 from engine.paths import Home
-from tests.tui.piloting import SIZES, open_app, screen_text, shown, until, wait_for_form
+from tests.tui.piloting import SIZES, open_app, screen_text, shown, until, wait_for_form, wait_for_text
 from tests.tui.seeds import make_stage
 from tui.widgets.toasts import MOST, Toasts, few
 
@@ -62,7 +62,7 @@ async def test_toast_shows_its_last_word(home: Home, size: tuple[int, int]) -> N
             ("Finding out what the changes affect", " …"),
         ):
             app.notify(words + last)
-            await until(pilot, lambda end=last: end in screen_text(app))
+            await wait_for_text(pilot, screen_text, last)
 
 
 async def test_repeated_key_shows_one_toast(home: Home) -> None:
