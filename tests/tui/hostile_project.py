@@ -47,9 +47,12 @@ def make_hostile(home: Home, teacher_url: str) -> Path:
             ProjectSettings(student_base=hostile("base"), teacher=TeacherSpec("endpoint", hostile("gpt"), teacher_url))
         )
         project.settings.write_cost(CostInputs(model=hostile("model"), provider=hostile("provider")), None)
-        for number in (1, 2):
-            messages = tuple(Message(m.role, f"{hostile(m.content)}\n- `{number}`") for m in PROMPT.messages)
-            version = project.prompts.set(Prompt(messages), hostile("note"))
+        older, prompt = (
+            Prompt(tuple(Message(m.role, f"{hostile(m.content)}\n- `{number}`") for m in PROMPT.messages))
+            for number in (1, 2)
+        )
+        project.prompts.set(older, hostile("note"))
+        project.prompts.set(prompt, hostile("note"))
         project.rules.replace_all(
             [
                 dataclasses.replace(rule, text=hostile(rule.text), check=check)
@@ -57,11 +60,11 @@ def make_hostile(home: Home, teacher_url: str) -> Path:
             ]
         )
         _add_questions(project)
-        _add_examples(project, version.prompt.sha256)
+        _add_examples(project, prompt.sha256)
         sha256 = add_dataset(project)
         frozen = project.datasets.get(sha256)
-        again = dataset_sha256(version.prompt.sha256, hostile("base"), frozen.rows)
-        project.datasets.add(Dataset(again, version.prompt.sha256, hostile("base"), frozen.rows, AT))
+        again = dataset_sha256(prompt.sha256, hostile("base"), frozen.rows)
+        project.datasets.add(Dataset(again, prompt.sha256, hostile("base"), frozen.rows, AT))
         _add_runs(project, again)
         _add_job(project)
         conversation = (Message("user", hostile("why")),)
@@ -72,14 +75,13 @@ def make_hostile(home: Home, teacher_url: str) -> Path:
 
 
 def _add_questions(project: Project) -> None:
-    origin = {"topic": hostile("topic"), "source": hostile("source"), "label": hostile("label")}
+    plain = Question((), topic=hostile("topic"), source=hostile("source"), label=hostile("label"))
     for split in ("train", "validation", "test"):
         messages = tuple(Message(role, hostile(f"{split} {role}")) for role in ("user", "assistant", "user"))
-        project.questions.add([Question(messages, split=split, **origin)])
-    twins = (
-        Question((Message("user", hostile(f"What is the fee for a transfer to {place}?")),), **origin) for place in "ab"
-    )
-    project.questions.add(twins)
+        project.questions.add([dataclasses.replace(plain, messages=messages, split=split)])
+    for place in "ab":
+        twin = (Message("user", hostile(f"What is the fee for a transfer to {place}?")),)
+        project.questions.add([dataclasses.replace(plain, messages=twin)])
 
 
 def _add_examples(project: Project, prompt_sha256: str) -> None:
@@ -103,7 +105,7 @@ def _add_examples(project: Project, prompt_sha256: str) -> None:
 def _add_runs(project: Project, sha256: str) -> None:
     first = add_measured_run(project, sha256, TrainingConfig(hostile("base"), learning_rate=1e-4), 1.4)
     run_id = add_measured_run(project, sha256, TrainingConfig(hostile("base")))
-    token = WorstToken(1.0, 1, *map(hostile, ("before", "token", "teacher", "student")))
+    token = WorstToken(1.0, 1, hostile("before"), hostile("token"), hostile("teacher"), hostile("student"))
     events: list[Event] = [SampleAnswer(216, hostile("asked"), hostile("said"), False), WorstTokens(217, (token,))]
     write_log(project, project.jobs.all()[-1], [*trace()[:-1], *events, StateChanged("done", hostile("done"))])
     project.runs.update(run_id, reason=hostile("reason"), device=hostile("cpu"), dtype=hostile("float32"))

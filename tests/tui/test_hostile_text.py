@@ -34,14 +34,14 @@ from engine.paths import Home
 from engine.project import Project
 from engine.projects import ListedJob, ProjectSummary
 from engine.prompts.compare import compare_texts
-from engine.records.dataset import FreezePreview, OtherPrompt, Refusal, TopicRows
+from engine.records.dataset import FreezePreview, OtherPrompt, Refusal, RefusalKind, TopicRows
 from engine.records.evaluation import ArmAnswer
-from engine.records.job import Job
+from engine.records.job import Job, JobState
 from engine.records.options import OPTIONS_OF_KIND, JobKind
 from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter
 from engine.records.release import Release, ReleasedFile
-from engine.records.rule import Check, CheckResult, Rule, Span
+from engine.records.rule import Check, CheckKind, CheckResult, Rule, Span
 from engine.records.station import STATIONS, Station
 from engine.store.examples import ExampleCounts
 from tests.hostile import assert_escaped, hostile_text, with_hostile_text
@@ -123,16 +123,18 @@ class Attack:
 
     def __init__(self, data: ProjectData, text: str, width: int, height: int) -> None:
         self.text, self.width, self.height = text, width, height
-        # The program derives these two from numbers.
-        derived = {"prompt_tokens": data.facts.prompt_tokens, "cost": data.facts.cost}
-        self.facts = dataclasses.replace(with_hostile_text(data.facts, text), **derived)
+        self.facts = dataclasses.replace(
+            with_hostile_text(data.facts, text),
+            prompt_tokens=data.facts.prompt_tokens,  # the program derives these two from numbers
+            cost=data.facts.cost,
+        )
         self.rows = with_hostile_text(data.rows, text, tuple[RunRow, ...])
         self.error = StoreError(text, text, text)
         self.question = Question((Message("user", text), Message("assistant", text), Message("user", text)), text, text,
                                  text, "test", 1)  # fmt: skip
         self.checks = (CheckResult(1, False, text, failing=(Span(0, 1),)), CheckResult(2, True, text))
 
-    def job(self, kind: JobKind, *, state: str = "running") -> JobView:
+    def job(self, kind: JobKind, *, state: JobState = "running") -> JobView:
         """Return a job whose log contains only the hostile text."""
         text, view = self.text, JobView(1, kind)
         view.station = OPTIONS_OF_KIND[kind].station
@@ -159,7 +161,7 @@ def prompt_pages(a: Attack) -> Iterator[Lines]:
     assert a.facts.prompt is not None
     passages = [Passage(0, Span(1, 5)), Passage(1, Span(0, 9))]
     yield prompt.draw_text(a.facts.prompt, passages, a.width)[0]
-    kinds = ("pattern", "starts_with", "forbidden", "length", "json", "language", "label")
+    kinds: tuple[CheckKind, ...] = ("pattern", "starts_with", "forbidden", "length", "json", "language", "label")
     rules = [
         Rule(n, a.text, with_hostile_text(Check(kind, texts=("x",), labels=("x",)), a.text))
         for n, kind in enumerate(kinds)
@@ -220,15 +222,14 @@ def review_pages(a: Attack) -> Iterator[Lines]:
 
 
 def dataset_pages(a: Attack) -> Iterator[Lines]:
-    kinds = ("message", "overlap", "too_long", "cut", "no_split", "system_message")
+    kinds: tuple[RefusalKind, ...] = ("message", "overlap", "too_long", "cut", "no_split", "system_message")
     refused = tuple(Refusal(n, n, kind, a.text) for n, kind in enumerate(kinds))
     preview = FreezePreview((TopicRows(a.text, "train", 3),), refused, 1, 1, 1, 1, False)
     assert a.facts.dataset is not None
     summary = with_hostile_text(a.facts.dataset, a.text)
     many = type(summary)(a.text, a.text, a.text, 3, 4, a.text, (OtherPrompt(a.text, a.text, 1, 1),))
-    for place in range(len(kinds)):
-        state = DatasetState(preview, dict.fromkeys(range(6), a.text), (Frozen(many, 1, (1,)), Frozen(many, 0, ())))
-        state.cursor = place
+    state = DatasetState(preview, dict.fromkeys(range(6), a.text), (Frozen(many, 1, (1,)), Frozen(many, 0, ())))
+    for state.cursor in range(len(kinds)):
         yield dataset.draw(a.view(), state, 0.0)
     state.failure = a.error
     yield dataset.draw(a.view(), state, 0.0)
@@ -237,11 +238,11 @@ def dataset_pages(a: Attack) -> Iterator[Lines]:
 
 
 def run_pages(a: Attack) -> Iterator[Lines]:
-    for differing in (False, True):
-        for cursor in (None, 36):
-            state = RunState(differing=differing, cursor=cursor)
-            state.take(a.rows)
-            state.overlays = (a.rows[0].run.id,)
+    state = RunState()
+    state.take(a.rows)
+    state.overlays = (a.rows[0].run.id,)
+    for state.differing in (False, True):
+        for state.cursor in (None, 36):
             yield run.draw(a.view(a.job("train")), state)
             yield run.draw(a.view(), state)
     state.comparing = True

@@ -7,7 +7,13 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 
 from engine.paths import Home
-from tests.tui.curate.review_helpers import make_reviewed_project, open_review, review_state, wait_until_loaded
+from tests.tui.curate.review_helpers import (
+    make_reviewed_project,
+    open_review,
+    review_page,
+    review_state,
+    wait_until_loaded,
+)
 from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import SIZES, footer, go_to_pane, open_app, pane_of, shown, until
 from tests.tui.seeds import make_stage
@@ -93,9 +99,9 @@ async def test_wheel_scrolls_the_review_and_footer_keys_are_clickable(home: Home
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, CurateScreen))
-        rejected = review_state(app).page.counts.rejected
+        rejected = review_page(app).counts.rejected
         await pilot.click(Footer, offset=(1 + footer_text.index("reject"), 1))
-        await until(pilot, lambda: review_state(app).page.counts.rejected == rejected + 1)
+        await until(pilot, lambda: review_page(app).counts.rejected == rejected + 1)
 
 
 async def test_wheel_scrolls_the_evaluation(home: Home) -> None:

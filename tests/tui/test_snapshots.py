@@ -8,7 +8,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from engine.paths import Home
-from tests.tui.piloting import pane_text
+from tests.tui.piloting import pane_text, until, wait_for_text
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
@@ -91,10 +91,8 @@ def test_overlay_matches_its_snapshot(
     snap_compare: Callable[..., bool], home: Home, keys: str, size: tuple[int, int]
 ) -> None:
     async def settle(pilot: Pilot[int]) -> None:
-        for _ in range(200):
-            await pilot.pause(0.05)
-            if "every rule" in pane_text(pilot.app) and pilot.app.focused.region.area:
-                break
+        await wait_for_text(pilot, pane_text, "every rule")
+        await until(pilot, lambda: pilot.app.focused is not None and bool(pilot.app.focused.region.area))
         await pilot.pause(0.3)
         await pilot.press(*keys.split())
         await pilot.pause(0.5)
