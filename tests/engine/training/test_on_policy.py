@@ -181,11 +181,10 @@ def test_answers_of_a_step_are_sampled_once(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sampled: list[object] = []
-    real_decode = on_policy_module.decode_shared
 
     def counted(*args: Any, seeds: list[int], **options: Any) -> Any:
         sampled.append(seeds)
-        return real_decode(*args, seeds=seeds, **options)
+        return decode_shared(*args, seeds=seeds, **options)
 
     monkeypatch.setattr(on_policy_module, "decode_shared", counted)
     trained = make_trainer(model_folder, tmp_path, rows, Recorder(), ON_POLICY_ONLY).run()
