@@ -249,4 +249,4 @@ class TestEditing:
         async with editing(home, prompt_project, (80, 24)) as (pilot, app):
             await type_text(pilot, "q2?x/")
             assert field(app).text.startswith("q2?x/You")
-            assert footer_labels(app) == ["save", "leave", "undo", "redo", "help", "quit"]
+            assert footer_labels(app) == ["save", "undo", "redo", "leave", "help", "quit"]
