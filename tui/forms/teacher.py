@@ -106,7 +106,7 @@ def key_trouble(key: KeyState | None, values: Values) -> str:
 def money_text(money: Money) -> str:
     """The expected cost in words."""
     if money.usd is None or money.most_usd is None:
-        return "Cost unknown: no price is listed for this model; the project's settings can give it."
+        return "Cost unknown: no price is listed; the project's settings can give one."
     if money.most_usd == 0:
         return f"No cost: {money.source}."
     most = f", at most {dollars(money.most_usd)}" if money.most_usd > money.usd else ""
