@@ -228,8 +228,10 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
     results = check_answer(rules, text, Question((Message("user", ""),), label=label))
     by_id = {rule.id: rule for rule in rules}
     if not results:
-        why = "All of them are rubrics, which need a judge." if rules else "The project has none."
-        raise UsageError("There are no rules to test.", why, _IMPORT)
+        if not rules:
+            raise UsageError("There are no rules to test.", "The project has none.", _IMPORT)
+        why, judge = "All of them are rubrics, which need a judge.", "Evaluate with one: distill-tui evaluate"
+        raise UsageError("There are no rules to test.", why, judge)
     broken = [r.rule_id for r in results if not r.passed]
     shown = "\n".join(
         f"{r.rule_id} {'✓' if r.passed else '✗'} {by_id[r.rule_id].text}" + (f"  ({r.note})" if r.note else "")

@@ -32,7 +32,9 @@ def test_empty_list_says_how_to_add_rules() -> None:
     assert "rules import" in succeed("rules", "list").out
     assert "rules import" in fail("rules", "test", "An answer.")["next"], "a test of nothing must not pass"
     succeed("rules", "add", "Comforts", "kind=rubric")
-    assert "rubrics" in fail("rules", "test", "An answer.")["message"]
+    refused = fail("rules", "test", "An answer.")
+    assert "rubrics" in refused["message"]
+    assert "distill-tui evaluate" in refused["next"]
 
 
 @pytest.mark.parametrize(
