@@ -27,7 +27,7 @@ from engine.jobs.liveness import LOCK_FILE, is_at_work
 from engine.jobs.locks import FileLock
 from engine.paths import Home, make_private_folder, sync_folder, write_atomically
 from engine.project import Project, check_free, check_name, in_use_error, remove_project
-from engine.records.job import LIVE_STATES, TROUBLE, Job, JobState
+from engine.records.job import LIVE_STATES, TROUBLE, Job, JobState, state_word
 from engine.records.options import JobKind
 from engine.records.station import StationName
 from engine.status import is_due
@@ -48,6 +48,11 @@ class ListedJob:
     done: int
     total: int
     seconds_left: float | None
+
+    @property
+    def words(self) -> str:
+        """What it is and what became of it: `train killed`."""
+        return f"{self.kind} {state_word(self.state)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,7 +246,7 @@ def _standing(project: Project) -> tuple[StationName | None, str]:
 
 
 def _failed(project: Project) -> ListedJob | None:
-    newest = next((job for job in reversed(project.jobs.all()) if job.kind != "serve"), None)
+    newest = project.jobs.newest()
     if newest is None:
         return None
     # Nobody has opened the project since its process was killed, which is when it is marked.

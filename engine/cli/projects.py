@@ -8,7 +8,6 @@ import click
 
 from engine.cli.invocation import CommandGroup, Invocation, command_options
 from engine.errors import UsageError
-from engine.records.job import state_word
 from engine.wording import percent
 
 if TYPE_CHECKING:
@@ -135,7 +134,7 @@ def _line(project: "ProjectSummary") -> str:
     running = ", ".join(
         f"● {job.kind} {percent(job.done / job.total) if job.total else job.state}" for job in project.jobs
     )
-    failed = f"✗ {project.failed.kind} {state_word(project.failed.state)}" if project.failed is not None else ""
+    failed = f"✗ {project.failed.words}" if project.failed is not None else ""
     due = f"! prompt check due since {project.due}" if project.due else ""
     last = project.trouble or running or ("archived" if project.archived else failed or due)
     return f"{project.name:<28} {stands:<34} {project.changed_at}  {last}".rstrip()

@@ -76,6 +76,11 @@ class JobTable:
         asked = encode(options)
         return next((job for job in self.live() if (job.kind, job.options) == (options.kind, asked)), None)
 
+    def newest(self) -> Job | None:
+        """Return the newest job, or None. A server is none: it runs beside whatever else is done."""
+        row = self._connection.row(f"SELECT {_JOB} FROM jobs WHERE kind <> 'serve' ORDER BY id DESC LIMIT 1")
+        return _job(row) if row is not None else None
+
     def latest(self, stage: StationName, *, begun: bool = False) -> Job | None:
         """Return the newest job that makes what this station holds and whose current or last station it is, or None.
 

@@ -20,6 +20,7 @@ from tui.panes.chat.state import PLACES, ChatState, Reply, Turn
 from tui.panes.chat.turns import LaidOut
 
 ARMS = ("prompted", "run-3")
+NO_VOTES = Standing()
 
 
 def ask_and_answer(state: ChatState, question: str = "why?") -> Turn:
@@ -33,7 +34,7 @@ def ask_and_answer(state: ChatState, question: str = "why?") -> Turn:
     return turn
 
 
-def text(state: ChatState, width: int = 100, score: Standing = Standing()) -> str:  # noqa: B008 - a frozen default
+def text(state: ChatState, width: int = 100, score: Standing = NO_VOTES) -> str:
     return "\n".join(line.plain for line in drawn(state, (), width, score))
 
 
@@ -41,7 +42,7 @@ def drawn(
     state: ChatState,
     rules: tuple[Rule, ...],
     width: int,
-    score: Standing = Standing(),  # noqa: B008 - a frozen default
+    score: Standing = NO_VOTES,
 ) -> list[Content]:
     return draw(state, score, rules, width, LaidOut())
 

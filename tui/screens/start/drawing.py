@@ -6,7 +6,6 @@ from pathlib import Path
 from textual.content import Content
 
 from engine.clean import clean_line
-from engine.records.job import state_word
 from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.screens.start.state import StartState
@@ -141,7 +140,7 @@ def _middle(project: ProjectSummary, width: int, *, wide: bool) -> Content:
     quiet = DIM if project.archived or not project.station else ""
     if project.jobs and not wide:
         return running(project, width)
-    failed = f"✗ {project.failed.kind} {state_word(project.failed.state)}" if project.failed is not None else ""
+    failed = f"✗ {project.failed.words}" if project.failed is not None else ""
     aside = "archived" if project.archived else failed or (_DUE if project.due else "")
     beside = (width - 2) // 2 if wide else len(aside)
     if project.jobs:
