@@ -39,10 +39,10 @@ def next_step(facts: "Facts", shown: PaneName | None = None) -> str:
 
     `shown`: the pane that names the step, whose own keys need no way there.
     """
+    if any(station.state == "running" for station in facts.stations):
+        return ""
     begun = any(station.count for station in facts.stations if station.name != "prompt")
     for station in facts.stations:
-        if station.state == "running":
-            return ""
         more = station.name == "prompt" and (station.state == "empty" or not begun)  # a prompt, and its rules
         more |= station.name == "examples" and _examples_come_first(facts)
         if station.state in ("failed", "stale", "ready") or (more and _step(station, facts) != _NOTHING):

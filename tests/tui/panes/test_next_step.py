@@ -154,3 +154,9 @@ def test_answers_are_asked_for_again_if_none_is_accepted() -> None:
     facts = Facts("p", "/p", ProjectSettings(), stations, examples=ExampleCounts(9, 0, 9, 0))
     assert next_step(facts) == "3 enter generate"
     assert [step_from("prompt", station, facts) for station in stations] == ["3 enter generate", "", ""]
+
+
+def test_nothing_is_next_while_a_job_runs_at_a_later_station() -> None:
+    stations = (Station("dataset", "stale", 1, ""), Station("run", "running", 1, ""))
+    assert next_step(Facts("p", "/p", ProjectSettings(), stations)) == ""
+    assert next_step(Facts("p", "/p", ProjectSettings(), stations[:1])) == "4 z freeze again"
