@@ -1,8 +1,8 @@
-"""The prompt's rules, numbered from 1."""
+"""The prompt's rules, numbered from 1. A number is never given to another rule: results refer to it."""
 
 import hashlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
@@ -23,10 +23,9 @@ class RuleTable:
         return tuple(map(_rule, self._connection.rows("SELECT * FROM rules ORDER BY id")))
 
     def add(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
-        """Append `rules` with the next free numbers, ignoring their `id`; returns the numbered rules."""
+        """Append `rules` with new numbers, ignoring their `id`; returns the numbered rules."""
         with self._connection.transaction():
-            first = self._connection.number("SELECT max(id) FROM rules") + 1
-            return self._insert([replace(rule, id=number) for number, rule in enumerate(rules, start=first)])
+            return self._insert([replace(rule, id=number) for number, rule in zip(self._unused(), rules, strict=False)])
 
     def add_new(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         """Append those of `rules` that do not exist yet; returns them, numbered."""
@@ -39,12 +38,12 @@ class RuleTable:
         """Replace all rules with `rules`, ignoring their `id`; returns them by number.
 
         A rule whose check or text exists already keeps its number, because results and evaluations refer to it. The
-        others get the next free numbers.
+        others get new numbers. A rule that is repeated in `rules` is stored once.
         """
         with self._connection.transaction():
-            numbers = _kept_numbers(self.all(), rules)
-            free = count(max(numbers.values(), default=0) + 1)
-            numbered = [replace(rule, id=numbers.get(at) or next(free)) for at, rule in enumerate(rules)]
+            wanted = list({(rule.text, rule.check): rule for rule in rules}.values())
+            numbers, unused = _kept_numbers(self.all(), wanted), self._unused()
+            numbered = [replace(rule, id=numbers.get(at) or next(unused)) for at, rule in enumerate(wanted)]
             return self.put(sorted(numbered, key=lambda rule: rule.id))
 
     def put(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
@@ -57,6 +56,10 @@ class RuleTable:
         """Remove one rule; the others keep their numbers. Raises `NotFoundError`."""
         if self._connection.write("DELETE FROM rules WHERE id = ?", (id,)) == 0:
             raise NotFoundError(f"There is no rule {id}.", "", "See `distill-tui rules list`.")
+
+    def _unused(self) -> Iterator[int]:
+        """Return numbers that no rule has or had."""
+        return count(self._connection.number("SELECT max(seq) FROM sqlite_sequence WHERE name = 'rules'") + 1)
 
     def _insert(self, rules: Sequence[Rule]) -> tuple[Rule, ...]:
         self._connection.write_many(

@@ -212,9 +212,7 @@ def sources_of_arm_answers(database: "Database") -> None:
 
 
 def probes_and_judgements(database: "Database") -> None:
-    """Answers to probes besides the held-out questions; a judge's verdicts on arms' answers, by rubric; and a judge's
-    replies, by the hash of the request.
-    """
+    """Answers to probes, besides held-out questions; verdicts of a judge by rubric, and its replies by request hash."""
     _statements_in(database)("""
         CREATE TABLE probe_answers (
             evaluation_key TEXT NOT NULL, kind TEXT NOT NULL, arm TEXT NOT NULL, number INTEGER NOT NULL,
@@ -316,6 +314,16 @@ def jobs_of_runs(database: "Database") -> None:
     """)
 
 
+def numbers_of_rules(database: "Database") -> None:
+    """Rule numbers that are never given again, because results refer to them."""
+    _statements_in(database)("""
+        ALTER TABLE rules RENAME TO before;
+        CREATE TABLE rules (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL, check_json TEXT NOT NULL) STRICT;
+        INSERT INTO rules SELECT top, '', '' FROM (SELECT max(rule_id) AS top FROM broken_rules) WHERE top;
+        DELETE FROM rules; INSERT INTO rules SELECT * FROM before; DROP TABLE before;
+    """)
+
+
 STEPS = (
     prompts_and_rules,
     questions,
@@ -338,4 +346,5 @@ STEPS = (
     programs_of_jobs,
     requests_without_examples,
     jobs_of_runs,
+    numbers_of_rules,
 )

@@ -73,7 +73,7 @@ def import_rules(project: Project, path: str, *, replace: bool) -> RulesPut:
     added = project.rules.replace_all(rules) if replace else project.rules.add_new(rules)
     if not added:
         raise UsageError("All these rules exist already.", "None was added again.", "")
-    there = len(rules) - len(added)
+    there = len({(rule.text, rule.check) for rule in rules}) - len(added)
     notice = f"Added {counted(len(added), 'rule')}{f', {there} existed already' if there else ''}"
     return RulesPut(_undoable(notice), before, project.rules.all())
 

@@ -103,7 +103,7 @@ def test_import_adds_new_rules_or_replaces_all(tmp_path: Path, *, from_file: boo
     before = rules()
     assert get(*args, "--replace", input=TWO)["rules"] == before == rules(), "rules that remain keep their numbers"
     other = TWO.replace("SCORE", "RANK").replace("a score", "a rank")
-    assert [rule["id"] for rule in get("rules", "import", "-", "--replace", input=other)["rules"]] == [2, 3]
+    assert [rule["id"] for rule in get("rules", "import", "-", "--replace", input=other)["rules"]] == [2, 4]
     assert [rule["text"] for rule in rules()] == ["At most four words", "Starts with a rank"]
 
 

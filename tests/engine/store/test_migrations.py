@@ -3,8 +3,9 @@
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from engine.projects import list_projects
 from engine.records.options import DemoOptions, JobOptions, SweepOptions, TrainOptions, Trial, UpdateOptions
 from engine.records.prompt import Message
 from engine.records.question import Question
+from engine.records.rule import Check, Rule
 from engine.records.run import TrainingConfig
 from engine.store import migrations
 from engine.store.connection import Connection
@@ -175,12 +177,18 @@ def _at(minute: int) -> str:
     return f"2026-01-01T00:{minute:02d}:00.000+00:00"
 
 
-def test_jobs_of_older_runs_are_inferred_from_options_and_times(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = next(place for place, each in enumerate(STEPS) if each.__name__ == "jobs_of_runs")
-    with monkeypatch.context() as older:
+@contextmanager
+def _schema_before(name: str) -> Iterator[None]:
+    """Create projects with the schema from before the step of this name."""
+    step = next(place for place, each in enumerate(STEPS) if each.__name__ == name)
+    with pytest.MonkeyPatch.context() as older:
         older.setattr(migrations, "STEPS", STEPS[:step])
-        with Project.create(folder / "old") as project:
-            project.datasets.add(dataset())
+        yield
+
+
+def test_jobs_of_older_runs_are_inferred_from_options_and_times(folder: Path) -> None:
+    with _schema_before("jobs_of_runs"), Project.create(folder / "old") as project:
+        project.datasets.add(dataset())
     folder = folder / "old"
     jobs: list[tuple[JobOptions, int, int | None]] = [
         (DemoOptions(), 0, 8),
@@ -217,3 +225,20 @@ def test_jobs_of_older_runs_are_inferred_from_options_and_times(folder: Path, mo
         project.runs.delete(4)
         project.runs.add_job(3, 7)
         assert project.runs.trained_by() == {1: (1,), 2: (2,), 3: (3, 4, 7), 6: (7,)}
+
+
+@pytest.mark.parametrize(
+    ("kept", "broken", "next_number"), [((1, 3), (3,), 4), ((1,), (3,), 4), ((), (3,), 4), ((), (), 1)]
+)
+def test_older_rules_keep_their_numbers_and_results_never_get_another_rule(
+    folder: Path, kept: tuple[int, ...], broken: tuple[int, ...], next_number: int
+) -> None:
+    rule = Rule(0, "old", Check("json"))
+    with _schema_before("numbers_of_rules"), Project.create(folder / "old") as project:
+        project.rules.put([replace(rule, id=number) for number in kept])
+    with closing(sqlite3.connect(folder / "old" / DATABASE)) as driver, driver:
+        driver.executemany("INSERT INTO broken_rules VALUES (?, 1)", [(number,) for number in broken])
+    with Project.open(folder / "old") as project:
+        assert project.rules.all() == tuple(replace(rule, id=number) for number in kept)
+        (added,) = project.rules.add([rule])
+        assert added.id == next_number

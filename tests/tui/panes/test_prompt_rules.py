@@ -114,7 +114,9 @@ class TestRules:
             await until(pilot, lambda: form_title(app) == "Import rules")
             app.screen.query_one(Input).value = str(source)
             await pilot.press("down", "right", "enter")
-            await until(pilot, lambda: stored_rules(prompt_project, home) == (Rule(1, "JSON", Check("json")),))
+            await until(
+                pilot, lambda: stored_rules(prompt_project, home) == (Rule(len(before) + 1, "JSON", Check("json")),)
+            )
             await until(pilot, lambda: notified(app, "Added 1 rule. u undoes it."))
             await pilot.press("m")
             await until(pilot, lambda: form_title(app) == "Import rules")
