@@ -7,6 +7,7 @@ import click
 from engine.cli.invocation import CommandGroup, Invocation, Number, command_options, detach_option
 from engine.cli.questions_stored import export, list_, remove
 from engine.cli.teacher import chosen_teacher, teacher_options, teacher_seed_option
+from engine.questions.rows import PLACINGS, Placing
 from engine.records.options import SynthesizeOptions
 from engine.records.question import SPLITS, Question
 from engine.wording import counted
@@ -24,6 +25,13 @@ def command() -> None:
 @click.option("--text-column", default=None, help="Column that holds the question.")
 @click.option("--topic-column", default=None, help="Column that holds the question's topic.")
 @click.option("--label-column", default=None, help="Column that holds the question's gold label.")
+@click.option(
+    "--split",
+    type=click.Choice(PLACINGS),
+    default="file",
+    show_default=True,
+    help="Split of all these questions: as in the file's column `split`, drawn later, or this one.",
+)
 @click.option("--limit", type=click.IntRange(1), default=None, help="Maximum number of questions to read.")
 @click.option("--dry-run", is_flag=True, help="Show what would be stored, without storing it.")
 @command_options
@@ -33,6 +41,7 @@ def import_(
     text_column: str | None,
     topic_column: str | None,
     label_column: str | None,
+    split: Placing,
     limit: int | None,
     *,
     dry_run: bool,
@@ -40,7 +49,8 @@ def import_(
     """Import questions from text, JSONL, CSV, Parquet, OpenAI chat JSONL, or a datasets folder or hub name.
 
     Text has one question per line. Elsewhere, a question is in `text` or `question`, or a chat in `messages`; its topic
-    in `topic`, and its gold label in `label`. The options name other columns.
+    in `topic`, and its gold label in `label`. The options name other columns. Of a data set in several parts, the part
+    named like --split is read, else the training part.
     """
     from engine.errors import UsageError
     from engine.questions.importers import import_questions
@@ -50,7 +60,12 @@ def import_(
     name_column = "specify the question column" + ("" if invocation.json_output else " with --text-column")
     try:
         result = import_questions(
-            source, text_column=text_column, topic_column=topic_column, label_column=label_column, limit=limit
+            source,
+            text_column=text_column,
+            topic_column=topic_column,
+            label_column=label_column,
+            split=split,
+            limit=limit,
         )
     except NoQuestionColumnError as error:
         error.next = f"{name_column.capitalize()}."
@@ -285,6 +300,7 @@ def _first(question: Question) -> dict[str, object]:
     return {
         "topic": question.topic,
         "label": question.label,
+        "split": question.split,
         "turns": len(question.messages),
         "text": question.text,
     }

@@ -50,8 +50,8 @@ def list_(invocation: Invocation, split_name: Split | None, topic: str | None, l
 def export(invocation: Invocation, target: str, split_name: Split | None, topic: str | None, *, force: bool) -> None:
     """Write questions as JSONL, which `questions import` reads back.
 
-    Each line holds the messages, the topic, the gold label, the number, the split and the source. An import takes the
-    messages, the topic and the label; `questions split` then draws the splits by topic.
+    Each line holds the messages, the topic, the gold label, the split, the number and the source. An import takes all
+    but the last two.
     """
     path = place_of(invocation, target, force=force)
     require_topic(invocation.project, topic)

@@ -7,7 +7,8 @@ an error. Duplicates are left to the store. Knows nothing of projects.
 import json
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -16,9 +17,9 @@ from typing import BinaryIO
 from engine.errors import NotFoundError, UsageError
 from engine.paths import expand
 from engine.questions.lines import Line, read_lines
-from engine.questions.rows import Columns, RefusedError, RowReader
+from engine.questions.rows import Columns, Placing, RefusedError, RowReader
 from engine.questions.tables import csv_rows, folder_rows, hub_rows, parquet_rows
-from engine.records.question import Question
+from engine.records.question import SPLITS, Question
 from engine.wording import counted, json_fault
 
 MAX_ROWS = 1_000_000
@@ -58,14 +59,17 @@ def import_questions(
     text_column: str | None = None,
     topic_column: str | None = None,
     label_column: str | None = None,
+    split: Placing = "file",
     limit: int | None = None,
 ) -> ImportResult:
     """Read up to `limit` questions from `source`: a file, a folder, a hub name, or `-`.
 
+    Of a data set in several parts, one is read: the one that is called like `split`, else the training part.
+
     Raises NotFoundError if the source does not exist, and UsageError for a file that is empty, cannot be read, or has
     more than `MAX_ROWS` rows.
     """
-    columns = Columns(text_column, topic_column, label_column)
+    columns = Columns(text_column, topic_column, label_column, split)
     notes: list[str] = []
     if source == "-":
         return _collect(_stream_rows(sys.stdin.buffer, STANDARD_INPUT), columns, STANDARD_INPUT, limit, notes)
@@ -130,7 +134,14 @@ def _collect(
         notes.append(f"dropped {counted(reader.dropped_system, 'system message')}: questions have none")
     if reader.dropped_answers:
         notes.append(f"dropped {counted(reader.dropped_answers, 'last answer')}: the teacher answers again")
+    if columns.split == "file" and any(question.split for question in questions):
+        notes.append(f"splits as in {source}: {_by_split(questions)}")
     return ImportResult(tuple(questions), tuple(refused), tuple(notes))
+
+
+def _by_split(questions: Sequence[Question]) -> str:
+    counts = Counter(question.split for question in questions)
+    return ", ".join(f"{counts[name]:,} {name or 'without one'}" for name in (*SPLITS, None) if counts[name])
 
 
 def _stream_rows(stream: BinaryIO, source: str) -> _Rows:

@@ -7,11 +7,12 @@ dropped (the project's prompt takes their place), and so is the last answer, bec
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from engine.errors import UsageError
 from engine.prompts.chat_json import ChatProblemError, clean_content, read_message
 from engine.records.prompt import Message
-from engine.records.question import Question
+from engine.records.question import SPLITS, Question, Split
 from engine.wording import kind_of_value
 
 MAX_QUESTION_CHARACTERS = 1_000_000
@@ -22,6 +23,14 @@ CHAT_COLUMNS = ("messages", "input", "prompt")
 TEXT_COLUMNS = ("question", "text", "prompt", "query", "utterance")
 TOPIC_COLUMNS = ("topic", "category", "intent")
 LABEL_COLUMNS = ("label", "gold")
+SPLIT_COLUMN = "split"
+
+# The split of imported questions: as in their column `split`, drawn later for all, or one for all.
+Placing = Split | Literal["file", "later"]
+PLACINGS: tuple[Placing, ...] = ("file", "later", *SPLITS)
+_SPLITS_BY_NAME: dict[str, Split] = {name: name for name in SPLITS} | {
+    "training": "train", "valid": "validation", "val": "validation", "dev": "validation", "testing": "test",
+}  # fmt: skip
 
 
 class RefusedError(ValueError):
@@ -34,11 +43,12 @@ class NoQuestionColumnError(UsageError):
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns to read. None: guess from common names."""
+    """Which columns to read. None: guess from common names. The split is read only if it is to be as in the file."""
 
     text: str | None = None
     topic: str | None = None
     label: str | None = None
+    split: Placing = "file"
 
     def wanted(self, available: Iterable[str]) -> list[str]:
         """Return the columns to read from a table.
@@ -58,7 +68,8 @@ class Columns:
         topics = [self.topic] if self.topic else [name for name in TOPIC_COLUMNS if name in present]
         labels = [self.label] if self.label else [name for name in LABEL_COLUMNS if name in present]
         extra = [name for name in ("tools", "functions") if name in present]
-        return list(dict.fromkeys([*texts, *topics, *labels, *extra]))
+        splits = [SPLIT_COLUMN] if self.split == "file" and SPLIT_COLUMN in present else []
+        return list(dict.fromkeys([*texts, *topics, *labels, *splits, *extra]))
 
 
 @dataclass(slots=True)
@@ -73,7 +84,8 @@ class RowReader:
     def read(self, row: object) -> Question:
         """Return the row's question.
 
-        Raises RefusedError: no question in it, tool calls, images, unknown roles, too long, nested too deeply.
+        Raises RefusedError: no question in it, tool calls, images, unknown roles, too long, nested too deeply, an
+        unknown split.
         """
         if not isinstance(row, Mapping):
             raise RefusedError("it is not an object with named fields")
@@ -85,10 +97,23 @@ class RowReader:
         messages = self._read_chat(value) if isinstance(value, list) else (Message("user", _read_text(value)),)
         if sum(len(message.content) for message in messages) > MAX_QUESTION_CHARACTERS:
             raise RefusedError(f"longer than {MAX_QUESTION_CHARACTERS} characters")
-        topic = _named(row, self.columns.topic, TOPIC_COLUMNS)
         return Question(
-            messages, topic=topic or "", source=self.source, label=_named(row, self.columns.label, LABEL_COLUMNS)
+            messages,
+            topic=_named(row, self.columns.topic, TOPIC_COLUMNS) or "",
+            source=self.source,
+            label=_named(row, self.columns.label, LABEL_COLUMNS),
+            split=self._split_of(row),
         )
+
+    def _split_of(self, row: Mapping[str, object]) -> Split | None:
+        if self.columns.split == "later":
+            return None
+        if self.columns.split != "file":
+            return self.columns.split
+        word = _named(row, SPLIT_COLUMN, ())
+        if word is not None and split_named(word) is None:
+            raise RefusedError(f"its split is {word!r}, not one of {', '.join(SPLITS)}")
+        return None if word is None else split_named(word)
 
     def _read_chat(self, entries: list[object]) -> tuple[Message, ...]:
         if len(entries) > MAX_MESSAGES:
@@ -115,6 +140,11 @@ class RowReader:
         self.dropped_system += len(messages) - len(turns) - answered
         self.dropped_answers += answered
         return tuple(turns)
+
+
+def split_named(word: str) -> Split | None:
+    """Return the split that data sets call by this name; None if there is none."""
+    return _SPLITS_BY_NAME.get(word.casefold())
 
 
 def _guess(row: Mapping[str, object]) -> object:

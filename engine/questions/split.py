@@ -84,7 +84,9 @@ def split_by_topic(
 def split_notes(
     questions: Sequence[Question], drawn: Mapping[int, Split], fractions: tuple[float, float, float]
 ) -> tuple[str, ...]:
-    """Return what is wrong with a drawn split: empty splits, and large topics that took a split far from its share."""
+    """Return what is wrong with a drawn split: held-out twins of training questions (only among questions that had a
+    split before), empty splits, and large topics that took a split far from its share.
+    """
     total = len(questions)
     counts = Counter(drawn[question.id] for question in questions)
     wanted = dict(zip(SPLITS, fractions, strict=True))
@@ -92,6 +94,9 @@ def split_notes(
         return ()
     notes = []
     kept = sum(question.split is not None for question in questions)
+    if kept and (crossing := _held_out_twins(questions, drawn)):
+        repeat = "question nearly repeats" if crossing == 1 else "questions nearly repeat"
+        notes.append(f"{crossing:,} held-out {repeat} training questions: remove near-duplicates.")
     empty = [name for name in SPLITS if wanted[name] and not counts[name]]
     # With a topic for each split, only near-duplicates can keep one empty: they are never divided either.
     tied = not kept and bool(empty) and len({question.topic for question in questions if question.topic}) >= len(SPLITS)
@@ -118,6 +123,14 @@ def split_notes(
         if topic and here[name] == here.total() > wanted[name] * total
     ]
     return (*notes, *untrained[:_TOPICS_NAMED])
+
+
+def _held_out_twins(questions: Sequence[Question], drawn: Mapping[int, Split]) -> int:
+    """Count the questions in validation and test that are tied to one in train."""
+    groups = (
+        Counter(drawn[member.id] for member in members) for members in _tied(questions, ties_to_earlier(questions))
+    )
+    return sum(group.total() - group["train"] for group in groups if group["train"])
 
 
 def _unit(members: Sequence[Question]) -> _Unit:

@@ -12,10 +12,10 @@ from typing import Protocol, cast
 
 from engine.errors import NotFoundError, UsageError
 from engine.questions.lines import Line
-from engine.questions.rows import MAX_QUESTION_CHARACTERS, Columns
+from engine.questions.rows import MAX_QUESTION_CHARACTERS, Columns, Placing, split_named
+from engine.records.question import SPLITS
 
 _BATCH_ROWS = 1_000
-_PREFERRED_SPLIT = "train"
 _SAVED_AS = ("dataset_dict.json", "state.json")  # a folder of several splits, or of one
 
 
@@ -85,7 +85,7 @@ class _Table(Protocol):
 
 
 def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tuple[int, Mapping[str, object]]]:
-    """Iterate over a folder saved by `datasets`. Of several splits, `train` or else the first is read, with a note."""
+    """Iterate over a folder saved by `datasets`. Of several parts, one is read, with a note."""
     if not any((path / name).is_file() for name in _SAVED_AS):
         raise UsageError(
             f"{path.resolve()} is not a folder of questions",
@@ -96,7 +96,7 @@ def folder_rows(path: Path, columns: Columns, notes: list[str]) -> Iterator[tupl
 
     try:
         loaded: object = datasets.load_from_disk(str(path))
-        yield from _table_rows(_one_split(loaded, notes), columns)
+        yield from _table_rows(_one_part(loaded, columns.split, notes), columns)
     except UsageError:
         raise
     except Exception as error:  # the library assumes that the folder's files are valid
@@ -113,7 +113,7 @@ def hub_rows(name: str, columns: Columns, notes: list[str]) -> Iterator[tuple[in
 
     try:
         loaded: object = datasets.load_dataset(name, streaming=True)
-        yield from _table_rows(_one_split(loaded, notes), columns)
+        yield from _table_rows(_one_part(loaded, columns.split, notes), columns)
     except UsageError:
         raise
     except Exception as error:  # the library passes on any error of its transports
@@ -124,15 +124,25 @@ def hub_rows(name: str, columns: Columns, notes: list[str]) -> Iterator[tuple[in
         ) from error
 
 
-def _one_split(loaded: object, notes: list[str]) -> _Table:
+def _one_part(loaded: object, split: Placing, notes: list[str]) -> _Table:
+    """Return the only part, the one called like `split`, or else the training part or the first, with a note."""
     if not isinstance(loaded, dict):
         return cast("_Table", loaded)
     names = [str(name) for name in loaded]
     if not names:
-        raise UsageError("The data set is empty", "It has no splits.", "Choose another one.")
-    chosen = _PREFERRED_SPLIT if _PREFERRED_SPLIT in names else names[0]
-    if len(names) > 1:
-        notes.append(f"read split {chosen}; not read: {', '.join(name for name in names if name != chosen)}")
+        raise UsageError("The data set is empty", "It has no parts.", "Choose another one.")
+    wanted = split if split in SPLITS else "train"
+    chosen = next((name for name in names if split_named(name) == wanted), None)
+    if chosen is None and split in SPLITS and len(names) > 1:
+        raise UsageError(
+            f"The data set has no {split} part", f"Its parts: {', '.join(names)}.", "Choose another split."
+        )
+    chosen = chosen or names[0]
+    others = [name for name in names if name != chosen]
+    if others:
+        known = [each for each in SPLITS if each in map(split_named, others)]
+        way = f" (import with the split {' or '.join(known)} to read it)" if known else ""
+        notes.append(f"read part {chosen}; not read: {', '.join(others)}{way}")
     return cast("_Table", loaded[chosen])
 
 

@@ -117,7 +117,7 @@ def test_import_dry_run_reports_and_stores_nothing(tmp_path: Path) -> None:
     args = ("questions", "import", tmp_path / "q.txt", "--dry-run")
     report = get(*args)
     assert (report["added"], report["duplicates"], len(report["first"])) == (31, 2, 20)
-    assert report["first"][0] == {"text": "Where is it?", "topic": "", "label": None, "turns": 1}
+    assert report["first"][0] == {"text": "Where is it?", "topic": "", "label": None, "split": None, "turns": 1}
     assert "Would add 31 questions; 2 existed already" in succeed(*args).out
     assert len(questions()) == 1
 

@@ -39,7 +39,7 @@ def questions(*args: str) -> list[dict[str, Any]]:
 
 
 def read_back(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: row[name] for name in ("messages", "topic", "label")}
+    return {name: row[name] for name in ("messages", "topic", "label", "split")}
 
 
 def test_exported_questions_are_imported_unchanged(tmp_path: Path) -> None:

@@ -84,6 +84,21 @@ def test_jsonl_columns_are_guessed_or_named(tmp_path: Path) -> None:
     assert [(q.text, q.topic, q.label) for q in named.questions] == [("Where?", "card", "7")]
 
 
+def test_questions_have_the_split_of_their_file_or_the_chosen_one(tmp_path: Path) -> None:
+    splits = ["train", "Test", "dev", None, "", "train"]
+    file = write(tmp_path, "a.jsonl", jsonl(*({"text": f"q{n}", "split": each} for n, each in enumerate(splits))))
+    as_in_file = import_questions(file)
+    assert [q.split for q in as_in_file.questions] == ["train", "test", "validation", None, None, "train"]
+    assert as_in_file.notes == ("splits as in a.jsonl: 2 train, 1 validation, 1 test, 2 without one",)
+    assert [q.split for q in import_questions(file, split="later").questions] == [None] * 6
+    assert [q.split for q in import_questions(file, split="test").questions] == ["test"] * 6
+    table = write(tmp_path, "a.csv", "text,split\nWhere?,fold 1\nWhen?,validation\n")
+    read = import_questions(table)
+    assert [q.split for q in read.questions] == ["validation"]
+    assert [refusal.reason for refusal in read.refused] == ["its split is 'fold 1', not one of train, validation, test"]
+    assert import_questions(table, split="later").refused == ()
+
+
 def test_system_messages_and_last_answers_are_dropped_and_counted(tmp_path: Path) -> None:
     chat = [turn("system", "Be kind."), turn("user", "Hi"), turn("assistant", "Yes?"), turn("user", "Where?")]
     rows = [
@@ -232,7 +247,15 @@ def test_datasets_folder_gives_label_names_and_reports_its_split(tmp_path: Path)
     datasets.DatasetDict({"test": table, "train": table}).save_to_disk(str(tmp_path / "saved"))
     result = import_questions(str(tmp_path / "saved"), limit=1)
     assert [(q.text, q.label, q.source) for q in result.questions] == [("a b", "yes", "saved")]
-    assert result.notes == ("read split train; not read: test", "stopped at the limit of 1; there are more rows")
+    assert result.notes == (
+        "read part train; not read: test (import with the split test to read it)",
+        "stopped at the limit of 1; there are more rows",
+    )
+    held_out = import_questions(str(tmp_path / "saved"), split="test")
+    assert [question.split for question in held_out.questions] == ["test", "test"]
+    assert held_out.notes == ("read part test; not read: train (import with the split train to read it)",)
+    with pytest.raises(UsageError, match=r"The data set has no validation part\. Its parts: test, train"):
+        import_questions(str(tmp_path / "saved"), split="validation")
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="empty is not a folder of questions"):
         import_questions(str(tmp_path / "empty"))

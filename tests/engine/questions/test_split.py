@@ -203,3 +203,16 @@ def test_near_duplicates_that_tie_all_topics_are_named_as_the_reason() -> None:
     assert empty == "No questions in validation and test: near-duplicates tie the topics together."
     assert shares.startswith("Near-duplicates are never divided")
     assert shares.endswith("Remove them first.")
+
+
+def test_held_out_twins_of_training_questions_are_reported_if_the_user_brought_the_splits() -> None:
+    brought = [
+        question(1, text=TEXT, split="train"),
+        question(2, split="train"),
+        question(3, text=f"{TEXT}?", split="test"),
+    ]
+    drawn = split_by_topic(brought, seed=0)
+    assert [drawn[each.id] for each in brought] == ["train", "train", "test"]
+    note = "1 held-out question nearly repeats training questions: remove near-duplicates."
+    assert note in split_notes(brought, drawn, FRACTIONS)
+    assert note not in split_notes([*brought[:2], question(3, split="test")], drawn, FRACTIONS)

@@ -7,7 +7,7 @@ from engine.records.prompt import Message
 from engine.records.question import Question, QuestionFilter, Split
 from tests.tui.seeds import PROMPT
 from tui.panes.questions.drawing import draw
-from tui.panes.questions.forms import format_text, import_args, split_args
+from tui.panes.questions.forms import LATER, format_text, import_args, split_args
 from tui.panes.questions.state import QuestionsState
 from tui.panes.questions.views import draw_import, draw_split
 from tui.panes.view import View
@@ -153,8 +153,10 @@ def test_every_view_fits_its_width(width: int, height: int) -> None:
 
 
 def test_form_values_become_command_arguments() -> None:
-    values = {"path": "a.csv", "text": "what", "topic": "", "label": "gold", "limit": "5"}
-    assert import_args(values) == ["a.csv", "--text-column", "what", "--label-column", "gold", "--limit", "5"]
+    values = {"path": "a.csv", "text": "what", "topic": "", "label": "gold", "split": LATER, "limit": "5"}
+    assert import_args(values) == [
+        "a.csv", "--split", "later", "--text-column", "what", "--label-column", "gold", "--limit", "5",
+    ]  # fmt: skip
     assert split_args({"validation": "15", "test": "5", "seed": "3"}) == [
         "--validation", "0.15", "--test", "0.05", "--seed", "3",
     ]  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import PurePath
 
 from engine.clean import clean_line
+from engine.questions.rows import Placing
 from engine.records.options import SynthesizeOptions
 from engine.records.prompt import Message
 from engine.records.question import SPLITS, Question, Split
@@ -15,6 +16,7 @@ LATER = "drawn later"
 BY_HAND = "typed"
 # The same limits as on the command line.
 _TOPICS, _PER_TOPIC, _COUNT, _SEED, _SHARE = whole(1, 200), whole(1, 50), whole(1), whole(0), whole(1, 90)
+_PLACINGS: dict[str, Placing] = {"as in the file": "file", LATER: "later", **{name: name for name in SPLITS}}
 _FORMATS = {
     ".txt": "Text: one question per line.",
     ".text": "Text: one question per line.",
@@ -37,6 +39,7 @@ def import_form(values: Values = NOTHING, errors: Values = NOTHING) -> FormScree
             Field("text", "question column", hint="empty: question, text, messages, …"),
             Field("topic", "topic column", hint="empty: topic, category or intent"),
             Field("label", "label column", hint="empty: label or gold"),
+            Field("split", "split", choices=tuple(_PLACINGS)),
             Field("limit", "maximum questions", hint="empty: all", check=or_empty(_COUNT)),
         ],
         go="preview", values=values, errors=errors,
@@ -52,7 +55,7 @@ def import_args(values: Values) -> list[str]:
     ):  # fmt: skip
         if values[name]:
             words += [option, values[name]]
-    return [values["path"], *words]
+    return [values["path"], "--split", _PLACINGS[values["split"]], *words]
 
 
 def format_text(path: str) -> str:
