@@ -220,7 +220,7 @@ def _divergence(
         return f"{value:.3f}"
     change = round(100 * (value / part(base) - 1))
     sign = "−" if change < 0 else "+" if change > 0 else ""
-    return f"{sign}{abs(change)} %  {value:.3f}"
+    return f"{sign}{percent(abs(change) / 100)}  {value:.3f}"
 
 
 def _with_questions(lines: list[Content], state: EvaluationState, evaluation: Evaluation, view: View) -> list[Content]:

@@ -82,7 +82,7 @@ def _meters(state: WorkspaceState) -> str:
     """The load of the running job and of the GPUs, as far as known."""
     parts: list[str] = []
     if state.gpu is not None:
-        parts.append(f"gpu {state.gpu.busy_percent:.0f} %   {state.gpu.used_mb / 1000:.1f} GB")
+        parts.append(f"gpu {percent(state.gpu.busy_percent / 100)}   {state.gpu.used_mb / 1000:.1f} GB")
     if state.load is not None:
-        parts.append(f"cpu {state.load.cpu_percent:.0f} %   {state.load.rss_mb / 1000:.1f} GB")
+        parts.append(f"cpu {percent(state.load.cpu_percent / 100)}   {state.load.rss_mb / 1000:.1f} GB")
     return "".join(f"    {part}" for part in parts)
