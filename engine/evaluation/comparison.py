@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from engine.evaluation.power import spread_of, to_clear, to_tell_apart
+from engine.evaluation.power import ADDED_TO_DIFFERENCE, spread_of, to_clear, to_tell_apart
 from engine.evaluation.shares import pass_shares
 from engine.evaluation.significance import ALPHA, holm, mcnemar_exact
 from engine.evaluation.statistics import Floats, mean_differences
@@ -76,7 +76,7 @@ def _paired(
     if outcome == "undecided":
         if not questions:
             return Paired(difference, better, worse, *p, outcome, None, 0)
-        kept = to_clear(difference.value + MARGIN, spread_of(difference, questions))
+        kept = to_clear(difference.value + MARGIN, spread_of(difference, questions, ADDED_TO_DIFFERENCE))
         decisive = to_tell_apart(better / questions, worse / questions, ALPHA / max(tests, 1))
         needed = [max(number, MIN_QUESTIONS) for number in (kept, decisive) if number is not None]
         more = max(1, min(needed) - questions) if needed else None

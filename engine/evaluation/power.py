@@ -12,6 +12,8 @@ from engine.records.interval import Interval
 
 POWER = 0.8
 MOST_QUESTIONS = 1_000_000  # if more are needed, no number of questions is given
+# The variance that the two questions of `statistics` add to the sum of a ratio and of a difference of shares.
+ADDED_TO_RATIO, ADDED_TO_DIFFERENCE = 1.0, 4.0
 
 _NORMAL = NormalDist()
 _Z_BOUND = _NORMAL.inv_cdf(1 - ALPHA / 2)  # of a 95 % interval's bounds
@@ -45,9 +47,13 @@ def to_tell_apart(better: float, worse: float, alpha: float) -> int | None:
     return _sane(max(planned, least_discordant / discordant))
 
 
-def spread_of(interval: Interval, questions: int) -> float:
-    """One question's standard deviation, from the width of the 95 % interval over `questions`."""
-    return (interval.high - interval.low) / (2 * _Z_BOUND) * math.sqrt(questions)
+def spread_of(interval: Interval, questions: int, added: float) -> float:
+    """One question's standard deviation, from the width of the 95 % interval over `questions` and two added ones.
+
+    `added`: the variance that the two have in the sum.
+    """
+    whole = ((interval.high - interval.low) / (2 * _Z_BOUND) * (questions + 2)) ** 2
+    return math.sqrt(max(0.0, whole - added) / questions)
 
 
 def _sane(questions: float) -> int | None:

@@ -2,10 +2,16 @@
 
 Every bootstrap here uses the same resampling. Questions are the units: all samples of a question stay together, because
 they are not independent, and so do all arms, because they answer the same question (the bootstrap is paired).
-Questions are drawn with replacement within their topic, so that every resample keeps the mixture of topics. A topic
-with a single question would never vary: all such topics form one stratum, and if there is only one, it joins the
-smallest other topic.
-Method: Efron & Tibshirani, “An Introduction to the Bootstrap”, chapters 13 (percentile interval) and 8 (strata).
+Questions are drawn with replacement within their topic, so that every resample keeps the mixture of topics: intervals
+are for these topics, not for new ones. A topic with a single question would never vary: all such topics form one
+stratum, and if there is only one, it joins the smallest other topic. Draws from m questions vary too little, by
+(m − 1) / m, so the deviation of each stratum is scaled up.
+The bounds of shares are those with two added questions, one of each outcome: near 0 and 1, and if all questions agree,
+the questions alone would show too little of how much others may vary. For a student that recovers 0.90, the lower bound
+is 0.90 or above, as a pass requires, in 1 to 3 % of evaluations of 36 to 200 questions (6 % for 60 in pairs), and the
+interval covers it in 92 to 97 %; without the scale and the added questions, in up to 22 %, and from 81 %.
+Method: Efron & Tibshirani, “An Introduction to the Bootstrap”, chapters 13 (percentile interval) and 8 (strata); Rao &
+Wu, J. American Statistical Association 83, 1988 (scale); Agresti & Caffo, American Statistician 54, 2000 (questions).
 """
 
 import math
@@ -110,19 +116,17 @@ def recovered_fraction(
         return Recovered(None, "No question was evaluated.", 0)
     base, top, student = (np.asarray(shares, dtype=np.float64) for shares in (unprompted, reference, distilled))
     gains = np.column_stack((student - base, top - base))
-    resampled = resampled_sums(topics, gains, seed, resamples)
-    recovered, gain = (float(total) for total in gains.sum(axis=0))
-    low, high = (bound / len(topics) for bound in _percentiles(resampled[:, 1]))
-    if low <= 0.0:
-        more = "less often" if high < 0.0 else "no more often" if gain <= 0.0 else "not demonstrably more often"
-        points, bounds = _points(gain / len(topics)), f"{_points(low)} to {_points(high)}"
+    fraction, gain = _ratio(topics, gains, seed, resamples)
+    if fraction is None:
+        more = (
+            "less often" if gain.high < 0.0 else "no more often" if gain.value <= 0.0 else "not demonstrably more often"
+        )
+        points, bounds = _points(gain.value), f"{_points(gain.low)} to {_points(gain.high)}"
         who = f"{reference_name[0].upper()}{reference_name[1:]} passes every rule {more} than the unprompted model"
         measured = f"{points} points, 95\u00a0% interval {bounds}"
         return Recovered(None, f"{who}, so there is nothing to recover ({measured}).", len(topics))
-    usable = resampled[resampled[:, 1] > 0.0]
-    low, high = _percentiles(usable[:, 0] / usable[:, 1])
     note = f"Paired bootstrap over {len(topics)} questions within topics, {resamples} resamples."
-    return Recovered(Interval(recovered / gain, low, high), note, len(topics))
+    return Recovered(fraction, note, len(topics))
 
 
 def _points(share: float) -> str:
@@ -140,17 +144,36 @@ def plain_ratio(
 ) -> Interval | None:
     """mean(arm) / mean(against) of two pass shares per question, with its 95 % bootstrap interval.
 
-    None if more than 2.5 % of the resamples of `against` have no passing sample: this avoids a division by 0.
+    None if the interval of mean(against) covers 0: this avoids a division by 0.
     """
     if not topics:
         return None
     columns = np.column_stack((np.asarray(arm, dtype=np.float64), np.asarray(against, dtype=np.float64)))
-    resampled = resampled_sums(topics, columns, seed)
-    if _percentiles(resampled[:, 1])[0] <= 0.0:
-        return None
-    usable = resampled[resampled[:, 1] > 0.0]
-    top, bottom = (float(total) for total in columns.sum(axis=0))
-    return Interval(top / bottom, *_percentiles(usable[:, 0] / usable[:, 1]))
+    return _ratio(topics, columns, seed)[0]
+
+
+def _ratio(
+    topics: Sequence[str], columns: Floats, seed: int, resamples: int = RESAMPLES
+) -> tuple[Interval | None, Interval]:
+    """The ratio of the sums of two columns (questions, 2) and the mean of the second, with their 95 % intervals.
+
+    No ratio if the interval of the second mean covers 0 or is below it. Two questions with the mean of the second
+    column are added for the bounds, one with all of it in the first column and one with none.
+    """
+    part, whole = (float(total) for total in columns.sum(axis=0))
+    usual = whole / len(topics)
+    sums = resampled_sums(topics, columns, seed, resamples, added=np.array([[usual, usual], [0.0, usual]]))
+    mean = Interval(usual, *_percentiles((sums[:, 1] - 2 * usual) / len(topics)))
+    if mean.low <= 0.0:
+        return None, mean
+    usable = sums[sums[:, 1] > 0.0]
+    return _around(part / whole, usable[:, 0] / usable[:, 1]), mean
+
+
+def _around(value: float, resampled: Floats) -> Interval:
+    """A value with its 95 % interval. Added questions can move the bounds of a few questions past the value."""
+    low, high = _percentiles(resampled)
+    return Interval(value, min(low, value), max(high, value))
 
 
 def mean_differences(topics: Sequence[str], differences: Floats, *, seed: int = 0) -> list[Interval]:
@@ -158,18 +181,21 @@ def mean_differences(topics: Sequence[str], differences: Floats, *, seed: int = 
 
     A row holds, for one question, one arm's pass share minus the other's (−1 to 1), one column per rule. NaN means
     that the question has no result for that rule and counts in no resample. A column of NaN gives 0, from −1 to 1.
+    Two questions are added for the bounds: one that only the one arm passes, and one that only the other passes.
     """
     measured = ~np.isnan(differences)
     width = differences.shape[1]
     columns = np.hstack((np.where(measured, differences, 0.0), measured))
-    sums = np.vstack((columns.sum(axis=0), resampled_sums(topics, columns, seed)))
+    added = np.hstack((np.outer((1.0, -1.0), np.ones(width)), np.ones((2, width))))
+    sums = np.vstack((columns.sum(axis=0), resampled_sums(topics, columns, seed, added=added)))
     found = []
     for total, count in zip(sums[:, :width].T, sums[:, width:].T, strict=True):
         if count[0] == 0:
             found.append(Interval(0.0, -1.0, 1.0))
             continue
-        means = total[count > 0] / count[count > 0]
-        found.append(Interval(float(means[0]), *_percentiles(means[1:])))
+        usable = count[1:] > 0.0
+        means = np.clip(total[1:][usable] / count[1:][usable], -1.0, 1.0)
+        found.append(_around(float(total[0] / count[0]), means))
     return found
 
 
@@ -191,12 +217,18 @@ def mean_by_question(
         raise ValueError("no token to take a mean over")
     resampled = resampled_sums(topics, columns, seed)
     usable = resampled[resampled[:, 1] > 0.0]
-    low, high = _percentiles(usable[:, 0] / usable[:, 1])
+    means = columns[columns[:, 1] > 0.0, 0] / columns[columns[:, 1] > 0.0, 1]
+    low, high = _percentiles(np.clip(usable[:, 0] / usable[:, 1], means.min(), means.max()))
     return Interval(total / tokens, low, high)
 
 
-def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: int = RESAMPLES) -> Floats:
-    """Column sums of `values` (questions, m) over each resample of the questions: (resamples, m)."""
+def resampled_sums(
+    topics: Sequence[str], values: Floats, seed: int, resamples: int = RESAMPLES, added: Floats | None = None
+) -> Floats:
+    """Column sums of `values` (questions, m) over each resample of the questions: (resamples, m).
+
+    `added`: more questions (k, m), which form a stratum of their own.
+    """
     generator = np.random.default_rng(seed % 2**64)  # it does not accept negative seeds
     sizes = Counter(topics)
     strata: dict[str | None, list[int]] = {}
@@ -206,12 +238,13 @@ def resampled_sums(topics: Sequence[str], values: Floats, seed: int, resamples: 
         (lonely,) = strata.pop(None)
         min(strata.values(), key=len).append(lonely)
     sums: Floats = np.zeros((resamples, values.shape[1]))
-    for members in strata.values():
-        size = len(members)
-        shares = np.full(size, 1.0 / size)
+    for stratum in (*(values[members] for members in strata.values()), *(() if added is None else (added,))):
+        size, total = len(stratum), stratum.sum(axis=0)
+        shares, scale = np.full(size, 1.0 / size), math.sqrt(size / (size - 1)) if size > 1 else 1.0
         for start in range(0, resamples, BLOCK):  # the draws of thousands of questions do not fit in memory at once
             block = sums[start : start + BLOCK]
-            block += generator.multinomial(size, shares, size=len(block)) @ values[members]
+            drawn = generator.multinomial(size, shares, size=len(block)) @ stratum
+            block += total + scale * (drawn - total)
     return sums
 
 

@@ -1,6 +1,6 @@
 """The verdict: whether the student retains the prompt's gain, with the reason. Pure; needs no library."""
 
-from engine.evaluation.power import spread_of, to_clear
+from engine.evaluation.power import ADDED_TO_DIFFERENCE, ADDED_TO_RATIO, spread_of, to_clear
 from engine.records.comparison import Paired
 from engine.records.evaluation import ArmAnswer, ArmName, Evaluation, FinalVerdict
 from engine.records.interval import Interval
@@ -27,8 +27,8 @@ def verdict(recovered: Interval | None, questions: int) -> FinalVerdict:
 
     `pass`: at least 0.95 is recovered, and the interval's lower bound is at least 0.90. `fail`: the whole interval
     is below 0.95, so the data speak against a pass. Everything in between is `undecided`: more questions or samples
-    would decide. So is an undefined fraction, and any fraction over fewer than 35 questions: if all questions agree,
-    a bootstrap interval has no width, and 35 is the smallest number whose own Wilson bound then reaches 0.90.
+    would decide. So is an undefined fraction, and any fraction over fewer than 35 questions: 35 is the smallest number
+    whose Wilson bound reaches 0.90 if all of them agree.
     """
     if recovered is None or questions < MIN_QUESTIONS:
         return "undecided"
@@ -55,9 +55,10 @@ def more_questions(recovered: Interval | None, gain: Paired | None, questions: i
     if recovered is None:
         if gain is None:
             return None
-        needed = to_clear(-gain.difference.value, spread_of(gain.difference, gain.questions or questions))
+        spread = spread_of(gain.difference, gain.questions or questions, ADDED_TO_DIFFERENCE)
+        needed = to_clear(-gain.difference.value, spread)
     else:
-        spread = spread_of(recovered, questions)
+        spread = spread_of(recovered, questions, ADDED_TO_RATIO)
         if recovered.value >= PASS_VALUE:  # the bound must clear one limit and the value the other
             both = (
                 to_clear(recovered.value - PASS_LOW, spread),

@@ -17,10 +17,10 @@ with warnings.catch_warnings():  # from pandas, which statsmodels imports
 
 from engine.evaluation.comparison import compare
 from engine.evaluation.measured_json import comparison_json
-from engine.evaluation.power import spread_of, to_clear, to_tell_apart
+from engine.evaluation.power import ADDED_TO_DIFFERENCE, ADDED_TO_RATIO, spread_of, to_clear, to_tell_apart
 from engine.evaluation.significance import holm, mcnemar_exact
 from engine.evaluation.statistics import mean_differences, plain_ratio
-from engine.evaluation.verdict import more_questions, verdict
+from engine.evaluation.verdict import MARGIN, more_questions, verdict
 from engine.records.comparison import Paired
 from engine.records.evaluation import ArmAnswer
 from engine.records.interval import Interval
@@ -62,12 +62,25 @@ def test_holm_equals_statsmodels() -> None:
 def test_bootstrap_of_paired_differences_equals_scipys(questions: int) -> None:
     generator = np.random.default_rng(questions)
     arm, against = generator.binomial(3, 0.8, questions) / 3, generator.binomial(3, 0.9, questions) / 3
-    (ours,) = mean_differences(["one"] * questions, (arm - against)[:, None], seed=1)
+    differences = arm - against
+    (ours,) = mean_differences(["one"] * questions, differences[:, None], seed=1)
+    # Two questions are added for the bounds, one for each arm, as a stratum of their own.
+    added = np.random.default_rng(2).choice([1.0, -1.0], (10_000, 2)).sum(axis=1) * math.sqrt(2)
     theirs = bootstrap(
-        (arm - against,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(2)
-    ).confidence_interval
+        (differences,), np.mean, n_resamples=10_000, method="percentile", rng=np.random.default_rng(2)
+    ).bootstrap_distribution
+    total, scale = differences.sum(), math.sqrt(questions / (questions - 1))
+    means = (total + scale * (theirs * questions - total) + added) / (questions + 2)
     assert ours.value == pytest.approx(float(np.mean(arm) - np.mean(against)))
-    assert (ours.low, ours.high) == pytest.approx((theirs.low, theirs.high), abs=0.004)
+    assert (ours.low, ours.high) == pytest.approx(tuple(np.percentile(means, (2.5, 97.5))), abs=0.004)
+
+
+@pytest.mark.parametrize(("questions", "topic_size"), [(40, 2), (40, 40), (132, 2)])
+def test_rule_that_lost_ten_points_is_rarely_called_kept(questions: int, topic_size: int) -> None:
+    topics = [str(index // topic_size) for index in range(questions)]
+    losses = -np.random.default_rng(questions).binomial(1, MARGIN, (questions, 500)).astype(float)
+    kept = np.mean([interval.low >= -MARGIN for interval in mean_differences(topics, losses)])
+    assert kept < 0.05  # 2.5 % expected; without the scale and the added questions, it is 8 to 24 %
 
 
 def test_plain_ratio_equals_scipys_paired_bootstrap_and_is_undefined_over_zero() -> None:
@@ -75,7 +88,8 @@ def test_plain_ratio_equals_scipys_paired_bootstrap_and_is_undefined_over_zero()
     arm, against = generator.binomial(3, 0.8, 150) / 3, generator.binomial(3, 0.9, 150) / 3
     ours = plain_ratio(["one"] * 150, list(arm), list(against), seed=1)
     theirs = bootstrap(
-        (arm, against), lambda a, b, axis: a.mean(axis=axis) / b.mean(axis=axis), paired=True, vectorized=True,
+        (np.append(arm, [against.mean(), 0]), np.append(against, [against.mean()] * 2)),
+        lambda a, b, axis: a.mean(axis=axis) / b.mean(axis=axis), paired=True, vectorized=True,
         n_resamples=10_000, method="percentile", rng=np.random.default_rng(2),
     ).confidence_interval  # fmt: skip
     assert ours is not None
@@ -118,9 +132,9 @@ def test_questions_planned_for_a_verdict_give_about_80_percent_power() -> None:
     """A student that recovers 0.90: with the planned number of questions, about 80 % of repetitions fail it."""
     generator = np.random.default_rng(4)
     value, spread = 0.90, 0.3
-    half = 1.96 * spread / math.sqrt(100)
+    half = 1.96 * math.sqrt(100 * spread**2 + ADDED_TO_RATIO) / 102
     interval = Interval(value, value - half, value + half)
-    assert spread_of(interval, 100) == pytest.approx(spread, rel=1e-3)
+    assert spread_of(interval, 100, ADDED_TO_RATIO) == pytest.approx(spread, rel=1e-3)
     more = more_questions(interval, None, 100)
     assert more
     drawn = generator.binomial(100 + more, 0.90, 4_000) / (100 + more)
@@ -147,7 +161,7 @@ def test_more_questions_are_planned_only_if_they_would_decide(
 
 def test_plan_targets_the_prompts_gain_while_that_is_undecided() -> None:
     gain = Paired(Interval(-0.1, -0.24, 0.04), 5, 9, 0.4, 0.4, "undecided", 3)
-    planned = to_clear(0.1, spread_of(gain.difference, 40))
+    planned = to_clear(0.1, spread_of(gain.difference, 40, ADDED_TO_DIFFERENCE))
     assert planned is not None
     assert more_questions(None, gain, 40) == planned - 40
 

@@ -179,7 +179,7 @@ def test_difference_between_runs_is_paired_by_question(home: Home) -> None:
         by_rule = table(build(better), "compared", "run 1 compared with run 2")
         rows = {row.cells[0]: row.cells[1:] for row in by_rule.rows}
         compared = compared_json(better)
-    assert rows["1\u2002Starts with a risk score"][:3] == ("0 (0 to 0)", "0", "0")
+    assert rows["1\u2002Starts with a risk score"][:3] == ("0 (−28 to +28)", "0", "0")
     # 8 questions of one topic, two of them failed in all 3 samples: two in one direction are no proof.
     all_rules = rows["every rule"]
     assert all_rules[0].startswith("+25.0 (0 to +")

@@ -281,7 +281,9 @@ def test_times_are_grouped_like_in_the_report() -> None:
     assert any("1,234 ms" in line for line in lines)
 
 
-@pytest.mark.parametrize(("kl", "expected"), [(0.1, "−90 %  0.100"), (1.0, "0 %  1.000"), (1.2, "+20 %  1.200")])
+@pytest.mark.parametrize(
+    ("kl", "expected"), [(0.1, "−90\u00a0%  0.100"), (1.0, "0\u00a0%  1.000"), (1.2, "+20\u00a0%  1.200")]
+)
 def test_divergence_shows_its_change_from_the_base(kl: float, expected: str) -> None:
     base = Divergence(1.0, 0.9, 1.1, 1.0)
     score = arm((360, 360, 360, 360), 360, Divergence(kl, kl, kl, kl), 18.0)
