@@ -20,9 +20,15 @@ three sentences. Anything outside this tree is a bug in the program and is logge
         └── JobStopped      the job was asked to stop; not a failure
 """
 
+import re
+from collections.abc import Mapping
+
 
 class DistillError(Exception):
-    """What happened (`title`), to what and why (`message`), and what to do next (`next`)."""
+    """What happened (`title`), to what and why (`message`), and what to do next (`next`).
+
+    `details`: facts beside the three sentences, for programs, as JSON values.
+    """
 
     exit_status = 1
 
@@ -32,6 +38,12 @@ class DistillError(Exception):
         self.title = title if not title or title[-1] in ".!?…" else f"{title}."
         self.message = message
         self.next = next
+        self.details: Mapping[str, object] = {}
+
+    @property
+    def code(self) -> str:
+        """The name of its place in the tree, for programs: `not_found`, `model`, `job`."""
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__.removesuffix("Error")).lower()
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.title, self.message, self.next) if part)

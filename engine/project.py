@@ -2,13 +2,13 @@
 
 import shutil
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from engine.errors import DistillError, JobError, StoreError, UsageError
+from engine.errors import DistillError, JobError, SchemaError, StoreError, UsageError
 from engine.folders import ARCHIVED, DATABASE, NAME, is_of_home
 from engine.paths import Home, expand, make_private_folder
 from engine.records.job import Job
@@ -82,8 +82,14 @@ class Project:
         Connection.create_file(folder / DATABASE)
         try:
             project = cls.open(folder, home)
-        except BaseException:
+        except BaseException as error:
             _remove_database(folder)
+            if not again:
+                with suppress(OSError):  # not empty: it was there before, or someone else has written into it
+                    folder.rmdir()
+            if isinstance(error, SchemaError) and error.__cause__ is not None:
+                title = f"Cannot create the project in {folder}."
+                raise StoreError(title, str(error.__cause__), "Fix the cause, then create it again.") from error
             raise
         if settings is not None:
             project.settings.write(settings)

@@ -86,12 +86,10 @@ def read_result(project: Project, benchmark: BenchmarkPrompt, failure: str = "")
     return dataclasses.replace(result, state="nothing_to_train_on", note=note)
 
 
-def results_json(
-    results: Sequence[Result], settings: ProjectSettings, *, quick: bool, error: Mapping[str, str] | None = None
-) -> dict[str, object]:
-    """Return one JSON object, schema 1: all that others need to get the same figures. `error` is the first failure."""
+def results_json(results: Sequence[Result], settings: ProjectSettings, *, quick: bool) -> dict[str, object]:
+    """Return one JSON object, schema 1: all that others need to get the same figures."""
     recipe = recipe_of(quick=quick)
-    found: dict[str, object] = {
+    return {
         "schema": SCHEMA,
         "quick": quick,
         "base": settings.student_base,
@@ -109,7 +107,6 @@ def results_json(
         },
         "prompts": [_result_json(result) for result in results],
     }
-    return found if error is None else {**found, "error": dict(error)}
 
 
 def _result_json(result: Result) -> dict[str, object]:

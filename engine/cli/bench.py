@@ -3,7 +3,7 @@
 import click
 
 from engine.cli.following import follow_job
-from engine.cli.invocation import Invocation, command_options
+from engine.cli.invocation import Invocation, command_options, error_json
 from engine.cli.new import teacher_spec
 from engine.paths import model_name
 from engine.records.options import BenchOptions, ProjectSettings
@@ -64,10 +64,9 @@ def command(
                 except JobError as error:
                     failed, failure = failed or error, str(error)
             results.append(read_result(project, benchmark, failure))
-    details = None if failed is None else {"title": failed.title, "message": failed.message, "next": failed.next}
     table = table_of(results, settings, quick=quick)
-    invocation.finish(
-        to_markdown(table) if markdown else to_text(table), results_json(results, settings, quick=quick, error=details)
-    )
+    failures = {} if failed is None else error_json(failed)
+    data = results_json(results, settings, quick=quick) | failures
+    invocation.finish(to_markdown(table) if markdown else to_text(table), data)
     if failed is not None:
         click.get_current_context().exit(failed.exit_status)

@@ -7,6 +7,7 @@ import click
 
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import Invocation, command_options, detach_option
+from engine.cli.made import finish
 from engine.cli.main import OpenApp
 
 
@@ -25,8 +26,6 @@ def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, de
     follow it.
     """
     from engine.demo import ensure_demo_job, open_demo
-    from engine.evaluation.report import report_json
-    from engine.reports.outputs import brief_text
 
     project = open_demo(invocation.home, quick=quick, fresh=fresh)
     invocation.adopt(project)
@@ -37,6 +36,4 @@ def command(invocation: Invocation, quick: bool, headless: bool, fresh: bool, de
     open_app = cast("OpenApp | None", click.get_current_context().obj)
     if open_app is not None and not headless and not invocation.json_output and sys.stdout.isatty():
         click.get_current_context().exit(open_app(project.folder, invocation.home))
-    if job.state != "done":
-        follow_job(invocation, job)
-    invocation.finish(brief_text(project), report_json(project))
+    finish(invocation, job if job.state == "done" else follow_job(invocation, job))

@@ -6,6 +6,7 @@ from engine.cli.asking_options import limit_option, temperature_option
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
 from engine.cli.judge import check_judge, chosen_judge, judge_options
+from engine.cli.made import finish
 from engine.records.options import EvaluateOptions, usual_samples
 from engine.records.question import SPLITS, Split
 
@@ -98,8 +99,6 @@ def command(
     """
     from engine.errors import NotFoundError, UsageError
     from engine.evaluation.plan import make_plan
-    from engine.evaluation.report import report_json
-    from engine.reports.outputs import brief_text
     from engine.teachers.ledger import require_prices
 
     project = invocation.project
@@ -133,5 +132,6 @@ def command(
     require_prices(project, options.max_cost_usd, options.teacher, options.judge)
     if not no_judge:
         check_judge(invocation)
-    if start_and_follow(invocation, options, detach=detach) is not None:
-        invocation.finish(brief_text(project), report_json(project))
+    job = start_and_follow(invocation, options, detach=detach)
+    if job is not None:
+        finish(invocation, job)

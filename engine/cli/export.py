@@ -1,18 +1,15 @@
 """`distill-tui export`: the seventh station. Releases the adapter, the merged model or a GGUF file."""
 
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options, detach_option
+from engine.cli.made import finish
 from engine.records.options import ExportOptions
 from engine.records.release import GgufType, ReleaseKind
-
-if TYPE_CHECKING:
-    from engine.project import Project
 
 
 @click.command("export")
@@ -77,30 +74,6 @@ def command(
     to = str(expand(destination).absolute()) if destination is not None else ""
     options = ExportOptions(run.id, form, to, force, gguf_type)
     check_export(project, options, llama_cpp)  # an impossible export is refused before a job starts
-    if start_and_follow(invocation, options, detach=detach) is not None:
-        invocation.finish(*report(project, options))
-
-
-def report(project: "Project", options: ExportOptions) -> tuple[str, dict[str, object]]:
-    """Return the release that an export made, as text and as JSON data; both empty if it is gone."""
-    from engine.releases.card import parity_text
-    from engine.releases.job import destination_of
-
-    place = destination_of(project, options)
-    release = next((each for each in reversed(project.releases.all()) if project.folder / each.folder == place), None)
-    if release is None:
-        return "", {}
-    lines = [f"Released the {release.kind} of run {release.run_id} as release {release.id} in {place}"]
-    if release.kind == "gguf":
-        lines.append(parity_text(release.parity))
-    lines.append("To verify it, run in that folder: sha256sum -c SHA256SUMS")
-    proved = {"parity": asdict(release.parity)} if release.parity is not None else {}
-    return "\n".join(lines), {
-        "release": release.id,
-        "kind": release.kind,
-        "run": release.run_id,
-        "folder": release.folder,
-        "path": str(place),
-        "sha256": release.sha256,
-        **proved,
-    }
+    job = start_and_follow(invocation, options, detach=detach)
+    if job is not None:
+        finish(invocation, job)

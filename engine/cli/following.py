@@ -83,7 +83,9 @@ def follow_job(invocation: Invocation, job: Job) -> Job:
         # The note of a job that can only be resumed ends with that advice; a failure may suggest something better.
         why = ended.note.removesuffix(resume_advice(ended.id)).rstrip()
         next_step = "" if "distill-tui " in why else f"Resume it: distill-tui jobs resume {ended.id}"
-        raise JobError(_ended(ended), why, next_step)
+        error = JobError(_ended(ended), why, next_step)
+        error.details = {"job": job_json(invocation.project, ended)}
+        raise error
     return ended
 
 

@@ -1,21 +1,14 @@
 """`distill-tui generate`: the third station. Starts the job in which the teacher answers the questions."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from engine.cli.asking_options import limit_option, temperature_option
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
+from engine.cli.made import finish
 from engine.cli.teacher import chosen_teacher, say_unfilled, teacher_options, teacher_seed_option
-from engine.records.job import Job
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.question import SPLITS, Split
-from engine.status import job_json
-from engine.wording import counted
-
-if TYPE_CHECKING:
-    from engine.project import Project
 
 
 @click.command("generate")
@@ -117,35 +110,7 @@ def command(
     say_unfilled(invocation, prompt)
     job = start_and_follow(invocation, options, detach=detach)
     if job is not None:
-        invocation.finish(*report(invocation.project, job))
-
-
-def report(project: "Project", job: Job) -> tuple[str, dict[str, object]]:
-    """Return what the project has after a generation, as text and as JSON data."""
-    from engine.curation.meaning import counts_of_now
-    from engine.teachers.fault_names import counted_faults
-    from engine.teachers.unanswered import unanswered
-
-    counts, spent, failed = counts_of_now(project), project.spending.usd(), unanswered(project.folder / job.folder)
-    return (
-        f"{counted(counts.total, 'example')} stored: {counts.words}"
-        + (f"; {spent:.2f} USD spent" if spent else "")
-        + ".\n"
-        + (f"Not answered: {counted(failed.total(), 'question')} ({counted_faults(failed)}).\n" if failed else "")
-        + "Next: distill-tui curate check, then distill-tui curate list",
-        {
-            "job": job_json(project, job),
-            "examples": {
-                "total": counts.total,
-                "accepted": counts.accepted,
-                "rejected": counts.rejected,
-                "undecided": counts.undecided,
-            },
-            "failed": failed.total(),
-            "failures": dict(failed),
-            "cost_usd": spent,
-        },
-    )
+        finish(invocation, job)
 
 
 def _asks(

@@ -4,6 +4,7 @@ import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, command_options, detach_option
+from engine.cli.made import finish
 
 
 @click.command("harness")
@@ -61,12 +62,8 @@ def command(
     Its tasks load their data from the Hugging Face hub; your own tasks (--include-path) may use local files. The report
     shows the results.
     """
-    from engine.evaluation.harness_json import harness_json
     from engine.harness.program import check_tasks, find_release, name_program
     from engine.records.options import HarnessOptions
-    from engine.reports.document import Document
-    from engine.reports.harness import harness_section
-    from engine.reports.text import to_text
 
     project = invocation.project
     release = find_release(project, number)
@@ -79,7 +76,6 @@ def command(
         batch_rows=batch_rows,
         chat_template=chat_template,
     )
-    if start_and_follow(invocation, options, detach=detach) is not None:
-        results = project.harness.standing(release.run_id)[-1:]
-        document = Document(project.name, f"Release {release.id}", "", "plain", (harness_section(results),))
-        invocation.finish(to_text(document), {"harness": harness_json(results)})
+    job = start_and_follow(invocation, options, detach=detach)
+    if job is not None:
+        finish(invocation, job)

@@ -7,6 +7,7 @@ cleaned here, before it is printed. Knows nothing of any single command.
 import functools
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -24,13 +25,17 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 P = ParamSpec("P")
+PROJECT_VARIABLE = "DISTILL_TUI_PROJECT"
 project_option = click.option(
     "--project",
     "-p",
     "project_name",
     metavar="NAME-or-PATH",
-    help="Name or path of the project; defaults to the current one: the last one made or opened in the app, or chosen "
-    "with `projects use`.",
+    help=f"Name or path of the project; defaults to ${PROJECT_VARIABLE}, else the current one: the last one made or "
+    "opened in the app, or chosen with `projects use`.",
+)
+json_option = click.option(
+    "--json", "json_output", is_flag=True, help="Print the result as one JSON object on standard output."
 )
 home_option = click.option(
     "--home",
@@ -84,8 +89,7 @@ class Invocation:
 
     def finish_failed(self, text: str, data: Mapping[str, object], error: DistillError) -> NoReturn:
         """Print the result of a command that found what it looks for, and exit as for this error, with its words."""
-        found = {"title": error.title, "message": error.message, "next": error.next}
-        self.finish(text, {**data, "error": found})
+        self.finish(text, {**data, **error_json(error)})
         if self.json_output:
             click.get_current_context().exit(error.exit_status)  # the one JSON object is printed already
         raise error
@@ -106,6 +110,12 @@ class Invocation:
     def live(self) -> bool:
         """Whether standard error is a terminal, so that progress may be redrawn in place."""
         return sys.stderr.isatty()
+
+
+def error_json(error: DistillError) -> dict[str, object]:
+    """Return what `--json` prints of an error, with the facts beside it."""
+    said = {"code": error.code, "title": error.title, "message": error.message, "next": error.next}
+    return {"error": said, **error.details}
 
 
 class CommandGroup(click.Group):
@@ -133,16 +143,16 @@ class Number(click.FloatRange):
 def command_options(function: Callable[Concatenate[Invocation, P], None]) -> Callable[P, None]:
     """Give a command `--json`, `--project` and `--home`, and pass it the resulting `Invocation`."""
 
-    @click.option("--json", "json_output", is_flag=True, help="Print the result as one JSON object on standard output.")
+    @json_option
     @project_option
     @home_option
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
-        before = click.get_current_context().find_root().params  # both may also be given before the command
+        before = click.get_current_context().find_root().params  # all may also be given before the command
         home = kwargs.pop("home") or before.get("home")
-        project_name = kwargs.pop("project_name") or before.get("project_name")
+        project_name = kwargs.pop("project_name") or before.get("project_name") or os.environ.get(PROJECT_VARIABLE)
         invocation = Invocation(
-            json_output=bool(kwargs.pop("json_output")),
+            json_output=bool(kwargs.pop("json_output") or before.get("json_output")),
             project_name=project_name if isinstance(project_name, str) else None,
             home=Home.locate(home if isinstance(home, Path) else None),
         )

@@ -1,19 +1,19 @@
 """`distill-tui jobs`: lists and controls the jobs of a project, and shows their logs."""
 
-from typing import TYPE_CHECKING
-
 import click
 
 from engine.clean import clean_line
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import CommandGroup, Invocation, command_options
-from engine.errors import UsageError
-from engine.records.job import Job
+from engine.cli.made import made
+from engine.errors import NotFoundError, UsageError
+from engine.records.job import Job, JobState
 from engine.status import job_json
 from engine.wording import duration, in_columns
 
-if TYPE_CHECKING:
-    from engine.project import Project
+_NOTICED_WITHIN_S = 5.0  # by a paused job that is resumed
+_LOOKS_EVERY_S = 60.0
+_PAUSED: tuple[JobState, ...] = ("paused",)
 
 
 @click.group("jobs", cls=CommandGroup)
@@ -65,27 +65,14 @@ def _worked(seconds: object) -> str:
 @command_options
 def follow(invocation: Invocation, job_id: int) -> None:
     """Show the progress of job JOB_ID until it ends, and what it has made. Ctrl-C stops following, not the job."""
-    job = follow_job(invocation, invocation.project.jobs.get(job_id))
-    text, data = _made(invocation.project, job)
+    project = invocation.project
+    job = follow_job(invocation, project.jobs.get(job_id))
+    try:
+        text, data = made(project, job)
+    except NotFoundError as error:  # it was deleted since
+        text, data = str(error), {}
     done = f"Job {job.id} ({job.kind}) is done."
-    invocation.finish("\n".join(filter(None, (done, text))), {"job": job_json(invocation.project, job), **data})
-
-
-def _made(project: "Project", job: Job) -> tuple[str, dict[str, object]]:
-    """Return what a generation or an export has made, as its own command reports it."""
-    from engine.records.options import ExportOptions, GenerateOptions
-    from engine.store.jobs import options_of_job
-
-    options = options_of_job(job)
-    if isinstance(options, ExportOptions):
-        from engine.cli import export
-
-        return export.report(project, options)
-    if isinstance(options, GenerateOptions):
-        from engine.cli import generate
-
-        return generate.report(project, job)
-    return "", {}
+    invocation.finish("\n".join(filter(None, (done, text))), {"job": job_json(project, job), **data})
 
 
 @command.command("log")
@@ -126,7 +113,9 @@ def resume(invocation: Invocation, job_id: int, key_env: str | None) -> None:
     if key_env is not None:
         _bind(job, key_env)
     require_free_to_resume(invocation.project, job)
-    announce(invocation, control.resume(invocation.project, job), "resumed")
+    control.resume(invocation.project, job)
+    control.has_left(invocation.project, job, _PAUSED, _NOTICED_WITHIN_S)
+    announce(invocation, invocation.project.jobs.get(job_id), "resumed")
 
 
 @command.command("keep")
@@ -150,18 +139,26 @@ def keep(invocation: Invocation, job_id: int) -> None:
     is_flag=True,
     help="Kill the process if it has not stopped within 30 s; requests in flight may be paid for twice.",
 )
+@click.option("--wait", is_flag=True, help="Return only when it has stopped.")
 @command_options
-def stop(invocation: Invocation, job_id: int, kill: bool) -> None:
+def stop(invocation: Invocation, job_id: int, kill: bool, wait: bool) -> None:
     """Stop job JOB_ID at its next safe point. Its results so far are kept, and it can be resumed."""
     from engine.jobs import control
+    from engine.jobs.liveness import mark_lost_jobs
+    from engine.records.job import LIVE_STATES
 
     if kill:
         invocation.say("Waiting up to 30 s for its next safe point before the process is killed.")
-    job = control.stop(invocation.project, invocation.project.jobs.get(job_id), force=kill)
-    ended = f"Job {job.id} {job.state_text}. {job.note}".rstrip()
-    invocation.finish(
-        ended if kill else f"Job {job.id} will stop at its next safe point.", {"job": job_json(invocation.project, job)}
-    )
+    project = invocation.project
+    job = control.stop(project, project.jobs.get(job_id), force=kill)
+    while wait and not control.has_left(project, job, LIVE_STATES, _LOOKS_EVERY_S):
+        pass
+    mark_lost_jobs(project)
+    job = project.jobs.get(job_id)
+    text = f"Job {job.id} will stop at its next safe point."
+    if job.state not in LIVE_STATES:
+        text = f"Job {job.id} {job.state_text}. {job.note}".rstrip()
+    invocation.finish(text, {"job": job_json(project, job)})
 
 
 def _bind(job: Job, variable: str) -> None:

@@ -9,6 +9,7 @@ import errno
 import importlib
 import io
 import json
+import os
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -18,9 +19,9 @@ from typing import cast
 import click
 
 import engine
-from engine.cli.invocation import home_option, project_option
+from engine.cli.invocation import PROJECT_VARIABLE, error_json, home_option, json_option, project_option
 from engine.cli.known import suggested
-from engine.errors import DistillError
+from engine.errors import DistillError, UsageError
 from engine.paths import Home
 
 # In the order of the work. The sentences are here so that listing the commands imports none of their modules.
@@ -54,6 +55,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "Check this machine and the project's database.",
 }
 
+_EVERYWHERE = ("--json", "--project", "-p", "--home")
 OpenApp = Callable[[Path | None, Home], int]  # project folder (None: the current one), home → exit status
 
 
@@ -81,17 +83,21 @@ _HELP = {"help_option_names": ["-h", "--help"], "max_content_width": 100, "show_
 
 
 @click.command(cls=CommandTable, context_settings=_HELP, invoke_without_command=True)
+@json_option
 @project_option
 @home_option
 @click.version_option(engine.__version__, prog_name="distill-tui")
 @click.pass_context
-def group(ctx: click.Context, project_name: str | None, home: Path | None) -> None:
+def group(ctx: click.Context, project_name: str | None, home: Path | None, *, json_output: bool) -> None:
     """Distil a long system prompt into the weights of a local model.
 
     Without a command, the terminal app opens. Every command accepts --json, --project and --home.
     """
     if ctx.invoked_subcommand is not None:
         return
+    if json_output:
+        raise click.UsageError("A command is missing.", ctx)
+    project_name = project_name or os.environ.get(PROJECT_VARIABLE)
     open_app, place = cast("OpenApp | None", ctx.obj), Home.locate(home)
     if open_app is None:
         click.echo(ctx.get_help())
@@ -117,14 +123,12 @@ def run(words: Sequence[str], open_app: OpenApp | None = None) -> int:
     try:
         status = group.main(list(words), prog_name="distill-tui", standalone_mode=False, obj=open_app)
     except click.UsageError as error:
-        _print_error(words, "The command was not understood.", _in_words(error), _help_hint(error, words))
-        return 2
+        hint = _help_hint(error, words)
+        return _print_error(words, UsageError("The command was not understood.", _in_words(error), hint))
     except click.ClickException as error:
-        _print_error(words, "The command failed.", error.format_message(), "")
-        return 1
+        return _print_error(words, DistillError("The command failed.", error.format_message()))
     except DistillError as error:
-        _print_error(words, error.title, error.message, error.next)
-        return error.exit_status
+        return _print_error(words, error)
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         return 130
@@ -135,30 +139,35 @@ def run(words: Sequence[str], open_app: OpenApp | None = None) -> int:
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-        _print_error(
-            words,
-            "The operating system reported an error.",
-            f"{where}{error.strerror or error}.",
-            "Free some space, then try again." if full else "Check the path and its permissions.",
-        )
-        return 1
+        advice = "Free some space, then try again." if full else "Check the path and its permissions."
+        message = f"{where}{error.strerror or error}."
+        return _print_error(words, DistillError("The operating system reported an error.", message, advice))
     return status if isinstance(status, int) else 0
 
 
-def _print_error(words: Sequence[str], title: str, message: str, next_step: str) -> None:
+def _print_error(words: Sequence[str], error: DistillError) -> int:
+    """Print an error as text or JSON, and return its exit status."""
     if "--json" in words:
         # If standard output cannot be written, as on a full disk, the exit status still reports the error.
         with suppress(OSError):
-            click.echo(json.dumps({"error": {"title": title, "message": message, "next": next_step}}))
+            click.echo(json.dumps(error_json(error)))
     else:
         from engine.clean import clean_text
 
-        click.echo(clean_text("\n".join(part for part in (title, message, next_step) if part)), err=True)
+        click.echo(clean_text("\n".join(filter(None, (error.title, error.message, error.next)))), err=True)
+    return error.exit_status
 
 
 def _in_words(error: click.UsageError) -> str:
     """Return what was wrong with the arguments: click's own sentence, with one suggestion, or with a range in words."""
     context = error.ctx
+    if context is not None and isinstance(context.command, click.Group) and context.parent is not None:
+        *names, last = context.command.list_commands(context)
+        listed = " or ".join(filter(None, (", ".join(names), last)))
+        if isinstance(error, click.exceptions.NoArgsIsHelpError):
+            return f"A subcommand is missing: {listed}."
+        if isinstance(error, click.NoSuchOption) and error.option_name in _EVERYWHERE:
+            return f"{error.option_name} belongs before the command, or after a subcommand: {listed}."
     if isinstance(error, click.NoSuchOption) and context is not None:
         options = [option for parameter in context.command.params for option in parameter.opts]
         return f"{error.message} {suggested(error.option_name, options)}".rstrip()

@@ -237,8 +237,12 @@ def test(invocation: Invocation, answer: str | None, label: str | None) -> None:
         f"{r.rule_id} {'✓' if r.passed else '✗'} {by_id[r.rule_id].text}" + (f"  ({r.note})" if r.note else "")
         for r in results
     )
+    rubrics = [rule.id for rule in rules if rule.needs_judge]
+    if rubrics:
+        shown += f"\nNot tested, because only a judge can: {numbered('rule', rubrics)}."
     data: dict[str, object] = {
         "passed": not broken,
+        "unjudged": rubrics,
         "rules": [{"id": r.rule_id, "passed": r.passed, "note": r.note} for r in results],
     }
     if broken:

@@ -1,22 +1,18 @@
 """`distill-tui train`: the fifth station. Creates a run on the newest dataset and starts the job that trains it."""
 
 import dataclasses
-from pathlib import Path
 from typing import get_args
 
 import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import CommandGroup, Invocation, command_options, detach_option
+from engine.cli.made import finish
 from engine.cli.train_sweep import sweep
 from engine.cli.training_options import given_options, preset_of, preset_option, training_options, with_initial_adapter
-from engine.jobs.protocol import WorstTokens
-from engine.records.job import Job
 from engine.records.options import CalibrateOptions, MirrorName, TrainOptions
 from engine.records.run import Run, TrainingConfig
-from engine.status import job_json
 from engine.training.clusters import Launch, Launcher, launch_text
-from engine.wording import answers_pass
 
 _WITH_A_RUN = {
     "run_id",
@@ -129,7 +125,7 @@ def command(
         return
     job = start_and_follow(invocation, TrainOptions(run.id, processes, mirrors, shard), detach=detach)
     if job is not None:
-        _finish(invocation, job, project.runs.get(run.id))
+        finish(invocation, job)
 
 
 def _new_run(
@@ -192,40 +188,4 @@ def _new_run(
     return printed or project.runs.add(basis.dataset.sha256, config)
 
 
-def _finish(invocation: Invocation, job: Job, run: Run) -> None:
-    """Report what the finished run has reached."""
-    best = next((point for point in run.curve if point.best), None)
-    passing = answers_pass(best.all_rules_rate, best.asked) if best else ""
-    figures = f": {best.measure} {best.validation_kl:.3f}{passing}" if best else ""
-    invocation.finish(
-        f"Run {run.id} is trained, best at step {run.best_step} of {run.steps}{figures}.\nNext: distill-tui evaluate",
-        {
-            "job": job_json(invocation.project, job),
-            "run": {
-                "id": run.id,
-                "folder": run.folder,
-                "steps": run.steps,
-                "best_step": run.best_step,
-                "train_s": run.train_s,
-                "peak_rss_mb": run.peak_rss_mb,
-                "disk_mb": run.disk_mb,
-                "estimate": dataclasses.asdict(run.estimate) if run.estimate else None,
-                "validation_kl": best.validation_kl if best else None,
-                "measure": run.short_measure,
-                "all_rules_rate": best.all_rules_rate if best else None,
-                "worst_tokens": _worst_tokens(invocation.project.folder / job.folder, run.best_step),
-            },
-        },
-    )
-
-
 command.add_command(sweep)
-
-
-def _worst_tokens(folder: Path, step: int) -> list[dict[str, object]]:
-    """Return the tokens at which student and teacher differed most at this step, from the job's log."""
-    from engine.jobs.follow import read_all
-
-    events = [stamped.event for stamped in read_all(folder)]
-    worst = [event.tokens for event in events if isinstance(event, WorstTokens) and event.step == step]
-    return [dataclasses.asdict(token) for token in worst[-1]] if worst else []

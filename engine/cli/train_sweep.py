@@ -8,6 +8,7 @@ import click
 
 from engine.cli.following import start_and_follow
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
+from engine.cli.made import finish
 from engine.cli.training_options import (
     as_arguments,
     changed,
@@ -20,7 +21,6 @@ from engine.cli.training_options import (
 )
 from engine.records.options import SweepOptions, Trial
 from engine.records.run import TrainingConfig
-from engine.status import job_json
 
 
 @click.command("sweep")
@@ -54,7 +54,7 @@ def sweep(
     from engine.gpus import require_device
     from engine.training.facts import read_basis
     from engine.training.presets import choose, supported_objective
-    from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
+    from engine.training.sweep import within
 
     if steps is None and minutes is None:
         raise click.UsageError("A sweep needs a budget: --steps or --minutes.")
@@ -79,8 +79,5 @@ def sweep(
     trials = tuple(Trial(project.runs.add(dataset.sha256, config).id, words) for config, words in planned)
     share = None if minutes is None else minutes / len(trials)
     job = start_and_follow(invocation, SweepOptions(trials, share), detach=detach)
-    if job is None:
-        return
-    runs = [Tried(project.runs.get(trial.run_id), trial.words) for trial in trials]
-    won = winner(runs)
-    invocation.finish(sweep_text(runs, won), {"job": job_json(project, job), **sweep_json(runs, won)})
+    if job is not None:
+        finish(invocation, job)

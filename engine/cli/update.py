@@ -4,7 +4,9 @@ import click
 
 from engine.cli.following import announce, follow_job
 from engine.cli.invocation import Invocation, Number, command_options, detach_option
+from engine.cli.made import made
 from engine.records.options import UpdateOptions
+from engine.status import job_json
 from engine.wording import duration
 
 
@@ -33,15 +35,9 @@ def command(
     asked for the others again. Training starts from the earlier run's adapter, and the evaluation compares both
     students. Run the same command again to follow a running update, or to continue one that was stopped.
     """
-    from engine.errors import UsageError
-    from engine.evaluation.report import proof_json
-    from engine.reports.build import build
-    from engine.reports.facts import read_report
-    from engine.reports.text import to_text
     from engine.updates.begin import begin_update
     from engine.updates.plan import plan_update
     from engine.updates.plan_text import plan_json, plan_text
-    from engine.updates.side_by_side import earlier_run
 
     project = invocation.project
     before_s = sum(project.settings.timings().values())
@@ -56,23 +52,9 @@ def command(
         announce(invocation, job)
         return
     follow_job(invocation, job)
-    newest = project.datasets.require_latest().sha256
-    measured = (each for each in reversed(project.runs.all()) if project.evaluations.latest(each.id) is not None)
-    run = next((each for each in measured if each.dataset_sha256 == newest), None)
-    if run is None:
-        raise UsageError("The run is gone.", "It was deleted while the update was finishing.", "Run the update again.")
-    earlier = earlier_run(project, run)
-    facts = read_report(project, run.id, None if earlier is None else earlier.id)
-    seconds = sum(work.seconds for work in project.jobs.work(job.id).values())
+    text, data = made(project, job)
     if plan.changed:
+        seconds = sum(work.seconds for work in project.jobs.work(job.id).values())
         invocation.say(f"Updated in {duration(seconds)}; the work that it builds on had taken {duration(before_s)}.")
-    data = {
-        "plan": plan_json(plan),
-        "run": run.id,
-        "initial_run": run.config.initial_run_id,
-        "earlier_run": None if earlier is None else earlier.id,
-        "update_s": round(seconds, 3),
-        "before_s": round(before_s, 3),
-        "report": proof_json(facts.proof),
-    }
-    invocation.finish(to_text(build(facts), 80), data)
+    before = {"plan": plan_json(plan), "before_s": round(before_s, 3)}
+    invocation.finish(text, {"job": job_json(project, job), **before, **data})

@@ -77,6 +77,8 @@ class Judging:
             for (answer, rule), key in zip(asked, keys, strict=True)
             if key not in asking.verdicts
         ]
+        if missing:
+            self._recorder.note(f"The judge gave no verdict on {len(missing)} of {total}. The first: {missing[0]}.")
         teacher = self._context.project.settings.read().teacher.model
         return Judged(
             judge=self._spec.name,

@@ -81,6 +81,7 @@ def proof_json(facts: ProofFacts) -> dict[str, object]:
             "rules": len(facts.arm("prompted").rules),
         },
         "student": {
+            "run": run.id,
             "base": run.config.base,
             "adapter": f"{run.folder}/{ADAPTER}",
             "lora_rank": run.config.lora_rank,

@@ -6,6 +6,7 @@ Knows nothing of what a job does, or why it should end.
 import os
 import signal
 import time
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,7 +18,7 @@ from engine.jobs.launch import launch
 from engine.jobs.liveness import LOCK_FILE, is_alive, mark_lost_jobs, read_holder, write_end
 from engine.jobs.protocol import Command
 from engine.paths import make_private_folder
-from engine.records.job import LIVE_STATES, Job, resume_advice, resume_command
+from engine.records.job import LIVE_STATES, Job, JobState, resume_advice, resume_command
 from engine.records.options import JobOptions
 
 if TYPE_CHECKING:
@@ -92,13 +93,13 @@ def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 
     not live, or survives even that.
     """
     job = _send(project, job, "stop")
-    if not force or _ended(project, job, grace_s):
+    if not force or has_left(project, job, LIVE_STATES, grace_s):
         return project.jobs.get(job.id)
     for sent in (signal.SIGTERM, signal.SIGKILL):
         job = project.jobs.get(job.id)
         if is_alive(job):
             _signal(job.pid, sent)
-        if _ended(project, job, _DIES_WITHIN_S):
+        if has_left(project, job, LIVE_STATES, _DIES_WITHIN_S):
             break
     return _mark_killed(project, job)
 
@@ -184,12 +185,12 @@ def _settled(project: "Project", job: Job) -> Job:
     return job
 
 
-def _ended(project: "Project", job: Job, within_s: float) -> bool:
-    """Whether the job left the live states, or its process ended, in time."""
+def has_left(project: "Project", job: Job, states: Collection[JobState], within_s: float) -> bool:
+    """Wait until the job has left these states, or its process has ended; return whether it did in time."""
     deadline = time.monotonic() + within_s
     while time.monotonic() < deadline:
         now = project.jobs.get(job.id)
-        if now.state not in LIVE_STATES or (now.pid and not is_alive(now)):
+        if now.state not in states or (now.pid and not is_alive(now)):
             return True
         time.sleep(_POLL_S)
     return False

@@ -41,8 +41,10 @@ def read_message(value: object) -> Message:
 def clean_content(text: str) -> str:
     """Return the text with `\\n` line ends and no surrounding white space.
 
-    Raises ChatProblemError for half a surrogate pair.
+    Raises ChatProblemError for half a surrogate pair, and for NUL, which no text file holds.
     """
+    if "\0" in text:
+        raise ChatProblemError("it contains a NUL character")
     text = text.replace("\r\n", "\n").replace("\r", "\n").strip()
     try:
         text.encode()

@@ -79,7 +79,8 @@ def import_questions(
     if path.is_file():
         return _read_file(path, columns, limit, notes)
     known = (*_TEXT_SUFFIXES, *_JSONL_SUFFIXES, *_CSV_SUFFIXES, ".parquet")
-    if _HUB_NAME.fullmatch(source) and path.suffix.lower() not in known:
+    # With a folder of that name here, it is a mistyped path: nothing is asked of the hub.
+    if _HUB_NAME.fullmatch(source) and path.suffix.lower() not in known and not path.parent.is_dir():
         return _collect(hub_rows(source, columns, notes), columns, source, limit, notes)
     raise NotFoundError(f"There is no {source}", "It is not a file, a folder or a hub name.", _FORMATS)
 

@@ -135,8 +135,6 @@ class RowReader:
                 raise RefusedError("user and assistant messages do not alternate, starting with the user")
         if turns[-1].role != "user":
             raise RefusedError("it does not end with a user message")
-        for message in turns:
-            _refuse_nul(message.content)
         self.dropped_system += len(messages) - len(turns) - answered
         self.dropped_answers += answered
         return tuple(turns)
@@ -163,14 +161,7 @@ def _read_text(value: object) -> str:
         raise RefusedError(str(error)) from error
     if not text:
         raise RefusedError("no question in it")
-    _refuse_nul(text)
     return text
-
-
-def _refuse_nul(text: str) -> None:
-    # A NUL means that the file is not a text file.
-    if "\0" in text:
-        raise RefusedError("it contains a NUL character")
 
 
 def _named(row: Mapping[str, object], column: str | None, guesses: Sequence[str]) -> str | None:

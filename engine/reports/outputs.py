@@ -26,6 +26,9 @@ def write_report(document: Document, path: Path, form: Form) -> Path:
     return path
 
 
-def brief_text(project: Project) -> str:
-    """Return the rules and the verdict of the latest evaluation. Raises NotFoundError that names the next command."""
-    return to_text(brief(build(read_report(project))))
+def brief_text(project: Project, run_id: int | None = None) -> str:
+    """Return the rules and the verdict of the latest evaluation, optionally of one run.
+
+    Raises NotFoundError that names the next command.
+    """
+    return to_text(brief(build(read_report(project, run_id))))

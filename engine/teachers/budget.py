@@ -72,6 +72,7 @@ class Budget:
         """Return the error for when the next request could exceed the limit."""
         return BudgetError(
             "The budget is spent.",
-            f"{self._spent_usd:.4f} of {self._limit_usd or 0:.4f} USD; one more answer could exceed the limit.",
-            "Raise the budget and start again: stored answers are not requested twice.",
+            f"{self._spent_usd:.4f} of {self._limit_usd or 0:.4f} USD; one more answer of the maximum length could "
+            "exceed the limit.",
+            "Raise the budget or lower the maximum length, and start again: stored answers are not requested twice.",
         )

@@ -63,7 +63,8 @@ def _lines(plan: UpdatePlan) -> Iterator[str]:
         yield f"  {'new' if passage.added else 'gone':<8} “{clean_line(passage.text, _CELLS)}” {where}"
     if (left := len(plan.passages) - _SHOWN) > 0:
         yield f"  and {left} more changed passages"
-    yield f"{counted(len(plan.kept), 'answer')} kept, {len(plan.touched)} touched, {plan.to_ask} to ask for:"
+    numbers = f"{counted(len(plan.kept), 'answer')} kept, {len(plan.touched)} touched, {plan.to_ask} to ask for"
+    yield f"{numbers}{':' if plan.touched else '.'}"
     reasons = Counter(row.reason for row in plan.touched)
     for reason, count in reasons.most_common(_SHOWN):
         yield f"  {count:>5}  {clean_line(reason, _CELLS)}"

@@ -63,7 +63,7 @@ def find(*args: str | int | Path, input: str | bytes = b"") -> tuple[str, dict[s
     assert (text.status, json_call.status) == (1, 1), f"{args}: {text} {json_call}"
     result = json_call.data
     error = result.pop("error")
-    assert set(error) == {"title", "message", "next"}
+    assert set(error) == {"code", "title", "message", "next"}
     assert error["title"] in text.err
     assert error["next"] in text.err
     assert text.out
@@ -77,7 +77,7 @@ def fail(*args: str | int | Path, status: int = 2, input: str | bytes = b"") -> 
     assert (text.status, json_call.status) == (status, status), f"{args}: {text} {json_call}"
     assert text.out == "", "an error goes to standard error"
     error: dict[str, str] = json_call.data["error"]
-    assert set(error) == {"title", "message", "next"}
+    assert set(error) == {"code", "title", "message", "next"}
     assert all(isinstance(sentence, str) for sentence in error.values())
     assert error["title"]
     # Foreign text is cleaned in the text output; the program's own words are the same in both.

@@ -20,7 +20,7 @@ from engine.records.job import Job
 from engine.records.options import BenchOptions, ProjectSettings, TeacherSpec
 from engine.records.rule import CheckResult
 from tests.engine.cli.calling import call, fail, get, one_object, succeed
-from tests.engine.cli.shapes import INTERVAL, RATE, REPORT, Maybe, assert_shape
+from tests.engine.cli.shapes import INTERVAL, JOB, RATE, REPORT, Maybe, assert_shape
 from tests.trained import use_one_thread
 from tests.tui import seeds
 
@@ -172,7 +172,7 @@ def test_failed_prompt_is_reported_beside_the_others(
     ended = call("bench", "desk", f"{own_prompt}/", "--base", tiny_base, "--quick", "--json")
     assert ended.status == 1
     data = one_object(ended.out)
-    assert_shape(data, BENCH | {"error": {"title": str, "message": str, "next": str}})
+    assert_shape(data, BENCH | {"error": {"code": str, "title": str, "message": str, "next": str}, "job": JOB})
     assert [row["state"] for row in data["prompts"]] == ["failed", "measured"]
     assert "context is too short" in data["prompts"][0]["note"]
 

@@ -32,6 +32,7 @@ def test_finished_demo_prints_its_report_and_becomes_current(home: Home, quick_d
     succeed("new", "another")
     data = get("demo", "--quick")
     assert_shape(data, REPORT)
+    assert data.pop("job")["kind"] == "demo"
     assert data == get("report")
     assert get("status")["project"] == "demo-quick"
     text, report = succeed("demo", "--quick", "--headless").out, succeed("report").out

@@ -56,7 +56,7 @@ def test_failed_check_exits_with_failure_and_all_findings(monkeypatch: pytest.Mo
     assert "✗ torch" in text.out
     assert "Some checks failed." in text.err
     assert [row["subject"] for row in data.data["findings"]][:2] == ["python", "torch"]
-    assert set(data.data["error"]) == {"title", "message", "next"}
+    assert set(data.data["error"]) == {"code", "title", "message", "next"}
 
 
 def test_doctor_says_what_a_job_would_say_about_a_logout(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -13,9 +13,11 @@ import pytest
 
 import engine.cli.main
 from engine.cli.main import run
+from engine.errors import StoreError
 from engine.model.adapter_place import ADAPTER_FILES
 from engine.paths import Home
 from engine.project import Project
+from engine.store.connection import Connection
 from tests.engine.cli.calling import PROGRAM, call, fail, get, succeed
 
 SURROGATE = "\udcff"  # how Python hands over a byte of the command line that is not UTF-8
@@ -276,25 +278,6 @@ def test_failed_commands_leave_the_project_unchanged(new_project: Path) -> None:
     succeed("doctor")
 
 
-@pytest.mark.parametrize(
-    ("args", "message"),
-    [
-        (("trian",), "No such command 'trian'. Did you mean train?"),
-        (("questions", "sp"), "No such command 'sp'. Did you mean split?"),
-        (("train", "--epoch", "3"), "No such option '--epoch'. Did you mean --epochs?"),
-        (("xyzzy",), "No such command 'xyzzy'."),
-        (("generate", "--samples", "0"), "'--samples' must be a whole number from 1 to 64."),
-        (("generate", "--samples", "x"), "'--samples' must be a whole number from 1 to 64."),
-        (("estimate", "--model", "x", "--requests-per-day", "-1"), "'--requests-per-day' must be a number, 0 or more."),
-        (("train", "sweep", "--minutes", "0"), "'--minutes' must be a number above 0."),
-        (("train", "--learning-rate", "nan"), "'--learning-rate' must be a number from 0 to 1."),
-    ],
-    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
-)
-def test_wrong_argument_is_explained_in_words(args: tuple[str, ...], message: str) -> None:
-    assert fail(*args)["message"] == message
-
-
 def test_unreadable_standard_input_is_named(finished: Path) -> None:
     assert fail("prompt", "set", "-")["title"] == "The prompt cannot be read from standard input."
     assert fail("rules", "import", "-")["title"] == "Rules cannot be read from standard input."
@@ -331,6 +314,19 @@ def test_full_disk_is_named_as_the_reason(monkeypatch: pytest.MonkeyPatch, home:
 
     monkeypatch.setattr("engine.projects.list_projects", full)
     assert fail("projects", "list", status=1)["next"] == "Free some space, then try again."
+
+
+def test_project_that_cannot_be_created_leaves_nothing(monkeypatch: pytest.MonkeyPatch, home: Home) -> None:
+    def full(*_: object) -> NoReturn:
+        raise StoreError("The disk is full.", "", "Free some space, then try again.")
+
+    with monkeypatch.context() as small:
+        small.setattr(Connection, "write", full)
+        error = fail("new", "desk", status=1)
+    assert error["title"].startswith("Cannot create the project in ")
+    assert "The disk is full." in error["message"]
+    assert not (home.projects / "desk").exists()
+    succeed("new", "desk")
 
 
 def test_a_model_that_cannot_exist_is_a_usage_error(home: Home) -> None:

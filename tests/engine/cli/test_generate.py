@@ -80,6 +80,16 @@ def test_a_partly_failed_generation_says_so(server: HostileServer) -> None:
     assert (done.data["failed"], done.data["failures"]) == (0, {})
 
 
+def test_generation_that_ends_at_its_budget_says_what_it_did_not_ask(server: HostileServer) -> None:
+    prices = ("--teacher-usd-per-mtok", "1000", "1000", "1000")
+    succeed("settings", *prices)
+    data = get("generate", "--max-cost", "0.02", "--max-answer-tokens", "1", "--concurrency", "1")
+    stored = data["examples"]["total"]
+    assert (data["job"]["state"], data["failed"], data["not_asked"]) == ("done", 0, 6 - stored)
+    assert 0 <= stored < 6
+    assert f"Not asked: {6 - stored} answers, because of the budget." in succeed("jobs", "follow", "1").out
+
+
 def test_options_determine_the_requests(server: HostileServer) -> None:
     args = ("--split", "train", "--split", "test", "--samples", "2", "--limit", "3", "--temperature", "0.3",
             "--max-answer-tokens", "17", "--concurrency", "2", "--model", "another")  # fmt: skip

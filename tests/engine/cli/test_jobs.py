@@ -79,6 +79,8 @@ def wait_for(project: Project, state: str) -> None:
 def test_failed_job_suggests_resuming_unless_its_note_names_a_command(desk: Project, note: str) -> None:
     desk.jobs.add(UpdateOptions())
     desk.jobs.update(1, state="failed", note=note, ended_at="2026-01-01T00:00:00.000+00:00")
+    failed = call("jobs", "follow", "1", "--json").data
+    assert (failed["job"]["id"], failed["job"]["state"], failed["error"]["code"]) == (1, "failed", "job")
     error = fail("jobs", "follow", "1", status=1)
     assert error["message"] == note
     assert error["next"] == ("" if "distill-tui" in note else "Resume it: distill-tui jobs resume 1")
@@ -94,9 +96,9 @@ def test_job_can_be_paused_resumed_and_followed_to_the_end(desk: Project) -> Non
     assert row["heartbeat_age_s"] is None or row["heartbeat_age_s"] < 60
     assert "paused" in succeed("jobs", "list").out
     assert "next safe point" in succeed("jobs", "pause", "1").out
-    assert get("jobs", "resume", "1")["job"]["id"] == 1
+    resumed = get("jobs", "resume", "1")["job"]
+    assert (resumed["id"], resumed["state"]) == (1, "running")
     open_gate(desk)
-    wait_until(lambda: desk.jobs.get(1).state != "paused")
     done = succeed("jobs", "follow", "1", "--json")
     assert_shape(done.data["job"], JOB)
     assert (done.data["job"]["state"], done.data["job"]["heartbeat_age_s"]) == ("done", None)
@@ -107,8 +109,7 @@ def test_job_can_be_paused_resumed_and_followed_to_the_end(desk: Project) -> Non
 
 def test_stopped_job_fails_its_follower_and_resumes_where_it_stopped(desk: Project) -> None:
     start_gated(desk)
-    assert "next safe point" in succeed("jobs", "stop", "1").out
-    wait_for(desk, "stopped")
+    assert get("jobs", "stop", "1", "--wait")["job"]["state"] == "stopped"
     error = fail("jobs", "follow", "1", status=1)
     assert (error["title"], error["message"]) == ("Job 1 (generate) is stopped.", "")
     assert error["next"] == "Resume it: distill-tui jobs resume 1"

@@ -199,6 +199,20 @@ def test_project_and_home_options_may_precede_the_command(tmp_path: Path) -> Non
     assert get("-p", "one", "--home", home, "status", "--project", "two")["project"] == "two"
 
 
+def test_variable_names_the_project_of_a_shell(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("one", "two", "three"):
+        succeed("new", name)
+    monkeypatch.setenv("DISTILL_TUI_PROJECT", "one")
+    assert get("status")["project"] == "one"
+    assert get("status", "-p", "two")["project"] == "two"
+    assert get("-p", "two", "status")["project"] == "two"
+    opened = list[Path | None]()
+    assert run(["--home", str(home.projects.parent)], lambda folder, _home: opened.append(folder) or 0) == 0
+    assert [folder.name for folder in opened if folder] == ["one"]
+    monkeypatch.setenv("DISTILL_TUI_PROJECT", "nine")
+    assert "nine" in fail("status")["message"]
+
+
 def test_app_opens_the_named_project_if_there_is_no_command(tmp_path: Path) -> None:
     home, opened = tmp_path / "elsewhere", list[tuple[Path | None, Path]]()
     succeed("new", "one", "--home", home)

@@ -227,4 +227,6 @@ def test_proposed_rules_can_be_added_by_number_or_all() -> None:
     assert "Nothing was added" in succeed("rules", "propose", "--add").out
     assert get("rules", "propose", "--add", "2")["added"] == [3]  # a rubric is added only by its number
     assert rules()[2]["check"]["kind"] == "rubric"
-    assert [row["id"] for row in get("rules", "test", "Hm. Bye.")["rules"]] == [1, 2], "a rubric is not tested"
+    tested = get("rules", "test", "Hm. Bye.")
+    assert ([row["id"] for row in tested["rules"]], tested["unjudged"]) == ([1, 2], [3]), "a rubric is not tested"
+    assert "Not tested, because only a judge can: rule 3." in succeed("rules", "test", "Hm. Bye.").out

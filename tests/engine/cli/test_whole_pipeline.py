@@ -57,7 +57,13 @@ def test_prompt_is_distilled_from_the_command_line(
     project.close()
     assert_shape(evaluated, REPORT)
     report = get("report")
-    assert report == evaluated
+    assert report == {name: value for name, value in evaluated.items() if name != "job"}
+    assert report["student"]["run"] == 1
+    assert [job["kind"] for job in (generated.data["job"], trained["job"], evaluated["job"])] == [
+        "generate", "train", "evaluate",
+    ]  # fmt: skip
+    for made in (trained, evaluated):
+        assert get("jobs", "follow", made["job"]["id"]) == made, "what a job has made is known later too"
     assert report["prompt"]["tokens"] == counted[0]["tokens"], "the report counts the prompt like `prompt set`"
     assert report["dataset"] == {"sha256": frozen["sha256"], "train": 12, "validation": 6, "test": 6}
     assert {arm["all_rules"]["total"] for arm in report["arms"].values() if arm} == {6}
@@ -102,6 +108,7 @@ def export_both_forms(folder: Path) -> None:
     assert (listed["id"], listed["path"]) == (adapter["release"], adapter["path"])
     merged = get("export", "--form", "merged", "--to", folder / "merged")
     assert merged["folder"] == str(folder / "merged")
+    assert "Released the merged model of run 1" in succeed("jobs", "follow", merged["job"]["id"]).out
     verify = ["sha256sum", "--quiet", "-c", "SHA256SUMS"]
     assert subprocess.run(verify, cwd=folder / "merged", env=dict(os.environ), check=False).returncode == 0
     assert (folder / "merged" / "model.safetensors").is_file()
