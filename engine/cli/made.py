@@ -62,7 +62,7 @@ def made(project: "Project", job: Job) -> Made:
 
 def _answers(project: "Project", job: Job) -> Made:
     from engine.curation.meaning import counts_of_now
-    from engine.teachers.fault_names import counted_faults
+    from engine.teachers.fault_kinds import counted_faults
     from engine.teachers.unanswered import unanswered
 
     counts, spent, failed = counts_of_now(project), project.spending.usd(), unanswered(project.folder / job.folder)

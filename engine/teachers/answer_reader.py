@@ -99,7 +99,7 @@ class AnswerReader:
             raise EndpointFault("server", f"finish_reason is {self._finish!r}.")
         finish = _FINISHES.get(self._finish)
         if finish is None:
-            raise EndpointFault("unknown_finish", f"finish_reason is {self._finish!r}.", scope="question")
+            raise EndpointFault("unknown_finish", f"finish_reason is {self._finish!r}.")
         text = without_thinking(whole_text(self.text))
         if not text.strip() and finish != "content_filter":
             raise EndpointFault("no_content", f"finish_reason is {self._finish!r}.",

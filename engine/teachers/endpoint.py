@@ -27,7 +27,8 @@ from engine.records.example import FinishReason, Usage
 from engine.records.options import TeacherSpec
 from engine.records.prompt import Message
 from engine.teachers.answer_reader import AnswerReader, CountedUsage
-from engine.teachers.faults import EndpointFault, FaultKind, FaultScope, fault_of
+from engine.teachers.fault_kinds import FAULTS
+from engine.teachers.faults import EndpointFault, fault_of
 from engine.teachers.guarded_stream import GuardedStream
 from engine.teachers.key_guard import KeyGuard
 from engine.teachers.keys import KEYLESS, check_address, is_loopback, variable_of
@@ -35,9 +36,7 @@ from engine.teachers.pacer import Pacer
 from engine.teachers.request_format import MOST_CHANGES, RequestFormat
 from engine.wording import counted
 
-_OF_EVERY_QUESTION: tuple[FaultKind, ...] = ("unreachable", "html", "not_json")
-_OF_THE_ANSWER: tuple[FaultKind, ...] = ("no_content", "bad_text", "duplicated")  # the server works; the answer is bad
-_FAULTS = (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError)
+_CAUGHT = (openai.OpenAIError, aiohttp.ClientError, httpx2.HTTPError, OSError, ValueError, RecursionError)
 _TOKENS_A_MESSAGE = 4  # role and separators; within a token or two for every chat template
 
 
@@ -147,9 +146,8 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                         return await self._try(messages, temperature, max_tokens, on_delta)
         except EndpointFault as fault:
             if fault.scope == "retry":
-                scope: FaultScope = "job" if fault.kind in _OF_EVERY_QUESTION else "retry"
-                scope = "question" if fault.kind in _OF_THE_ANSWER else scope
                 detail = f"{fault.message} Tried {counted(tries, 'time')}.".strip()
+                scope = FAULTS[fault.kind].scope_at_last
                 raise EndpointFault(fault.kind, detail, scope=scope, usage=fault.usage) from fault
             raise
         raise AssertionError("tenacity either returns or raises")
@@ -174,7 +172,7 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
         except asyncio.CancelledError:  # what has arrived is billed all the same
             self._bill(reader, messages)
             raise
-        except _FAULTS as error:
+        except _CAUGHT as error:
             fault = fault_of(error)
             if fault is None:
                 raise

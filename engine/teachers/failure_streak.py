@@ -3,12 +3,10 @@
 Knows nothing of how questions are asked.
 """
 
-from engine.teachers.faults import EndpointFault, FaultKind
+from engine.teachers.fault_kinds import FAULTS
+from engine.teachers.faults import EndpointFault
 
 HOPELESS_IN_A_ROW = 10
-_OF_THE_QUESTION: tuple[FaultKind, ...] = ("context", "content_filter", "too_long")
-# Once there was an answer, these concern the question too. Before that, they suggest that none will ever come.
-_OF_THE_QUESTION_PERHAPS: tuple[FaultKind, ...] = ("no_content", "unknown_finish")
 
 
 class FailureStreak:
@@ -30,9 +28,10 @@ class FailureStreak:
 
     def of_the_question(self, fault: EndpointFault) -> bool:
         """Whether the failure concerns only its question."""
+        of_question = FAULTS[fault.kind].of_question
         return (
-            fault.kind in _OF_THE_QUESTION
-            or (self.has_answered and fault.kind in _OF_THE_QUESTION_PERHAPS)
+            of_question == "always"
+            or (of_question == "once answered" and self.has_answered)
             or (self._before and fault.scope == "question")
         )
 

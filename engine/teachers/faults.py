@@ -1,7 +1,7 @@
-"""Every way in which an endpoint fails to answer, by name, with its scope and advice.
+"""Turns any error of the client library, the socket or the body into one `EndpointFault`.
 
-Turns any error of the client library, the socket or the body into one `EndpointFault`. Knows nothing of how requests
-are sent, and never reveals a key: server text is redacted before it becomes part of a message.
+Knows nothing of how requests are sent, and never reveals a key: server text is redacted before it becomes part of a
+message.
 """
 
 import errno
@@ -12,7 +12,6 @@ import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Literal
 
 import aiohttp
 import openai
@@ -20,59 +19,7 @@ import openai
 from engine.errors import EndpointError
 from engine.records.example import Usage
 from engine.redact import redact
-
-FaultKind = Literal[
-    "cut", "html", "not_json", "error_body", "no_choices", "no_content", "bad_text", "duplicated", "unknown_finish",
-    "stalled", "too_slow", "too_long", "broken", "unreachable", "certificate", "no_tls", "redirect",
-    "rate_limited", "server", "key", "quota", "context", "content_filter", "refused", "not_found",
-]  # fmt: skip
-# retry: the same request may succeed later. question: this question cannot be answered, others can.
-# job: no question can be answered until a person changes something.
-FaultScope = Literal["retry", "question", "job"]
-
-_SCOPES: dict[FaultKind, FaultScope] = {
-    "too_long": "question",
-    "context": "question",
-    "content_filter": "question",
-    "refused": "question",
-    "certificate": "job",
-    "no_tls": "job",
-    "redirect": "job",
-    "key": "job",
-    "quota": "job",
-    "not_found": "job",
-}
-
-_TEXTS: dict[FaultKind, tuple[str, str]] = {
-    "cut": ("The answer was cut off.", "The stream ended without saying that the answer is finished."),
-    "html": ("The server sent a web page instead of an answer.", "Check the base URL: it usually ends in /v1."),
-    "not_json": ("The server sent something that is not JSON.", "Check the base URL and the server's log."),
-    "error_body": ("The server reported an error instead of an answer.", "See the server's own message."),
-    "no_choices": ("The server's response contains no choices.", "Check the server's log."),
-    "no_content": ("The answer is empty.", "Raise the answer token limit if the model thinks before it answers."),
-    "bad_text": ("The answer is not valid text.", "The server sent broken UTF-8 or half a character."),
-    "duplicated": ("The server sent parts of the answer twice.", "Check for a proxy that replays chunks."),
-    "unknown_finish": ("The answer has an unknown finish reason.", "Choose a model that answers in plain text."),
-    "stalled": ("The server stopped in the middle of an answer.", "Try again; the server may be overloaded."),
-    "too_slow": ("The answer took too long.", "Try again; the server may be overloaded."),
-    "too_long": ("The answer is far longer than requested.", "The server ignores the answer token limit."),
-    "broken": ("The connection broke.", "Check the network and the server's log."),
-    "unreachable": ("The endpoint cannot be reached.", "Check the base URL, and that the server is running."),
-    "certificate": ("The endpoint's certificate is not trusted.", "Check the address; http is for loopback only."),
-    "no_tls": ("The endpoint does not speak https.", "Check the address and its port; http is for loopback only."),
-    "redirect": ("The endpoint redirects elsewhere.", "Use the final address as the base URL."),
-    "rate_limited": ("The endpoint asks for fewer requests.", "Wait a while, then try again."),
-    "server": ("The server failed.", "See the server's log, or try again later."),
-    "key": ("The endpoint rejected the key.", "Set a valid key for this host, then try again."),
-    "quota": ("The account's quota is used up.", "Add credit at the provider, then try again."),
-    "context": ("The prompt and the question do not fit into the model's context.", "Shorten one or change the model."),
-    "content_filter": ("The provider's content filter refused the question.", "Reword or remove this question."),
-    "refused": ("The server refused the request.", "See the server's own message."),
-    "not_found": (
-        "The model or the address was not found.",
-        "Check the model's name and the base URL, which usually ends in /v1.",
-    ),
-}
+from engine.teachers.fault_kinds import FAULTS, FaultKind, FaultScope
 
 _CONTEXT_WORDS = ("context length", "context_length", "maximum context", "context window", "available context",
                   "context size", "too many tokens", "prompt is too long")  # fmt: skip
@@ -97,11 +44,11 @@ class EndpointFault(EndpointError):
         scope: FaultScope | None = None,
         usage: Usage | None = None,
     ) -> None:
-        title, advice = _TEXTS[kind]
+        known = FAULTS[kind]
         message = redact(detail)[:_LONGEST_DETAIL].rstrip()  # a server's message may lack a final full stop
-        super().__init__(title, message if not message or message[-1] in ".!?…" else f"{message}.", advice)
+        super().__init__(known.title, message if not message or message[-1] in ".!?…" else f"{message}.", known.advice)
         self.kind = kind
-        self.scope: FaultScope = scope or _SCOPES.get(kind, "retry")
+        self.scope: FaultScope = scope or known.scope
         self.retry_after_s = retry_after_s
         self.usage = usage
 

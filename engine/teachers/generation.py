@@ -16,22 +16,12 @@ from engine.records.prompt import Prompt
 from engine.teachers.budget import Budget
 from engine.teachers.endpoint import EndpointAnswer, EndpointTeacher, count_messages
 from engine.teachers.failure_streak import FailureStreak
-from engine.teachers.faults import EndpointFault, FaultKind
+from engine.teachers.fault_kinds import FAULTS
+from engine.teachers.faults import EndpointFault
 from engine.teachers.plan import Ask, Plan
 from engine.teachers.recorder import GROUP_S, Recorder
 
 GRACE_S = 20.0  # how long a stop waits for answers that are already paid for
-# What to do about a fault here, where there is a job to resume and an option to change.
-_ADVICE: dict[FaultKind, str] = {
-    "stalled": "Ask for fewer parallel answers if the server is overloaded.",
-    "too_slow": "Ask for fewer parallel answers, or lower the maximum tokens per answer.",
-    "rate_limited": "Ask for fewer parallel answers, or resume the job later.",
-    "server": "See the server's log, or resume the job later.",
-    "key": "Set a valid key for this host, then resume the job.",
-    "quota": "Add credit at the provider, then resume the job.",
-    "redirect": "Give the final address as the teacher's base URL: distill-tui settings",
-    "not_found": "Correct the teacher's model or base URL: distill-tui settings",
-}
 
 
 @dataclass(slots=True)
@@ -104,7 +94,7 @@ class EndpointGeneration:
                 await asyncio.gather(*self._flights, return_exceptions=True)
                 self._recorder.flush()
         if self._fatal is not None:
-            self._fatal.next = _ADVICE.get(self._fatal.kind, self._fatal.next)
+            self._fatal.next = FAULTS[self._fatal.kind].job_advice or self._fatal.next
             raise self._fatal
         if self._budget_spent:
             self._context.emit(Note(str(self._budget.spent_error())))

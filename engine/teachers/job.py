@@ -22,7 +22,7 @@ from engine.rules.checks import check_answer
 from engine.store.jobs import options_of_job
 from engine.teachers.budget import Budget
 from engine.teachers.choice import chosen_ids
-from engine.teachers.fault_names import counted_faults
+from engine.teachers.fault_kinds import counted_faults
 from engine.teachers.keys import key_for
 from engine.teachers.plan import Ask, Plan, may_overlap
 from engine.teachers.recorder import Recorder

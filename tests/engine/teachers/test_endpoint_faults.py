@@ -10,7 +10,8 @@ import pytest
 
 from engine.records.options import TeacherSpec
 from engine.teachers.endpoint import EndpointLimits, EndpointTeacher
-from engine.teachers.faults import EndpointFault, FaultKind, FaultScope
+from engine.teachers.fault_kinds import FaultKind, FaultScope
+from engine.teachers.faults import EndpointFault
 from tests.engine.teachers.endpoint_helpers import CANARY, QUESTION, QUICK, ask
 from tests.engine.teachers.hostile_server import (
     DONE,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from engine.teachers.fault_names import counted_faults
+from engine.teachers.fault_kinds import counted_faults
 from engine.wording import counted, percent
 from tui.keys import key_of
 from tui.panes.examples.state import WallState
