@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from textual.keys import Keys, _character_to_key, key_to_character
 
 from engine.errors import UsageError
-from tui.actions import ACTIONS, BOUND, OVER, OVER_PANES, Place, non_printing
+from tui.actions import ACTIONS, BOUND, OVER, chain, non_printing
 from tui.settings import did_you_mean
 
 _MODIFIERS = {"ctrl", "alt", "shift", "meta", "super", "hyper"}
-# The places that are separate screens; every other one is in the workspace.
-_SCREENS: tuple[Place, ...] = ("curate", "narrow", "correcting", "start", "form", "help")
 _NAMES = {key.value for key in Keys}
 
 
@@ -96,11 +94,4 @@ def _place(name: str) -> str:
 
 def _meet(one: str, other: str) -> bool:
     """Whether one key press can be looked up in both places."""
-    return any({one, other} <= set(_chain(place)) for place in ACTIONS)
-
-
-def _chain(place: Place) -> tuple[Place, ...]:
-    if place in _SCREENS:
-        return place, "everywhere"
-    under = [pane for pane, over in OVER_PANES.items() if place in over]
-    return place, *under, "workspace", "everywhere"
+    return any({one, other} <= set(chain(place)) for place in ACTIONS)

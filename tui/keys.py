@@ -12,10 +12,9 @@ from types import MappingProxyType
 from tui.actions import (
     ACTIONS,
     BOUND,
-    CONFIRM_PLACES,
     FOOTER_KEYS,
     PANE_KEYS,
-    TEXT_PLACES,
+    PLACES,
     Action,
     Place,
     as_read,
@@ -81,11 +80,11 @@ def footer_actions(
 
     The way out of the nearest place is the last before the global ones.
     """
-    typed = bool(places) and places[0] in TEXT_PLACES
-    alone = typed or (bool(places) and places[0] in CONFIRM_PLACES)
+    nearest = PLACES[places[0] if places else "everywhere"]
+    typed = nearest.typed
     taken: set[str] = set()
     own: list[Action] = []
-    for place in places[:1] if alone else places:
+    for place in places[:1] if typed or nearest.confirms else places:
         here = [action for action in ACTIONS[place] if f"{place}.{action.id}" not in unavailable]
         own += [
             replace(

@@ -1,4 +1,4 @@
-"""The one table of actions: it feeds the bindings, the footer, the help screen and the palette.
+"""The one table of places and their actions: it feeds the bindings, the footer, the help screen and the palette.
 
 Pure data, one module per place. The behaviour of an action is the method `action_<id>` of the widget, screen or app
 that carries the place. The user's own key settings name an action as `place.id`.
@@ -28,45 +28,47 @@ from tui.actions.lists import FOUND, HELP, MOVES, SEARCHING, WORDS
 from tui.actions.words import Action as Action
 from tui.actions.words import PaneName as PaneName
 from tui.actions.words import Place as Place
+from tui.actions.words import Spot as Spot
 from tui.actions.words import as_read as as_read
 
-ACTIONS: dict[Place, tuple[Action, ...]] = {
-    "everywhere": everywhere.ACTIONS,
-    "workspace": workspace.ACTIONS,
-    "prompt": (*prompt.ACTIONS, *MOVES),
-    "rules": (*prompt.RULES, *MOVES),
-    "versions": prompt.VERSIONS,
-    "trial": (*prompt.TRIAL, *MOVES),
-    "proposals": (*prompt.PROPOSALS, *MOVES),
-    "findings": (*prompt.FINDINGS, *MOVES),
-    "editing": prompt.EDITING,
-    "testing": prompt.TESTING,
-    "questions": (*questions.ACTIONS, *MOVES),
-    "examples": examples.ACTIONS,
-    "dataset": (*dataset.ACTIONS, *MOVES),
-    "run": (*run.ACTIONS, *MOVES),
-    "evaluation": (*evaluation.ACTIONS, *MOVES),
-    "release": (*release.ACTIONS, *MOVES),
-    "cost": (*cost.ACTIONS, *MOVES),
-    "figures": cost.FIGURES,
-    "chat": (*chat.ACTIONS, *MOVES),
-    "asking": chat.ASKING,
-    "searching": SEARCHING,
-    "found": FOUND,
-    "words": WORDS,
-    "answers": evaluation.ANSWERS,
-    "history": (*evaluation.HISTORY, *MOVES),
-    "differences": (*evaluation.DIFFERENCES, *MOVES),
-    "twins": (*questions.TWINS, *MOVES),
-    "preview": (*questions.PREVIEW, *MOVES),
-    "curate": curate.ACTIONS,
-    "narrow": curate.NARROW,
-    "correcting": curate.CORRECTING,
-    "jobs": (*jobs.ACTIONS, *MOVES),
-    "start": start.ACTIONS,
-    "form": form.ACTIONS,
-    "help": HELP,
+PLACES: dict[Place, Spot] = {
+    "everywhere": Spot(everywhere.ACTIONS, None),
+    "workspace": Spot(workspace.ACTIONS),
+    "prompt": Spot((*prompt.ACTIONS, *MOVES), "workspace"),
+    "rules": Spot((*prompt.RULES, *MOVES), "prompt"),
+    "versions": Spot(prompt.VERSIONS, "prompt"),
+    "trial": Spot((*prompt.TRIAL, *MOVES), "prompt", title="Try"),
+    "proposals": Spot((*prompt.PROPOSALS, *MOVES), "prompt", title="Proposed rules"),
+    "findings": Spot((*prompt.FINDINGS, *MOVES), "prompt", title="Prompt check"),
+    "editing": Spot(prompt.EDITING, "workspace", typed=True),
+    "testing": Spot(prompt.TESTING, "workspace", typed=True, title="Test the rules"),
+    "questions": Spot((*questions.ACTIONS, *MOVES), "workspace"),
+    "examples": Spot(examples.ACTIONS, "workspace"),
+    "dataset": Spot((*dataset.ACTIONS, *MOVES), "workspace"),
+    "run": Spot((*run.ACTIONS, *MOVES), "workspace"),
+    "evaluation": Spot((*evaluation.ACTIONS, *MOVES), "workspace"),
+    "release": Spot((*release.ACTIONS, *MOVES), "workspace"),
+    "cost": Spot((*cost.ACTIONS, *MOVES), "workspace"),
+    "figures": Spot(cost.FIGURES, "workspace", typed=True),
+    "chat": Spot((*chat.ACTIONS, *MOVES), "workspace"),
+    "asking": Spot(chat.ASKING, "chat", typed=True),
+    "searching": Spot(SEARCHING, "workspace", typed=True),
+    "found": Spot(FOUND, "workspace"),  # over any pane, whose keys give way while its search is on
+    "words": Spot(WORDS, "workspace", typed=True),
+    "answers": Spot(evaluation.ANSWERS, "evaluation"),
+    "history": Spot((*evaluation.HISTORY, *MOVES), "evaluation", title="Evaluations"),
+    "differences": Spot((*evaluation.DIFFERENCES, *MOVES), "evaluation"),
+    "twins": Spot((*questions.TWINS, *MOVES), "questions", title="Near-duplicates"),
+    "preview": Spot((*questions.PREVIEW, *MOVES), "workspace", confirms=True),
+    "curate": Spot(curate.ACTIONS, title="Review"),
+    "narrow": Spot(curate.NARROW),
+    "correcting": Spot(curate.CORRECTING, typed=True),
+    "jobs": Spot((*jobs.ACTIONS, *MOVES)),
+    "start": Spot(start.ACTIONS, title="Projects"),
+    "form": Spot(form.ACTIONS, typed=True),
+    "help": Spot(HELP),
 }
+ACTIONS: dict[Place, tuple[Action, ...]] = {place: spot.actions for place, spot in PLACES.items()}
 PANE_KEYS: dict[PaneName, str] = {
     "prompt": "1",
     "questions": "2",
@@ -90,23 +92,23 @@ OVER: dict[str, str] = {
     for action in everywhere.ACTIONS
 }
 FOOTER_KEYS = 6
-# What a pane may show over its own page: these keys take precedence over the pane's.
-OVER_PANES: dict[PaneName, tuple[Place, ...]] = {
-    "evaluation": ("answers", "history", "differences"),
-    "questions": ("preview", "twins"),
-}
-# Places that wait for a yes or no: no other keys are shown.
-CONFIRM_PLACES: tuple[Place, ...] = ("preview",)
-TEXT_PLACES: tuple[Place, ...] = ("editing", "testing", "asking", "figures", "searching", "words", "correcting", "form")
+TEXT_PLACES: frozenset[Place] = frozenset(place for place, spot in PLACES.items() if spot.typed)
 
 
-def bindings(place: Place) -> list[BindingType]:
-    """Return the bindings of a place, hidden from Textual's own footer, which is not used."""
+def chain(place: Place) -> tuple[Place, ...]:
+    """Return the places where a key pressed at this one is looked up, nearest first."""
+    over = PLACES[place].over
+    return (place, *(chain(over) if over is not None else ()))
+
+
+def bindings(*places: Place) -> list[BindingType]:
+    """Return the bindings of places, hidden from Textual's own footer, which is not used."""
     made: list[BindingType] = [
         Binding(action.keys, action.id, action.label, show=False, id=f"{place}.{action.id}", priority=place == "found")
+        for place in places
         for action in ACTIONS[place]
     ]
-    if place == "workspace":
+    if "workspace" in places:
         made += [
             Binding(key, f"pane('{pane}')", pane, show=False, id=f"workspace.{pane}") for pane, key in PANE_KEYS.items()
         ]

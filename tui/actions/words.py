@@ -1,4 +1,4 @@
-"""What an action is, and the places that have actions. Pure data; knows no specific action."""
+"""What an action is, and what a place is that has actions. Pure data; knows no specific action."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,16 +8,11 @@ from textual.keys import key_to_character
 from engine.records.station import StationName
 
 PaneName = StationName | Literal["cost", "chat"]
-# Parts of a pane that have their own keys.
-PartName = Literal[
+Place = PaneName | Literal[
     "rules", "versions", "trial", "proposals", "findings", "editing", "testing", "asking", "figures",
     "searching", "found", "words", "answers", "history", "differences", "preview", "twins",
+    "everywhere", "workspace", "curate", "narrow", "correcting", "jobs", "start", "form", "help",
 ]  # fmt: skip
-Place = (
-    PaneName
-    | PartName
-    | Literal["everywhere", "workspace", "curate", "narrow", "correcting", "jobs", "start", "form", "help"]
-)
 
 _SHORT = {
     "slash": "/",
@@ -53,6 +48,17 @@ class Action:
     def leaves(self) -> bool:
         """Whether this leaves its place; an id stays the same when the user chooses another key."""
         return self.id == "back" or "leave" in self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """What is known of one place."""
+
+    actions: tuple[Action, ...]
+    over: Place | None = "everywhere"  # where a key is looked up that has no meaning here
+    typed: bool = False  # text is typed here: letters only type, and no other place's keys are shown
+    confirms: bool = False  # it waits for a yes or no: no other place's keys are shown
+    title: str = ""  # as the page calls itself; empty: by its name
 
 
 def as_read(keys: str) -> str:

@@ -5,7 +5,7 @@ import pytest
 from engine.paths import Home
 from tests.tui.piloting import open_app, shown, until
 from tests.tui.seeds import make_stage
-from tui.actions import ACTIONS, PANE_KEYS, PANES, TEXT_PLACES, Action, Place
+from tui.actions import ACTIONS, PANE_KEYS, PANES, TEXT_PLACES, Action, Place, chain
 from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.keys import footer_actions, key_of, with_keys
@@ -63,29 +63,12 @@ HANDLERS: dict[Place, type] = {
 TAKEN_BY_TERMINALS = {"ctrl+b", "ctrl+a", "ctrl+s", "ctrl+j", "ctrl+h", "ctrl+z"}
 # For each place where the focus can be: the places whose keys work there, the nearest first.
 KEY_CHAINS: list[tuple[Place, ...]] = [
-    *((pane, "workspace") for pane in PANES),
-    *((part, "prompt", "workspace") for part in ("rules", "versions", "trial", "proposals", "findings")),
-    ("editing", "workspace"),
-    ("testing", "workspace"),
-    ("asking", "workspace"),
-    ("figures", "workspace"),
-    ("searching", "workspace"),
-    ("words", "workspace"),
+    *(chain(place)[:-1] for place in ACTIONS if place != "everywhere"),
     *(("found", pane, "workspace") for pane in PANES),
-    *((over, "evaluation", "workspace") for over in ("answers", "history", "differences")),
-    ("preview", "workspace"),
-    ("twins", "questions", "workspace"),
-    ("curate",),
-    ("words",),
-    ("narrow",),
-    ("correcting",),
-    ("start",),
-    ("form",),
-    ("help",),
 ]
 # Places where q goes back one level instead of quitting.
 CLOSED_BY_Q: tuple[Place, ...] = (
-    "curate", "narrow", "help", "answers", "history", "differences", "preview", "twins",
+    "curate", "narrow", "help", "jobs", "answers", "history", "differences", "preview", "twins",
     "versions", "trial", "proposals", "findings",
 )  # fmt: skip
 ROWS = [

@@ -37,6 +37,9 @@ def test_two_actions_can_swap_their_keys() -> None:
         ({"workspace.pause": "5"}, "keys: 5 is used for both workspace.pause and workspace.run."),
         ({"run.first": "o"}, "keys: o is used for both run.first and workspace.projects."),
         ({"answers.next_answer": "e"}, "keys: e is used for both answers.next_answer and evaluation.evaluate."),
+        ({"rules.add": "v"}, "keys: v is used for both rules.add and prompt.versions."),
+        ({"trial.end": "v"}, "keys: v is used for both trial.end and prompt.versions."),
+        ({"findings.again": "v"}, "keys: v is used for both findings.again and prompt.versions."),
         ({"curate.accept": "q"}, "keys: q is used for both curate.accept and everywhere.quit."),
     ],
 )
@@ -70,8 +73,15 @@ def test_custom_letter_keys_are_left_out_on_modal_screens() -> None:
     assert over_others(custom) == {"over.quit": "f9", "over.help": "question_mark,f8"}
 
 
-def test_places_that_are_never_active_together_may_share_a_key() -> None:
-    shared = {"curate.accept": "f9", "workspace.pause": "f9"}
+@pytest.mark.parametrize(
+    "shared",
+    [
+        {"curate.accept": "f9", "workspace.pause": "f9"},
+        {"jobs.log": "B"},  # the list of jobs covers the workspace and its key for an update
+        {"preview.take": "s"},  # a preview waits for a yes or no: the list's own keys do nothing
+    ],
+)
+def test_places_that_are_never_active_together_may_share_a_key(shared: dict[str, str]) -> None:
     assert own_keys(shared) == (shared, ())
 
 

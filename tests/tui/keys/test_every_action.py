@@ -19,7 +19,7 @@ from tests.tui.jobs.job_projects import make_jobs
 from tests.tui.panes.measured_projects import make_compared
 from tests.tui.piloting import open_app, screen_contents, until
 from tests.tui.seeds import make_stage
-from tui.actions import ACTIONS, PANE_KEYS, PANES, Place
+from tui.actions import ACTIONS, PANE_KEYS, PANES, Place, chain
 from tui.actions.lists import MOVES
 from tui.services.trial import TrialEnded, TrialService
 from tui.widgets.placed import PlacedScreen
@@ -184,6 +184,9 @@ async def test_every_action_has_a_visible_effect(home: Home, place: Place) -> No
         async with app.run_test(size=(80, 24), notifications=True) as pilot:
             await go_to(pilot, place)
             start = active_places(app)
+            real = (*start, "everywhere")
+            under = real[real.index(place) :]
+            assert tuple(name for name in under if place != "found" or name not in PANES) == chain(place)
             while remaining and active_places(app) == start and not app._exit:
                 action = remaining.pop(0)
                 name = f"{place}.{action.id}"

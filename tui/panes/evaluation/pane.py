@@ -9,7 +9,7 @@ from textual.dom import DOMNode
 
 from engine.clean import clean_line
 from engine.records.evaluation import Evaluation
-from tui.actions import OVER_PANES, PaneName, Place, bindings
+from tui.actions import PaneName, Place, bindings
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import FormScreen
 from tui.keys import key_of
@@ -52,9 +52,7 @@ class EvaluationPane(Pane):
     """The proof."""
 
     place: ClassVar[PaneName] = "evaluation"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for place in (*OVER_PANES["evaluation"], "evaluation") for binding in bindings(place)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("answers", "history", "differences", "evaluation")
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)

@@ -6,7 +6,7 @@ from textual.binding import BindingType
 
 from engine.clean import clean_text
 from engine.wording import counted
-from tui.actions import OVER_PANES, PaneName, bindings
+from tui.actions import PaneName, bindings
 from tui.forms.confirm import confirm_form, is_confirmed
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import NOTHING, Values
@@ -44,9 +44,7 @@ class QuestionsPane(QuestionList):
     """What users would send."""
 
     place: ClassVar[PaneName] = "questions"
-    BINDINGS: ClassVar[list[BindingType]] = [
-        binding for place in (*OVER_PANES["questions"], "questions") for binding in bindings(place)
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = bindings("preview", "twins", "questions")
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)

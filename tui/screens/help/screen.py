@@ -1,6 +1,5 @@
 """Shows every key of a place over the current screen. Knows only the action table."""
 
-from collections.abc import Mapping
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -8,7 +7,7 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.dom import DOMNode
 
-from tui.actions import ACTIONS, PANES, TEXT_PLACES, Place, bindings
+from tui.actions import ACTIONS, PANES, PLACES, TEXT_PLACES, Place, bindings
 from tui.keys import key_of, key_while_typing, keys_of, keys_taken, with_keys
 from tui.widgets.lines import ACCENT, STRONG, fit, wrap
 from tui.widgets.page import Page
@@ -17,17 +16,6 @@ from tui.widgets.scroller import Scroller
 
 _KEYS_WIDTH = 14
 _SENTENCE_WIDTH = 58
-# As the pages call themselves, where that is not the name of the place.
-_TITLES: Mapping[Place, str] = {
-    "start": "Projects",
-    "curate": "Review",
-    "trial": "Try",
-    "testing": "Test the rules",
-    "proposals": "Proposed rules",
-    "findings": "Prompt check",
-    "twins": "Near-duplicates",
-    "history": "Evaluations",
-}
 _BOX, _AROUND = 80, 7  # cells: the whole, of which border, padding and scrollbar
 
 
@@ -105,7 +93,7 @@ def help_text(*places: Place, width: int = _BOX - _AROUND) -> Content:
             first, last = (key_of(f"workspace.{pane}") for pane in (PANES[0], PANES[-1]))
             rows.insert(0, (f"{first} … {last}", "Go to that pane."))
         lines += [
-            Content.styled(_TITLES.get(place, place.capitalize()), STRONG),
+            Content.styled(PLACES[place].title or place.capitalize(), STRONG),
             *(_row(*row, width) for row in rows),
             Content(""),
         ]
