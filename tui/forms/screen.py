@@ -91,12 +91,15 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         *,
         go: str = "continue",
         aside: Callable[[Values], str] = lambda _values: "",
+        pending: str | None = None,
         whole: Callable[[Values], str] = lambda _values: "",
         values: Values = NOTHING,
         errors: Values = NOTHING,
         guide: Guide | None = None,
     ) -> None:
-        """`aside` describes what the values mean, at each change; `whole` says what is wrong with them together.
+        """`aside` describes what the values mean, at each change; `pending` is shown instead while a field is wrong.
+
+        `whole` says what is wrong with the values together, once each is right.
 
         `guide` gives the value that each field takes while empty, and why, also at each change.
 
@@ -107,7 +110,7 @@ class FormScreen(OverScreen[dict[str, str] | None]):
         self._title, self._go = title, go
         self._fields = tuple(replace(item, value=values.get(item.id, item.value)) for item in fields)
         self._refused = {item.id: (item.value, errors[item.id]) for item in self._fields if item.id in errors}
-        self._aside, self._whole, self._guide = aside, whole, guide
+        self._aside, self._pending, self._whole, self._guide = aside, pending, whole, guide
         self._notes: Mapping[str, FieldNote] = {}
 
     def compose(self) -> ComposeResult:
@@ -217,17 +220,19 @@ class FormScreen(OverScreen[dict[str, str] | None]):
 
     def tell(self) -> None:
         """Describe the values again; also call this when what is known about them has changed."""
-        values = self.values
+        values, wrong = self.values, False
         self._say(_TOGETHER, "")
         for item in self._fields:
             shown, value = self.query_one(f"#error-{item.id}", Words), values[item.id]
             error = item.check(value)
+            wrong = wrong or bool(error)
             # An error disappears as soon as it is fixed; most appear only when the form is submitted.
             if shown.display and not error and value != self._refused.get(item.id, ("\n", ""))[0]:
                 self._say(item.id, "")
             elif item.live and value and error:
                 self._say(item.id, error)
-        self.query_one("#aside", Words).update(Content(clean_text(self._aside(values))))
+        text = self._pending if wrong and self._pending is not None else self._aside(values)
+        self.query_one("#aside", Words).update(Content(clean_text(text)))
         if self._guide is not None:
             self._tell_guided(self._guide(values))
 

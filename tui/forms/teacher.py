@@ -34,19 +34,14 @@ def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[
     )  # fmt: skip
 
 
-def teacher_of(values: Values) -> TeacherSpec | None:
-    """The teacher that the fields describe, by the name that was typed; None while they are incomplete or invalid.
+def teacher_of(values: Values) -> TeacherSpec:
+    """The teacher that the fields describe, each of them valid, by the name that was typed.
 
     Whether a folder of that name exists is left to the store's thread: at each key, its disk might not answer.
     """
-    if not values["model"]:
-        return None
     if values["teacher"] == LOCAL:
         return TeacherSpec("local", values["model"])
-    try:
-        return TeacherSpec("endpoint", values["model"], check_address(values["address"]))
-    except UsageError:  # shown below its field
-        return None
+    return TeacherSpec("endpoint", values["model"], check_address(values["address"]))
 
 
 def address_trouble(value: str) -> str:

@@ -44,37 +44,34 @@ class TeacherForm(Generic[Options, Outlook]):
         title: str,
         fields: Sequence[Field],
         teacher: TeacherSpec,
-        options_of: Callable[[Values], Options | None],
+        options_of: Callable[[Values], Options],
         action: str,
         more: Sequence[Field] = (),
     ) -> None:
-        """Open the form: `fields`, those of the teacher, `more`. `options_of` returns None while a field is wrong.
+        """Open the form: `fields`, those of the teacher, `more`. `options_of` needs every field to be valid.
 
         `action` is the action that opens the form. It ends in the start of a job.
         """
 
         def aside(values: Values) -> str:
-            if (options := options_of(values)) is None:
-                return "The estimate appears once every field is valid."
-            if (found := self._outlook(options)) is None:
+            if (found := self._outlook(options_of(values))) is None:
                 return "Estimating what it will take …"
             return clean_text(f"✗ {found}") if isinstance(found, DistillError) else self._text_of(found, values)
 
         def whole(values: Values) -> str:
-            options = options_of(values)
-            found = self._outlook(options) if options is not None else None
+            found = self._outlook(options_of(values))
             if isinstance(found, UsageError):  # such as a teacher that does not exist: what was typed is not lost
                 return "The reason why this cannot start is below."
             return "" if found is None or isinstance(found, DistillError) else self._trouble_of(found, values)
 
         def answered(values: dict[str, str] | None) -> None:
             self._form = None
-            options = options_of(values) if values is not None else None
-            if values is not None and options is not None:
-                self._service.start(options, values["key"])
+            if values is not None:
+                self._service.start(options_of(values), values["key"])
 
         every = [*fields, *teacher_fields(teacher, lambda: form.values), *more]
-        form = FormScreen(title, every, go="start", aside=aside, whole=whole)
+        pending = "The estimate appears once every field is valid."
+        form = FormScreen(title, every, go="start", aside=aside, pending=pending, whole=whole)
         if open_if_shown(form, answered, self._pane, f"workspace.{self._pane.place}", action):
             self._form = form
             self._found.clear()

@@ -72,6 +72,17 @@ async def test_invalid_value_is_reported_under_its_field_and_keeps_the_form_open
         assert text(app, "#aside") == "7 × 120 answers"
 
 
+async def test_what_is_pending_is_shown_instead_of_the_meaning_while_a_field_is_wrong() -> None:
+    app = FormApp()
+    app.form = FormScreen("Generate", FIELDS, aside=summary, pending="Enter a number of samples.")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: text(app, "#aside") == "2 × 120 answers")
+        await pilot.press("backspace")
+        await until(pilot, lambda: text(app, "#aside") == "Enter a number of samples.")
+        await pilot.press("7")
+        await until(pilot, lambda: text(app, "#aside") == "7 × 120 answers")
+
+
 async def test_error_of_the_whole_form_is_shown_and_escape_cancels() -> None:
     app = FormApp()
     async with app.run_test(size=(80, 24)) as pilot:

@@ -197,6 +197,9 @@ def test_typed_teacher_is_read_without_the_disk(monkeypatch: pytest.MonkeyPatch)
     fields = {field.id: field for field in teacher_fields(TeacherSpec(), lambda: values)}
     assert fields["model"].check("./base") == ""
     assert fields["model"].check("") == "Enter a model."
+    assert fields["address"].check("ftp://h") == ""
+    values["teacher"] = "an endpoint"
+    assert fields["address"].check("ftp://h")
 
 
 def test_form_shows_the_estimate_and_what_prevents_the_job() -> None:
@@ -205,11 +208,8 @@ def test_form_shows_the_estimate_and_what_prevents_the_job() -> None:
         "temperature": "0.7", "tokens": "64", "limit": "", "at_once": "8", "budget": "",
     }  # fmt: skip
     options = wanted(values, GenerateOptions())
-    assert options is not None
     assert (options.splits, options.samples, options.concurrency, options.batch_rows) == (("train",), 2, 8, 128)
-    assert wanted(values | {"address": "ftp://h"}, GenerateOptions()) is None
     local = wanted(values | {"teacher": "this machine", "model": "starter", "budget": "3"}, GenerateOptions())
-    assert local is not None
     assert (local.batch_rows, local.max_cost_usd, local.teacher.kind) == (8, None, "local")
     figure = Figure(20.0, "measured", "")
     outlook = GenerationOutlook(5, 10, 4, 900, figure, Money(0.1, 0.2, "list"), 90.0, "job 3", KeyState("X", "Y"), 7)

@@ -3,6 +3,8 @@
 import dataclasses
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from engine.jobs.protocol import SampleAnswer, WorstTokens
 from engine.model.shapes import Shapes
@@ -14,11 +16,12 @@ from engine.records.run import CurvePoint, Run, TrainingConfig
 from engine.records.station import Station
 from engine.training.costs import RowTokens
 from engine.training.facts import Basis, FreeMemory
+from engine.training.outlook import outlook_text
 from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import add_dataset, add_examples, make_project
 from tui.panes.run.curves import Drawn, Look, charts, values
 from tui.panes.run.drawing import draw
-from tui.panes.run.settings import config_of, configuration_text, device, fields, guide, outlook, trouble
+from tui.panes.run.settings import config_of, configuration_text, device, fields, guide, trouble
 from tui.panes.run.state import RunState, sample_at, value_at
 from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
@@ -223,17 +226,17 @@ def test_configuration_takes_typed_values_and_the_previous_seed() -> None:
 
 
 def test_outlook_names_the_source_of_its_figures_or_not_known() -> None:
-    unknown = outlook(VALUES, Basis(DATASET))
+    bare = Basis(DATASET)
+    unknown = outlook_text(config_of(VALUES, bare), bare)
     assert "14 steps: 26 rows, 4 per step, 2 epochs" in unknown
     assert unknown.count("not known") == 3
     config = dataclasses.replace(CONFIG, dtype="bfloat16", micro_batch_rows=4, lora_rank=32)
     like = Run(2, "d", config, "done", "", step=10, train_s=40.0,
                peak_rss_mb=2100.0, device="cpu", dtype="bfloat16")  # fmt: skip
-    known = outlook(VALUES, Basis(DATASET, runs=(like,), tokens=RowTokens(10.0, 20.0, 40, 30, 100)))
+    basis = Basis(DATASET, runs=(like,), tokens=RowTokens(10.0, 20.0, 40, 30, 100))
+    known = outlook_text(config_of(VALUES, basis), basis)
     assert ": at the pace of run 2 on cpu bfloat16" in known
     assert "≈ 2.1 GB: the peak of run 2" in known
-    assert outlook({**VALUES, "epochs": "x"}, Basis(DATASET)) == ""
-    assert outlook({**VALUES, "batch_rows": "0"}, Basis(DATASET)) == ""
 
 
 def test_preset_fills_empty_fields_and_gives_reasons() -> None:
@@ -253,6 +256,20 @@ def test_preset_fills_empty_fields_and_gives_reasons() -> None:
     assert config_of({**values, "objective": "cross-entropy"}, basis).objective == "cross_entropy"
     short = guide({**values, "epochs": "1", "on_policy_steps": "9"}, basis)
     assert "most of the student's answers are cut off" in short["on_policy_steps"].why
+
+
+TYPED = st.one_of(
+    st.integers(0, 10**5).map(str), st.floats(1e-7, 1e3).map("{:g}".format), st.text("019.e-nai", max_size=6)
+)
+
+
+@given(st.dictionaries(st.sampled_from([field.id for field in fields(Basis(DATASET)) if not field.choices]), TYPED))
+def test_whatever_is_typed_has_notes_and_what_is_valid_has_an_estimate(typed: dict[str, str]) -> None:
+    basis = Basis(DATASET, tokens=RowTokens(10.0, 20.0, 40, 30, 100), own_rows=26, scored_train=520)
+    values = {field.id: field.value for field in fields(basis)} | typed
+    assert guide(values, basis)
+    if not any(field.check(values[field.id]) for field in fields(basis)):
+        assert outlook_text(config_of(values, basis), basis)
 
 
 def test_only_objectives_that_the_dataset_supports_are_offered() -> None:

@@ -40,7 +40,7 @@ def fields(basis: EvaluationBasis) -> tuple[Field, ...]:
 
 
 def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOptions:
-    """The evaluation that these values describe. Raises `ValueError` if a value is not a number."""
+    """The evaluation that these values describe."""
     return EvaluateOptions(
         run_id=int(values["run"]),
         split=cast(Split, values["split"]),
@@ -55,9 +55,7 @@ def options_of(values: Mapping[str, str], basis: EvaluationBasis) -> EvaluateOpt
 
 
 def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
-    """The estimate for an evaluation with these values, one line per quantity; empty while a value is invalid."""
-    if _SAMPLES(values["samples"]) or _TEMPERATURE(values["temperature"]) or _LIMIT(values["limit"]):
-        return ""
+    """The estimate for an evaluation with these values, one line per quantity."""
     options = options_of(values, basis)
     asked = basis.questions.get(options.split, 0)
     estimate = estimate_evaluation(options, asked, basis.evaluations, rubrics=basis.rubrics)
@@ -100,13 +98,10 @@ def improvement_fields(failed: Sequence[int]) -> tuple[Field, ...]:
     )
 
 
-def improvement(failed: Sequence[int], values: Values) -> SynthesizeOptions | None:
-    """The options that the form describes; None while a field is wrong."""
-    teacher = teacher_of(values)
-    if teacher is None or any(field.check(values[field.id]) for field in improvement_fields(failed)):
-        return None
+def improvement(failed: Sequence[int], values: Values) -> SynthesizeOptions:
+    """The options that the form describes."""
     chosen = tuple(failed[: int(values["failed"])])
-    return SynthesizeOptions(teacher, per_topic=int(values["per_question"]), like=chosen)
+    return SynthesizeOptions(teacher_of(values), per_topic=int(values["per_question"]), like=chosen)
 
 
 def arms_named(text: str) -> str:

@@ -40,19 +40,9 @@ def answer_fields(before: GenerateOptions) -> tuple[Field, ...]:
     )  # fmt: skip
 
 
-def wanted(values: Values, before: GenerateOptions) -> GenerateOptions | None:
-    """Return the options that the form describes; None while a field is invalid."""
+def wanted(values: Values, before: GenerateOptions) -> GenerateOptions:
+    """Return the options that the form describes."""
     teacher = teacher_of(values)
-    right = (
-        not _SAMPLES(values["samples"])
-        and not _COUNT(values["tokens"])
-        and not _AT_ONCE(values["at_once"])
-        and not _TEMPERATURE(values["temperature"])
-        and not or_empty(_COUNT)(values["limit"])
-        and not _BUDGET(values["budget"])
-    )
-    if teacher is None or not right:
-        return None
     at_once = int(values["at_once"])
     local = teacher.kind == "local"
     return GenerateOptions(

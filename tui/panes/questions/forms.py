@@ -74,13 +74,9 @@ def synthesis_fields() -> tuple[Field, ...]:
     )
 
 
-def synthesis(values: Values) -> SynthesizeOptions | None:
-    """Return the options that the form describes; None while a field is invalid."""
-    teacher = teacher_of(values)
-    wrong = _TOPICS(values["topics"]) or _PER_TOPIC(values["per_topic"])
-    if teacher is None or wrong:
-        return None
-    return SynthesizeOptions(teacher, int(values["topics"]), int(values["per_topic"]))
+def synthesis(values: Values) -> SynthesizeOptions:
+    """Return the options that the form describes."""
+    return SynthesizeOptions(teacher_of(values), int(values["topics"]), int(values["per_topic"]))
 
 
 def split_form(values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen:
@@ -90,8 +86,6 @@ def split_form(values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen
         return "Nothing would be left to train on." if int(now["validation"]) + int(now["test"]) >= 100 else ""
 
     def aside(now: Values) -> str:
-        if _SHARE(now["validation"]) or _SHARE(now["test"]):
-            return ""
         left = 100 - int(now["validation"]) - int(now["test"])
         if left < 1:
             return "Nothing would be left to train on."
@@ -107,7 +101,7 @@ def split_form(values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen
             Field("test", "test, %", "10", check=_SHARE),
             Field("seed", "seed", "0", "another seed, another split", check=_SEED),
         ],
-        go="preview", aside=aside, whole=whole, values=values, errors=errors,
+        go="preview", aside=aside, pending="", whole=whole, values=values, errors=errors,
     )  # fmt: skip
 
 

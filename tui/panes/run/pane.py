@@ -7,6 +7,7 @@ from textual.binding import BindingType
 from textual.content import Content
 
 from engine.training.facts import Basis
+from engine.training.outlook import outlook_text
 from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.forms.confirm import confirm
@@ -15,7 +16,7 @@ from tui.forms.screen import FormScreen
 from tui.keys import key_of
 from tui.panes.pane import Pane
 from tui.panes.run.drawing import draw
-from tui.panes.run.settings import config_of, fields, guide, outlook, trouble
+from tui.panes.run.settings import config_of, fields, guide, trouble
 from tui.panes.run.state import RunState
 from tui.panes.view import View
 from tui.services.facts import Facts
@@ -121,7 +122,8 @@ class RunPane(Pane):
             f"Train on {counted(basis.dataset.train, 'row')}, {basis.dataset.validation:,} for validation",
             fields(basis),
             go="train",
-            aside=lambda values: stale + outlook(values, basis),
+            aside=lambda values: stale + outlook_text(config_of(values, basis), basis),
+            pending=stale,
             whole=lambda values: trouble(values, basis),
             guide=lambda values: guide(values, basis),
         )

@@ -7,7 +7,6 @@ from typing import Any, cast, get_args
 
 from engine.records.run import Objective, Run, TrainingConfig, alpha_of
 from engine.training.facts import Basis
-from engine.training.outlook import outlook_text
 from engine.training.presets import GIVEN, Choice, Preset, choose, supported_objective
 from engine.wording import counted
 from tui.forms.checks import number, or_empty, whole
@@ -69,10 +68,7 @@ def first_values(basis: Basis) -> TrainingConfig:
 
 
 def choice_of(values: Mapping[str, str], basis: Basis) -> Choice | None:
-    """What the preset chooses for the fields left empty; None without a preset.
-
-    Raises `ValueError` if a value is not a number.
-    """
+    """What the preset chooses for the fields left empty; None without a preset."""
     preset = values["preset"]
     if preset not in _PRESETS:
         return None
@@ -84,19 +80,16 @@ def choice_of(values: Mapping[str, str], basis: Basis) -> Choice | None:
 
 
 def config_of(values: Mapping[str, str], basis: Basis) -> TrainingConfig:
-    """The configuration that these values describe. Raises `ValueError` if one is not a number."""
+    """The configuration that these values describe."""
     choice = choice_of(values, basis)
     return choice.config if choice is not None else _asked(values, basis)
 
 
 def guide(values: Mapping[str, str], basis: Basis) -> dict[str, FieldNote]:
     """The value that each empty field takes, and why."""
-    try:
-        typed = {name: "" if _TYPED[name][1](values[name]) else values[name] for name in _TYPED}
-        choice = choice_of({**values, **typed}, basis)
-        config = choice.config if choice is not None else _asked({**values, **typed}, basis)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return {}
+    valid = {**values, **{name: "" for name, (_, check) in _TYPED.items() if check(values[name])}}
+    choice = choice_of(valid, basis)
+    config = choice.config if choice is not None else _asked(valid, basis)
     reasons = {reason.name: reason for reason in choice.reasons} if choice is not None else {}
     notes = {"preset": FieldNote(why=_WHY_PRESET if choice is not None else f"the values of {_as_last(basis)[3:]}")}
     for name in ("objective", *_TYPED):
@@ -109,14 +102,6 @@ def guide(values: Mapping[str, str], basis: Basis) -> dict[str, FieldNote]:
             shown=name not in _SECOND_STAGE or config.on_policy_steps > 0,
         )
     return notes
-
-
-def outlook(values: Mapping[str, str], basis: Basis) -> str:
-    """The estimate for a training with these values, one line per quantity; empty while a value is invalid."""
-    try:
-        return outlook_text(config_of(values, basis), basis)
-    except (ValueError, ZeroDivisionError, OverflowError):
-        return ""
 
 
 def trouble(values: Mapping[str, str], basis: Basis) -> str:

@@ -50,9 +50,8 @@ def change_settings(facts: Facts, store: StoreService, screen: PlacedScreen[None
             screen.notify("Settings changed." if settings != before else "Settings kept.", timeout=3)
 
     def answered(values: dict[str, str] | None) -> None:
-        settings = wanted(values, before) if values is not None else None
-        if values is not None and settings is not None:
-            screen.run_worker(write(values, settings))
+        if values is not None:
+            screen.run_worker(write(values, wanted(values, before)))
 
     open_if_shown(settings_form(facts), answered, screen, "workspace.settings")
 
@@ -83,33 +82,27 @@ def settings_form(facts: Facts, values: Values = NOTHING, errors: Values = NOTHI
             Field("judge_prices", "  prices", prices_typed(before.prices, before.judge), PRICES_HINT,
                   check=of_a_judge(prices_trouble)),
         ],
-        go="store", aside=lambda values: consequences(values, facts), values=values, errors=errors,
+        go="store", aside=lambda values: consequences(values, facts),
+        pending="What this means appears once every field is valid.", values=values, errors=errors,
     )  # fmt: skip
     return form
 
 
-def wanted(values: Values, before: ProjectSettings) -> ProjectSettings | None:
-    """The settings that the form describes, with models by the names that were typed; None while a field is invalid.
+def wanted(values: Values, before: ProjectSettings) -> ProjectSettings:
+    """The settings that the form describes, each field valid, with models by the names that were typed.
 
     A teacher that was the student's base, and was not changed, stays the student's base.
     """
     teacher = teacher_of(values)
     student, judge = values["student"], None
-    if teacher is None or not student or _TEMPERATURE(values["temperature"]):
-        return None
     if values["judge"] == ENDPOINT:
-        try:
-            judge = TeacherSpec("endpoint", values["judge_model"], check_address(values["judge_address"]))
-        except UsageError:  # shown below its field
-            return None
+        judge = TeacherSpec("endpoint", values["judge_model"], check_address(values["judge_address"]))
     if before.other_teacher is None and teacher == before.teacher:
         teacher = TeacherSpec("local", student)
     prices = before.prices
     for spec, earlier, name in ((teacher, before.teacher, "prices"), (judge, before.judge, "judge_prices")):
         if spec is None or spec.kind != "endpoint":
             continue
-        if prices_trouble(values[name]):
-            return None
         if spec == earlier and values[name] == prices_typed(before.prices, earlier):
             continue  # or the judge's old prices would undo those just typed for the same model as the teacher
         if values[name] or spec == earlier:  # another model whose prices were not typed keeps those it may have
@@ -126,8 +119,6 @@ def typed_keys(values: Values, settings: ProjectSettings) -> tuple[TypedKey, ...
 def consequences(values: Values, facts: Facts) -> str:
     """What the values mean for the project, in short lines."""
     settings = wanted(values, facts.settings)
-    if settings is None:
-        return "What this means appears once every field is valid."
     lines = [_of_teacher(settings)]
     rubrics = sum(rule.needs_judge for rule in facts.rules)
     if settings.judge is not None:
