@@ -1,12 +1,13 @@
-"""The fields that choose a teacher, the same in every form; and what is known about its key and its price."""
+"""The fields that choose a teacher or another endpoint, the same in every form; and what their values mean."""
 
 from collections.abc import Callable, Sequence
+from urllib.parse import urlsplit
 
 from engine.clean import clean_line
 from engine.economics.prices import GIVEN, own_prices
 from engine.errors import UsageError
 from engine.records.cost import EndpointPrices
-from engine.records.options import TeacherSpec
+from engine.records.options import ProjectSettings, TeacherSpec
 from engine.teachers.keys import check_address
 from engine.teachers.outlook import KeyState, Money
 from tui.forms.checks import number
@@ -14,24 +15,63 @@ from tui.forms.screen import Field, Values
 from tui.widgets.lines import dollars
 
 LOCAL, ENDPOINT = "this machine", "an endpoint"
-PRICES_HINT = "USD per million tokens: input, cached, output"
 _PRICE = number(0.0)
+
+
+def student_field(base: str) -> Field:
+    """Return the field for the student's base."""
+    return Field("student", "student", base, "starter, a folder, or a hub's owner/name", path=True, check=model_trouble)
 
 
 def teacher_fields(spec: TeacherSpec, values: Callable[[], Values]) -> Sequence[Field]:
     """Return the fields for teacher, model, address and key. `values` returns the form's current values."""
+    return endpoint_fields("teacher", "teacher", LOCAL, spec, values)
 
-    def at_an_endpoint() -> bool:
-        return values()["teacher"] == ENDPOINT
 
-    return (
-        Field("teacher", "teacher", ENDPOINT if spec.kind == "endpoint" else LOCAL, choices=(LOCAL, ENDPOINT)),
-        Field("model", "  model", spec.model, "starter, folder, or owner/name; endpoint: its name", path=True,
-              check=model_trouble),
-        Field("address", "  address", spec.base_url, "for an endpoint: https://host/v1",
-              check=lambda value: address_trouble(value) if at_an_endpoint() else ""),
-        Field("key", "  key", "", "for an endpoint; empty: the configured key", secret=True),
-    )  # fmt: skip
+def endpoint_fields(
+    who: str,
+    label: str,
+    other: str,
+    spec: TeacherSpec | None,
+    values: Callable[[], Values],
+    prices: Sequence[EndpointPrices] | None = None,
+) -> Sequence[Field]:
+    """Return the field `who`, a choice of `other` or an endpoint, and those for the endpoint's model, address and key.
+
+    `spec` fills them in, unless it is None; where `prices` are given there is a field for those of the model, too.
+    """
+    spec = spec or TeacherSpec("local", "")
+    part = _part(who)
+
+    def there(check: Callable[[str], str]) -> Callable[[str], str]:
+        return lambda value: check(value) if values()[who] == ENDPOINT else ""
+
+    if other == LOCAL:  # which has a model as well
+        model = Field(f"{part}model", "  model", spec.model, "starter, folder, or owner/name; endpoint: its name",
+                      path=True, check=model_trouble)  # fmt: skip
+    else:
+        named = spec.model if spec.kind == "endpoint" else ""
+        model = Field(f"{part}model", "  model", named, "for an endpoint: its name there", check=there(model_trouble))
+    fields = [
+        Field(who, label, ENDPOINT if spec.kind == "endpoint" else other, choices=(other, ENDPOINT)),
+        model,
+        Field(f"{part}address", "  address", spec.base_url, "for an endpoint: https://host/v1",
+              check=there(address_trouble)),
+        Field(f"{part}key", "  key", "", "for an endpoint; empty: the configured key", secret=True),
+    ]  # fmt: skip
+    if prices is not None:
+        hint = "USD per million tokens: input, cached, output"
+        typed = prices_typed(prices, spec)
+        fields.append(Field(f"{part}prices", "  prices", typed, hint, check=there(prices_trouble)))
+    return fields
+
+
+def endpoint_of(values: Values, who: str = "teacher") -> TeacherSpec | None:
+    """The endpoint that the fields describe, its address as typed while it is wrong; None where none is chosen."""
+    if values[who] != ENDPOINT:
+        return None
+    model, address = values[f"{_part(who)}model"], values[f"{_part(who)}address"]
+    return TeacherSpec("endpoint", model, address if address_trouble(address) else check_address(address))
 
 
 def teacher_of(values: Values) -> TeacherSpec:
@@ -39,9 +79,24 @@ def teacher_of(values: Values) -> TeacherSpec:
 
     Whether a folder of that name exists is left to the store's thread: at each key, its disk might not answer.
     """
-    if values["teacher"] == LOCAL:
-        return TeacherSpec("local", values["model"])
-    return TeacherSpec("endpoint", values["model"], check_address(values["address"]))
+    return endpoint_of(values) or TeacherSpec("local", values["model"])
+
+
+def teaching_text(settings: ProjectSettings) -> str:
+    """Who teaches, and what leaves this machine, in a line."""
+    teacher = settings.teacher
+    if settings.other_teacher is None:
+        return "The student's base teaches, with the prompt. Nothing leaves this machine."
+    name = clean_line(teacher.model)
+    if teacher.kind == "endpoint":
+        sent = f"prompt and questions are sent to {host_text(teacher)}"
+        return f"{name or 'The endpoint'} teaches: {sent}. Evaluations include it."
+    return f"{name} teaches on this machine. Evaluations include it."
+
+
+def host_text(spec: TeacherSpec) -> str:
+    """The host of an endpoint, as the reader is told where something is sent."""
+    return "that address" if address_trouble(spec.base_url) else clean_line(urlsplit(spec.base_url).hostname or "")
 
 
 def address_trouble(value: str) -> str:
@@ -107,3 +162,8 @@ def money_text(money: Money) -> str:
     most = f", at most {dollars(money.most_usd)}" if money.most_usd > money.usd else ""
     prices = "the given" if money.source == GIVEN else "list"
     return f"≈ {dollars(money.usd)}{most}, at {prices} prices without caching."
+
+
+def _part(who: str) -> str:
+    """What the names of its fields begin with: a teacher's stand for themselves."""
+    return "" if who == "teacher" else f"{who}_"

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from textual.message import Message
@@ -23,6 +23,7 @@ from engine.projects import ProjectSummary as ProjectSummary
 from engine.projects import archive, delete, duplicate, in_order, look, restore
 from engine.records.options import ProjectSettings, TeacherSpec
 from engine.records.prompt import Prompt
+from engine.teachers.keys import save_key
 from engine.texts import read_text
 from tui.keys import key_of
 from tui.services.failing import failing_to
@@ -38,9 +39,9 @@ class NewProject:
     """What the user entered for a new project."""
 
     name: str
-    student: str
-    teacher: TeacherSpec
+    settings: ProjectSettings
     prompt_path: str = ""  # empty: set the prompt later
+    key: str = ""  # of its teacher's endpoint; empty: the configured one
 
 
 @dataclass
@@ -239,10 +240,14 @@ class ProjectsService:
         with self._failing(lambda: field):
             prompt = _read_prompt(wanted.prompt_path) if wanted.prompt_path else None
             field = "student"
-            student = model_name(wanted.student)
-            teacher = wanted.teacher if wanted.teacher.kind == "endpoint" else TeacherSpec("local", student)
+            student, teacher = model_name(wanted.settings.student_base), wanted.settings.teacher
+            if teacher.kind == "local":  # the student's base
+                teacher = TeacherSpec("local", student)
+            elif wanted.key:
+                field = "key"
+                save_key(teacher.base_url, wanted.key, self._home)
             field = "name"
-            settings = ProjectSettings(student_base=student, teacher=teacher)
+            settings = replace(wanted.settings, student_base=student, teacher=teacher)
             with Project.create(self._home.projects / wanted.name, settings, self._home) as project:
                 if prompt is not None:
                     _set_prompt(project, prompt, wanted.prompt_path)

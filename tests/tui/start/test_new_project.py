@@ -9,6 +9,7 @@ from engine.folders import last_used
 from engine.paths import Home
 from engine.project import Project
 from engine.records.options import TeacherSpec
+from engine.teachers.keys import find_key
 from tests.tui.piloting import field_error, footer, form_aside, toast_text, until, wait_for_form, wait_for_text
 from tests.tui.start.list_helpers import (
     page_text,
@@ -20,6 +21,8 @@ from tui.app import DistillApp
 from tui.forms.screen import FormScreen
 from tui.screens.start.screen import StartScreen
 from tui.screens.workspace.screen import WorkspaceScreen
+
+AT = "https://llm.example.com/v1"
 
 
 async def test_copy_gets_a_free_name_and_is_selected(eight_projects: Home, app: DistillApp) -> None:
@@ -62,7 +65,8 @@ async def test_new_project_is_created_by_keys_and_names_the_next_step(
         assert "search" not in footer(app)
         await pilot.press("n", *"bank", "down", "down", "right", "down", *"large", "down")
         form = await wait_for_form(pilot)
-        form.query_one("#field-address", Input).value = "https://llm.example.com/v1"
+        form.query_one("#field-address", Input).value = AT
+        form.query_one("#field-key", Input).value = "sk-typed"
         form.query_one("#field-prompt", Input).value = str(tmp_path / "prompt.md")
         await wait_for_text(pilot, form_aside, "≈ 7 tokens and 2 example messages. Next: 1 Prompt, to add rules.")
         assert "sent to llm.example.com" in form_aside(app)
@@ -72,7 +76,8 @@ async def test_new_project_is_created_by_keys_and_names_the_next_step(
     with Project.open(home.projects / "bank", home) as project:
         settings = project.settings.read()
         assert settings.student_base == "starter"
-        assert settings.teacher == TeacherSpec("endpoint", "large", "https://llm.example.com/v1")
+        assert find_key(AT, home) == "sk-typed"
+        assert settings.teacher == TeacherSpec("endpoint", "large", AT)
         current = project.prompts.current()
         assert current is not None
         assert (current.note, len(current.prompt.messages)) == ("from prompt.md", 3)
@@ -129,7 +134,7 @@ async def test_endpoint_errors_are_shown_under_their_fields(home: Home, app: Dis
         await wait_for_list(pilot)
         await pilot.press("n", *"bank", "down", "down", "right", "enter")
         form = await wait_for_form(pilot)
-        assert "Name the model" in field_error(app, "model")
+        assert "Enter a model." in field_error(app, "model")
         assert "https://host/v1" in field_error(app, "address")
         form.query_one("#field-address", Input).value = "http://llm.example.com/v1"
         await pilot.press("enter")

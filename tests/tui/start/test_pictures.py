@@ -74,7 +74,7 @@ def test_new_project_form_with_a_prompt_file_matches_its_snapshot(
 
     async def fill_in(pilot: Pilot[int]) -> None:
         await wait_for_list(pilot)
-        await pilot.press("n", *"bank", *(["down"] * 5), *"prompt.md")
+        await pilot.press("n", *"bank", *(["down"] * 6), *"prompt.md")
         await wait_for_text(pilot, form_aside, "≈")
         await pilot.pause()
 

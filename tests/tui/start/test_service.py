@@ -11,7 +11,7 @@ from engine.folders import DATABASE
 from engine.paths import Home
 from engine.project import Project
 from engine.projects import ProjectSummary, archive, look
-from engine.records.options import TeacherSpec
+from engine.records.options import ProjectSettings
 from engine.store.prompts import PromptTable
 from tests.tui.services.recorder import Recorder
 from tests.tui.start.list_helpers import add_live_job, set_age
@@ -116,7 +116,7 @@ def test_failed_prompt_write_leaves_no_project(
         raise StoreError("The disk is full.")
 
     (tmp_path / "p.md").write_text("Answer in one word.")
-    request = NewProject("bank", "starter", TeacherSpec(), str(tmp_path / "p.md"))
+    request = NewProject("bank", ProjectSettings(), str(tmp_path / "p.md"))
     with monkeypatch.context() as broken:
         broken.setattr(PromptTable, "set", full)
         service._make(request)
@@ -141,7 +141,7 @@ def test_unexpected_errors_are_reported_by_every_request(
     service.archive(home.projects / "one")
     service.delete(home.projects / "one")
     service.duplicate(home.projects / "one", "two", "runs")
-    service.make(NewProject("two", "starter", TeacherSpec()))
+    service.make(NewProject("two", ProjectSettings()))
     service.read()
     service.look_at_prompt("a.md")
     service._doer.shutdown()

@@ -1,19 +1,17 @@
 """The forms of the project list: a new project, a copy, the demo, deleting."""
 
 from collections.abc import Callable, Mapping
-from urllib.parse import urlsplit
 
 from engine.clean import clean_line
-from engine.records.options import TeacherSpec
-from engine.teachers.keys import check_address
+from engine.records.options import ProjectSettings, TeacherSpec
 from tui.forms.screen import NOTHING, Field, FormScreen, Values
-from tui.forms.teacher import address_trouble
+from tui.forms.teacher import endpoint_fields, endpoint_of, student_field, teaching_text
 from tui.keys import key_of
 from tui.screens.start.drawing import tilde
 from tui.screens.start.state import StartState
 from tui.services.projects import Kept, NewProject, ProjectSummary, name_trouble
 
-STUDENT_ITSELF, ENDPOINT = "the student itself", "an endpoint"
+_STUDENT_ITSELF = "the student itself"
 KEPT: Mapping[str, Kept] = {"questions": "questions", "and examples": "examples", "and runs": "runs"}
 _KEPT_SENTENCES: Mapping[Kept, str] = {
     "questions": "Copies prompt, rules, questions and settings.",
@@ -32,26 +30,16 @@ def new_form(
 ) -> FormScreen:
     """Ask for a new project. `prompt_words` describes the prompt in a file."""
 
-    def of_an_endpoint(missing: str) -> Callable[[str], str]:
-        return lambda value: missing if form.values["teacher"] == ENDPOINT and not value else ""
-
-    def address_wrong(value: str) -> str:
-        return address_trouble(value) if form.values["teacher"] == ENDPOINT else ""
-
     def aside(now: Values) -> str:
         words = prompt_words(now["prompt"]) if now["prompt"] else "Without a file, write the prompt next."
-        return f"{_teacher_text(now)}\n{words}"
+        return f"{teaching_text(wanted(now).settings)}\n{words}"
 
     form = FormScreen(
         "New project",
         [
             Field("name", "name", hint="such as support-desk", check=_name_check(state), live=True),
-            Field("student", "student", "starter", "starter, a folder, or a hub's owner/name",
-                  path=True, check=lambda value: "" if value else "starter, a folder, or a hub's owner/name."),
-            Field("teacher", "teacher", choices=(STUDENT_ITSELF, ENDPOINT)),
-            Field("model", "  its model", hint="for an endpoint: the model's name there",
-                  check=of_an_endpoint("Name the model to use at this endpoint.")),
-            Field("address", "  its address", hint="for an endpoint: https://host/v1", check=address_wrong),
+            student_field("starter"),
+            *endpoint_fields("teacher", "teacher", _STUDENT_ITSELF, None, lambda: form.values),
             Field("prompt", "prompt file", hint="optional", path=True),
         ],
         go="create", aside=aside, values=values, errors=errors,
@@ -61,11 +49,9 @@ def new_form(
 
 def wanted(values: Values) -> NewProject:
     """The values of the new-project form."""
-    if values["teacher"] == ENDPOINT:
-        teacher = TeacherSpec("endpoint", values["model"], check_address(values["address"]))
-    else:
-        teacher = TeacherSpec("local", values["student"])
-    return NewProject(values["name"], values["student"], teacher, values["prompt"])
+    student = values["student"]
+    settings = ProjectSettings(student, teacher=endpoint_of(values) or TeacherSpec("local", student))
+    return NewProject(values["name"], settings, values["prompt"], values["key"])
 
 
 def duplicate_form(
@@ -120,13 +106,3 @@ def _name_check(state: StartState) -> Callable[[str], str]:
 def _same(value: str, name: str) -> str:
     """Accept the name as shown, too: some names cannot be typed."""
     return "" if value in (name, clean_line(name)) else f"It is called {clean_line(name)}."
-
-
-def _teacher_text(values: Values) -> str:
-    if values["teacher"] == STUDENT_ITSELF:
-        return "The student's base answers, with the prompt. Nothing leaves this machine."
-    try:
-        host = urlsplit(values["address"]).hostname
-    except ValueError:
-        host = None
-    return f"Prompt and questions are sent to {clean_line(host or 'that address')}."

@@ -1,27 +1,23 @@
 """The form for a project's settings: its student, teacher and judge, and the temperature at which it will be served."""
 
-from collections.abc import Callable
-from urllib.parse import urlsplit
-
 from engine.clean import clean_line
 from engine.economics.prices import with_own_prices
 from engine.errors import DistillError, UsageError
 from engine.records.options import ProjectSettings, TeacherSpec
-from engine.teachers.keys import check_address
 from engine.wording import counted
 from tui.forms.checks import number
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.forms.teacher import (
-    ENDPOINT,
-    PRICES_HINT,
-    address_trouble,
-    model_trouble,
+    LOCAL,
+    endpoint_fields,
+    endpoint_of,
+    host_text,
     prices_of,
-    prices_trouble,
     prices_typed,
-    teacher_fields,
+    student_field,
     teacher_of,
+    teaching_text,
 )
 from tui.services.facts import Facts
 from tui.services.project_settings import SettingsWriting, TypedKey
@@ -59,28 +55,13 @@ def change_settings(facts: Facts, store: StoreService, screen: PlacedScreen[None
 def settings_form(facts: Facts, values: Values = NOTHING, errors: Values = NOTHING) -> FormScreen:
     """Return the form, filled with the project's settings, or with what was typed before and is wrong."""
     before = facts.settings
-    judge = before.judge or TeacherSpec("endpoint", "")
-
-    def of_a_judge(check: Callable[[str], str]) -> Callable[[str], str]:
-        return lambda value: check(value) if form.values["judge"] == ENDPOINT else ""
-
     form = FormScreen(
         "Project settings",
         [
-            Field("student", "student", before.student_base, "starter, a folder, or a hub's owner/name", path=True,
-                  check=model_trouble),
+            student_field(before.student_base),
             Field("temperature", "served at temperature", f"{before.serving_temperature:g}", check=_TEMPERATURE),
-            *teacher_fields(before.teacher, lambda: form.values),
-            Field("prices", "  prices", prices_typed(before.prices, before.teacher), PRICES_HINT,
-                  check=prices_trouble),
-            Field("judge", "judge of rubrics", NO_JUDGE if before.judge is None else ENDPOINT,
-                  choices=(NO_JUDGE, ENDPOINT)),
-            Field("judge_model", "  model", judge.model, "its name at the endpoint",
-                  check=of_a_judge(model_trouble)),
-            Field("judge_address", "  address", judge.base_url, "https://host/v1", check=of_a_judge(address_trouble)),
-            Field("judge_key", "  key", "", "empty: the configured key", secret=True),
-            Field("judge_prices", "  prices", prices_typed(before.prices, before.judge), PRICES_HINT,
-                  check=of_a_judge(prices_trouble)),
+            *endpoint_fields("teacher", "teacher", LOCAL, before.teacher, lambda: form.values, before.prices),
+            *endpoint_fields("judge", "judge of rubrics", NO_JUDGE, before.judge, lambda: form.values, before.prices),
         ],
         go="store", aside=lambda values: consequences(values, facts),
         pending="What this means appears once every field is valid.", values=values, errors=errors,
@@ -93,10 +74,7 @@ def wanted(values: Values, before: ProjectSettings) -> ProjectSettings:
 
     A teacher that was the student's base, and was not changed, stays the student's base.
     """
-    teacher = teacher_of(values)
-    student, judge = values["student"], None
-    if values["judge"] == ENDPOINT:
-        judge = TeacherSpec("endpoint", values["judge_model"], check_address(values["judge_address"]))
+    student, teacher, judge = values["student"], teacher_of(values), endpoint_of(values, "judge")
     if before.other_teacher is None and teacher == before.teacher:
         teacher = TeacherSpec("local", student)
     prices = before.prices
@@ -119,10 +97,10 @@ def typed_keys(values: Values, settings: ProjectSettings) -> tuple[TypedKey, ...
 def consequences(values: Values, facts: Facts) -> str:
     """What the values mean for the project, in short lines."""
     settings = wanted(values, facts.settings)
-    lines = [_of_teacher(settings)]
+    lines = [teaching_text(settings)]
     rubrics = sum(rule.needs_judge for rule in facts.rules)
     if settings.judge is not None:
-        lines.append(f"Answers are sent to {_host(settings.judge)} for {counted(rubrics, 'rubric')}.")
+        lines.append(f"Answers are sent to {host_text(settings.judge)} for {counted(rubrics, 'rubric')}.")
     elif rubrics:
         lines.append(f"Without a judge, {counted(rubrics, 'rubric')} cannot be measured.")
     for name, spec in (("teacher", settings.teacher), ("judge", settings.judge)):
@@ -131,17 +109,3 @@ def consequences(values: Values, facts: Facts) -> str:
     if facts.dataset is not None and facts.dataset.base != settings.student_base:
         lines.append(f"The dataset is for {clean_line(facts.dataset.base)}: freeze it again before training.")
     return "\n".join(lines)
-
-
-def _of_teacher(settings: ProjectSettings) -> str:
-    teacher = settings.teacher
-    if settings.other_teacher is None:
-        return "The student's base teaches, with the prompt. Nothing leaves this machine."
-    name = clean_line(teacher.model)
-    if teacher.kind == "endpoint":
-        return f"{name} teaches: prompt and questions are sent to {_host(teacher)}. Evaluations include it."
-    return f"{name} teaches on this machine. Evaluations include it."
-
-
-def _host(spec: TeacherSpec) -> str:
-    return clean_line(urlsplit(spec.base_url).hostname or spec.base_url)
