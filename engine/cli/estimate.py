@@ -1,6 +1,7 @@
 """`distill-tui estimate`: whether distilling pays off, before any money is spent."""
 
 import dataclasses
+from collections.abc import Callable
 
 import click
 
@@ -12,6 +13,48 @@ RANGED = tuple(
     for field in dataclasses.fields(CostInputs)
     if field.name not in ("model", "provider", "ranges")
 )
+
+_ANY, _SHARE = Number(0.0), Number(0.0, 1.0)
+# Figure, type, help.
+_FIGURES: tuple[tuple[str, Number, str], ...] = (
+    ("requests-per-day", _ANY, "Number of requests per day."),
+    ("question-tokens", _ANY, "Average length of a question, in tokens."),
+    ("answer-tokens", _ANY, "Average length of an answer, in tokens."),
+    ("input-usd-per-mtok", _ANY, "USD per million input tokens of the model; defaults to the list price."),
+    (
+        "cached-input-usd-per-mtok",
+        _ANY,
+        "USD per million input tokens read from the prompt cache; defaults to the list price.",
+    ),
+    (
+        "cache-write-usd-per-mtok",
+        _ANY,
+        "USD per million input tokens written to the prompt cache; defaults to the list price.",
+    ),
+    ("output-usd-per-mtok", _ANY, "USD per million output tokens of the model; defaults to the list price."),
+    ("cache-hit-rate", _SHARE, "Share of requests that find the prompt in the provider's cache, from 0 to 1."),
+    ("cache-min-tokens", _ANY, "Minimum length of a prompt that the provider caches, in tokens."),
+    (
+        "one-time-usd",
+        _ANY,
+        "Total one-time cost in USD; replaces --generation-usd, --gpu-hours and --gpu-usd-per-hour.",
+    ),
+    ("generation-usd", _ANY, "Cost of generating questions and answers, in USD."),
+    ("gpu-hours", _ANY, "GPU hours that one training takes."),
+    ("gpu-usd-per-hour", _ANY, "Price of a GPU hour, in USD."),
+    ("distilled-input-usd-per-mtok", _ANY, "USD per million input tokens of the distilled model."),
+    ("distilled-output-usd-per-mtok", _ANY, "USD per million output tokens of the distilled model."),
+    ("retrainings-per-year", _ANY, "How often the student is retrained per year."),
+    ("horizon-months", Number(1.0), "Number of months over which savings count; defaults to 12."),
+    ("discount-rate", _SHARE, "Discount rate per year, such as 0.08 for 8 %."),
+    ("prefill-tokens-per-s", _ANY, "Speed at which the model reads a prompt, in tokens per second."),
+)
+
+
+def _figure_options(function: Callable[..., None]) -> Callable[..., None]:
+    for name, kind, help in reversed(_FIGURES):
+        function = click.option(f"--{name}", type=kind, default=None, help=help)(function)
+    return function
 
 
 @click.command("estimate")
@@ -28,86 +71,7 @@ RANGED = tuple(
     default=None,
     help="Provider whose prices apply: openai, anthropic, azure, …; defaults to the first that lists the model.",
 )
-@click.option("--requests-per-day", type=Number(0.0), default=None, help="Number of requests per day.")
-@click.option("--question-tokens", type=Number(0.0), default=None, help="Average length of a question, in tokens.")
-@click.option("--answer-tokens", type=Number(0.0), default=None, help="Average length of an answer, in tokens.")
-@click.option(
-    "--input-usd-per-mtok",
-    type=Number(0.0),
-    default=None,
-    help="USD per million input tokens of the model; defaults to the list price.",
-)
-@click.option(
-    "--cached-input-usd-per-mtok",
-    type=Number(0.0),
-    default=None,
-    help="USD per million input tokens read from the prompt cache; defaults to the list price.",
-)
-@click.option(
-    "--cache-write-usd-per-mtok",
-    type=Number(0.0),
-    default=None,
-    help="USD per million input tokens written to the prompt cache; defaults to the list price.",
-)
-@click.option(
-    "--output-usd-per-mtok",
-    type=Number(0.0),
-    default=None,
-    help="USD per million output tokens of the model; defaults to the list price.",
-)
-@click.option(
-    "--cache-hit-rate",
-    type=Number(0.0, 1.0),
-    default=None,
-    help="Share of requests that find the prompt in the provider's cache, from 0 to 1.",
-)
-@click.option(
-    "--cache-min-tokens",
-    type=Number(0.0),
-    default=None,
-    help="Minimum length of a prompt that the provider caches, in tokens.",
-)
-@click.option(
-    "--one-time-usd",
-    type=Number(0.0),
-    default=None,
-    help="Total one-time cost in USD; replaces --generation-usd, --gpu-hours and --gpu-usd-per-hour.",
-)
-@click.option(
-    "--generation-usd", type=Number(0.0), default=None, help="Cost of generating questions and answers, in USD."
-)
-@click.option("--gpu-hours", type=Number(0.0), default=None, help="GPU hours that one training takes.")
-@click.option("--gpu-usd-per-hour", type=Number(0.0), default=None, help="Price of a GPU hour, in USD.")
-@click.option(
-    "--distilled-input-usd-per-mtok",
-    type=Number(0.0),
-    default=None,
-    help="USD per million input tokens of the distilled model.",
-)
-@click.option(
-    "--distilled-output-usd-per-mtok",
-    type=Number(0.0),
-    default=None,
-    help="USD per million output tokens of the distilled model.",
-)
-@click.option(
-    "--retrainings-per-year", type=Number(0.0), default=None, help="How often the student is retrained per year."
-)
-@click.option(
-    "--horizon-months",
-    type=Number(1.0),
-    default=None,
-    help="Number of months over which savings count; defaults to 12.",
-)
-@click.option(
-    "--discount-rate", type=Number(0.0, 1.0), default=None, help="Discount rate per year, such as 0.08 for 8 %."
-)
-@click.option(
-    "--prefill-tokens-per-s",
-    type=Number(0.0),
-    default=None,
-    help="Speed at which the model reads a prompt, in tokens per second.",
-)
+@_figure_options
 @click.option(
     "--range",
     "ranges",
