@@ -129,9 +129,5 @@ def clash(one: Check, other: Check) -> str:
 @lru_cache(maxsize=1_024)
 def content_stems(text: str) -> frozenset[str]:
     """Return the stems of a sentence's content words, without function words and the words that only give an order."""
-    found: set[str] = set()
-    for word in _WORD.findall(text.casefold()):
-        if word in _SILENT:
-            continue
-        found.add(stem(_SAME.get(word, word)))
-    return frozenset(found)
+    words = _WORD.findall(text.casefold())
+    return frozenset(stem(_SAME.get(word, word)) for word in words if word not in _SILENT)

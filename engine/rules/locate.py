@@ -90,12 +90,8 @@ def _words_of(check: Check) -> list[str]:
 
 
 def _stems(text: str) -> frozenset[str]:
-    found: set[str] = set()
-    for word in _WORD.findall(text.casefold()):
-        if word in _COMMON:
-            continue
-        found.add(stem(_NUMBERS.get(word, word)))
-    return frozenset(found)
+    words = _WORD.findall(text.casefold())
+    return frozenset(stem(_NUMBERS.get(word, word)) for word in words if word not in _COMMON)
 
 
 def _shown_in_turns(rule: Rule, messages: Sequence[Message]) -> tuple[Place, ...]:
