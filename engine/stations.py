@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import Evaluation
+from engine.records.example import ExampleCounts
 from engine.records.job import TROUBLE, Job
 from engine.records.options import GenerateOptions
 from engine.records.question import SPLITS, Split
 from engine.records.run import Run
 from engine.records.station import Station, StationName
-from engine.store.examples import ExampleCounts
 from engine.store.jobs import options_of_job
 from engine.wording import counted
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.project import Project
+from engine.records.example import ExampleCounts
 from engine.records.selection import Selection
-from engine.store.examples import ExampleCounts
 
 _READ_TOGETHER = 1000
 

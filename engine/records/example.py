@@ -110,3 +110,19 @@ class CuratedExample:
         if self.decision is not None and self.decision.edited_answer is not None:
             return self.decision.edited_answer
         return self.example.answer
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleCounts:
+    """Numbers of examples, by decision."""
+
+    total: int = 0
+    accepted: int = 0
+    rejected: int = 0
+    undecided: int = 0
+    flagged: int = 0
+
+    @property
+    def words(self) -> str:
+        """The counts by decision, as text."""
+        return f"{self.accepted} accepted, {self.rejected} rejected, {self.undecided} undecided"

@@ -3,11 +3,10 @@
 import json
 import sqlite3
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from hashlib import sha256
 
 from engine.errors import NotFoundError
-from engine.records.example import CuratedExample, Decision, Example, ExampleKey, Usage
+from engine.records.example import CuratedExample, Decision, Example, ExampleCounts, ExampleKey, Usage
 from engine.records.rule import CheckResult
 from engine.records.selection import Selection
 from engine.store.clock import now_text
@@ -28,22 +27,6 @@ _CURATED = """SELECT e.*, d.step, d.verdict, d.source, d.reason, d.created_at AS
     f.step AS flag_step, f.reason AS flag_reason, f.created_at AS flagged_at
     FROM examples e LEFT JOIN decisions d ON d.id = e.decision_id LEFT JOIN decisions f ON f.id = e.flag_id"""
 _EVERYTHING = Selection()
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleCounts:
-    """Numbers of examples, by decision."""
-
-    total: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    undecided: int = 0
-    flagged: int = 0
-
-    @property
-    def words(self) -> str:
-        """The counts by decision, as text."""
-        return f"{self.accepted} accepted, {self.rejected} rejected, {self.undecided} undecided"
 
 
 class ExampleTable:

@@ -7,7 +7,7 @@ import pytest
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
-from engine.records.example import Decision, Example, ExampleKey
+from engine.records.example import Decision, Example, ExampleCounts, ExampleKey
 from engine.records.job import JobState
 from engine.records.options import (
     CalibrateOptions,
@@ -22,7 +22,6 @@ from engine.records.question import Question
 from engine.records.run import TrainingConfig
 from engine.records.station import STATIONS, Station
 from engine.stations import StationFacts, judge, read_facts, read_stations
-from engine.store.examples import ExampleCounts
 from tests.engine.store.sample_records import dataset
 
 _DATASET = DatasetSummary("d2", "p2", "starter", 320, 40, "")

@@ -36,6 +36,7 @@ from engine.projects import ListedJob, ProjectSummary
 from engine.prompts.compare import compare_texts
 from engine.records.dataset import FreezePreview, OtherPrompt, Refusal, RefusalKind, TopicRows
 from engine.records.evaluation import ArmAnswer
+from engine.records.example import ExampleCounts
 from engine.records.job import Job, JobState
 from engine.records.options import OPTIONS_OF_KIND, JobKind
 from engine.records.prompt import Message
@@ -43,7 +44,6 @@ from engine.records.question import Question, QuestionFilter
 from engine.records.release import Release, ReleasedFile
 from engine.records.rule import Check, CheckKind, CheckResult, Rule, Span
 from engine.records.station import STATIONS, Station
-from engine.store.examples import ExampleCounts
 from tests.hostile import assert_escaped, hostile_text, with_hostile_text
 from tests.tui.panes.measured_projects import make_compared, worst
 from tests.tui.seeds import AT

@@ -7,6 +7,7 @@ from typing import Literal
 from engine.jobs.control_file import Asked
 from engine.records.dataset import DatasetSummary
 from engine.records.evaluation import Evaluation
+from engine.records.example import ExampleCounts
 from engine.records.job import LIVE_STATES, Job
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Prompt
@@ -32,16 +33,6 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class ExampleCounts:
-    """Counts of examples, by decision."""
-
-    total: int = 0
-    accepted: int = 0
-    rejected: int = 0
-    undecided: int = 0
-
-
-@dataclass(frozen=True, slots=True)
 class Facts:
     """Everything from the store that the screen shows, read together on the store's thread."""
 
@@ -55,7 +46,7 @@ class Facts:
     rules: tuple[Rule, ...] = ()
     questions: tuple[tuple[Split, int], ...] = ()
     topics: tuple[tuple[str, int], ...] = ()
-    examples: ExampleCounts = ExampleCounts()
+    examples: ExampleCounts = field(default_factory=ExampleCounts)
     older_answers: int = 0  # to earlier versions of the prompt; counted while there is none to this one
     latest_answers: tuple[Stream, ...] = ()
     dataset: DatasetSummary | None = None

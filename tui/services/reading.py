@@ -16,7 +16,7 @@ from engine.records.question import SPLITS
 from engine.records.selection import Selection
 from engine.stations import read_stations
 from tui.keys import key_of
-from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.services.facts import Facts, Stream
 from tui.services.tokens import PromptTokens
 
 _LATEST = 60  # answers
@@ -67,7 +67,7 @@ class Reader:
             rules=project.rules.all(),
             questions=tuple((split, project.questions.count(split)) for split in SPLITS),
             topics=project.questions.topics(),
-            examples=ExampleCounts(counts.total, counts.accepted, counts.rejected, counts.undecided),
+            examples=counts,
             older_answers=0 if counts.total else project.examples.count(),
             latest_answers=self._latest_answers(version.prompt.sha256, counts.total) if version else (),
             dataset=project.datasets.latest(),

@@ -14,11 +14,10 @@ from engine.curation.decisions import accept, edit, flag, reject, unflag
 from engine.curation.meaning import meant as with_prompt
 from engine.curation.shown import checks_shown
 from engine.project import Project
-from engine.records.example import CuratedExample, ExampleState
+from engine.records.example import CuratedExample, ExampleCounts, ExampleState
 from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
 from engine.store.decisions import MovedStep
-from engine.store.examples import ExampleCounts
 from engine.wording import counted
 from tui.services.program import Answer, Program
 from tui.services.store import StoreService

@@ -7,12 +7,12 @@ import pytest
 from engine.errors import NotFoundError
 from engine.paths import Home
 from engine.project import Project
-from engine.records.example import Decision, Example, ExampleKey, ExampleState, Usage
+from engine.records.example import Decision, Example, ExampleCounts, ExampleKey, ExampleState, Usage
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
 from engine.records.selection import Selection
-from engine.store.examples import ExampleCounts, window_query
+from engine.store.examples import window_query
 from engine.store.values import Values
 from tests.engine.store.sample_records import PROMPT, example
 

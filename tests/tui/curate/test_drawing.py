@@ -7,9 +7,9 @@ from textual.content import Content
 
 from engine.curation.again import Asked
 from engine.prompts.compare import ComparedLine, compare_texts
+from engine.records.example import ExampleCounts
 from engine.records.job import Job
 from engine.records.rule import Check, CheckResult, Rule, Span
-from engine.store.examples import ExampleCounts
 from tui.screens.curate import answer
 from tui.screens.curate.answer import draw_answer
 from tui.screens.curate.drawing import Drawn, draw

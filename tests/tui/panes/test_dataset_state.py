@@ -4,6 +4,7 @@ import pytest
 
 from engine.errors import DistillError
 from engine.records.dataset import DatasetSummary, FreezePreview, Refusal, TopicRows
+from engine.records.example import ExampleCounts
 from engine.records.options import ProjectSettings
 from engine.records.station import STATIONS, Station
 from tests.hostile import control_characters, hostile
@@ -12,7 +13,7 @@ from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.state import ALLOW, REJECT, DatasetState
 from tui.panes.view import View
 from tui.services.dataset import Frozen
-from tui.services.facts import ExampleCounts, Facts
+from tui.services.facts import Facts
 
 
 def test_preview_requested_during_another_runs_after_it() -> None:

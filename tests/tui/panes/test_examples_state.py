@@ -16,6 +16,7 @@ from engine.jobs.protocol import (
     StampedEvent,
     StateChanged,
 )
+from engine.records.example import ExampleCounts
 from engine.records.job import JobState
 from engine.records.options import ProjectSettings
 from engine.records.station import Station, StationState
@@ -24,7 +25,7 @@ from tui.panes.examples.drawing import draw
 from tui.panes.examples.state import WallState
 from tui.panes.view import View
 from tui.panes.wall import in_order, last_lines
-from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.services.facts import Facts, Stream
 from tui.services.job_view import JobView
 from tui.widgets.lines import wrap
 

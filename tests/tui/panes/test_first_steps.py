@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from engine.records.dataset import DatasetSummary
+from engine.records.example import ExampleCounts
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
 from tui.panes.parts import TO_FREEZE, TO_TRAIN, first_steps
-from tui.services.facts import ExampleCounts, Facts
+from tui.services.facts import Facts
 
 _EMPTY = Facts("p", "/p", ProjectSettings(), ())
 _PROMPT = replace(_EMPTY, prompt=Prompt((Message("system", "Be brief."),)))

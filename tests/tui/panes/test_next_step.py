@@ -7,6 +7,7 @@ import pytest
 from engine.paths import Home
 from engine.project import Project
 from engine.records.dataset import DatasetSummary
+from engine.records.example import ExampleCounts
 from engine.records.job import Job, JobState
 from engine.records.options import ProjectSettings
 from engine.records.prompt import Message, Prompt
@@ -17,7 +18,7 @@ from tests.tui.seeds import make_stage
 from tui.actions import PaneName
 from tui.panes.parts import stale
 from tui.panes.steps import next_step, step_from
-from tui.services.facts import ExampleCounts, Facts
+from tui.services.facts import Facts
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,8 @@ import pytest
 
 from engine.paths import Home
 from engine.project import Project
-from engine.store.examples import ExampleCounts, ExampleTable
+from engine.records.example import ExampleCounts
+from engine.store.examples import ExampleTable
 from tests.tui.curate.review_helpers import add_attempt, make_reviewed_project
 from tests.tui.services.recorder import Recorder
 from tui.services.review import ReviewRead, ReviewService, Where

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
+from engine.records.example import ExampleCounts
 from engine.teachers.fault_kinds import counted_faults
 from engine.wording import counted, percent
 from tui.keys import key_of
@@ -12,7 +13,7 @@ from tui.panes.examples.state import WallState
 from tui.panes.parts import older_answers_text, rests, stale, title, ways_from_older, working
 from tui.panes.view import View
 from tui.panes.wall import in_full, in_order, in_short
-from tui.services.facts import ExampleCounts, Facts, Stream
+from tui.services.facts import Facts, Stream
 from tui.services.job_view import JobView
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, dollars, duration, justify, shorten, wrap
 from tui.widgets.listing import numbered
