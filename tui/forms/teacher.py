@@ -46,22 +46,18 @@ def endpoint_fields(
     def there(check: Callable[[str], str]) -> Callable[[str], str]:
         return lambda value: check(value) if values()[who] == ENDPOINT else ""
 
-    if other == LOCAL:  # which has a model as well
-        model = Field(f"{part}model", "  model", spec.model, "starter, folder, or owner/name; endpoint: its name",
-                      path=True, check=model_trouble)  # fmt: skip
-    else:
-        named = spec.model if spec.kind == "endpoint" else ""
-        model = Field(f"{part}model", "  model", named, "for an endpoint: its name there", check=there(model_trouble))
+    here = other == LOCAL  # which has a model as well
+    hint = "starter, folder, or owner/name; endpoint: its name" if here else "for an endpoint: its name there"
     fields = [
         Field(who, label, ENDPOINT if spec.kind == "endpoint" else other, choices=(other, ENDPOINT)),
-        model,
+        Field(f"{part}model", "  model", spec.model, hint, path=here,
+              check=model_trouble if here else there(model_trouble)),
         Field(f"{part}address", "  address", spec.base_url, "for an endpoint: https://host/v1",
               check=there(address_trouble)),
         Field(f"{part}key", "  key", "", "for an endpoint; empty: the configured key", secret=True),
     ]  # fmt: skip
     if prices is not None:
-        hint = "USD per million tokens: input, cached, output"
-        typed = prices_typed(prices, spec)
+        typed, hint = prices_typed(prices, spec), "USD per million tokens: input, cached, output"
         fields.append(Field(f"{part}prices", "  prices", typed, hint, check=there(prices_trouble)))
     return fields
 
