@@ -83,13 +83,18 @@ class LocalArm:
                 self._prefix = PromptCache.build(self._local, ids)
         return self._prefix
 
-    def answer(self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder) -> None:
+    def answer(
+        self, tasks: Sequence[Task], options: EvaluateOptions, recorder: Recorder, *, shorter: bool = False
+    ) -> None:
         """Answer every task, until `recorder` is interrupted. Raises ContextError if a task does not fit, and
         ModelError if there is not enough memory.
+
+        `shorter`: a task that leaves too little room for the longest answer gets a shorter one.
         """
-        from engine.model.decode import decode
+        from engine.model.decode import decode, limits_within
 
         rows = [self.context_ids(task.question) for task in tasks]
+        most = options.max_answer_tokens
         writers = [self._local.format.text_stream() for _ in tasks]
         started: set[int] = set()
 
@@ -110,7 +115,7 @@ class LocalArm:
                 rows,
                 prefix=self.prefix(),
                 temperature=options.temperature,
-                max_new_tokens=options.max_answer_tokens,
+                max_new_tokens=limits_within(self._local, rows, most) if shorter else most,
                 seeds=[task.seed for task in tasks],
                 batch_rows=options.batch_rows,
                 on_tokens=on_tokens,

@@ -44,7 +44,7 @@ class Probing:
         for kind, tasks in self._asked.items():
             for arm in arms:
                 if arm.name in PROBED[kind]:
-                    self._answer(local, arm, kind, tasks)
+                    self._answer(arm, kind, tasks)
         by_name = {arm.name: arm for arm in arms}
         answers = {kind: self._stored(kind) for kind in self._asked}
         questions = {kind: [task.question for task in tasks] for kind, tasks in self._asked.items()}
@@ -68,15 +68,13 @@ class Probing:
             seconds=self._context.work.seconds - before.seconds,
         )
 
-    def _answer(self, local: "LocalModel", arm: "LocalArm", kind: ProbeKind, tasks: Sequence[Task]) -> None:
+    def _answer(self, arm: "LocalArm", kind: ProbeKind, tasks: Sequence[Task]) -> None:
         try:
             if missing := self._missing(kind, arm.name, tasks):
                 self._recorder.begin(answering_note(arm.name, kind))
-                longest = max(len(arm.context_ids(task.question)) for task in missing)
+                options = replace(self._options, max_answer_tokens=answer_limit(kind, self._options))
                 # A probe is longer than its held-out question, so it may leave less room for the answer.
-                room = max(1, local.format.context_length - longest)
-                limit = min(answer_limit(kind, self._options), room)
-                arm.answer(missing, replace(self._options, max_answer_tokens=limit), self._recorder)
+                arm.answer(missing, options, self._recorder, shorter=True)
         finally:
             self._recorder.store()
         self._context.checkpoint()

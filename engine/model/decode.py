@@ -81,6 +81,11 @@ class Row:
         return len(self.own) + len(self.produced) - 1
 
 
+def limits_within(local: LocalModel, rows: Sequence[Sequence[int]], most: int) -> list[int]:
+    """Return how many tokens the answer to each row may have: at most `most`, and only as many as its context holds."""
+    return [max(1, min(most, local.format.context_length - len(row))) for row in rows]
+
+
 @torch.inference_mode()
 def decode(
     local: LocalModel,
@@ -88,7 +93,7 @@ def decode(
     *,
     prefix: PromptCache | None = None,
     temperature: float,
-    max_new_tokens: int,
+    max_new_tokens: int | Sequence[int],
     seeds: Sequence[int],
     batch_rows: int = 128,
     local_processes: int = 1,
@@ -99,22 +104,23 @@ def decode(
     """Answer every row; results are in the order of the rows.
 
     `rows` are complete ids, including the prompt: with `prefix`, each must start with its ids (else `ModelError`).
-    Temperature 0 takes the likeliest token. `seeds`: one per row. At most `batch_rows` rows are decoded together, and
-    no more than fit into memory, which is shared equally by `local_processes` processes, including this one.
-    `on_finished` is called as each row ends; after `should_stop` returns True nothing more is computed and unfinished
-    rows come back as "cancelled", without a call. Raises `ContextError` if a row leaves no room for an answer of
-    `max_new_tokens`.
+    Temperature 0 takes the likeliest token. `max_new_tokens`: for all rows, or one per row; `seeds`: one per row. At
+    most `batch_rows` rows are decoded together, and no more than fit into memory, which is shared equally by
+    `local_processes` processes, including this one. `on_finished` is called as each row ends; after `should_stop`
+    returns True nothing more is computed and unfinished rows come back as "cancelled", without a call. Raises
+    `ContextError` if a row leaves no room for its longest answer.
     """
     if len(seeds) != len(rows):
         raise UsageError("Each row needs one seed.", f"{len(rows)} rows, {len(seeds)} seeds.")
-    if max_new_tokens < 1 or batch_rows < 1 or temperature < 0:
+    limits = [max_new_tokens] * len(rows) if isinstance(max_new_tokens, int) else list(max_new_tokens)
+    if min(limits, default=1) < 1 or batch_rows < 1 or temperature < 0:
         raise UsageError("Decoding needs at least one token, at least one row, and a temperature of 0 or more.")
     cached = prefix if prefix is not None else PromptCache.build(local, ())
     draw = Draw(temperature)
     waiting: deque[Row] = deque()
-    for index, (row, seed) in enumerate(zip(rows, seeds, strict=True)):
-        local.format.check_length([*row, *([0] * max_new_tokens)], f"Row {index + 1} with its answer")
-        waiting.append(Row.make(index, cached.own_part(row), max_new_tokens, draw, seed))
+    for index, (row, limit, seed) in enumerate(zip(rows, limits, seeds, strict=True)):
+        local.format.check_length([*row, *([0] * limit)], f"Row {index + 1} with its answer")
+        waiting.append(Row.make(index, cached.own_part(row), limit, draw, seed))
     results: dict[int, Decoded] = {}
 
     def keep(index: int, decoded: Decoded) -> None:
@@ -122,7 +128,7 @@ def decode(
         if on_finished is not None:
             on_finished(index, decoded)
 
-    longest = max((len(row.own) for row in waiting), default=0) + max_new_tokens
+    longest = max((len(row.own) + row.limit for row in waiting), default=0)
     # Similar rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
     # A single row gains nothing from packed weights. Rows are limited by the memory that packing leaves.

@@ -13,7 +13,7 @@ def decode_shared(
     rows: Sequence[Sequence[int]],
     *,
     temperature: float,
-    max_new_tokens: int,
+    max_new_tokens: Sequence[int],
     seeds: Sequence[int],
     batch_rows: int = 32,
 ) -> list[Decoded]:
@@ -28,7 +28,7 @@ def decode_shared(
                 student,
                 ranks.share(rows),
                 temperature=temperature,
-                max_new_tokens=max_new_tokens,
+                max_new_tokens=ranks.share(max_new_tokens),
                 seeds=ranks.share(seeds),
                 batch_rows=batch_rows,
                 local_processes=ranks.neighbours,

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import cast
 
-from engine.model.decode import decode
+from engine.model.decode import decode, limits_within
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
 from engine.model.memory import halve_until_it_fits, within_memory
@@ -90,14 +90,14 @@ def _answers(
         done += 1
         on_rows(min(done, len(missing)), len(missing))  # after running out of memory, answers are sampled again
 
-    room = local.format.context_length - max(len(row.question_ids) for row in asked)
+    rows = [row.question_ids for row in missing]
     with adapter_off(local):
         decoded = halve_until_it_fits(
             lambda at_once: decode(
                 local,
-                [row.question_ids for row in missing],
+                rows,
                 temperature=1.0,
-                max_new_tokens=max(1, min(_ANSWER_TOKENS, room)),
+                max_new_tokens=limits_within(local, rows, _ANSWER_TOKENS),
                 seeds=[row.example_id for row in missing],
                 batch_rows=at_once,
                 on_finished=tell,

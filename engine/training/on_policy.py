@@ -17,7 +17,7 @@ from dataclasses import replace
 import torch
 
 from engine.errors import TrainingError
-from engine.model.decode import NoProbabilities
+from engine.model.decode import NoProbabilities, limits_within
 from engine.model.load import adapter_off
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache
@@ -83,9 +83,8 @@ class OnPolicy:
         self._sampled, self._sampled_for = StepWork(Term("loss", (), 0, 1.0, self._loss)), (-1, 0)
         prompted = Prompted(student.format, dataset_prompts)
         self._prompted = {row.question_key: prompted.ids(row) for row in self.rows}
-        room = student.format.context_length - max(map(len, self._prompted.values()))
         longest = max(len(row.completion_ids) for row in own) + BEYOND_LONGEST
-        self.answer_tokens = max(1, min(config.on_policy_answer_tokens, longest, room))
+        self.answer_tokens = min(config.on_policy_answer_tokens, longest)
         with ranks.together(), eval_mode(student), adapter_off(student):
             self._prefixes = {
                 index: self._prefix([self._prompted[self.rows[place].question_key] for place in places])
@@ -119,7 +118,10 @@ class OnPolicy:
                     self._student,
                     [row.question_ids for row in asked],
                     temperature=1.0,
-                    max_new_tokens=self.answer_tokens,
+                    # The teacher reads the answer behind its prompt, which takes more of the context.
+                    max_new_tokens=limits_within(
+                        self._student, [self._prompted[row.question_key] for row in asked], self.answer_tokens
+                    ),
                     seeds=[answer_seed(self._config.seed, step, place) for place in range(len(asked))],
                     batch_rows=_DECODED_A_TRAINED_ROW * micro_batch_rows,
                 )

@@ -15,7 +15,7 @@ from random import Random
 import torch
 from torch import Tensor
 
-from engine.model.decode import Decoded
+from engine.model.decode import Decoded, limits_within
 from engine.model.local_model import LocalModel
 from engine.model.memory import halve_until_it_fits, within_memory
 from engine.records.dataset import DatasetPrompt, DatasetRow
@@ -151,7 +151,7 @@ class Validator:
     def _with_answers(
         self, measured: Measurement, asked: Sequence[DatasetRow], student: LocalModel, ranks: Ranks
     ) -> Measurement:
-        room = student.format.context_length - max(len(row.question_ids) for row in asked)
+        rows = [row.question_ids for row in asked]
         # A little longer than any accepted answer to them: enough to see that an answer does not end.
         most_tokens = max(len(row.completion_ids) for row in asked) + BEYOND_LONGEST
 
@@ -159,9 +159,9 @@ class Validator:
             return decode_shared(
                 ranks,
                 student,
-                [row.question_ids for row in asked],
+                rows,
                 temperature=self._temperature,
-                max_new_tokens=max(1, min(most_tokens, room)),
+                max_new_tokens=limits_within(student, rows, most_tokens),
                 seeds=[self._seed + row.question_id for row in asked],
                 batch_rows=at_once,
             )

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import ContextError, ModelError, UsageError
-from engine.model.decode import Decoded, Draw, Row, decode, sample
+from engine.model.decode import Decoded, Draw, Row, decode, limits_within, sample
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import OwnCache, PromptCache, rows_that_fit
 from engine.training.decode_shared import decode_shared
@@ -93,7 +93,9 @@ def test_batch_is_limited_to_the_rows_that_fit_in_memory(
     memory = SimpleNamespace(available=3 * 2 * slots_alone * keys)
     monkeypatch.setattr("engine.model.prompt_cache.psutil.virtual_memory", lambda: memory)
     for neighbours, rows in ((1, 2), (2, 1)):  # processes of the same run on this machine
-        decode_shared(Ranks(neighbours=neighbours), local, ROWS, temperature=1, max_new_tokens=9, seeds=SEEDS)
+        decode_shared(
+            Ranks(neighbours=neighbours), local, ROWS, temperature=1, max_new_tokens=[9] * len(ROWS), seeds=SEEDS
+        )
         assert caches[-1].rows == rows
 
 
@@ -164,6 +166,16 @@ def test_rows_longer_than_the_first_block_of_slots_are_decoded(local: LocalModel
     rows = [[7 + i % 50 for i in range(90)], [8, 9]]
     answers = decode(local, rows, temperature=0, max_new_tokens=30, seeds=[1, 2])
     assert [answer.ids for answer in answers] == [slow_greedy(local, row, 30) for row in rows]
+
+
+def test_long_question_shortens_its_own_answer_only(local: LocalModel) -> None:
+    rows, context = [[8, 9], [7 + i % 50 for i in range(124)]], local.format.context_length
+    limits = limits_within(local, rows, 20)
+    assert limits == [20, context - 124]
+    answers = decode(local, rows, temperature=0, max_new_tokens=limits, seeds=[1, 2])
+    assert [answer.ids for answer in answers] == [
+        slow_greedy(local, row, limit) for row, limit in zip(rows, limits, strict=True)
+    ]
 
 
 def test_too_long_rows_and_missing_seeds_are_refused(local: LocalModel, prefix: PromptCache) -> None:

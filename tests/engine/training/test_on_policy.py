@@ -223,7 +223,7 @@ def test_running_out_of_memory_halves_the_rows_when_sampling_and_when_training(
         rows: Sequence[Sequence[int]],
         *,
         temperature: float,
-        max_new_tokens: int,
+        max_new_tokens: Sequence[int],
         seeds: Sequence[int],
         batch_rows: int,
     ) -> list[Decoded]:
