@@ -128,7 +128,7 @@ def decode(
         if on_finished is not None:
             on_finished(index, decoded)
 
-    longest = max((len(row.own) + row.limit for row in waiting), default=0)
+    longest = max((len(row.own) + row.limit for row in waiting), default=1)
     # Similar rows are admitted together, so that a prefill pads little and reads no question twice.
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
     # A single row gains nothing from packed weights. Rows are limited by the memory that packing leaves.
