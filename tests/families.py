@@ -147,6 +147,11 @@ FAMILIES = {
         "Qwen3Config", _CHATML, _QWEN3_THINKING, _CHATML_FREE + "<think>\n\n</think>\n\n", "<|im_end|>",
         ("<|im_end|>", "<|endoftext|>"), thinks=True,
     ),
+    "qwen3-moe": Family(
+        "Qwen3MoeConfig", _CHATML, _QWEN3, _CHATML_FREE + "<think>\n\n</think>\n\n", "<|im_end|>",
+        ("<|im_end|>", "<|endoftext|>"), thinks=True,
+        options={"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24},
+    ),
     "gemma2": Family(
         "Gemma2Config", ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"), _GEMMA2,
         "<bos><start_of_turn>user\nHi<end_of_turn>\n<start_of_turn>model\n", "<end_of_turn>",

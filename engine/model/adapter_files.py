@@ -18,7 +18,7 @@ _PREFIX = "base_model.model."
 _MAX_RANK = 1024
 _MAX_ALPHA = 1_000_000
 _WHOLE, _WHOLE_LAYER = "LN_TUNING", "ln_tuning_layers"
-ALL_LINEAR = "all-linear"  # peft's word for every linear layer but the output head
+_ALL_LINEAR = "all-linear"  # peft's word for every linear layer but the output head
 _MAGNITUDE = "lora_magnitude_vector"  # DoRA's, one number per output
 # Keys whose values are checked or harmless; every other key must be unset.
 _ALLOWED = frozenset(
@@ -51,7 +51,7 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
         raise _refused(folder, f"Its configuration sets unsupported keys: {', '.join(strange)}.")
     targets = config.get("target_modules")
     names = isinstance(targets, list) and all(isinstance(each, str) for each in cast("list[object]", targets))
-    if not names and targets != ALL_LINEAR:  # peft runs any other text as a pattern, which may never end
+    if not names and targets != _ALL_LINEAR:  # peft runs any other text as a pattern, which may never end
         raise _refused(folder, "Its target_modules are not a list of names.")
     shapes = _shapes(folder)
     if not shapes:

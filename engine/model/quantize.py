@@ -7,7 +7,6 @@ computes; the output head and the token embeddings stay unchanged. Knows nothing
 import torch
 from torch import nn
 from transformers import BitsAndBytesConfig, PreTrainedModel
-from transformers.pytorch_utils import Conv1D
 
 from engine.model.four_bits import require_bitsandbytes
 
@@ -30,13 +29,11 @@ def round_to_nf4(model: PreTrainedModel) -> None:
 
     head = model.get_output_embeddings()
     for module in model.modules():
-        if isinstance(module, nn.Linear | Conv1D) and module is not head:
-            # As in transformers, which stores the weights of a Conv1D transposed.
-            turned = isinstance(module, Conv1D)
-            weight = module.weight.T.contiguous() if turned else module.weight.data
-            packed, state = bitsandbytes.functional.quantize_4bit(weight, quant_type="nf4", compress_statistics=True)
-            plain = bitsandbytes.functional.dequantize_4bit(packed, state)
-            module.weight.copy_(plain.T if turned else plain)
+        if isinstance(module, nn.Linear) and module is not head:
+            packed, state = bitsandbytes.functional.quantize_4bit(
+                module.weight.data, quant_type="nf4", compress_statistics=True
+            )
+            module.weight.copy_(bitsandbytes.functional.dequantize_4bit(packed, state))
 
 
 def is_quantized(model: PreTrainedModel) -> bool:

@@ -1,5 +1,6 @@
 """The shapes of a base's layers, from the headers of its safetensors files. Reads no weights, imports no library."""
 
+import itertools
 import json
 import math
 from collections.abc import Mapping
@@ -7,17 +8,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+from engine.errors import ModelError
+from engine.model.folder import read_json
 from engine.model.on_disk import folder_here
 from engine.paths import Home
 
 _LARGEST_HEADER = 100 << 20
 _TABLES = ("embed", "lm_head", "wte", "wpe")  # embeddings and the output head
+_EXPERTS = ".experts."
+_EXPERT_PARTS = (_EXPERTS, ".gate.", ".router.")  # experts, and what chooses among them: held as single tensors
 _TOWERS = ("vision", "visual", "audio", "multi_modal_projector")  # text never passes through these
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """The sizes of a base. `linear` has (inputs, outputs) of every layer that a LoRA adapter adapts."""
+    """The sizes of a base. `linear` has (inputs, outputs) of every layer that a LoRA adapter adapts: not of experts."""
 
     linear: tuple[tuple[int, int], ...]
     vocabulary: int
@@ -25,6 +30,8 @@ class Shapes:
     size_bytes: int  # of all weight files
     layers: int = 0  # of the decoder; 0: unknown
     kept: int = 0  # numbers in one token's keys and values of all layers; 0: unknown
+    experts: int = 0  # weights of all experts
+    passed: int = 0  # inputs and outputs of those experts that one token passes through, in all layers
 
     def lora_parameters(self, rank: int) -> int:
         """How many parameters an adapter of this rank has."""
@@ -38,13 +45,14 @@ def find_shapes(base: str, home: Home) -> Shapes | None:
         return None
     try:
         return read_shapes(folder)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (ModelError, OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
 def read_shapes(folder: Path) -> Shapes:
     """Read the shapes of the model in `folder`. Raises `OSError` or `ValueError`, among others, for invalid files."""
     linear: dict[str, tuple[int, int]] = {}  # (outputs, inputs)
+    experts: dict[str, tuple[int, int, int]] = {}  # (experts, outputs, inputs)
     layers: set[str] = set()
     vocabulary = parameters = size = 0
     files = _weight_files(folder)
@@ -54,17 +62,36 @@ def read_shapes(folder: Path) -> Shapes:
         size += path.stat().st_size
         for name, shape in _header(path).items():
             parameters += math.prod(shape)
-            if len(shape) != 2 or not name.endswith(".weight"):
-                continue
             if any(part in name for part in _TOWERS):
+                continue
+            if _EXPERTS in name and len(shape) in (2, 3):
+                experts[name] = 1 if len(shape) == 2 else shape[0], shape[-2], shape[-1]
+            if len(shape) != 2 or not name.endswith(".weight") or any(part in name for part in _EXPERT_PARTS):
                 continue
             if any(part in name for part in _TABLES):
                 vocabulary = max(vocabulary, shape[0])
             else:
                 linear[name] = shape[0], shape[1]
-                layers.update(part for part in name.split(".") if part.isdecimal())
+                layers.update(itertools.islice(filter(str.isdecimal, name.split(".")), 1))  # others number experts
     sides = tuple((inputs, outputs) for outputs, inputs in linear.values())
-    return Shapes(sides, vocabulary, parameters, size, len(layers), _kept(linear))
+    weights = sum(math.prod(shape) for shape in experts.values())
+    return Shapes(sides, vocabulary, parameters, size, len(layers), _kept(linear), weights, _passed(folder, experts))
+
+
+def _passed(folder: Path, experts: Mapping[str, tuple[int, int, int]]) -> int:
+    """Return the inputs and outputs of the experts that one token passes through; of all if their number is unknown."""
+    if not experts:
+        return 0
+    config = read_json(folder / "config.json", required=False)
+    text = config.get("text_config")
+    chosen = (cast("dict[str, object]", text) if isinstance(text, dict) else config).get("num_experts_per_tok")
+    # Each is a tensor of its own, with its number in the name, or one tensor holds those of a layer.
+    there = max(
+        max(count, *(int(part) + 1 for part in name.partition(_EXPERTS)[2].split(".") if part.isdecimal()), 1)
+        for name, (count, _outputs, _inputs) in experts.items()
+    )
+    sides = sum(count * (outputs + inputs) for count, outputs, inputs in experts.values())
+    return round(sides * (chosen if isinstance(chosen, int) else there) / there)
 
 
 def _kept(shapes: Mapping[str, tuple[int, int]]) -> int:

@@ -20,6 +20,7 @@ def whole_layer_targets(local: LocalModel) -> list[str]:
     """Return the names of all decoder layers that have weights, except token embeddings and the output head.
 
     Those two are the largest part of a small model, may be tied, and have nothing to learn from a prompt's few words.
+    Experts are left out too: peft cannot merge a layer whose weights are not named `weight`.
     `local` must not have an adapter.
     """
     head = local.base.get_output_embeddings()
@@ -30,7 +31,7 @@ def whole_layer_targets(local: LocalModel) -> list[str]:
         if id(module) in inside
         and module is not head
         and not isinstance(module, nn.Embedding)
-        and any(True for _ in module.parameters(recurse=False))
+        and isinstance(getattr(module, "weight", None), nn.Parameter)
     ]
 
 

@@ -20,6 +20,7 @@ from engine.model.adapter_place import ADAPTER, adapter_of
 from engine.model.chat_format import ChatFormat
 from engine.model.local_model import LocalModel
 from engine.model.memory import releasing
+from engine.model.targets import EXPERTS_NOTE, has_experts
 from engine.paths import make_private_folder, sync_folder, write_atomically
 from engine.project import Project
 from engine.records.dataset import Dataset, DatasetPrompt
@@ -175,6 +176,8 @@ def _loaded_notes(local: LocalModel, ranks: Ranks, shard: bool) -> Iterator[str]
             f"{size(held.whole_bytes / 1e6)}."
         )
     yield from local.format.notes
+    if has_experts(local):
+        yield EXPERTS_NOTE
     if steps_in_tf32(local):
         yield TF32_NOTE
 

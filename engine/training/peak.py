@@ -67,7 +67,8 @@ def memory_mb(config: TrainingConfig, facts: TrainingFacts, *, recomputed: bool 
     shapes = facts.shapes
     if shapes is None:
         return None
-    kept = sum(inputs + outputs for inputs, outputs in shapes.linear) * _activation_bytes(config)[facts.number_bytes]
+    sides = shapes.passed + sum(inputs + outputs for inputs, outputs in shapes.linear)
+    kept = sides * _activation_bytes(config)[facts.number_bytes]
     if recomputed and shapes.layers:  # the input of each layer, and everything of the one being recomputed
         entering = shapes.layers * shapes.linear[0][0] * facts.number_bytes
         kept = kept // shapes.layers + entering
@@ -84,7 +85,7 @@ def memory_mb(config: TrainingConfig, facts: TrainingFacts, *, recomputed: bool 
         total -= (linear - widest) * facts.number_bytes - linear * _NF4_BYTES
     if facts.shards > 1:
         together = 1 / facts.shards + _LAYERS_TOGETHER / max(1, shapes.layers)
-        total -= linear * facts.number_bytes * max(0.0, 1 - together)
+        total -= (linear + shapes.experts) * facts.number_bytes * max(0.0, 1 - together)
     return _LIBRARIES_MB + (_LOGITS_MB_ON_GPU if facts.on_gpu else _LOGITS_MB) + total / 1e6
 
 

@@ -47,8 +47,8 @@ def single_thread() -> Iterator[None]:
         yield
 
 
-# Families that are also fully fine-tuned: a tied head and biased projections, unusual norms, fused projections.
-FULLY_TUNED = ("qwen2.5", "gemma3", "phi3")
+# Also fully fine-tuned: a tied head and biased projections, unusual norms, fused projections, experts.
+FULLY_TUNED = ("qwen2.5", "gemma3", "phi3", "qwen3-moe")
 
 
 @pytest.fixture(scope="module", params=[*FAMILIES, *(f"{name} full" for name in FULLY_TUNED)])

@@ -261,10 +261,6 @@ def test_dynamic_rope_model_shares_a_prompt_within_its_context(tmp_path: Path) -
     )
 
 
-def test_all_linear_layers_of_a_text_model_are_targets(local: LocalModel) -> None:
-    assert lora_targets(local) == "all-linear"
-
-
 def test_vision_towers_are_not_adapted(tmp_path: Path) -> None:
     folder = make_tiny_family(tmp_path / "vision", FAMILIES["gemma3"])
     config = Gemma3Config(
@@ -278,7 +274,6 @@ def test_vision_towers_are_not_adapted(tmp_path: Path) -> None:
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     local = load_on_cpu(folder)
     targets = lora_targets(local)
-    assert not isinstance(targets, str)
     assert {name.rpartition(".")[2] for name in targets} == {
         "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
     }  # fmt: skip
