@@ -41,6 +41,13 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
     """
     if not (folder / ADAPTER_WEIGHTS).is_file():
         raise _refused(folder, f"There is no {ADAPTER_WEIGHTS}; other formats can carry code and are never loaded.")
+    check_described(folder, _shapes(folder), base_shapes)
+
+
+def check_described(
+    folder: Path, shapes: Mapping[str, tuple[int, ...]], base_shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """As `check_adapter`, for weights of these names and shapes and the configuration in the folder."""
     config = read_json(folder / ADAPTER_CONFIG)
     whole = config.get("peft_type") == _WHOLE
     if not whole and config.get("peft_type") != "LORA":
@@ -53,7 +60,6 @@ def check_adapter(folder: Path, base_shapes: Mapping[str, tuple[int, ...]]) -> N
     names = isinstance(targets, list) and all(isinstance(each, str) for each in cast("list[object]", targets))
     if not names and targets != _ALL_LINEAR:  # peft runs any other text as a pattern, which may never end
         raise _refused(folder, "Its target_modules are not a list of names.")
-    shapes = _shapes(folder)
     if not shapes:
         raise _refused(folder, "It contains no tensors.")
     if whole:

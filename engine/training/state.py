@@ -86,9 +86,19 @@ class TrainingState:
 def save_adapter(model: PeftModel, folder: Path) -> None:
     """Write the adapter as a peft folder: `adapter_config.json` and `adapter_model.safetensors`."""
     folder.mkdir(parents=True, exist_ok=True)
-    weights: dict[str, Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
-    contiguous = {name: tensor.detach().to("cpu").contiguous() for name, tensor in weights.items()}
+    contiguous = {name: tensor.to("cpu").contiguous() for name, tensor in adapter_weights(model).items()}
     save_file(contiguous, folder / ADAPTER_WEIGHTS, metadata={"format": "pt"})
+    save_adapter_config(model, folder)
+
+
+def adapter_weights(model: PeftModel) -> dict[str, Tensor]:
+    """Return the adapter's weights by the names that they are stored under."""
+    weights: dict[str, Tensor] = get_peft_model_state_dict(model, save_embedding_layers=False)
+    return {name: tensor.detach() for name, tensor in weights.items()}
+
+
+def save_adapter_config(model: PeftModel, folder: Path) -> None:
+    """Write `adapter_config.json`."""
     config = model.peft_config["default"]
     trained_here, config.inference_mode = config.inference_mode, True
     config.save_pretrained(str(folder))

@@ -4,17 +4,18 @@ The output head is applied only at completion positions, a chunk at a time, and 
 before the next one's logits exist: with a large vocabulary, all logits would need more memory than the model.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
-from peft import LNTuningConfig, LoraConfig, PeftConfig, TaskType, get_peft_model
+from peft import LNTuningConfig, LoraConfig, PeftConfig, PeftModel, TaskType, get_peft_model
 from torch import Tensor
 
-from engine.errors import TrainingError
-from engine.model.adapter_files import check_adapter, holds_whole_layers
+from engine.errors import ModelError, TrainingError
+from engine.model.adapter_files import check_adapter, check_described, holds_whole_layers
 from engine.model.adapter_place import ADAPTER_CONFIG
 from engine.model.folder import read_json
 from engine.model.load import parameter_shapes, quiet_libraries
@@ -25,7 +26,7 @@ from engine.model.transfer import to_device
 from engine.model.whole_layers import whole_layer_targets
 from engine.records.run import TrainingConfig
 from engine.training.batches import Batch
-from engine.training.state import load_adapter
+from engine.training.state import adapter_weights, load_adapter, save_adapter_config
 
 # Logits of one chunk. The C library returns blocks over 32 MiB to the system each time, and faulting them in again
 # costs as much as the arithmetic. On a GPU, reading the output head once takes as long as computing some 200 rows.
@@ -43,7 +44,8 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
     so they need a base in float32. The base gets no gradients. `local` is changed in place: use the returned model.
 
     With `initial`, an adapter folder, it starts from those weights. Raises `ModelError` or `TrainingError` if they do
-    not match the shapes of the base, or the kind, rank or alpha of the configuration.
+    not match the shapes of the base, or the kind, rank or alpha of the configuration; and `ModelError` if peft cannot
+    adapt this base, or would write an adapter that could not be read back.
     """
     if config.adapter == "full" and (local.quantized or local.dtype != torch.float32):
         raise TrainingError(
@@ -51,12 +53,18 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
             f"The base is loaded in {'four bits' if local.quantized else str(local.dtype).removeprefix('torch.')}.",
             "Train with --dtype float32 and without --quantize-base, or with another --adapter.",
         )
+    shapes = parameter_shapes(local)
     if initial is not None:
-        check_adapter(initial, parameter_shapes(local))
+        check_adapter(initial, shapes)
         _check_alike(initial, config)
     torch.manual_seed(config.seed)
+    described = _peft_config(local, config)
     with quiet_libraries():
-        model = get_peft_model(local.base, _peft_config(local, config))
+        try:
+            model = get_peft_model(local.base, described)
+        except (ValueError, TypeError, NotImplementedError) as error:
+            raise _not_adaptable(local, config, f"peft cannot make the adapter. {error}") from error
+    _check_readable(local, model, config, shapes)
     fuse(model)
     # The name that the user chose: the folder that it was loaded from means nothing on other machines.
     model.peft_config["default"].base_model_name_or_path = config.base
@@ -77,6 +85,29 @@ def _peft_config(local: LocalModel, config: TrainingConfig) -> PeftConfig:
         bias="none",
         target_modules=lora_targets(local),
         task_type=TaskType.CAUSAL_LM,
+    )
+
+
+def _check_readable(
+    local: LocalModel, model: PeftModel, config: TrainingConfig, shapes: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise `ModelError` if the adapter, once written, would be refused: peft may change what it was asked for."""
+    found = {name: tuple(weight.shape) for name, weight in adapter_weights(model).items()}
+    with TemporaryDirectory(prefix="distill-") as name:
+        folder = Path(name)
+        save_adapter_config(model, folder)
+        try:
+            check_described(folder, found, shapes)
+        except ModelError as error:
+            reason = error.message.removeprefix(f"{folder}: ")
+            raise _not_adaptable(local, config, f"the trained adapter would be refused. {reason}") from error
+
+
+def _not_adaptable(local: LocalModel, config: TrainingConfig, reason: str) -> ModelError:
+    return ModelError(
+        f"This base cannot be trained with --adapter {config.adapter}.",
+        f"{local.folder}: {reason}",
+        "Choose another base model or another --adapter, and use the version of peft that uv.lock names.",
     )
 
 

@@ -1,12 +1,15 @@
 """Only completion tokens carry loss, however rows are batched, and only the adapter is trained."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig
 from torch import Tensor
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from engine.errors import ModelError, TrainingError
 from engine.model.load import adapter_off, load_base, with_adapter
@@ -14,6 +17,7 @@ from engine.model.local_model import LocalModel
 from engine.model.merge import merge
 from engine.records.dataset import DatasetRow
 from engine.records.run import AdapterKind, TrainingConfig
+from engine.training import student as student_module
 from engine.training.batches import make_batch
 from engine.training.losses import cross_entropy
 from engine.training.state import save_adapter
@@ -182,3 +186,43 @@ def test_full_fine_tuning_starts_from_earlier_layers_and_requires_float32(model_
         with_new_adapter(load_base(model_folder, device="cpu", dtype="float32"), CONFIG, tmp_path / "earlier")
     with pytest.raises(TrainingError, match=r"bfloat16.*--dtype float32"):
         with_new_adapter(load_base(model_folder, device="cpu", dtype="bfloat16"), config)
+
+
+def test_adapter_that_could_not_be_read_back_is_refused_before_training(
+    local: LocalModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when peft adapts more than it was asked to, and notes it in the configuration."""
+    monkeypatch.setattr(LoraConfig, "save_pretrained", save_with("target_parameters", ["experts.down_proj"]))
+    with pytest.raises(ModelError, match=r"--adapter lora\..*unsupported keys: target_parameters\..*another base"):
+        with_new_adapter(local, CONFIG)
+
+
+def save_with(key: str, value: object) -> Callable[[LoraConfig, str], None]:
+    real = LoraConfig.save_pretrained
+
+    def save(config: LoraConfig, folder: str) -> None:
+        real(config, folder)
+        path = Path(folder) / "adapter_config.json"
+        path.write_text(json.dumps({**json.loads(path.read_text()), key: value}))
+
+    return save
+
+
+@pytest.mark.parametrize("kind", ["lora", "dora"])
+def test_base_that_peft_cannot_adapt_is_refused_with_the_reason(
+    local: LocalModel, monkeypatch: pytest.MonkeyPatch, kind: AdapterKind
+) -> None:
+    monkeypatch.setattr(student_module, "lora_targets", lambda _local: ["model.norm"])
+    with pytest.raises(ModelError, match=rf"cannot be trained with --adapter {kind}.*LlamaRMSNorm"):
+        with_new_adapter(local, replace(CONFIG, adapter=kind))
+
+
+def test_base_without_linear_layers_is_refused(tmp_path: Path) -> None:
+    """GPT-2's layers are of its own kind; its context length is usually declared under another name."""
+    base = make_tiny_base(tmp_path / "base", hidden_size=32)
+    gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=259, n_embd=32, n_layer=1, n_head=4, n_positions=128, eos_token_id=2))
+    gpt2.save_pretrained(base)
+    settings = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps(settings | {"max_position_embeddings": 128}))
+    with pytest.raises(ModelError, match="no layers that can be adapted"):
+        with_new_adapter(load_base(base, device="cpu", dtype="float32"), CONFIG)
