@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 import torch
 from peft import LNTuningConfig, LoraConfig, PeftConfig, PeftModel, TaskType, get_peft_model
 from torch import Tensor
+from torch.nn.modules.dropout import _DropoutNd
+from transformers import PreTrainedModel
 
 from engine.errors import ModelError, TrainingError
 from engine.model.adapter_files import check_adapter, check_described, holds_whole_layers
@@ -41,7 +43,8 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
     The kind is `config.adapter`: plain LoRA; rank-stabilised, which scales by alpha over the root of the rank (arXiv
     2312.03732); DoRA, which also learns each output's magnitude (arXiv 2402.09353); or trained copies of these layers
     and of the norms. Trained weights are float32 whatever the base's dtype, but whole copies also compute in float32,
-    so they need a base in float32. The base gets no gradients. `local` is changed in place: use the returned model.
+    so they need a base in float32. The base gets no gradients. Its own dropout is off: how rows are split into passes,
+    and over processes, must not change the result. `local` is changed in place: use the returned model.
 
     With `initial`, an adapter folder, it starts from those weights. Raises `ModelError` or `TrainingError` if they do
     not match the shapes of the base, or the kind, rank or alpha of the configuration; and `ModelError` if peft cannot
@@ -53,6 +56,7 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
             f"The base is loaded in {'four bits' if local.quantized else str(local.dtype).removeprefix('torch.')}.",
             "Train with --dtype float32 and without --quantize-base, or with another --adapter.",
         )
+    _switch_off_noise(local.base)
     shapes = parameter_shapes(local)
     if initial is not None:
         check_adapter(initial, shapes)
@@ -71,6 +75,17 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
     if initial is not None:
         load_adapter(model, initial)
     return replace(local, model=model)
+
+
+def _switch_off_noise(base: PreTrainedModel) -> None:
+    """Set every probability of dropout, and the noise of routers, to 0, in modules and configurations."""
+    for module in base.modules():
+        if isinstance(module, _DropoutNd):
+            module.p = 0.0
+        for holder in (module, getattr(module, "config", None)):
+            for name, value in list(vars(holder).items() if holder is not None else ()):
+                if ("drop" in name or "jitter" in name) and isinstance(value, float):
+                    setattr(holder, name, 0.0)
 
 
 def _peft_config(local: LocalModel, config: TrainingConfig) -> PeftConfig:

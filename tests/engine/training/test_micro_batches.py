@@ -1,4 +1,4 @@
-"""A training step that runs out of memory is repeated with fewer rows per pass, then with recomputed layers."""
+"""How rows are split into passes changes no result; a step that runs out of memory is repeated in smaller passes."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -7,14 +7,18 @@ import pytest
 import torch
 
 from engine.errors import TrainingError
+from engine.model.chat_format import ChatFormat
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
+from engine.records.prompt import Message
 from engine.training import student as student_module
 from engine.training import trainer as trainer_module
 from engine.training.batches import Batch
 from engine.training.state import read_state
 from engine.training.student import ChunkLoss
 from tests.engine.training.trainer_helpers import CONFIG, Killed, Recorder, adapter_bytes, kill_after, make_trainer
+from tests.families import FAMILIES
+from tests.tiny import make_tiny_family
 
 
 def test_running_out_of_memory_halves_the_rows_per_pass_with_the_same_result(
@@ -116,3 +120,29 @@ def test_stopped_run_resumes_alike_although_the_kernel_killed_another_process_me
     trained = make_trainer(model_folder, tmp_path, rows, hooks).run()
     assert trained.state.micro_batch_rows == 4
     assert not any("kernel" in note for note in hooks.notes)
+
+
+@pytest.mark.parametrize("family", ["llama3", "phi3"])
+def test_dropout_of_the_base_is_off_so_that_micro_batches_give_the_same_weights(tmp_path: Path, family: str) -> None:
+    """The first has its probability as a number of each attention, the second also as modules of its own."""
+    probabilities = {"attention_dropout": 0.1, **({"resid_pdrop": 0.1, "embd_pdrop": 0.1} if family == "phi3" else {})}
+    noisy = replace(FAMILIES[family], options={**FAMILIES[family].options, **probabilities})
+    base = make_tiny_family(tmp_path / "base", noisy)
+    chat = ChatFormat.load(base)
+    rows = [
+        DatasetRow(number, number, "train", tuple(chat.question_ids([Message("user", f"question {number}")])), ids,
+                   len(ids), (False,) * len(ids))
+        for number in range(1, 9)
+        for ids in [tuple(chat.completion_ids("A" + "b" * (number % 5)))]
+    ]  # fmt: skip
+    whole, split = (
+        make_trainer(
+            base, tmp_path / f"{size}", rows, Recorder(), replace(CONFIG, micro_batch_rows=size, epochs=2.0),
+            local_teacher=False,
+        )
+        for size in (4, 1)
+    )  # fmt: skip
+    whole.run()
+    split.run()
+    for one, other in zip(whole.parameters, split.parameters, strict=True):
+        assert torch.allclose(one, other, atol=1e-4)
