@@ -2,7 +2,7 @@
 
 import math
 
-from engine.errors import JobStopped, TrainingError
+from engine.errors import JobStopped, ModelError, TrainingError
 from engine.jobs.context import JobContext
 from engine.jobs.control_file import read_command, write_command
 from engine.jobs.protocol import Note
@@ -26,7 +26,7 @@ def run(context: JobContext, options: SweepOptions) -> None:
             job.run(context, TrainOptions(trial.run_id), most_s)
         except JobStopped:
             raise
-        except TrainingError as error:
+        except (TrainingError, ModelError) as error:  # the latter if it runs out of memory, among others
             context.emit(Note(f"Run {trial.run_id} could not be trained: {error.title} {error.message}"))
         if read_command(context.folder) == "keep":
             write_command(context.folder, "run")  # it was meant only for this run

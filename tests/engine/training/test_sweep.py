@@ -4,14 +4,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from engine.errors import JobStopped, TrainingError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import Note
+from engine.model.local_model import LocalModel
 from engine.project import Project
 from engine.records.options import SweepOptions, Trial
 from engine.records.run import CurvePoint, Run, RunState, TrainingConfig
+from engine.training import brief as brief_module
 from engine.training.schedule import Schedule
+from engine.training.student import with_new_adapter
 from engine.training.sweep import Tried, sweep_json, sweep_text, winner, within
 from engine.training.sweep_job import run
 from tests.engine.training.job_helpers import (
@@ -107,6 +111,24 @@ def test_run_that_cannot_be_trained_is_left_out_of_the_sweep(project: Project, m
     assert any(note.startswith(f"Run {bad.run_id} could not be trained") for note in notes_of(context))
     with pytest.raises(TrainingError, match="No run of the sweep"):
         sweep(project, SweepOptions((bad,)))
+
+
+def test_run_that_does_not_fit_into_memory_is_left_out_of_the_sweep(
+    project: Project, model_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large, small = trials(project, model_folder, 1e-2, 1e-3)
+    real = with_new_adapter
+
+    def fit_the_second(local: LocalModel, config: TrainingConfig, initial: Path | None) -> LocalModel:
+        if config == project.runs.get(large.run_id).config:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return real(local, config, initial)
+
+    monkeypatch.setattr(brief_module, "with_new_adapter", fit_the_second)
+    context = sweep(project, SweepOptions((large, small)))
+    assert (project.runs.get(large.run_id).state, project.runs.get(small.run_id).state) == ("failed", "done")
+    said = f"Run {large.run_id} could not be trained: The adapter's weights do not fit the device's memory."
+    assert any(note.startswith(said) for note in notes_of(context))
 
 
 def test_time_limit_ends_each_run_as_done(project: Project, model_folder: Path) -> None:
