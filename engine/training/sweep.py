@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from engine.errors import UsageError
 from engine.records.run import CurvePoint, Run, TrainingConfig, measure_of
 from engine.training.best import best_point
 from engine.training.schedule import Schedule
@@ -28,12 +29,22 @@ class Tried:
 
 
 def within(config: TrainingConfig, rows: int, steps: int) -> TrainingConfig:
-    """Return the same training of `rows` in at most `steps` steps: all stages shortened alike, rates still reach 0."""
+    """Return the same training of `rows` in at most `steps` steps: all stages shortened alike, rates still reach 0.
+
+    Each stage keeps at least one step. Raises `UsageError` if there are more stages than `steps`.
+    """
     first = Schedule((1,) * rows, config.batch_rows, config.epochs, config.seed)
     whole = first.steps + config.on_policy_steps
     if whole <= steps:
         return config
+    stages = bool(first.steps) + bool(config.on_policy_steps)
+    if steps < stages:
+        raise UsageError(
+            "The runs of this sweep have two stages.", "One step cannot be shared by both.", "Pass --steps 2 or more."
+        )
     on_policy = round(steps * config.on_policy_steps / whole)
+    if stages == 2:
+        on_policy = min(max(on_policy, 1), steps - 1)
     return replace(
         config,
         epochs=(steps - on_policy) / first.steps_per_epoch,

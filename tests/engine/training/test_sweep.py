@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from engine.errors import JobStopped, TrainingError
+from engine.errors import JobStopped, TrainingError, UsageError
 from engine.jobs.context import JobContext, StopFlag
 from engine.jobs.protocol import Note
 from engine.model.local_model import LocalModel
@@ -31,13 +33,28 @@ from tests.engine.training.job_helpers import (
 CONFIG = TrainingConfig(base="tiny", epochs=4.0, batch_rows=8)
 
 
-@pytest.mark.parametrize("rows", [1, 7, 100, 146])
-@pytest.mark.parametrize("steps", [1, 5, 13, 40])
-def test_budget_shortens_only_longer_training(rows: int, steps: int) -> None:
-    for config in (CONFIG, replace(CONFIG, on_policy_steps=20), replace(CONFIG, epochs=0.0, on_policy_steps=20)):
-        planned = planned_steps(config, rows)
-        assert planned_steps(within(config, rows, steps), rows) == min(planned, steps)
-        assert within(config, rows, planned) == config
+@given(
+    rows=st.integers(1, 200),
+    steps=st.integers(2, 60),
+    epochs=st.sampled_from([0.0, 0.5, 1.0, 4.0]),
+    on_policy=st.sampled_from([0, 1, 20, 100]),
+)
+@settings(max_examples=200, deadline=None)
+def test_budget_shortens_only_longer_training_and_drops_no_stage(
+    rows: int, steps: int, epochs: float, on_policy: int
+) -> None:
+    config = replace(CONFIG, epochs=epochs, on_policy_steps=on_policy)
+    planned = planned_steps(config, rows)
+    short = within(config, rows, steps)
+    assert planned_steps(short, rows) == min(planned, steps)
+    assert (short.epochs > 0, short.on_policy_steps > 0) == (epochs > 0, on_policy > 0)
+    assert within(config, rows, max(2, planned)) == config
+
+
+def test_two_stages_in_one_step_are_refused() -> None:
+    assert planned_steps(within(CONFIG, 100, 1), 100) == 1
+    with pytest.raises(UsageError, match="--steps 2"):
+        within(replace(CONFIG, on_policy_steps=20), 100, 1)
 
 
 def planned_steps(config: TrainingConfig, rows: int) -> int:
