@@ -88,22 +88,41 @@ def _shuffled(seed: str, count: int) -> tuple[int, ...]:
 def replanned_rate_at(step: int, plans: Sequence[tuple[int, int]], highest: float, warmup_fraction: float) -> float:
     """Return the rate of step `step` under `plans`, (first step, total steps): a new plan changes no earlier step.
 
-    From the new plan's first step on, the rate decays linearly from its value there; it would be 0 at the new total.
+    From the new plan's first step on, the rate decays linearly from its value there; it would be 0 at the new total. A
+    warm-up that is not over yet is finished first, in the steps that the new plan has for it.
     """
     *earlier, (since, steps) = plans
     if not earlier:
         return learning_rate_at(step, steps, highest, warmup_fraction)
-    if step < since:
+    if step <= since:
         return replanned_rate_at(step, earlier, highest, warmup_fraction)
-    return replanned_rate_at(since, earlier, highest, warmup_fraction) * (steps - step) / (steps - since)
+    top = _top_of(plans, warmup_fraction)
+    rate, begin = replanned_rate_at(since, earlier, highest, warmup_fraction), max(since, top)
+    if step <= top:
+        return highest - (highest - rate) * (top - step) / (top - since)
+    return (highest if top > since else rate) * (steps - step) / (steps - begin)
+
+
+def _top_of(plans: Sequence[tuple[int, int]], warmup_fraction: float) -> int:
+    """Return the last step of the warm-up under `plans`, which has the highest rate; it may be past their end."""
+    *earlier, (since, steps) = plans
+    top = _warmup(steps, warmup_fraction) - 1
+    if not earlier:
+        return top
+    before = _top_of(earlier, warmup_fraction)
+    return before if before <= since else max(top, since + 1)
 
 
 def learning_rate_at(step: int, steps: int, highest: float, warmup_fraction: float) -> float:
     """Return the rate of step `step`, counted from 0: linear warm-up, then linear decay that would be 0 at `steps`."""
-    warmup = min(steps, max(1, round(warmup_fraction * steps)))
+    warmup = _warmup(steps, warmup_fraction)
     if step < warmup:
         return highest * (step + 1) / warmup
     return highest * (steps - step) / (steps - warmup + 1)
+
+
+def _warmup(steps: int, fraction: float) -> int:
+    return min(steps, max(1, round(fraction * steps)))
 
 
 def evaluation_steps(steps: int, evaluations: int) -> frozenset[int]:

@@ -4,6 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from engine.errors import DistillError, JobStopped
 from engine.jobs.context import StopFlag
@@ -57,6 +59,39 @@ def test_learning_rate_decays_from_its_current_value_to_the_new_end() -> None:
     assert rates[11:] == longer[11:16]
     decreases = [first - second for first, second in zip(longer[10:], [*longer[11:], 0.0], strict=True)]
     assert decreases == pytest.approx([longer[10] / 20] * 20)
+
+
+def test_new_plan_during_the_warm_up_finishes_it_first() -> None:
+    rates = [replanned_rate_at(step, ((0, 100), (1, 50)), 1.0, 0.1) for step in range(50)]
+    original = [replanned_rate_at(step, ((0, 100),), 1.0, 0.1) for step in range(2)]
+    assert rates[:2] == original
+    assert rates[:5] == sorted(rates[:5])
+    assert rates[4] == 1.0, "the warm-up of 50 steps takes 5"
+    decreases = [first - second for first, second in zip(rates[4:], [*rates[5:], 0.0], strict=True)]
+    assert decreases == pytest.approx([1 / 46] * 46)
+
+
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 200)), min_size=1, max_size=4), st.floats(0.0, 1.0))
+@settings(max_examples=300, deadline=None)
+def test_new_plans_change_no_earlier_step_and_reach_the_highest_rate(
+    changes: list[tuple[int, int]], warmup_fraction: float
+) -> None:
+    """Each change is (steps after the one before, steps from there to the end)."""
+    plans, since = [(0, changes[0][1])], 0
+    for after, left in changes[1:]:
+        since = min(since + after, plans[-1][1] - 1)
+        plans.append((since, since + left))
+    before: list[float] = []
+    for count in range(1, len(plans) + 1):
+        first, steps = plans[count - 1]
+        rates = [replanned_rate_at(step, plans[:count], 1.0, warmup_fraction) for step in range(steps)]
+        assert count == 1 or rates[: first + 1] == before[: first + 1]
+        before = rates
+    top = rates.index(max(rates))
+    assert rates[: top + 1] == sorted(rates[: top + 1])
+    assert rates[top:] == sorted(rates[top:], reverse=True)
+    assert min(rates) > 0
+    assert len(rates) == plans[-1][0] + 1 or max(rates) == 1.0
 
 
 def test_checkpoint_resumes_only_under_plans_that_change_later_steps() -> None:
