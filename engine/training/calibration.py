@@ -10,7 +10,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from statistics import fmean
 
 from engine.jobs.context import JobContext
 from engine.jobs.protocol import Note, Progress
@@ -28,7 +27,7 @@ from engine.training.memory import GPU_PEAK, device_memory, peak_rss_mb
 from engine.training.outlook import outlook_text
 from engine.training.ranks import ALONE
 from engine.training.validation import Measurement
-from engine.training.work import work_of
+from engine.training.work import StepsWork, work_of
 from engine.wording import counted
 
 _STEPS = 3  # of the first stage, at least; the first step of each stage is a warm-up
@@ -94,11 +93,17 @@ def _measure(context: JobContext, config: TrainingConfig, dataset: Dataset, fold
         dataset_sha256=dataset.sha256,
         device=str(local.device),
         dtype=str(local.dtype).removeprefix("torch."),
-        first_s=fmean(first[1:]) / work.first if len(first) > 1 else None,
-        second_s=fmean(second[1:] or second) / work.second if second else None,
+        first_s=_seconds_per_work(first, work.first_step),
+        second_s=_seconds_per_work(second, work.second_step),
         memory_mb=_peak_mb(local),
         after_run=max((one.id for one in context.project.runs.all()), default=0),
     )
+
+
+def _seconds_per_work(seconds: Sequence[float], work: StepsWork) -> float | None:
+    """Return the seconds per unit of work of a stage's steps, without the first one if there are others."""
+    begin = min(1, max(0, len(seconds) - 1))
+    return sum(seconds[begin:]) / work.of(begin, len(seconds)) if seconds else None
 
 
 def _steps(context: JobContext, brief: Brief, local: LocalModel) -> tuple["_Pace", int]:

@@ -15,8 +15,8 @@ from engine.training.batches import Batch, make_batch, shared_length, shared_pro
 from engine.training.costs import ROWS_PER_SHARED_PROMPT, general_rows_a_step, steps_between_prompts
 from engine.training.losses import forward_kl_top_k
 from engine.training.prompted import Prompted, by_prompt
-from engine.training.schedule import drawn_at
-from engine.training.stages import RowsLoss, StepWork, Term
+from engine.training.schedule import drawn_at, planned_steps
+from engine.training.stages import RowsLoss, Stage, StepWork, Term
 from engine.training.student import ChunkLoss
 from engine.training.teacher_cache import TeacherCache
 
@@ -44,7 +44,8 @@ class PromptBack:
 
     The student reads the prompt with gradients, so its keys and values cannot be cached: `ROWS_PER_SHARED_PROMPT` rows
     share one copy in one sequence. Only every n-th step carries the term, n times as strongly, so that it weighs
-    `weight` on average. Several prompts take turns.
+    `weight` on average. It is the last of each n: before the first step, the student still is the base. Several prompts
+    take turns.
     """
 
     parts: Sequence[SharedPromptRows]
@@ -62,9 +63,9 @@ class PromptBack:
         prompt_tokens = round(sum(part.prompt_tokens for part in parts) / len(parts))
         return cls(parts, base, weight, prompt_tokens)
 
-    def every(self, step_cost: float) -> int:
-        """Return n, so that every n-th step carries the term and the prompt adds at most a quarter to the cost."""
-        return steps_between_prompts(self.prompt_tokens, step_cost)
+    def every(self, step_cost: float, steps: int) -> int:
+        """Return n, so that the prompt adds at most a quarter to the cost; a stage of fewer `steps` carries it once."""
+        return min(steps_between_prompts(self.prompt_tokens, step_cost), steps)
 
     def drawn(self, turn: int, seed: str) -> tuple[SharedPromptRows, list[DatasetRow]]:
         """Return the prompt whose turn it is, and the rows to read with it."""
@@ -97,7 +98,7 @@ class ExtraTerms:
 
     def step(
         self,
-        stage: str,
+        stage: Stage,
         step: int,
         rows: Sequence[DatasetRow],
         rows_a_step: float,
@@ -112,7 +113,7 @@ class ExtraTerms:
         `step_cost` is about what such a step costs without the terms beside it, in the unit of `costs`. Own and general
         tokens have the same weight: their losses are divided by the number of both.
         """
-        general = self._general_rows(stage, step, rows_a_step)
+        general = self._general_rows(stage.name, step, rows_a_step)
         general_tokens = sum(len(row.completion_ids) for row in general)
         divisor = max(1, tokens + general_tokens)
         main = Term("loss", rows, tokens, divisor, loss)
@@ -120,9 +121,9 @@ class ExtraTerms:
         if general and self._general is not None:
             beside.append(Term("general_kl", general, general_tokens, divisor, self._kl_to(self._general.base)))
         back = self._prompt_back
-        every = 1 if back is None else back.every(step_cost)
-        if back is not None and step % every == 0:
-            behind, part = back.drawn(step // every, f"{self._seed} {stage} back")
+        every = 1 if back is None else back.every(step_cost, planned_steps(stage.plans, step))
+        if back is not None and step % every == every - 1:
+            behind, part = back.drawn(step // every, f"{self._seed} {stage.name} back")
             count = sum(len(row.completion_ids) for row in part)
             batch = partial(self._behind_the_prompt, behind.prompt_tokens)
             back_divisor = count / (back.weight * every)

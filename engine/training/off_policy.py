@@ -56,7 +56,7 @@ class OffPolicy:
     def work(self, step: int, micro_batch_rows: int) -> StepWork:
         rows = [self._rows[index] for index in self.schedule.rows_at(step)]
         tokens = sum(len(row.completion_ids) for row in rows)
-        return self._extra_terms.step(self.name, step, rows, self.rows_a_step, self._step_cost, tokens, self._loss)
+        return self._extra_terms.step(self, step, rows, self.rows_a_step, self._step_cost, tokens, self._loss)
 
     def _loss(self, rows: Sequence[DatasetRow], batch: Batch) -> ChunkLoss:
         """Return the objective at the completion tokens of one batch."""

@@ -141,7 +141,7 @@ class OnPolicy:
         share = figures[CUT_ANSWERS]
         alarm = f"over half of the student's own answers were cut off ({percent(share)})" if share > MANY_CUT else ""
         return self._extra_terms.step(
-            self.name, step, answers, self.rows_a_step, self._step_cost, tokens, self._loss, figures, alarm
+            self, step, answers, self.rows_a_step, self._step_cost, tokens, self._loss, figures, alarm
         )
 
     def _loss(self, rows: Sequence[DatasetRow], _batch: Batch) -> ChunkLoss:

@@ -85,6 +85,11 @@ def _shuffled(seed: str, count: int) -> tuple[int, ...]:
     return tuple(Random(seed).sample(range(count), count))  # noqa: S311 - nothing secret is drawn
 
 
+def planned_steps(plans: Sequence[tuple[int, int]], step: int) -> int:
+    """Return the total steps of the plan that holds at step `step`; `plans` are (first step, total steps)."""
+    return next(steps for since, steps in reversed(plans) if since <= step)
+
+
 def replanned_rate_at(step: int, plans: Sequence[tuple[int, int]], highest: float, warmup_fraction: float) -> float:
     """Return the rate of step `step` under `plans`, (first step, total steps): a new plan changes no earlier step.
 

@@ -26,15 +26,42 @@ from engine.training.validation_plan import ValidationPlan, plan_validation
 
 
 @dataclass(frozen=True, slots=True)
+class StepsWork:
+    """The work of a stage's steps, in trained tokens. The last of each `every` steps also reads the prompt."""
+
+    own: float
+    prompt: float = 0.0
+    every: int = 1
+
+    @property
+    def mean(self) -> float:
+        return self.own + self.prompt / self.every
+
+    def of(self, first: int, last: int) -> float:
+        """Return the work of the steps from `first` up to `last`."""
+        return (last - first) * self.own + (last // self.every - first // self.every) * self.prompt
+
+
+@dataclass(frozen=True, slots=True)
 class Work:
-    """The work of a run, in trained tokens; `first` and `second` are that of one step of each stage."""
+    """The work of a run, in trained tokens."""
 
     once: float  # the teacher's distributions, the base's answers to general questions
-    first: float
+    first_step: StepsWork
     first_steps: int
-    second: float
+    second_step: StepsWork
     second_steps: int
     validation: ValidationPlan
+
+    @property
+    def first(self) -> float:
+        """The work of a step of the first stage, on average."""
+        return self.first_step.mean
+
+    @property
+    def second(self) -> float:
+        """The same of the second stage."""
+        return self.second_step.mean
 
     @property
     def steps(self) -> int:
@@ -75,20 +102,29 @@ def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowToke
     first_steps = steps_of(config, train)
     in_a_step = train / math.ceil(train / config.batch_rows) if train else 0.0
     asked_a_step = min(config.on_policy_batch_rows, train)
-    first = in_a_step * tokens.mean + _beside(config, in_a_step, tokens, first_step_cost(config, tokens))
-    second = second_step_cost(config, train, tokens, step_cost)
-    second += _beside(config, asked_a_step, tokens, second_step_cost(config, train, tokens, DECODING_STEP_COST))
+    own = in_a_step * tokens.mean + _general(config, in_a_step)
+    first = StepsWork(own, *_prompt(config, tokens, first_step_cost(config, tokens), first_steps))
+    own = second_step_cost(config, train, tokens, step_cost) + _general(config, asked_a_step)
+    plain = second_step_cost(config, train, tokens, DECODING_STEP_COST)
+    second = StepsWork(own, *_prompt(config, tokens, plain, config.on_policy_steps))
     stages = [steps for steps in (first_steps, config.on_policy_steps) if steps]
     points = 1 + sum(len(evaluation_steps(steps, config.evaluations)) for steps in stages)
-    trained = first_steps * first + config.on_policy_steps * second
+    trained = first_steps * first.mean + config.on_policy_steps * second.mean
     plan = plan_validation(trained, points, validation or train, tokens, on_gpu=on_gpu)
     return Work(once, first, first_steps, second, config.on_policy_steps, plan)
 
 
-def _beside(config: TrainingConfig, rows: float, tokens: RowTokens, own: float) -> float:
-    """Return the cost of the terms beside a step's own term, which has `rows` rows and costs about `own`."""
-    cost = general_rows_a_step(rows, config.general_fraction) * GENERAL_ROW_TOKENS
-    if config.prompt_back_weight and tokens.mean:
-        every = steps_between_prompts(tokens.prompt, own)
-        cost += (tokens.prompt + ROWS_PER_SHARED_PROMPT * tokens.mean) / every
-    return cost
+def _general(config: TrainingConfig, rows: float) -> float:
+    """Return the cost of the general questions beside a step's own `rows`."""
+    return general_rows_a_step(rows, config.general_fraction) * GENERAL_ROW_TOKENS
+
+
+def _prompt(config: TrainingConfig, tokens: RowTokens, plain: float, steps: int) -> tuple[float, int]:
+    """Return what it costs to read the prompt once, and every how many of a stage's `steps` that is done.
+
+    `plain` is the cost of a step without any term beside its own.
+    """
+    if not config.prompt_back_weight or not tokens.mean:
+        return 0.0, 1
+    every = min(steps_between_prompts(tokens.prompt, plain), max(1, steps))
+    return tokens.prompt + ROWS_PER_SHARED_PROMPT * tokens.mean, every

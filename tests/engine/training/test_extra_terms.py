@@ -15,13 +15,14 @@ from engine.model.load import adapter_off, load_base
 from engine.model.local_model import LocalModel
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
+from engine.records.run import TrainingConfig
 from engine.training import general as general_module
 from engine.training.batches import Batch, make_batch, shared_length, shared_prompt_batch
 from engine.training.costs import _PROMPT_SHARE, DECODING_STEP_COST, first_step_cost, row_tokens, second_step_cost
 from engine.training.general import make_general
 from engine.training.losses import cross_entropy
 from engine.training.off_policy import OffPolicy
-from engine.training.stages import StepWork
+from engine.training.stages import Stage, StepWork
 from engine.training.student import token_losses
 from engine.training.trainer import Trainer
 from tests.engine.training.trainer_helpers import (
@@ -69,9 +70,15 @@ def take_gradients(trainer: Trainer) -> list[Tensor]:
     return found
 
 
-def first_step(trainer: Trainer, micro_batch_rows: int) -> tuple[StepWork, dict[str, float], list[Tensor]]:
-    work, sums, _tokens = trainer._gradients(0, micro_batch_rows)
+def make_step(
+    trainer: Trainer, micro_batch_rows: int, step: int = 0
+) -> tuple[StepWork, dict[str, float], list[Tensor]]:
+    work, sums, _tokens = trainer._gradients(step, micro_batch_rows)
     return work, sums, take_gradients(trainer)
+
+
+def carrying_steps(stage: Stage) -> list[int]:
+    return [step for step in range(stage.steps) if len(stage.work(step, 4).terms) > 1]
 
 
 @pytest.mark.parametrize("micro_batch_rows", [1, 3, 16])
@@ -81,7 +88,7 @@ def test_general_rows_are_trained_towards_the_unprompted_base_with_equal_weight(
     config = replace(GENERAL, objective="cross_entropy")
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), config)
     randomise_adapter(trainer.student)
-    work, sums, found = first_step(trainer, micro_batch_rows)
+    work, sums, found = make_step(trainer, micro_batch_rows)
     general = work.terms[1]
     assert general.name == "general_kl"
     tokens = sum(len(row.completion_ids) for term in work.terms for row in term.rows)
@@ -158,14 +165,15 @@ def test_prompt_back_rows_train_the_prompted_student_towards_the_prompted_base(
     rows = [*rows, make_row(30, "question 30", "AbZZ", edited_from=2)]
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), replace(BACK, epochs=20.0))
     randomise_adapter(trainer.student)
-    work, sums, all_gradients = first_step(trainer, micro_batch_rows)
+    stage = trainer.course.stages[0]
+    first, second, *_ = carrying_steps(stage)
+    work, sums, all_gradients = make_step(trainer, micro_batch_rows, first)
     back = work.terms[1]
     assert back.name == "prompt_back_kl"
     assert len(back.rows) == 4
-    without_extra, stage = replace(work, beside=()), trainer.course.stages[0]
-    interval = next(step for step in range(1, stage.steps) if len(stage.work(step, 4).terms) > 1)
+    without_extra = replace(work, beside=())
     stage.work = lambda *_: without_extra
-    _work, _sums, main_gradients = first_step(trainer, micro_batch_rows)
+    _work, _sums, main_gradients = make_step(trainer, micro_batch_rows, first)
     questions = questions_of(rows, trainer.student)
     total = torch.tensor(0.0, dtype=torch.float64)
     for row in back.rows:
@@ -173,7 +181,7 @@ def test_prompt_back_rows_train_the_prompted_student_towards_the_prompted_base(
         assert tuple(prompted) == row.question_ids
         total = total + plain_kl(trainer.student, prompted, prompted, row.completion_ids).sum()
     assert sums["prompt_back_kl"] == pytest.approx(float(total.detach()), rel=1e-2)
-    (0.3 * interval * total / back.tokens).backward()
+    (0.3 * (second - first) * total / back.tokens).backward()
     for both, main, expected in zip(all_gradients, main_gradients, take_gradients(trainer), strict=True):
         assert torch.allclose(both - main, expected, atol=5e-3 * float(expected.abs().max()) + 1e-6)
 
@@ -183,9 +191,9 @@ def test_shared_prompt_tokens_count_once_per_pass(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow], micro_batch_rows: int
 ) -> None:
     trainer = make_trainer(model_folder, tmp_path, rows, Recorder(), BACK)
-    work, _sums, tokens = trainer._gradients(0, micro_batch_rows)
-    own, back = ([len(row.question_ids) + len(row.completion_ids) - 1 for row in term.rows] for term in work.terms)
     stage = trainer.course.stages[0]
+    work, _sums, tokens = trainer._gradients(carrying_steps(stage)[0], micro_batch_rows)
+    own, back = ([len(row.question_ids) + len(row.completion_ids) - 1 for row in term.rows] for term in work.terms)
     assert isinstance(stage, OffPolicy)
     prompt_back = stage._extra_terms._prompt_back
     assert prompt_back is not None
@@ -197,8 +205,8 @@ def test_edited_tokens_are_left_out_of_prompt_back_rows(
     model_folder: Path, tmp_path: Path, make_row: MakeRow, rows: list[DatasetRow]
 ) -> None:
     edited = [make_row(number, f"question {number}", "AbZZ", edited_from=2) for number in range(1, 9)]
-    course = make_trainer(model_folder, tmp_path, edited, Recorder(), BACK).course
-    back = course.stages[0].work(0, 4).terms[1]
+    stage = make_trainer(model_folder, tmp_path, edited, Recorder(), BACK).course.stages[0]
+    back = stage.work(carrying_steps(stage)[0], 4).terms[1]
     assert all(len(row.completion_ids) == 2 for row in back.rows)
     foreign = [replace(row, edited_from=0) for row in rows]
     with pytest.raises(TrainingError, match="no distributions of the prompted base"):
@@ -224,6 +232,23 @@ def test_long_prompt_is_read_so_rarely_that_its_tokens_stay_within_their_share(
     assert len(asked) == 16  # each question comes once before any repeats
 
 
+def test_prompt_is_put_back_after_each_group_of_steps_and_once_in_a_short_stage(
+    model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
+) -> None:
+    """Not at the first step, where the student still is the base. New epochs change no step that is done."""
+
+    def carrying(config: TrainingConfig) -> list[int]:
+        make = make_trainer(model_folder, tmp_path, rows, Recorder(), config, caches=tmp_path / "caches")
+        return carrying_steps(make.course.stages[0])
+
+    long, short = replace(BACK, epochs=20.0), replace(BACK, epochs=0.5)  # 80 steps and 2
+    assert carrying(long) == list(range(2, 80, 3))
+    assert carrying(short) == [1]
+    assert carrying(replace(short, replanned=((1, 20.0),))) == carrying(long)
+    assert carrying(replace(short, replanned=((2, 20.0),))) == [1, *carrying(long)]
+    assert carrying(replace(long, replanned=((1, 0.5),))) == [1]
+
+
 def test_each_stage_reads_the_prompt_as_often_as_the_cost_of_its_steps_allows(
     model_folder: Path, tmp_path: Path, rows: list[DatasetRow]
 ) -> None:
@@ -238,7 +263,7 @@ def test_each_stage_reads_the_prompt_as_often_as_the_cost_of_its_steps_allows(
     prompt = shared_length([row.question_ids for row in terms[0].rows])
     tokens = row_tokens([row for row in rows if row.split == "train"], 0)
     costs = first_step_cost(config, tokens), second_step_cost(config, 16, tokens, DECODING_STEP_COST)
-    expected = [len(range(0, 20, math.ceil(prompt / (_PROMPT_SHARE * cost)))) for cost in costs]
+    expected = [20 // math.ceil(prompt / (_PROMPT_SHARE * cost)) for cost in costs]
     assert carrying == expected
     assert carrying[0] < carrying[1], "sampling answers makes the steps of the second stage more expensive"
     assert weights == pytest.approx([config.prompt_back_weight] * 2, rel=0.2)

@@ -99,6 +99,17 @@ def test_short_first_stage_before_a_second_stage_gives_a_warning() -> None:
         assert "cut" not in outlook_text(no_warning, Basis(DATASET))
 
 
+def test_work_of_a_stage_counts_the_steps_that_read_the_prompt() -> None:
+    config = replace(CONFIG, prompt_back_weight=0.1, on_policy_steps=3)
+    long = replace(TOKENS, prompt=100_000)
+    first, second = (work_of(config, 100, 10, long).first_step, work_of(config, 100, 10, long).second_step)
+    assert first.of(0, 2 * first.every) == pytest.approx(2 * first.every * first.mean)
+    assert first.of(0, first.every - 1) == pytest.approx((first.every - 1) * first.own)
+    assert first.prompt == pytest.approx(100_000, rel=0.01)
+    assert second.every == 3, "a stage of fewer steps than that reads it once, at its last step"
+    assert second.of(0, 2) + second.prompt + second.own == second.of(0, 3)
+
+
 def test_general_questions_constant_matches_the_bundled_questions() -> None:
     assert len(general_questions("train")) == GENERAL_QUESTIONS
 

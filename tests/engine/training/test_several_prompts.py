@@ -236,7 +236,9 @@ def test_prompt_without_a_local_teacher_is_left_out_of_prompt_back_terms(
 ) -> None:
     part = [replace(row, edited_from=0) if row.prompt_index else row for row in rows]
     course = make_trainer(model_folder, tmp_path, part, Recorder(), EVERYTHING, prompts=PROMPTS).course
-    assert {row.prompt_index for row in course.stages[0].work(0, 4).beside[0].rows} == {0}
+    stage = course.stages[0]
+    terms = [term for step in range(stage.steps) for term in stage.work(step, 4).beside]
+    assert {row.prompt_index for term in terms for row in term.rows} == {0}
     assert {row.prompt_index for row in course.stages[1].work(0, 4).main.rows} == {0}
     foreign = [replace(row, edited_from=0) for row in rows]
     with pytest.raises(TrainingError, match="no distributions of the prompted base"):
