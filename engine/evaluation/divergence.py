@@ -5,10 +5,11 @@ from itertools import compress
 from typing import TYPE_CHECKING
 
 from engine.evaluation.arms import LocalArm, out_of_memory_names
-from engine.evaluation.held_out import BEFORE_CHARACTERS, broken_by_question, rules_at, worst_answers, worst_places
+from engine.evaluation.held_out import broken_by_question, rules_at, worst_answers, worst_places
 from engine.evaluation.statistics import mean_by_question
 from engine.records.evaluation import ArmAnswer, ArmName, Divergence, HeldOutToken
 from engine.records.question import Question
+from engine.records.run import BEFORE_CHARACTERS
 
 if TYPE_CHECKING:
     from engine.model.local_model import LocalModel

@@ -7,19 +7,18 @@ from collections.abc import Sequence
 from engine.records.evaluation import ArmAnswer, HeldOutAnswer, HeldOutToken
 from engine.records.question import Question
 from engine.records.rule import CheckResult
+from engine.records.run import WORST_KEPT
 
-MOST = 8
-BEFORE_CHARACTERS = 80
 Place = tuple[float, int, int]  # nats, index of the answer, index of the token within it
 
 
 def worst_places(tokens: Sequence[Sequence[float]]) -> list[Place]:
-    """The tokens with the largest divergence, worst first, ties in their order; at most `MOST`.
+    """The tokens with the largest divergence, worst first, ties in their order; at most `WORST_KEPT`.
 
     Tokens whose divergence is not finite are left out.
     """
     places = ((kl, row, place) for row, line in enumerate(tokens) for place, kl in enumerate(line) if math.isfinite(kl))
-    return heapq.nsmallest(MOST, places, key=lambda found: (-found[0], *found[1:]))
+    return heapq.nsmallest(WORST_KEPT, places, key=lambda found: (-found[0], *found[1:]))
 
 
 def worst_answers(
@@ -32,7 +31,7 @@ def worst_answers(
         for question, line in zip(questions, tokens, strict=True)
         if line and math.isfinite(sum(line))
     ]
-    return tuple(heapq.nsmallest(MOST, found, key=lambda one: (-one.kl, one.question_id)))
+    return tuple(heapq.nsmallest(WORST_KEPT, found, key=lambda one: (-one.kl, one.question_id)))
 
 
 def broken_by_question(answers: Sequence[ArmAnswer]) -> dict[int, tuple[int, ...]]:

@@ -1,6 +1,7 @@
 """The bundled general questions, unrelated to any prompt. Knows nothing of who answers them."""
 
 import json
+from functools import cache
 from typing import cast
 
 from engine.bundled import bundled_text
@@ -10,6 +11,7 @@ from engine.records.question import Question, Split
 QUESTIONS = "general/questions.jsonl"  # path in the bundled data
 
 
+@cache
 def general_questions(split: Split) -> tuple[Question, ...]:
     """Return the questions of one split, numbered from 0. No student is ever trained on those of "test"."""
     rows = (cast("dict[str, str]", json.loads(line)) for line in bundled_text(QUESTIONS).splitlines())

@@ -81,6 +81,10 @@ def alpha_of(adapter: AdapterKind, rank: int) -> int:
     return 8 if adapter == "rslora" else 2 * rank
 
 
+WORST_KEPT = 8  # tokens or answers at which two models differ most
+BEFORE_CHARACTERS = 80  # of an answer, kept to show such a token in its place
+
+
 @dataclass(frozen=True, slots=True)
 class WorstToken:
     """A validation token at which student and teacher differ strongly. Text is raw tokenizer output.

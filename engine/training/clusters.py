@@ -18,7 +18,7 @@ from engine.records.options import MirrorName
 
 Launcher = Literal["torchrun", "accelerate", "slurm", "skypilot"]
 _PORT = 29_500
-_RANK_PROCESS = "engine.training.rank_process"
+RANK_PROCESS = "engine.training.rank_process"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Launch:
     @property
     def rank_process(self) -> str:
         """The arguments after torchrun's own."""
-        words = ["-m", _RANK_PROCESS, str(self.project.absolute()), str(self.run_id)]
+        words = ["-m", RANK_PROCESS, str(self.project.absolute()), str(self.run_id)]
         if self.home.root is not None:
             words += ["--home", str(self.home.root)]
         words += self.how
@@ -144,7 +144,7 @@ def _skypilot(launch: Launch) -> str:
         f"  pip install distill-tui=={engine.__version__}",
         f"  distill-tui models fetch {shlex.quote(launch.base)}",
         "run: |",
-        f"  torchrun {placed} -m {_RANK_PROCESS} {there} {shlex.join([str(launch.run_id), *launch.how])}",
+        f"  torchrun {placed} -m {RANK_PROCESS} {there} {shlex.join([str(launch.run_id), *launch.how])}",
     ]
     return "\n".join(lines)
 

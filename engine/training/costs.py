@@ -8,6 +8,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
 from engine.records.run import TrainingConfig
 
@@ -19,7 +20,6 @@ SCORED_COST, DECODING_STEP_COST = 0.4, 14.0
 DECODING_STEP_COST_ON_GPU = 400.0
 BEYOND_LONGEST = 8  # tokens that a sampled answer may be longer than the longest training answer
 GENERAL_ANSWER_TOKENS = 64  # at most: they cost as much per token as a step's own rows do
-GENERAL_QUESTIONS = 162  # bundled for training
 GENERAL_ROW_TOKENS = 30 + GENERAL_ANSWER_TOKENS  # roughly a question and the longest answer
 ROWS_PER_SHARED_PROMPT = 4
 _PROMPT_SHARE = 0.25  # the most that the prompt's tokens may add to what a step costs
@@ -67,10 +67,18 @@ def general_rows_a_step(rows_a_step: float, fraction: float) -> float:
 
 
 def general_rows(config: TrainingConfig, rows: int) -> int:
-    """Return how many general questions a run over `rows` training rows can use."""
+    """Return how many of the bundled general questions a run over `rows` training rows uses."""
+    if not config.general_fraction:
+        return 0
     per_epoch = general_rows_a_step(rows, config.general_fraction)
     on_policy = general_rows_a_step(min(config.on_policy_batch_rows, rows), config.general_fraction)
-    return math.ceil(per_epoch * config.epochs + on_policy * config.on_policy_steps)
+    wanted = math.ceil(per_epoch * config.epochs + on_policy * config.on_policy_steps)
+    return min(wanted, len(general_questions("train")))
+
+
+def id_bytes(vocabulary: int) -> int:
+    """Return the size of one token id in stored distributions, for a vocabulary of this size."""
+    return 2 if vocabulary <= 1 << 16 else 4
 
 
 def first_step_cost(config: TrainingConfig, tokens: RowTokens) -> float:

@@ -17,6 +17,7 @@ from engine.model.local_model import LocalModel
 from engine.model.memory import halve_until_it_fits, within_memory
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import BATCH_TOKENS, ScoreRow, TopK, score
+from engine.training.costs import id_bytes
 from engine.training.ranks import Ranks
 
 _ROWS_A_PASS = 64  # scored between two calls of `on_rows`
@@ -34,7 +35,7 @@ class Distributions:
     def zeros(cls, tokens: int, k: int, vocabulary: int) -> "Distributions":
         """Allocate arrays for `tokens` tokens; ids take 16 bits if the vocabulary allows it."""
         logprobs, tail = np.zeros((tokens, k), dtype=np.float16), np.zeros(tokens, dtype=np.float16)
-        if vocabulary <= 1 << 16:
+        if id_bytes(vocabulary) == np.dtype(np.uint16).itemsize:
             return cls(np.zeros((tokens, k), dtype=np.uint16), logprobs, tail)
         return cls(np.zeros((tokens, k), dtype=np.int32), logprobs, tail)
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Calibration, Estimated, Run, TrainingConfig
-from engine.training.costs import GENERAL_QUESTIONS, GENERAL_ROW_TOKENS, general_rows, needs_teacher
+from engine.training.costs import GENERAL_ROW_TOKENS, general_rows, id_bytes, needs_teacher
 from engine.training.facts import Basis
 from engine.training.peak import peak_mb, trained_numbers
 from engine.training.presets import warned
@@ -19,7 +19,6 @@ from engine.wording import counted, duration, size
 
 _CHECKPOINTS = 4  # the two newest, and two that may be the best
 _FLOAT_BYTES = 4
-_SMALL_VOCABULARY = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,9 +224,8 @@ def _disk_mb(config: TrainingConfig, basis: Basis) -> float | None:
     if basis.shapes is None:
         return None
     adapter = trained_numbers(config, basis.shapes) * _FLOAT_BYTES
-    id_bytes = 2 if basis.shapes.vocabulary <= _SMALL_VOCABULARY else 4
-    token_bytes = min(config.top_k, basis.shapes.vocabulary) * (id_bytes + 2) + 2
+    vocabulary = basis.shapes.vocabulary
+    token_bytes = min(config.top_k, vocabulary) * (id_bytes(vocabulary) + 2) + 2
     tokens = _scored(config, basis)
-    if config.general_fraction:
-        tokens += min(general_rows(config, basis.dataset.train), GENERAL_QUESTIONS) * GENERAL_ROW_TOKENS
+    tokens += general_rows(config, basis.dataset.train) * GENERAL_ROW_TOKENS
     return (adapter * (1 + 3 * _CHECKPOINTS) + tokens * token_bytes) / 1e6

@@ -14,9 +14,9 @@ from contextlib import contextmanager, suppress
 from engine.errors import TrainingError
 from engine.jobs.context import JobContext
 from engine.paths import make_private_folder
+from engine.training.clusters import RANK_PROCESS
 from engine.training.ranks import ALONE, RankLost, Ranks, connected
 
-RANK_PROCESS_MODULE = "engine.training.rank_process"
 _LEAVES_WITHIN_S = 10.0
 
 
@@ -64,7 +64,7 @@ def _started(ranks: Ranks, context: JobContext) -> Iterator[Ranks]:
     folder = context.folder / "ranks"
     shutil.rmtree(folder, ignore_errors=True)
     make_private_folder(folder)
-    command = [sys.executable, "-P", "-m", RANK_PROCESS_MODULE, "--folder", str(folder), "--size", str(ranks.size)]
+    command = [sys.executable, "-P", "-m", RANK_PROCESS, "--folder", str(folder), "--size", str(ranks.size)]
     if context.project.home.root is not None:
         command += ["--home", str(context.project.home.root)]
     # Nothing is written to a child's standard input: it closes when this process ends, and then the child exits too.

@@ -7,7 +7,6 @@ from engine.records.run import TrainingConfig
 from engine.training.costs import (
     DECODING_STEP_COST,
     GENERAL_ANSWER_TOKENS,
-    GENERAL_QUESTIONS,
     GENERAL_ROW_TOKENS,
     ROWS_PER_SHARED_PROMPT,
     SCORED_COST,
@@ -96,7 +95,7 @@ def work_of(config: TrainingConfig, train: int, validation: int, tokens: RowToke
     scored = validation + (train if needs_teacher(config) else 0)
     once = (tokens.prompt + scored * tokens.mean) * SCORED_COST
     if config.general_fraction:
-        asked = min(general_rows(config, train), GENERAL_QUESTIONS)
+        asked = general_rows(config, train)
         once += decoding_cost(asked, GENERAL_ANSWER_TOKENS, GENERAL_ANSWER_TOKENS, step_cost)
         once += asked * GENERAL_ROW_TOKENS * SCORED_COST
     first_steps = steps_of(config, train)

@@ -11,15 +11,12 @@ from torch import Tensor
 
 from engine.model.chat_format import ChatFormat
 from engine.records.dataset import DatasetRow
-from engine.records.run import WorstToken
-
-MOST = 8
-_BEFORE_CHARACTERS = 80
+from engine.records.run import BEFORE_CHARACTERS, WORST_KEPT, WorstToken
 
 
 def worst(tokens: Iterable[WorstToken]) -> tuple[WorstToken, ...]:
     """Return the worst of `tokens`, the worst first; ties by prompt and example."""
-    return tuple(sorted(tokens, key=lambda one: (-one.kl, one.prompt_index, one.example_id))[:MOST])
+    return tuple(sorted(tokens, key=lambda one: (-one.kl, one.prompt_index, one.example_id))[:WORST_KEPT])
 
 
 def worst_of_batch(
@@ -30,7 +27,7 @@ def worst_of_batch(
     Tokens whose loss is not finite are left out.
     """
     places = [(row, place) for row in rows for place in range(len(row.completion_ids))]
-    values, found = losses.topk(min(MOST, len(losses)))
+    values, found = losses.topk(min(WORST_KEPT, len(losses)))
     for kl, index in zip(values.tolist(), found.tolist(), strict=True):
         if math.isfinite(kl):
             row, place = places[index]
@@ -44,7 +41,7 @@ def _worst_token(
     return WorstToken(
         kl=kl,
         example_id=row.example_id,
-        before=chat.decode(ids)[-_BEFORE_CHARACTERS:],
+        before=chat.decode(ids)[-BEFORE_CHARACTERS:],
         token=chat.text_after(ids, row.completion_ids[place]),
         teacher=chat.text_after(ids, teacher_id),
         student=chat.text_after(ids, student_id),

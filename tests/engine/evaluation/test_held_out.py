@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.evaluation.held_out import MOST, rules_at, rules_text, worst_answers, worst_places
+from engine.evaluation.held_out import rules_at, rules_text, worst_answers, worst_places
 from engine.evaluation.report import report_json
 from engine.project import Project
 from engine.records.evaluation import HeldOutToken
 from engine.records.prompt import Message
 from engine.records.question import Question
 from engine.records.rule import CheckResult, Span
+from engine.records.run import WORST_KEPT
 from tests.engine.evaluation.evaluation_jobs import evaluate, latest_evaluation, stored_answers
 from tests.engine.evaluation.handmade_evaluations import arm_answer
 
@@ -27,7 +28,7 @@ def test_worst_places_equal_a_plain_sort(lines: list[list[float]]) -> None:
     all_places = [
         (kl, row, place) for row, line in enumerate(lines) for place, kl in enumerate(line) if math.isfinite(kl)
     ]
-    assert worst_places(lines) == sorted(all_places, key=lambda one: (-one[0], one[1], one[2]))[:MOST]
+    assert worst_places(lines) == sorted(all_places, key=lambda one: (-one[0], one[1], one[2]))[:WORST_KEPT]
 
 
 @given(LINES)
@@ -40,7 +41,7 @@ def test_worst_answers_are_ranked_by_mean_divergence_and_name_the_rules_failed(l
     means = {
         n + 1: math.fsum(line) / len(line) for n, line in enumerate(lines) if line and all(map(math.isfinite, line))
     }
-    assert len(found) == min(MOST, len(means))
+    assert len(found) == min(WORST_KEPT, len(means))
     assert [answer.kl for answer in found] == sorted((answer.kl for answer in found), reverse=True)
     for answer in found:
         assert math.isclose(answer.kl, means[answer.question_id], abs_tol=1e-12)

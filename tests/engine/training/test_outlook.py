@@ -18,7 +18,7 @@ from engine.project import Project
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetSummary
 from engine.records.run import Estimated, Run, TrainingConfig
-from engine.training.costs import GENERAL_QUESTIONS, RowTokens
+from engine.training.costs import RowTokens, general_rows
 from engine.training.facts import Basis, FreeMemory, read_basis
 from engine.training.outlook import error_text, estimate_training, outlook_text
 from engine.training.peak import TrainingFacts, memory_mb, trained_numbers
@@ -110,8 +110,11 @@ def test_work_of_a_stage_counts_the_steps_that_read_the_prompt() -> None:
     assert second.of(0, 2) + second.prompt + second.own == second.of(0, 3)
 
 
-def test_general_questions_constant_matches_the_bundled_questions() -> None:
-    assert len(general_questions("train")) == GENERAL_QUESTIONS
+def test_no_more_general_questions_are_counted_than_are_bundled() -> None:
+    some = replace(CONFIG, general_fraction=0.1, epochs=1.0, on_policy_steps=0)
+    assert general_rows(some, 90) == 10
+    assert general_rows(replace(some, epochs=1_000.0), 90) == len(general_questions("train"))
+    assert general_rows(CONFIG, 90) == 0
 
 
 def test_memory_is_calculated_from_shapes_until_a_similar_run_is_measured(model_folder: Path) -> None:
