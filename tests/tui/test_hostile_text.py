@@ -113,7 +113,7 @@ def project_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectDa
         facts = reader.read_new()
         assert facts is not None
         with Project.open(Path(facts.folder), home) as project:
-            rows = read_runs(project).rows
+            rows = read_runs(project)
         yield ProjectData(facts, rows)
         reader.close()
 

@@ -109,13 +109,13 @@ class ChatService:
 
     def read(self) -> None:
         """List the arms; ends in `ArmsRead`."""
-        self._store.ask(_arms, self._target)
+        self._store.post(_arms, self._target)
 
     def ask(self, ticket: int, asked: Sequence[tuple[str, tuple[ChatMessage, ...]]], rules: tuple[Rule, ...]) -> None:
         """Send each arm its conversation, all at once. Every message of this turn carries `ticket`."""
         self._rules = rules
         server: Future[Server] = Future()
-        self._store.ask(lambda project: _ensure(project, server, ticket), self._target)
+        self._store.post(lambda project: _ensure(project, server, ticket), self._target)
         self._turn = self._run(self._answer(ticket, server, asked))
 
     def halt(self) -> None:
@@ -125,7 +125,7 @@ class ChatService:
 
     def keep(self, text: str) -> None:
         """Add the question to the training questions; ends in `Kept`."""
-        self._store.ask(lambda project: Kept(_keep(project, text)), self._target)
+        self._store.post(lambda project: Kept(_keep(project, text)), self._target)
 
     def write_chat(self, chat: Chat) -> None:
         """Save the conversation, so that it is restored next time."""
@@ -133,7 +133,7 @@ class ChatService:
 
     def read_votes(self, arms: tuple[str, str]) -> None:
         """Read the votes on these two; ends in `VotesRead`."""
-        self._store.ask(lambda project: VotesRead(_standing(project, arms)), self._target)
+        self._store.post(lambda project: VotesRead(_standing(project, arms)), self._target)
 
     def vote(self, vote: Vote, arms: tuple[str, str]) -> None:
         """Save a vote; ends in `VotesRead`."""
@@ -142,7 +142,7 @@ class ChatService:
             project.votes.add(vote)
             return VotesRead(_standing(project, arms), kept=vote)
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def unvote(self, arms: tuple[str, str]) -> None:
         """Undo the last vote on these two; ends in `VotesRead`."""
@@ -154,7 +154,7 @@ class ChatService:
             project.votes.remove(cast[-1].id)
             return VotesRead(_standing(project, arms), undone("the last vote"), taken=cast[-1])
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def close(self) -> None:
         """Disconnect from the server, which keeps running; the thread ends once aborted answers' costs are recorded."""

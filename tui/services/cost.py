@@ -69,7 +69,7 @@ class CostService:
 
     def read(self, asked: int) -> None:
         """Estimate with the stored inputs."""
-        self._store.ask(
+        self._store.post(
             lambda project: CostRead(self._page(project, project.settings.cost_inputs()), asked), self._target
         )
 
@@ -84,12 +84,12 @@ class CostService:
                 project.settings.write_cost(inputs, came)
             return CostRead(page, asked)
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def look_for(self, text: str) -> None:
         """Find models by part of their name."""
         name = text.partition(AT)[0]
-        self._store.ask(lambda _project: ModelsFound(text, models_like(name, MODELS_SHOWN)), self._target)
+        self._store.post(lambda _project: ModelsFound(text, models_like(name, MODELS_SHOWN)), self._target)
 
     def _page(self, project: Project, inputs: CostInputs) -> CostPage:
         version, measured = project.prompts.current(), measure(project)

@@ -74,12 +74,12 @@ class DatasetService:
                 _history(project), preview, {number: project.questions.get(number).text for number in numbers}
             )
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def reject(self, ids: Sequence[int]) -> None:
         """Reject examples that cannot be frozen, as one undoable step."""
         meant = Selection(ids=tuple(dict.fromkeys(ids)))
-        self._store.ask(
+        self._store.post(
             lambda project: RefusedRejected(reject(project, meant, "cannot be frozen as it stands")), self._target
         )
 

@@ -58,7 +58,7 @@ class GenerationService:
                     return OptionsRead(replace(before, teacher=settings.teacher, limit=None))
             return OptionsRead(GenerateOptions(settings.teacher, temperature=settings.serving_temperature))
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def start(self, options: GenerateOptions | SynthesizeOptions, key: str) -> None:
         """Start the job. The endpoint's key, if one was typed, is saved before, outside the project.
@@ -74,7 +74,7 @@ class GenerationService:
                 save_key(teacher.base_url, key, project.home)
             return replace(options, teacher=teacher)
 
-        self._store.start_with(work, self._target)
+        self._store.start(work, self._target)
 
     def ask_again(self, job_id: int, asks: Sequence[tuple[int, int]]) -> None:
         """Start a job with the options of this one, for the questions it did not get answered."""
@@ -86,4 +86,4 @@ class GenerationService:
                 before = replace(last_options(project, project.settings.read().teacher), samples=1, limit=None)
             return replace(before, asks=tuple(asks))
 
-        self._store.start_with(work, self._target)
+        self._store.start(work, self._target)

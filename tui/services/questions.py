@@ -169,24 +169,24 @@ class QuestionsService:
 
     def read(self, where: Where, asked: int, notice: str = "", step: Step | None = None) -> None:
         """Read the window around the cursor."""
-        self._store.ask(lambda project: QuestionsRead(_page(project, where), asked, notice, step), self._target)
+        self._store.post(lambda project: QuestionsRead(_page(project, where), asked, notice, step), self._target)
 
     def read_topics(self) -> None:
         """Read the topics; ends in `TopicsRead`."""
-        self._store.ask(lambda project: TopicsRead(project.questions.topic_splits()), self._target)
+        self._store.post(lambda project: TopicsRead(project.questions.topic_splits()), self._target)
 
     def read_ids(self, listed: QuestionFilter, offset: int, limit: int | None) -> None:
         """Read the ids of a part of the list; ends in `IdsRead`."""
-        self._store.ask(lambda project: IdsRead(project.questions.ids(listed, offset, limit)), self._target)
+        self._store.post(lambda project: IdsRead(project.questions.ids(listed, offset, limit)), self._target)
 
     def read_range(self, listed: QuestionFilter, offset: int, limit: int) -> None:
         """Read the ids of a range; ends in `RangeRead`."""
-        self._store.ask(lambda project: RangeRead(project.questions.ids(listed, offset, limit)), self._target)
+        self._store.post(lambda project: RangeRead(project.questions.ids(listed, offset, limit)), self._target)
 
     def read_unsplit(self) -> None:
         """Read the ids of questions without a split; ends in `UnsplitRead`."""
         unsplit = QuestionFilter("unsplit")
-        self._store.ask(lambda project: UnsplitRead(project.questions.ids(unsplit)), self._target)
+        self._store.post(lambda project: UnsplitRead(project.questions.ids(unsplit)), self._target)
 
     def add(self, where: Where, asked: int, question: Question) -> None:
         """Store one question."""
@@ -198,7 +198,7 @@ class QuestionsService:
             step = Step("adding", added_at=added.at)
             return QuestionsRead(_page(project, where), asked, f"Added 1 question. {offer('questions.undo')}", step)
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def remove(self, where: Where, asked: int, ids: Sequence[int], *, with_answers: bool = False) -> None:
         """Delete questions; ends in `QuestionsRead`, or in `AnswersStand` if answers would be lost unasked."""
@@ -212,7 +212,7 @@ class QuestionsService:
             notice = f"Deleted {counted(len(removed), 'question')}{lost}. {offer('questions.undo')}"
             return QuestionsRead(_page(project, where), asked, notice, Step("deleting", removed=removed))
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def find_newest(self) -> None:
         """Find the newest questions; ends in `NewestFound`."""
@@ -222,7 +222,7 @@ class QuestionsService:
             source = project.questions.get(ids[-1]).source if ids else ""
             return NewestFound(ids, source, sum(project.questions.examples_of(ids).values()))
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def take_back(self, where: Where, asked: int, steps: list[Step]) -> None:
         """Undo the last of these steps; ends in `QuestionsRead`, or in `AnswersStand` if answers would be lost.
@@ -252,7 +252,7 @@ class QuestionsService:
             steps.remove(step)
             return QuestionsRead(_page(project, where), asked, notice)
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def look_at_file(self, words: Sequence[str]) -> None:
         """Preview an import with these arguments."""
@@ -285,7 +285,7 @@ class QuestionsService:
                 pairs.append(Pair(kept, dropped, float(str(row["similarity"]))))
             return PairsRead(tuple(pairs), len(found))
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
 
 def read_preview(source: str, answer: Answer) -> ImportPreview:

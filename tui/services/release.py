@@ -77,7 +77,7 @@ class ReleaseService:
 
     def read(self) -> None:
         """Read runs and releases."""
-        self._store.ask(lambda project: ReleaseRead(_page(project)), self._target)
+        self._store.post(lambda project: ReleaseRead(_page(project)), self._target)
 
     def read_card(self, release_id: int) -> None:
         """Read a release's model card."""
@@ -90,7 +90,7 @@ class ReleaseService:
                 )
             return CardRead(release, card_text(folder_of(project, release)))
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def export(self, options: ExportOptions, llama_cpp: str) -> None:
         """Start an export that is possible, with llama.cpp from that folder (empty: search the usual places).
@@ -104,7 +104,7 @@ class ReleaseService:
             check_export(project, whole, llama_cpp)
             return whole
 
-        self._store.start_with(work, self._target)
+        self._store.start(work, self._target)
 
 
 def _page(project: Project) -> ReleasePage:

@@ -153,7 +153,7 @@ class ReviewService:
             page = _page(project, where, example_id or None) if changed else None
             return ReviewRead(page, looked_at=where)
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def read(self, where: Where, go_to: int | None = None) -> None:
         """Read the window around the cursor, or around one example."""
@@ -247,7 +247,7 @@ class ReviewService:
             attempts = project.examples.attempts([key.question_id], key.prompt_sha256)
             return AttemptRead(_row(project, curated, project.rules.all(), attempts))
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def filters(self, where: Where) -> None:
         """Read the filters by topic and rule for this list; ends in `FiltersRead`."""
@@ -258,7 +258,7 @@ class ReviewService:
             rules = tuple((rule, broken.get(rule.id, 0)) for rule in project.rules.all())
             return FiltersRead(project.examples.topics(listed) if listed is not None else (), rules)
 
-        self._store.ask(work, self._target)
+        self._store.post(work, self._target)
 
     def _carry_out(self, where: Where, work: Callable[[Project], _Done]) -> None:
         self._requests += 1
@@ -270,7 +270,7 @@ class ReviewService:
             page = _page(project, where, done.go_to) if wanted else None
             return ReviewRead(page, done.notice, done.decided, done.edited)
 
-        self._store.ask(whole, self._target)
+        self._store.post(whole, self._target)
 
 
 def check_words(answer: Answer) -> str:

@@ -110,7 +110,7 @@ def _open_project(folder: Path, home: Home) -> "Project":
 
 
 class StoreService:
-    """One project's facts. Every method returns at once; answers come as messages to `target`."""
+    """One project's facts. Every method returns at once; facts and started jobs come as messages to `target`."""
 
     def __init__(self, folder: Path, home: Home, target: Widget | App[int]) -> None:
         self.folder = folder
@@ -127,11 +127,18 @@ class StoreService:
             self._reading = True
             self._reader.submit(self._read)
 
-    def ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
-        """Do `work` with the project, and post its result to `target`, or `StoreFailed`."""
-        self._worker.submit(lambda: self._ask(work, target))
+    def ask(self, work: "Callable[[Project], Answer]", then: Callable[[Answer], object], target: MessagePump) -> None:
+        """Do `work` with the project, then call `then` with its result among the messages of `target`.
 
-    def carry_out(self, work: "Callable[[Project], None]", target: MessagePump) -> None:
+        If that was left meanwhile, `then` is not called. A failure is posted to `target` as `StoreFailed`.
+        """
+        self.carry_out(lambda project: target.call_later(then, work(project)), target)
+
+    def post(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
+        """Do `work` with the project, and post its result to `target`, or `StoreFailed`."""
+        self.carry_out(lambda project: target.post_message(work(project)), target)
+
+    def carry_out(self, work: "Callable[[Project], object]", target: MessagePump) -> None:
         """Do `work` with the project, and post to `target` only if it fails, as `StoreFailed`."""
 
         def done() -> None:
@@ -147,11 +154,7 @@ class StoreService:
         except Exception as error:
             raise as_distill_error(error) from error
 
-    def start(self, options: "JobOptions") -> None:
-        """Start a job with these `options`; ends in `JobStarted` or `StoreFailed`."""
-        self.start_with(lambda _project: options, self._target)
-
-    def start_with(self, work: "Callable[[Project], JobOptions]", target: MessagePump) -> None:
+    def start(self, work: "Callable[[Project], JobOptions]", target: MessagePump) -> None:
         """Start a job with the options from `work`; ends in `JobStarted`, or in `StoreFailed` for `target`."""
         self._worker.submit(lambda: self._start(work, target))
 
@@ -171,10 +174,6 @@ class StoreService:
                     self._target.post_message(FactsRead(facts))
         finally:
             self._reading = False
-
-    def _ask(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
-        with self._failing_to(target):
-            target.post_message(work(self._worker.held))
 
     def _start(self, work: "Callable[[Project], JobOptions]", target: MessagePump) -> None:
         from engine.jobs.control import check_new

@@ -19,7 +19,7 @@ from tui.app import DistillApp
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.screen import Jobs, JobsScreen
 from tui.screens.jobs.state import JobsState
-from tui.services.jobs import JobRow, LogRead, read_jobs
+from tui.services.jobs import JobRow, read_jobs
 from tui.widgets.page import Page
 
 
@@ -105,12 +105,12 @@ async def test_log_is_followed_and_shown_clean(home: Home) -> None:
         )
         await pilot.press("g", "escape")
         await until(pilot, lambda: "1 running" in text(app))
-        jobs_view(app).post_message(LogRead(4, "late log"))
+        jobs_view(app).call_later(jobs_view(app)._show_log, 4, "late log")
         await pilot.pause()
         assert "1 running" in text(app)  # the log was closed
         jobs_view(app)._reads = 4
         await pilot.press("j")
-        jobs_view(app).post_message(LogRead(4, "log of the previous job"))
+        jobs_view(app).call_later(jobs_view(app)._show_log, 4, "log of the previous job")
         await pilot.pause()
         assert "1 running" in text(app)  # another job is selected
         await pilot.press("escape")
@@ -153,15 +153,15 @@ async def test_note_of_a_job_is_copied(home: Home, monkeypatch: pytest.MonkeyPat
 def test_cursor_stays_on_its_job_when_the_list_changes(home: Home) -> None:
     with Project.open(make_jobs(home), home) as project:
         state = JobsState()
-        state.take(read_jobs(project).rows, 0.0)
+        state.take(read_jobs(project), 0.0)
         state.move(3)
         assert state.row is not None
         here = state.row.job.id
         options: JobOptions = GenerateOptions()
         project.jobs.add(options)
-        assert state.take(read_jobs(project).rows, 0.0)
+        assert state.take(read_jobs(project), 0.0)
         assert state.row.job.id == here
-        assert not state.take(read_jobs(project).rows, 0.0)
+        assert not state.take(read_jobs(project), 0.0)
         assert not state.take(state.rows or (), 0.0)
         state.take((), 0.0)
         assert state.row is None

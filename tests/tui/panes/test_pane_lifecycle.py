@@ -5,7 +5,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.paths import Home
@@ -24,9 +23,9 @@ class RecordingStore(StoreService):
 
     def __init__(self, folder: Path, home: Home) -> None:
         self.folder, self.home = folder, home
-        self.requests: list[Callable[[Project], Message]] = []
+        self.requests: list[Callable[[Project], object]] = []
 
-    def ask(self, work: Callable[[Project], Message], target: MessagePump) -> None:
+    def carry_out(self, work: Callable[[Project], object], target: MessagePump) -> None:
         self.requests.append(work)
 
 

@@ -27,7 +27,7 @@ from tui.panes.run.worst import worst_tokens
 from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.job_view import Curve, JobView
-from tui.services.runs import RunRow, read_runs, trace_reader
+from tui.services.runs import RunRow, read_runs, trace_of
 
 VALUES = {
     "preset": "",
@@ -159,11 +159,9 @@ def test_smoothing_cycles_through_its_levels() -> None:
     assert seen == [0.6, 0.9, 0.0]
 
 
-def test_trace_reader_returns_the_curves_in_the_log(home: Home) -> None:
+def test_trace_of_a_run_has_the_curves_in_its_log(home: Home) -> None:
     with Project.open(make_compared(home), home) as project:
-        read = trace_reader(1)(project)
-    assert read.run.id == 1
-    assert read.view.curves["loss"].steps
+        assert trace_of(project, 1).curves["loss"].steps
 
 
 def test_sweep_log_belongs_to_the_run_in_training(home: Home) -> None:
@@ -176,7 +174,7 @@ def test_sweep_log_belongs_to_the_run_in_training(home: Home) -> None:
             project.runs.add_job(number, job.id)
         project.runs.update(first, state="done")
         project.runs.update(second, state="running")
-        assert [row.jobs for row in read_runs(project).rows] == [(), (job.id,)]
+        assert [row.jobs for row in read_runs(project)] == [(), (job.id,)]
 
 
 @pytest.mark.parametrize("width", [44, 57, 77, 117])

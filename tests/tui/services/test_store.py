@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from textual.message import Message
+from textual.app import App
+from textual.events import Callback
+from textual.widgets import Static
 
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, StoreError
@@ -15,6 +17,7 @@ from engine.paths import Home
 from engine.project import Project
 from engine.records.prompt import Message as Turn
 from engine.records.prompt import Prompt
+from tests.tui.piloting import until
 from tests.tui.seeds import make_stage
 from tests.tui.services.recorder import Recorder
 from tui.services.reading import Reader
@@ -23,11 +26,7 @@ from tui.services.store import FactsRead, ReadFailed, StoreFailed, StoreService
 from tui.services.tokens import PromptTokens
 
 
-class Echo(Message):
-    pass
-
-
-def fail_with_a_key_error(project: Project) -> Message:
+def fail_with_a_key_error(project: Project) -> None:
     raise KeyError("a key")
 
 
@@ -96,15 +95,19 @@ def test_facts_are_sent_again_after_a_read_error(
 def test_unexpected_error_is_reported_and_the_thread_continues(
     service: StoreService, inbox: Recorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    service.ask(fail_with_a_key_error, inbox)
-    service.ask(lambda project: next(iter(())), inbox)
-    service.ask(lambda project: Echo(), inbox)
-    key_error, stop_iteration, echo = inbox.wait(3)
+    answers: list[object] = []
+    service.ask(fail_with_a_key_error, answers.append, inbox)
+    service.ask(lambda project: next(iter(())), answers.append, inbox)
+    service.ask(lambda project: "an answer", answers.append, inbox)
+    key_error, stop_iteration, answer = inbox.wait(3)
     assert isinstance(key_error, StoreFailed)
     assert (key_error.error.title, key_error.error.message) == ("The program failed.", "KeyError: 'a key'")
     assert isinstance(stop_iteration, StoreFailed)
     assert stop_iteration.error.message == "StopIteration: "
-    assert isinstance(echo, Echo)
+    assert isinstance(answer, Callback)
+    assert not answers, "only the target's own loop may pass on an answer"
+    answer.callback()
+    assert answers == ["an answer"]
     with monkeypatch.context() as broken:
         broken.setattr("tui.services.reading.mark_lost_jobs", lambda _project: 1 / 0)
         read_and_settle(service)
@@ -113,6 +116,21 @@ def test_unexpected_error_is_reported_and_the_thread_continues(
         asyncio.run(service.answer(fail_with_a_key_error))
     service.send("stop", 99)
     inbox.wait(len(inbox.messages) + 1)
+
+
+async def test_answer_for_a_removed_widget_is_dropped(folder: Path, home: Home) -> None:
+    app, answers = App[int](), list[str]()
+    async with app.run_test() as pilot:
+        widget, service = Static(), StoreService(folder, home, app)
+        await app.mount(widget)
+        service.ask(lambda project: "first", answers.append, widget)
+        await until(pilot, lambda: answers == ["first"])
+        await widget.remove()
+        service.ask(lambda project: "late", answers.append, widget)
+        service.ask(lambda project: "last", answers.append, app)
+        await until(pilot, lambda: len(answers) > 1)
+        service.close()
+    assert answers == ["first", "last"]
 
 
 def test_token_count_runs_in_a_daemon_thread_and_may_fail(
@@ -149,9 +167,9 @@ def test_request_does_not_wait_for_a_running_read(service: StoreService, inbox: 
     blocked = threading.Event()
     service._reader.submit(lambda: blocked.wait(30) and None)
     service.read()
-    service.ask(lambda project: Echo(), inbox)
+    service.ask(lambda project: None, lambda _: None, inbox)
     try:
-        assert isinstance(inbox.wait(1)[0], Echo)
+        assert isinstance(inbox.wait(1)[0], Callback)
     finally:
         blocked.set()
 

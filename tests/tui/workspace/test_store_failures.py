@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.errors import StoreError
@@ -25,19 +24,19 @@ from tui.panes.run.pane import RunPane
 from tui.services.store import StoreFailed, StoreService
 
 DISK_ERROR = StoreError("The project cannot be read.", "The disk is gone.", "Put it back.")
-ASK = StoreService.ask
+CARRY_OUT = StoreService.carry_out
 
 
 def fail_for(monkeypatch: pytest.MonkeyPatch, kind: type[MessagePump]) -> None:
-    """Whatever a target of this kind asks the store for fails, until `ASK` is put back."""
+    """Whatever a target of this kind asks the store for fails, until `CARRY_OUT` is put back."""
 
-    def ask(service: StoreService, work: Callable[[Project], Message], target: MessagePump) -> None:
+    def carry_out(service: StoreService, work: Callable[[Project], object], target: MessagePump) -> None:
         if isinstance(target, kind):
             target.post_message(StoreFailed(DISK_ERROR))
         else:
-            ASK(service, work, target)
+            CARRY_OUT(service, work, target)
 
-    monkeypatch.setattr(StoreService, "ask", ask)
+    monkeypatch.setattr(StoreService, "carry_out", carry_out)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -68,7 +67,7 @@ async def test_read_error_stays_until_the_named_key_retries(
         fail_for(monkeypatch, kind)
         await pilot.press(*keys.split())
         await until(pilot, lambda: "The disk is gone." in text_of(app, pane) and hint in text_of(app, pane))
-        monkeypatch.setattr(StoreService, "ask", ASK)
+        monkeypatch.setattr(StoreService, "carry_out", CARRY_OUT)
         await pilot.press(*retry_keys.split())
         await until(pilot, lambda: content in text_of(app, pane))
         assert "The disk is gone." not in pane_text(app)
@@ -91,7 +90,7 @@ async def test_key_of_the_shown_pane_reads_again_what_failed(
         await pilot.press("9", key)
         await until(pilot, lambda: bool(app.screen.query(kind)) and pane_of(app, kind)._unread)
         assert not is_read(pane_of(app, kind))
-        monkeypatch.setattr(StoreService, "ask", ASK)
+        monkeypatch.setattr(StoreService, "carry_out", CARRY_OUT)
         await pilot.press(key)
         await until(pilot, lambda: is_read(pane_of(app, kind)))
 

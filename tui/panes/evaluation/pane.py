@@ -87,7 +87,7 @@ class EvaluationPane(Pane):
 
     def read(self) -> None:
         """Read all evaluations; the answers of the shown one are read once it is known."""
-        self.store.ask(read_evaluations, self)
+        self.store.post(read_evaluations, self)
         self.state.ask_again()
 
     def show(self, facts: Facts, job: JobView | None) -> None:
@@ -177,7 +177,7 @@ class EvaluationPane(Pane):
 
     def action_evaluate(self) -> None:
         """Read what the evaluation form needs; the form opens when that has arrived."""
-        self.store.ask(basis_of_evaluation, self)
+        self.store.post(basis_of_evaluation, self)
 
     def action_open(self) -> None:
         """Show the answers under the cursor, or the evaluation under it."""
@@ -230,7 +230,7 @@ class EvaluationPane(Pane):
     def action_improve(self) -> None:
         """Look up the failed questions; the form opens when they have arrived."""
         if self._has_prompt():
-            self.store.ask(read_failed, self)
+            self.store.post(read_failed, self)
 
     def action_copy(self) -> None:
         """Copy what is shown: the question, and each arm's answer under its name."""
@@ -294,11 +294,12 @@ class EvaluationPane(Pane):
     def _evaluate(self, basis: EvaluationBasis, values: dict[str, str] | None) -> None:
         if values is not None:
             self.state.chosen, self.state.mode = None, "table"
-            self.store.start(options_of(values, basis))
+            options = options_of(values, basis)
+            self.store.start(lambda _project: options, self)
 
     def _read_answers(self) -> None:
         if self.facts is not None and (wanted := self.state.answers_wanted(self.facts)) is not None:
-            self.store.ask(answers_reader(wanted), self)
+            self.store.post(answers_reader(wanted), self)
 
     def _from_top(self) -> None:
         self.redraw()

@@ -58,14 +58,14 @@ class ProposalsView(SideView):
         """Read the prompt again if the rules changed: proposals that are rules already say so."""
         if rules != self._rules:
             self._rules = rules
-            self._store.ask(propose, self)
+            self._store.post(propose, self)
         self.redraw()
 
     def read_again(self) -> None:
         """Read the prompt again if it could not be read."""
         if self._state.failure is not None:
             self._state.failure = None
-            self._store.ask(propose, self)
+            self._store.post(propose, self)
             self.redraw()
 
     def lines(self, width: int) -> list[Content]:

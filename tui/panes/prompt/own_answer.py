@@ -101,5 +101,5 @@ class OwnAnswerView(Vertical):
         text = self._state.text = self.query_one(DocumentArea).text
         self._state.results = self._state.failure = None
         if text.strip():
-            self._store.ask(lambda project: check_own_answer(project, text), self)
+            self._store.post(lambda project: check_own_answer(project, text), self)
         self.redraw()

@@ -47,7 +47,7 @@ class PromptPane(ModesPane):
 
     def on_mount(self) -> None:
         """Restore the draft of the last session."""
-        self.store.ask(read_draft, self)
+        self.store.post(read_draft, self)
 
     def on_unmount(self) -> None:
         """Store what is typed and not saved, for the next session."""
@@ -238,7 +238,7 @@ class PromptPane(ModesPane):
         def read(values: "Values | None") -> None:
             if values is not None:
                 path = self.state.path = values["path"]
-                self.store.ask(lambda _project: read_document(path), self)
+                self.store.post(lambda _project: read_document(path), self)
 
         self.app.push_screen(prompt_file_form(self.state.path), read)
 
@@ -320,7 +320,7 @@ class PromptPane(ModesPane):
             self._leave_editor()
         else:
             begun = self.state.draft.begun
-            self.store.ask(lambda project: save_prompt(project, prompt, begun), self)
+            self.store.post(lambda project: save_prompt(project, prompt, begun), self)
 
     def _keep_draft(self) -> None:
         if (draft := self.state.draft.text) != (before := self._kept):

@@ -68,7 +68,7 @@ class RulesView(Scroller):
         """Draw at the current size, and look up the rule under the cursor in the text."""
         if (wanted := self._state.wants(self._rules, self._prompt)) is not None:
             rule, prompt = wanted
-            self._store.ask(lambda project: read_passages(project, rule, prompt), self)
+            self._store.post(lambda project: read_passages(project, rule, prompt), self)
         width = self.line_width
         lines = draw_rules(self._rules, self._state.cursor, self._state.passages, width, focused=self.has_focus)
         self.query_one(Page).show(lines)
@@ -124,7 +124,7 @@ class RulesView(Scroller):
 
     def action_undo(self) -> None:
         """Undo the last change made here."""
-        self._store.ask(lambda project: take_back(project, self._state.changes), self)
+        self._store.post(lambda project: take_back(project, self._state.changes), self)
 
     def action_test(self) -> None:
         """Test the rules on an answer."""
@@ -185,7 +185,7 @@ class RulesView(Scroller):
         begin({})
 
     def _change(self, work: RulesWork) -> None:
-        self._store.ask(noted(self._state.changes, work), self)
+        self._store.post(noted(self._state.changes, work), self)
 
     def _move(self, steps: int) -> None:
         self._state.cursor = within(self._state.cursor + steps, len(self._rules))

@@ -53,7 +53,7 @@ class VersionsView(Vertical, Listed, can_focus=True):
     def read(self) -> None:
         """Read the versions again."""
         self._state.failure = None
-        self._store.ask(read_versions, self)
+        self._store.post(read_versions, self)
 
     def redraw(self) -> None:
         """Draw both parts at the current size, once mounted."""
@@ -121,7 +121,7 @@ class VersionsView(Vertical, Listed, can_focus=True):
             self.app.notify(f"Version {row.version} is already the current one.", timeout=3)
             return
         version = row.version
-        self._store.ask(lambda project: back_to(project, version), self)
+        self._store.post(lambda project: back_to(project, version), self)
 
     def action_back(self) -> None:
         """Go back to the prompt."""
@@ -139,5 +139,5 @@ class VersionsView(Vertical, Listed, can_focus=True):
         self._state.lines = None
         if (row := self._state.row) is not None and not row.current:
             version, whole = row.version, self._state.whole
-            self._store.ask(lambda project: read_difference(project, version, whole=whole), self)
+            self._store.post(lambda project: read_difference(project, version, whole=whole), self)
         self.redraw()

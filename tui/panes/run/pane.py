@@ -6,7 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
-from engine.training.facts import Basis
+from engine.training.facts import Basis, read_basis
 from engine.training.outlook import outlook_text
 from engine.wording import counted
 from tui.actions import PaneName, bindings
@@ -21,17 +21,7 @@ from tui.panes.run.state import RunState
 from tui.panes.view import View
 from tui.services.facts import Facts
 from tui.services.job_view import JobView
-from tui.services.runs import (
-    BasisRead,
-    RunDeleted,
-    RunsRead,
-    TraceRead,
-    basis_of_training,
-    read_runs,
-    run_adder,
-    run_deleter,
-    trace_reader,
-)
+from tui.services.runs import RunRow, add_run, read_runs, remove_run, trace_of
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
@@ -63,7 +53,7 @@ class RunPane(Pane):
 
     def read(self) -> None:
         """Read the runs; their traces are read once they are known."""
-        self.store.ask(read_runs, self)
+        self.store.ask(read_runs, self._take, self)
 
     def read_again(self) -> None:
         """Read again what could not be read, the logs too."""
@@ -101,46 +91,13 @@ class RunPane(Pane):
         self.scroll_home(animate=False)
         self.redraw()
 
-    def on_runs_read(self, message: RunsRead) -> None:
-        """Take the runs."""
-        self.state.take(message.rows)
-        self._read_traces()
-        self.redraw()
-
-    def on_trace_read(self, message: TraceRead) -> None:
-        """Take what a run's logs report."""
-        self.state.take_trace(message.run.id, message.view)
-        self.redraw()
-
-    def on_basis_read(self, message: BasisRead) -> None:
-        """Open the form for the configuration of a new run."""
-        basis = message.basis
-        stations = self.facts.stations if self.facts is not None else ()
-        aged = next((each.note for each in stations if each.name == "dataset" and each.state == "stale"), "")
-        stale = f"The dataset is stale: {aged}.\n" if aged else ""
-        form = FormScreen(
-            f"Train on {counted(basis.dataset.train, 'row')}, {basis.dataset.validation:,} for validation",
-            fields(basis),
-            go="train",
-            aside=lambda values: stale + outlook_text(config_of(values, basis), basis),
-            pending=stale,
-            whole=lambda values: trouble(values, basis),
-            guide=lambda values: guide(values, basis),
-        )
-        open_if_shown(form, partial(self._train, basis), self, "workspace.run", "run.train")
-
-    def on_run_deleted(self, message: RunDeleted) -> None:
-        """Confirm it; the table is read again when the store reports the change."""
-        self.app.notify(message.notice)
-        self.store.read()
-
     def action_train(self) -> None:
         """Read what the training form needs; the form opens when that has arrived."""
         if self.facts is not None and self.facts.dataset is None:
             there = key_of("workspace.dataset")
             self.app.notify(f"There is no dataset to train on. Go to Dataset ({there}) to freeze one.")
             return
-        self.store.ask(basis_of_training, self)
+        self.store.ask(read_basis, self._ask_to_train, self)
 
     def action_keep(self) -> None:
         """End the training as done and keep its best checkpoint."""
@@ -197,8 +154,11 @@ class RunPane(Pane):
         row = self.state.table[self.state.row]
         number, evaluated = row.run.id, ", evaluations with all their answers," if row.evaluation else ""
         words = f"Its adapter, checkpoints, curve{evaluated} and votes will be deleted permanently."
-        delete = run_deleter(number)
-        confirm(self.app, f"Delete run {number}?", words, "delete it", lambda: self.store.ask(delete, self))
+
+        def delete() -> None:
+            self.store.ask(lambda project: remove_run(project, number), self._deleted, self)
+
+        confirm(self.app, f"Delete run {number}?", words, "delete it", delete)
 
     def action_log(self) -> None:
         """Switch between a linear and a logarithmic axis."""
@@ -252,14 +212,45 @@ class RunPane(Pane):
         run = self.state.shown(self.facts) if self.facts is not None else None
         return run.id if run is not None else 0
 
+    def _take(self, rows: tuple[RunRow, ...]) -> None:
+        self.state.take(rows)
+        self._read_traces()
+        self.redraw()
+
+    def _take_trace(self, number: int, trace: JobView) -> None:
+        self.state.take_trace(number, trace)
+        self.redraw()
+
+    def _ask_to_train(self, basis: Basis) -> None:
+        """Open the form for the configuration of a new run."""
+        stations = self.facts.stations if self.facts is not None else ()
+        aged = next((each.note for each in stations if each.name == "dataset" and each.state == "stale"), "")
+        stale = f"The dataset is stale: {aged}.\n" if aged else ""
+        form = FormScreen(
+            f"Train on {counted(basis.dataset.train, 'row')}, {basis.dataset.validation:,} for validation",
+            fields(basis),
+            go="train",
+            aside=lambda values: stale + outlook_text(config_of(values, basis), basis),
+            pending=stale,
+            whole=lambda values: trouble(values, basis),
+            guide=lambda values: guide(values, basis),
+        )
+        open_if_shown(form, partial(self._train, basis), self, "workspace.run", "run.train")
+
     def _train(self, basis: Basis, values: dict[str, str] | None) -> None:
         if values is not None:
-            self.store.start_with(run_adder(config_of(values, basis), basis.dataset.sha256), self)
+            config, dataset = config_of(values, basis), basis.dataset.sha256
+            self.store.start(lambda project: add_run(project, config, dataset), self)
+
+    def _deleted(self, notice: str) -> None:
+        """Confirm it; the table is read again when the store reports the change."""
+        self.app.notify(notice)
+        self.store.read()
 
     def _read_traces(self) -> None:
         if self.facts is not None:
             for number in self.state.missing_traces(self.facts, self.job):
-                self.store.ask(trace_reader(number), self)
+                self.store.ask(partial(trace_of, run_id=number), partial(self._take_trace, number), self)
 
     def _overlaid(self) -> None:
         self._read_traces()

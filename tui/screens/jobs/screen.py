@@ -1,5 +1,6 @@
 """The jobs of a project: a list, their logs, and the keys that control the one under the cursor."""
 
+from functools import partial
 from time import monotonic
 from typing import ClassVar
 
@@ -8,14 +9,14 @@ from textual.binding import BindingType
 from textual.dom import DOMNode
 
 from engine.clean import clean_text
-from engine.records.job import state_word
+from engine.records.job import Job, state_word
 from tui.actions import Place, bindings
 from tui.keys import footer_actions
 from tui.screens.jobs.drawing import draw
 from tui.screens.jobs.state import JobsState
 from tui.screens.workspace.job_keys import JobKey, answer_to
 from tui.screens.workspace.unavailable import GOES_ON
-from tui.services.jobs import JobsRead, LogRead, log_reader, read_jobs
+from tui.services.jobs import JobRow, read_jobs, read_log
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.footer import Footer
 from tui.widgets.listing import Listing
@@ -59,23 +60,6 @@ class Jobs(Scroller):
         """Draw for the new width."""
         self.redraw()
 
-    def on_jobs_read(self, message: JobsRead) -> None:
-        """Store the jobs."""
-        if self.state.take(message.rows, monotonic()):
-            self.redraw()
-
-    def on_log_read(self, message: LogRead) -> None:
-        """Show the end of the log; later, follow what is added if the end was visible."""
-        here = self.state.row.job.id if self.state.row is not None else 0
-        if not message.job_id == self._reads == here or message.text == self.state.log:
-            return  # it was closed meanwhile, or has not grown
-        first, self.state.log = self.state.log is None, message.text
-        self.redraw()
-        if first:
-            self.call_after_refresh(self.scroll_end, animate=False)
-        else:
-            self.stay_at_end()
-
     def on_store_failed(self, message: StoreFailed) -> None:
         """Report what could not be read."""
         message.stop()
@@ -96,7 +80,7 @@ class Jobs(Scroller):
             self.action_leave()
         elif (row := self.state.row) is not None:
             self._reads = row.job.id
-            self._store.ask(log_reader(row.job), self)
+            self._read_log(row.job)
 
     def action_pause(self) -> None:
         """Pause or resume the job."""
@@ -133,9 +117,28 @@ class Jobs(Scroller):
         self.redraw()
 
     def _read(self) -> None:
-        self._store.ask(read_jobs, self)
+        self._store.ask(read_jobs, self._take, self)
         if self.state.log is not None and self.state.row is not None:
-            self._store.ask(log_reader(self.state.row.job), self)
+            self._read_log(self.state.row.job)
+
+    def _read_log(self, job: Job) -> None:
+        self._store.ask(lambda project: read_log(project, job), partial(self._show_log, job.id), self)
+
+    def _take(self, rows: tuple[JobRow, ...]) -> None:
+        if self.state.take(rows, monotonic()):
+            self.redraw()
+
+    def _show_log(self, job_id: int, text: str) -> None:
+        """Show the end of the log; later, follow what is added if the end was visible."""
+        here = self.state.row.job.id if self.state.row is not None else 0
+        if not job_id == self._reads == here or text == self.state.log:
+            return  # it was closed meanwhile, or has not grown
+        first, self.state.log = self.state.log is None, text
+        self.redraw()
+        if first:
+            self.call_after_refresh(self.scroll_end, animate=False)
+        else:
+            self.stay_at_end()
 
     def _press(self, key: JobKey) -> None:
         row = self.state.row

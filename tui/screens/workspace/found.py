@@ -63,11 +63,11 @@ class ProjectProvider(Provider):
         """Read the runs and evaluations."""
         try:
             store = self._workspace.store
-            runs, evaluations = await store.answer(read_runs), await store.answer(read_evaluations)
+            rows, evaluations = await store.answer(read_runs), await store.answer(read_evaluations)
         except DistillError as error:
             self.screen.post_message(StoreFailed(error))
         else:
-            made = [_run(row.run) for row in reversed(runs.rows)]
+            made = [_run(row.run) for row in reversed(rows)]
             self._found = (*made, *map(_evaluation, reversed(evaluations.evaluations)))
 
     async def search(self, query: str) -> Hits:

@@ -192,7 +192,7 @@ class WorkspaceScreen(Divided, SearchingScreen):
     def action_do_in(self, pane: PaneName, action: str) -> None:
         """Show a pane and run one of its actions, once it has read its content."""
         self.action_pane(pane)
-        self.store.ask(lambda _project: Reached(pane, action), self)
+        self.store.post(lambda _project: Reached(pane, action), self)
 
     def on_reached(self, message: Reached) -> None:
         """Run the action: the pane's own requests to the store were answered before this one."""

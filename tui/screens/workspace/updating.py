@@ -49,7 +49,7 @@ class Updating:
         def answered(values: dict[str, str] | None) -> None:
             if values is not None:
                 options = UpdateOptions(epochs=float(values["epochs"]) if values["epochs"] else None)
-                self._store.ask(update_with(options), self._screen)
+                self._store.post(update_with(options), self._screen)
 
         check = or_empty(number(0.01, _MOST_EPOCHS))
         fields = [Field("epochs", "epochs", "", "a quarter of the previous run's", check=check)]
