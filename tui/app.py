@@ -37,8 +37,7 @@ from tui.widgets.shares import DividerMoved
 from tui.widgets.toasts import LOW, Toasts, few
 
 if TYPE_CHECKING:
-    from tui.services.ended import EndedLate
-    from tui.services.program import CommandEnded
+    from tui.services.ended import WorkEnded
     from tui.services.store import FactsRead
 
 # Dim text keeps this share of its colour; the terminal itself dims its own colours.
@@ -186,16 +185,12 @@ class DistillApp(TypedApp):
         for job in self._endings.read(message.facts.jobs, message.facts.ending):
             self._ring(notice.words(message.facts.project, job))
 
-    def on_command_ended(self, message: "CommandEnded") -> None:
-        """Do the same for a command that may have taken long."""
-        if message.name in notice.LONG_COMMANDS and self._folder is not None:
-            self._ring(notice.command_words(self._folder.name, message.name, failed=message.error is not None))
-
-    def on_ended_late(self, message: "EndedLate") -> None:
-        """Say how work ended whose screen was left."""
+    def on_work_ended(self, message: "WorkEnded") -> None:
+        """Do the same for a command that may have taken long, and say how work ended whose screen was left."""
         words = notice.command_words(message.project, message.name, failed=message.error is not None)
-        severity: SeverityLevel = "information" if message.error is None else "error"
-        self.notify(str(message.error or message.words), title=words, severity=severity)
+        if message.late:
+            severity: SeverityLevel = "information" if message.error is None else "error"
+            self.notify(str(message.error or message.words), title=words, severity=severity)
         if message.name in notice.LONG_COMMANDS:
             self._ring(words)
 

@@ -1,6 +1,6 @@
-"""What would be frozen, past datasets, and freezing, all through the program's own `curate freeze`.
+"""Past datasets, what would be frozen as the program's own `curate freeze` prints it, and rejecting what cannot be.
 
-Freezing reads a tokenizer and every accepted answer, which would block a drawing process.
+The command reads a tokenizer and every accepted answer, which would block a drawing process.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ from engine.project import Project
 from engine.records.dataset import DatasetSummary, FreezePreview
 from engine.records.selection import Selection
 from engine.store.dataclass_json import build
-from tui.services.program import Answer, Program
+from tui.services.program import Answer
 from tui.services.store import StoreService
 
-LOOK, FREEZE = "look", "freeze"
+FREEZE = "freeze"
 _TEXTS_READ = 200
 
 
@@ -52,20 +52,9 @@ class DatasetService:
     def __init__(self, store: StoreService, target: MessagePump) -> None:
         self._store = store
         self._target = target
-        self._program = Program(store.folder, store.home, target)
-
-    def look(self) -> None:
-        """Preview what would be frozen; ends in `CommandEnded` named `LOOK`."""
-        self._program.start(LOOK, ["curate", "freeze", "--dry-run"])
-
-    def freeze(self, *, allow_overlaps: bool, others: Sequence[str] = ()) -> None:
-        """Freeze, including answers of the projects `others`; ends in `CommandEnded` named `FREEZE`."""
-        taken = [word for name in others for word in ("--with", name)]
-        allowed = ["--allow-leaks"] if allow_overlaps else []
-        self._program.start(FREEZE, ["curate", "freeze", *allowed, *taken], frozen_words)
 
     def read(self, looked: Answer | None = None) -> None:
-        """Read the datasets and, given the answer to `look`, the texts of its questions."""
+        """Read the datasets and, given what would be frozen, the texts of its questions."""
 
         def work(project: Project) -> Message:
             preview = build(FreezePreview, looked) if looked is not None else None

@@ -1,4 +1,4 @@
-"""What ends after its screen was left: a message to the app, which tells the user. Knows no screen."""
+"""The end of work, as a message to the app, which tells a user who is looking elsewhere. Knows no screen."""
 
 from dataclasses import dataclass
 
@@ -8,10 +8,11 @@ from engine.errors import DistillError
 
 
 @dataclass
-class EndedLate(Message):
-    """Work ended whose screen was left. `words` say what it did, or `error` why it failed."""
+class WorkEnded(Message):
+    """Work ended: `words` say what it did, or `error` why it failed. `late`: after its screen was left."""
 
     project: str
     name: str
+    late: bool
     words: str = ""
     error: DistillError | None = None

@@ -1,14 +1,14 @@
 """The evaluations of a project, the answers behind one of them, and the inputs of a new one.
 
-Every function is work for `StoreService.ask`, done on the store's thread; the report is one of the program's own
-commands.
+Every function is work for `StoreService.ask`, done on the store's thread, but for the words of the command that writes
+the report.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from textual.message import Message
-from textual.message_pump import MessagePump
 
 from engine.errors import NotFoundError
 from engine.evaluation.answers import answers_of
@@ -19,8 +19,6 @@ from engine.records.evaluation import ArmAnswer, Evaluation
 from engine.records.options import ProjectSettings
 from engine.records.question import SPLITS, Question, Split
 from engine.records.run import Run
-from tui.services.program import Program
-from tui.services.store import StoreService
 
 FAILED_OFFERED = 200  # failed questions, as many as the command line takes
 
@@ -74,17 +72,9 @@ class FailedRead(Message):
     failed: tuple[int, ...] | None
 
 
-class ReportWriter:
-    """Writes the report of a run into the project's folder; ends in `CommandEnded`, which names the file."""
-
-    def __init__(self, store: StoreService, target: MessagePump) -> None:
-        self._file = store.folder / REPORT
-        self._program = Program(store.folder, store.home, target)
-
-    def write(self, run_id: int) -> None:
-        """Start, and return at once."""
-        words = ["report", "--run", str(run_id), "--html", str(self._file), "--force"]
-        self._program.start("report", words, lambda _answer: f"Report written to {self._file}")
+def report_words(folder: Path, run_id: int) -> list[str]:
+    """The command that writes the report of a run into the project's folder."""
+    return ["report", "--run", str(run_id), "--html", str(folder / REPORT), "--force"]
 
 
 def read_evaluations(project: Project) -> EvaluationsRead:

@@ -9,69 +9,56 @@ import sys
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from textual.message import Message
 from textual.message_pump import MessagePump
 
 from engine.errors import DistillError, JobError
 from engine.paths import Home
-from tui.services.ended import EndedLate
-from tui.services.failing import failing_to
+from tui.services.ended import WorkEnded
+from tui.services.failing import as_distill_error
 
 _PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
 Answer = dict[str, object]
-
-
-@dataclass
-class CommandProgress(Message):
-    """A running command printed a line of progress."""
-
-    name: str
-    words: str
-
-
-@dataclass
-class CommandEnded(Message):
-    """A command ended: `answer` is the object it printed; None if it failed, and `error` says why."""
-
-    name: str
-    answer: Answer | None
-    error: DistillError | None
+Result = Answer | DistillError  # the object that a command printed, or why it failed
 
 
 class Program:
-    """Starts commands on one project; their progress and results come as messages to `target`."""
+    """Starts commands on one project; what comes of them goes to functions, called among the messages of `target`."""
 
     def __init__(self, folder: Path, home: Home, target: MessagePump) -> None:
         self._folder = folder
         self._home = home
         self._target = target
 
-    def start(self, name: str, words: Sequence[str], said: Callable[[Answer], str] | None = None) -> None:
-        """Start a command; `name` identifies its messages.
+    def start(
+        self,
+        name: str,
+        words: Sequence[str],
+        then: Callable[[Result], object],
+        said: Callable[[Answer], str] | None = None,
+        tell: Callable[[str], object] = lambda _line: None,
+    ) -> None:
+        """Start a command. `then` gets its result, `tell` each line of its progress.
 
         `said`: what an answer means, for a user who has left the screen meanwhile; None: that user is told nothing.
         """
         app = self._target.app
 
         def work() -> None:
-            answer: Answer | None = None
-            errors: list[DistillError] = []
-            with failing_to(errors.append):
-                answer = carry_out(words, self._folder, self._home, lambda line: self._tell(name, line))
-            error = errors[0] if errors else None
-            if not self._target.post_message(CommandEnded(name, answer, error)) and said is not None:
-                told = said(answer) if error is None else ""
-                app.post_message(EndedLate(self._folder.name, name, told, error))
+            result: Result
+            try:
+                result = carry_out(words, self._folder, self._home, lambda line: self._target.call_later(tell, line))
+            except Exception as failure:  # noqa: BLE001 - otherwise it would go unseen
+                result = as_distill_error(failure)
+            late = not self._target.call_later(then, result)
+            if said is not None:
+                told, error = ("", result) if isinstance(result, DistillError) else (said(result), None)
+                app.post_message(WorkEnded(self._folder.name, name, late=late, words=told, error=error))
 
         # A daemon thread: quitting does not wait for it, and the process continues.
         threading.Thread(target=work, name=f"command-{name}", daemon=True).start()
-
-    def _tell(self, name: str, line: str) -> None:
-        self._target.post_message(CommandProgress(name, line))
 
 
 def command_line(words: Sequence[str], folder: Path, home: Home) -> list[str]:
@@ -89,7 +76,7 @@ def error_of(answer: Answer) -> DistillError | None:
 
 
 def carry_out(
-    words: Sequence[str], folder: Path, home: Home, tell: Callable[[str], None] = lambda _line: None
+    words: Sequence[str], folder: Path, home: Home, tell: Callable[[str], object] = lambda _line: None
 ) -> Answer:
     """Run one command with `--json` and return the object it printed; `tell` gets each line of progress.
 

@@ -16,14 +16,13 @@ from engine.records.question import Question, QuestionFilter, Split
 from engine.store.questions import RemovedQuestion as RemovedQuestion
 from engine.store.questions import TopicCounts as TopicCounts
 from engine.wording import counted
-from tui.services.program import Answer, Program
+from tui.services.program import Answer
 from tui.services.store import StoreService
 from tui.undoing import NOTHING_LEFT, offer, undone
 
 WINDOW = 200
 PAIRS_SHOWN = 2_000
-LOOK, IMPORT, TWINS, DRAW, SPLIT = "look at a file", "import", "find twins", "draw splits", "split"
-SPLIT_WORDS = "The questions are split."
+IMPORT = "import"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +158,12 @@ class PairsRead(Message):
 class QuestionsService:
     """The questions of one project. Every method returns at once; answers come as messages to `target`.
 
-    Commands end in `CommandEnded` with the names above. `asked` numbers the requests.
+    `asked` numbers the requests.
     """
 
     def __init__(self, store: StoreService, target: MessagePump) -> None:
         self._store = store
         self._target = target
-        self._program = Program(store.folder, store.home, target)
 
     def read(self, where: Where, asked: int, notice: str = "", step: Step | None = None) -> None:
         """Read the window around the cursor."""
@@ -253,26 +251,6 @@ class QuestionsService:
             return QuestionsRead(_page(project, where), asked, notice)
 
         self._store.post(work, self._target)
-
-    def look_at_file(self, words: Sequence[str]) -> None:
-        """Preview an import with these arguments."""
-        self._program.start(LOOK, ["questions", "import", *words, "--dry-run"])
-
-    def import_file(self, words: Sequence[str]) -> None:
-        """Import."""
-        self._program.start(IMPORT, ["questions", "import", *words], stored_words)
-
-    def find_twins(self) -> None:
-        """Find questions that repeat earlier ones."""
-        self._program.start(TWINS, ["questions", "dedupe", "--dry-run"])
-
-    def draw_splits(self, words: Sequence[str]) -> None:
-        """Preview the split of each topic."""
-        self._program.start(DRAW, ["questions", "split", *words, "--dry-run"])
-
-    def split(self, words: Sequence[str]) -> None:
-        """Assign a split to every question without one."""
-        self._program.start(SPLIT, ["questions", "split", *words], lambda _answer: SPLIT_WORDS)
 
     def read_pairs(self, answer: Answer) -> None:
         """Read the texts of near-duplicates; ends in `PairsRead`."""

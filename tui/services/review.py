@@ -19,7 +19,7 @@ from engine.records.rule import CheckResult, Rule
 from engine.records.selection import Selection
 from engine.store.decisions import MovedStep
 from engine.wording import counted
-from tui.services.program import Answer, Program
+from tui.services.program import Answer
 from tui.services.store import StoreService
 from tui.undoing import NOTHING_LEFT, redone, undone
 
@@ -230,13 +230,6 @@ class ReviewService:
             return _Done(go_to=found)
 
         self._carry_out(where, work)
-
-    def check(self) -> None:
-        """Let the rules decide what no person has decided; ends in `CommandEnded`.
-
-        Runs in a separate process: it reads every answer, and a person's decisions must not wait for it.
-        """
-        Program(self._store.folder, self._store.home, self._target).start("check", ["curate", "check"], check_words)
 
     def attempt(self, example_id: int) -> None:
         """Read another attempt at a question; ends in `AttemptRead`."""

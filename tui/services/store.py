@@ -20,7 +20,7 @@ from textual.widget import Widget
 
 from engine.errors import DistillError
 from engine.paths import Home
-from tui.services.ended import EndedLate
+from tui.services.ended import WorkEnded
 from tui.services.failing import as_distill_error, failing_to
 
 # The threads import what they need: screens that use these messages are drawn before the engine is loaded.
@@ -208,6 +208,6 @@ class StoreService:
 
         def tell(error: DistillError) -> None:
             if not any(place.post_message(kind(error)) for place in (target, self._target)) and kind is StoreFailed:
-                self._app.post_message(EndedLate(self.folder.name, "a request", error=error))
+                self._app.post_message(WorkEnded(self.folder.name, "a request", late=True, error=error))
 
         return failing_to(tell)

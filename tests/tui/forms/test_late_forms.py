@@ -1,6 +1,6 @@
 """Forms that need data first open only if the user is still where they were requested."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from threading import Event
 
 import pytest
@@ -16,13 +16,14 @@ from tui.keys import key_of
 from tui.panes.evaluation.pane import EvaluationPane
 from tui.panes.examples.pane import ExamplesPane
 from tui.panes.pane import Pane
+from tui.panes.questions.forms import LATER
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.run.pane import RunPane
 from tui.screens.curate.narrow import NarrowScreen
 from tui.screens.help.screen import HelpScreen
-from tui.screens.workspace.updating import PLAN
-from tui.services.program import CommandEnded
-from tui.services.questions import DRAW, LOOK, AnswersStand
+from tui.services import program
+from tui.services.program import Answer
+from tui.services.questions import AnswersStand
 from tui.services.review import FiltersRead
 
 
@@ -67,22 +68,27 @@ async def test_form_does_not_open_over_help_or_a_search(home: Home) -> None:
         assert not open_forms(app)
 
 
-async def test_results_of_commands_open_no_form_over_help(home: Home) -> None:
+async def test_results_of_commands_open_no_form_over_help(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def carry_out(words: Sequence[str], *_: object) -> Answer:
+        if words[0] == "questions":
+            raise UsageError("A file", "has no questions", "Choose another.")
+        return {"text": "From 1 to 2"}
+
     app = open_app(home, make_stage(home, "done"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await go_to_pane(pilot, 2, QuestionsPane, lambda: pane_of(app, QuestionsPane).state.page is not None)
         questions = pane_of(app, QuestionsPane)
         await pilot.press("question_mark")
         await until(pilot, lambda: isinstance(app.screen, HelpScreen))
+        monkeypatch.setattr(program, "carry_out", carry_out)
         workspace(app).action_update()
-        workspace(app).on_command_ended(CommandEnded(PLAN, {"text": "From 1 to 2"}, None))
         await wait_for_toast(pilot, "Press B to open it")
-        wrong = UsageError("A file", "has no questions", "Choose another.")
-        questions._looked_with = {"path": "a", "validation": "1", "test": "1", "seed": "0"}
-        for name, keys in ((LOOK, "Press 2 m to open it"), (DRAW, "Press 2 S to open it")):
+        asked = dict.fromkeys(("path", "text", "topic", "label", "limit"), "a")
+        given = {**asked, "split": LATER, "validation": "1", "test": "1", "seed": "0"}
+        for preview, key in ((questions._look, "m"), (questions._draw_splits, "S")):
             app.clear_notifications()
-            questions.post_message(CommandEnded(name, None, wrong))
-            await wait_for_toast(pilot, keys)
+            preview(given)
+            await wait_for_toast(pilot, f"Press 2 {key} to open it")
             await wait_for_toast(pilot, "has no questions")
         questions.post_message(AnswersStand((1,), 1))
         await wait_for_toast(pilot, "Press 2 D to open it")

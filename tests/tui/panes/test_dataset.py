@@ -218,7 +218,7 @@ def test_pane_matches_its_snapshot(
         if name == "asks":
             await pilot.press("z", "right")
         if name == "busy":
-            monkeypatch.setattr(pane(app)._service, "freeze", lambda *, allow_overlaps: None)
+            monkeypatch.setattr(pane(app)._program, "start", lambda *_: None)
             monkeypatch.setattr("tui.panes.dataset.pane.monotonic", lambda: 60.0)
             await pilot.press("z")
             pane(app).state.freezing_since = 56.0

@@ -129,7 +129,7 @@ async def test_second_preview_is_refused_while_one_is_being_made(
     app = DistillApp(home, make_stage(home, "new"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await open_pane(pilot, app, "48")
-        monkeypatch.setattr(pane(app)._service, "look_at_file", lambda _values: None)
+        monkeypatch.setattr(pane(app)._program, "start", lambda *_: None)
         await pilot.press("m")
         await fill_in(pilot, app, path=str(questions_file))
         await until(pilot, lambda: "Reading" in text(app))

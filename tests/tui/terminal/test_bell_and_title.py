@@ -9,12 +9,13 @@ from engine.errors import JobError
 from engine.paths import Home
 from engine.project import Project
 from engine.records.job import Job, JobState
-from tests.tui.piloting import facts_of, shown, until
+from tests.tui.piloting import facts_of, shown, until, workspace
 from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.panes.dataset.pane import DatasetPane
+from tui.services import program
 from tui.services.dataset import FREEZE
-from tui.services.program import CommandEnded
+from tui.services.program import Answer, Program
 from tui.services.questions import IMPORT
 from tui.settings import Bell, Settings
 from tui.terminal.notice import BELL, BRING_TITLE_BACK, KEEP_TITLE, LONG_COMMANDS, Endings, parting, rings, title, words
@@ -104,15 +105,20 @@ async def test_quitting_restores_the_title(home: Home, sent: list[str]) -> None:
     assert sent[-1] == BRING_TITLE_BACK
 
 
-async def test_long_commands_ring_when_they_end(home: Home, sent: list[str]) -> None:
+async def test_long_commands_ring_when_they_end(home: Home, sent: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> Answer:
+        raise JobError("It broke.", "", "")
+
     app = DistillApp(home, make_stage(home, "done"), Settings(bell="always"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: shown(app) == "evaluation")
         await pilot.press("4")
         await until(pilot, lambda: shown(app) == "dataset")
         pane = app.screen.query_one(DatasetPane)
-        pane.post_message(CommandEnded("look", None, None))  # not a long command
-        pane.post_message(CommandEnded(FREEZE, None, JobError("It broke.", "", "")))
+        commands = Program(workspace(app).store.folder, home, pane)
+        monkeypatch.setattr(program, "carry_out", fail)
+        for name in ("split", FREEZE):  # the first is not a long command
+            commands.start(name, [], lambda _: None, lambda _: "")
         await until(pilot, lambda: len(sent) == 2)
     assert {FREEZE, IMPORT} == set(LONG_COMMANDS)
     assert sent[:2] == [BELL, f"{KEEP_TITLE}\x1b]2;meridian-desk: freeze failed\x07"]

@@ -17,8 +17,8 @@ from tests.tui.seeds import make_stage
 from tui.app import DistillApp
 from tui.screens.workspace.screen import WorkspaceScreen
 from tui.services import program
-from tui.services.dataset import FREEZE, DatasetService
-from tui.services.program import Answer
+from tui.services.dataset import FREEZE, frozen_words
+from tui.services.program import Answer, Program
 from tui.settings import Settings
 from tui.terminal.notice import BELL
 
@@ -119,7 +119,8 @@ async def test_failed_freeze_rings_after_another_project_was_opened(
     app = DistillApp(home, make_stage(home, "done"), Settings(bell="always"))
     async with app.run_test(size=(80, 24), notifications=True) as pilot:
         await until(pilot, lambda: workspace(app).state.facts is not None)
-        DatasetService(workspace(app).store, workspace(app)).freeze(allow_overlaps=False)
+        commands = Program(workspace(app).store.folder, home, workspace(app))
+        commands.start(FREEZE, ["curate", "freeze"], lambda _: None, frozen_words)
         await open_other_project(pilot, app, home)
         assert not sent
         held_up.set()

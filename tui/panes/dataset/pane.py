@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
+from engine.errors import DistillError
 from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.forms.screen import Field, FormScreen, Values
@@ -14,9 +15,9 @@ from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.state import ALLOW, DatasetState
 from tui.panes.pane import Pane
 from tui.panes.view import View
-from tui.services.dataset import FREEZE, LOOK, DatasetRead, DatasetService, RefusedRejected, frozen_words
+from tui.services.dataset import FREEZE, DatasetRead, DatasetService, RefusedRejected, frozen_words
 from tui.services.facts import Facts
-from tui.services.program import CommandEnded, CommandProgress
+from tui.services.program import Program, Result
 from tui.services.store import StoreFailed, StoreService
 from tui.undoing import offer
 from tui.widgets.listing import Listing
@@ -33,6 +34,7 @@ class DatasetPane(Pane):
         super().__init__(store)
         self.state = DatasetState()
         self._service = DatasetService(store, self)
+        self._program = Program(store.folder, store.home, self)
         self._then_freeze: bool | None = None  # allow overlaps? once the refused answers are rejected
 
     def depends_on(self, facts: Facts) -> tuple[object, ...]:
@@ -72,30 +74,6 @@ class DatasetPane(Pane):
                 for each in state.refused
             ],
         )
-
-    def on_command_progress(self, message: CommandProgress) -> None:
-        """Show what the process says."""
-        if message.name == FREEZE:
-            self.state.note = message.words
-            self.redraw()
-
-    def on_command_ended(self, message: CommandEnded) -> None:
-        """Take in the result of a check or a freeze, or why it failed."""
-        if message.name == LOOK:
-            again = self.state.end_look()
-            self._service.read(message.answer)
-            self.state.check_error = message.error
-            if again:
-                self._look()
-        else:
-            self.state.freezing_since = None
-            self.post_message(Freezing(now=False))
-            self.state.failure = message.error
-            if message.answer is not None:
-                self.notify(frozen_words(message.answer), timeout=5)
-                self.store.read()
-            self._look()
-        self.redraw()
 
     def on_dataset_read(self, message: DatasetRead) -> None:
         """Take in the datasets so far and the preview."""
@@ -182,11 +160,40 @@ class DatasetPane(Pane):
         self._then_freeze = None
         self.state.freezing_since, self.state.note, self.state.failure = monotonic(), "", None
         frozen = self.facts.dataset if self.facts is not None else None
-        others = [other.project for other in frozen.others] if frozen is not None else []  # as in the last freeze
-        self._service.freeze(allow_overlaps=allow_overlaps, others=others)
+        others = frozen.others if frozen is not None else ()  # as in the last freeze
+        taken = [word for other in others for word in ("--with", other.project)]
+        words = ["curate", "freeze", *(["--allow-leaks"] if allow_overlaps else []), *taken]
+        self._program.start(FREEZE, words, self._frozen, frozen_words, self._show_progress)
         self.post_message(Freezing(now=True))
+        self.redraw()
+
+    def _show_progress(self, words: str) -> None:
+        self.state.note = words
+        self.redraw()
+
+    def _frozen(self, result: Result) -> None:
+        self.state.freezing_since = None
+        self.post_message(Freezing(now=False))
+        if isinstance(result, DistillError):
+            self.state.failure = result
+        else:  # `_freeze` has cleared the earlier failure
+            self.notify(frozen_words(result), timeout=5)
+            self.store.read()
+        self._look()
         self.redraw()
 
     def _look(self) -> None:
         if self.state.begin_look():
-            self._service.look()
+            self._program.start("look", ["curate", "freeze", "--dry-run"], self._looked)
+
+    def _looked(self, result: Result) -> None:
+        again = self.state.end_look()
+        if isinstance(result, DistillError):
+            self.state.check_error = result
+            self._service.read()
+        else:
+            self.state.check_error = None
+            self._service.read(result)
+        if again:
+            self._look()
+        self.redraw()

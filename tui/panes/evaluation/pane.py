@@ -8,6 +8,7 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from engine.clean import clean_line
+from engine.errors import DistillError
 from engine.records.evaluation import Evaluation
 from tui.actions import PaneName, Place, bindings
 from tui.forms.opening import open_if_shown
@@ -32,15 +33,15 @@ from tui.services.evaluation import (
     EvaluationBasisRead,
     EvaluationsRead,
     FailedRead,
-    ReportWriter,
     answers_reader,
     basis_of_evaluation,
     read_evaluations,
     read_failed,
+    report_words,
 )
 from tui.services.facts import Facts
 from tui.services.job_view import JobView
-from tui.services.program import CommandEnded
+from tui.services.program import Answer, Program, Result
 from tui.services.store import StoreService
 from tui.widgets.listing import PAST_ANY_END, Listing
 
@@ -57,7 +58,7 @@ class EvaluationPane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = EvaluationState()
-        self._reports = ReportWriter(store, self)
+        self._program = Program(store.folder, store.home, self)
         self._writing = Writing(store, self)
 
     def draw(self, view: View) -> list[Content]:
@@ -168,13 +169,6 @@ class EvaluationPane(Pane):
                 "evaluation.improve",
             )
 
-    def on_command_ended(self, message: CommandEnded) -> None:
-        """Say where the report was written, or why it was not."""
-        if message.error is not None:
-            self.app.notify(str(message.error), severity="error")
-        elif message.answer is not None and isinstance(files := message.answer.get("files"), list):
-            self.app.notify(f"Report written to {clean_line(str(files[0]))}", timeout=10)
-
     def action_evaluate(self) -> None:
         """Read what the evaluation form needs; the form opens when that has arrived."""
         self.store.post(basis_of_evaluation, self)
@@ -224,7 +218,7 @@ class EvaluationPane(Pane):
         if shown is None:
             self.app.notify("There is no evaluation yet.")
         else:
-            self._reports.write(shown.run_id)
+            self._program.start("report", report_words(self.store.folder, shown.run_id), self._written, _where_written)
             self.app.notify(f"Writing the report of run {shown.run_id} …", timeout=3)
 
     def action_improve(self) -> None:
@@ -297,6 +291,13 @@ class EvaluationPane(Pane):
             options = options_of(values, basis)
             self.store.start(lambda _project: options, self)
 
+    def _written(self, result: Result) -> None:
+        """Say where the report was written, or why it was not."""
+        if isinstance(result, DistillError):
+            self.app.notify(str(result), severity="error")
+        else:
+            self.app.notify(_where_written(result), timeout=10)
+
     def _read_answers(self) -> None:
         if self.facts is not None and (wanted := self.state.answers_wanted(self.facts)) is not None:
             self.store.post(answers_reader(wanted), self)
@@ -322,3 +323,9 @@ class EvaluationPane(Pane):
     def _move(self, by: int) -> None:
         self.state.move(by)
         self.redraw()
+
+
+def _where_written(answer: Answer) -> str:
+    """Where the report is, as the command says."""
+    files = answer["files"]
+    return f"Report written to {clean_line(str(files[0] if isinstance(files, list) else files))}"

@@ -10,13 +10,14 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
+from engine.errors import DistillError
 from engine.records.rule import Rule
 from tui.actions import Place, bindings
 from tui.keys import key_of
 from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
 from tui.panes.prompt.side_view import SideView
 from tui.panes.prompt.state import FindingsState, ProposalsState
-from tui.services.program import CommandEnded, Program
+from tui.services.program import Program, Result
 from tui.services.prompt import ProposalsRead, propose, read_findings
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
@@ -137,19 +138,19 @@ class FindingsView(SideView):
     def read(self) -> None:
         """Check the prompt as stored now."""
         self._state.begin()
-        self._program.start("check", ["prompt", "check"])
+        self._program.start("check", ["prompt", "check"], self._take)
         self.redraw()
 
     def lines(self, width: int) -> list[Content]:
         """The findings."""
         return draw_findings(self._state, width)
 
-    def on_command_ended(self, message: CommandEnded) -> None:
-        """Take in the findings, or why the check failed."""
-        message.stop()
-        self._state.end(read_findings(message.answer) if message.answer is not None else None, message.error)
-        self.redraw()
-
     def action_again(self) -> None:
         """Check again."""
         self.read()
+
+    def _take(self, result: Result) -> None:
+        self._state.findings, self._state.error = (
+            (None, result) if isinstance(result, DistillError) else (read_findings(result), None)
+        )
+        self.redraw()

@@ -222,10 +222,6 @@ class FindingsState:
         """Start a check."""
         self.findings, self.error = None, None
 
-    def end(self, findings: "tuple[Finding, ...] | None", error: DistillError | None) -> None:
-        """Take in the findings, or why the check failed."""
-        self.findings, self.error = findings, error
-
 
 @dataclass(slots=True)
 class PromptState:

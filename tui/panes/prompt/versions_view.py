@@ -6,12 +6,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 
+from engine.errors import DistillError
 from tui.actions import Place, bindings
 from tui.panes.prompt.other_drawing import draw_difference, draw_versions
 from tui.panes.prompt.side_view import SIDE
 from tui.panes.prompt.state import VersionsState
 from tui.panes.prompt.text_view import ShowMode
-from tui.services.program import CommandEnded, Program
+from tui.services.program import Program, Result
 from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_counts, read_difference, read_versions
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.lines import format_time
@@ -74,15 +75,8 @@ class VersionsView(Vertical, Listed, can_focus=True):
         message.stop()
         self._state.take(message.rows)
         if any(row.version not in self._state.counts for row in message.rows):
-            self._program.start("versions", ["prompt", "versions"])
+            self._program.start("versions", ["prompt", "versions"], self._take_counts)
         self._compare()
-
-    def on_command_ended(self, message: CommandEnded) -> None:
-        """Take in the exact token counts; without them the estimates stay, marked as such."""
-        message.stop()
-        if message.answer is not None:
-            self._state.counts |= read_counts(message.answer)
-            self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Show why the versions could not be read."""
@@ -130,6 +124,12 @@ class VersionsView(Vertical, Listed, can_focus=True):
     @property
     def _difference(self) -> Scroller:
         return self.query_one("#difference", Scroller)
+
+    def _take_counts(self, result: Result) -> None:
+        """Take in the exact token counts; without them the estimates stay, marked as such."""
+        if not isinstance(result, DistillError):
+            self._state.counts |= read_counts(result)
+            self.redraw()
 
     def _move(self, steps: int) -> None:
         if self._state.move(steps):

@@ -1,10 +1,12 @@
 """The questions pane as a widget: import, write, split, delete and undo, each with a preview or a question."""
 
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
 
 from engine.clean import clean_text
+from engine.errors import DistillError
 from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.forms.confirm import confirm_form, is_confirmed
@@ -13,14 +15,9 @@ from tui.forms.screen import NOTHING, Values
 from tui.panes.questions import forms
 from tui.panes.questions.list_pane import QuestionList
 from tui.panes.writing import Writing
-from tui.services.program import CommandEnded
+from tui.services.program import Answer, Program, Result
 from tui.services.questions import (
-    DRAW,
     IMPORT,
-    LOOK,
-    SPLIT,
-    SPLIT_WORDS,
-    TWINS,
     AnswersStand,
     NewestFound,
     PairsRead,
@@ -37,6 +34,7 @@ from tui.services.store import StoreFailed, StoreService
 from tui.undoing import NOTHING_LEFT, offer
 
 _TOPICS_OFFERED = 40
+_SPLIT_SAID = "The questions are split."
 _BRING, _SPLIT = ("workspace.questions", "questions.bring"), ("workspace.questions", "questions.split")
 
 
@@ -48,8 +46,8 @@ class QuestionsPane(QuestionList):
 
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
+        self._program = Program(store.folder, store.home, self)
         self._writing = Writing(store, self)
-        self._looked_with: Values = {}  # the form whose preview is in progress: one at a time
         self._unsplit: tuple[int, ...] = ()  # the questions that the previewed split would change
 
     def on_questions_read(self, message: QuestionsRead) -> None:
@@ -97,35 +95,6 @@ class QuestionsPane(QuestionList):
         words = f"The newest {counted(len(message.ids), 'question')}{came} would be deleted{answers}."
         self._ask_sure("Undo the last import?", words, message.ids, "questions.undo")
 
-    def on_command_ended(self, message: CommandEnded) -> None:
-        """Show what a command found, or report what it did."""
-        self.state.busy = ""
-        answer, error = message.answer, message.error
-        if error is not None or answer is None:
-            words = clean_text(str(error))
-            if message.name == LOOK:
-                self._ask_import(self._looked_with, {"path": words})
-            elif message.name == DRAW:
-                self._ask_split(self._looked_with, {"seed": words})
-            else:
-                self.notify(words, severity="error")
-        elif message.name == LOOK:
-            given = self._looked_with
-            self.state.show_import(read_preview(given["path"], answer), forms.import_args(given))
-        elif message.name == DRAW:
-            self.state.show_split(read_splits(answer), forms.split_args(self._looked_with))
-            self._service.read_unsplit()
-        elif message.name == TWINS:
-            self.state.busy = "Reading the pairs …"
-            self._service.read_pairs(answer)
-        elif message.name == IMPORT:
-            step = Step("importing", added_at=str(answer["at"])) if whole(answer, "added") else None
-            self._done(step, f"{stored_words(answer)} {offer('questions.undo')}")
-        elif message.name == SPLIT:
-            step = Step("splitting", split_ids=self._unsplit)
-            self._done(step, f"{SPLIT_WORDS} {offer('questions.undo')}")
-        self.redraw()
-
     def on_store_failed(self, message: StoreFailed) -> None:
         """Clear the busy state; the workspace reports the error."""
         self.state.busy, self.state.failure = "", message.error
@@ -163,8 +132,8 @@ class QuestionsPane(QuestionList):
     def action_twins(self) -> None:
         """Find near-duplicates."""
         if self.state.all and self._is_free:
-            self._begin("Looking for questions that repeat others …")
-            self._service.find_twins()
+            busy = "Looking for questions that repeat others …"
+            self._start(busy, "twins", ["dedupe", "--dry-run"], self._found_twins)
 
     def action_remove(self) -> None:
         """Delete the marked questions, or the one under the cursor."""
@@ -194,18 +163,16 @@ class QuestionsPane(QuestionList):
             state.list_topic()
             self._read()
         elif state.mode == "import" and state.preview is not None and state.preview.added:
-            self._begin(f"Storing {counted(state.preview.added, 'question')} …")
-            self._service.import_file(state.words)
+            busy = f"Storing {counted(state.preview.added, 'question')} …"
+            self._start(busy, IMPORT, ["import", *state.words], self._imported, said=stored_words)
         elif state.mode == "split" and state.drawn is not None and state.drawn.drawn:
-            self._begin("Drawing the splits …")
-            self._service.split(state.words)
+            split = ["split", *state.words]
+            self._start("Drawing the splits …", "split", split, self._have_split, said=lambda _: _SPLIT_SAID)
 
     def _ask_import(self, values: Values = NOTHING, errors: Values = NOTHING) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None:
-                self._looked_with = given
-                self._begin(f"Reading {clean_text(given['path'])} …")
-                self._service.look_at_file(forms.import_args(given))
+                self._look(given)
 
         form = forms.import_form(values, errors)
         if not open_if_shown(form, answered, self, *_BRING) and errors:
@@ -214,9 +181,7 @@ class QuestionsPane(QuestionList):
     def _ask_split(self, values: Values = NOTHING, errors: Values = NOTHING) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if given is not None:
-                self._looked_with = given
-                self._begin("Drawing by whole topics …")
-                self._service.draw_splits(forms.split_args(given))
+                self._draw_splits(given)
 
         form = forms.split_form(values, errors)
         if not open_if_shown(form, answered, self, *_SPLIT) and errors:
@@ -236,9 +201,68 @@ class QuestionsPane(QuestionList):
             self.notify(f"Not finished yet: {self.state.busy}", timeout=3)
         return not self.state.busy
 
-    def _begin(self, busy: str) -> None:
+    def _start(
+        self,
+        busy: str,
+        name: str,
+        words: Sequence[str],
+        then: Callable[[Answer], None],
+        failed: Callable[[str], None] | None = None,
+        said: Callable[[Answer], str] | None = None,
+    ) -> None:
+        """Start a command on the questions, and say `busy` meanwhile; without `failed`, a failure is only reported."""
+
+        def ended(result: Result) -> None:
+            self.state.busy = ""
+            if not isinstance(result, DistillError):
+                then(result)
+            elif failed is not None:
+                failed(clean_text(str(result)))
+            else:
+                self.notify(clean_text(str(result)), severity="error")
+            self.redraw()
+
         self.state.busy = busy
+        self._program.start(name, ["questions", *words], ended, said)
         self.redraw()
+
+    def _look(self, given: Values) -> None:
+        """Preview an import."""
+        args = forms.import_args(given)
+        self._start(
+            f"Reading {clean_text(given['path'])} …",
+            "preview",
+            ["import", *args, "--dry-run"],
+            lambda answer: self.state.show_import(read_preview(given["path"], answer), args),
+            lambda words: self._ask_import(given, {"path": words}),
+        )
+
+    def _draw_splits(self, given: Values) -> None:
+        """Preview the split of each topic."""
+        args = forms.split_args(given)
+
+        def drawn(answer: Answer) -> None:
+            self.state.show_split(read_splits(answer), args)
+            self._service.read_unsplit()
+
+        self._start(
+            "Drawing by whole topics …",
+            "draw",
+            ["split", *args, "--dry-run"],
+            drawn,
+            lambda words: self._ask_split(given, {"seed": words}),
+        )
+
+    def _found_twins(self, answer: Answer) -> None:
+        self.state.busy = "Reading the pairs …"
+        self._service.read_pairs(answer)
+
+    def _imported(self, answer: Answer) -> None:
+        step = Step("importing", added_at=str(answer["at"])) if whole(answer, "added") else None
+        self._done(step, f"{stored_words(answer)} {offer('questions.undo')}")
+
+    def _have_split(self, _answer: Answer) -> None:
+        self._done(Step("splitting", split_ids=self._unsplit), f"{_SPLIT_SAID} {offer('questions.undo')}")
 
     def _done(self, step: Step | None, notice: str) -> None:
         """Go back to the list after a command stored something, and read it again."""

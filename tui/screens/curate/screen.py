@@ -10,12 +10,13 @@ from textual.containers import Container
 from textual.dom import DOMNode
 from textual.widgets import Input
 
+from engine.errors import DistillError
 from tui.actions import Place, bindings
 from tui.forms.confirm import confirm
 from tui.keys import footer_actions, key_of
 from tui.screens.curate.walking import WalkingScreen, in_turn, on_an_answer
 from tui.screens.curate.words import WordsLine
-from tui.services.program import CommandEnded
+from tui.services.program import Result
 from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewRow, check_words
 from tui.services.store import StoreFailed
 from tui.widgets.footer import Footer
@@ -92,15 +93,6 @@ class CurateScreen(WalkingScreen):
 
         if self.is_active:
             self.app.push_screen(NarrowScreen(message.topics, message.rules, self.state.where), go)
-
-    def on_command_ended(self, message: CommandEnded) -> None:
-        """The rules have decided, or failed to."""
-        self.state.checking = False
-        if message.answer is not None:
-            self.notify(check_words(message.answer), timeout=3)
-        elif message.error is not None:
-            self.say_error(message.error)
-        self._review.read(self.state.ask())
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Report why a decision failed, and read the list again, once. Keys pressed meanwhile are dropped."""
@@ -288,13 +280,21 @@ class CurateScreen(WalkingScreen):
 
     @in_turn
     def action_check(self) -> None:
-        """Let the rules decide everything no person has decided, in all lists."""
+        """Let the rules decide everything no person has decided, in all lists; decisions made here do not wait."""
         if self.state.page is None or not self.state.page.counts.total:
             self.say_nothing_listed()
         elif not self.state.checking:
             self.state.checking = True
-            self._review.check()
+            self._program.start("check", ["curate", "check"], self._checked, check_words)
             self._draw()
+
+    def _checked(self, result: Result) -> None:
+        self.state.checking = False
+        if isinstance(result, DistillError):
+            self.say_error(result)
+        else:
+            self.notify(check_words(result), timeout=3)
+        self._review.read(self.state.ask())
 
     def action_search(self) -> None:
         """Open the search."""

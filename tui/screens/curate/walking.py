@@ -11,6 +11,7 @@ from typing import TypeVar
 from tui.keys import key_of
 from tui.screens.curate.drawing import draw, nothing_text
 from tui.screens.curate.state import ReviewState
+from tui.services.program import Program
 from tui.services.review import ReviewService
 from tui.services.store import StoreService
 from tui.widgets.listing import Listed, Listing
@@ -61,6 +62,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
     def __init__(self, store: StoreService, shares: Shares) -> None:
         super().__init__()
         self.state = ReviewState(shares=shares)
+        self._program = Program(store.folder, store.home, self)
         self._review = ReviewService(store, self)
         self._waiting: deque[tuple[Callable[[], None], bool]] = deque()  # keys, and whether they need an answer
 

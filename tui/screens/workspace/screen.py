@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from tui.panes.pane import Pane
     from tui.screens.workspace.updating import Updating
     from tui.services.follower import JobEvents, PastRead
-    from tui.services.program import CommandEnded
 
 READ_EVERY_S = 1.0
 DRAW_EVERY_S = 0.2
@@ -143,11 +142,6 @@ class WorkspaceScreen(Divided, SearchingScreen):
         """Report the start, and follow the job."""
         self.notify(f"Job {message.job.id} started: {message.job.kind}.", timeout=3)
         self.action_follow()
-
-    def on_command_ended(self, message: "CommandEnded") -> None:
-        """Pass on the plan of an update; results for panes come by here too."""
-        if self._updating is not None:
-            self._updating.take(message)
 
     def on_show_pane(self, message: ShowPane) -> None:
         """Show a pane chosen in the rail or by another pane."""

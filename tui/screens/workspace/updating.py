@@ -6,21 +6,21 @@ The plan comes from the program's own command; the job is watched like any other
 from textual.screen import Screen
 
 from engine.clean import clean_line
+from engine.errors import DistillError
 from engine.records.options import UpdateOptions
 from tui.forms.checks import number, or_empty
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen
-from tui.services.program import Answer, CommandEnded, Program
+from tui.services.program import Answer, Program, Result
 from tui.services.store import StoreService
 from tui.services.updates import update_with
 
-PLAN = "plan an update"
 _LINES = 14  # of the plan, so that the form fits a small screen
 _MOST_EPOCHS = 1000.0
 
 
 class Updating:
-    """The update of one project. `screen` receives the command's messages; `store` starts the job."""
+    """The update of one project, asked for on `screen`."""
 
     def __init__(self, store: StoreService, screen: Screen[None]) -> None:
         self._screen = screen
@@ -33,17 +33,14 @@ class Updating:
         if not self._busy:
             self._busy = True
             self._screen.notify("Finding out what the changes affect …", timeout=3)
-            self._program.start(PLAN, ["update", "--plan"])
+            self._program.start("plan", ["update", "--plan"], self._planned)
 
-    def take(self, message: CommandEnded) -> None:
-        """Show the plan; ignore other commands' messages."""
-        if message.name != PLAN:
-            return
+    def _planned(self, result: Result) -> None:
         self._busy = False
-        if message.error is not None or message.answer is None:
-            self._screen.notify(str(message.error), severity="error")
+        if isinstance(result, DistillError):
+            self._screen.notify(str(result), severity="error")
         else:
-            self._ask(message.answer)
+            self._ask(result)
 
     def _ask(self, answer: Answer) -> None:
         def answered(values: dict[str, str] | None) -> None:
