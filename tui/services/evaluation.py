@@ -4,11 +4,9 @@ Every function is work for `StoreService.ask`, done on the store's thread, but f
 the report.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from textual.message import Message
 
 from engine.errors import NotFoundError
 from engine.evaluation.answers import answers_of
@@ -44,72 +42,34 @@ class EvaluationBasis:
     rubrics: int = 0  # rules decided by a judge
 
 
-@dataclass
-class EvaluationsRead(Message):
-    """All evaluations, oldest first."""
-
-    evaluations: tuple[Evaluation, ...]
-
-
-@dataclass
-class AnswersRead(Message):
-    """The answers of one evaluation were read."""
-
-    answers: EvaluationAnswers
-
-
-@dataclass
-class EvaluationBasisRead(Message):
-    """The inputs of a new evaluation were read."""
-
-    basis: EvaluationBasis
-
-
-@dataclass
-class FailedRead(Message):
-    """The validation questions that the student fails, worst first; None: validation was never evaluated."""
-
-    failed: tuple[int, ...] | None
-
-
 def report_words(folder: Path, run_id: int) -> list[str]:
     """The command that writes the report of a run into the project's folder."""
     return ["report", "--run", str(run_id), "--html", str(folder / REPORT), "--force"]
 
 
-def read_evaluations(project: Project) -> EvaluationsRead:
-    """Read all evaluations."""
-    return EvaluationsRead(project.evaluations.all())
+def read_answers(project: Project, evaluation: Evaluation) -> EvaluationAnswers:
+    """Read the answers of one evaluation."""
+    found = answers_of(project, evaluation)
+    answers: dict[tuple[int, int], tuple[ArmAnswer, ...]] = {}
+    for answer in found.answers:
+        place = answer.question_id, answer.sample
+        answers[place] = (*answers.get(place, ()), answer)
+    return EvaluationAnswers(evaluation.id, find_lapses(found.answers, evaluation.reference), found.questions, answers)
 
 
-def answers_reader(evaluation: Evaluation) -> Callable[[Project], AnswersRead]:
-    """Work that reads the answers of one evaluation."""
-
-    def read(project: Project) -> AnswersRead:
-        found = answers_of(project, evaluation)
-        answers: dict[tuple[int, int], tuple[ArmAnswer, ...]] = {}
-        for answer in found.answers:
-            place = answer.question_id, answer.sample
-            answers[place] = (*answers.get(place, ()), answer)
-        lapses = find_lapses(found.answers, evaluation.reference)
-        return AnswersRead(EvaluationAnswers(evaluation.id, lapses, found.questions, answers))
-
-    return read
-
-
-def read_failed(project: Project) -> FailedRead:
-    """Find the validation questions that need more training."""
+def read_failed(project: Project) -> tuple[int, ...] | None:
+    """Find the validation questions that the student fails, worst first; None: validation was never evaluated."""
     try:
-        return FailedRead(failed_validation(project, FAILED_OFFERED))
+        return failed_validation(project, FAILED_OFFERED)
     except NotFoundError:
-        return FailedRead(None)
+        return None
 
 
-def basis_of_evaluation(project: Project) -> EvaluationBasisRead:
+def basis_of_evaluation(project: Project) -> EvaluationBasis:
     """Read the inputs of a new evaluation."""
     with project.snapshot():
         runs = tuple(run for run in reversed(project.runs.all()) if run.has_adapter)
         questions = {split: project.questions.count(split) for split in SPLITS}
         rubrics = sum(rule.needs_judge for rule in project.rules.all())
         evaluations, settings = project.evaluations.all(), project.settings.read()
-        return EvaluationBasisRead(EvaluationBasis(runs, questions, evaluations, settings, rubrics))
+        return EvaluationBasis(runs, questions, evaluations, settings, rubrics)

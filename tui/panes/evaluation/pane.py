@@ -28,14 +28,10 @@ from tui.panes.pane import Pane
 from tui.panes.view import View
 from tui.panes.writing import Writing
 from tui.services.evaluation import (
-    AnswersRead,
+    EvaluationAnswers,
     EvaluationBasis,
-    EvaluationBasisRead,
-    EvaluationsRead,
-    FailedRead,
-    answers_reader,
     basis_of_evaluation,
-    read_evaluations,
+    read_answers,
     read_failed,
     report_words,
 )
@@ -88,7 +84,7 @@ class EvaluationPane(Pane):
 
     def read(self) -> None:
         """Read all evaluations; the answers of the shown one are read once it is known."""
-        self.store.post(read_evaluations, self)
+        self.store.ask(lambda project: project.evaluations.all(), self._take, self)
         self.state.ask_again()
 
     def show(self, facts: Facts, job: JobView | None) -> None:
@@ -121,57 +117,9 @@ class EvaluationPane(Pane):
         self._read_answers()
         self._from_top()
 
-    def on_evaluations_read(self, message: EvaluationsRead) -> None:
-        """Take the history."""
-        self.state.evaluations = message.evaluations
-        self._read_answers()  # the chosen one may have arrived only now
-        self.redraw()
-
-    def on_answers_read(self, message: AnswersRead) -> None:
-        """Take the answers of the shown evaluation."""
-        self.state.take(message.answers)
-        self.redraw()
-
-    def on_evaluation_basis_read(self, message: EvaluationBasisRead) -> None:
-        """Open the form for a new evaluation."""
-        basis = message.basis
-        if not basis.runs:
-            self.app.notify(f"There is no trained run yet. Go to Run ({key_of('workspace.run')}) to train one.")
-            return
-        form = FormScreen(
-            "Evaluate",
-            fields(basis),
-            go="evaluate",
-            aside=lambda values: outlook(values, basis),
-            pending="",
-            whole=lambda values: nothing_to_ask(values, basis),
-        )
-        open_if_shown(form, partial(self._evaluate, basis), self, "workspace.evaluation", "evaluation.evaluate")
-
-    def on_failed_read(self, message: FailedRead) -> None:
-        """Ask how many training questions to write, if any validation question failed."""
-        facts, failed = self.facts, message.failed
-        if facts is None:
-            return
-        if failed is None:
-            self.app.notify(
-                "There is no evaluation on validation questions yet. "
-                f"Press {key_of('evaluation.evaluate')} to start one.",
-            )
-        elif not failed:
-            self.app.notify("No validation question failed, so there is nothing to improve.")
-        else:
-            self._writing.ask(
-                "Write questions like those that failed",
-                improvement_fields(failed),
-                facts.settings.teacher,
-                partial(improvement, failed),
-                "evaluation.improve",
-            )
-
     def action_evaluate(self) -> None:
         """Read what the evaluation form needs; the form opens when that has arrived."""
-        self.store.post(basis_of_evaluation, self)
+        self.store.ask(basis_of_evaluation, self._ask_to_evaluate, self)
 
     def action_open(self) -> None:
         """Show the answers under the cursor, or the evaluation under it."""
@@ -224,7 +172,7 @@ class EvaluationPane(Pane):
     def action_improve(self) -> None:
         """Look up the failed questions; the form opens when they have arrived."""
         if self._has_prompt():
-            self.store.post(read_failed, self)
+            self.store.ask(read_failed, self._ask_to_improve, self)
 
     def action_copy(self) -> None:
         """Copy what is shown: the question, and each arm's answer under its name."""
@@ -285,11 +233,57 @@ class EvaluationPane(Pane):
     def _shown_evaluation(self) -> Evaluation | None:
         return self.state.shown(self.facts) if self.facts is not None else None
 
+    def _take(self, evaluations: tuple[Evaluation, ...]) -> None:
+        self.state.evaluations = evaluations
+        self._read_answers()  # the chosen one may have arrived only now
+        self.redraw()
+
+    def _read_answers(self) -> None:
+        if self.facts is not None and (wanted := self.state.answers_wanted(self.facts)) is not None:
+            self.store.ask(lambda project: read_answers(project, wanted), self._take_answers, self)
+
+    def _take_answers(self, answers: EvaluationAnswers) -> None:
+        self.state.take(answers)
+        self.redraw()
+
+    def _ask_to_evaluate(self, basis: EvaluationBasis) -> None:
+        if not basis.runs:
+            self.app.notify(f"There is no trained run yet. Go to Run ({key_of('workspace.run')}) to train one.")
+            return
+        form = FormScreen(
+            "Evaluate",
+            fields(basis),
+            go="evaluate",
+            aside=lambda values: outlook(values, basis),
+            whole=lambda values: nothing_to_ask(values, basis),
+        )
+        open_if_shown(form, partial(self._evaluate, basis), self, "workspace.evaluation", "evaluation.evaluate")
+
     def _evaluate(self, basis: EvaluationBasis, values: dict[str, str] | None) -> None:
         if values is not None:
             self.state.chosen, self.state.mode = None, "table"
             options = options_of(values, basis)
             self.store.start(lambda _project: options, self)
+
+    def _ask_to_improve(self, failed: tuple[int, ...] | None) -> None:
+        """Ask how many training questions to write, if any validation question failed."""
+        if self.facts is None:
+            return
+        if failed is None:
+            self.app.notify(
+                "There is no evaluation on validation questions yet. "
+                f"Press {key_of('evaluation.evaluate')} to start one.",
+            )
+        elif not failed:
+            self.app.notify("No validation question failed, so there is nothing to improve.")
+        else:
+            self._writing.ask(
+                "Write questions like those that failed",
+                improvement_fields(failed),
+                self.facts.settings.teacher,
+                partial(improvement, failed),
+                "evaluation.improve",
+            )
 
     def _written(self, result: Result) -> None:
         """Say where the report was written, or why it was not."""
@@ -297,10 +291,6 @@ class EvaluationPane(Pane):
             self.app.notify(str(result), severity="error")
         else:
             self.app.notify(_where_written(result), timeout=10)
-
-    def _read_answers(self) -> None:
-        if self.facts is not None and (wanted := self.state.answers_wanted(self.facts)) is not None:
-            self.store.post(answers_reader(wanted), self)
 
     def _from_top(self) -> None:
         self.redraw()

@@ -21,7 +21,6 @@ from tui.actions import PaneName
 from tui.panes.parts import VERDICTS
 from tui.panes.run.settings import configuration_text
 from tui.panes.run.table import STATES, best
-from tui.services.evaluation import read_evaluations
 from tui.services.paths import those_there
 from tui.services.runs import read_runs
 from tui.services.store import StoreFailed
@@ -63,12 +62,13 @@ class ProjectProvider(Provider):
         """Read the runs and evaluations."""
         try:
             store = self._workspace.store
-            rows, evaluations = await store.answer(read_runs), await store.answer(read_evaluations)
+            rows = await store.answer(read_runs)
+            evaluations = await store.answer(lambda project: project.evaluations.all())
         except DistillError as error:
             self.screen.post_message(StoreFailed(error))
         else:
             made = [_run(row.run) for row in reversed(rows)]
-            self._found = (*made, *map(_evaluation, reversed(evaluations.evaluations)))
+            self._found = (*made, *map(_evaluation, reversed(evaluations)))
 
     async def search(self, query: str) -> Hits:
         """Find matching items; without a query the palette only offers actions."""
