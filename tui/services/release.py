@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from textual.message import Message
-from textual.message_pump import MessagePump
-
 from engine.errors import NotFoundError
 from engine.paths import expand
 from engine.project import Project
@@ -16,7 +13,6 @@ from engine.records.release import GgufType, Release, ReleasedFile, ReleaseKind
 from engine.records.run import Run
 from engine.releases.contents import card_text, export_bytes, folder_of, has_adapter, released_files
 from engine.releases.job import check_export
-from tui.services.store import StoreService
 
 KINDS: tuple[ReleaseKind, ...] = get_args(ReleaseKind)
 GGUF_TYPES: tuple[GgufType, ...] = get_args(GgufType)
@@ -53,61 +49,27 @@ class ReleasePage:
     releases: tuple[Released, ...] = ()
 
 
-@dataclass
-class ReleaseRead(Message):
-    """The runs and the releases were read."""
-
-    page: ReleasePage
-
-
-@dataclass
-class CardRead(Message):
-    """The model card of a release was read."""
-
-    release: Release
-    text: str
+def read_card(project: Project, release_id: int) -> tuple[Release, str]:
+    """Read a release's model card."""
+    release = next((each for each in project.releases.all() if each.id == release_id), None)
+    if release is None:
+        raise NotFoundError(f"There is no release {release_id}.", "It was removed meanwhile.", "Open the pane again.")
+    return release, card_text(folder_of(project, release))
 
 
-class ReleaseService:
-    """The releases of one project. Every method returns at once; answers come as messages to `target`."""
+def possible_export(project: Project, options: ExportOptions, llama_cpp: str) -> ExportOptions:
+    """The options of an export that is possible, with llama.cpp from that folder (empty: search the usual places).
 
-    def __init__(self, store: StoreService, target: MessagePump) -> None:
-        self._store = store
-        self._target = target
-
-    def read(self) -> None:
-        """Read runs and releases."""
-        self._store.post(lambda project: ReleaseRead(_page(project)), self._target)
-
-    def read_card(self, release_id: int) -> None:
-        """Read a release's model card."""
-
-        def work(project: Project) -> Message:
-            release = next((each for each in project.releases.all() if each.id == release_id), None)
-            if release is None:
-                raise NotFoundError(
-                    f"There is no release {release_id}.", "It was removed meanwhile.", "Open the pane again."
-                )
-            return CardRead(release, card_text(folder_of(project, release)))
-
-        self._store.post(work, self._target)
-
-    def export(self, options: ExportOptions, llama_cpp: str) -> None:
-        """Start an export that is possible, with llama.cpp from that folder (empty: search the usual places).
-
-        The destination is as typed.
-        """
-
-        def work(project: Project) -> ExportOptions:
-            to = str(expand(options.destination).absolute()) if options.destination else ""
-            whole = replace(options, destination=to)
-            check_export(project, whole, llama_cpp)
-            return whole
-
-        self._store.start(work, self._target)
+    The destination is as typed.
+    """
+    to = str(expand(options.destination).absolute()) if options.destination else ""
+    whole = replace(options, destination=to)
+    check_export(project, whole, llama_cpp)
+    return whole
 
 
-def _page(project: Project) -> ReleasePage:
+def read_page(project: Project) -> ReleasePage:
+    """Read runs and releases."""
     latest = project.datasets.latest()
     runs = [run for run in reversed(project.runs.all()) if has_adapter(project, run)]
     releases = reversed(project.releases.all())

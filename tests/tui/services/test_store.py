@@ -21,7 +21,7 @@ from tests.tui.piloting import until
 from tests.tui.seeds import make_stage
 from tests.tui.services.recorder import Recorder
 from tui.services.reading import Reader
-from tui.services.release import ReleaseService
+from tui.services.release import read_card
 from tui.services.store import FactsRead, ReadFailed, StoreFailed, StoreService
 from tui.services.tokens import PromptTokens
 
@@ -157,7 +157,7 @@ def test_token_count_runs_in_a_daemon_thread_and_may_fail(
 
 
 def test_missing_release_is_reported(folder: Path, service: StoreService, inbox: Recorder) -> None:
-    ReleaseService(service, inbox).read_card(99)
+    service.ask(lambda project: read_card(project, 99), lambda _: None, inbox)
     (failed,) = inbox.wait(1)
     assert isinstance(failed, StoreFailed)
     assert failed.error.title == "There is no release 99."

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from engine.clean import clean_line
 from engine.records.options import ExportOptions
+from engine.records.release import Release
 from tui.actions import PaneName, bindings
 from tui.forms.screen import NOTHING, Field, FormScreen, Values
 from tui.keys import key_of
@@ -16,7 +17,7 @@ from tui.panes.release.drawing import draw, size
 from tui.panes.release.state import ReleaseState
 from tui.panes.view import View
 from tui.services.facts import Facts
-from tui.services.release import GGUF_TYPES, KINDS, CardRead, ReleaseRead, ReleaseService
+from tui.services.release import GGUF_TYPES, KINDS, ReleasePage, possible_export, read_card, read_page
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
@@ -38,7 +39,6 @@ class ReleasePane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = ReleaseState()
-        self._service = ReleaseService(store, self)
 
     def depends_on(self, facts: Facts) -> tuple[object, ...]:
         """The newest run, the evaluation, the releases and the dataset."""
@@ -48,7 +48,7 @@ class ReleasePane(Pane):
 
     def read(self) -> None:
         """Read the runs and releases."""
-        self._service.read()
+        self.store.ask(read_page, self._take, self)
 
     def draw(self, view: View) -> list[Content]:
         """The lines of this pane."""
@@ -71,20 +71,9 @@ class ReleasePane(Pane):
         """Closing the model card, unless it is shown; then, showing one."""
         return frozenset({"release.back" if self.state.card is None else "release.card"})
 
-    def on_release_read(self, message: ReleaseRead) -> None:
-        """Take the runs and releases."""
-        self.state.take(message.page)
-        self.redraw()
-
     def on_store_failed(self, message: StoreFailed) -> None:
         """Say why nothing is shown, if nothing was read yet."""
         self.state.failure = message.error
-        self.redraw()
-
-    def on_card_read(self, message: CardRead) -> None:
-        """Show the model card."""
-        self.state.card = message.release, message.text
-        self.scroll_home(animate=False)
         self.redraw()
 
     def action_export(self) -> None:
@@ -99,7 +88,8 @@ class ReleasePane(Pane):
         if self.state.card is not None:
             self.action_back()
         elif (released := self.state.under_cursor) is not None:
-            self._service.read_card(released.release.id)
+            number = released.release.id
+            self.store.ask(lambda project: read_card(project, number), self._show_card, self)
         else:
             self.notify("There is no release yet.")
 
@@ -116,6 +106,15 @@ class ReleasePane(Pane):
             self.state.card = None
             self.scroll_home(animate=False)
             self.redraw()
+
+    def _take(self, page: ReleasePage) -> None:
+        self.state.take(page)
+        self.redraw()
+
+    def _show_card(self, card: tuple[Release, str]) -> None:
+        self.state.card = card
+        self.scroll_home(animate=False)
+        self.redraw()
 
     def _move(self, steps: int) -> None:
         self.state.move(steps)
@@ -178,4 +177,4 @@ class ReleasePane(Pane):
             force=values["taken"] == _REPLACE,
             gguf_type=next((kind for kind in GGUF_TYPES if kind == gguf.get("gguf-type")), "auto"),
         )
-        self._service.export(options, gguf.get("llama-cpp", ""))
+        self.store.start(lambda project: possible_export(project, options, gguf.get("llama-cpp", "")), self)
