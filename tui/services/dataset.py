@@ -6,16 +6,12 @@ The command reads a tokenizer and every accepted answer, which would block a dra
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from textual.message import Message
-from textual.message_pump import MessagePump
-
 from engine.curation.decisions import reject
 from engine.project import Project
 from engine.records.dataset import DatasetSummary, FreezePreview
 from engine.records.selection import Selection
 from engine.store.dataclass_json import build
 from tui.services.program import Answer
-from tui.services.store import StoreService
 
 FREEZE = "freeze"
 _TEXTS_READ = 200
@@ -30,47 +26,25 @@ class Frozen:
     runs: tuple[int, ...]
 
 
-@dataclass
-class DatasetRead(Message):
-    """The datasets, newest first, with the preview and the texts of its questions by id."""
+@dataclass(frozen=True, slots=True)
+class DatasetPage:
+    """The datasets, newest first; what would be frozen now, if that is known, with the texts of its questions by id."""
 
     history: tuple[Frozen, ...]
     preview: FreezePreview | None
     questions: Mapping[int, str]
 
 
-@dataclass
-class RefusedRejected(Message):
-    """Examples that could not be frozen were rejected."""
+def read_page(project: Project, looked: Answer | None = None) -> DatasetPage:
+    """Read the datasets and, given the command's answer, what would be frozen."""
+    preview = build(FreezePreview, looked) if looked is not None else None
+    numbers = {refusal.question_id for refusal in preview.refused[:_TEXTS_READ]} if preview else set()
+    return DatasetPage(_history(project), preview, {number: project.questions.get(number).text for number in numbers})
 
-    count: int
 
-
-class DatasetService:
-    """The datasets of one project. Every method returns at once; answers come as messages to `target`."""
-
-    def __init__(self, store: StoreService, target: MessagePump) -> None:
-        self._store = store
-        self._target = target
-
-    def read(self, looked: Answer | None = None) -> None:
-        """Read the datasets and, given what would be frozen, the texts of its questions."""
-
-        def work(project: Project) -> Message:
-            preview = build(FreezePreview, looked) if looked is not None else None
-            numbers = {refusal.question_id for refusal in preview.refused[:_TEXTS_READ]} if preview else set()
-            return DatasetRead(
-                _history(project), preview, {number: project.questions.get(number).text for number in numbers}
-            )
-
-        self._store.post(work, self._target)
-
-    def reject(self, ids: Sequence[int]) -> None:
-        """Reject examples that cannot be frozen, as one undoable step."""
-        meant = Selection(ids=tuple(dict.fromkeys(ids)))
-        self._store.post(
-            lambda project: RefusedRejected(reject(project, meant, "cannot be frozen as it stands")), self._target
-        )
+def reject_refused(project: Project, ids: Sequence[int]) -> int:
+    """Reject examples that cannot be frozen, as one undoable step; returns how many."""
+    return reject(project, Selection(ids=tuple(dict.fromkeys(ids))), "cannot be frozen as it stands")
 
 
 def frozen_words(answer: Answer) -> str:

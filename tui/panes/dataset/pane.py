@@ -1,5 +1,6 @@
 """The dataset pane as a widget: checks when the accepted answers change, asks, and freezes."""
 
+from collections.abc import Callable, Sequence
 from time import monotonic
 from typing import ClassVar
 
@@ -15,9 +16,9 @@ from tui.panes.dataset.drawing import draw
 from tui.panes.dataset.state import ALLOW, DatasetState
 from tui.panes.pane import Pane
 from tui.panes.view import View
-from tui.services.dataset import FREEZE, DatasetRead, DatasetService, RefusedRejected, frozen_words
+from tui.services.dataset import FREEZE, DatasetPage, frozen_words, read_page, reject_refused
 from tui.services.facts import Facts
-from tui.services.program import Program, Result
+from tui.services.program import Answer, Program, Result
 from tui.services.store import StoreFailed, StoreService
 from tui.undoing import offer
 from tui.widgets.listing import Listing
@@ -33,9 +34,7 @@ class DatasetPane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = DatasetState()
-        self._service = DatasetService(store, self)
         self._program = Program(store.folder, store.home, self)
-        self._then_freeze: bool | None = None  # allow overlaps? once the refused answers are rejected
 
     def depends_on(self, facts: Facts) -> tuple[object, ...]:
         """The accepted answers, and whatever else decides what would be frozen."""
@@ -54,7 +53,7 @@ class DatasetPane(Pane):
         if self.facts is not None and self.facts.examples.accepted:
             self._look()
         else:
-            self._service.read()
+            self._read()
 
     def draw(self, view: View) -> list[Content]:
         """Draw the lines of this pane."""
@@ -75,25 +74,11 @@ class DatasetPane(Pane):
             ],
         )
 
-    def on_dataset_read(self, message: DatasetRead) -> None:
-        """Take in the datasets so far and the preview."""
-        self.state.take(message.history, message.preview, message.questions)
-        self.redraw()
-
     def on_store_failed(self, message: StoreFailed) -> None:
         """Show why nothing could be read, if nothing was read yet."""
         if self.state.preview is None:
             self.state.check_error = message.error
         self.redraw()
-
-    def on_refused_rejected(self, message: RefusedRejected) -> None:
-        """Report the rejected answers, and freeze if that was requested."""
-        self.notify(f"Rejected {message.count}. {offer('curate.undo', 'in the review')}", timeout=4)
-        self.store.read()
-        if self._then_freeze is not None:
-            self._freeze(allow_overlaps=self._then_freeze)
-        else:
-            self._look()
 
     def action_freeze(self) -> None:
         """Freeze; if answers are refused, ask what to do about them."""
@@ -113,8 +98,7 @@ class DatasetPane(Pane):
         if refusal is None:
             self.notify("Nothing is refused.")
             return
-        self._then_freeze = None
-        self._service.reject((refusal.example_id,))
+        self._reject((refusal.example_id,), self._look)
 
     def action_look(self) -> None:
         """Check again."""
@@ -142,8 +126,7 @@ class DatasetPane(Pane):
                 return
             allow = values["way"] == ALLOW
             if ids := state.to_reject(values["way"]):
-                self._then_freeze = allow
-                self._service.reject(ids)
+                self._reject(ids, lambda: self._freeze(allow_overlaps=allow))
             else:
                 self._freeze(allow_overlaps=allow)
 
@@ -156,8 +139,22 @@ class DatasetPane(Pane):
             go,
         )  # fmt: skip
 
+    def _read(self, looked: Answer | None = None) -> None:
+        self.store.ask(lambda project: read_page(project, looked), self._take, self)
+
+    def _take(self, page: DatasetPage) -> None:
+        self.state.take(page.history, page.preview, page.questions)
+        self.redraw()
+
+    def _reject(self, ids: Sequence[int], then: Callable[[], None]) -> None:
+        def rejected(count: int) -> None:
+            self.notify(f"Rejected {count}. {offer('curate.undo', 'in the review')}", timeout=4)
+            self.store.read()
+            then()
+
+        self.store.ask(lambda project: reject_refused(project, ids), rejected, self)
+
     def _freeze(self, *, allow_overlaps: bool) -> None:
-        self._then_freeze = None
         self.state.freezing_since, self.state.note, self.state.failure = monotonic(), "", None
         frozen = self.facts.dataset if self.facts is not None else None
         others = frozen.others if frozen is not None else ()  # as in the last freeze
@@ -190,10 +187,10 @@ class DatasetPane(Pane):
         again = self.state.end_look()
         if isinstance(result, DistillError):
             self.state.check_error = result
-            self._service.read()
+            self._read()
         else:
             self.state.check_error = None
-            self._service.read(result)
+            self._read(result)
         if again:
             self._look()
         self.redraw()
