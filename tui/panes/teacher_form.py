@@ -10,7 +10,7 @@ from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen, Values
 from tui.forms.teacher import teacher_fields
 from tui.panes.pane import Pane
-from tui.services.generation import Estimate, GenerationService, Options, Outlook, outlook_reader
+from tui.services.generation import Estimate, Options, Outlook, outlook_reader, ready_options
 from tui.services.store import StoreService
 
 
@@ -29,7 +29,6 @@ class TeacherForm(Generic[Options, Outlook]):
         what that is, and what it prevents.
         """
         self._store, self._pane = store, pane
-        self._service = GenerationService(store, pane)
         self._estimate, self._text_of, self._trouble_of = estimate, text_of, trouble_of
         self._form: FormScreen | None = None
         self._found: dict[Options, Outlook | DistillError | None] = {}  # while the form is open; None: not known yet
@@ -66,8 +65,9 @@ class TeacherForm(Generic[Options, Outlook]):
 
         def answered(values: dict[str, str] | None) -> None:
             self._form = None
-            if values is not None:
-                self._service.start(options_of(values), values["key"])
+            options = options_of(values) if values is not None else None
+            if values is not None and options is not None:
+                self._store.start(lambda project: ready_options(project, options, values["key"]), self._pane)
 
         every = [*fields, *teacher_fields(teacher, lambda: form.values), *more]
         pending = "The estimate appears once every field is valid."

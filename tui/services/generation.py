@@ -1,14 +1,11 @@
 """Before and after a generation: its options, the key it needs, and retrying unanswered questions.
 
-Every request is carried out on the store's thread and ends in one message to the pane, or in the start of a job.
+Every function is work for `StoreService`.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
-
-from textual.message import Message
-from textual.message_pump import MessagePump
 
 from engine.project import Project
 from engine.records.options import GenerateOptions, SynthesizeOptions
@@ -20,18 +17,10 @@ from engine.teachers.outlook import SynthesisOutlook as SynthesisOutlook
 from engine.teachers.outlook import generation_outlook as generation_outlook
 from engine.teachers.outlook import synthesis_outlook as synthesis_outlook
 from tui.services.project_settings import with_stored_name
-from tui.services.store import StoreService
 
 Options = TypeVar("Options", bound=GenerateOptions | SynthesizeOptions)
 Outlook = TypeVar("Outlook", bound=GenerationOutlook | SynthesisOutlook)
 Estimate = Callable[[Project, Options], Outlook]  # what a job with these options would take
-
-
-@dataclass
-class OptionsRead(Message):
-    """The options of the last generation, or the defaults for the first."""
-
-    options: GenerateOptions
 
 
 def outlook_reader(options: Options, estimate: Estimate[Options, Outlook]) -> Callable[[Project], Outlook]:
@@ -39,51 +28,34 @@ def outlook_reader(options: Options, estimate: Estimate[Options, Outlook]) -> Ca
     return lambda project: estimate(project, replace(options, teacher=with_stored_name(options.teacher)))
 
 
-class GenerationService:
-    """The teacher's work of one project. Every method returns at once; answers come as messages to `target`."""
+def read_options(project: Project) -> GenerateOptions:
+    """The options of the last generation, or the defaults for the first, with the project's teacher.
 
-    def __init__(self, store: StoreService, target: MessagePump) -> None:
-        self._store = store
-        self._target = target
+    Without their limit, which was meant for that job.
+    """
+    settings = project.settings.read()
+    for _, before in project.jobs.of_kind(GenerateOptions):
+        if not before.asks:
+            return replace(before, teacher=settings.teacher, limit=None)
+    return GenerateOptions(settings.teacher, temperature=settings.serving_temperature)
 
-    def read_options(self) -> None:
-        """Read the last options for the project's teacher, without their limit, which was meant for that job; ends in
-        `OptionsRead`.
-        """
 
-        def work(project: Project) -> Message:
-            settings = project.settings.read()
-            for _, before in project.jobs.of_kind(GenerateOptions):
-                if not before.asks:
-                    return OptionsRead(replace(before, teacher=settings.teacher, limit=None))
-            return OptionsRead(GenerateOptions(settings.teacher, temperature=settings.serving_temperature))
+def ready_options(project: Project, options: Options, key: str) -> Options:
+    """The options of a job that may start. The endpoint's key, if one was typed, is saved before, outside the project.
 
-        self._store.post(work, self._target)
+    The teacher that is to answer becomes the project's: evaluations include it, and the form offers it next time.
+    """
+    settings, teacher = project.settings.read(), with_stored_name(options.teacher)
+    if isinstance(options, GenerateOptions) and teacher != settings.teacher:
+        project.settings.write(replace(settings, teacher=teacher))
+    if key and teacher.kind == "endpoint":
+        save_key(teacher.base_url, key, project.home)
+    return replace(options, teacher=teacher)
 
-    def start(self, options: GenerateOptions | SynthesizeOptions, key: str) -> None:
-        """Start the job. The endpoint's key, if one was typed, is saved before, outside the project.
 
-        The teacher that is to answer becomes the project's: evaluations include it, and the form offers it next time.
-        """
-
-        def work(project: Project) -> GenerateOptions | SynthesizeOptions:
-            settings, teacher = project.settings.read(), with_stored_name(options.teacher)
-            if isinstance(options, GenerateOptions) and teacher != settings.teacher:
-                project.settings.write(replace(settings, teacher=teacher))
-            if key and teacher.kind == "endpoint":
-                save_key(teacher.base_url, key, project.home)
-            return replace(options, teacher=teacher)
-
-        self._store.start(work, self._target)
-
-    def ask_again(self, job_id: int, asks: Sequence[tuple[int, int]]) -> None:
-        """Start a job with the options of this one, for the questions it did not get answered."""
-
-        def work(project: Project) -> GenerateOptions:
-            job = project.jobs.get(job_id)
-            before = options_of_job(job)
-            if not isinstance(before, GenerateOptions):
-                before = replace(last_options(project, project.settings.read().teacher), samples=1, limit=None)
-            return replace(before, asks=tuple(asks))
-
-        self._store.start(work, self._target)
+def options_again(project: Project, job_id: int, asks: Sequence[tuple[int, int]]) -> GenerateOptions:
+    """The options of a job like this one, for the questions it did not get answered."""
+    before = options_of_job(project.jobs.get(job_id))
+    if not isinstance(before, GenerateOptions):
+        before = replace(last_options(project, project.settings.read().teacher), samples=1, limit=None)
+    return replace(before, asks=tuple(asks))

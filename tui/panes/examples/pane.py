@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 
+from engine.records.options import GenerateOptions
 from tui.actions import PaneName, bindings
 from tui.keys import key_of
 from tui.panes.examples.drawing import draw, shown_streams
@@ -17,7 +18,7 @@ from tui.panes.teacher_form import TeacherForm
 from tui.panes.view import View
 from tui.panes.wall import in_order
 from tui.services.facts import Stream
-from tui.services.generation import GenerationService, OptionsRead, generation_outlook
+from tui.services.generation import generation_outlook, options_again, read_options
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 
@@ -31,7 +32,6 @@ class ExamplesPane(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = WallState()
-        self._service = GenerationService(store, self)
         self._asking = TeacherForm(store, self, generation_outlook, outlook_text, outlook_trouble)
 
     def draw(self, view: View) -> list[Content]:
@@ -47,12 +47,6 @@ class ExamplesPane(Pane):
             self.state.place(streams), self._move, lambda: [f"{each.question}\n{each.text}" for each in streams]
         )
 
-    def on_options_read(self, message: OptionsRead) -> None:
-        """Ask how the teacher should answer."""
-        before, action = message.options, "examples.generate"
-        options_of = partial(wanted, before=before)
-        self._asking.ask("Let the teacher answer", (), before.teacher, options_of, action, answer_fields(before))
-
     def action_generate(self) -> None:
         """Let the teacher answer."""
         if self._asking.asking or not self._has_prompt() or self.facts is None:
@@ -62,7 +56,7 @@ class ExamplesPane(Pane):
                 f"The teacher needs questions first: {key_of('workspace.questions')} shows how to add them.",
             )
         else:
-            self._service.read_options()
+            self.store.ask(read_options, self._ask, self)
 
     def action_retry(self) -> None:
         """Ask again only the questions that got no answer."""
@@ -72,7 +66,8 @@ class ExamplesPane(Pane):
         elif job.live:
             self.notify(f"The job is still running; {key_of('examples.retry')} asks again once it has ended.")
         else:
-            self._service.ask_again(job.job_id, tuple(sorted(job.unanswered)))
+            number, asks = job.job_id, tuple(sorted(job.unanswered))
+            self.store.start(lambda project: options_again(project, number, asks), self)
 
     def action_next(self) -> None:
         """Show the next answer that is being written."""
@@ -92,6 +87,11 @@ class ExamplesPane(Pane):
             self.app.copy_to_clipboard(streams[self.state.place(streams)].text)
         else:
             self.notify("There is no answer yet.")
+
+    def _ask(self, before: GenerateOptions) -> None:
+        """Ask how the teacher should answer."""
+        options_of, action = partial(wanted, before=before), "examples.generate"
+        self._asking.ask("Let the teacher answer", (), before.teacher, options_of, action, answer_fields(before))
 
     def _move(self, steps: int) -> None:
         self.state.move(self._streams, steps)
