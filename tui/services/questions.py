@@ -4,12 +4,9 @@ What is slow or needs a heavy library (reading files, finding near-duplicates, d
 program in a separate process: it makes a preview first, which is parsed here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
-
-from textual.message import Message
-from textual.message_pump import MessagePump
 
 from engine.project import Project
 from engine.records.question import Question, QuestionFilter, Split
@@ -17,7 +14,6 @@ from engine.store.questions import RemovedQuestion as RemovedQuestion
 from engine.store.questions import TopicCounts as TopicCounts
 from engine.wording import counted
 from tui.services.program import Answer
-from tui.services.store import StoreService
 from tui.undoing import NOTHING_LEFT, offer, undone
 
 WINDOW = 200
@@ -84,6 +80,14 @@ class Pair:
 
 
 @dataclass(frozen=True, slots=True)
+class Pairs:
+    """Near-duplicates; `total` may be more than are shown."""
+
+    shown: tuple[Pair, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
 class SplitPreview:
     """The split of each topic; `drawn` questions have none yet."""
 
@@ -92,33 +96,24 @@ class SplitPreview:
     notes: tuple[str, ...] = ()
 
 
-@dataclass
-class QuestionsRead(Message):
-    """The list was read; `notice` reports what was just done, and `step` undoes it."""
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What was just done, in words; `step` undoes it."""
 
-    page: QuestionsPage
-    asked: int
-    notice: str = ""
+    notice: str
     step: Step | None = None
 
 
-@dataclass
-class TopicsRead(Message):
-    """The topics, with their number of questions per split."""
-
-    topics: tuple[TopicCounts, ...]
-
-
-@dataclass
-class AnswersStand(Message):
+@dataclass(frozen=True, slots=True)
+class AnswersStand:
     """Questions to be deleted have answers that undo cannot restore: nothing was done."""
 
     ids: tuple[int, ...]
     answers: int
 
 
-@dataclass
-class NewestFound(Message):
+@dataclass(frozen=True, slots=True)
+class Newest:
     """The newest questions from one source, and how many answers they have."""
 
     ids: tuple[int, ...]
@@ -126,144 +121,70 @@ class NewestFound(Message):
     answers: int
 
 
-@dataclass
-class IdsRead(Message):
-    """The ids of a part of the list."""
-
-    ids: tuple[int, ...]
+ChangeWork = Callable[[Project], Change | AnswersStand]
 
 
-@dataclass
-class RangeRead(Message):
-    """The ids in an open range."""
-
-    ids: tuple[int, ...]
-
-
-@dataclass
-class UnsplitRead(Message):
-    """The ids of the questions without a split."""
-
-    ids: tuple[int, ...]
+def add(project: Project, question: Question) -> Change:
+    """Store one question."""
+    added = project.questions.add([question])
+    if not added.added:
+        return Change("This question already exists.")
+    return Change(f"Added 1 question. {offer('questions.undo')}", Step("adding", added_at=added.at))
 
 
-@dataclass
-class PairsRead(Message):
-    """Near-duplicates with their texts; `total` may be more than are shown."""
+def remove(project: Project, ids: Sequence[int], *, with_answers: bool = False) -> Change | AnswersStand:
+    """Delete questions, unless answers would be lost unasked."""
+    answers = sum(project.questions.examples_of(ids).values())
+    if answers and not with_answers:
+        return AnswersStand(tuple(ids), answers)
+    removed = project.questions.take_out(ids)
+    lost = f" and {counted(answers, 'answer')}; the answers do not come back" if answers else ""
+    notice = f"Deleted {counted(len(removed), 'question')}{lost}. {offer('questions.undo')}"
+    return Change(notice, Step("deleting", removed=removed))
 
-    pairs: tuple[Pair, ...]
-    total: int
+
+def find_newest(project: Project) -> Newest:
+    """Find the newest questions."""
+    ids = project.questions.newest_of_one_source()
+    source = project.questions.get(ids[-1]).source if ids else ""
+    return Newest(ids, source, sum(project.questions.examples_of(ids).values()))
 
 
-class QuestionsService:
-    """The questions of one project. Every method returns at once; answers come as messages to `target`.
+def take_back(project: Project, steps: list[Step]) -> Change | AnswersStand:
+    """Undo the last of these steps, unless answers would be lost.
 
-    `asked` numbers the requests.
+    A step is removed only once it is undone: what fails can be tried again.
     """
+    table = project.questions
+    if not steps:
+        return Change(NOTHING_LEFT)
+    step = steps[-1]
+    if step.removed:
+        notice = undone(f"{step.words} {counted(table.put_back(step.removed), 'question')}")
+    elif step.split_ids:
+        answered = table.examples_of(step.split_ids)
+        free = set(step.split_ids) - answered.keys()
+        table.set_splits({id: None for id in table.ids() if id in free})
+        kept = f" {len(answered):,} answered ones keep theirs." if answered else ""
+        notice = f"{undone(step.words)}{kept}"
+    else:
+        ids = table.ids_added(step.added_at)
+        answers = sum(table.examples_of(ids).values())
+        if answers:
+            return AnswersStand(ids, answers)
+        notice = undone(f"{step.words} {counted(table.remove(ids), 'question')}")
+    steps.remove(step)
+    return Change(notice)
 
-    def __init__(self, store: StoreService, target: MessagePump) -> None:
-        self._store = store
-        self._target = target
 
-    def read(self, where: Where, asked: int, notice: str = "", step: Step | None = None) -> None:
-        """Read the window around the cursor."""
-        self._store.post(lambda project: QuestionsRead(_page(project, where), asked, notice, step), self._target)
-
-    def read_topics(self) -> None:
-        """Read the topics; ends in `TopicsRead`."""
-        self._store.post(lambda project: TopicsRead(project.questions.topic_splits()), self._target)
-
-    def read_ids(self, listed: QuestionFilter, offset: int, limit: int | None) -> None:
-        """Read the ids of a part of the list; ends in `IdsRead`."""
-        self._store.post(lambda project: IdsRead(project.questions.ids(listed, offset, limit)), self._target)
-
-    def read_range(self, listed: QuestionFilter, offset: int, limit: int) -> None:
-        """Read the ids of a range; ends in `RangeRead`."""
-        self._store.post(lambda project: RangeRead(project.questions.ids(listed, offset, limit)), self._target)
-
-    def read_unsplit(self) -> None:
-        """Read the ids of questions without a split; ends in `UnsplitRead`."""
-        unsplit = QuestionFilter("unsplit")
-        self._store.post(lambda project: UnsplitRead(project.questions.ids(unsplit)), self._target)
-
-    def add(self, where: Where, asked: int, question: Question) -> None:
-        """Store one question."""
-
-        def work(project: Project) -> Message:
-            added = project.questions.add([question])
-            if not added.added:
-                return QuestionsRead(_page(project, where), asked, "This question already exists.")
-            step = Step("adding", added_at=added.at)
-            return QuestionsRead(_page(project, where), asked, f"Added 1 question. {offer('questions.undo')}", step)
-
-        self._store.post(work, self._target)
-
-    def remove(self, where: Where, asked: int, ids: Sequence[int], *, with_answers: bool = False) -> None:
-        """Delete questions; ends in `QuestionsRead`, or in `AnswersStand` if answers would be lost unasked."""
-
-        def work(project: Project) -> Message:
-            answers = sum(project.questions.examples_of(ids).values())
-            if answers and not with_answers:
-                return AnswersStand(tuple(ids), answers)
-            removed = project.questions.take_out(ids)
-            lost = f" and {counted(answers, 'answer')}; the answers do not come back" if answers else ""
-            notice = f"Deleted {counted(len(removed), 'question')}{lost}. {offer('questions.undo')}"
-            return QuestionsRead(_page(project, where), asked, notice, Step("deleting", removed=removed))
-
-        self._store.post(work, self._target)
-
-    def find_newest(self) -> None:
-        """Find the newest questions; ends in `NewestFound`."""
-
-        def work(project: Project) -> Message:
-            ids = project.questions.newest_of_one_source()
-            source = project.questions.get(ids[-1]).source if ids else ""
-            return NewestFound(ids, source, sum(project.questions.examples_of(ids).values()))
-
-        self._store.post(work, self._target)
-
-    def take_back(self, where: Where, asked: int, steps: list[Step]) -> None:
-        """Undo the last of these steps; ends in `QuestionsRead`, or in `AnswersStand` if answers would be lost.
-
-        A step is removed only once it is undone: what fails can be tried again.
-        """
-
-        def work(project: Project) -> Message:
-            table = project.questions
-            if not steps:
-                return QuestionsRead(_page(project, where), asked, NOTHING_LEFT)
-            step = steps[-1]
-            if step.removed:
-                notice = undone(f"{step.words} {counted(table.put_back(step.removed), 'question')}")
-            elif step.split_ids:
-                answered = table.examples_of(step.split_ids)
-                free = set(step.split_ids) - answered.keys()
-                table.set_splits({id: None for id in table.ids() if id in free})
-                kept = f" {len(answered):,} answered ones keep theirs." if answered else ""
-                notice = f"{undone(step.words)}{kept}"
-            else:
-                ids = table.ids_added(step.added_at)
-                answers = sum(table.examples_of(ids).values())
-                if answers:
-                    return AnswersStand(ids, answers)
-                notice = undone(f"{step.words} {counted(table.remove(ids), 'question')}")
-            steps.remove(step)
-            return QuestionsRead(_page(project, where), asked, notice)
-
-        self._store.post(work, self._target)
-
-    def read_pairs(self, answer: Answer) -> None:
-        """Read the texts of near-duplicates; ends in `PairsRead`."""
-        found = _objects(answer, "pairs")
-
-        def work(project: Project) -> Message:
-            pairs: list[Pair] = []
-            for row in found[:PAIRS_SHOWN]:
-                kept, dropped = (project.questions.get(whole(row, name)) for name in ("kept", "dropped"))
-                pairs.append(Pair(kept, dropped, float(str(row["similarity"]))))
-            return PairsRead(tuple(pairs), len(found))
-
-        self._store.post(work, self._target)
+def read_pairs(project: Project, answer: Answer) -> Pairs:
+    """Read the texts of the near-duplicates that the command found."""
+    found = _objects(answer, "pairs")
+    pairs: list[Pair] = []
+    for row in found[:PAIRS_SHOWN]:
+        kept, dropped = (project.questions.get(whole(row, name)) for name in ("kept", "dropped"))
+        pairs.append(Pair(kept, dropped, float(str(row["similarity"]))))
+    return Pairs(tuple(pairs), len(found))
 
 
 def read_preview(source: str, answer: Answer) -> ImportPreview:
@@ -305,7 +226,8 @@ def _objects(answer: Answer, name: str) -> list[dict[str, object]]:
     return cast("list[dict[str, object]]", answer[name])
 
 
-def _page(project: Project, where: Where) -> QuestionsPage:
+def read_page(project: Project, where: Where) -> QuestionsPage:
+    """Read the window around the cursor."""
     table = project.questions
     with project.snapshot():
         total = table.matching(where.listed)

@@ -90,7 +90,7 @@ async def test_results_of_commands_open_no_form_over_help(home: Home, monkeypatc
             preview(given)
             await wait_for_toast(pilot, f"Press 2 {key} to open it")
             await wait_for_toast(pilot, "has no questions")
-        questions.post_message(AnswersStand((1,), 1))
+        questions._tell(AnswersStand((1,), 1))
         await wait_for_toast(pilot, "Press 2 D to open it")
         assert not open_forms(app)
 

@@ -3,6 +3,8 @@
 Passes keys and messages to the state; changes to questions are made by the pane that inherits it.
 """
 
+from collections.abc import Callable
+
 from textual.actions import SkipAction
 from textual.app import ComposeResult
 from textual.content import Content
@@ -16,7 +18,7 @@ from tui.panes.questions.drawing import draw
 from tui.panes.questions.state import QuestionsState
 from tui.panes.view import View
 from tui.services.facts import Facts
-from tui.services.questions import IdsRead, QuestionsService, TopicsRead
+from tui.services.questions import QuestionsPage, TopicCounts, read_page
 from tui.services.store import StoreService
 from tui.widgets.line import Line
 from tui.widgets.listing import Listing
@@ -36,7 +38,6 @@ class QuestionList(Pane):
     def __init__(self, store: StoreService) -> None:
         super().__init__(store)
         self.state = QuestionsState()
-        self._service = QuestionsService(store, self)
         self._search = Line("words in the question; empty lists all", id="question-search")
         self._search.display = False  # until the user searches
 
@@ -53,7 +54,7 @@ class QuestionList(Pane):
         """Read the list, and the topics if they are shown."""
         self._read()
         if self.state.mode == "topics":
-            self._service.read_topics()
+            self._read_topics()
 
     @property
     def binding_chain(self) -> list[tuple[Place, DOMNode]]:
@@ -106,16 +107,6 @@ class QuestionList(Pane):
             case _:
                 return None
 
-    def on_topics_read(self, message: TopicsRead) -> None:
-        """Take in the topics."""
-        self.state.take_topics(message.topics)
-        self.redraw()
-
-    def on_ids_read(self, message: IdsRead) -> None:
-        """Mark a part of the list."""
-        self.state.mark_all(message.ids)
-        self.redraw()
-
     def on_input_changed(self, message: Input.Changed) -> None:
         """Search as the user types."""
         self.state.look_for(message.value)
@@ -158,7 +149,7 @@ class QuestionList(Pane):
         """Show the topics."""
         if self.state.all:
             self.state.mode = "topics"
-            self._service.read_topics()
+            self._read_topics()
             self.redraw()
 
     def action_mark(self) -> None:
@@ -170,7 +161,7 @@ class QuestionList(Pane):
         """Start a range, or mark what is in it."""
         ranged = self.state.range
         if ranged is not None:
-            self._service.read_ids(self.state.where.listed, ranged.start, len(ranged))
+            self._read_ids(ranged.start, len(ranged), self._mark_all)
         elif self.state.mode == "list" and self.state.total:
             self.state.range_from = self.state.where.cursor
         self.redraw()
@@ -180,7 +171,7 @@ class QuestionList(Pane):
         if self.state.mode == "twins":
             self.state.mark_all([pair.dropped.id for pair in self.state.pairs])
         elif self.state.mode == "list":
-            self._service.read_ids(self.state.where.listed, 0, None)
+            self._read_ids(0, None, self._mark_all)
         self.redraw()
 
     def action_back(self) -> None:
@@ -196,7 +187,28 @@ class QuestionList(Pane):
     action_leave_preview = action_leave_twins = action_back
 
     def _read(self) -> None:
-        self._service.read(self.state.where, self.state.ask())
+        where, asked = self.state.where, self.state.ask()
+        self.store.ask(lambda project: read_page(project, where), lambda page: self._take(page, asked), self)
+
+    def _take(self, page: QuestionsPage, asked: int) -> None:
+        self.state.take(page, asked)
+        self.redraw()
+
+    def _read_topics(self) -> None:
+        self.store.ask(lambda project: project.questions.topic_splits(), self._take_topics, self)
+
+    def _take_topics(self, topics: tuple[TopicCounts, ...]) -> None:
+        self.state.take_topics(topics)
+        self.redraw()
+
+    def _read_ids(self, offset: int, limit: int | None, then: Callable[[tuple[int, ...]], None]) -> None:
+        """Read the ids of a part of the list."""
+        listed = self.state.where.listed
+        self.store.ask(lambda project: project.questions.ids(listed, offset, limit), then, self)
+
+    def _mark_all(self, ids: tuple[int, ...]) -> None:
+        self.state.mark_all(ids)
+        self.redraw()
 
     def _move(self, steps: int) -> None:
         if self.state.move(steps):

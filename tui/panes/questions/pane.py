@@ -7,6 +7,7 @@ from textual.binding import BindingType
 
 from engine.clean import clean_text
 from engine.errors import DistillError
+from engine.records.question import QuestionFilter
 from engine.wording import counted
 from tui.actions import PaneName, bindings
 from tui.forms.confirm import confirm_form, is_confirmed
@@ -19,15 +20,21 @@ from tui.services.program import Answer, Program, Result
 from tui.services.questions import (
     IMPORT,
     AnswersStand,
-    NewestFound,
-    PairsRead,
-    QuestionsRead,
-    RangeRead,
+    Change,
+    ChangeWork,
+    Newest,
+    Pairs,
+    QuestionsPage,
     Step,
-    UnsplitRead,
+    add,
+    find_newest,
+    read_page,
+    read_pairs,
     read_preview,
     read_splits,
+    remove,
     stored_words,
+    take_back,
     whole,
 )
 from tui.services.store import StoreFailed, StoreService
@@ -49,51 +56,6 @@ class QuestionsPane(QuestionList):
         self._program = Program(store.folder, store.home, self)
         self._writing = Writing(store, self)
         self._unsplit: tuple[int, ...] = ()  # the questions that the previewed split would change
-
-    def on_questions_read(self, message: QuestionsRead) -> None:
-        """Take in a window of rows, and report what was done."""
-        if message.step is not None:
-            self.state.did(message.step)
-            self.state.forget_pairs([removed.question.id for removed in message.step.removed])
-        if message.notice:
-            self.notify(message.notice, timeout=4)
-            self.store.read()
-        self.state.take(message.page, message.asked)
-        self.redraw()
-
-    def on_range_read(self, message: RangeRead) -> None:
-        """Delete what is in an open range, and whatever else is marked."""
-        self.state.keep_range(message.ids)
-        self.action_remove()
-
-    def on_unsplit_read(self, message: UnsplitRead) -> None:
-        """Remember what the previewed split would change."""
-        self._unsplit = message.ids
-
-    def on_pairs_read(self, message: PairsRead) -> None:
-        """Show near-duplicates."""
-        self.state.busy = ""
-        self.state.show_twins(message.pairs, message.total)
-        self.redraw()
-
-    def on_answers_stand(self, message: AnswersStand) -> None:
-        """Ask before deleting questions that have answers."""
-        self._read()
-        words = (
-            f"{counted(len(message.ids), 'question')} with {counted(message.answers, 'answer')}: the answers are "
-            "deleted too, and cannot be restored."
-        )
-        self._ask_sure("Delete answered questions?", words, message.ids, "questions.remove")
-
-    def on_newest_found(self, message: NewestFound) -> None:
-        """Ask before undoing an import of an earlier session."""
-        if not message.ids:
-            self.notify(NOTHING_LEFT)
-            return
-        came = f" from {clean_text(message.source)}" if message.source else ""
-        answers = f", with {counted(message.answers, 'answer')}" if message.answers else ""
-        words = f"The newest {counted(len(message.ids), 'question')}{came} would be deleted{answers}."
-        self._ask_sure("Undo the last import?", words, message.ids, "questions.undo")
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Clear the busy state; the workspace reports the error."""
@@ -123,7 +85,8 @@ class QuestionsPane(QuestionList):
 
         def answered(values: dict[str, str] | None) -> None:
             if values is not None:
-                self._service.add(self.state.where, self.state.ask(), forms.added_question(values))
+                question = forms.added_question(values)
+                self._change(lambda project: add(project, question))
 
         known = self.facts.topics if self.facts is not None else ()
         topics = [topic for topic, _ in known[:_TOPICS_OFFERED]]
@@ -139,16 +102,16 @@ class QuestionsPane(QuestionList):
         """Delete the marked questions, or the one under the cursor."""
         state, ranged = self.state, self.state.range
         if state.mode == "list" and ranged is not None:  # the range ends at the cursor
-            self._service.read_range(state.where.listed, ranged.start, len(ranged))
+            self._read_ids(ranged.start, len(ranged), self._remove_range)
         elif (chosen := state.chosen) and state.mode in ("list", "question", "twins"):
-            self._service.remove(state.where, state.ask(), chosen)
+            self._change(lambda project: remove(project, chosen))
 
     def action_undo(self) -> None:
         """Undo the last step; if there is none, ask whether to undo the last import."""
         if self.state.steps:
-            self._service.take_back(self.state.where, self.state.ask(), self.state.steps)
+            self._change(lambda project: take_back(project, self.state.steps))
         else:
-            self._service.find_newest()
+            self.store.ask(find_newest, self._ask_about_newest, self)
 
     def action_take(self) -> None:
         """Store the preview, list a topic, or show the whole question."""
@@ -190,7 +153,7 @@ class QuestionsPane(QuestionList):
     def _ask_sure(self, title: str, words: str, ids: tuple[int, ...], action: str) -> None:
         def answered(given: dict[str, str] | None) -> None:
             if is_confirmed(given):
-                self._service.remove(self.state.where, self.state.ask(), ids, with_answers=True)
+                self._change(lambda project: remove(project, ids, with_answers=True))
 
         open_if_shown(confirm_form(title, words, "delete them"), answered, self, "workspace.questions", action)
 
@@ -243,7 +206,7 @@ class QuestionsPane(QuestionList):
 
         def drawn(answer: Answer) -> None:
             self.state.show_split(read_splits(answer), args)
-            self._service.read_unsplit()
+            self.store.ask(lambda project: project.questions.ids(QuestionFilter("unsplit")), self._keep_unsplit, self)
 
         self._start(
             "Drawing by whole topics …",
@@ -255,7 +218,12 @@ class QuestionsPane(QuestionList):
 
     def _found_twins(self, answer: Answer) -> None:
         self.state.busy = "Reading the pairs …"
-        self._service.read_pairs(answer)
+        self.store.ask(lambda project: read_pairs(project, answer), self._show_pairs, self)
+
+    def _show_pairs(self, pairs: Pairs) -> None:
+        self.state.busy = ""
+        self.state.show_twins(pairs.shown, pairs.total)
+        self.redraw()
 
     def _imported(self, answer: Answer) -> None:
         step = Step("importing", added_at=str(answer["at"])) if whole(answer, "added") else None
@@ -264,7 +232,50 @@ class QuestionsPane(QuestionList):
     def _have_split(self, _answer: Answer) -> None:
         self._done(Step("splitting", split_ids=self._unsplit), f"{_SPLIT_SAID} {offer('questions.undo')}")
 
+    def _keep_unsplit(self, ids: tuple[int, ...]) -> None:
+        self._unsplit = ids
+
     def _done(self, step: Step | None, notice: str) -> None:
         """Go back to the list after a command stored something, and read it again."""
         self.state.leave()
-        self._service.read(self.state.where, self.state.ask(), notice, step)
+        self._change(lambda _project: Change(notice, step))
+
+    def _change(self, work: ChangeWork) -> None:
+        """Change the questions, and read the list again."""
+        where, asked = self.state.where, self.state.ask()
+
+        def changed(done: tuple[Change | AnswersStand, QuestionsPage]) -> None:
+            self._tell(done[0])
+            self._take(done[1], asked)
+
+        self.store.ask(lambda project: (work(project), read_page(project, where)), changed, self)
+
+    def _tell(self, change: Change | AnswersStand) -> None:
+        """Report what was done, or ask before deleting questions that have answers."""
+        if isinstance(change, AnswersStand):
+            words = (
+                f"{counted(len(change.ids), 'question')} with {counted(change.answers, 'answer')}: the answers are "
+                "deleted too, and cannot be restored."
+            )
+            self._ask_sure("Delete answered questions?", words, change.ids, "questions.remove")
+            return
+        if change.step is not None:
+            self.state.did(change.step)
+            self.state.forget_pairs([removed.question.id for removed in change.step.removed])
+        self.notify(change.notice, timeout=4)
+        self.store.read()
+
+    def _remove_range(self, ids: tuple[int, ...]) -> None:
+        """Delete what is in an open range, and whatever else is marked."""
+        self.state.keep_range(ids)
+        self.action_remove()
+
+    def _ask_about_newest(self, newest: Newest) -> None:
+        """Ask before undoing an import of an earlier session."""
+        if not newest.ids:
+            self.notify(NOTHING_LEFT)
+            return
+        came = f" from {clean_text(newest.source)}" if newest.source else ""
+        answers = f", with {counted(newest.answers, 'answer')}" if newest.answers else ""
+        words = f"The newest {counted(len(newest.ids), 'question')}{came} would be deleted{answers}."
+        self._ask_sure("Undo the last import?", words, newest.ids, "questions.undo")
