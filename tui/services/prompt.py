@@ -1,4 +1,4 @@
-"""Work of the prompt pane on the store and on files, for the store's thread; each ends in a message.
+"""Work of the prompt pane on the store and on files, for the store's thread.
 
 What reads documents and runs checks is imported there on first use: the first paint of a project waits for
 none of it.
@@ -72,22 +72,6 @@ class PromptSaved(Message):
 
 
 @dataclass
-class VersionsRead(Message):
-    """The versions, newest first."""
-
-    rows: tuple[VersionRow, ...]
-
-
-@dataclass
-class DifferenceRead(Message):
-    """What changed between a version and the current one."""
-
-    version: int
-    whole: bool
-    lines: "tuple[ComparedLine, ...]"
-
-
-@dataclass
 class PassagesRead(Message):
     """Where in the prompt a rule comes from; without a passage, no place was found."""
 
@@ -96,37 +80,20 @@ class PassagesRead(Message):
     passages: tuple[Passage, ...]
 
 
-@dataclass
-class OwnAnswerChecked(Message):
-    """What the rules find in a typed text."""
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A prompt from a file as the text to edit; `notice` says what was found there."""
 
     text: str
-    rules: tuple[Rule, ...]
-    results: tuple[CheckResult, ...]
-
-
-@dataclass
-class DocumentRead(Message):
-    """A prompt was read from a file; nothing was stored."""
-
-    source: str
-    document: str
     notice: str
 
 
-@dataclass
-class DraftRead(Message):
-    """The unsaved draft and the version it started from; None: there is none."""
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An unsaved text, and the version it started from; None: there is none."""
 
     text: str | None
     begun: int = 0
-
-
-@dataclass
-class ProposalsRead(Message):
-    """Rules proposed from the prompt."""
-
-    proposals: "tuple[Proposal, ...]"
 
 
 @dataclass
@@ -153,14 +120,14 @@ def save_prompt(project: Project, prompt: Prompt, begun: int | None = None) -> P
     return PromptSaved(version, prompt, notice)
 
 
-def read_draft(project: Project) -> DraftRead:
+def read_draft(project: Project) -> Draft:
     """Read the draft beside the database."""
     place = project.folder / DRAFT
     try:
         text = place.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
-        return DraftRead(None)
-    return DraftRead(text, project.settings.draft_version())
+        return Draft(None)
+    return Draft(text, project.settings.draft_version())
 
 
 def keep_draft(project: Project, text: str | None, begun: int, before: str | None) -> None:
@@ -192,24 +159,22 @@ def read_passages(_project: Project, rule: Rule, prompt: Prompt) -> PassagesRead
     return PassagesRead(rule, prompt, tuple(Passage(place.message, place.span) for place in found))
 
 
-def read_versions(project: Project) -> VersionsRead:
+def read_versions(project: Project) -> tuple[VersionRow, ...]:
     """Read all versions, newest first."""
     from engine.rules.locate import locate_rule
 
     rules = project.rules.all()
-    return VersionsRead(
-        tuple(
-            VersionRow(
-                found.version,
-                found.created_at,
-                found.note,
-                estimate_prompt_tokens(found.prompt).tokens,
-                sum(bool(locate_rule(rule, found.prompt.messages)) for rule in rules),
-                len(rules),
-                found.current,
-            )
-            for found in reversed(project.prompts.versions())
+    return tuple(
+        VersionRow(
+            found.version,
+            found.created_at,
+            found.note,
+            estimate_prompt_tokens(found.prompt).tokens,
+            sum(bool(locate_rule(rule, found.prompt.messages)) for rule in rules),
+            len(rules),
+            found.current,
         )
+        for found in reversed(project.prompts.versions())
     )
 
 
@@ -219,24 +184,24 @@ def read_counts(answer: Mapping[str, object]) -> dict[int, TokenCount]:
     return {row.version: row.tokens for row in rows}
 
 
-def read_difference(project: Project, version: int, *, whole: bool) -> DifferenceRead:
+def read_difference(project: Project, version: int, *, whole: bool) -> "tuple[ComparedLine, ...]":
     """Compare this version with the current one."""
     from engine.prompts.compare import compare_texts
     from engine.prompts.documents import prompt_to_markdown
 
     current = project.prompts.current()
     if current is None:
-        return DifferenceRead(version, whole, ())
+        return ()
     before = prompt_to_markdown(project.prompts.by_version(version).prompt)
     context = None if whole else _CONTEXT_LINES
-    return DifferenceRead(version, whole, compare_texts(before, prompt_to_markdown(current.prompt), context))
+    return compare_texts(before, prompt_to_markdown(current.prompt), context)
 
 
-def propose(project: Project) -> ProposalsRead:
+def propose(project: Project) -> "tuple[Proposal, ...]":
     """Propose rules from the sentences of the current prompt, without a model."""
     from engine.prompts.proposals import propose_rules
 
-    return ProposalsRead(propose_rules(project.prompts.require(), project.rules.all()))
+    return propose_rules(project.prompts.require(), project.rules.all())
 
 
 def read_findings(answer: Mapping[str, object]) -> "tuple[Finding, ...]":
@@ -246,15 +211,18 @@ def read_findings(answer: Mapping[str, object]) -> "tuple[Finding, ...]":
     return tuple(build(Finding, each) for each in cast("list[object]", answer.get("findings", [])))
 
 
-def check_own_answer(project: Project, text: str) -> OwnAnswerChecked:
-    """Check a text against every rule; without a question, a label only has to be an allowed one."""
+def check_own_answer(project: Project, text: str) -> tuple[tuple[Rule, ...], tuple[CheckResult, ...]]:
+    """Check a text against every rule; without a question, a label only has to be an allowed one.
+
+    Returns the rules, and their results.
+    """
     from engine.rules.checks import check_answer
 
     rules = project.rules.all()
-    return OwnAnswerChecked(text, rules, check_answer(rules, text, Question((ChatMessage("user", ""),))))
+    return rules, check_answer(rules, text, Question((ChatMessage("user", ""),)))
 
 
-def read_document(path: str) -> DocumentRead:
+def read_document(path: str) -> Document:
     """Read a prompt from a file as an editable Markdown document."""
     from engine.prompts.documents import parse_prompt, prompt_to_markdown
 
@@ -266,4 +234,4 @@ def read_document(path: str) -> DocumentRead:
         else "no system message",
         counted(turns, "example turn"),
     ]
-    return DocumentRead(path, prompt_to_markdown(prompt), f"Found in {path}: {' and '.join(found)}.")
+    return Document(prompt_to_markdown(prompt), f"Found in {path}: {' and '.join(found)}.")

@@ -1,9 +1,7 @@
-"""Edits to the rules of a project: work for the store's thread; each ends in a message."""
+"""Edits to the rules of a project: work for the store's thread."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-
-from textual.message import Message
 
 from engine.errors import UsageError
 from engine.project import Project
@@ -16,8 +14,8 @@ from tui.undoing import NOTHING_LEFT, offer, undone
 RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # (before, after); touched only by the store's thread
 
 
-@dataclass
-class RulesPut(Message):
+@dataclass(frozen=True, slots=True)
+class RulesPut:
     """The rules have changed."""
 
     notice: str
@@ -26,13 +24,6 @@ class RulesPut(Message):
 
 
 RulesWork = Callable[[Project], RulesPut]
-
-
-@dataclass
-class RulesTakenBack(Message):
-    """The last change of the rules was undone."""
-
-    notice: str
 
 
 def put_rule(project: Project, rule: Rule) -> RulesPut:
@@ -89,16 +80,19 @@ def noted(changes: RuleChanges, work: RulesWork) -> RulesWork:
     return whole
 
 
-def take_back(project: Project, changes: RuleChanges) -> RulesTakenBack:
-    """Undo the last of these changes. Raises UsageError if the rules were changed elsewhere since."""
+def take_back(project: Project, changes: RuleChanges) -> str:
+    """Undo the last of these changes; returns what was done, in words.
+
+    Raises UsageError if the rules were changed elsewhere since.
+    """
     if not changes:
-        return RulesTakenBack(NOTHING_LEFT)
+        return NOTHING_LEFT
     before, after = changes[-1]
     if project.rules.all() != after:
         raise UsageError("Cannot undo.", "The rules were changed elsewhere since.", "Edit them by hand.")
     project.rules.put(before)
     changes.pop()
-    return RulesTakenBack(undone("the last change of the rules"))
+    return undone("the last change of the rules")
 
 
 def _undoable(done: str) -> str:

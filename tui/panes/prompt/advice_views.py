@@ -18,7 +18,7 @@ from tui.panes.prompt.advice_drawing import draw_findings, draw_proposals
 from tui.panes.prompt.side_view import SideView
 from tui.panes.prompt.state import FindingsState, ProposalsState
 from tui.services.program import Program, Result
-from tui.services.prompt import ProposalsRead, propose, read_findings
+from tui.services.prompt import propose, read_findings
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.listing import Listing
 
@@ -59,25 +59,19 @@ class ProposalsView(SideView):
         """Read the prompt again if the rules changed: proposals that are rules already say so."""
         if rules != self._rules:
             self._rules = rules
-            self._store.post(propose, self)
+            self._store.ask(propose, self._take, self)
         self.redraw()
 
     def read_again(self) -> None:
         """Read the prompt again if it could not be read."""
         if self._state.failure is not None:
             self._state.failure = None
-            self._store.post(propose, self)
+            self._store.ask(propose, self._take, self)
             self.redraw()
 
     def lines(self, width: int) -> list[Content]:
         """The proposals."""
         return draw_proposals(self._state, width)
-
-    def on_proposals_read(self, message: ProposalsRead) -> None:
-        """Take in the proposals."""
-        message.stop()
-        self._state.take(message.proposals)
-        self.redraw()
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Show why the prompt could not be read."""
@@ -89,7 +83,7 @@ class ProposalsView(SideView):
         proposal = self._state.proposal
         if proposal is None:
             return
-        if self._take(proposal):
+        if self._add(proposal):
             self._state.go_on()
             self.redraw()
 
@@ -109,7 +103,11 @@ class ProposalsView(SideView):
         """Undo the last change to the rules."""
         self.post_message(UndoRules())
 
-    def _take(self, proposal: "Proposal") -> bool:
+    def _take(self, proposals: "tuple[Proposal, ...]") -> None:
+        self._state.take(proposals)
+        self.redraw()
+
+    def _add(self, proposal: "Proposal") -> bool:
         from engine.prompts.proposals import rules_of
 
         if proposal.rule:

@@ -7,13 +7,14 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.timer import Timer
 
+from engine.records.rule import CheckResult, Rule
 from tui.actions import Place, bindings
 from tui.panes.prompt.editor import FIGURES_AFTER_S, DocumentArea
 from tui.panes.prompt.other_drawing import draw_own_answer, draw_own_title
 from tui.panes.prompt.side_view import SIDE
 from tui.panes.prompt.state import OwnAnswerState
 from tui.panes.prompt.text_view import ShowMode
-from tui.services.prompt import OwnAnswerChecked, check_own_answer
+from tui.services.prompt import check_own_answer
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
@@ -73,13 +74,6 @@ class OwnAnswerView(Vertical):
             self._waiting.stop()
         self._waiting = self.set_timer(FIGURES_AFTER_S, self._check)
 
-    def on_own_answer_checked(self, message: OwnAnswerChecked) -> None:
-        """Take in the results, if they are still for this text."""
-        message.stop()
-        if message.text == self._state.text:
-            self._state.rules, self._state.results = message.rules, message.results
-            self.redraw()
-
     def on_store_failed(self, message: StoreFailed) -> None:
         """Show why the answer could not be checked; the next change checks again."""
         self._state.failure = message.error
@@ -100,6 +94,12 @@ class OwnAnswerView(Vertical):
     def _check(self) -> None:
         text = self._state.text = self.query_one(DocumentArea).text
         self._state.results = self._state.failure = None
+
+        def checked(found: tuple[tuple[Rule, ...], tuple[CheckResult, ...]]) -> None:
+            if text == self._state.text:  # nothing was typed meanwhile
+                self._state.rules, self._state.results = found
+                self.redraw()
+
         if text.strip():
-            self._store.post(lambda project: check_own_answer(project, text), self)
+            self._store.ask(lambda project: check_own_answer(project, text), checked, self)
         self.redraw()

@@ -14,8 +14,8 @@ from tui.panes.prompt.rules_view import RulesView
 from tui.panes.prompt.text_view import ShowMode, TextView
 from tui.services.facts import Facts
 from tui.services.prompt import (
-    DocumentRead,
-    DraftRead,
+    Document,
+    Draft,
     PassagesRead,
     PromptOvertaken,
     PromptSaved,
@@ -47,7 +47,7 @@ class PromptPane(ModesPane):
 
     def on_mount(self) -> None:
         """Restore the draft of the last session."""
-        self.store.post(read_draft, self)
+        self.store.ask(read_draft, self._restore, self)
 
     def on_unmount(self) -> None:
         """Store what is typed and not saved, for the next session."""
@@ -137,23 +137,10 @@ class PromptPane(ModesPane):
         self.app.notify(f"{words} {once_more} then shows the other.", severity="warning", timeout=10)
         self.store.read()
 
-    def on_document_read(self, message: DocumentRead) -> None:
-        """Show the content of a file in the editor, where it can be saved or left."""
-        message.stop()
-        self._open_editor(message.document, notice=message.notice)
-
     def on_editor_save(self, message: "Editor.Save") -> None:
         """Save it as a new version."""
         message.stop()
         self._save(message.prompt)
-
-    def on_draft_read(self, message: DraftRead) -> None:
-        """Restore the stored draft, unless editing has started meanwhile."""
-        message.stop()
-        if self._kept is None and self.state.draft.text is None and self.state.mode != "editing":
-            self._kept = self.state.draft.text = message.text
-            self.state.draft.begun = message.begun
-            self.redraw()
 
     def on_editor_typed(self, message: "Editor.Typed") -> None:
         """Store the draft: the terminal may go away at any moment. A field left meanwhile has stored its own."""
@@ -238,7 +225,7 @@ class PromptPane(ModesPane):
         def read(values: "Values | None") -> None:
             if values is not None:
                 path = self.state.path = values["path"]
-                self.store.post(lambda _project: read_document(path), self)
+                self.store.ask(lambda _project: read_document(path), self._show_document, self)
 
         self.app.push_screen(prompt_file_form(self.state.path), read)
 
@@ -290,6 +277,16 @@ class PromptPane(ModesPane):
             self.mount(self._field)
         self._turn_to("editing")
         self.call_after_refresh(self.focus)
+
+    def _show_document(self, document: Document) -> None:
+        """Show the content of a file in the editor, where it can be saved or left."""
+        self._open_editor(document.text, document.notice)
+
+    def _restore(self, draft: Draft) -> None:
+        """Restore the stored draft, unless editing has started meanwhile."""
+        if self._kept is None and self.state.draft.text is None and self.state.mode != "editing":
+            self._kept, self.state.draft.text, self.state.draft.begun = draft.text, draft.text, draft.begun
+            self.redraw()
 
     def _begin(self) -> None:
         if self._shown is not None:

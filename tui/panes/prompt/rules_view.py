@@ -12,21 +12,8 @@ from tui.actions import Place, bindings
 from tui.panes.prompt.drawing import draw_rules
 from tui.panes.prompt.state import RulesState
 from tui.panes.prompt.text_view import ShowMode
-from tui.services.prompt import (
-    PassagesRead,
-    read_passages,
-)
-from tui.services.rules import (
-    RulesPut,
-    RulesTakenBack,
-    RulesWork,
-    import_rules,
-    noted,
-    put_rule,
-    put_rules,
-    remove_rule,
-    take_back,
-)
+from tui.services.prompt import PassagesRead, read_passages
+from tui.services.rules import RulesPut, RulesWork, import_rules, noted, put_rule, put_rules, remove_rule, take_back
 from tui.services.store import StoreService
 from tui.widgets.listing import Listing
 from tui.widgets.page import Page
@@ -95,19 +82,6 @@ class RulesView(Scroller):
         else:
             message.stop()
 
-    def on_rules_put(self, message: RulesPut) -> None:
-        """Say what was done."""
-        message.stop()
-        new = {rule.id for rule in message.after} - {rule.id for rule in message.before}
-        if new:
-            self._state.cursor = next(place for place, rule in enumerate(message.after) if rule.id in new)
-        self._notify(message.notice)
-
-    def on_rules_taken_back(self, message: RulesTakenBack) -> None:
-        """Say what was done."""
-        message.stop()
-        self._notify(message.notice)
-
     def action_change(self) -> None:
         """Edit the rule under the cursor; if there is none, write the first one."""
         self._ask_for(self._state.rule(self._rules))
@@ -124,7 +98,7 @@ class RulesView(Scroller):
 
     def action_undo(self) -> None:
         """Undo the last change made here."""
-        self._store.post(lambda project: take_back(project, self._state.changes), self)
+        self._store.ask(lambda project: take_back(project, self._state.changes), self._notify, self)
 
     def action_test(self) -> None:
         """Test the rules on an answer."""
@@ -185,7 +159,13 @@ class RulesView(Scroller):
         begin({})
 
     def _change(self, work: RulesWork) -> None:
-        self._store.post(noted(self._state.changes, work), self)
+        self._store.ask(noted(self._state.changes, work), self._changed, self)
+
+    def _changed(self, put: RulesPut) -> None:
+        new = {rule.id for rule in put.after} - {rule.id for rule in put.before}
+        if new:
+            self._state.cursor = next(place for place, rule in enumerate(put.after) if rule.id in new)
+        self._notify(put.notice)
 
     def _move(self, steps: int) -> None:
         self._state.cursor = within(self._state.cursor + steps, len(self._rules))

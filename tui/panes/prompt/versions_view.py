@@ -1,6 +1,7 @@
 """The versions of the prompt: compare them, and make one current again."""
 
-from typing import ClassVar
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,12 +14,15 @@ from tui.panes.prompt.side_view import SIDE
 from tui.panes.prompt.state import VersionsState
 from tui.panes.prompt.text_view import ShowMode
 from tui.services.program import Program, Result
-from tui.services.prompt import DifferenceRead, VersionsRead, back_to, read_counts, read_difference, read_versions
+from tui.services.prompt import VersionRow, back_to, read_counts, read_difference, read_versions
 from tui.services.store import StoreFailed, StoreService
 from tui.widgets.lines import format_time
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
 from tui.widgets.scroller import Scroller
+
+if TYPE_CHECKING:
+    from engine.prompts.compare import ComparedLine
 
 
 class VersionsView(Vertical, Listed, can_focus=True):
@@ -54,7 +58,7 @@ class VersionsView(Vertical, Listed, can_focus=True):
     def read(self) -> None:
         """Read the versions again."""
         self._state.failure = None
-        self._store.post(read_versions, self)
+        self._store.ask(read_versions, self._take, self)
 
     def redraw(self) -> None:
         """Draw both parts at the current size, once mounted."""
@@ -70,25 +74,10 @@ class VersionsView(Vertical, Listed, can_focus=True):
         """Draw at the new size."""
         self.redraw()
 
-    def on_versions_read(self, message: VersionsRead) -> None:
-        """Take in the list, and request the comparison."""
-        message.stop()
-        self._state.take(message.rows)
-        if any(row.version not in self._state.counts for row in message.rows):
-            self._program.start("versions", ["prompt", "versions"], self._take_counts)
-        self._compare()
-
     def on_store_failed(self, message: StoreFailed) -> None:
         """Show why the versions could not be read."""
         self._state.failure = message.error
         self.redraw()
-
-    def on_difference_read(self, message: DifferenceRead) -> None:
-        """Take in a comparison, if it is still wanted."""
-        message.stop()
-        if self._state.take_difference(message.version, message.whole, message.lines):
-            self._difference.scroll_home(animate=False)
-            self.redraw()
 
     def action_page_down(self) -> None:
         """Scroll down a page in the comparison."""
@@ -125,6 +114,12 @@ class VersionsView(Vertical, Listed, can_focus=True):
     def _difference(self) -> Scroller:
         return self.query_one("#difference", Scroller)
 
+    def _take(self, rows: tuple[VersionRow, ...]) -> None:
+        self._state.take(rows)
+        if any(row.version not in self._state.counts for row in rows):
+            self._program.start("versions", ["prompt", "versions"], self._take_counts)
+        self._compare()
+
     def _take_counts(self, result: Result) -> None:
         """Take in the exact token counts; without them the estimates stay, marked as such."""
         if not isinstance(result, DistillError):
@@ -139,5 +134,11 @@ class VersionsView(Vertical, Listed, can_focus=True):
         self._state.lines = None
         if (row := self._state.row) is not None and not row.current:
             version, whole = row.version, self._state.whole
-            self._store.post(lambda project: read_difference(project, version, whole=whole), self)
+            take = partial(self._take_difference, version, whole)
+            self._store.ask(lambda project: read_difference(project, version, whole=whole), take, self)
         self.redraw()
+
+    def _take_difference(self, version: int, whole: bool, lines: "tuple[ComparedLine, ...]") -> None:
+        if self._state.take_difference(version, whole, lines):
+            self._difference.scroll_home(animate=False)
+            self.redraw()
