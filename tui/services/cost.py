@@ -38,20 +38,9 @@ class CostPage:
     error: DistillError | None
 
 
-@dataclass
-class CostRead(Message):
-    """The estimate is ready. `asked`: the number of the request it answers."""
-
-    page: CostPage
-    asked: int
-
-
-@dataclass
-class ModelsFound(Message):
-    """Models whose names contain the text."""
-
-    text: str
-    models: tuple[ListedModel, ...]
+def look_for(text: str) -> tuple[ListedModel, ...]:
+    """Find models by part of their name."""
+    return models_like(text.partition(AT)[0], MODELS_SHOWN)
 
 
 class PromptCounted(Message):
@@ -59,7 +48,7 @@ class PromptCounted(Message):
 
 
 class CostService:
-    """The cost of one project. Every method returns at once; answers come as messages to `target`."""
+    """The cost of one project, and the exact counts of its prompt's tokens; `target` is told of a new one."""
 
     def __init__(self, store: StoreService, target: MessagePump) -> None:
         self._store = store
@@ -67,29 +56,18 @@ class CostService:
         self._counts: dict[tuple[str, str], TokenCount] = {}
         self._counting = threading.Lock()
 
-    def read(self, asked: int) -> None:
+    def read(self, project: Project) -> CostPage:
         """Estimate with the stored inputs."""
-        self._store.post(
-            lambda project: CostRead(self._page(project, project.settings.cost_inputs()), asked), self._target
-        )
+        return self._page(project, project.settings.cost_inputs())
 
-    def estimate(self, inputs: CostInputs, asked: int, *, keep: bool) -> None:
+    def estimate(self, project: Project, inputs: CostInputs, *, keep: bool) -> CostPage:
         """Estimate with other inputs; `keep` stores them, which refreshes everything shown."""
-
-        def work(project: Project) -> Message:
-            page = self._page(project, inputs)
-            prompt = project.prompts.current()
-            came = outcome(page.costs.result, prompt.prompt.sha256) if page.costs is not None and prompt else None
-            if keep and (inputs, came) != (project.settings.cost_inputs(), project.settings.cost_outcome()):
-                project.settings.write_cost(inputs, came)
-            return CostRead(page, asked)
-
-        self._store.post(work, self._target)
-
-    def look_for(self, text: str) -> None:
-        """Find models by part of their name."""
-        name = text.partition(AT)[0]
-        self._store.post(lambda _project: ModelsFound(text, models_like(name, MODELS_SHOWN)), self._target)
+        page = self._page(project, inputs)
+        prompt = project.prompts.current()
+        came = outcome(page.costs.result, prompt.prompt.sha256) if page.costs is not None and prompt else None
+        if keep and (inputs, came) != (project.settings.cost_inputs(), project.settings.cost_outcome()):
+            project.settings.write_cost(inputs, came)
+        return page
 
     def _page(self, project: Project, inputs: CostInputs) -> CostPage:
         version, measured = project.prompts.current(), measure(project)

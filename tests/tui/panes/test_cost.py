@@ -25,7 +25,7 @@ from tui.panes.cost.figures import Figures
 from tui.panes.cost.pane import CostPane
 from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.services import cost as service
-from tui.services.cost import MODELS_SHOWN
+from tui.services.cost import MODELS_SHOWN, CostPage, CostService
 from tui.widgets.page import Page
 
 HOSTILE = "[@click=app.quit]x[/] \x1b]52;c;aGk=\x07\x9b31m\u202eevil"
@@ -233,7 +233,13 @@ async def test_moving_through_the_fields_requests_no_estimate(home: Home, monkey
         await pilot.press("e")
         await until(pilot, lambda: app.focused is not None and app.focused.id == MODEL)
         requests: list[CostInputs] = []
-        monkeypatch.setattr(service.CostService, "estimate", lambda _service, inputs, *_, **__: requests.append(inputs))
+        estimate = CostService.estimate
+
+        def noted(cost: CostService, project: Project, inputs: CostInputs, *, keep: bool) -> CostPage:
+            requests.append(inputs)
+            return estimate(cost, project, inputs, keep=keep)
+
+        monkeypatch.setattr(CostService, "estimate", noted)
         await pilot.press("tab", "down", "down", "up", "escape")
         await until(pilot, lambda: app.focused is pane(app))
         assert requests == []

@@ -3,6 +3,7 @@
 Asks the service and shows the answers; calculates nothing.
 """
 
+from functools import partial
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -11,13 +12,14 @@ from textual.content import Content
 from textual.dom import DOMNode
 
 from engine.economics.labels import label
+from engine.economics.prices import ListedModel
 from tui.actions import PaneName, Place, bindings
 from tui.panes.cost.drawing import draw, title
 from tui.panes.cost.figures import Figures
 from tui.panes.cost.state import MODEL, CostState
 from tui.panes.pane import Pane
 from tui.panes.view import View
-from tui.services.cost import CostRead, CostService, ModelsFound, PromptCounted
+from tui.services.cost import CostPage, CostService, PromptCounted, look_for
 from tui.services.facts import Facts
 from tui.services.store import StoreService
 from tui.undoing import NOTHING_LEFT, undone
@@ -79,19 +81,6 @@ class CostPane(Pane):
         super().redraw()
         self._redraw_figures()
 
-    def on_cost_read(self, message: CostRead) -> None:
-        """Take in the estimate; the first one fills the fields."""
-        first = self.state.page is None
-        if self.state.take(message.page, message.asked):
-            if first:
-                self._figures.fill()
-            self.redraw()
-
-    def on_models_found(self, message: ModelsFound) -> None:
-        """Show the models that match the name."""
-        self.state.found(message.text, message.models)
-        self._redraw_figures()
-
     def on_prompt_counted(self, _message: PromptCounted) -> None:
         """Recalculate with the exact token count."""
         self._ask()
@@ -99,7 +88,8 @@ class CostPane(Pane):
     def on_figures_typed(self, message: Figures.Typed) -> None:
         """Update the estimate as the user types; errors are shown at once."""
         if message.name == MODEL and self.state.choosing:
-            self._service.look_for(self.state.texts[MODEL])
+            text = self.state.texts[MODEL]
+            self.store.ask(lambda _project: look_for(text), partial(self._show_models, text), self)
         if not message.name or not self._ask():
             self.redraw()
 
@@ -140,9 +130,22 @@ class CostPane(Pane):
     def _ask(self) -> bool:
         """Request a new estimate. Return whether one will come: not while a field is invalid."""
         if self.state.page is None:
-            self._service.read(self.state.ask())
+            self.store.ask(self._service.read, partial(self._take, self.state.ask()), self)
         elif (inputs := self.state.inputs) is not None:
-            self._service.estimate(inputs, self.state.ask(), keep=self.state.texts == self.state.taken)
+            estimate = partial(self._service.estimate, inputs=inputs, keep=self.state.texts == self.state.taken)
+            self.store.ask(estimate, partial(self._take, self.state.ask()), self)
         else:
             return False
         return True
+
+    def _take(self, asked: int, page: CostPage) -> None:
+        """Take in the estimate; the first one fills the fields."""
+        first = self.state.page is None
+        if self.state.take(page, asked):
+            if first:
+                self._figures.fill()
+            self.redraw()
+
+    def _show_models(self, text: str, models: tuple[ListedModel, ...]) -> None:
+        self.state.found(text, models)
+        self._redraw_figures()
