@@ -155,11 +155,3 @@ class Arranged(Message):
     pane: str
     rail_width: int
     maximised: bool
-
-
-@dataclass
-class Reached(Message):
-    """A pane that was switched to has read what it shows."""
-
-    pane: PaneName
-    action: str

@@ -28,7 +28,7 @@ from tui.services.meters import MeterRead
 from tui.services.store import FactsRead, JobStarted, ReadFailed, StoreFailed, StoreService
 from tui.settings import Remembered
 from tui.widgets.footer import Footer
-from tui.widgets.placed import ArmsChosen, Arranged, Freezing, Reached, ShowPane, ShowProjects
+from tui.widgets.placed import ArmsChosen, Arranged, Freezing, ShowPane, ShowProjects
 from tui.widgets.shares import Divided, Shares
 
 # What is needed only after the project was read is imported then, so that the rail appears sooner.
@@ -186,14 +186,14 @@ class WorkspaceScreen(Divided, SearchingScreen):
     def action_do_in(self, pane: PaneName, action: str) -> None:
         """Show a pane and run one of its actions, once it has read its content."""
         self.action_pane(pane)
-        self.store.post(lambda _project: Reached(pane, action), self)
 
-    def on_reached(self, message: Reached) -> None:
-        """Run the action: the pane's own requests to the store were answered before this one."""
-        carrier = self._made.get(message.pane)
-        if carrier is not None:
-            carrier.focus()  # one of its fields may have had focus
-            carrier.call_later(self.app.run_action, message.action, carrier)  # after its pending messages
+        def run(_answer: None) -> None:
+            """Run the action: the pane's own requests to the store were answered before this one."""
+            if (carrier := self._made.get(pane)) is not None:
+                carrier.focus()  # one of its fields may have had focus
+                carrier.call_later(self.app.run_action, action, carrier)  # after its pending messages
+
+        self.store.ask(lambda _project: None, run, self)
 
     def action_pane_down(self) -> None:
         self.state.move(1)

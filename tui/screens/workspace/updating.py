@@ -7,13 +7,14 @@ from textual.screen import Screen
 
 from engine.clean import clean_line
 from engine.errors import DistillError
+from engine.records.job import Job
 from engine.records.options import UpdateOptions
+from engine.updates.begin import begin_update
 from tui.forms.checks import number, or_empty
 from tui.forms.opening import open_if_shown
 from tui.forms.screen import Field, FormScreen
 from tui.services.program import Answer, Program, Result
-from tui.services.store import StoreService
-from tui.services.updates import update_with
+from tui.services.store import JobStarted, StoreService
 
 _LINES = 14  # of the plan, so that the form fits a small screen
 _MOST_EPOCHS = 1000.0
@@ -46,13 +47,16 @@ class Updating:
         def answered(values: dict[str, str] | None) -> None:
             if values is not None:
                 options = UpdateOptions(epochs=float(values["epochs"]) if values["epochs"] else None)
-                self._store.post(update_with(options), self._screen)
+                self._store.ask(lambda project: begin_update(project, options), self._begun, self._screen)
 
         check = or_empty(number(0.01, _MOST_EPOCHS))
         fields = [Field("epochs", "epochs", "", "a quarter of the previous run's", check=check)]
         words = plan_excerpt(answer)
         form = FormScreen("Update the project", fields, go="update", aside=lambda _values: words)
         open_if_shown(form, answered, self._screen, "workspace.update")
+
+    def _begun(self, job: Job) -> None:
+        self._screen.post_message(JobStarted(job))
 
 
 def plan_excerpt(answer: Answer) -> str:
