@@ -1,6 +1,6 @@
 """The examples under review: a window of them, and decisions, on the store's thread.
 
-Each request ends in one `ReviewRead`: the window afterwards, and a message about what was done.
+Each request to the service ends in one `ReviewRead`: the window afterwards, and a message about what was done.
 """
 
 from collections.abc import Callable
@@ -114,15 +114,8 @@ class ReviewRead(Message):
     looked_at: Where | None = None
 
 
-@dataclass
-class AttemptRead(Message):
-    """Another attempt at a question was read."""
-
-    row: ReviewRow
-
-
-@dataclass
-class FiltersRead(Message):
+@dataclass(frozen=True, slots=True)
+class Filters:
     """The filters: topics with their answers in the list, rules with those that fail them."""
 
     topics: tuple[tuple[str, int], ...]
@@ -231,28 +224,6 @@ class ReviewService:
 
         self._carry_out(where, work)
 
-    def attempt(self, example_id: int) -> None:
-        """Read another attempt at a question; ends in `AttemptRead`."""
-
-        def work(project: Project) -> Message:
-            curated = project.examples.get(example_id)
-            key = curated.example.key
-            attempts = project.examples.attempts([key.question_id], key.prompt_sha256)
-            return AttemptRead(_row(project, curated, project.rules.all(), attempts))
-
-        self._store.post(work, self._target)
-
-    def filters(self, where: Where) -> None:
-        """Read the filters by topic and rule for this list; ends in `FiltersRead`."""
-
-        def work(project: Project) -> Message:
-            listed = with_prompt(project, replace(where, topic=None, rule=None).selection)
-            broken = project.examples.broken_rules(listed) if listed is not None else {}
-            rules = tuple((rule, broken.get(rule.id, 0)) for rule in project.rules.all())
-            return FiltersRead(project.examples.topics(listed) if listed is not None else (), rules)
-
-        self._store.post(work, self._target)
-
     def _carry_out(self, where: Where, work: Callable[[Project], _Done]) -> None:
         self._requests += 1
         number = self._requests
@@ -264,6 +235,22 @@ class ReviewService:
             return ReviewRead(page, done.notice, done.decided, done.edited)
 
         self._store.post(whole, self._target)
+
+
+def read_attempt(project: Project, example_id: int) -> ReviewRow:
+    """Read another attempt at a question."""
+    curated = project.examples.get(example_id)
+    key = curated.example.key
+    attempts = project.examples.attempts([key.question_id], key.prompt_sha256)
+    return _row(project, curated, project.rules.all(), attempts)
+
+
+def read_filters(project: Project, where: Where) -> Filters:
+    """Read the filters by topic and rule for this list."""
+    listed = with_prompt(project, replace(where, topic=None, rule=None).selection)
+    broken = project.examples.broken_rules(listed) if listed is not None else {}
+    rules = tuple((rule, broken.get(rule.id, 0)) for rule in project.rules.all())
+    return Filters(project.examples.topics(listed) if listed is not None else (), rules)
 
 
 def check_words(answer: Answer) -> str:

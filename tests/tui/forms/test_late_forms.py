@@ -20,11 +20,12 @@ from tui.panes.questions.forms import LATER
 from tui.panes.questions.pane import QuestionsPane
 from tui.panes.run.pane import RunPane
 from tui.screens.curate.narrow import NarrowScreen
+from tui.screens.curate.screen import CurateScreen
 from tui.screens.help.screen import HelpScreen
 from tui.services import program
 from tui.services.program import Answer
 from tui.services.questions import AnswersStand
-from tui.services.review import FiltersRead
+from tui.services.review import Filters
 
 
 def open_forms(app: DistillApp) -> int:
@@ -101,9 +102,10 @@ async def test_filter_choice_opens_once(home: Home) -> None:
         await open_review(pilot, app)
         await wait_until_loaded(pilot, app)
         review, handled = app.screen, Event()
+        assert isinstance(review, CurateScreen)
         await pilot.press("T")
         await until(pilot, lambda: isinstance(app.screen, NarrowScreen) and app.screen.is_mounted)
-        review.post_message(FiltersRead((), ()))  # as after a second press of the key
+        review.call_later(review._offer, Filters((), ()))  # as after a second press of the key
         review.call_later(handled.set)
         await until(pilot, handled.is_set)
         assert sum(isinstance(screen, NarrowScreen) for screen in app.screen_stack) == 1

@@ -17,7 +17,7 @@ from tui.keys import footer_actions, key_of
 from tui.screens.curate.walking import WalkingScreen, in_turn, on_an_answer
 from tui.screens.curate.words import WordsLine
 from tui.services.program import Result
-from tui.services.review import AttemptRead, FiltersRead, ReviewRead, ReviewRow, check_words
+from tui.services.review import Filters, ReviewRead, ReviewRow, check_words, read_filters
 from tui.services.store import StoreFailed
 from tui.widgets.footer import Footer
 from tui.widgets.page import Page
@@ -72,18 +72,11 @@ class CurateScreen(WalkingScreen):
             self._review.read(self.state.ask())
         if page is not None or message.looked_at is None:  # otherwise nothing has changed
             if self.state.other_id is not None:
-                self._review.attempt(self.state.other_id)
+                self._read_attempt(self.state.other_id)
             self._draw()
         self.go_on()
 
-    def on_attempt_read(self, message: AttemptRead) -> None:
-        """Show another attempt."""
-        self.state.show_attempt(message.row)
-        self._draw()
-        self.go_on()
-
-    def on_filters_read(self, message: FiltersRead) -> None:
-        """Offer the filters."""
+    def _offer(self, filters: Filters) -> None:
         from tui.screens.curate.narrow import NarrowScreen  # rarely needed
 
         def go(chosen: "Narrowed | None") -> None:
@@ -92,7 +85,7 @@ class CurateScreen(WalkingScreen):
                 self._list(self.state.list_other(where))
 
         if self.is_active:
-            self.app.push_screen(NarrowScreen(message.topics, message.rules, self.state.where), go)
+            self.app.push_screen(NarrowScreen(filters.topics, filters.rules, self.state.where), go)
 
     def on_store_failed(self, message: StoreFailed) -> None:
         """Report why a decision failed, and read the list again, once. Keys pressed meanwhile are dropped."""
@@ -244,7 +237,8 @@ class CurateScreen(WalkingScreen):
     @in_turn
     def action_choose(self) -> None:
         """Filter the list by topic or failed rule."""
-        self._review.filters(self.state.where)
+        where = self.state.where
+        self._store.ask(lambda project: read_filters(project, where), self._offer, self)
 
     @on_an_answer
     def action_attempt_before(self) -> None:
@@ -335,13 +329,6 @@ class CurateScreen(WalkingScreen):
         """Read a new list, and stay at one of its examples."""
         self._review.read(self.state.ask(jump=True), stay_at or None)
         self._draw()
-
-    def _turn_attempt(self, steps: int) -> None:
-        number = self.state.turn_attempt(steps)
-        if number is not None:
-            self._review.attempt(number)
-        else:
-            self._draw()
 
     def _look_again(self) -> None:
         """Read the list again if it has changed: answers arrive, and others may decide in another terminal."""

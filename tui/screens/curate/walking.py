@@ -12,7 +12,7 @@ from tui.keys import key_of
 from tui.screens.curate.drawing import draw, nothing_text
 from tui.screens.curate.state import ReviewState
 from tui.services.program import Program
-from tui.services.review import ReviewService
+from tui.services.review import ReviewRow, ReviewService, read_attempt
 from tui.services.store import StoreService
 from tui.widgets.listing import Listed, Listing
 from tui.widgets.page import Page
@@ -62,6 +62,7 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
     def __init__(self, store: StoreService, shares: Shares) -> None:
         super().__init__()
         self.state = ReviewState(shares=shares)
+        self._store = store
         self._program = Program(store.folder, store.home, self)
         self._review = ReviewService(store, self)
         self._waiting: deque[tuple[Callable[[], None], bool]] = deque()  # keys, and whether they need an answer
@@ -169,6 +170,21 @@ class WalkingScreen(Divided, PlacedScreen[None], Listed):
         if self.state.total > 0 and self.state.listed is None:
             self._review.read(self.state.ask())
         self._draw()
+
+    def _turn_attempt(self, steps: int) -> None:
+        number = self.state.turn_attempt(steps)
+        if number is not None:
+            self._read_attempt(number)
+        else:
+            self._draw()
+
+    def _read_attempt(self, number: int) -> None:
+        self._store.ask(lambda project: read_attempt(project, number), self._show_attempt, self)
+
+    def _show_attempt(self, row: ReviewRow) -> None:
+        self.state.show_attempt(row)
+        self._draw()
+        self.go_on()
 
     def _scroll(self, pages: int) -> None:
         self.state.scroll += pages * max(self.query_one("#body").size.height // 3, 3)
