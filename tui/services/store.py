@@ -135,7 +135,7 @@ class StoreService:
         self.carry_out(lambda project: target.call_later(then, work(project)), target)
 
     def post(self, work: "Callable[[Project], Message]", target: MessagePump) -> None:
-        """Do `work` with the project, and post its result to `target`, or `StoreFailed`."""
+        """Do `work` with the project, and post its result: it travels up from `target`, or answers many requests."""
         self.carry_out(lambda project: target.post_message(work(project)), target)
 
     def carry_out(self, work: "Callable[[Project], object]", target: MessagePump) -> None:
@@ -156,11 +156,20 @@ class StoreService:
 
     def start(self, work: "Callable[[Project], JobOptions]", target: MessagePump) -> None:
         """Start a job with the options from `work`; ends in `JobStarted`, or in `StoreFailed` for `target`."""
-        self._worker.submit(lambda: self._start(work, target))
+
+        def started(project: "Project") -> None:
+            from engine.jobs.control import check_new
+
+            check_new(project, options := work(project))
+            self._target.post_message(JobStarted(project.start_job(options)))
+
+        self.carry_out(started, target)
+        self._worker.submit(self.read)
 
     def send(self, command: JobCommand, job_id: int) -> None:
         """Ask the job to pause, resume, stop, or end its training and keep the best adapter."""
-        self._worker.submit(lambda: self._send(command, job_id))
+        self.carry_out(lambda project: _send(project, command, job_id), self._target)
+        self._worker.submit(self.read)
 
     def close(self) -> None:
         """Close the project and end the threads once current work has ended."""
@@ -175,34 +184,6 @@ class StoreService:
         finally:
             self._reading = False
 
-    def _start(self, work: "Callable[[Project], JobOptions]", target: MessagePump) -> None:
-        from engine.jobs.control import check_new
-
-        with self._failing_to(target):
-            project = self._worker.held
-            check_new(project, options := work(project))
-            self._target.post_message(JobStarted(project.start_job(options)))
-        self.read()
-
-    def _send(self, command: JobCommand, job_id: int) -> None:
-        from engine.jobs import control
-        from engine.training.in_use import require_free_to_resume
-
-        with self._failing_to(self._target):
-            project = self._worker.held
-            job = project.jobs.get(job_id)
-            match command:
-                case "pause":
-                    control.pause(project, job)
-                case "stop":
-                    control.stop(project, job)
-                case "keep":
-                    control.keep(project, job)
-                case "resume":
-                    require_free_to_resume(project, job)
-                    control.resume(project, job)
-        self.read()
-
     def _failing_to(self, target: MessagePump, kind: type[StoreFailed] = StoreFailed) -> AbstractContextManager[None]:
         """Tell a failure to `target`; if that was left, to the project's screen; if that was left too, to the app."""
 
@@ -211,3 +192,20 @@ class StoreService:
                 self._app.post_message(WorkEnded(self.folder.name, "a request", late=True, error=error))
 
         return failing_to(tell)
+
+
+def _send(project: "Project", command: JobCommand, job_id: int) -> None:
+    from engine.jobs import control
+    from engine.training.in_use import require_free_to_resume
+
+    job = project.jobs.get(job_id)
+    match command:
+        case "pause":
+            control.pause(project, job)
+        case "stop":
+            control.stop(project, job)
+        case "keep":
+            control.keep(project, job)
+        case "resume":
+            require_free_to_resume(project, job)
+            control.resume(project, job)
