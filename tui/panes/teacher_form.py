@@ -65,9 +65,9 @@ class TeacherForm(Generic[Options, Outlook]):
 
         def answered(values: dict[str, str] | None) -> None:
             self._form = None
-            options = options_of(values) if values is not None else None
-            if values is not None and options is not None:
-                self._store.start(lambda project: ready_options(project, options, values["key"]), self._pane)
+            if values is not None:
+                options, key = options_of(values), values["key"]
+                self._store.start(lambda project: ready_options(project, options, key), self._pane)
 
         every = [*fields, *teacher_fields(teacher, lambda: form.values), *more]
         pending = "The estimate appears once every field is valid."

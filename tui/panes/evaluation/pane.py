@@ -255,6 +255,7 @@ class EvaluationPane(Pane):
             fields(basis),
             go="evaluate",
             aside=lambda values: outlook(values, basis),
+            pending="",
             whole=lambda values: nothing_to_ask(values, basis),
         )
         open_if_shown(form, partial(self._evaluate, basis), self, "workspace.evaluation", "evaluation.evaluate")
