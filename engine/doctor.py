@@ -4,7 +4,6 @@ Knows common pitfalls, not how any stage works. Imports no model library: versio
 packages' metadata.
 """
 
-import os
 import re
 import shutil
 import sys
@@ -15,13 +14,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Literal
 
-import psutil
 import yaml
 
 from engine.gpus import visible_gpus, why_gpus_unusable
 from engine.jobs.logind import plan_survival
+from engine.machine import free_memory_bytes, processor_computes_bfloat16, total_memory_bytes, usable_cores
 from engine.paths import Home
-from engine.processor import processor_computes_bfloat16
 from engine.strict_yaml import read_yaml
 
 Level = Literal["ok", "warning", "failure"]
@@ -90,8 +88,7 @@ def _starter() -> Examination:
 
 
 def _memory() -> Examination:
-    total = psutil.virtual_memory().total / 1e9
-    available = psutil.virtual_memory().available / 1e9
+    total, available = total_memory_bytes() / 1e9, free_memory_bytes() / 1e9
     few = available < _MIN_MEMORY_GB
     return Examination(
         "memory",
@@ -117,9 +114,7 @@ def _disk(home: Home) -> Examination:
 
 def _processor() -> Examination:
     kind = "bfloat16" if processor_computes_bfloat16() else "float32"
-    return Examination(
-        "processor", "ok", f"{psutil.cpu_count(logical=False) or os.cpu_count()} cores, trains in {kind}"
-    )
+    return Examination("processor", "ok", f"{usable_cores()} cores, trains in {kind}")
 
 
 def _gpu() -> Examination:

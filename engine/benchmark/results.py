@@ -4,9 +4,7 @@ Reads projects; knows nothing of how their stations work.
 """
 
 import dataclasses
-import os
 import platform
-import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
@@ -18,6 +16,7 @@ from engine.economics.tokens import TokenCount, count_prompt_tokens
 from engine.evaluation.answers import answers_of
 from engine.evaluation.report import report_json
 from engine.evaluation.statistics import mean_by_question, rate_of_samples
+from engine.machine import usable_cores
 from engine.project import Project
 from engine.records.evaluation import ArmName, Evaluation, Interval, Rate
 from engine.records.options import ProjectSettings
@@ -96,7 +95,7 @@ def results_json(results: Sequence[Result], settings: ProjectSettings, *, quick:
         "teacher": dataclasses.asdict(settings.teacher),
         "serving_temperature": settings.serving_temperature,
         "versions": {"distill-tui": engine.__version__, "python": platform.python_version(), **versions()},
-        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": _cores()},
+        "machine": {"system": platform.system(), "processor": platform.machine(), "cores": usable_cores()},
         "seeds": {"split": SPLIT_SEED, "generate": recipe.generate.seed, "train": 0, "evaluate": 0},
         "recipe": {
             "fractions": dict(zip(SPLITS, FRACTIONS, strict=True)),
@@ -159,7 +158,3 @@ def versions() -> dict[str, str | None]:
         except PackageNotFoundError:
             found[name] = None
     return found
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1

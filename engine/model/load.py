@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Literal
 from weakref import WeakKeyDictionary
 
-import psutil
 import torch
 from peft import PeftModel, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
@@ -23,6 +22,7 @@ from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
 from engine.gpus import computes_bfloat16, count_as_the_driver
+from engine.machine import processor_computes_bfloat16, usable_cores
 from engine.model.adapter_files import check_adapter, check_all_used
 from engine.model.chat_format import ChatFormat
 from engine.model.folder import check_safetensors
@@ -33,7 +33,6 @@ from engine.model.memory import within_memory
 from engine.model.prompt_cache import check_exactness
 from engine.model.quantize import nf4
 from engine.model.shared_attention import ATTENTION, register_attention
-from engine.processor import processor_computes_bfloat16
 from engine.records.run import QuantizedBase
 
 DtypeName = Literal["auto", "float32", "bfloat16"]
@@ -258,6 +257,4 @@ def _prepare_cpu() -> None:
     # oneDNN caches a kernel, with its work space, for each shape of a product: batches of ever new lengths would add up
     # to gigabytes (measured: a capacity of 1,024 takes 3 GB more than 64, and is slower).
     os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
-    allowed = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    # Two hyperthreads share one core's multipliers: more threads than cores make matrix products slower.
-    torch.set_num_threads(max(1, min(allowed, psutil.cpu_count(logical=False) or allowed)))
+    torch.set_num_threads(usable_cores())

@@ -8,12 +8,12 @@ the linear layers of SmolLM2-135M take 0.5 to 0.6 of the time at 4 to 16 rows, a
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-import psutil
 import torch
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 from torch.nn import functional
 
+from engine.machine import free_memory_bytes
 from engine.model.local_model import LocalModel
 
 _SHARE = 1 / 3  # of the free memory that the second copy of the weights may take
@@ -48,7 +48,7 @@ def _helps(local: LocalModel, local_processes: int) -> bool:
         local.dtype == torch.bfloat16 and torch.ops.mkldnn._is_mkldnn_bf16_supported()  # noqa: SLF001
     )
     size = sum(each.numel() * each.element_size() for each in local.base.parameters())
-    return bool(known) and size < _SHARE * psutil.virtual_memory().available / local_processes
+    return bool(known) and size < _SHARE * free_memory_bytes() / local_processes
 
 
 def _matrices(model: nn.Module) -> set[int]:

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-import psutil
 import torch
 from torch import Tensor
 from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
 
 from engine.errors import ModelError
+from engine.machine import free_memory_bytes
 from engine.model.local_model import LocalModel
 from engine.model.memory import within_memory
 from engine.model.shared_attention import SharedPrompt
@@ -91,7 +91,7 @@ def _free_bytes(device: torch.device, local_processes: int) -> int:
     if device.type == "cuda":
         kept = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)  # by torch, for later use
         return int(torch.cuda.mem_get_info(device)[0]) + kept
-    return int(psutil.virtual_memory().available) // local_processes
+    return free_memory_bytes() // local_processes
 
 
 class OwnLayer(CacheLayerMixin):

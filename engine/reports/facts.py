@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-import psutil
-
 import engine
 from engine.evaluation.answers import Answered, answers_of
 from engine.evaluation.lapses import Lapse, find_lapses
 from engine.evaluation.report import ProofFacts, read_facts
 from engine.jobs.protocol import Metrics, SampleAnswer, WorstTokens
 from engine.jobs.traces import read_trace
+from engine.machine import processor_name, total_memory_bytes
 from engine.model.adapter_place import ADAPTER_WEIGHTS, adapter_folder
 from engine.paths import sha256_of
-from engine.processor import processor_name
 from engine.project import Project
 from engine.records.evaluation import Evaluation
 from engine.records.rule import Rule
@@ -136,6 +134,6 @@ def _machine() -> Machine:
         at=now_text(),
         system=f"{platform.system()} {platform.release()}, {platform.machine()}",
         processor=f"{processor_name()}, {os.cpu_count() or 0} logical cores",
-        memory_gb=psutil.virtual_memory().total / 1e9,
+        memory_gb=total_memory_bytes() / 1e9,
         versions=tuple(versions),
     )

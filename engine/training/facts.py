@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from engine.gpus import Gpu, held_mb, visible_gpus
 from engine.jobs.devices import held_by
+from engine.machine import free_memory_bytes
 from engine.model.shapes import Shapes, find_shapes
 from engine.records.dataset import Dataset, DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig
@@ -134,17 +135,15 @@ def number_bytes(config: TrainingConfig, *, narrow: bool) -> int:
 
 def free_memory(home: "Home") -> FreeMemory:
     """Return the memory that is free now, and what jobs of this home hold."""
-    import psutil  # the terminal's panes import this module but do not need psutil
-
     gpus = visible_gpus()
     devices = ("cpu", *(f"cuda:{index}" for index in range(len(gpus))))
     held = tuple(each for device in devices if (each := _held(home, device)) is not None)
-    return FreeMemory(psutil.virtual_memory().available / 1e6, gpus, held)
+    return FreeMemory(free_memory_bytes() / 1e6, gpus, held)
 
 
 def _held(home: "Home", device: str) -> HeldMemory | None:
     """Return what a job of another process holds on `device`, children included; None if nothing."""
-    import psutil
+    import psutil  # the terminal's panes import this module but do not need psutil
 
     holder = held_by(home.state, device)
     if holder is None or holder.pid in (0, os.getpid()):

@@ -82,7 +82,7 @@ def test_batch_is_limited_to_the_rows_that_fit_in_memory(
     keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # per token
     for rows, free, local_processes in ((2, 3 * 2 * slots * keys, 1), (2, 3 * 3 * 2 * slots * keys, 3), (1, 0, 1)):
         memory = SimpleNamespace(available=free)
-        monkeypatch.setattr("engine.model.prompt_cache.psutil.virtual_memory", lambda memory=memory: memory)
+        monkeypatch.setattr("psutil.virtual_memory", lambda memory=memory: memory)
         assert rows_that_fit(local, slots, local_processes) == rows
         again = decode(
             local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS, local_processes=local_processes
@@ -91,7 +91,7 @@ def test_batch_is_limited_to_the_rows_that_fit_in_memory(
         assert caches[-1].rows == rows
     slots_alone = max(map(len, ROWS)) + 9
     memory = SimpleNamespace(available=3 * 2 * slots_alone * keys)
-    monkeypatch.setattr("engine.model.prompt_cache.psutil.virtual_memory", lambda: memory)
+    monkeypatch.setattr("psutil.virtual_memory", lambda: memory)
     for neighbours, rows in ((1, 2), (2, 1)):  # processes of the same run on this machine
         decode_shared(
             Ranks(neighbours=neighbours), local, ROWS, temperature=1, max_new_tokens=[9] * len(ROWS), seeds=SEEDS
