@@ -103,7 +103,8 @@ def command(
     require_libraries(mirrors)
     project, shards = invocation.project, processes * nodes if shard else None
     if run_id is None:
-        added = _new_run(invocation, asked, preset, shards, show=show, calibrate=calibrate, here=print_launch is None)
+        here = processes if print_launch is None else None
+        added = _new_run(invocation, asked, preset, shards, here, show=show, calibrate=calibrate)
         if added is None:
             return
         run = added
@@ -133,15 +134,15 @@ def _new_run(
     asked: TrainingConfig,
     preset: str,
     shards: int | None,
+    here: int | None,
     *,
     show: bool,
     calibrate: bool,
-    here: bool,
 ) -> Run | None:
     """Choose the configuration, show it, and add the run; None if it was only shown, or calibration was stopped.
 
-    `shards`: the processes that share the base's layers, None if none do. `here`: the run will be trained on this
-    machine, whose free memory then counts.
+    `shards`: the processes that share the base's layers, None if none do. `here`: those that will train the run on this
+    machine, whose free memory then counts; None if it is trained elsewhere.
     """
     from engine.gpus import require_device
     from engine.model.four_bits import require_four_bits
@@ -152,11 +153,12 @@ def _new_run(
     from engine.training.shardable import require_shardable
 
     project = invocation.project
-    if here:
-        require_device(asked.device)
     basis = dataclasses.replace(read_basis(project), shards=shards or 1)
-    if not here:
+    if here is None:
         basis = dataclasses.replace(basis, free=None)
+    else:
+        require_device(asked.device)
+        basis = dataclasses.replace(basis, local_processes=here)
     config, given = with_initial_adapter(project, dataclasses.replace(asked, base=basis.dataset.base), given_options())
     if shards is not None:
         require_shardable(config, shards)

@@ -83,6 +83,7 @@ class Basis:
     free: FreeMemory | None = None  # None: not known
     calibration: Calibration | None = None  # the last one
     shards: int = 1  # processes that share the base's layers
+    local_processes: int = 1  # processes of the run on this machine: on the CPU they share its memory
 
     def dataset_of(self, run: Run) -> DatasetSummary:
         """Return the dataset that a run was trained on."""
@@ -93,14 +94,17 @@ class Basis:
         free_mb, on_gpu = self.free.of(config.device) if self.free is not None else (None, False)
         narrow = self.free is not None and self.free.computes_bfloat16(config.device)
         held = self.free.held_on(config.device) if self.free is not None else None
+        sharing = 1 if on_gpu else self.local_processes
+        notes = [f"once {held.holder} releases its memory"] if held is not None else []
+        notes += [f"for each of {sharing} processes"] if sharing > 1 else []
         return TrainingFacts(
             rows=self.dataset.train,
             tokens=self.tokens,
             own_rows=self.own_rows,
             scored_tokens=self.scored_train,
             shapes=self.shapes,
-            free_mb=free_mb,
-            given_back_by=held.holder if held is not None else "",
+            free_mb=None if free_mb is None else free_mb / sharing,
+            free_note=", ".join(notes),
             number_bytes=number_bytes(config, narrow=narrow),
             on_gpu=on_gpu,
             shards=self.shards,

@@ -135,7 +135,9 @@ def _train(context: JobContext, run: Run, ranks: Ranks, shard: bool, most_s: flo
     trainer = make_trainer(brief, local, outputs, hooks, ranks, _initial_adapter(project, config))
     project.runs.update(run.id, steps=trainer.steps)
     if not run.step:
-        basis = replace(read_basis(project, dataset.sha256), shards=ranks.size if shard else 1)
+        basis = replace(
+            read_basis(project, dataset.sha256), shards=ranks.size if shard else 1, local_processes=ranks.neighbours
+        )
         project.runs.update(run.id, estimate=estimate_training(config, basis).figures)
     context.emit(Progress(run.step, trainer.steps, TRAINING))
     if not trainer.validator.has_teacher:

@@ -36,11 +36,11 @@ class TrainingFacts:
     tokens: RowTokens
     own_rows: int  # rows whose whole answer is the prompted base's: the second stage asks their questions
     shapes: Shapes | None  # of the base
-    free_mb: float | None  # free memory of the device when the run starts
+    free_mb: float | None  # free memory of the device when the run starts, for one process
     number_bytes: int  # of one weight in memory: 4 or 2
     on_gpu: bool = False
     shards: int = 1  # processes that hold the base's layers between them
-    given_back_by: str = ""  # the job that still holds a part of `free_mb`
+    free_note: str = ""  # from when, and for how many, `free_mb` is free; completes “is free”
     scored_tokens: int = 0  # tokens of training answers with a teacher distribution
 
     @property

@@ -47,7 +47,7 @@ class Choice:
     reasons: tuple[Reason, ...]
     memory_mb: float | None
     free_mb: float | None
-    given_back_by: str = ""  # the job that still holds part of `free_mb`
+    free_note: str = ""  # from when, and for how many, `free_mb` is free
     quantized_mb: float | None = None  # the peak with the base in four bits; set only if nothing else fits this GPU
 
     @property
@@ -61,7 +61,7 @@ class Choice:
             raise TrainingError(
                 "There is not enough free memory for this training.",
                 f"It needs about {_amount(self.memory_mb)} even with one row at a time; "
-                f"{_free(self.free_mb, self.given_back_by)}.",
+                f"{_free(self.free_mb, self.free_note)}.",
                 _in_four_bits(self)
                 or "Choose a smaller base or another device, close other programs, or train without a preset.",
             )
@@ -156,7 +156,7 @@ def choose(preset: Preset, facts: TrainingFacts, asked: TrainingConfig, given: C
     chosen = picker.pick("micro_batch_rows", asked.micro_batch_rows, micro, why, "memory estimate")
     config = replace(config, micro_batch_rows=min(chosen, batch))
     peak = peak_mb(config, facts)
-    choice = Choice(preset, config, tuple(picker.reasons), peak, facts.free_mb, facts.given_back_by)
+    choice = Choice(preset, config, tuple(picker.reasons), peak, facts.free_mb, facts.free_note)
     in_four_bits = replace(choice, memory_mb=peak_mb(replace(config, quantize_base="nf4"), facts))
     helps = facts.on_gpu and not choice.fits and in_four_bits.fits
     return replace(choice, quantized_mb=in_four_bits.memory_mb) if helps else choice
@@ -189,7 +189,7 @@ def choice_text(choice: Choice) -> str:
     lines = [f"Preset {choice.preset}:"]
     lines += [f"  {r.name:<23} {r.value:<8} {r.why}" + (f" ({r.basis})" if r.basis else "") for r in choice.reasons]
     if not choice.fits:
-        needed, free = _amount(choice.memory_mb), _free(choice.free_mb, choice.given_back_by)
+        needed, free = _amount(choice.memory_mb), _free(choice.free_mb, choice.free_note)
         lines.append(f"It does not fit: it needs about {needed}; {free}. {_in_four_bits(choice)}".rstrip())
     return "\n".join(lines)
 
@@ -292,7 +292,7 @@ def _micro_batch(config: TrainingConfig, facts: TrainingFacts) -> tuple[int, str
     config = replace(config, micro_batch_rows=rows)
     peak = peak_mb(config, facts)
     twice = ", layers computed twice" if peak != memory_mb(config, facts) else ""
-    free_words = _free(facts.free_mb, facts.given_back_by, "that is free")
+    free_words = _free(facts.free_mb, facts.free_note, "that is free")
     return rows, f"rows per forward pass{twice}: ≈ {_amount(peak)} of the {free_words}"
 
 
@@ -309,9 +309,9 @@ def _amount(megabytes: float | None) -> str:
     return "an unknown amount" if megabytes is None else size(megabytes)
 
 
-def _free(megabytes: float | None, given_back_by: str, words: str = "is free") -> str:
-    """Say how much is free, and which job still has to release a part of it."""
-    return f"{_amount(megabytes)} {words}" + (f" once {given_back_by} releases its memory" if given_back_by else "")
+def _free(megabytes: float | None, note: str, words: str = "is free") -> str:
+    """Say how much is free, from when and for how many."""
+    return f"{_amount(megabytes)} {words} {note}".rstrip()
 
 
 def _size(facts: TrainingFacts) -> str:

@@ -96,6 +96,19 @@ def test_gpu_that_only_emulates_bfloat16_is_estimated_in_float32() -> None:
     assert basis.facts(replace(REQUESTED, device="cuda", dtype="bfloat16")).number_bytes == 2
 
 
+def test_processes_on_one_cpu_share_its_memory() -> None:
+    """Two processes each hold the base: what fits one alone may not fit both."""
+    free = FreeMemory(8_000.0, (Gpu(500.0), Gpu(16_000.0)))
+    alone = Basis(DATASET, shapes=STARTER, tokens=TOKENS, free=free)
+    for local_processes in (1, 2, 4):
+        basis = replace(alone, local_processes=local_processes)
+        facts = basis.facts(replace(REQUESTED, device="cpu"))
+        assert facts.free_mb == 8_000.0 / local_processes
+        assert facts.free_note == ("" if local_processes == 1 else f"for each of {local_processes} processes")
+        on_gpu = basis.facts(replace(REQUESTED, device="cuda:1"))
+        assert on_gpu.free_mb == alone.facts(replace(REQUESTED, device="cuda:1")).free_mb, "each has a GPU of its own"
+
+
 def test_without_a_gpu_free_memory_is_that_of_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("engine.training.facts.visible_gpus", lambda: ())
     free = free_memory(Home.locate())
