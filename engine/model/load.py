@@ -38,6 +38,8 @@ from engine.records.run import QuantizedBase
 DtypeName = Literal["auto", "float32", "bfloat16"]
 _TUNED: WeakKeyDictionary[PeftModel, Sequence[BaseTunerLayer]] = WeakKeyDictionary()
 
+_ALL_KINDS = "Model type should be one of"  # begins a list of hundreds
+
 
 def load_base(
     folder: Path, *, device: str = "auto", dtype: DtypeName = "auto", quantize: QuantizedBase = "none"
@@ -98,7 +100,7 @@ def read_base(
     except Exception as error:  # a malformed configuration can raise anything
         raise ModelError(
             "Cannot load the model.",
-            f"{folder}: {error}",
+            f"{folder}: {str(error).partition(_ALL_KINDS)[0].strip()}",
             "Choose a model whose architecture transformers supports; code from model folders is never run.",
         ) from error
     _require_all(folder, loaded["missing_keys"])

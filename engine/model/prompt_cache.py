@@ -19,6 +19,7 @@ from engine.model.memory import within_memory
 from engine.model.shared_attention import SharedPrompt
 
 _PROBE = 12  # tokens of the exactness check
+_ATTENTION_KINDS = {"full_attention", "sliding_attention", "attention"}
 _ROWS_SHARE = 1 / 3  # of the free memory: a growing cache exists twice for a moment
 
 
@@ -205,6 +206,10 @@ def check_exactness(local: LocalModel) -> None:
     Raises `ModelError` for architectures that they do not reproduce (attention or logits of another kind), and for a
     device that does not work at all.
     """
+    if others := sorted(
+        set(getattr(local.base.config.get_text_config(), "layer_types", None) or ()) - _ATTENTION_KINDS
+    ):
+        raise _unsupported(local, f"it has layers of the kind {', '.join(others)}")
     vocabulary = local.base.get_input_embeddings().num_embeddings
     ids = torch.arange(1, _PROBE + 1, device=local.device)[None] * 7 % vocabulary
     half = _PROBE // 2
@@ -233,5 +238,5 @@ def _unsupported(local: LocalModel, reason: str) -> ModelError:
     return ModelError(
         "The model's architecture is not supported.",
         f"{local.folder}: attention with a shared prompt does not reproduce its answers ({reason}).",
-        "Choose a decoder with standard attention (Llama, Qwen, Mistral, Gemma, Phi, SmolLM families).",
+        "Choose a decoder with standard attention in every layer, such as Llama 3, Qwen3, Mistral, Gemma or Phi.",
     )

@@ -11,7 +11,7 @@ from functools import partial
 
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetRow
-from engine.training.batches import Batch, make_batch, shared_length, shared_prompt_batch
+from engine.training.batches import Batch, shared_length, shared_prompt_batch
 from engine.training.costs import ROWS_PER_SHARED_PROMPT, general_rows_a_step, steps_between_prompts
 from engine.training.losses import forward_kl_top_k
 from engine.training.prompted import Prompted, by_prompt
@@ -93,8 +93,6 @@ class ExtraTerms:
         self._seed = seed
         self._general = general
         self._prompt_back = prompt_back
-        window = getattr(student.base.config.get_text_config(), "sliding_window", None)
-        self._window: int | None = window if isinstance(window, int) else None
 
     def step(
         self,
@@ -125,7 +123,7 @@ class ExtraTerms:
         if back is not None and step % every == every - 1:
             behind, part = back.drawn(step // every, f"{self._seed} {stage.name} back")
             count = sum(len(row.completion_ids) for row in part)
-            batch = partial(self._behind_the_prompt, behind.prompt_tokens)
+            batch = partial(shared_prompt_batch, shared=behind.prompt_tokens)
             back_divisor = count / (back.weight * every)
             beside.append(Term("prompt_back_kl", part, count, back_divisor, self._kl_to(back.base), batch))
         return StepWork(main, tuple(beside), figures or {}, alarm)
@@ -143,9 +141,3 @@ class ExtraTerms:
             return lambda logits, here: forward_kl_top_k(logits, known[here])
 
         return loss
-
-    def _behind_the_prompt(self, prompt_tokens: int, rows: Sequence[DatasetRow]) -> Batch:
-        longest = max(len(row.question_ids) + len(row.completion_ids) for row in rows)
-        if self._window is not None and longest > self._window:
-            return make_batch(rows)  # our mask would override the layers' sliding windows
-        return shared_prompt_batch(rows, prompt_tokens)

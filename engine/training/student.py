@@ -179,10 +179,27 @@ def eval_mode(student: LocalModel) -> Iterator[None]:
 
 def completion_hidden(student: LocalModel, batch: Batch) -> Tensor:
     """Return the hidden states (N, H) that predict the batch's completion tokens."""
-    given = {"input_ids": batch.input_ids, "position_ids": batch.position_ids, "attention_mask": batch.visible}
+    given = {"input_ids": batch.input_ids, "position_ids": batch.position_ids}
     tensors = {name: to_device(tensor, student.device) for name, tensor in given.items() if tensor is not None}
-    hidden: Tensor = student.backbone(**tensors, use_cache=False).last_hidden_state
+    masks = _masks(student, batch)
+    hidden: Tensor = student.backbone(**tensors, attention_mask=masks, use_cache=False).last_hidden_state
     return hidden.flatten(0, 1)[to_device(batch.positions, student.device)]
+
+
+def _masks(student: LocalModel, batch: Batch) -> Tensor | dict[str, Tensor] | None:
+    """Return which keys each query sees (B, 1, L, L) bool, by kind of layer if the base has several; None: all before.
+
+    A given mask takes the place of the sliding window that some layers have, so it is narrowed for them.
+    """
+    if batch.visible is None or batch.position_ids is None:
+        return None
+    config = student.base.config.get_text_config()
+    visible, places = (to_device(tensor, student.device) for tensor in (batch.visible, batch.position_ids))
+    window = getattr(config, "sliding_window", None)
+    if not isinstance(window, int) or int(batch.position_ids.max()) < window:
+        return visible
+    near = visible & (places[:, None, :, None] - places[:, None, None, :] < window)
+    return {"full_attention": visible, "sliding_attention": near} if getattr(config, "layer_types", None) else near
 
 
 def add_gradients(student: LocalModel, batch: Batch, loss: ChunkLoss, divisor: float) -> Tensor:
