@@ -14,7 +14,6 @@ from contextlib import AbstractAsyncContextManager, aclosing
 from dataclasses import dataclass
 from functools import lru_cache
 from types import TracebackType
-from typing import cast
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -240,7 +239,12 @@ class EndpointTeacher(AbstractAsyncContextManager["EndpointTeacher"]):
                 raise EndpointFault("cut", "The body is empty.")
             if body.lstrip()[:1] == b"<":
                 raise EndpointFault("html", f"Content type {kind or 'missing'}.")
-            yield cast(object, json.loads(body.decode()))
+            text = body.decode()
+            try:
+                whole: object = json.loads(text)
+            except ValueError as error:  # such as an event stream that is not declared as one
+                raise EndpointFault("not_json", f"Content type {kind or 'missing'}: {error}.") from error
+            yield whole
 
     async def _open(
         self, messages: Sequence[Message], temperature: float, max_tokens: int

@@ -53,7 +53,7 @@ FAULTS: dict[FaultKind, Fault] = {
         "Check for a proxy that replays chunks.", scope_at_last="question"),
     "unknown_finish": Fault("unknown finish reason", "The answer has an unknown finish reason.",
         "Choose a model that answers in plain text.", scope="question", of_question="once answered"),
-    "stalled": Fault("stalled answer", "The server stopped in the middle of an answer.",
+    "stalled": Fault("stalled answer", "The server stopped answering.",
         "Try again; the server may be overloaded.", "Ask for fewer parallel answers if the server is overloaded."),
     "too_slow": Fault("slow answer", "The answer took too long.", "Try again; the server may be overloaded.",
         "Ask for fewer parallel answers, or lower the maximum tokens per answer."),

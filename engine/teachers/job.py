@@ -65,7 +65,7 @@ def _generate(context: JobContext, options: GenerateOptions) -> None:
         failed = counted(recorder.failures.total(), "question")
         words = f"{failed} could not be answered ({counted_faults(recorder.failures)})."
         if not recorder.stored and not stored:
-            raise TeacherError("No question was answered.", words, "See this job's log.")
+            raise TeacherError("No question was answered.", f"{words} The first: {recorder.first_failure}")
         # No hint if questions were requested by id: a plain `generate` would ask all questions, not just those.
         context.emit(Note(words if options.asks else f"{words} Generate again to retry them."))
     if recorder.stored or context.work.answers:

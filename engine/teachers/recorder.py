@@ -51,6 +51,7 @@ class Recorder:
         self._spent_emitted: Spent | None = None
         self.stored = 0
         self.failures: Counter[str] = Counter()
+        self.first_failure = ""  # the reason
 
     def check(self, ask: Ask, answer: str) -> tuple[CheckResult, ...]:
         """Check an answer against every rule."""
@@ -107,6 +108,7 @@ class Recorder:
         """Record that this question cannot be answered now. `ends_the_job`: the job's end will report the reason."""
         self._plan.report_failure(ask)
         self.failures[kind] += 1
+        self.first_failure = self.first_failure or note
         self._deltas.pop(_stream_of(ask), None)
         self._emit(AnswerEnded(_stream_of(ask), "", passed=False, note=note, fault=kind))
         if self.failures.total() <= _FAILURES_NAMED and not ends_the_job:

@@ -90,6 +90,13 @@ def test_generation_that_ends_at_its_budget_says_what_it_did_not_ask(server: Hos
     assert f"Not asked: {6 - stored} answers, because of the budget." in succeed("jobs", "follow", "1").out
 
 
+def test_generation_without_any_answer_says_why(server: HostileServer) -> None:
+    server.behaviours[:] = [status("400 Bad Request", error("Out of order."))]
+    failure = fail("generate", status=1)
+    assert "6 questions could not be answered (refused requests). The first: " in failure["message"]
+    assert "Out of order." in failure["message"]
+
+
 def test_options_determine_the_requests(server: HostileServer) -> None:
     args = ("--split", "train", "--split", "test", "--samples", "2", "--limit", "3", "--temperature", "0.3",
             "--max-answer-tokens", "17", "--concurrency", "2", "--model", "another")  # fmt: skip

@@ -39,6 +39,7 @@ BAD: list[tuple[str, Behaviour, FaultKind, FaultScope]] = [
     ("HTML", raw(head("200 OK", "text/html"), b"<html>Welcome</html>"), "html", "job"),
     ("HTML called JSON", json_body(b"<!doctype html>"), "html", "job"),
     ("half JSON", json_body(b'{"choices": [{"mess'), "not_json", "job"),
+    ("a stream declared as text", json_body(b'data: {"choices": []}', "text/plain"), "not_json", "job"),
     ("a bad JSON line in the stream", raw(head(), PARTIAL, b"data: {not json\n\n", DONE), "not_json", "job"),
     ("deep JSON", raw(head(), b"data: " + b"[" * 100_000 + b"\n\n"), "not_json", "job"),
     ("an event that is a list", raw(head(), b"data: []\n\n"), "not_json", "job"),
