@@ -24,7 +24,7 @@ def test_projects_are_created_duplicated_archived_and_deleted_by_keys(
     terminal.until("New project")
     terminal.press("desk")
     terminal.until("desk")
-    for _ in range(5):
+    for _ in range(6):
         terminal.press(DOWN)
         terminal.until("New project")
     terminal.press(str(tmp_path / "p.md"))

@@ -53,7 +53,7 @@ def make_hostile(home: Home, teacher_url: str) -> Path:
         )
         project.prompts.set(older, hostile("note"))
         project.prompts.set(prompt, hostile("note"))
-        project.rules.replace_all(
+        project.rules.put(
             [
                 dataclasses.replace(rule, text=hostile(rule.text), check=check)
                 for rule, check in zip(RULES, _CHECKS, strict=True)

@@ -50,7 +50,7 @@ def test_failed_creation_leaves_no_files(home: Home, monkeypatch: pytest.MonkeyP
         patch.setattr("engine.project.migrate", fail)
         with pytest.raises(StoreError):
             Project.create(home.projects / "half")
-    assert list((home.projects / "half").iterdir()) == []
+    assert not (home.projects / "half").exists()
     make_empty(home, "half")
 
 

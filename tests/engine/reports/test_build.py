@@ -182,7 +182,7 @@ def test_difference_between_runs_is_paired_by_question(home: Home) -> None:
     assert rows["1\u2002Starts with a risk score"][:3] == ("0 (−28 to +28)", "0", "0")
     # 8 questions of one topic, two of them failed in all 3 samples: two in one direction are no proof.
     all_rules = rows["every rule"]
-    assert all_rules[0].startswith("+25.0 (0 to +")
+    assert all_rules[0].startswith("+25.0 (−")
     assert (all_rules[1:4]) == ("2", "0", "0.50")
     second_rule = rows["2\u2002Two short sentences after it"]
     assert second_rule[3] == "1.00", "Holm's correction over four rules: 4 × 0.5, at most 1"
