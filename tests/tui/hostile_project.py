@@ -55,8 +55,8 @@ def make_hostile(home: Home, teacher_url: str) -> Path:
         project.prompts.set(prompt, hostile("note"))
         project.rules.put(
             [
-                dataclasses.replace(rule, text=hostile(rule.text), check=check)
-                for rule, check in zip(RULES, _CHECKS, strict=True)
+                dataclasses.replace(rule, id=number, text=hostile(rule.text), check=check)
+                for number, (rule, check) in enumerate(zip(RULES, _CHECKS, strict=True), start=1)
             ]
         )
         _add_questions(project)
