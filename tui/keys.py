@@ -35,11 +35,18 @@ def hold(own: Mapping[str, str]) -> None:
 
 
 def key_of(*names: str) -> str:
-    """Return the readable key of an action, or of several in turn: `key_of("run.train")` is `t`.
+    """Return the readable key of an action, or of several in turn, for a sentence: `key_of("run.train")` is `t`.
 
-    Raises `KeyError` if there is no such action.
+    A comma or a full stop is quoted: it would be read as the sentence's own. Raises `KeyError` if there is no such
+    action.
     """
-    return " ".join(as_read(_own[name].partition(",")[0]) if name in _own else _SHOWN[name] for name in names)
+    keys = (shown_key(name) for name in names)
+    return " ".join(f"“{key}”" if key in ",.;:" else key for key in keys)
+
+
+def shown_key(name: str) -> str:
+    """Return the readable key of an action as the footer shows it. Raises `KeyError` if there is no such action."""
+    return as_read(_own[name].partition(",")[0]) if name in _own else _SHOWN[name]
 
 
 def keys_of(name: str, taken: Collection[str] = ()) -> str:
@@ -90,7 +97,7 @@ def footer_actions(
             replace(
                 action,
                 keys=",".join(_keys(f"{place}.{action.id}")),
-                shown=key_of(f"{place}.{action.id}"),
+                shown=shown_key(f"{place}.{action.id}"),
                 label=labels.get(f"{place}.{action.id}", action.label),
             )
             for action in here
@@ -101,7 +108,7 @@ def footer_actions(
         replace(
             action,
             keys=",".join((typed and non_printing(keys)) or keys.split(",")),
-            shown=(key_while_typing if typed else key_of)(f"everywhere.{action.id}"),
+            shown=(key_while_typing if typed else shown_key)(f"everywhere.{action.id}"),
         )
         for action in ACTIONS["everywhere"]
         for keys in [",".join(_keys(f"everywhere.{action.id}"))]

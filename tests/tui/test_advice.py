@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.errors import NotFoundError
 from tui.advice import _KEYS, in_app
+from tui.keys import key_of, shown_key
 from tui.services.failing import as_distill_error
 
 ENGINE = Path(__file__).parents[2] / "engine"
@@ -83,3 +84,9 @@ def test_every_command_that_the_engine_advises_has_keys_or_is_only_in_a_shell() 
     }
     assert len(named) > 20
     assert named - _KEYS.keys() <= ONLY_IN_A_SHELL
+
+
+def test_key_that_is_punctuation_is_quoted_in_a_sentence_and_plain_in_the_footer() -> None:
+    assert in_app("Correct the base URL: distill-tui settings") == "Correct the base URL: “,”"
+    assert shown_key("workspace.settings") == ","
+    assert key_of("run.train") == shown_key("run.train") == "t"
