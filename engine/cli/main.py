@@ -132,17 +132,26 @@ def run(words: Sequence[str], open_app: OpenApp | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("Interrupted.", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader (head, less) has closed the pipe; Python would complain again while flushing at exit.
-        sys.stdout = None
+    except (BrokenPipeError, SystemExit):  # click exits by itself only for a closed pipe
+        _discard_unwritten()  # the reader (head, less) has closed the pipe
         return 0
     except OSError as error:
+        _discard_unwritten()
         where = f"{error.filename}: " if error.filename else ""
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)
         advice = "Free some space, then try again." if full else "Check the path and its permissions."
         message = f"{where}{error.strerror or error}."
         return _print_error(words, DistillError("The operating system reported an error.", message, advice))
     return status if isinstance(status, int) else 0
+
+
+def _discard_unwritten() -> None:
+    """Drop output that cannot be written: Python would try again at exit, complain, and change the exit status."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):  # not every output has a file
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_error(words: Sequence[str], error: DistillError) -> int:

@@ -181,7 +181,7 @@ stdout, sys.stdout = sys.stdout, Terminal()
 open_app(None, Home.locate())
 assert "textual" not in sys.modules
 from textual.constants import MAX_FPS
-print(MAX_FPS, file=stdout)
+print(MAX_FPS, file=stdout, flush=True)
 """
     for slow, expected in (("", "60"), ("1", "2")):
         env = {**environment(home), "DISTILL_TUI_SLOW": slow}
