@@ -42,8 +42,10 @@ class DistillError(Exception):
 
     @property
     def code(self) -> str:
-        """The name of its place in the tree, for programs: `not_found`, `model`, `job`."""
-        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", type(self).__name__.removesuffix("Error")).lower()
+        """The name of its place in the tree, for programs: `not_found`, `model`, `job`; `failure` for the root."""
+        place = next(each for each in type(self).__mro__ if each.__module__ == __name__)
+        name = "Failure" if place is DistillError else place.__name__.removesuffix("Error")
+        return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
     def __str__(self) -> str:
         return " ".join(part for part in (self.title, self.message, self.next) if part)

@@ -78,14 +78,15 @@ class Project:
         check_name(folder.name)
         if not again:
             check_free(folder)
+        made = not folder.exists()
         make_private_folder(folder)
         Connection.create_file(folder / DATABASE)
         try:
             project = cls.open(folder, home)
         except BaseException as error:
             _remove_database(folder)
-            if not again:
-                with suppress(OSError):  # not empty: it was there before, or someone else has written into it
+            if made:
+                with suppress(OSError):  # not empty: someone else has written into it
                     folder.rmdir()
             if isinstance(error, SchemaError) and error.__cause__ is not None:
                 title = f"Cannot create the project in {folder}."

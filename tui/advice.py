@@ -5,7 +5,7 @@ Commands without a place in the app stay as they are. Pure; knows the action tab
 
 import re
 
-from tui.keys import key_of
+from tui.keys import key_in_sentence
 
 # A command, and the keys from any pane. The longer of two commands that begin alike comes first.
 _KEYS: dict[str, tuple[str, ...]] = {
@@ -57,4 +57,4 @@ def _keys(found: re.Match[str]) -> str:
     press = f"{'P' if run[0].isupper() else 'p'}ress " if run else ""
     # Only the list of projects gives advice on a project that is not open.
     opened = ("start.open",) if "--project" in found[0] else ()
-    return press + key_of(*opened, *_KEYS[found["command"]])
+    return press + key_in_sentence(*opened, *_KEYS[found["command"]])

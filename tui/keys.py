@@ -35,18 +35,16 @@ def hold(own: Mapping[str, str]) -> None:
 
 
 def key_of(*names: str) -> str:
-    """Return the readable key of an action, or of several in turn, for a sentence: `key_of("run.train")` is `t`.
+    """Return the readable key of an action, or of several in turn: `key_of("run.train")` is `t`.
 
-    A comma or a full stop is quoted: it would be read as the sentence's own. Raises `KeyError` if there is no such
-    action.
+    Raises `KeyError` if there is no such action.
     """
-    keys = (shown_key(name) for name in names)
-    return " ".join(f"“{key}”" if key in ",.;:" else key for key in keys)
+    return " ".join(as_read(_own[name].partition(",")[0]) if name in _own else _SHOWN[name] for name in names)
 
 
-def shown_key(name: str) -> str:
-    """Return the readable key of an action as the footer shows it. Raises `KeyError` if there is no such action."""
-    return as_read(_own[name].partition(",")[0]) if name in _own else _SHOWN[name]
+def key_in_sentence(*names: str) -> str:
+    """As `key_of`, with punctuation in quotes: a comma would be read as the sentence's own."""
+    return " ".join(f"“{key}”" if len(key) == 1 and not key.isalnum() else key for key in map(key_of, names))
 
 
 def keys_of(name: str, taken: Collection[str] = ()) -> str:
@@ -97,7 +95,7 @@ def footer_actions(
             replace(
                 action,
                 keys=",".join(_keys(f"{place}.{action.id}")),
-                shown=shown_key(f"{place}.{action.id}"),
+                shown=key_of(f"{place}.{action.id}"),
                 label=labels.get(f"{place}.{action.id}", action.label),
             )
             for action in here
@@ -108,7 +106,7 @@ def footer_actions(
         replace(
             action,
             keys=",".join((typed and non_printing(keys)) or keys.split(",")),
-            shown=(key_while_typing if typed else shown_key)(f"everywhere.{action.id}"),
+            shown=(key_while_typing if typed else key_of)(f"everywhere.{action.id}"),
         )
         for action in ACTIONS["everywhere"]
         for keys in [",".join(_keys(f"everywhere.{action.id}"))]

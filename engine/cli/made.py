@@ -36,7 +36,10 @@ def finish(invocation: "Invocation", job: Job) -> None:
 
 
 def made(project: "Project", job: Job) -> Made:
-    """Return what `job` has made; both empty if its kind makes nothing to report, or if it is gone."""
+    """Return what `job` has made; both empty if its kind makes nothing to report.
+
+    Raises NotFoundError if it was deleted since.
+    """
     from engine.store.jobs import options_of_job
 
     match options_of_job(job):
@@ -62,11 +65,14 @@ def made(project: "Project", job: Job) -> Made:
 
 def _answers(project: "Project", job: Job) -> Made:
     from engine.curation.meaning import counts_of_now
+    from engine.jobs.follow import latest_progress
     from engine.teachers.fault_kinds import counted_faults
     from engine.teachers.unanswered import unanswered
 
     counts, spent, failed = counts_of_now(project), project.spending.usd(), unanswered(project.folder / job.folder)
-    not_asked = max(0, job.total - job.done - failed.total())  # a job that is done has left them for its budget
+    progress = latest_progress(project.folder / job.folder)
+    # A job that is done has left the others for its budget. `failed` names questions, the progress every answer.
+    not_asked = max(0, job.total - job.done - progress.failed) if progress is not None else 0
     lines = [
         f"{counted(counts.total, 'example')} stored: {counts.words}{f'; {spent:.2f} USD spent' if spent else ''}.",
         *([f"Not answered: {counted(failed.total(), 'question')} ({counted_faults(failed)})."] if failed else []),
@@ -136,18 +142,20 @@ def _evaluation(project: "Project", run_id: int | None) -> Made:
 
 
 def _update(project: "Project", job: Job) -> Made:
-    from engine.errors import UsageError
+    from engine.errors import NotFoundError
     from engine.evaluation.report import proof_json
     from engine.reports.build import build
     from engine.reports.facts import read_report
     from engine.reports.text import to_text
     from engine.updates.side_by_side import earlier_run
 
-    newest = project.datasets.require_latest().sha256
-    measured = (each for each in reversed(project.runs.all()) if project.evaluations.latest(each.id) is not None)
-    run = next((each for each in measured if each.dataset_sha256 == newest), None)
+    newest, trained = project.datasets.require_latest().sha256, project.runs.trained_by()
+    measured = [each for each in reversed(project.runs.all()) if project.evaluations.latest(each.id) is not None]
+    own = (each for each in measured if job.id in trained.get(each.id, ()))
+    # An update that had nothing to train measured the run that was there.
+    run = next(own, None) or next((each for each in measured if each.dataset_sha256 == newest), None)
     if run is None:
-        raise UsageError("The run is gone.", "It was deleted while the update was finishing.", "Run the update again.")
+        raise NotFoundError("The run is gone.", "It was deleted since the update.", "Run the update again.")
     earlier = earlier_run(project, run)
     facts = read_report(project, run.id, None if earlier is None else earlier.id)
     return to_text(build(facts), 80), {

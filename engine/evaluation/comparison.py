@@ -76,7 +76,8 @@ def _paired(
     if outcome == "undecided":
         if not questions:
             return Paired(difference, better, worse, *p, outcome, None, 0)
-        kept = to_clear(difference.value + MARGIN, spread_of(difference, questions, ADDED_TO_DIFFERENCE))
+        spread = spread_of(difference, questions, ADDED_TO_DIFFERENCE)
+        kept = to_clear(difference.value + MARGIN, spread, added=ADDED_TO_DIFFERENCE)
         decisive = to_tell_apart(better / questions, worse / questions, ALPHA / max(tests, 1))
         needed = [max(number, MIN_QUESTIONS) for number in (kept, decisive) if number is not None]
         more = max(1, min(needed) - questions) if needed else None

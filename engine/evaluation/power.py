@@ -5,6 +5,7 @@ and spread, which will change with more questions, so it is a plan and not a pro
 """
 
 import math
+from bisect import bisect_left
 from statistics import NormalDist
 
 from engine.evaluation.significance import ALPHA
@@ -12,24 +13,31 @@ from engine.records.interval import Interval
 
 POWER = 0.8
 MOST_QUESTIONS = 1_000_000  # if more are needed, no number of questions is given
-# The variance that the two questions of `statistics` add to the sum of a ratio and of a difference of shares.
-ADDED_TO_RATIO, ADDED_TO_DIFFERENCE = 1.0, 4.0
 
 _NORMAL = NormalDist()
 _Z_BOUND = _NORMAL.inv_cdf(1 - ALPHA / 2)  # of a 95 % interval's bounds
 _Z_POWER = _NORMAL.inv_cdf(POWER)
+# What the two questions that `statistics` adds widen the interval of a sum by: the variance with their 95 % bounds,
+# which are ±√2 for a ratio and ±2√2 for a difference of shares.
+ADDED_TO_RATIO, ADDED_TO_DIFFERENCE = 2 / _Z_BOUND**2, 8 / _Z_BOUND**2
 
 
-def to_clear(distance: float, spread: float, *, bound: bool = True) -> int | None:
+def to_clear(distance: float, spread: float, *, bound: bool = True, added: float = 0.0) -> int | None:
     """Questions after which an interval's bound, or only the value without `bound`, is beyond a limit.
 
-    `distance` is from the value to the limit, `spread` one question's standard deviation. None if no number suffices:
-    the value is on the limit or on its wrong side. Source: the normal theory of one mean, one-sided.
+    `distance` is from the value to the limit, `spread` one question's standard deviation, `added` what the interval's
+    two added questions widen it by. None if no number suffices: the value is on the limit or on its wrong side. Source:
+    the normal theory of one mean, one-sided.
     """
-    if distance <= 0:
+
+    def clears(questions: int) -> bool:
+        half = (_Z_BOUND if bound else 0.0) * math.sqrt(questions * spread**2 + added)
+        room = distance * (questions + (2 if added else 0))
+        return half + _Z_POWER * math.sqrt(questions) * spread <= room * (1 + 1e-9)
+
+    if distance <= 0 or not clears(MOST_QUESTIONS):
         return None
-    z = _Z_POWER + (_Z_BOUND if bound else 0.0)
-    return _sane((z * spread / distance) ** 2)
+    return 1 + bisect_left(range(1, MOST_QUESTIONS), True, key=clears)
 
 
 def to_tell_apart(better: float, worse: float, alpha: float) -> int | None:

@@ -61,12 +61,12 @@ def more_questions(recovered: Interval | None, gain: Paired | None, questions: i
         spread = spread_of(recovered, questions, ADDED_TO_RATIO)
         if recovered.value >= PASS_VALUE:  # the bound must clear one limit and the value the other
             both = (
-                to_clear(recovered.value - PASS_LOW, spread),
+                to_clear(recovered.value - PASS_LOW, spread, added=ADDED_TO_RATIO),
                 to_clear(recovered.value - PASS_VALUE, spread, bound=False) if spread else 0,
             )
             needed = None if None in both else max(number for number in both if number is not None)
         else:
-            needed = to_clear(PASS_VALUE - recovered.value, spread)
+            needed = to_clear(PASS_VALUE - recovered.value, spread, added=ADDED_TO_RATIO)
     return None if needed is None else max(1, max(needed, MIN_QUESTIONS) - questions)
 
 

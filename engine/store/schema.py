@@ -1,7 +1,4 @@
-"""The schema, step by step: small named functions, each applied once, in order.
-
-A released step is never changed; add a new one below it.
-"""
+"""The schema, step by step: functions applied once, in order. A released step is never changed: add one below it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -319,7 +316,9 @@ def numbers_of_rules(database: "Database") -> None:
     _statements_in(database)("""
         ALTER TABLE rules RENAME TO before;
         CREATE TABLE rules (id INTEGER PRIMARY KEY AUTOINCREMENT, text TEXT NOT NULL, check_json TEXT NOT NULL) STRICT;
-        INSERT INTO rules SELECT top, '', '' FROM (SELECT max(rule_id) AS top FROM broken_rules) WHERE top;
+        INSERT INTO rules SELECT top, '', '' FROM (SELECT max(rule_id) AS top FROM (SELECT rule_id FROM verdicts
+            UNION SELECT json_extract(value, '$.rule_id') FROM examples, json_each(checks)
+            UNION SELECT json_extract(value, '$.rule_id') FROM arm_answers, json_each(checks))) WHERE top;
         DELETE FROM rules; INSERT INTO rules SELECT * FROM before; DROP TABLE before;
     """)
 

@@ -69,7 +69,7 @@ def command_line(words: Sequence[str], folder: Path, home: Home) -> list[str]:
 
 def error_of(answer: Answer) -> DistillError | None:
     """The error of a command that has no result; None for a result, even if it holds an error for scripts."""
-    if not isinstance(found := answer.get("error"), dict) or len(answer) > 1:
+    if not isinstance(found := answer.get("error"), dict) or not answer.keys() <= {"error", "job"}:
         return None
     three = cast("Answer", found)
     return DistillError(*(str(three.get(part, "")) for part in ("title", "message", "next")))

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from textual.message import Message
@@ -41,7 +41,7 @@ class NewProject:
     name: str
     settings: ProjectSettings
     prompt_path: str = ""  # empty: set the prompt later
-    key: str = ""  # of its teacher's endpoint; empty: the configured one
+    key: str = field(default="", repr=False)  # of its teacher's endpoint; empty: the configured one
 
 
 @dataclass

@@ -8,7 +8,7 @@ from engine.project import Project
 from engine.records.rule import Rule
 from engine.texts import read_text
 from engine.wording import counted
-from tui.keys import key_of
+from tui.keys import key_in_sentence
 from tui.undoing import NOTHING_LEFT, offer, undone
 
 RuleChanges = list[tuple[tuple[Rule, ...], tuple[Rule, ...]]]  # (before, after); touched only by the store's thread
@@ -44,7 +44,7 @@ def put_rules(project: Project, rules: Sequence[Rule]) -> RulesPut:
         raise UsageError("This rule already exists.", "It was not added again.", "")
     notice = _undoable(f"Added rule {added[0].id}" if len(added) == 1 else f"Added {len(added)} rules")
     if any(rule.needs_judge for rule in added) and project.settings.read().judge is None:
-        notice += f" Only a judge can decide a rubric; {key_of('workspace.settings')} sets one."
+        notice += f" Only a judge can decide a rubric; {key_in_sentence('workspace.settings')} sets one."
     return RulesPut(notice, before, project.rules.all())
 
 

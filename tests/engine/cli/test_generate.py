@@ -80,6 +80,16 @@ def test_a_partly_failed_generation_says_so(server: HostileServer) -> None:
     assert (done.data["failed"], done.data["failures"]) == (0, {})
 
 
+def test_further_answers_of_a_refused_question_are_not_called_unasked(server: HostileServer) -> None:
+    async def refuse_one(request: Request, writer: asyncio.StreamWriter) -> None:
+        refused = request.question == "Question 0?"
+        await (status("400 Bad Request", error("No.")) if refused else good("Good", " day."))(request, writer)
+
+    server.behaviours[:] = [refuse_one]
+    data = get("generate", "--samples", "3")
+    assert (data["examples"]["total"], data["failed"], data["not_asked"]) == (15, 1, 0)
+
+
 def test_generation_that_ends_at_its_budget_says_what_it_did_not_ask(server: HostileServer) -> None:
     prices = ("--teacher-usd-per-mtok", "1000", "1000", "1000")
     succeed("settings", *prices)

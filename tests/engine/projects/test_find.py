@@ -88,7 +88,7 @@ def test_too_long_name_is_refused(home: Home, name: str) -> None:
         lambda: Project.create(Path(name) / "new", home=home),
         lambda: load_benchmark_prompt(f"./{name}"),
     ):
-        with pytest.raises(DistillError, match=r"(?i)name too long|there is no|cannot"):
+        with pytest.raises(DistillError):
             use()
 
 

@@ -227,17 +227,27 @@ def test_jobs_of_older_runs_are_inferred_from_options_and_times(folder: Path) ->
         assert project.runs.trained_by() == {1: (1,), 2: (2,), 3: (3, 4, 7), 6: (7,)}
 
 
+_PASSED = """INSERT INTO examples (prompt_sha256, question_id, teacher, attempt, finish_reason, teacher_kind,
+    temperature, seconds, prompt_tokens, completion_tokens, cached_tokens, written_tokens, cost_usd, counted_here,
+    created_at, checks, answer) VALUES ('p', 1, 't', 0, 'stop', 'local', 0, 0, 0, 0, 0, 0, 0, 0, '', ?, 'a')"""
+
+
+@pytest.mark.parametrize("answered", [True, False], ids=["example", "verdict"])
 @pytest.mark.parametrize(
-    ("kept", "broken", "next_number"), [((1, 3), (3,), 4), ((1,), (3,), 4), ((), (3,), 4), ((), (), 1)]
+    ("kept", "checked", "next_number"), [((1, 3), (3,), 4), ((1,), (3,), 4), ((), (3,), 4), ((), (), 1)]
 )
 def test_older_rules_keep_their_numbers_and_results_never_get_another_rule(
-    folder: Path, kept: tuple[int, ...], broken: tuple[int, ...], next_number: int
+    folder: Path, kept: tuple[int, ...], checked: tuple[int, ...], next_number: int, *, answered: bool
 ) -> None:
     rule = Rule(0, "old", Check("json"))
     with _schema_before("numbers_of_rules"), Project.create(folder / "old") as project:
         project.rules.put([replace(rule, id=number) for number in kept])
     with closing(sqlite3.connect(folder / "old" / DATABASE)) as driver, driver:
-        driver.executemany("INSERT INTO broken_rules VALUES (?, 1)", [(number,) for number in broken])
+        for number in checked:  # a rule that was never broken has results too
+            if answered:
+                driver.execute(_PASSED, (f'[{{"rule_id": {number}, "passed": true}}]',))
+            else:
+                driver.execute("INSERT INTO verdicts VALUES ('k', 'j', 'prompted', 1, 0, ?, 1, '', 1)", (number,))
     with Project.open(folder / "old") as project:
         assert project.rules.all() == tuple(replace(rule, id=number) for number in kept)
         (added,) = project.rules.add([rule])

@@ -14,7 +14,7 @@ from engine.wording import counted
 from tui.forms.checks import number, or_empty, whole
 from tui.forms.screen import Field, Values
 from tui.forms.teacher import teacher_of
-from tui.keys import key_of
+from tui.keys import key_in_sentence, key_of
 from tui.services.evaluation import EvaluationBasis
 from tui.widgets.lines import duration
 
@@ -70,7 +70,9 @@ def outlook(values: Mapping[str, str], basis: EvaluationBasis) -> str:
         lines.append(f"{clean_line(options.judge.name)} judges the rubrics, which may cost money")
     elif basis.rubrics:
         unjudged = counted(basis.rubrics, "rubric")
-        lines.append(f"without a judge, {unjudged} cannot be measured; {key_of('workspace.settings')} sets one")
+        lines.append(
+            f"without a judge, {unjudged} cannot be measured; {key_in_sentence('workspace.settings')} sets one"
+        )
     if 0 < estimate.questions < MIN_QUESTIONS:
         lines.append(f"fewer than {MIN_QUESTIONS} questions cannot decide anything")
     return "\n".join(lines)
