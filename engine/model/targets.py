@@ -16,9 +16,9 @@ def lora_targets(local: LocalModel) -> list[str]:
     """Return the names of all linear layers of the decoder, except the output head; `local` must not have an adapter.
 
     Names, because peft's own word for all of them ("all-linear") also adapts experts, in a way that needs further keys
-    in the adapter's configuration and excludes DoRA. Subclasses are left out too: routers that return more than the
-    product. Linear layers outside the decoder are left out: vision or audio
-    towers, which text never passes through. Raises `ModelError` if there is none.
+    in the adapter's configuration and excludes DoRA. Left out are subclasses, such as routers that return more than the
+    product, and layers outside the decoder: vision or audio towers, which text never passes through. Raises
+    `ModelError` if there is none.
     """
     head = local.base.get_output_embeddings()
     inside = {id(module) for module in local.backbone.modules()}

@@ -173,7 +173,7 @@ class DatasetPane(Pane):
         self.post_message(Freezing(now=False))
         if isinstance(result, DistillError):
             self.state.failure = result
-        else:  # `_freeze` has cleared the earlier failure
+        else:
             self.notify(frozen_words(result), timeout=5)
             self.store.read()
         self._look()
