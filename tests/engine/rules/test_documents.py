@@ -68,7 +68,7 @@ def test_rules_survive_the_round_trip(pairs: list[tuple[str, Check]]) -> None:
 
 anything = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).map(str.strip).filter(bool)
 schemas = st.recursive(
-    st.booleans() | st.integers() | anything | st.floats(allow_nan=False),
+    st.booleans() | st.integers() | anything | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(anything, inner, max_size=2),
     max_leaves=5,
 ).map(lambda value: json.dumps({"const": value}))
