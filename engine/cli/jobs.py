@@ -1,5 +1,7 @@
 """`distill-tui jobs`: lists and controls the jobs of a project, and shows their logs."""
 
+import math
+
 import click
 
 from engine.clean import clean_line
@@ -12,7 +14,6 @@ from engine.status import job_json
 from engine.wording import duration, in_columns
 
 _NOTICED_WITHIN_S = 5.0  # by a paused job that is resumed
-_LOOKS_EVERY_S = 60.0
 _PAUSED: tuple[JobState, ...] = ("paused",)
 
 
@@ -151,8 +152,8 @@ def stop(invocation: Invocation, job_id: int, kill: bool, wait: bool) -> None:
         invocation.say("Waiting up to 30 s for its next safe point before the process is killed.")
     project = invocation.project
     job = control.stop(project, project.jobs.get(job_id), force=kill)
-    while wait and not control.has_left(project, job, LIVE_STATES, _LOOKS_EVERY_S):
-        pass
+    if wait:
+        control.has_left(project, job, LIVE_STATES, math.inf)
     mark_lost_jobs(project)
     job = project.jobs.get(job_id)
     text = f"Job {job.id} will stop at its next safe point."

@@ -6,6 +6,7 @@ Knows nothing of how jobs are started or followed.
 import dataclasses
 from typing import TYPE_CHECKING
 
+from engine.errors import NotFoundError
 from engine.jobs.protocol import WorstTokens
 from engine.records.job import Job
 from engine.records.options import (
@@ -142,7 +143,6 @@ def _evaluation(project: "Project", run_id: int | None) -> Made:
 
 
 def _update(project: "Project", job: Job) -> Made:
-    from engine.errors import NotFoundError
     from engine.evaluation.report import proof_json
     from engine.reports.build import build
     from engine.reports.facts import read_report
@@ -174,7 +174,9 @@ def _release(project: "Project", options: ExportOptions) -> Made:
     place = destination_of(project, options)
     release = next((each for each in reversed(project.releases.all()) if project.folder / each.folder == place), None)
     if release is None:
-        return "", {}
+        raise NotFoundError(
+            "The release is gone.", "It was replaced or removed since.", "See distill-tui releases list"
+        )
     what = {"adapter": "adapter", "merged": "merged model", "gguf": "GGUF file"}[release.kind]
     lines = [f"Released the {what} of run {release.run_id} as release {release.id} in {place}"]
     if release.kind == "gguf":
@@ -200,7 +202,7 @@ def _harness(project: "Project", release_id: int) -> Made:
 
     release = next((each for each in project.releases.all() if each.id == release_id), None)
     if release is None:
-        return "", {}
+        raise NotFoundError("The release is gone.", "It was removed since.", "See distill-tui releases list")
     results = project.harness.standing(release.run_id)[-1:]
     document = Document(project.name, f"Release {release.id}", "", "plain", (harness_section(results),))
     return to_text(document), {"harness": harness_json(results)}

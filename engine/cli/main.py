@@ -149,6 +149,8 @@ def _discard_unwritten() -> None:
     """Drop output that cannot be written: Python would try again at exit, complain, and change the exit status."""
     try:
         sys.stdout.flush()
+    except AttributeError:  # the program was started without an output
+        pass
     except OSError:
         with suppress(OSError):  # not every output has a file
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -51,9 +51,8 @@ def run(context: JobContext, options: EvaluateOptions) -> None:
     """
     from engine.training.memory import peak_rss_mb
 
-    require_prices(
-        context.project, options.max_cost_usd, options.teacher, options.judge
-    )  # for the judge too, who is asked last
+    # For the judge too, who is asked last.
+    require_prices(context.project, options.max_cost_usd, options.teacher, options.judge)
     evaluation = _Evaluation(context, options, make_plan(context.project, options))
     measures = evaluation.measure()
     judged = evaluation.judge()

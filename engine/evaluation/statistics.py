@@ -8,7 +8,7 @@ stratum, and if there is only one, it joins the smallest other topic. Draws from
 (m − 1) / m, so the deviation of each stratum is scaled up.
 The bounds of shares are those with two added questions, one of each outcome: near 0 and 1, and if all questions agree,
 the questions alone would show too little of how much others may vary. For a student that recovers 0.90, the lower bound
-is 0.90 or above, as a pass requires, in 1 to 3 % of evaluations of 36 to 200 questions (6 % for 60 in pairs), and the
+is 0.90 or above, as a pass requires, in at most 3 % of evaluations of 36 to 200 questions (6 % for 60 in pairs); the
 interval covers it in 92 to 97 %; without the scale and the added questions, in up to 22 %, and from 81 %.
 Method: Efron & Tibshirani, “An Introduction to the Bootstrap”, chapters 13 (percentile interval) and 8 (strata); Rao &
 Wu, J. American Statistical Association 83, 1988 (scale); Agresti & Caffo, American Statistician 54, 2000 (questions).

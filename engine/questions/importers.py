@@ -79,8 +79,9 @@ def import_questions(
     if path.is_file():
         return _read_file(path, columns, limit, notes)
     known = (*_TEXT_SUFFIXES, *_JSONL_SUFFIXES, *_CSV_SUFFIXES, ".parquet")
-    # With a folder of that name here, it is a mistyped path: nothing is asked of the hub.
-    if _HUB_NAME.fullmatch(source) and path.suffix.lower() not in known and not path.parent.is_dir():
+    if path.parent.name and path.parent.is_dir():  # a mistyped path: nothing is asked of the hub
+        raise NotFoundError(f"There is no {source}", f"The folder {path.parent} does not hold it.", _FORMATS)
+    if _HUB_NAME.fullmatch(source) and path.suffix.lower() not in known:
         return _collect(hub_rows(source, columns, notes), columns, source, limit, notes)
     raise NotFoundError(f"There is no {source}", "It is not a file, a folder or a hub name.", _FORMATS)
 

@@ -66,7 +66,7 @@ def with_new_adapter(local: LocalModel, config: TrainingConfig, initial: Path | 
     with quiet_libraries():
         try:
             model = get_peft_model(local.base, described)
-        except (ValueError, TypeError, NotImplementedError) as error:
+        except (ValueError, TypeError, NotImplementedError) as error:  # peft refuses layers in each of these ways
             raise _not_adaptable(local, config, f"peft cannot make the adapter. {error}") from error
     _check_readable(local, model, config, shapes)
     fuse(model)

@@ -17,7 +17,7 @@ from textual.message_pump import MessagePump
 from engine.errors import DistillError, JobError
 from engine.paths import Home
 from tui.services.ended import WorkEnded
-from tui.services.failing import as_distill_error
+from tui.services.failing import failing_to
 
 _PROGRAM = "import sys; from engine.cli.main import run; sys.exit(run(sys.argv[1:]))"
 Answer = dict[str, object]
@@ -47,11 +47,12 @@ class Program:
         app = self._target.app
 
         def work() -> None:
-            result: Result
-            try:
-                result = carry_out(words, self._folder, self._home, lambda line: self._target.call_later(tell, line))
-            except Exception as failure:  # noqa: BLE001 - otherwise it would go unseen
-                result = as_distill_error(failure)
+            ended: list[Result] = []
+            with failing_to(ended.append):
+                ended.append(
+                    carry_out(words, self._folder, self._home, lambda line: self._target.call_later(tell, line))
+                )
+            (result,) = ended
             late = not self._target.call_later(then, result)
             if said is not None:
                 told, error = ("", result) if isinstance(result, DistillError) else (said(result), None)

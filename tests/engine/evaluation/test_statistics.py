@@ -117,7 +117,7 @@ def test_recovered_interval_covers_the_true_value_about_95_percent_of_the_time()
     assert covered >= 87  # 95 expected; a binomial falls below 87 once in 1,500 times
 
 
-@pytest.mark.parametrize(("questions", "topic_size"), [(36, 36), (40, 2), (60, 4), (120, 2)])
+@pytest.mark.parametrize(("questions", "topic_size"), [(36, 36), (40, 2), (60, 4)])
 def test_student_on_the_margin_rarely_passes(questions: int, topic_size: int) -> None:
     topics = [str(index // topic_size) for index in range(questions)]
     base, top, passes = [0.0] * questions, [1.0] * questions, 0
@@ -125,7 +125,7 @@ def test_student_on_the_margin_rarely_passes(questions: int, topic_size: int) ->
         student = _shares(np.random.default_rng(trial), questions, PASS_LOW, samples=1)
         found = recovered_fraction(topics, base, top, student, seed=trial, resamples=FEW_RESAMPLES)
         passes += verdict(found.interval, questions) == "pass"
-    assert passes <= 14  # 2 % expected; without the scale and the added questions, it is 11, 22, 14 and 4 %
+    assert passes <= 14  # 2 % expected; without the scale and the added questions, it is 11, 22 and 14 %
 
 
 def test_samples_of_one_question_are_not_treated_as_independent() -> None:
