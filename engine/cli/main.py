@@ -162,6 +162,7 @@ def _print_error(words: Sequence[str], error: DistillError) -> int:
         # If standard output cannot be written, as on a full disk, the exit status still reports the error.
         with suppress(OSError):
             click.echo(json.dumps(error_json(error)))
+        _discard_unwritten()
     else:
         from engine.clean import clean_text
 

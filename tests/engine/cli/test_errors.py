@@ -242,11 +242,12 @@ def test_closed_stdout_is_not_an_error(finished: Path) -> None:
 
 
 def test_full_disk_exits_with_failure_without_a_traceback(finished: Path) -> None:
-    for args in ("questions list", "questions list --json"):
+    for args, status in (("questions list", 1), ("questions list --json", 1), ("runs delete 99 --json", 2)):
         with Path("/dev/full").open("wb") as full:
             done = subprocess.run([PROGRAM, *args.split()], stdout=full, stderr=subprocess.PIPE, timeout=60)
-        assert done.returncode == 1, args
+        assert done.returncode == status, args
         assert b"Traceback" not in done.stderr
+        assert b"Exception ignored" not in done.stderr
 
 
 def test_closed_stderr_does_not_stop_the_work(finished: Path) -> None:
