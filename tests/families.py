@@ -47,6 +47,8 @@ _QWEN3 = (
 _QWEN3_THINKING = _QWEN3[: _QWEN3.index("{%- if add_generation_prompt")] + (
     "{%- if add_generation_prompt %}{{- '<|im_start|>assistant\\n<think>\\n' }}{%- endif %}\n"
 )
+_NO_THOUGHTS = "{{- '<think>\\n\\n</think>\\n\\n' }}"
+_QWEN35 = _QWEN3.replace(_NO_THOUGHTS, _NO_THOUGHTS + "{%- else %}{{- '<think>\\n' }}")
 _GEMMA_TURNS = (
     "{%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}{{ raise_exception('roles must alternate') }}"
     "{%- endif %}{%- set role = 'model' if message['role'] == 'assistant' else message['role'] %}"
@@ -121,6 +123,13 @@ class Family:
 _CHATML = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _QWEN: dict[str, object] = {"tie_word_embeddings": True}
 _WINDOW: dict[str, object] = {"sliding_window": 12}
+GATED_DELTA_NET: dict[str, object] = {  # every other layer
+    "linear_num_key_heads": 2,
+    "linear_num_value_heads": 4,
+    "linear_key_head_dim": 8,
+    "linear_value_head_dim": 8,
+    "layer_types": ["linear_attention", "full_attention"],
+}
 FAMILIES = {
     "llama3": Family(
         "LlamaConfig",
@@ -151,6 +160,10 @@ FAMILIES = {
         "Qwen3MoeConfig", _CHATML, _QWEN3, _CHATML_FREE + "<think>\n\n</think>\n\n", "<|im_end|>",
         ("<|im_end|>", "<|endoftext|>"), thinks=True,
         options={"num_experts": 4, "num_experts_per_tok": 2, "moe_intermediate_size": 24},
+    ),
+    "qwen3.5": Family(
+        "Qwen3_5TextConfig", _CHATML, _QWEN35, _CHATML_FREE + "<think>\n\n</think>\n\n", "<|im_end|>",
+        ("<|im_end|>", "<|endoftext|>"), thinks=True, options=_QWEN | GATED_DELTA_NET,
     ),
     "gemma2": Family(
         "Gemma2Config", ("<pad>", "<eos>", "<bos>", "<start_of_turn>", "<end_of_turn>"), _GEMMA2,

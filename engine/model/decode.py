@@ -16,8 +16,9 @@ from torch import Tensor
 
 from engine.errors import ModelError, UsageError
 from engine.model.local_model import LocalModel
+from engine.model.own_cache import OwnCache, rows_that_fit
 from engine.model.packed import packed_weights
-from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared, rows_that_fit
+from engine.model.prompt_cache import PromptCache
 
 _COLDEST = 1e-3  # below this temperature the arithmetic overflows; the likeliest token is taken instead
 OnTokens = Callable[[int, list[int]], None]  # (row, new ids)
@@ -133,7 +134,7 @@ def decode(
     waiting = deque(sorted(waiting, key=lambda row: (len(row.own), row.own)))
     # A single row gains nothing from packed weights. Rows are limited by the memory that packing leaves.
     with packed_weights(local, local_processes) if min(batch_rows, len(rows)) > 1 else nullcontext():
-        capacity = min(batch_rows, len(rows), rows_that_fit(local, longest, local_processes))
+        capacity = min(batch_rows, len(rows), rows_that_fit(local, cached, longest, local_processes))
         batch = Batch(local, cached, capacity, on_tokens, keep)
         while waiting or batch.rows:
             if should_stop is not None and should_stop():
@@ -168,10 +169,10 @@ class Batch:
         self.capacity = capacity
         self.on_tokens, self.on_finished = on_tokens, on_finished
         self.rows: list[Row] = []
-        self.cache = OwnCache(local.base.config.get_text_config().num_hidden_layers, max(1, capacity), 64)
+        self.cache = OwnCache(local, prefix, max(1, capacity))
 
     def admit(self, waiting: deque[Row]) -> None:
-        """Prefill waiting rows into the free places, in one pass padded on the right."""
+        """Read waiting rows into the free places."""
         free = self.capacity - len(self.rows)
         # A pass for a single row costs nearly a whole step, so places are refilled a few at a time.
         if not waiting or (self.rows and free < min(len(waiting), max(1, self.capacity // 8))):
@@ -180,36 +181,15 @@ class Batch:
         now = time.perf_counter()
         for row in new:
             row.admitted_at = now
-        # Several samples of one question are read once.
-        questions = list(dict.fromkeys(tuple(row.own) for row in new))
-        source = torch.tensor([questions.index(tuple(row.own)) for row in new], device=self.local.device)
-        longest = max(map(len, questions))
-        ids = torch.tensor([[*question, *([0] * (longest - len(question)))] for question in questions])
-        positions = (torch.arange(longest) + self.prefix.length).expand(len(questions), -1)
-        self.cache.reserve(longest)
-        self.cache.first_row, self.cache.source = len(self.rows), source
-        device = self.local.device
-        hidden = forward_shared(self.local, self.prefix, ids.to(device), positions.to(device), self.cache)
-        last = torch.tensor([len(row.own) - 1 for row in new], device=device)
-        self.rows.extend(new)
-        self.cache.source = None
-        self._take(new, hidden[source, last])
+        lengths = {len(row.own) for row in new} if self.prefix.recurrent else {0}
+        for length in sorted(lengths):
+            self._read([row for row in new if len(row.own) == length or not length])
 
     def step(self) -> None:
         """Decode one token for every row."""
-        if not self.rows:
-            return
-        device = self.local.device
-        slots = torch.tensor([row.slot for row in self.rows])
-        cache = self.cache
-        cache.used = int(slots.max()) + 1
-        cache.reserve(cache.used)
-        cache.row_index = torch.arange(len(self.rows), device=device)
-        cache.slot_index = slots.to(device)
-        ids = torch.tensor([[row.produced[-1]] for row in self.rows], device=device)
-        positions = (slots[:, None] + self.prefix.length).to(device)
-        hidden = forward_shared(self.local, self.prefix, ids, positions, cache)
-        self._take(list(self.rows), hidden[:, 0])
+        if self.rows:
+            hidden = self.cache.step([row.produced[-1] for row in self.rows], [row.slot for row in self.rows])
+            self._take(list(self.rows), hidden)
 
     def drop(self, row: Row) -> None:
         """Remove a row that nobody waits for any more."""
@@ -219,6 +199,15 @@ class Batch:
             self.cache.move(last, place, moved.slot + 1)
             self.rows[place] = moved
         self.rows.pop()
+
+    def _read(self, new: list[Row]) -> None:
+        # Several samples of one question are read once.
+        questions = list(dict.fromkeys(tuple(row.own) for row in new))
+        source = [questions.index(tuple(row.own)) for row in new]
+        hidden = self.cache.read(questions, source, len(self.rows))
+        last = [len(row.own) - 1 for row in new]
+        self.rows.extend(new)
+        self._take(new, hidden[source, last])
 
     def _take(self, rows: list[Row], hidden: Tensor) -> None:
         """Sample the next token of each of `rows` from its last hidden state (n, H); rows that end leave."""

@@ -25,12 +25,12 @@ from engine.gpus import computes_bfloat16, count_as_the_driver
 from engine.machine import processor_computes_bfloat16, usable_cores
 from engine.model.adapter_files import check_adapter, check_all_used
 from engine.model.chat_format import ChatFormat
+from engine.model.exactness import check_exactness
 from engine.model.folder import check_safetensors
 from engine.model.four_bits import require_four_bits
 from engine.model.local_model import LocalModel
 from engine.model.low_rank import fuse
 from engine.model.memory import within_memory
-from engine.model.prompt_cache import check_exactness
 from engine.model.quantize import nf4
 from engine.model.shared_attention import ATTENTION, register_attention
 from engine.records.run import QuantizedBase

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from engine.model.local_model import LocalModel
+from engine.model.prompt_cache import is_recurrent
 from engine.records.dataset import DatasetRow
-from engine.training.batches import Batch, shared_length, shared_prompt_batch
+from engine.training.batches import Batch, make_batch, shared_length, shared_prompt_batch
 from engine.training.costs import ROWS_PER_SHARED_PROMPT, general_rows_a_step, steps_between_prompts
 from engine.training.losses import forward_kl_top_k
 from engine.training.prompted import Prompted, by_prompt
@@ -43,9 +44,9 @@ class PromptBack:
     """Training rows with their prompts in context, and the prompted base's distributions up to any edit.
 
     The student reads the prompt with gradients, so its keys and values cannot be cached: `ROWS_PER_SHARED_PROMPT` rows
-    share one copy in one sequence. Only every n-th step carries the term, n times as strongly, so that it weighs
-    `weight` on average. It is the last of each n: before the first step, the student still is the base. Several prompts
-    take turns.
+    share one copy in one sequence. Recurrent layers cannot share one, so such a student reads one row at a time. Only
+    every n-th step carries the term, n times as strongly, so that it weighs `weight` on average. It is the last of each
+    n: before the first step, the student still is the base. Several prompts take turns.
     """
 
     parts: Sequence[SharedPromptRows]
@@ -67,11 +68,11 @@ class PromptBack:
         """Return n, so that the prompt adds at most a quarter to the cost; a stage of fewer `steps` carries it once."""
         return min(steps_between_prompts(self.prompt_tokens, step_cost), steps)
 
-    def drawn(self, turn: int, seed: str) -> tuple[SharedPromptRows, list[DatasetRow]]:
-        """Return the prompt whose turn it is, and the rows to read with it."""
+    def drawn(self, turn: int, seed: str, count: int) -> tuple[SharedPromptRows, list[DatasetRow]]:
+        """Return the prompt whose turn it is, and at most `count` rows to read with it."""
         turn, index = divmod(turn, len(self.parts))
         part = self.parts[index]
-        chosen = drawn_at(turn, ROWS_PER_SHARED_PROMPT, len(part.rows), f"{seed} {index}" if index else seed)
+        chosen = drawn_at(turn, count, len(part.rows), f"{seed} {index}" if index else seed)
         return part, [part.rows[place] for place in dict.fromkeys(chosen)]
 
 
@@ -93,6 +94,7 @@ class ExtraTerms:
         self._seed = seed
         self._general = general
         self._prompt_back = prompt_back
+        self._recurrent = is_recurrent(student)
 
     def step(
         self,
@@ -121,9 +123,10 @@ class ExtraTerms:
         back = self._prompt_back
         every = 1 if back is None else back.every(step_cost, planned_steps(stage.plans, step))
         if back is not None and step % every == every - 1:
-            behind, part = back.drawn(step // every, f"{self._seed} {stage.name} back")
+            together = 1 if self._recurrent else ROWS_PER_SHARED_PROMPT
+            behind, part = back.drawn(step // every, f"{self._seed} {stage.name} back", together)
             count = sum(len(row.completion_ids) for row in part)
-            batch = partial(shared_prompt_batch, shared=behind.prompt_tokens)
+            batch = make_batch if self._recurrent else partial(shared_prompt_batch, shared=behind.prompt_tokens)
             back_divisor = count / (back.weight * every)
             beside.append(Term("prompt_back_kl", part, count, back_divisor, self._kl_to(back.base), batch))
         return StepWork(main, tuple(beside), figures or {}, alarm)

@@ -25,9 +25,9 @@ from torch.distributed.fsdp import FSDPModule, fully_shard
 from torch.distributed.tensor import DTensor
 
 from engine.errors import ModelError, TrainingError
+from engine.model.exactness import check_exactness
 from engine.model.local_model import LocalModel
 from engine.model.memory import is_out_of_memory
-from engine.model.prompt_cache import check_exactness
 from engine.training.ranks import Ranks
 
 

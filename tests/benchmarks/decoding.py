@@ -20,7 +20,7 @@ from transformers.cache_utils import DynamicCache
 from engine.model.decode import decode
 from engine.model.load import load_base, quiet_libraries
 from engine.model.local_model import LocalModel
-from engine.model.prompt_cache import PromptCache
+from engine.model.prompt_cache import CACHE_ARGUMENT, PromptCache
 from engine.model.score import ScoreRow, score
 from engine.model.shared_attention import ATTENTION
 from engine.model.starter import ensure_starter
@@ -51,7 +51,7 @@ def copied_cache(local: LocalModel, prefix_ids: list[int], rows: int) -> Dynamic
     """The prompt's keys and values, copied to every row."""
     cache = DynamicCache(config=local.base.config)
     with torch.inference_mode():
-        local.backbone(input_ids=torch.tensor([prefix_ids]), past_key_values=cache, use_cache=True)
+        local.backbone(input_ids=torch.tensor([prefix_ids]), use_cache=True, **{CACHE_ARGUMENT: cache})
         cache.batch_repeat_interleave(rows)
     return cache
 
@@ -69,13 +69,13 @@ def generate_copied(
             found = local.base.generate(
                 torch.tensor(rows),
                 attention_mask=torch.ones((len(rows), len(rows[0])), dtype=torch.long),
-                past_key_values=cache,
                 do_sample=False,
                 max_new_tokens=tokens,
                 eos_token_id=None,
                 pad_token_id=0,
                 output_logits=True,
                 return_dict_in_generate=True,
+                **{CACHE_ARGUMENT: cache},
             )
     finally:
         local.base.set_attn_implementation(ATTENTION)

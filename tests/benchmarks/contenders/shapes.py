@@ -18,10 +18,11 @@ from transformers import AutoModelForCausalLM, LlamaConfig
 
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
+from engine.model.exactness import check_exactness
 from engine.model.load import quiet_libraries
 from engine.model.local_model import LocalModel
 from engine.model.memory import release_memory
-from engine.model.prompt_cache import PromptCache, check_exactness
+from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, score
 from engine.model.shared_attention import ATTENTION, register_attention
 from engine.records.dataset import DatasetRow

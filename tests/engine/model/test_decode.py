@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from engine.errors import ContextError, ModelError, UsageError
 from engine.model.decode import Decoded, Draw, Row, decode, limits_within, sample
 from engine.model.local_model import LocalModel
-from engine.model.prompt_cache import OwnCache, PromptCache, rows_that_fit
+from engine.model.own_cache import OwnCache, rows_that_fit
+from engine.model.prompt_cache import PromptCache
 from engine.training.decode_shared import decode_shared
 from engine.training.ranks import Ranks
 from tests.engine.model.conftest import load_on_cpu
@@ -77,13 +78,13 @@ def test_batch_is_limited_to_the_rows_that_fit_in_memory(
     whole = decode(local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS)
     caches: list[OwnCache] = []
     init = OwnCache.__init__
-    monkeypatch.setattr(OwnCache, "__init__", lambda self, *sizes: caches.append(self) or init(self, *sizes))
+    monkeypatch.setattr(OwnCache, "__init__", lambda self, *given: caches.append(self) or init(self, *given))
     slots = max(map(len, QUESTIONS)) + 9
     keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # per token
     for rows, free, local_processes in ((2, 3 * 2 * slots * keys, 1), (2, 3 * 3 * 2 * slots * keys, 3), (1, 0, 1)):
         memory = SimpleNamespace(available=free)
         monkeypatch.setattr("psutil.virtual_memory", lambda memory=memory: memory)
-        assert rows_that_fit(local, slots, local_processes) == rows
+        assert rows_that_fit(local, prefix, slots, local_processes) == rows
         again = decode(
             local, ROWS, prefix=prefix, temperature=1, max_new_tokens=9, seeds=SEEDS, local_processes=local_processes
         )
@@ -99,18 +100,20 @@ def test_batch_is_limited_to_the_rows_that_fit_in_memory(
         assert caches[-1].rows == rows
 
 
-def test_gpu_memory_reserved_by_torch_counts_as_free(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gpu_memory_reserved_by_torch_counts_as_free(
+    local: LocalModel, prefix: PromptCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The driver counts it as used: otherwise each decoding would find less memory than the one before."""
     gpu = replace(local, device=torch.device("cuda", 1))
     for name, answer in {"mem_get_info": (1_000_000, 0), "memory_reserved": 0, "memory_allocated": 0}.items():
         monkeypatch.setattr(torch.cuda, name, lambda device, answer=answer: answer)
-    before = rows_that_fit(gpu, 16)
+    before = rows_that_fit(gpu, prefix, 16)
     assert before > 1
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda device: (100_000, 0))
-    assert rows_that_fit(gpu, 16) < before
+    assert rows_that_fit(gpu, prefix, 16) < before
     monkeypatch.setattr(torch.cuda, "memory_reserved", lambda device: 1_900_000)
     monkeypatch.setattr(torch.cuda, "memory_allocated", lambda device: 1_000_000)
-    assert rows_that_fit(gpu, 16) == before
+    assert rows_that_fit(gpu, prefix, 16) == before
 
 
 def test_answers_end_at_a_stop_token_or_at_the_limit(local: LocalModel, prefix: PromptCache) -> None:

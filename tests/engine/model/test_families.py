@@ -191,7 +191,6 @@ def test_decoding_and_scoring_after_a_shared_prompt_agree_with_a_full_forward_pa
     ("name", "options", "reason"),
     [
         ("GptOssConfig", {"num_local_experts": 2, "num_experts_per_tok": 1}, "attention sinks"),
-        ("Lfm2Config", {"layer_types": ["conv", "full_attention"]}, "does not reproduce it"),
         ("MambaConfig", {}, "does not reproduce it"),
     ],
 )

@@ -11,7 +11,8 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.model import prompt_cache, shared_attention
 from engine.model.local_model import LocalModel
-from engine.model.prompt_cache import OwnCache, PromptCache, forward_shared
+from engine.model.own_cache import OwnCache
+from engine.model.prompt_cache import PromptCache, forward_shared
 from tests.engine.model.conftest import CONFIGS, eager_logits, load_on_cpu, write_model
 
 PROMPT = [5, 40, 61, 33, 90, 12, 77, 51, 28]
@@ -84,10 +85,10 @@ def test_prompt_cache_holds_one_row(tiny_folder: Path) -> None:
     assert {tuple(tensor.shape) for tensor in (*cache.keys, *cache.values)} == {(2, len(PROMPT), 8)}
 
 
-def test_keys_and_values_of_a_pass_are_freed_as_soon_as_nobody_uses_them() -> None:
+def test_keys_and_values_of_a_pass_are_freed_as_soon_as_nobody_uses_them(local: LocalModel) -> None:
     gc.disable()
     try:
-        cache = OwnCache(layers=2, rows=3, slots=4)
+        cache = OwnCache(local, PromptCache.build(local, ()), rows=3, slots=4)
         cache.layers[0].lazy_initialization(torch.zeros(3, 2, 1, 8), torch.zeros(3, 2, 1, 8))
         keys = weakref.ref(cache.layers[0].keys)
         assert keys() is not None
