@@ -118,11 +118,22 @@ class Family:
     pieces: Pieces = "bytes"
     strips_right: bool = False  # its special tokens strip the spaces after them
     options: dict[str, object] = field(default_factory=dict)
+    # If it also takes images: the configuration class of the whole, and the options of what reads them.
+    whole: str | None = None
+    vision: dict[str, object] = field(default_factory=dict)
 
 
 _CHATML = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _QWEN: dict[str, object] = {"tie_word_embeddings": True}
 _WINDOW: dict[str, object] = {"sliding_window": 12}
+VISION: dict[str, object] = {
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 2,
+    "image_size": 28,
+    "patch_size": 14,
+}
 GATED_DELTA_NET: dict[str, object] = {  # every other layer
     "linear_num_key_heads": 2,
     "linear_num_value_heads": 4,
@@ -182,9 +193,10 @@ FAMILIES = {
         ("</s>",), bos="<s>", pieces="prepend", options=_WINDOW,
     ),
     "mistral-small": Family(
-        "MistralConfig", ("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
+        "Ministral3Config", ("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
         _MISTRAL_SMALL, "<s>[INST]Hi[/INST]", "</s>", ("</s>",), bos="<s>",
         default="You are Mistral Small.\nThe current date is 2024-07-26.", options={"sliding_window": None},
+        whole="Mistral3Config", vision=VISION | {"model_type": "pixtral"},
     ),
     "phi3": Family(
         "Phi3Config", ("<unk>", "<s>", "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"), _PHI3,

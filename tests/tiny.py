@@ -125,24 +125,28 @@ def _write_model(
     ids = {token: index for index, token in enumerate(family.special)}
     ends = [ids[token] for token in family.ends]
     heads = 4
-    config = getattr(transformers, family.config)(
-        vocab_size=size,
-        hidden_size=hidden_size,
-        intermediate_size=2 * hidden_size,
-        num_hidden_layers=layers,
-        num_attention_heads=heads,
-        num_key_value_heads=2,
-        head_dim=hidden_size // heads,
-        max_position_embeddings=context_length,
-        initializer_range=0.3,  # wide enough that the random model prefers some tokens to others
-        bos_token_id=ids[family.bos] if family.bos else None,
-        eos_token_id=ids[family.stop],
-        pad_token_id=0,
-        **family.options,
-    )
+    usual = {
+        "vocab_size": size,
+        "hidden_size": hidden_size,
+        "intermediate_size": 2 * hidden_size,
+        "num_hidden_layers": layers,
+        "num_attention_heads": heads,
+        "num_key_value_heads": 2,
+        "head_dim": hidden_size // heads,
+        "max_position_embeddings": context_length,
+        "initializer_range": 0.3,  # wide enough that the random model prefers some tokens to others
+        "bos_token_id": ids[family.bos] if family.bos else None,
+        "eos_token_id": ids[family.stop],
+        "pad_token_id": 0,
+    }
+    config = getattr(transformers, family.config)(**usual | family.options)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = transformers.AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
+        if family.whole is None:
+            model = transformers.AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
+        else:
+            whole = getattr(transformers, family.whole)(text_config=config.to_dict(), vision_config=family.vision)
+            model = transformers.AutoModelForImageTextToText.from_config(whole, dtype=getattr(torch, dtype))
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=ends if len(ends) > 1 else ends[0], pad_token_id=0
     )

@@ -17,13 +17,14 @@ import torch
 from peft import PeftModel, get_peft_model_state_dict
 from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors import SafetensorError
-from transformers import AutoModelForCausalLM, PreTrainedModel
+from transformers import PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from engine.errors import ModelError
 from engine.gpus import computes_bfloat16, count_as_the_driver
 from engine.machine import processor_computes_bfloat16, usable_cores
 from engine.model.adapter_files import check_adapter, check_all_used
+from engine.model.auto_class import auto_class
 from engine.model.chat_format import ChatFormat
 from engine.model.exactness import check_exactness
 from engine.model.folder import check_safetensors
@@ -84,7 +85,7 @@ def read_base(
         torch.cuda.set_device(place)
     try:
         with quiet_libraries(), within_memory("Choose a smaller model.", f"The weights in {folder}"):
-            model, loaded = AutoModelForCausalLM.from_pretrained(
+            model, loaded = auto_class(folder).from_pretrained(
                 folder,
                 dtype=kind,
                 attn_implementation=ATTENTION,

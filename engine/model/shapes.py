@@ -17,7 +17,7 @@ _LARGEST_HEADER = 100 << 20
 _TABLES = ("embed", "lm_head", "wte", "wpe")  # embeddings and the output head
 _EXPERTS = ".experts."
 _EXPERT_PARTS = (_EXPERTS, ".gate.", ".router.")  # experts, and what chooses among them: held as single tensors
-_TOWERS = ("vision", "visual", "audio", "multi_modal_projector")  # text never passes through these
+_TOWERS = ("vision", "visual", "audio", "multi_modal_projector", "connector")  # text never passes through these
 
 
 @dataclass(frozen=True, slots=True)

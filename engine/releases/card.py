@@ -23,23 +23,23 @@ from engine.wording import counted
 
 _ADAPTER_USE = """\
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import {loader}, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(".")
-    model = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained({base}), ".")
+    model = PeftModel.from_pretrained({loader}.from_pretrained({base}), ".")
 
 """
 _NF4_USE = """\
     import torch
     from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
+    from transformers import {loader}, AutoTokenizer, BitsAndBytesConfig
 
     four_bits = BitsAndBytesConfig(
         load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=torch.bfloat16,
     )
     tokenizer = AutoTokenizer.from_pretrained(".")
-    base = AutoModelForCausalLM.from_pretrained({base}, quantization_config=four_bits)
+    base = {loader}.from_pretrained({base}, quantization_config=four_bits)
     model = PeftModel.from_pretrained(base, ".")
 
 The adapter was measured on the base in four bits; on the full-precision base its answers differ. For vLLM, export the
@@ -54,10 +54,10 @@ or with vLLM:
 _DORA_NOTE = "vLLM and llama.cpp cannot load DoRA adapters. For them, export the run as merged weights."
 _WHOLE_NOTE = "vLLM and llama.cpp cannot load an adapter of whole layers. For them, export the run as merged weights."
 _MERGED_USE = """\
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import {loader}, AutoTokenizer
 
     tokenizer = AutoTokenizer.from_pretrained(".")
-    model = AutoModelForCausalLM.from_pretrained(".")
+    model = {loader}.from_pretrained(".")
 
 or with vLLM:
 
@@ -86,17 +86,21 @@ _NOTES: dict[AdapterKind, str] = {"dora": _DORA_NOTE, "full": _WHOLE_NOTE}
 
 @dataclass(frozen=True, slots=True)
 class BaseModel:
-    """The base as others can find it: a hub name or the name of a local folder, and its licence, if known."""
+    """The base as others can find it: a hub name or the name of a local folder, and its licence, if known.
+
+    `loader` is transformers' class that loads it.
+    """
 
     name: str
     license: str | None
+    loader: str = "AutoModelForCausalLM"
 
 
-def describe_base(base: str, folder: Path) -> BaseModel:
+def describe_base(base: str, folder: Path, loader: str) -> BaseModel:
     """Describe `base`, as the run's configuration names it; its files are in `folder`. Never returns a local path."""
     if base == "starter":
-        return BaseModel(STARTER_SOURCE, STARTER_LICENSE.lower())
-    return BaseModel(Path(base).name if expand(base).is_dir() else base, _license_in(folder / "README.md"))
+        return BaseModel(STARTER_SOURCE, STARTER_LICENSE.lower(), loader)
+    return BaseModel(Path(base).name if expand(base).is_dir() else base, _license_in(folder / "README.md"), loader)
 
 
 def model_card(
@@ -129,6 +133,7 @@ def model_card(
         use = _GGUF_USE + (_OLLAMA_USE if converted.modelfile else _NO_MODELFILE)
     words = {
         "base": json.dumps(base.name),
+        "loader": base.loader,
         "word": shlex.quote(base.name),
         "weights": WEIGHTS,
         "rank": next((rank for rank in _VLLM_RANKS if rank >= config.lora_rank), config.lora_rank),

@@ -46,6 +46,7 @@ def export(context: JobContext, options: ExportOptions) -> Release:
     release. Raises UsageError, NotFoundError (no adapter, no llama.cpp), ModelError (base, tokenizer or conversion),
     StoreError (disk), and JobStopped.
     """
+    from engine.model.auto_class import auto_class
     from engine.model.chat_format import ChatFormat
     from engine.model.locate import locate_base
     from engine.model.merge import merge
@@ -58,7 +59,7 @@ def export(context: JobContext, options: ExportOptions) -> Release:
     adapter = adapter_of(project.folder, trained)
     llama_cpp = find_llama_cpp() if form == "gguf" else None
     base = locate_base(trained.config.base, project.home)
-    described = describe_base(trained.config.base, base)
+    described = describe_base(trained.config.base, base, auto_class(base).__name__)
     chat = ChatFormat.load(base)
     temperature = project.settings.read().serving_temperature
     converted = None

@@ -7,7 +7,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors import safe_open
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoTokenizer
 
 import engine.evaluation.job
 import engine.training.job
@@ -15,6 +15,7 @@ from engine.curation.automatic import check_examples
 from engine.curation.freeze import freeze
 from engine.evaluation.arms import LocalArm
 from engine.jobs.context import JobContext
+from engine.model.auto_class import auto_class
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, quiet_libraries, with_adapter
 from engine.model.local_model import LocalModel
@@ -163,8 +164,10 @@ def test_releases_match_the_student_in_plain_transformers(project: Project) -> N
     kinds: tuple[ReleaseKind, ...] = ("adapter", "merged")
     folders = {kind: project.folder / release(project, kind).folder for kind in kinds}
     with quiet_libraries():
-        merged = AutoModelForCausalLM.from_pretrained(folders["merged"], dtype=torch.float32)
-        adapted = PeftModel.from_pretrained(AutoModelForCausalLM.from_pretrained(base_of(project)), folders["adapter"])
+        merged = auto_class(folders["merged"]).from_pretrained(folders["merged"], dtype=torch.float32)
+        adapted = PeftModel.from_pretrained(
+            auto_class(base_of(project)).from_pretrained(base_of(project)), folders["adapter"]
+        )
     torch.testing.assert_close(logits(merged, ids), expected, rtol=1e-3, atol=2e-3)
     torch.testing.assert_close(logits(adapted, ids), expected, rtol=1e-3, atol=2e-3)
     chat = ChatFormat.load(base_of(project))

@@ -7,34 +7,71 @@ import pytest
 import torch
 
 from engine.errors import ModelError
+from engine.model.decode import decode
 from engine.model.load import load_base
 from engine.model.local_model import LocalModel
+from engine.model.prompt_cache import PromptCache
+from engine.model.shapes import read_shapes
+from engine.records.run import TrainingConfig
 from engine.training.batches import make_batch, shared_prompt_batch
+from engine.training.student import trained_parameters, with_new_adapter
 from tests.engine.training.test_shared_prompt import losses, rows
-from tests.families import FAMILIES
+from tests.families import FAMILIES, GATED_DELTA_NET, VISION
 from tests.tiny import make_tiny_family
 
 _WINDOW: dict[str, object] = {"sliding_window": 12}
+_LAYERS: dict[str, object] = _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]}
+# Keys and values from a latent vector, of different widths.
+_LATENT: dict[str, object] = {
+    "num_key_value_heads": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1,
+    "q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 8,
+    "first_k_dense_replace": 1, "moe_intermediate_size": 16,
+}  # fmt: skip
+# Some layers attend to the keys and values of earlier ones.
+_REUSED: dict[str, object] = _WINDOW | {
+    "num_hidden_layers": 4, "num_kv_shared_layers": 2, "layer_types": ["sliding_attention", "full_attention"] * 2,
+    "vocab_size_per_layer_input": 259, "hidden_size_per_layer_input": 8,
+}  # fmt: skip
 SUPPORTED: dict[str, dict[str, object]] = {
     "ApertusConfig": {},
     "ArceeConfig": {},
-    "Cohere2Config": _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]},
+    "Cohere2Config": _LAYERS,
     "Ernie4_5Config": {},
-    "Exaone4Config": _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]},
-    "Gemma4TextConfig": _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]},
+    "Exaone4Config": _LAYERS,
+    "Gemma4TextConfig": _LAYERS,
+    "Gemma4UnifiedTextConfig": _LAYERS,
+    "Gemma3nTextConfig": _REUSED | {"activation_sparsity_pattern": [0.0] * 4},
+    "Gemma4TextConfig that reuses": _REUSED | {"global_head_dim": 16},
     "Glm4Config": {},
     "GraniteConfig": {},
     "HeliumConfig": {},
     "HunYuanDenseV1Config": {},
     "Ministral3Config": {},
-    "MinistralConfig": _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]},
+    "MinistralConfig": _LAYERS,
     "MixtralConfig": {"num_local_experts": 4},
     "Olmo2Config": {},
-    "Olmo3Config": _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]},
+    "Olmo3Config": _LAYERS,
     "SeedOssConfig": {},
     "SmolLM3Config": {},
 }
+_TOWER: dict[str, object] = {
+    "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32, "patch_size": 4,
+    "deepstack_visual_indexes": [0],
+}  # fmt: skip
+# By the configuration of the whole: that of its decoder with options, and the options of what reads images.
+WITH_IMAGES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
+    "Gemma3Config": ("Gemma3TextConfig", _LAYERS | {"query_pre_attn_scalar": 8}, VISION),
+    "Gemma4Config": ("Gemma4TextConfig", _LAYERS, VISION | {"num_key_value_heads": 2, "head_dim": 8}),
+    "InternVLConfig": ("Qwen3Config", {}, VISION),
+    "Lfm2VlConfig": (
+        "Lfm2Config", {"layer_types": ["conv", "full_attention"]}, VISION | {"model_type": "siglip2_vision_model"}
+    ),
+    "Qwen3VLConfig": ("Qwen3VLTextConfig", {}, _TOWER),
+    "Qwen3_5Config": ("Qwen3_5TextConfig", GATED_DELTA_NET, _TOWER),
+    "SmolVLMConfig": ("LlamaConfig", {}, VISION),
+}  # fmt: skip
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
+    "Glm4MoeLiteConfig": (_LATENT, "latent attention"),
     "GptOssConfig": ({"num_local_experts": 4, "num_experts_per_tok": 2}, "attention sinks"),
     "Llama4TextConfig": ({"num_local_experts": 2, "intermediate_size_mlp": 64}, "chunked_attention"),
 }
@@ -46,7 +83,7 @@ def load_architecture(folder: Path, config: str, options: dict[str, object]) -> 
 
 
 def write(folder: Path, config: str, options: dict[str, object]) -> Path:
-    family = replace(FAMILIES["qwen2.5"], config=config, options=options)
+    family = replace(FAMILIES["qwen2.5"], config=config.partition(" ")[0], options=options)
     return make_tiny_family(folder, family)
 
 
@@ -57,6 +94,36 @@ def test_architecture_is_loaded_and_reads_rows_behind_one_prompt_like_separate_r
     local = load_architecture(tmp_path, config, SUPPORTED[config])
     together, apart = shared_prompt_batch(rows(), 40), make_batch(rows())
     assert torch.allclose(losses(local, together), losses(local, apart), atol=1e-4)
+    assert_answers_are_those_of_whole_sequences(local)
+
+
+@pytest.mark.parametrize("whole", WITH_IMAGES)
+def test_architecture_that_also_takes_images_is_asked_and_adapted_as_a_text_model(whole: str, tmp_path: Path) -> None:
+    config, options, vision = WITH_IMAGES[whole]
+    family = replace(FAMILIES["qwen2.5"], config=config, options=options, whole=whole, vision=vision)
+    local = load_base(make_tiny_family(tmp_path, family), device="cpu", dtype="float32")
+    assert_answers_are_those_of_whole_sequences(local)
+    estimated = read_shapes(tmp_path).lora_parameters(4)
+    student = with_new_adapter(local, TrainingConfig(base="tiny", lora_rank=4))
+    adapted = {name for name, weight in student.model.named_parameters() if weight.requires_grad}
+    assert not [name for name in adapted if "vision" in name or "visual" in name]
+    assert sum(weight.numel() for weight in trained_parameters(student)) == estimated
+
+
+def assert_answers_are_those_of_whole_sequences(local: LocalModel) -> None:
+    """Decode behind a shared prompt; at every token of an answer, one pass over all of it has to prefer that token."""
+    prompt = list(range(10, 40))
+    asked = [[*prompt, *question] for question in ([50, 51, 52], [60], [60], [71, 72, 73, 74, 75], [50, 51], [80, 81])]
+    # Three places for six rows: rows of different lengths are read, leave early, and are moved.
+    limits = [3, 20, 2, 8, 5, 7]
+    prefix = PromptCache.build(local, prompt)
+    answers = decode(local, asked, prefix=prefix, temperature=0.0, max_new_tokens=limits, seeds=limits, batch_rows=3)
+    for row, answer in zip(asked, answers, strict=True):
+        with torch.inference_mode():
+            whole = local.base(input_ids=torch.tensor([[*row, *answer.ids]]), use_cache=False).logits[0].float()
+        logits = whole[len(row) - 1 : -1]
+        chosen = logits.gather(1, torch.tensor(answer.ids)[:, None])[:, 0]
+        assert (logits.max(dim=1).values - chosen).max() < 0.02 * logits.std()
 
 
 @pytest.mark.parametrize("config", REFUSED)
@@ -70,9 +137,7 @@ def test_architecture_that_no_shared_prompt_reproduces_is_refused_with_the_reaso
 
 def test_model_that_is_no_text_decoder_is_refused_without_a_list_of_all_others(tmp_path: Path) -> None:
     write(tmp_path, "MixtralConfig", {})
-    (tmp_path / "config.json").write_text(
-        '{"model_type": "mistral3", "text_config": {"max_position_embeddings": 2048}}'
-    )
+    (tmp_path / "config.json").write_text('{"model_type": "vit", "max_position_embeddings": 2048}')
     with pytest.raises(ModelError, match="Unrecognized configuration class") as refused:
         load_base(tmp_path, device="cpu", dtype="float32")
     assert len(refused.value.message) < 400

@@ -9,19 +9,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from peft import LoraConfig, get_peft_model
 from torch import Tensor, nn
-from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3Config, Gemma3TextConfig
+from transformers import AutoTokenizer
 
 from engine.errors import ContextError, ModelError
 from engine.model.chat_format import ChatFormat
 from engine.model.decode import decode
-from engine.model.load import quiet_libraries, with_adapter
+from engine.model.load import with_adapter
 from engine.model.local_model import LocalModel
 from engine.model.prompt_cache import PromptCache, forward_shared
 from engine.model.score import ScoreRow, score
-from engine.model.shapes import read_shapes
-from engine.model.targets import lora_targets
 from engine.records.prompt import Message, Prompt
 from tests.engine.model.conftest import eager_logits, load_on_cpu
 from tests.families import FAMILIES, Family
@@ -260,40 +257,12 @@ def test_dynamic_rope_model_shares_a_prompt_within_its_context(tmp_path: Path) -
     )
 
 
-def test_vision_towers_are_not_adapted(tmp_path: Path) -> None:
-    folder = make_tiny_family(tmp_path / "vision", FAMILIES["gemma3"])
-    config = Gemma3Config(
-        text_config=Gemma3TextConfig.from_pretrained(folder).to_dict(),
-        vision_config={
-            "hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 1, "num_attention_heads": 4,
-            "image_size": 28, "patch_size": 14,
-        },
-        mm_tokens_per_image=4,
-    )  # fmt: skip
-    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
-    local = load_on_cpu(folder)
-    targets = lora_targets(local)
-    assert {name.rpartition(".")[2] for name in targets} == {
-        "q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj",
-    }  # fmt: skip
-    assert len(targets) == 2 * 7
-    assert all("language_model.layers" in name for name in targets)
-    with quiet_libraries():
-        model = get_peft_model(local.base, LoraConfig(r=2, target_modules=targets, task_type="CAUSAL_LM"))
-    adapted = {name.split(".lora_A")[0].split("base_model.model.")[1]
-               for name, _ in model.named_parameters() if ".lora_A" in name}  # fmt: skip
-    assert adapted == set(targets)
-    assert read_shapes(folder).lora_parameters(2) == sum(
-        weight.numel() for weight in model.parameters() if weight.requires_grad
-    )
-
-
 def test_every_linear_layer_except_the_output_head_is_adapted(folder: Path, tmp_path: Path) -> None:
     adapter = make_tiny_adapter(folder, tmp_path / "adapter")
     local = with_adapter(load_on_cpu(folder), adapter)
     head = local.base.get_output_embeddings()
     layers = {
-        layer for layer, module in local.base.named_modules()
+        layer for layer, module in local.backbone.named_modules()
         if isinstance(module, nn.Linear) and module is not head and "lora" not in layer
     }  # fmt: skip
     adapted = {layer.removesuffix(".base_layer") for layer in layers if layer.endswith(".base_layer")}

@@ -19,7 +19,7 @@ KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
 def test_card_of_a_dora_adapter_omits_vllm(project: Project, base: Path) -> None:
     run = project.runs.get(1)
     dora = replace(run, config=replace(run.config, adapter="dora"))
-    described = describe_base(str(base), base)
+    described = describe_base(str(base), base, "AutoModelForCausalLM")
     assert "vllm serve" in model_card("adapter", described, run, None)
     card = model_card("adapter", described, dora, None)
     assert "vllm serve" not in card
@@ -31,7 +31,7 @@ def test_card_of_a_dora_adapter_omits_vllm(project: Project, base: Path) -> None
 def test_card_of_a_full_fine_tuning_states_what_was_trained(project: Project, base: Path) -> None:
     run = project.runs.get(1)
     full = replace(run, config=replace(run.config, adapter="full"))
-    card = model_card("adapter", describe_base(str(base), base), full, None)
+    card = model_card("adapter", describe_base(str(base), base, "AutoModelForCausalLM"), full, None)
     assert "- Trained: every layer except" in card
     assert "vllm serve" not in card
     assert "merged" in card
@@ -41,7 +41,7 @@ def test_card_of_a_full_fine_tuning_states_what_was_trained(project: Project, ba
 def test_card_of_an_adapter_on_a_4_bit_base_loads_the_base_in_4_bits(project: Project, base: Path) -> None:
     run = project.runs.get(1)
     four_bit = replace(run, config=replace(run.config, quantize_base="nf4"))
-    described = describe_base(str(base), base)
+    described = describe_base(str(base), base, "AutoModelForCausalLM")
     card = model_card("adapter", described, four_bit, None)
     assert 'bnb_4bit_quant_type="nf4"' in card
     assert "vllm serve" not in card
@@ -55,7 +55,7 @@ def test_card_of_an_adapter_on_a_4_bit_base_loads_the_base_in_4_bits(project: Pr
 def test_card_has_valid_metadata_and_the_measured_figures(
     project: Project, base: Path, kind: ReleaseKind, measured: Evaluation | None
 ) -> None:
-    card = model_card(kind, describe_base(str(base), base), project.runs.get(1), measured)
+    card = model_card(kind, describe_base(str(base), base, "AutoModelForCausalLM"), project.runs.get(1), measured)
     _, front, body = card.split("---\n", 2)
     metadata = yaml.safe_load(front)
     assert metadata["base_model"] == "tiny-base"
@@ -78,15 +78,15 @@ def test_card_reports_the_evaluation_on_held_out_questions(project: Project, tmp
 
 def test_licence_is_the_one_in_the_base_card(tmp_path: Path) -> None:
     (tmp_path / "README.md").write_text("---\nlicense: mit\n---\n# A model\n")
-    assert describe_base(str(tmp_path), tmp_path).license == "mit"
-    assert describe_base("owner/name", tmp_path).name == "owner/name"
-    assert describe_base("starter", tmp_path).license == "apache-2.0"
+    assert describe_base(str(tmp_path), tmp_path, "AutoModelForCausalLM").license == "mit"
+    assert describe_base("owner/name", tmp_path, "AutoModelForCausalLM").name == "owner/name"
+    assert describe_base("starter", tmp_path, "AutoModelForCausalLM").license == "apache-2.0"
     for text in (
         "no metadata", "---\n[: broken\n---\n", "---\nlicense: [1]\n---\n",
         '---\nlicense: "mit\\n\\n# Measured\\n\\n<script>"\n---\n',
     ):  # fmt: skip
         (tmp_path / "README.md").write_text(text)
-        assert describe_base(str(tmp_path), tmp_path).license is None
+        assert describe_base(str(tmp_path), tmp_path, "AutoModelForCausalLM").license is None
 
 
 def test_commands_in_the_card_quote_the_name_of_the_base(project: Project) -> None:

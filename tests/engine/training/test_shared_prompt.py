@@ -31,7 +31,7 @@ def losses(local: LocalModel, batch: Batch) -> Tensor:
     return token_losses(local, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]))
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", sorted(set(FAMILIES) - {"qwen3.5"}))  # whose layers carry one row over to the next
 def test_family_reads_rows_behind_one_prompt_like_separate_rows(name: str, tmp_path: Path) -> None:
     local = load_base(make_tiny_family(tmp_path, FAMILIES[name], layers=2), device="cpu", dtype="float32")
     window = getattr(local.base.config.get_text_config(), "sliding_window", None)
