@@ -72,6 +72,6 @@ def _hidden_behind_prompt(local: LocalModel, ids: list[int], asked: int) -> Tens
 def _unsupported(local: LocalModel, reason: str) -> ModelError:
     return ModelError(
         "The model's architecture is not supported.",
-        f"{local.folder}: attention with a shared prompt does not reproduce its answers ({reason}).",
-        "Choose a decoder with standard attention, such as Llama 3, Qwen3, Mistral, Gemma or Phi.",
+        f"{local.folder}: behind a shared prompt its answers would not be its own ({reason}).",
+        "Choose a decoder such as Llama 3, Qwen3, Qwen3.5, Mistral, Gemma or Phi.",
     )

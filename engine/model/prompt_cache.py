@@ -69,7 +69,7 @@ class PromptCache:
                 continue
             if layer.keys is None or layer.values is None:
                 raise ModelError("The model keeps no keys and values.", type(layer).__name__, "Choose another model.")
-            keys[place], values[place] = layer.keys[0], layer.values[0]
+            keys[place], values[place] = layer.keys[0].contiguous(), layer.values[0].contiguous()
         return cls(tuple(prefix_ids), tuple(cache.layers), tuple(keys), tuple(values))
 
     @property

@@ -188,7 +188,7 @@ def test_decoding_and_scoring_after_a_shared_prompt_agree_with_a_full_forward_pa
     ("name", "options", "reason"),
     [
         ("GptOssConfig", {"num_local_experts": 2, "num_experts_per_tok": 1}, "attention sinks"),
-        ("MambaConfig", {}, "does not reproduce it"),
+        ("MambaConfig", {}, "would not be its own"),
     ],
 )
 def test_architecture_that_cannot_share_a_prompt_is_refused_with_the_reason(

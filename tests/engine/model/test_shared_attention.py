@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.model import prompt_cache, shared_attention
+from engine.model import own_cache, shared_attention
 from engine.model.local_model import LocalModel
 from engine.model.own_cache import OwnCache
 from engine.model.prompt_cache import PromptCache, forward_shared
@@ -75,7 +75,7 @@ def test_attention_that_ignores_the_prompt_is_refused_at_loading(
         hidden: Tensor = local.backbone(input_ids=ids, position_ids=positions, use_cache=False).last_hidden_state
         return hidden
 
-    monkeypatch.setattr(prompt_cache, "forward_shared", ignore_prompt)
+    monkeypatch.setattr(own_cache, "forward_shared", ignore_prompt)
     with pytest.raises(ModelError, match="architecture is not supported"):
         load_on_cpu(tiny_folder)
 
