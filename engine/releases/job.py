@@ -20,7 +20,7 @@ from engine.releases.contents import CARD, is_intact
 from engine.releases.gguf import write_gguf
 from engine.releases.llama_cpp import find_llama_cpp, set_llama_cpp
 from engine.releases.staging import beside, require_free, write_checksums
-from engine.releases.tokenizer import write_generation_config, write_json, write_tokenizer
+from engine.releases.tokenizer import write_generation_config, write_json, write_processor, write_tokenizer
 from engine.store.dataclass_json import decode, encode
 
 _MADE = "release.json"  # in the job's folder: the release that is about to be moved into place
@@ -74,6 +74,7 @@ def export(context: JobContext, options: ExportOptions) -> Release:
         else:
             context.emit(Note("merging base and adapter"))
             merge(base, adapter, whole, trained.config.quantize_base)
+            write_processor(base, whole)
         context.checkpoint()
         write_tokenizer(base, chat.template, whole)
         write_generation_config(base, temperature, chat.stop_ids, whole)

@@ -1,4 +1,4 @@
-"""The tokenizer, chat template and generation configuration of a release: copied, not re-serialised.
+"""What a release needs beside its weights: tokenizer, chat template, generation configuration. Copied as they were.
 
 Copying keeps every byte of what the student was trained with. Only the chat template changes: the release gets the
 template that training used, which has no default system prompt.
@@ -14,6 +14,7 @@ TOKENIZER_FILES = (
     "tokenizer.json", "tokenizer.model", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json",
     "vocab.json", "vocab.txt", "merges.txt",
 )  # fmt: skip
+PROCESSOR_FILES = ("processor_config.json", "preprocessor_config.json", "video_preprocessor_config.json")
 
 
 def write_tokenizer(base: Path, template: str, destination: Path) -> None:
@@ -26,6 +27,16 @@ def write_tokenizer(base: Path, template: str, destination: Path) -> None:
     settings.pop("auto_map", None)  # names code that llama.cpp's converter and others would run
     write_json(destination / "tokenizer_config.json", settings)
     (destination / "chat_template.jinja").write_text(template, encoding="utf-8")
+
+
+def write_processor(base: Path, destination: Path) -> None:
+    """Copy how images are prepared, if the weights in `destination` still take them: servers do not start without."""
+    if "vision_config" not in read_json(destination / "config.json"):
+        return
+    for name in PROCESSOR_FILES:
+        if settings := read_json(base / name, required=False):
+            settings.pop("auto_map", None)
+            write_json(destination / name, settings)
 
 
 def write_generation_config(base: Path, temperature: float, stop_ids: frozenset[int], destination: Path) -> None:
