@@ -13,6 +13,7 @@ from engine.errors import ModelError
 from engine.model.adapter_place import ADAPTER_CONFIG
 
 _SPECIAL = ("bos_token", "eos_token", "pad_token", "unk_token")
+_TEMPLATE = "chat_template.json"  # where models that also take images may have it
 _UNSAFE = (".bin", ".pt", ".pth", ".ckpt", ".h5", ".msgpack", ".gguf", ".pkl")
 
 
@@ -44,7 +45,7 @@ def read_model_folder(folder: Path) -> ModelFolder:
     if template is None:
         raise ModelError(
             "The model has no chat template.",
-            f"Neither chat_template.jinja nor tokenizer_config.json in {folder} holds one.",
+            f"Neither chat_template.jinja nor tokenizer_config.json nor {_TEMPLATE} in {folder} holds one.",
             "Choose the instruction-tuned variant of the model.",
         )
     text_config = config.get("text_config")
@@ -149,7 +150,10 @@ def _chat_template(folder: Path, tokenizer_config: dict[str, object]) -> str | N
             return beside.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise _unreadable(beside, error) from error
-    template = tokenizer_config.get("chat_template")
+    # Models that also take images may have it in a file of its own.
+    template = tokenizer_config.get("chat_template") or read_json(folder / _TEMPLATE, required=False).get(
+        "chat_template"
+    )
     if isinstance(template, list):  # several, by name
         named = {str(entry.get("name")): entry.get("template") for entry in template if isinstance(entry, dict)}
         template = named.get("default")

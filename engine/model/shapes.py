@@ -17,7 +17,8 @@ _LARGEST_HEADER = 100 << 20
 _TABLES = ("embed", "lm_head", "wte", "wpe")  # embeddings and the output head
 _EXPERTS = ".experts."
 _EXPERT_PARTS = (_EXPERTS, ".gate.", ".router.")  # experts, and what chooses among them: held as single tensors
-_TOWERS = ("vision", "visual", "audio", "multi_modal_projector", "connector")  # text never passes through these
+# Text never passes through these: what reads images and sounds, and heads that predict several tokens at once.
+_UNREAD = ("vision", "visual", "audio", "multi_modal_projector", "connector", "mtp.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def read_shapes(folder: Path) -> Shapes:
         size += path.stat().st_size
         for name, shape in _header(path).items():
             parameters += math.prod(shape)
-            if any(part in name for part in _TOWERS):
+            if any(part in name for part in _UNREAD):
                 continue
             if _EXPERTS in name and len(shape) in (2, 3):
                 experts[name] = 1 if len(shape) == 2 else shape[0], shape[-2], shape[-1]

@@ -2,6 +2,7 @@
 
 # ruff: noqa: E501 (templates are kept as models ship them)
 
+import json
 import subprocess
 import sys
 import threading
@@ -238,6 +239,15 @@ def test_incomplete_model_folder_is_explained(tmp_path: Path, missing: str, mess
     (folder / missing).unlink()
     with pytest.raises(ModelError, match=message):
         ChatFormat.load(folder)
+
+
+def test_template_in_a_file_of_its_own_is_read(tmp_path: Path) -> None:
+    """As models that also take images have it: beside their processor."""
+    folder = write_format(tmp_path, CHATML, "<s>", "<|im_end|>")
+    expected = ChatFormat.load(folder).template
+    (folder / "chat_template.jinja").unlink()
+    (folder / "chat_template.json").write_text(json.dumps({"chat_template": CHATML}))
+    assert ChatFormat.load(folder).template == expected
 
 
 def test_template_that_writes_the_date_into_questions_is_refused(tmp_path: Path) -> None:

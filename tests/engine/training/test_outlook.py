@@ -176,6 +176,14 @@ def test_key_value_size_is_found_by_the_layer_names_of_a_family(
     assert read_shapes(tmp_path).kept == kept
 
 
+@pytest.mark.parametrize("unread", ["mtp.layers.0", "model.visual.blocks.0", "model.connector"])
+def test_layers_that_text_never_passes_through_are_not_counted(tmp_path: Path, unread: str) -> None:
+    weights = {f"{part}.self_attn.k_proj.weight": torch.zeros(16, 64) for part in ("model.layers.0", unread)}
+    save_file(weights, tmp_path / "model.safetensors")
+    found = read_shapes(tmp_path)
+    assert (found.linear, found.kept, found.layers) == (((64, 16),), 16, 1)
+
+
 def test_estimate_error_is_reported_for_comparable_values() -> None:
     done = replace(RUN, device="cpu", disk_mb=90.0, estimate=Estimated(50.0, 1000.0, 60.0))
     assert error_text(done) == (
