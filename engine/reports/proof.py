@@ -115,9 +115,8 @@ def rules(facts: ReportFacts) -> Section:
     blocks: list[Block] = [
         Words(
             f"Every arm answered the same {counted(evaluation.questions, _QUESTIONS[evaluation.split])}, "
-            f"{samples} each at temperature {evaluation.temperature:g}{_longest(evaluation)}. The figures are the "
-            "share of answers that pass a rule, in %, with a 95 % interval that accounts for repeated samples "
-            "of a question."
+            f"{samples} each at temperature {evaluation.temperature:g}{_longest(evaluation)}. Figures are shares of "
+            "answers, in %, with 95 % intervals for other questions on these topics, repeated samples accounted for."
         ),
         Intervals("Answers that pass each rule, %", "rule", with_roles(arms), tuple(rows)),
         *(Words(words, "bad") for words in (left_out(evaluation), cut_off(evaluation)) if words),
