@@ -143,7 +143,10 @@ def keep(invocation: Invocation, job_id: int) -> None:
 @click.option("--wait", is_flag=True, help="Return only when it has stopped.")
 @command_options
 def stop(invocation: Invocation, job_id: int, kill: bool, wait: bool) -> None:
-    """Stop job JOB_ID at its next safe point. Its results so far are kept, and it can be resumed."""
+    """Stop job JOB_ID at its next safe point. Its results so far are kept, and it can be resumed.
+
+    A job that failed or was killed is then listed as stopped: only with --all.
+    """
     from engine.jobs import control
     from engine.jobs.liveness import mark_lost_jobs
     from engine.records.job import LIVE_STATES

@@ -18,7 +18,7 @@ from engine.jobs.launch import launch
 from engine.jobs.liveness import LOCK_FILE, is_alive, mark_lost_jobs, read_holder, write_end
 from engine.jobs.protocol import Command
 from engine.paths import make_private_folder
-from engine.records.job import LIVE_STATES, Job, JobState, resume_advice, resume_command
+from engine.records.job import LIVE_STATES, TROUBLE, Job, JobState, resume_advice, resume_command
 from engine.records.options import JobOptions
 
 if TYPE_CHECKING:
@@ -86,12 +86,17 @@ def keep(project: "Project", job: Job) -> Job:
 
 
 def stop(project: "Project", job: Job, *, force: bool = False, grace_s: float = 30.0) -> Job:
-    """Ask a live job to stop at its next checkpoint, and return at once.
+    """Ask a live job to stop at its next checkpoint, and return at once; one that failed or was killed is stopped now.
+
+    The latter only changes how it is listed: it no longer asks for attention.
 
     With `force`, wait `grace_s` for the checkpoint, then send SIGTERM, and five seconds later SIGKILL, to the job's
     whole process group; the job is then `stopped`. Anything not stored by then is lost. Raises `JobError` if the job is
     not live, or survives even that.
     """
+    job = _now(project, job)
+    if job.state in TROUBLE:
+        return write_end(project, job, "stopped", job.note)
     job = _send(project, job, "stop")
     if not force or has_left(project, job, LIVE_STATES, grace_s):
         return project.jobs.get(job.id)

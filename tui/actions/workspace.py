@@ -7,7 +7,7 @@ ACTIONS = (
     Action("pane_down", "J,ctrl+down", "next pane", "Show the next pane."),
     Action("pane_up", "K,ctrl+up", "previous pane", "Show the previous pane."),
     Action("pause", "p", "pause", "Pause the job, or let it continue.", footer=True),
-    Action("stop", "x", "stop", "Stop the job at its next safe point; its results are kept."),
+    Action("stop", "x", "stop", "Stop the job at its next safe point; put a failed one aside."),
     Action("resume", "r", "resume", "Resume a job that was stopped, failed or was killed.", footer=True),
     Action("jobs", "L", "jobs", "List all jobs: why they wait, how they ended, their logs."),
     Action("curate", "c", "review", "Review the teacher's answers, one key per decision.", footer=True),

@@ -22,6 +22,7 @@ from engine.jobs.log import EventLog
 from engine.jobs.protocol import Event, Progress, StateChanged
 from engine.paths import Home, make_private_folder
 from engine.project import Project
+from engine.records.job import JobState
 from engine.records.options import GenerateOptions, ServeOptions, SynthesizeOptions, TeacherSpec, UpdateOptions
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
@@ -219,6 +220,21 @@ def test_stop_with_kill_ends_an_unresponsive_job(desk: Project, monkeypatch: pyt
     assert "jobs resume 1" in output
     wait_until(lambda: not is_alive(desk.jobs.get(1)))
     assert "jobs resume" in fail("jobs", "stop", "1", status=1)["next"]
+
+
+@pytest.mark.parametrize("state", ["failed", "lost"])
+def test_job_that_failed_or_was_killed_can_be_put_aside(desk: Project, state: JobState) -> None:
+    start_gated(desk)
+    succeed("jobs", "stop", "1", "--wait")
+    desk.jobs.update(1, state=state, note="The endpoint refused the key.")
+    assert [row["state"] for row in get("jobs", "list")["jobs"]] == [state]
+    stopped = succeed("jobs", "stop", "1").out
+    assert "Job 1 is stopped. The endpoint refused the key." in stopped
+    assert get("jobs", "list") == {"jobs": []}
+    assert {station["name"]: station["state"] for station in get("status")["stations"]}["examples"] != "failed"
+    open_gate(desk)
+    succeed("jobs", "resume", "1")
+    succeed("jobs", "follow", "1")
 
 
 def test_too_large_job_number_is_refused(desk: Project) -> None:

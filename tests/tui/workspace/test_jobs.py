@@ -259,6 +259,18 @@ async def test_failed_job_shows_the_reason_and_can_be_resumed(home: Home, monkey
         await until(pilot, lambda: resumed == [1])
 
 
+async def test_failed_job_can_be_put_aside(home: Home) -> None:
+    folder = make_stage(home, "failed")
+    app = open_app(home, folder)
+    async with app.run_test(size=(80, 24), notifications=True) as pilot:
+        await until(pilot, lambda: "x puts it aside" in pane_text(app))
+        await pilot.press("x")
+        await until(pilot, lambda: not app.screen.query_one(Trouble).display)
+        assert "✗" not in app.screen.query_one(Header).plain
+    with Project.open(folder, home) as project:
+        assert [job.state for job in project.jobs.all()] == ["stopped"]
+
+
 async def test_killed_job_is_shown_as_killed(home: Home) -> None:
     folder = make_stage(home, "generating")
     with Project.open(folder, home) as project:

@@ -51,5 +51,7 @@ def answer_to(key: JobKey, job: "Job | None", asked: "Asked" = "") -> tuple[JobK
         case "stop" if job.state in ("running", "waiting", "paused"):
             again = f"{key_of('workspace.resume')} resumes it"
             return "stop", f"Job {job.id} will stop at its next safe point. {again}."
+        case "stop" if job.state in ("failed", "lost"):
+            return "stop", f"Job {job.id} is put aside. {key_of('workspace.resume')} resumes it."
         case _:
             return None, f"Job {job.id} {job.state_text}."

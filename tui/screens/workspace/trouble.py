@@ -51,7 +51,8 @@ def _lines(state: "WorkspaceState", error: DistillError | None, width: int) -> l
         return [Content.styled(shorten(text, width), WARN)]
     if job is None or job.state not in TROUBLE or state.shown != job.stage:
         return []
-    head = f"✗ {job.kind} {job.state_text}; {key_of('workspace.resume')} resumes it"
+    resume, stop = key_of("workspace.resume"), key_of("workspace.stop")
+    head = f"✗ {job.kind} {job.state_text}; {resume} resumes it, {stop} puts it aside"
     note = [Content(f"  {line}") for line in wrap(in_app(job.note), width - 2)[:_LINES]]
     return [Content.styled(head, f"{STRONG} {BAD}"), *note]
 
