@@ -78,7 +78,8 @@ class ChatFormat:
         """How the template and context length used here differ from the folder's own, one sentence each."""
         notes = []
         if self.default_system is not None:
-            notes.append(f"The model's own template inserts the system prompt “{self.default_system}”; it is removed.")
+            what = f"the system prompt “{self.default_system}”" if self.default_system else "an empty system message"
+            notes.append(f"The model's own template inserts {what}; it is removed.")
         if self.without_thinking:
             notes.append("The model can think before it answers; here its thinking block stays empty and untrained.")
         if self.context_length < self.declared_context_length:

@@ -6,6 +6,7 @@ of transformers, so that every server that reads the exported template writes th
 Knows nothing of tokens.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Sequence
@@ -27,11 +28,18 @@ _SYSTEM, USER, ASSISTANT, NEXT = "qxsystemqx", "qxuserqx", "qxassistantqx", "qxn
 _OPEN, _CLOSE = "<think>", "</think>"
 # Writes nothing, and keeps adjacent whitespace that a block would swallow. llama.cpp does not support `{%+`.
 _KEEP = "{{ '' }}"
-# Overrides a client's request to think: llama.cpp's server makes it by default, and the student never learned to.
-_NO_THINKING = "{% set enable_thinking = false %}" + _KEEP
+# How templates ask whether the model should think. Setting it overrides a client's request: llama.cpp's server makes it
+# by default, and the student never learned to.
+_SWITCHES = {
+    "enable_thinking": re.compile("enable_thinking"),
+    "reasoning": re.compile(r"\breasoning is (not )?(un)?defined"),
+}
 # What the expressions of a template may raise. Its time is not limited, and its memory only by the system.
 _FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 _MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
+_MARKS_ALONE = re.compile(r"([<〈\[][^<>〈〉\[\]\s]+[>〉\]])+")
+_EMPTY_THOUGHT = re.compile(r"<[^<>\s]*think[^<>\s]*>\s*<[^<>\s]*think[^<>\s]*>", re.IGNORECASE)
+_PROSE_WORDS = 3  # so many words that a template begins an answer with are more than the name of a block
 # The date that Llama's templates fall back to. With today's date, the prompted text and everything computed from it
 # would change at midnight; a student that sees no date could not follow it anyway.
 _CLOCK = datetime(2024, 7, 26, tzinfo=UTC)
@@ -59,7 +67,8 @@ class ChatTemplate:
         """
         # Jinja drops one newline at the end of a template; once wrapped, it would no longer be at the end.
         given = source.removesuffix("\n")
-        bare = _bare(_without_thinking(given, special_tokens), special_tokens)
+        quiet = _without_thinking(given, special_tokens)
+        bare = _bare(_with_opening(quiet, special_tokens), special_tokens)
         before, question, lead = bare.render(QUESTION).partition(USER)
         if not question:
             raise ModelError(
@@ -67,7 +76,7 @@ class ChatTemplate:
                 "Given a user message, it does not write its text.",
                 "Choose another model, or fix its template.",
             )
-        known = replace(bare, without_thinking=bare.source != given, assistant_lead=lead)
+        known = replace(bare, without_thinking=quiet != given, assistant_lead=lead)
         found = known.without_default(before)
         if found.render(QUESTION) != _bare(found.source, special_tokens, _ANOTHER_DAY).render(QUESTION):
             raise ModelError(
@@ -121,7 +130,14 @@ class ChatTemplate:
         if not between.startswith(tail):  # some templates end a finished conversation with one more token
             tail = tail.removesuffix(self._special_tokens.get("eos_token", ""))
         head = between.removeprefix(tail)
+        if not before.endswith(head):  # the mark that ends an answer is only written before the next turn
+            head = _common_opening(before, between)
+            tail = between.removesuffix(head)
+        if (ends := _MARK.match(self.assistant_lead)) is not None:
+            head = head.removeprefix(ends[0])  # what ends a user's turn may end an assistant's too
         lead = before.removesuffix(head)
+        if around is not None and around[0].startswith(lead) and _MARKS_ALONE.fullmatch(lead):
+            return replace(known, assistant_tail=tail)  # these marks (GLM's) open every conversation
         begin = _begin(lead, head, begin_token)
         default = _default_text(lead.removeprefix(begin), *(around or ("", "")), head)
         wrapped = _without_default_block(self.source, begin, head)
@@ -156,13 +172,52 @@ def _bare(source: str, special_tokens: dict[str, str], clock: datetime = _CLOCK)
 
 def _without_thinking(source: str, special_tokens: dict[str, str]) -> str:
     """Return the template with its thinking switch off and no thinking block left open."""
-    if "enable_thinking" in source:
-        source = _NO_THINKING + source
+    for switch, question in _SWITCHES.items():
+        if question.search(source):
+            source = f"{{% set {switch} = false %}}{_KEEP}{source}"
     lead = _bare(source, special_tokens).render(QUESTION).partition(USER)[2]
     if lead.rfind(_OPEN) <= lead.rfind(_CLOSE):
         return source
     closing = _literal(f"\n{_CLOSE}\n\n")
     return source + _KEEP + "{% if add_generation_prompt %}{{ " + closing + " }}{% endif %}"
+
+
+def _with_opening(source: str, special_tokens: dict[str, str]) -> str:
+    """Return the template with a generation prompt that ends where the text of an answer begins.
+
+    Some leave marks before it to the model (gpt-oss its channel, Kimi K2 its thinking block), which then could choose
+    others. Raises `ModelError` for a template that begins every answer with prose that its own answers lack.
+    """
+    bare = _bare(source, special_tokens)
+    lead = given = bare.render(QUESTION).partition(USER)[2]
+    answered = bare.render((*QUESTION, Message("assistant", ASSISTANT)), generation_prompt=False)
+    told = answered.partition(USER)[2].partition(ASSISTANT)[0]
+    if not told.startswith(lead):
+        lead, told = _EMPTY_THOUGHT.sub("", lead), _EMPTY_THOUGHT.sub("", told)
+    added = lead[_common_length(lead, told) :]
+    if len(_MARK.sub(" ", added).split()) >= _PROSE_WORDS:
+        raise ModelError(
+            "The model's chat template begins every answer with a text of its own.",
+            f"It writes: {added.strip()}",
+            "Choose a model that answers without it, or remove it from the template.",
+        )
+    rest = told.removeprefix(lead) if told.startswith(lead) else ""
+    if not rest.strip() or given.endswith(rest):
+        return source
+    return source + _KEEP + "{% if add_generation_prompt %}{{ " + _literal(rest) + " }}{% endif %}"
+
+
+def _common_opening(before: str, between: str) -> str:
+    """Return the end that both texts before a user's have in common, from its first mark on; empty if there is none."""
+    common = between[len(between) - _common_length(before[::-1], between[::-1]) :]
+    mark = _MARK.search(common)
+    return common[mark.start() :] if mark is not None else ""
+
+
+def _common_length(one: str, other: str) -> int:
+    """Return the length of the beginning that two texts have in common."""
+    alike = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False))
+    return sum(1 for _ in alike)
 
 
 def _begin(lead: str, head: str, begin_token: str) -> str:
@@ -187,8 +242,10 @@ def _default_text(block: str, system_lead: str, system_tail: str, head: str) -> 
     """Return the text of a default block, without the marks around a system message if they are known."""
     opening = next((system_lead[i:] for i in range(len(system_lead)) if block.startswith(system_lead[i:])), "")
     words = block.removeprefix(opening).removesuffix(system_tail.removesuffix(head)).strip()
-    # If the template adds a default text to every system message, nothing is left: take the longest piece instead.
-    return words or max(_MARK.split(block), key=len).strip()
+    # If the template adds a default text to every system message, nothing is left: take the longest piece instead. A
+    # single word is the role of an empty message.
+    longest = max(_MARK.split(block), key=len).strip()
+    return words or (longest if len(longest.split()) > 1 else "")
 
 
 def _literal(text: str) -> str:
