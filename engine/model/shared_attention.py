@@ -73,13 +73,14 @@ def shared_attention(
     """query (B, H, T, D), key and value (B, Hkv, S, D) → (B, T, H, D). With `shared`, `attention_mask` is ignored.
 
     A query at absolute position p sees the whole prompt and own keys at positions up to p; a layer's sliding window
-    (`sliding_window`) narrows both. Raises `ValueError` for attention sinks, which the merge does not support.
+    (`sliding_window`) narrows both. `s_aux` (H,) are attention sinks (gpt-oss): scores of a key whose value is 0.
     """
     scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[3])
     cap = cast("float | None", kwargs.get("softcap"))
+    sinks = cast("Tensor | None", kwargs.get("s_aux"))
     if shared is None:
-        if cap is not None:
-            return _capped(query, key, value, attention_mask, scale, cap), None
+        if cap is not None or sinks is not None:
+            return _whole(query, key, value, attention_mask, scale, cap, sinks), None
         given = query, key, value
         if query.requires_grad and _slow_in_bfloat16(query):
             given = query.float(), key.float(), value.float()
@@ -87,8 +88,6 @@ def shared_attention(
             module, *given, attention_mask, scaling=scaling, dropout=dropout, **kwargs
         )
         return plain[0].to(query.dtype), None
-    if kwargs.get("s_aux") is not None:
-        raise ValueError("attention sinks are not supported with a shared prompt")
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
     window = cast("int | None", kwargs.get("sliding_window"))
@@ -96,7 +95,7 @@ def shared_attention(
     if window is not None and start + own <= window:
         window = None  # everything is inside it
 
-    if not start and tokens == own > 1 and window is None and cap is None:
+    if not start and tokens == own > 1 and window is None and cap is None and sinks is None:
         # All own tokens and no prompt: plain causal attention, which has kernels that compute only what is visible.
         alone: tuple[Tensor, Tensor | None] = sdpa_attention_forward(module, query, key, value, None, scaling=scaling)
         return alone[0], None
@@ -104,7 +103,7 @@ def shared_attention(
     # The query heads that share a key head are put side by side, so that no key is ever repeated.
     grouped = query.reshape(rows, groups, -1, width)
     mask = shared.mask(start, own, window, query.dtype)
-    merged, own_lse = _part(grouped, key, value, mask, scale, cap)
+    merged, total_lse = _part(grouped, key, value, mask, scale, cap)
     if start:
         layer = cast("int", module.layer_idx)
         # One key head's queries of all rows in one product: the prompt is read once for the whole batch.
@@ -122,8 +121,11 @@ def shared_attention(
         lse = lse.view(groups, rows, -1).transpose(0, 1)
         # Softmax over both parts: each part's share is its exponentiated log-sum-exp over the sum of both. Computed in
         # float32: in bfloat16, with one share close to 1, the other would be a multiple of 0.4 %.
-        weight = torch.sigmoid(lse - own_lse)[..., None]
+        weight = torch.sigmoid(lse - total_lse)[..., None]
         merged = torch.lerp(merged.float(), out.float(), weight).to(query.dtype)
+        total_lse = torch.logaddexp(lse, total_lse) if sinks is not None else total_lse
+    if sinks is not None:
+        merged = _beside_sinks(merged, total_lse, sinks)
     return merged.reshape(rows, heads, tokens, width).transpose(1, 2), None
 
 
@@ -134,22 +136,29 @@ def _part(
 
     `mask` (X or 1, 1, T, S) repeats over the N / T query heads that are side by side.
     """
-    if mask is not None and mask.shape[2] != query.shape[2]:
-        mask = mask.repeat(1, 1, query.shape[2] // mask.shape[2], 1) if mask.shape[2] > 1 else mask
-    if _fused(query, key, mask, cap):
-        # The fused kernel also returns the log-sum-exp, which torch's public function does not.
-        out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001
-            query, key, value, 0.0, False, attn_mask=mask, scale=scale
-        )
-    else:
-        step = max(1, _MAX_SCORES // (query.shape[0] * query.shape[1] * key.shape[2]))
-        if query.device.type == "cpu":
-            step = min(step, _QUERIES)
-        pieces = [
-            _unfused(piece, key, value, _rows_of(mask, first, step), scale, cap)
-            for first, piece in zip(range(0, query.shape[2], step), query.split(step, dim=2), strict=True)
-        ]
-        out, lse = (torch.cat(column, dim=2) for column in zip(*pieces, strict=True))
+    if not _fused(query, key, mask, cap):
+        return _in_pieces(query, key, value, mask, scale, cap)
+    if mask is not None and 1 < mask.shape[2] < query.shape[2]:
+        mask = mask.repeat(1, 1, query.shape[2] // mask.shape[2], 1)
+    # The fused kernel also returns the log-sum-exp, which torch's public function does not.
+    out, lse = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu(  # noqa: SLF001
+        query, key, value, 0.0, False, attn_mask=mask, scale=scale
+    )
+    return out, lse
+
+
+def _in_pieces(
+    query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float | None
+) -> tuple[Tensor, Tensor]:
+    """Return what `_part` does, by products of as many queries at once as memory and cache allow; gradients flow."""
+    step = max(1, _MAX_SCORES // (query.shape[0] * query.shape[1] * key.shape[2]))
+    if query.device.type == "cpu":
+        step = min(step, _QUERIES)
+    pieces = [
+        _unfused(piece, key, value, _rows_of(mask, first, piece.shape[2]), scale, cap)
+        for first, piece in zip(range(0, query.shape[2], step), query.split(step, dim=2), strict=True)
+    ]
+    out, lse = (torch.cat(column, dim=2) for column in zip(*pieces, strict=True))
     return out, lse
 
 
@@ -158,8 +167,19 @@ def _slow_in_bfloat16(query: Tensor) -> bool:
     return query.device.type == "cpu" and query.dtype == torch.bfloat16 and query.shape[2] <= _SHORT_TOKENS
 
 
-def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scale: float, cap: float) -> Tensor:
-    """Attention over whole sequences with capped scores, which torch's own does not support; gradients flow."""
+def _whole(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    mask: Tensor | None,
+    scale: float,
+    cap: float | None,
+    sinks: Tensor | None,
+) -> Tensor:
+    """Attention over whole sequences with capped scores or sinks, which torch's own does not support; with gradients.
+
+    Returns (B, T, H, D).
+    """
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
     if mask is None:
@@ -167,8 +187,18 @@ def _capped(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, scal
     if mask.dtype == torch.bool:
         mask = torch.zeros(mask.shape, device=mask.device).masked_fill(~mask, torch.finfo(torch.float32).min)
     grouped = query.reshape(rows, groups, -1, width)
-    out, _ = _unfused(grouped, key, value, mask.repeat(1, 1, heads // groups, 1), scale, cap)
+    out, lse = _in_pieces(grouped, key, value, mask, scale, cap)
+    if sinks is not None:
+        out = _beside_sinks(out, lse, sinks)
     return out.reshape(rows, heads, tokens, width).transpose(1, 2)
+
+
+def _beside_sinks(out: Tensor, lse: Tensor, sinks: Tensor) -> Tensor:
+    """Scale attention (B, G, N, D), whose scores have the log-sum-exp (B, G, N), by what the sinks (H,) leave of it."""
+    groups, side_by_side = lse.shape[1], lse.shape[2]
+    own = sinks.float().view(groups, -1, 1)  # query heads are side by side, each with all its tokens
+    beside = own.expand(-1, -1, side_by_side // own.shape[1]).reshape(1, groups, side_by_side)
+    return (out * torch.sigmoid(lse - beside)[..., None]).to(out.dtype)
 
 
 def _fused(query: Tensor, key: Tensor, mask: Tensor | None, cap: float | None) -> bool:
@@ -213,4 +243,7 @@ def _products(query: Tensor, key: Tensor) -> Tensor:
 
 
 def _rows_of(mask: Tensor | None, first: int, count: int) -> Tensor | None:
-    return mask if mask is None or mask.shape[2] == 1 else mask[:, :, first : first + count]
+    """Return the mask of `count` queries from the `first` on; it repeats over the query heads that are side by side."""
+    if mask is None or mask.shape[2] == 1:
+        return mask
+    return mask[:, :, torch.arange(first, first + count, device=mask.device) % mask.shape[2]]

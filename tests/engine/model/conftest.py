@@ -13,6 +13,7 @@ from tokenizers.pre_tokenizers import ByteLevel
 from transformers import (
     AutoModelForCausalLM,
     Gemma2Config,
+    GptOssConfig,
     LlamaConfig,
     MistralConfig,
     PretrainedConfig,
@@ -51,6 +52,9 @@ CONFIGS: dict[str, Callable[[int], PretrainedConfig]] = {
     "qwen3": lambda size: Qwen3Config(vocab_size=size, **SIZES),
     "mistral-window": lambda size: MistralConfig(vocab_size=size, sliding_window=6, **SIZES),
     "gemma2": lambda size: Gemma2Config(vocab_size=size, sliding_window=6, query_pre_attn_scalar=8, **SIZES),
+    "gpt-oss": lambda size: GptOssConfig(
+        vocab_size=size, sliding_window=6, num_local_experts=4, num_experts_per_tok=2, **SIZES
+    ),
 }
 
 
@@ -86,8 +90,8 @@ def write_model(folder: Path, kind: str = "llama", seed: int = 0) -> Path:
     torch.manual_seed(seed)
     model = AutoModelForCausalLM.from_config(CONFIGS[kind](size), dtype=torch.float32)
     with torch.no_grad():
-        for parameter in model.parameters():
-            if parameter.dim() > 1:
+        for name, parameter in model.named_parameters():
+            if parameter.dim() > 1 or name.endswith("sinks"):
                 parameter.normal_(0, 0.3)
     model.save_pretrained(folder)
     return folder

@@ -43,6 +43,7 @@ SUPPORTED: dict[str, dict[str, object]] = {
     "Gemma3nTextConfig": _REUSED | {"activation_sparsity_pattern": [0.0] * 4},
     "Gemma4TextConfig that reuses": _REUSED | {"global_head_dim": 16},
     "Glm4Config": {},
+    "GptOssConfig": _LAYERS | {"num_local_experts": 4, "num_experts_per_tok": 2},
     "GraniteConfig": {},
     "HeliumConfig": {},
     "HunYuanDenseV1Config": {},
@@ -72,7 +73,6 @@ WITH_IMAGES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
 }  # fmt: skip
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
     "Glm4MoeLiteConfig": (_LATENT, "latent attention"),
-    "GptOssConfig": ({"num_local_experts": 4, "num_experts_per_tok": 2}, "attention sinks"),
     "Llama4TextConfig": ({"num_local_experts": 2, "intermediate_size_mlp": 64}, "chunked_attention"),
 }
 

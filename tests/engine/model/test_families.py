@@ -187,7 +187,6 @@ def test_decoding_and_scoring_after_a_shared_prompt_agree_with_a_full_forward_pa
 @pytest.mark.parametrize(
     ("name", "options", "reason"),
     [
-        ("GptOssConfig", {"num_local_experts": 2, "num_experts_per_tok": 1}, "attention sinks"),
         ("MambaConfig", {}, "would not be its own"),
     ],
 )
