@@ -100,6 +100,7 @@ def verdict_before(project: Project) -> str:
     """
     from engine.economics.outlook import outcome
     from engine.economics.stored_outcome import estimate_project
+    from engine.economics.verdict import headline
 
     inputs = project.settings.cost_inputs()
     if not inputs.model:
@@ -108,8 +109,7 @@ def verdict_before(project: Project) -> str:
         found, sha256 = estimate_project(project, inputs)
     except DistillError as error:  # the demo must not fail because of a price
         return f"Estimate: not available. {error.title} {error.message}"
-    project.settings.write_cost(inputs, outcome(found.result, sha256))
-    asked = (
-        f"This assumes {counted(found.given.requests_per_day, 'request', ',g')} a day to {inputs.model} at list prices."
-    )
-    return f"Estimate: {found.result.headline} {asked} Details: distill-tui estimate --model {inputs.model}"
+    project.settings.write_cost(inputs, outcome(found, sha256))
+    requests = counted(found.given.terms.requests_per_day, "request", ",g")
+    asked = f"This assumes {requests} a day to {inputs.model} at list prices."
+    return f"Estimate: {headline(found)} {asked} Details: distill-tui estimate --model {inputs.model}"

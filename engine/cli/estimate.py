@@ -132,5 +132,5 @@ def command(
         ranges=tuple((name.replace("-", "_"), low, high) for name, low, high in ranges) or inputs.ranges,
         **given,
     )
-    costs = estimate_costs(inputs, measured, count_prompt_tokens(prompt, inputs.model, invocation.home))
-    invocation.finish(estimate_text(costs.result), estimate_json(costs.result))
+    result = estimate_costs(inputs, measured, count_prompt_tokens(prompt, inputs.model, invocation.home))
+    invocation.finish(estimate_text(result), estimate_json(result))

@@ -2,11 +2,11 @@
 
 from dataclasses import asdict
 
-from engine.economics.estimate import Estimate
-from engine.economics.labels import label, span, span_range, usd, written
-from engine.economics.ranges import Range, Ranges
+from engine.economics.estimate import Case, Estimate, Ranged
+from engine.economics.inputs import Latency
+from engine.economics.labels import label, span, span_range, usd, written, written_range
 from engine.economics.sensitivity import Influence
-from engine.economics.verdict import flip_text, verdict_text
+from engine.economics.verdict import criteria, flip_text, headline, reasons, verdict_text
 from engine.records.cost import Figure
 
 _MARKS = {True: "✓", False: "✗", None: "○"}
@@ -16,106 +16,88 @@ _BAR = 20
 
 def estimate_json(result: Estimate) -> dict[str, object]:
     """Return the object printed by `estimate --json`, schema 1."""
-    requests, days = result.break_even_requests, result.break_even_days
+    given, uncached, cached = result.given, result.uncached, result.cached
+    per_request = {
+        "prompted": uncached.request_usd,
+        "prompted_cached": cached.request_usd,
+        "distilled": result.distilled_usd,
+    }
     return {
         "schema": 1,
         "tokens": {
-            "prompt": result.prompt_tokens.tokens,
-            "tokenizer": result.prompt_tokens.tokenizer,
-            "exact": result.prompt_tokens.exact,
+            "prompt": given.prompt_tokens.tokens,
+            "tokenizer": given.prompt_tokens.tokenizer,
+            "exact": given.prompt_tokens.exact,
         },
-        "per_request_usd": {
-            "prompted": result.prompted_usd,
-            "prompted_cached": result.prompted_cached_usd,
-            "distilled": result.distilled_usd,
-        },
-        "per_request_range_usd": {
-            "prompted": asdict(result.uncached.request_usd),
-            "prompted_cached": asdict(result.cached.request_usd),
-            "distilled": asdict(result.distilled_range_usd),
-        },
-        "one_time_usd": {
-            "value": result.one_time_usd,
-            "low": result.one_time_low_usd,
-            "high": result.one_time_high_usd,
-        },
-        "break_even_requests": asdict(requests),
-        "break_even_days": asdict(days),
-        "break_even_date": {"uncached": _date(result, days.uncached), "cached": _date(result, days.cached)},
+        "per_request_usd": {name: found.value for name, found in per_request.items()},
+        "per_request_range_usd": {name: _bounds(found) for name, found in per_request.items()},
+        "one_time_usd": asdict(result.one_time_usd),
+        "break_even_requests": {name: case.break_even_requests.value for name, case in result.cases},
+        "break_even_days": {name: case.break_even_days.value for name, case in result.cases},
+        "break_even_date": {name: _date(result, case.break_even_days.value) for name, case in result.cases},
         "break_even_range": {
             name: {
-                "requests": asdict(found.break_even_requests),
-                "days": asdict(found.break_even_days),
-                "date": {
-                    "low": _date(result, found.break_even_days.low),
-                    "high": _date(result, found.break_even_days.high),
-                },
+                "requests": _bounds(case.break_even_requests),
+                "days": _bounds(case.break_even_days),
+                "date": {end: _date(result, days) for end, days in _bounds(case.break_even_days).items()},
             }
-            for name, found in _cases(result)
+            for name, case in result.cases
         },
-        "requests_per_day_needed": asdict(result.requests_per_day_needed),
-        "yearly_savings_usd": asdict(result.yearly_savings_usd),
+        "requests_per_day_needed": {name: case.requests_per_day_needed for name, case in result.cases},
+        "yearly_savings_usd": {name: case.year_usd.value for name, case in result.cases},
         "savings_usd": {
-            "month": {
-                name: _with_range(getattr(result.monthly_savings_usd, name), found.month_usd)
-                for name, found in _cases(result)
-            },
-            "year": {
-                name: _with_range(getattr(result.yearly_savings_usd, name), found.year_usd)
-                for name, found in _cases(result)
-            },
-            "horizon": {
-                name: _with_range(getattr(result.worth_usd, name), found.worth_usd) for name, found in _cases(result)
-            },
+            "month": {name: asdict(case.month_usd) for name, case in result.cases},
+            "year": {name: asdict(case.year_usd) for name, case in result.cases},
+            "horizon": {name: asdict(case.worth_usd) for name, case in result.cases},
         },
-        "horizon": {"months": result.horizon_months, "discount_rate": result.discount_rate},
-        "latency": _latency(result),
+        "horizon": {"months": given.terms.horizon_months, "discount_rate": given.terms.discount_rate},
+        "latency": _latency(given.latency),
         "sensitivity": [_influence(each) for each in result.sensitivity],
         "verdict": result.verdict,
-        "headline": result.headline,
-        "criteria": [asdict(each) for each in result.criteria],
-        "reasons": list(result.reasons),
-        "inputs": {name: _figure(each) for name, each in result.inputs.items()},
-        "sources": dict(result.sources),
+        "headline": headline(result),
+        "criteria": [asdict(each) for each in criteria(result)],
+        "reasons": list(reasons(result)),
+        "inputs": {name: _figure(each) for name, each in given.figures.items()},
+        "sources": dict(given.sources),
     }
 
 
 def estimate_text(result: Estimate) -> str:
     """Return the same as text, at most 100 cells wide except for the reasons."""
-    count, uncached, cached = result.prompt_tokens, result.uncached, result.cached
-    days, yearly, monthly = result.break_even_days, result.yearly_savings_usd, result.monthly_savings_usd
-    horizon = written("horizon_months", result.horizon_months)
-    rate = f", discounted at {written('discount_rate', result.discount_rate)}" if result.discount_rate else ""
-    year, worth = _money(yearly.cached, cached.year_usd), _money(result.worth_usd.cached, cached.worth_usd) + rate
+    count, cached = result.given.prompt_tokens, result.cached
+    year, worth = _money(cached.year_usd), f"{_money(cached.worth_usd)}{discount_text(result)}"
     rows = [
         ("prompt", f"{'' if count.exact else '≈ '}{count.tokens:,} tokens ({count.tokenizer})"),
-        ("1,000 requests, prompted", _money(result.prompted_usd, uncached.request_usd, 1_000)),
-        ("1,000 requests, prompted, cached", _money(result.prompted_cached_usd, cached.request_usd, 1_000)),
-        ("1,000 requests, distilled", _money(result.distilled_usd, result.distilled_range_usd, 1_000)),
-        ("one-time cost", _money(result.one_time_usd, Range(result.one_time_low_usd, result.one_time_high_usd))),
-        ("repaid, uncached", _when(result, days.uncached, uncached)),
-        ("repaid, cached", _when(result, days.cached, cached)),
-        ("saved after a month, uncached", _money(monthly.uncached, uncached.month_usd)),
-        ("saved after a month, cached", _money(monthly.cached, cached.month_usd)),
-        ("saved in the first year, uncached", _money(yearly.uncached, uncached.year_usd)),
-        ("saved in the first year, cached", year),
-        (f"saved in {horizon}, cached", worth if rate or worth != year else ""),
+        ("1,000 requests, prompted", _money(result.uncached.request_usd, 1_000)),
+        ("1,000 requests, prompted, cached", _money(cached.request_usd, 1_000)),
+        ("1,000 requests, distilled", _money(result.distilled_usd, 1_000)),
+        ("one-time cost", _money(result.one_time_usd)),
+        *((f"repaid, {name}", _when(result, case)) for name, case in result.cases),
+        *((f"saved after a month, {name}", _money(case.month_usd)) for name, case in result.cases),
+        *((f"saved in the first year, {name}", _money(case.year_usd)) for name, case in result.cases),
+        (f"saved in {result.horizon}, cached", worth if worth != year else ""),
         ("time to first token", _first_token(result)),
         ("verdict", verdict_text(result.verdict)),
     ]
-    lines = [result.headline, "", *(f"{name:<{_LABEL}}{value}" for name, value in rows if value)]
-    lines += ["", *(f"{_MARKS[each.met]} {each.words}" for each in result.criteria)]
-    lines += ["", *result.reasons]
+    lines = [headline(result), "", *(f"{name:<{_LABEL}}{value}" for name, value in rows if value)]
+    lines += ["", *(f"{_MARKS[each.met]} {each.words}" for each in criteria(result))]
+    lines += ["", *reasons(result)]
     if result.sensitivity:
-        lines += ["", f"what affects the savings in {horizon}, cached", *_table(result)]
-    if result.inputs:
-        lines += ["", "where the figures come from", *map(_source, result.inputs.items())]
+        lines += ["", f"what affects the savings in {result.horizon}, cached", *_table(result)]
+    if result.given.figures:
+        lines += ["", "where the figures come from", *map(_source, result.given.figures.items())]
     return "\n".join(lines)
+
+
+def discount_text(result: Estimate) -> str:
+    """Return the discount on the savings within the horizon, as the end of a phrase; empty if there is none."""
+    rate = result.given.terms.discount_rate
+    return f", discounted at {written('discount_rate', rate)}" if rate else ""
 
 
 def latency_text(result: Estimate) -> str:
     """Return how much sooner the first token comes after distilling; empty if unknown."""
-    if (found := result.latency) is None:
+    if (found := result.given.latency) is None:
         return ""
     saved = found.saved_ms
     if saved.origin == "measured" and found.prompted_ms is not None and found.distilled_ms is not None:
@@ -126,7 +108,7 @@ def latency_text(result: Estimate) -> str:
 
 
 def _first_token(result: Estimate) -> str:
-    words, found = latency_text(result), result.latency
+    words, found = latency_text(result), result.given.latency
     return words if found is None or found.saved_ms.origin == "measured" else f"{words}; {found.saved_ms.source}"
 
 
@@ -139,10 +121,10 @@ def effects(result: Estimate) -> list[tuple[Influence, float]]:
 def _table(result: Estimate) -> list[str]:
     lines = []
     for each, share in effects(result):
-        span_words = f"{written(each.name, each.low)} to {written(each.name, each.high)}"
+        words = written_range(each.name, each.low, each.high)
         bar = "█" * max(round(share * _BAR), 1)
         flip = flip_text(each)
-        lines.append(f"  {label(each.name):<24}{span_words:<26}{bar:<{_BAR + 2}}{usd(each.effect_usd)}".rstrip())
+        lines.append(f"  {label(each.name):<24}{words:<26}{bar:<{_BAR + 2}}{usd(each.effect_usd)}".rstrip())
         if flip:
             lines.append(f"    ! {flip}")
     return lines
@@ -150,28 +132,24 @@ def _table(result: Estimate) -> list[str]:
 
 def _source(item: tuple[str, Figure]) -> str:
     name, figure = item
-    low, high = figure.range
-    between = f" ({written(name, low)} to {written(name, high)})" if low < high else ""
+    words = written_range(name, *figure.range)
+    between = f" ({words})" if words else ""
     origin = "listed price" if figure.origin == "listed" else figure.origin
     return f"  {label(name):<24}{written(name, figure.value)}{between}  {origin}: {figure.source}".rstrip(": ")
 
 
-def _money(value: float, found: Range, times: float = 1.0) -> str:
-    low, high = found.low, found.high
-    between = "" if low is None or high is None or low == high else f" ({usd(low * times)} to {usd(high * times)})"
-    return f"{usd(value * times)}{between}"
+def _money(found: Ranged[float], times: float = 1.0) -> str:
+    between = f" ({usd(found.low * times)} to {usd(found.high * times)})" if found.low < found.high else ""
+    return f"{usd(found.value * times)}{between}"
 
 
-def _when(result: Estimate, days: float | None, found: Ranges) -> str:
-    low, high = found.break_even_days.low, found.break_even_days.high
-    if days is None:
-        return "never" if low is None else f"never; at best after {span(low)}"
-    when = ", ".join(filter(None, (f"after {span(days)}", _date(result, days))))
-    return when if low is None or low == high else f"{when} ({span_range(low, high)})"
-
-
-def _cases(result: Estimate) -> tuple[tuple[str, Ranges], ...]:
-    return (("uncached", result.uncached), ("cached", result.cached))
+def _when(result: Estimate, case: Case) -> str:
+    days = case.break_even_days
+    if days.value is None:
+        return "never" if days.low is None else f"never; at best after {span(days.low)}"
+    when = ", ".join(filter(None, (f"after {span(days.value)}", _date(result, days.value))))
+    between = span_range(days.low, days.high)
+    return f"{when} ({between})" if between else when
 
 
 def _date(result: Estimate, days: float | None) -> str | None:
@@ -179,8 +157,8 @@ def _date(result: Estimate, days: float | None) -> str | None:
     return None if found is None else found.isoformat()
 
 
-def _with_range(value: float, found: Range) -> dict[str, float | None]:
-    return {"value": value, "low": found.low, "high": found.high}
+def _bounds(found: Ranged[float | None]) -> dict[str, float | None]:
+    return {"low": found.low, "high": found.high}
 
 
 def _figure(figure: Figure) -> dict[str, object]:
@@ -188,10 +166,8 @@ def _figure(figure: Figure) -> dict[str, object]:
     return {"value": figure.value, "low": low, "high": high, "origin": figure.origin, "source": figure.source}
 
 
-def _latency(result: Estimate) -> dict[str, object] | None:
-    if (found := result.latency) is None:
-        return None
-    return {"prompted_ms": found.prompted_ms, "distilled_ms": found.distilled_ms, "saved_ms": _figure(found.saved_ms)}
+def _latency(found: Latency | None) -> dict[str, object] | None:
+    return None if found is None else {**asdict(found), "saved_ms": _figure(found.saved_ms)}
 
 
 def _influence(each: Influence) -> dict[str, object]:

@@ -5,26 +5,22 @@ Every figure has an origin and an uncertainty. Knows nothing of the formulas tha
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.clean import clean_line
 from engine.economics.estimate import Estimate, estimate
+from engine.economics.formulas import PER_MTOK, Terms
 from engine.economics.inputs import EstimateInput, Latency, check_number, check_range, today
 from engine.economics.labels import label
 from engine.economics.measured import Measured
-from engine.economics.prices import GIVEN, Prices, cost_usd, find_prices, own_prices
+from engine.economics.prices import GIVEN, Prices, find_prices, own_prices
 from engine.economics.tokens import TokenCount
 from engine.economics.uncertainty import with_uncertainty
 from engine.errors import UsageError
 from engine.records.cost import CostInputs, Figure
-from engine.records.example import Usage
 from engine.wording import counted
 
-_PRICES = {
-    "input_usd_per_mtok": "input",
-    "cached_input_usd_per_mtok": "cached input",
-    "output_usd_per_mtok": "output",
-}
+_PRICES = ("input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok")
 _ASSUMED_ANSWERS = 1_000  # for a few hundred accepted answers, including rejected ones and requests for questions
 # Defaults for figures that were neither given nor measured. A cache that always hits is the provider's best case, so
 # the savings are not overstated.
@@ -46,15 +42,6 @@ ASSUMED: Mapping[str, tuple[float, str]] = {
 _NAME_CELLS = 120  # for the name of an unknown model; longer names are cut
 _NOT_TERMS = ("prefill_tokens_per_s",)
 ONE_TIME_PARTS = ("generation_usd", "gpu_hours", "gpu_usd_per_hour")  # of the one-time cost
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """An estimate with all its inputs."""
-
-    given: EstimateInput
-    figures: Mapping[str, Figure]
-    result: Estimate
 
 
 def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> dict[str, Figure]:
@@ -92,10 +79,10 @@ def complete(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_ur
     return figures
 
 
-def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Costs:
+def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, base_url: str = "") -> Estimate:
     """Compute the estimate for these inputs. Raises `UsageError` if the model or its prices are not known."""
     figures = complete(inputs, measured, tokens, base_url)
-    missing = [words for name, words in _PRICES.items() if name not in figures]
+    missing = [label(name).removesuffix(" price") for name in _PRICES if name not in figures]
     if missing and not inputs.model:
         raise UsageError(
             "Which model answers today?",
@@ -127,32 +114,26 @@ def estimate_costs(inputs: CostInputs, measured: Measured, tokens: TokenCount, b
     for name in _NOT_TERMS:  # `estimate` checks the terms
         if (value := getattr(inputs, name)) is not None:
             check_number(name, value)
-    idle = {*_NOT_TERMS, *unused}
+    terms = {name: each for name, each in figures.items() if name not in (*_NOT_TERMS, *unused)}
+    range_of_total = "80 % to 150 % of its value" if whole else "from generation and GPU hours"
+    if any(name == "one_time_usd" for name, _, _ in inputs.ranges):
+        range_of_total = "given"
     given = EstimateInput(
         prompt_tokens=tokens,
-        prices=_prices(figures, _listed(inputs, measured, figures, tokens, base_url)),
-        one_time_usd=figures["one_time_usd"].value if whole else 0.0,
-        ranges={name: each.range for name, each in figures.items() if each.low is not None and name not in idle},
+        terms=Terms(**dict.fromkeys(unused, 0.0), **{name: float(each.value) for name, each in terms.items()}),
+        ranges={name: each.range for name, each in terms.items() if each.low is not None},
         prompt_facts=measured.prompt_facts,
         latency=_latency(measured, figures, tokens),
         today=today(),
-        **{name: figures[name].value for name in (*ASSUMED, "generation_usd") if name not in idle},
+        figures=figures,
+        sources={
+            "prices": _source_of_prices(figures),
+            "tokens": tokens.tokenizer,
+            "one_time_range": range_of_total,
+            **{name: _source(each) for name, each in figures.items() if name != "prompt_tokens"},
+        },
     )
-    result = estimate(given)
-    sources = {
-        name: f"{figure.origin}: {figure.source}".rstrip(": ")
-        for name, figure in figures.items()
-        if name != "prompt_tokens"
-    }
-    kept = {"prices": given.prices.source, "tokens": tokens.tokenizer}
-    kept["one_time_range"] = (
-        "given"
-        if any(name == "one_time_usd" for name, _, _ in inputs.ranges)
-        else "80 % to 150 % of its value"
-        if whole
-        else "from generation and GPU hours"
-    )
-    return Costs(given, figures, replace(result, sources=tuple({**kept, **sources}.items()), inputs=figures))
+    return estimate(given)
 
 
 def _given(inputs: CostInputs, name: str) -> Figure | None:
@@ -196,9 +177,9 @@ def _generation(figures: Mapping[str, Figure], tokens: TokenCount) -> Figure:
     """Return the cost of a dataset's answers if today's model is the teacher, without caching."""
     if any(name not in figures for name in _PRICES):
         return Figure(0.0, "assumed", "nothing paid")
-    prices = _prices(figures, None)
-    sent = tokens.tokens + figures["question_tokens"].value
-    each = cost_usd(prices, Usage(math.ceil(sent), math.ceil(figures["answer_tokens"].value)))
+    sent = math.ceil(tokens.tokens + figures["question_tokens"].value) * figures["input_usd_per_mtok"].value
+    written = math.ceil(figures["answer_tokens"].value) * figures["output_usd_per_mtok"].value
+    each = (sent + written) / PER_MTOK
     return Figure(_ASSUMED_ANSWERS * each, "estimated", f"{_ASSUMED_ANSWERS:,} answers of this model")
 
 
@@ -215,15 +196,13 @@ def _latency(measured: Measured, figures: Mapping[str, Figure], tokens: TokenCou
     return Latency(None, None, Figure(value, "estimated", words, fast, slow))
 
 
-def _prices(figures: Mapping[str, Figure], listed: Prices | None) -> Prices:
-    """Return the prices in these figures, with their source."""
-    origins = [figures[name].origin for name in _PRICES]
-    source = "given" if listed is None or "listed" not in origins else listed.source
-    written = figures.get("cache_write_usd_per_mtok")
-    return Prices(
-        input_usd_per_mtok=figures["input_usd_per_mtok"].value,
-        cached_input_usd_per_mtok=figures["cached_input_usd_per_mtok"].value,
-        output_usd_per_mtok=figures["output_usd_per_mtok"].value,
-        cache_write_usd_per_mtok=None if written is None else written.value,
-        source=f"{source}, and given" if source != "given" and "given" in origins else source,
-    )
+def _source(figure: Figure) -> str:
+    return f"{figure.origin}: {figure.source}".rstrip(": ")
+
+
+def _source_of_prices(figures: Mapping[str, Figure]) -> str:
+    prices = [figures[name] for name in _PRICES]
+    listed = next((price.source for price in prices if price.origin == "listed"), None)
+    if listed is None:
+        return "given"
+    return f"{listed}, and given" if any(price.origin == "given" for price in prices) else listed

@@ -35,6 +35,11 @@ def label(name: str) -> str:
     return LABELS[name][0]
 
 
+def is_share(name: str) -> bool:
+    """Return whether an input is a share from 0 to 1."""
+    return LABELS[name][1] == "share"
+
+
 def written(name: str, value: float) -> str:
     """Format a value of the input `name`, with its unit."""
     match LABELS[name][1]:
@@ -54,6 +59,11 @@ def written(name: str, value: float) -> str:
             return _digits(value)
 
 
+def written_range(name: str, low: float, high: float) -> str:
+    """Format a range of the input `name`, empty if it has no width."""
+    return f"{written(name, low)} to {written(name, high)}" if low < high else ""
+
+
 def usd(value: float) -> str:
     """Format an amount in US dollars, to the cent."""
     return f"{'−' if value < 0 else ''}${abs(value):,.2f}"
@@ -71,9 +81,9 @@ def span(days: float | None) -> str:
     return counted(whole, "day") if days < 2 * 365 else f"{days / 365:,.0f} years"
 
 
-def span_range(low: float, high: float | None) -> str:
-    """Format a range of days; without a `high` bound it may take forever."""
-    return f"{span(low)} to {'never' if high is None else span(high)}"
+def span_range(low: float | None, high: float | None) -> str:
+    """Format a range of days, empty if it has no width; without a `high` bound it may take forever."""
+    return "" if low is None or low == high else f"{span(low)} to {'never' if high is None else span(high)}"
 
 
 def _digits(value: float) -> str:

@@ -9,7 +9,6 @@ from typing import Literal
 
 from engine.economics.estimate import Estimate
 from engine.economics.formulas import DAYS_PER_YEAR
-from engine.economics.inputs import EstimateInput
 from engine.economics.labels import span
 from engine.records.cost import CostOutcome
 
@@ -45,48 +44,46 @@ class Cumulated:
     distilled: tuple[float, ...]
 
 
-def ways(given: EstimateInput, result: Estimate) -> tuple[Way, Way, Way]:
+def ways(result: Estimate) -> tuple[Way, Way, Way]:
     """Return the three ways: with the prompt, with the prompt in the provider's cache, and distilled."""
-    tokens = result.prompt_tokens.tokens
+    tokens, terms = result.given.prompt_tokens.tokens, result.given.terms
 
     def way(name: WayName, prompt_tokens: int, usd: float) -> Way:
-        day = usd * given.requests_per_day
-        return Way(name, prompt_tokens, given.question_tokens, given.answer_tokens, usd, day, day * DAYS_PER_YEAR)
+        day = usd * terms.requests_per_day
+        return Way(name, prompt_tokens, terms.question_tokens, terms.answer_tokens, usd, day, day * DAYS_PER_YEAR)
 
     return (
-        way("prompted", tokens, result.prompted_usd),
-        way("prompted_cached", tokens, result.prompted_cached_usd),
-        way("distilled", 0, result.distilled_usd),
+        way("prompted", tokens, result.uncached.request_usd.value),
+        way("prompted_cached", tokens, result.cached.request_usd.value),
+        way("distilled", 0, result.distilled_usd.value),
     )
 
 
 def horizon_days(result: Estimate) -> float:
     """Return how many days to show: twice the later break-even if it is within half a year, else a whole year."""
-    crossings = [days for days in (result.break_even_days.uncached, result.break_even_days.cached) if days is not None]
-    within = [days for days in crossings if days <= DAYS_PER_YEAR / 2]
-    return max(2 * max(within), _SHORTEST_DAYS) if within and len(within) == len(crossings) else float(DAYS_PER_YEAR)
+    crossings = [days for _, case in result.cases if (days := case.break_even_days.value) is not None]
+    soon = bool(crossings) and max(crossings) <= DAYS_PER_YEAR / 2
+    return max(2 * max(crossings), _SHORTEST_DAYS) if soon else float(DAYS_PER_YEAR)
 
 
-def cumulated(given: EstimateInput, result: Estimate, days: Sequence[float]) -> Cumulated:
+def cumulated(result: Estimate, days: Sequence[float]) -> Cumulated:
     """Return the cost of each way over time. A year's retrainings are paid at even intervals."""
-    every = DAYS_PER_YEAR / (given.retrainings_per_year + 1)
-    requests = [given.requests_per_day * day for day in days]
-    trainings = [1 + min(int(day / every), given.retrainings_per_year) for day in days]
+    prompted, cached, distilled = (way.request_usd for way in ways(result))
+    terms, once = result.given.terms, result.one_time_usd.value
+    every = DAYS_PER_YEAR / (terms.retrainings_per_year + 1)
+    requests = [terms.requests_per_day * day for day in days]
+    trainings = [1 + min(int(day / every), terms.retrainings_per_year) for day in days]
     return Cumulated(
         days=tuple(days),
-        prompted=tuple(count * result.prompted_usd for count in requests),
-        prompted_cached=tuple(count * result.prompted_cached_usd for count in requests),
-        distilled=tuple(
-            count * result.distilled_usd + paid * result.one_time_usd
-            for count, paid in zip(requests, trainings, strict=True)
-        ),
+        prompted=tuple(count * prompted for count in requests),
+        prompted_cached=tuple(count * cached for count in requests),
+        distilled=tuple(count * distilled + paid * once for count, paid in zip(requests, trainings, strict=True)),
     )
 
 
 def outcome(result: Estimate, prompt_sha256: str) -> CostOutcome:
     """Return the short form of an estimate, as it is stored."""
-    days = result.break_even_days
-    return CostOutcome(prompt_sha256, result.verdict, days.uncached if days.cached is None else days.cached)
+    return CostOutcome(prompt_sha256, result.verdict, result.break_even_days)
 
 
 def short_verdict(found: CostOutcome) -> str:

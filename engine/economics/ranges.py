@@ -8,7 +8,7 @@ independent; if they move together, the true range is narrower. Knows nothing of
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from engine.economics.formulas import (
     DAYS_PER_YEAR,
@@ -23,47 +23,9 @@ from engine.economics.formulas import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
-    """The bounds of a value. For a break-even, `high` is None if it may never come, and `low` if it cannot come."""
-
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True, slots=True)
-class Ranges:
-    """The ranges of one case: without the provider's cache, or with it."""
-
-    request_usd: Range  # with the prompt
-    break_even_requests: Range
-    break_even_days: Range
-    month_usd: Range
-    year_usd: Range
-    worth_usd: Range  # over the horizon, discounted
-
-
-def ranges(low: Terms[float], high: Terms[float], *, cached: bool) -> Ranges:
-    """Return the minimum and maximum of each result for inputs between `low` and `high`."""
-    least, most = saved_range(low, high, cached=cached)
-    cheapest, dearest = once(low), once(high)
-    first, last = break_even(cheapest, most), break_even(dearest, least)
-    return Ranges(
-        request_usd=Range(*request_range(low, high, cached=cached)),
-        break_even_requests=Range(first, last),
-        break_even_days=Range(_days(first, high.requests_per_day), _days(last, low.requests_per_day)),
-        month_usd=_worth(low, high, (least, most), (1.0, 1.0)),
-        year_usd=_worth(low, high, (least, most), (float(MONTHS_PER_YEAR),) * 2),
-        worth_usd=_worth(
-            low, high, (least, most),
-            (annuity(low.horizon_months, high.discount_rate), annuity(high.horizon_months, low.discount_rate)),
-        ),
-    )  # fmt: skip
-
-
-def distilled_range(low: Terms[float], high: Terms[float]) -> Range:
+def distilled_range(low: Terms[float], high: Terms[float]) -> tuple[float, float]:
     """Return the cost of a distilled request in US dollars."""
-    return Range(per_request(low).distilled, per_request(high).distilled)
+    return per_request(low).distilled, per_request(high).distilled
 
 
 def request_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tuple[float, float]:
@@ -121,17 +83,27 @@ def _extreme(
     return min(costs) if least else max(costs)
 
 
-def _days(requests: int | None, per_day: float) -> float | None:
-    return requests / per_day if requests is not None and per_day > 0 else None
+def break_even_range(low: Terms[float], high: Terms[float], *, cached: bool) -> tuple[int | None, int | None]:
+    """Return the number of requests that repay the one-time cost; None if no number does."""
+    least, most = saved_range(low, high, cached=cached)
+    return break_even(once(low), most), break_even(once(high), least)
 
 
-def _worth(low: Terms[float], high: Terms[float], saved: tuple[float, float], months: tuple[float, float]) -> Range:
-    """Return savings less costs after `months` (the minimum and maximum of their present value)."""
+def worth_range(
+    low: Terms[float], high: Terms[float], months: tuple[float, float], *, cached: bool
+) -> tuple[float, float]:
+    """Return savings less costs after `months` (the minimum and maximum of their present value), in US dollars."""
     bounds = []
+    least, most = saved_range(low, high, cached=cached)
     rates = (low.requests_per_day, high.requests_per_day)
-    for of_saved, paying, sign in ((saved[0], high, 1), (saved[1], low, -1)):
-        gained = sign * min(sign * of_saved * rate for rate in rates) * DAYS_PER_YEAR
+    for saved, paying, sign in ((least, high, 1), (most, low, -1)):
+        gained = sign * min(sign * saved * rate for rate in rates) * DAYS_PER_YEAR
         paid = once(paying)
         flow = (gained - paying.retrainings_per_year * paid) / MONTHS_PER_YEAR
         bounds.append(sign * min(sign * flow * factor for factor in months) - paid)
-    return Range(bounds[0], bounds[1])
+    return bounds[0], bounds[1]
+
+
+def horizon_range(low: Terms[float], high: Terms[float]) -> tuple[float, float]:
+    """Return the months that count within the horizon, discounted."""
+    return annuity(low.horizon_months, high.discount_rate), annuity(high.horizon_months, low.discount_rate)

@@ -6,7 +6,8 @@ Stages that measure something renew it. Knows nothing of who shows it.
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from engine.economics.figures import Costs, estimate_costs
+from engine.economics.estimate import Estimate
+from engine.economics.figures import estimate_costs
 from engine.economics.measured import measure
 from engine.economics.outlook import outcome
 from engine.economics.tokens import count_prompt_tokens
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from engine.project import Project
 
 
-def estimate_project(project: "Project", inputs: CostInputs) -> tuple[Costs, str]:
+def estimate_project(project: "Project", inputs: CostInputs) -> tuple[Estimate, str]:
     """Return the estimate from everything measured so far, and the SHA-256 of its prompt.
 
     Raises `NotFoundError` without a prompt, `UsageError` if the model or its prices are not known.
@@ -37,8 +38,7 @@ def refresh_outcome(project: "Project") -> None:
         return
     came = None
     with suppress(DistillError):
-        costs, sha256 = estimate_project(project, inputs)
-        came = outcome(costs.result, sha256)
+        came = outcome(*estimate_project(project, inputs))
     with suppress(StoreError), project.transaction():  # the stage that measured has succeeded, whether or not this does
         if project.settings.cost_inputs() == inputs:  # if the user changed the inputs meanwhile, that outcome is newer
             project.settings.write_cost(inputs, came)

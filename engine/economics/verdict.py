@@ -4,15 +4,12 @@ The verdict itself depends on the savings within the horizon; each criterion say
 Adds no figures.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Literal
 
-from engine.economics.formulas import DAYS_PER_YEAR, MONTHS_PER_YEAR, PER_MTOK, PerRequest
-from engine.economics.inputs import EstimateInput
+from engine.economics.estimate import Case, Estimate
+from engine.economics.formulas import DAYS_PER_YEAR, MONTHS_PER_YEAR, PER_MTOK
 from engine.economics.labels import label, span, span_range, usd, written
-from engine.economics.ranges import Range
 from engine.economics.sensitivity import Influence
 from engine.economics.uncertainty import USUAL_CACHE_MIN_TOKENS
 from engine.records.cost import WorthVerdict
@@ -33,114 +30,73 @@ class Criterion:
     words: str
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """The result without the provider's cache, or with it, in US dollars; None if it never breaks even."""
-
-    price: Fraction  # per request with the prompt
-    saved: Fraction  # per request
-    requests: int | None
-    days: float | None
-    days_range: Range
-    year: Fraction
-    worth: Fraction
-    needed: Fraction | None  # requests per day from which it pays within the horizon
-
-
-@dataclass(frozen=True, slots=True)
-class Findings:
-    """Everything that the texts are made from."""
-
-    given: EstimateInput
-    each: PerRequest[Fraction]
-    once: Fraction
-    uncached: Case
-    cached: Case
-    verdict: WorthVerdict
-    sensitivity: Sequence[Influence]
-
-    @property
-    def cache_helps(self) -> bool:
-        """Whether the provider's cache makes a request cheaper."""
-        return self.each.cached < self.each.prompted
-
-    @property
-    def horizon(self) -> str:
-        """The horizon as text."""
-        return written("horizon_months", self.given.horizon_months)
-
-
-def headline(found: Findings) -> str:
+def headline(result: Estimate) -> str:
     """Return the verdict as one sentence."""
-    match found.verdict:
+    match result.verdict:
         case "worth_it":
-            even = "even with the provider's cache " if found.cache_helps else ""
-            return f"Worth it: {even}it is repaid {_after(found.cached.days)}."
+            cache_helps = result.cached.request_usd.value < result.uncached.request_usd.value
+            even = "even with the provider's cache " if cache_helps else ""
+            return f"Worth it: {even}it is repaid {_after(result.cached.break_even_days.value)}."
         case "only_without_cache":
-            wins = f"the cache wins by {usd(float(-found.cached.worth))} within {found.horizon}"
+            wins = f"the cache wins by {usd(-result.cached.worth_usd.value)} within {result.horizon}"
             return (
-                f"Only without provider caching: then it is repaid {_after(found.uncached.days)}. "
+                f"Only without provider caching: then it is repaid {_after(result.uncached.break_even_days.value)}. "
                 f"With it, do not distil: {wins}."
             )
         case "not_worth_it":
-            return f"Not worth it: {_why_not(found)}."
+            return f"Not worth it: {_why_not(result)}."
 
 
-def criteria(found: Findings) -> tuple[Criterion, ...]:
+def criteria(result: Estimate) -> tuple[Criterion, ...]:
     """Return the criteria: volume, length, stability, sameness, horizon."""
-    return (_volume(found), _length(found), _stability(found), _sameness(found), _horizon(found))
+    return (_volume(result), _length(result), _stability(result), _sameness(result), _horizon(result))
 
 
-def reasons(found: Findings) -> tuple[str, ...]:
+def reasons(result: Estimate) -> tuple[str, ...]:
     """Return the reasons for the verdict, and what would change it."""
-    given, prices = found.given, found.given.prices
+    terms, prompt = result.given.terms, result.given.prompt_tokens
     reasons = [
-        _reason("Without the provider's cache", found, found.uncached),
-        _reason(f"With a cache hit rate of {percent(given.cache_hit_rate)}", found, found.cached),
+        _reason("Without the provider's cache", result, result.uncached),
+        _reason(f"With a cache hit rate of {percent(terms.cache_hit_rate)}", result, result.cached),
     ]
-    if prices.cached_input_usd_per_mtok >= prices.input_usd_per_mtok:
+    if terms.cached_input_usd_per_mtok >= terms.input_usd_per_mtok:
         reasons.append("The provider gives no discount for cached input.")
-    elif given.cache_hit_rate > 0 and given.prompt_tokens.tokens < given.cache_min_tokens:
+    elif terms.cache_hit_rate > 0 and prompt.tokens < terms.cache_min_tokens:
         reasons.append(
-            f"The provider caches prompts of {given.cache_min_tokens:,.0f} tokens or more; this one has "
-            f"{given.prompt_tokens.tokens:,}, so it is paid in full each time."
+            f"The provider caches prompts of {terms.cache_min_tokens:,.0f} tokens or more; this one has "
+            f"{prompt.tokens:,}, so it is paid in full each time."
         )
-    elif (
-        given.cache_hit_rate > 0 and given.prompt_tokens.tokens < USUAL_CACHE_MIN_TOKENS and not given.cache_min_tokens
-    ):
+    elif terms.cache_hit_rate > 0 and prompt.tokens < USUAL_CACHE_MIN_TOKENS and not terms.cache_min_tokens:
         reasons.append(
             f"Most providers cache only prompts of {USUAL_CACHE_MIN_TOKENS:,.0f} tokens or more; this one has "
-            f"{given.prompt_tokens.tokens:,}, so the figures without the cache are the likelier ones."
+            f"{prompt.tokens:,}, so the figures without the cache are the likelier ones."
         )
-    if given.retrainings_per_year > 0:
-        again = given.retrainings_per_year
+    if terms.retrainings_per_year > 0:
+        again = terms.retrainings_per_year
         cost = "retraining a year costs" if again == 1 else "retrainings a year cost"
-        reasons.append(f"{again:g} {cost} {usd(float(found.once) * again)} more.")
-    reasons += [each.words for each in criteria(found) if each.met is False and each.name != "volume"]
-    reasons += _deciding(found)
-    if found.verdict != "worth_it" and found.cached.saved > 0:
+        reasons.append(f"{again:g} {cost} {usd(result.one_time_usd.value * again)} more.")
+    reasons += [each.words for each in criteria(result) if each.met is False and each.name != "volume"]
+    reasons += _deciding(result)
+    if result.verdict != "worth_it" and result.cached.break_even_requests.value is not None:
         reasons.append(
-            f"Judged over {found.horizon}: a training should be repaid in that time, and before the next one."
+            f"Judged over {result.horizon}: a training should be repaid in that time, and before the next one."
         )
-    if not given.prompt_tokens.exact:
-        reasons.append(f"The prompt's tokens are an estimate ({given.prompt_tokens.tokenizer}).")
+    if not prompt.exact:
+        reasons.append(f"The prompt's tokens are an estimate ({prompt.tokenizer}).")
     return tuple(reasons)
 
 
-def _volume(found: Findings) -> Criterion:
-    asked = found.given.requests_per_day
-    if (needed := found.cached.needed) is None:
+def _volume(result: Estimate) -> Criterion:
+    asked = result.given.terms.requests_per_day
+    if (needed := result.cached.requests_per_day_needed) is None:
         return Criterion("volume", False, f"{counted(asked, 'request', ',g')} a day: no number of requests repays it.")
-    enough = float(needed)
-    pays = f"from {enough:,.0f} it pays within {found.horizon}" if enough else "any number of them pays"
-    return Criterion("volume", asked > enough, f"{counted(asked, 'request', ',g')} a day; {pays}.")
+    pays = f"from {needed:,.0f} it pays within {result.horizon}" if needed else "any number of them pays"
+    return Criterion("volume", asked > needed, f"{counted(asked, 'request', ',g')} a day; {pays}.")
 
 
-def _length(found: Findings) -> Criterion:
-    tokens = found.given.prompt_tokens.tokens
-    share = float(tokens * Fraction(str(found.given.prices.input_usd_per_mtok)) / PER_MTOK / found.each.prompted) if (
-        found.each.prompted > 0
-    ) else 0.0  # fmt: skip
+def _length(result: Estimate) -> Criterion:
+    tokens, price = result.given.prompt_tokens.tokens, result.uncached.request_usd.value
+    share = tokens * result.given.terms.input_usd_per_mtok / PER_MTOK / price if price > 0 else 0.0
     part = f"{percent(share)} of what a request costs"
     if tokens >= SHORT_PROMPT_TOKENS:
         return Criterion("length", True, f"The prompt has {tokens:,} tokens, {part}.")
@@ -150,8 +106,8 @@ def _length(found: Findings) -> Criterion:
     )  # fmt: skip
 
 
-def _stability(found: Findings) -> Criterion:
-    facts, again = found.given.prompt_facts, found.given.retrainings_per_year
+def _stability(result: Estimate) -> Criterion:
+    facts, again = result.given.prompt_facts, result.given.terms.retrainings_per_year
     every = f"a training must be repaid within {span(DAYS_PER_YEAR / again)}" if again else ""
     if facts is None or not facts.settled:
         so_far = (
@@ -164,13 +120,13 @@ def _stability(found: Findings) -> Criterion:
     changes = facts.versions - 1
     a_year = changes * DAYS_PER_YEAR / facts.days
     words = f"The prompt changed {counted(changes, 'time')} in {span(facts.days)}"
-    days = found.cached.days if found.cached.days is not None else found.uncached.days
+    days = result.break_even_days
     met = changes == 0 or (days is not None and days < DAYS_PER_YEAR / a_year)
     return Criterion("stability", met, f"{words}{'' if met else ', faster than a training is repaid'}.")
 
 
-def _sameness(found: Findings) -> Criterion:
-    facts = found.given.prompt_facts
+def _sameness(result: Estimate) -> Criterion:
+    facts = result.given.prompt_facts
     if facts is None:
         return Criterion("sameness", None, "Whether the prompt is the same for most requests is not known.")
     if not facts.variables:
@@ -182,26 +138,26 @@ def _sameness(found: Findings) -> Criterion:
     )  # fmt: skip
 
 
-def _horizon(found: Findings) -> Criterion:
-    days = found.cached.days
-    within = found.given.horizon_months * DAYS_PER_YEAR / MONTHS_PER_YEAR
+def _horizon(result: Estimate) -> Criterion:
+    days = result.cached.break_even_days.value
+    within = result.given.terms.horizon_months * DAYS_PER_YEAR / MONTHS_PER_YEAR
     if days is None:
-        return Criterion("horizon", False, f"It is never repaid, within {found.horizon} or later.")
-    words = f"It is repaid {_after(days)}; savings within {found.horizon} count."
+        return Criterion("horizon", False, f"It is never repaid, within {result.horizon} or later.")
+    words = f"It is repaid {_after(days)}; savings within {result.horizon} count."
     return Criterion("horizon", days < within, words)
 
 
-def _deciding(found: Findings) -> list[str]:
+def _deciding(result: Estimate) -> list[str]:
     """Return the input that changes the savings most, and the inputs that change the verdict, with the values."""
     reasons = []
-    if found.sensitivity:
-        first = found.sensitivity[0]
+    if result.sensitivity:
+        first = result.sensitivity[0]
         reasons.append(
             f"What matters most is {label(first.name)}: from {written(first.name, first.low)} to "
-            f"{written(first.name, first.high)}, the savings within {found.horizon} go from "
+            f"{written(first.name, first.high)}, the savings within {result.horizon} go from "
             f"{usd(first.worth_low_usd)} to {usd(first.worth_high_usd)}."
         )
-    return reasons + [flip_text(each) for each in found.sensitivity if each.flips_at is not None][:_FLIPS_TOLD]
+    return reasons + [flip_text(each) for each in result.sensitivity if each.flips_at is not None][:_FLIPS_TOLD]
 
 
 def flip_text(each: Influence) -> str:
@@ -217,18 +173,18 @@ def verdict_text(verdict: WorthVerdict) -> str:
     return verdict.replace("_", " ")
 
 
-def _reason(case: str, found: Findings, of: Case) -> str:
-    if of.requests is None:
+def _reason(words: str, result: Estimate, case: Case) -> str:
+    requests, days = case.break_even_requests.value, case.break_even_days
+    if requests is None:
         return (
-            f"{case}, a request costs ${float(of.price):.6f} and ${float(found.each.distilled):.6f} distilled: "
+            f"{words}, a request costs ${case.request_usd.value:.6f} and ${result.distilled_usd.value:.6f} distilled: "
             "it never breaks even."
         )
-    low, high = of.days_range.low, of.days_range.high
-    between = f"; {span_range(low, high)}" if low is not None and (high is None or high > low) else ""
-    when = f" ({span(of.days)}{between})" if of.days is not None else ""
-    year = f"{'saves' if of.year > 0 else 'loses'} {usd(abs(float(of.year)))}"
-    after = f"after {counted(of.requests or 0, 'request')}{when}" if of.requests or between else "at once"
-    return f"{case}, it is repaid {after}; the first year {year}."
+    between = span_range(days.low, days.high)
+    when = f" ({'; '.join(filter(None, (span(days.value), between)))})" if days.value is not None else ""
+    year = f"{'saves' if case.year_usd.value > 0 else 'loses'} {usd(abs(case.year_usd.value))}"
+    after = f"after {counted(requests, 'request')}{when}" if requests or between else "at once"
+    return f"{words}, it is repaid {after}; the first year {year}."
 
 
 def _after(days: float | None) -> str:
@@ -237,14 +193,11 @@ def _after(days: float | None) -> str:
     return f"after {span(days)}" if days >= 1 else "within a day" if days else "at once"
 
 
-def _why_not(found: Findings) -> str:
-    needed, asked = found.uncached.needed, found.given.requests_per_day
+def _why_not(result: Estimate) -> str:
+    needed, asked = result.uncached.requests_per_day_needed, result.given.terms.requests_per_day
     if needed is None:
         return "distilling does not make a request cheaper"
     if asked == 0:
         return "there are no requests"
-    paid = " and the retrainings" if found.given.retrainings_per_year else ""
-    return (
-        f"{counted(asked, 'request', ',g')} a day; it takes {float(needed):,.0f} to repay it{paid} within "
-        f"{found.horizon}"
-    )
+    paid = " and the retrainings" if result.given.terms.retrainings_per_year else ""
+    return f"{counted(asked, 'request', ',g')} a day; it takes {needed:,.0f} to repay it{paid} within {result.horizon}"

@@ -3,7 +3,8 @@
 from dataclasses import asdict, dataclass, replace
 
 from engine.curation.meaning import counts_of_now
-from engine.economics.figures import Costs, estimate_costs
+from engine.economics.estimate import Estimate
+from engine.economics.figures import estimate_costs
 from engine.economics.measured import measure
 from engine.economics.tokens import TokenCount
 from engine.errors import DistillError, NotFoundError
@@ -43,7 +44,7 @@ class ProofFacts:
     teacher: TeacherSpec  # who gave the answers that the student was trained on
     prompt_tokens: int  # that the student saves per request
     timings: dict[str, float]
-    costs: Costs | None
+    costs: Estimate | None
     costs_note: str
     votes: tuple[PairStanding, ...] = ()  # a person's votes on answers of this run and of the base
     harness: tuple[HarnessResult, ...] = ()  # results of the run's releases on public tasks
@@ -171,7 +172,7 @@ def read_facts(project: Project, run_id: int | None = None, split: Split | None 
 
 def _costs(
     project: Project, evaluation: Evaluation, teacher: TeacherSpec, tokens: TokenCount
-) -> tuple[Costs | None, str]:
+) -> tuple[Estimate | None, str]:
     """The costs from the project's own figures, at the teacher's prices unless the user named another model."""
     inputs, base_url = project.settings.cost_inputs(), ""
     if not inputs.model and inputs.input_usd_per_mtok is None:
@@ -182,18 +183,14 @@ def _costs(
         costs = estimate_costs(inputs, measure(project, evaluation), tokens, base_url)
     except DistillError as error:
         return None, f"{error.title} {error.message} No costs are calculated."
-    hosted = [costs.figures[f"distilled_{kind}_usd_per_mtok"].value for kind in ("input", "output")]
+    terms, sources = costs.given.terms, costs.given.sources
     return costs, (
-        f"{inputs.model or 'The current model'}: {_words(costs, 'prices')}; student hosted at "
-        f"${hosted[0]:g} (input) and ${hosted[1]:g} (output) per million tokens; "
-        f"one-time cost: {_words(costs, 'one_time_usd')}; "
-        f"cache hit rate: {percent(costs.figures['cache_hit_rate'].value)}. Tokens are counted with the "
+        f"{inputs.model or 'The current model'}: {sources['prices']}; student hosted at "
+        f"${terms.distilled_input_usd_per_mtok:g} (input) and ${terms.distilled_output_usd_per_mtok:g} (output) per "
+        f"million tokens; one-time cost: {sources['one_time_usd']}; "
+        f"cache hit rate: {percent(terms.cache_hit_rate)}. Tokens are counted with the "
         "student's tokenizer."
     )
-
-
-def _words(costs: Costs, name: str) -> str:
-    return dict(costs.result.sources)[name]
 
 
 def _next(project: Project) -> str:
@@ -216,18 +213,18 @@ def _next(project: Project) -> str:
 
 
 def _savings_json(facts: ProofFacts) -> dict[str, object]:
-    result = None if facts.costs is None else facts.costs.result
+    costs = facts.costs
     return {
         "prompt_tokens_per_request": facts.prompt_tokens,
         "cost_usd_per_1000_requests": {
-            "prompted": None if result is None else 1000 * result.prompted_usd,
-            "prompted_cached": None if result is None else 1000 * result.prompted_cached_usd,
-            "distilled": None if result is None else 1000 * result.distilled_usd,
+            "prompted": None if costs is None else 1000 * costs.uncached.request_usd.value,
+            "prompted_cached": None if costs is None else 1000 * costs.cached.request_usd.value,
+            "distilled": None if costs is None else 1000 * costs.distilled_usd.value,
         },
         "ttft_ratio": facts.ttft_ratio,
         "break_even_requests": {
-            "uncached": None if result is None else result.break_even_requests.uncached,
-            "cached": None if result is None else result.break_even_requests.cached,
+            "uncached": None if costs is None else costs.uncached.break_even_requests.value,
+            "cached": None if costs is None else costs.cached.break_even_requests.value,
         },
         "note": facts.costs_note,
     }

@@ -2,14 +2,12 @@
 
 from collections.abc import Iterator
 
-from engine.economics.document import latency_text
-from engine.economics.estimate import Estimate
-from engine.economics.figures import Costs
-from engine.economics.labels import label, span, span_range, written
+from engine.economics.document import discount_text, latency_text
+from engine.economics.estimate import Estimate, Ranged
+from engine.economics.labels import label, span, span_range, written, written_range
 from engine.economics.outlook import WAY_WORDS, cumulated, horizon_days, ways
-from engine.economics.ranges import Range, Ranges
 from engine.economics.sensitivity import Influence
-from engine.economics.verdict import verdict_text
+from engine.economics.verdict import criteria, headline, reasons, verdict_text
 from engine.records.cost import Figure
 from engine.reports.document import (
     Chart,
@@ -44,25 +42,24 @@ def money(facts: ReportFacts) -> Section:
                 Words("To price another model: distill-tui estimate --model NAME", "quiet"),
             ),
         )
-    result = costs.result
     return Section(
         "cost",
         "Cost",
         (
-            Words(result.headline),
+            Words(headline(costs)),
             _ways(costs),
             Charts((_chart(costs),), _over_time(costs)),
-            Facts(tuple(_repayment(result))),
-            _savings(result),
-            _criteria(result),
-            *(Words(reason, "quiet") for reason in result.reasons),
-            *_sensitivity(result),
+            Facts(tuple(_repayment(costs))),
+            _savings(costs),
+            _criteria(costs),
+            *(Words(reason, "quiet") for reason in reasons(costs)),
+            *_sensitivity(costs),
             _figures(costs),
         ),
     )
 
 
-def _ways(costs: Costs) -> Table:
+def _ways(result: Estimate) -> Table:
     return Table(
         "Cost of a request, three options, US dollars",
         (
@@ -83,18 +80,18 @@ def _ways(costs: Costs) -> Table:
                 ),
                 strong=way.name == "distilled",
             )
-            for way in ways(costs.given, costs.result)
+            for way in ways(result)
         ),
     )
 
 
-def _chart(costs: Costs) -> Chart:
-    end = horizon_days(costs.result)
-    over = cumulated(costs.given, costs.result, [end * place / _POINTS for place in range(_POINTS + 1)])
+def _chart(result: Estimate) -> Chart:
+    end = horizon_days(result)
+    over = cumulated(result, [end * place / _POINTS for place in range(_POINTS + 1)])
     marks = tuple(
-        Mark(days, f"repaid, {name}: {span(days)}", found.break_even_days.low, found.break_even_days.high)
-        for name, days, found in _cases(costs.result)
-        if days is not None and 0 < days <= end
+        Mark(days.value, f"repaid, {name}: {span(days.value)}", days.low, days.high)
+        for name, days in ((name, case.break_even_days) for name, case in result.cases)
+        if days.value is not None and 0 < days.value <= end
     )
     return Chart(
         "Cumulative cost, US dollars",
@@ -109,8 +106,8 @@ def _chart(costs: Costs) -> Chart:
     )
 
 
-def _over_time(costs: Costs) -> Table:
-    over = cumulated(costs.given, costs.result, _DAYS)
+def _over_time(result: Estimate) -> Table:
+    over = cumulated(result, _DAYS)
     rows = zip(over.days, over.prompted, over.prompted_cached, over.distilled, strict=True)
     return Table(
         "Cumulative cost, US dollars",
@@ -119,71 +116,48 @@ def _over_time(costs: Costs) -> Table:
     )
 
 
-def _cases(result: Estimate) -> tuple[tuple[str, float | None, Ranges], ...]:
-    """Without and with the provider's cache: the days until the training is repaid, and all ranges."""
-    days = result.break_even_days
-    return (("uncached", days.uncached, result.uncached), ("cached", days.cached, result.cached))
-
-
 def _repayment(result: Estimate) -> Iterator[Fact]:
-    counts = (result.break_even_requests.uncached, result.break_even_requests.cached)
-    for (name, days, found), count in zip(_cases(result), counts, strict=True):
-        if count is None:
-            yield Fact(f"repaid, prompt {name}", "never", _at_best(found.break_even_days))
-            continue
-        if not count:
-            yield Fact(f"repaid, prompt {name}", "at once", _between_days(found.break_even_days))
-            continue
-        on = result.date_after(days)
-        notes = (
-            span(days),
-            f"on {on.isoformat()}" if on is not None else "",
-            _between_days(found.break_even_days),
-        )
-        yield Fact(
-            f"repaid, prompt {name}", f"after {counted(count, 'request', ',.0f')}", ", ".join(filter(None, notes))
-        )
-    once = f"range {usd(result.one_time_low_usd)} to {usd(result.one_time_high_usd)}"
-    yield Fact("one-time cost", usd(result.one_time_usd), once)
+    for name, case in result.cases:
+        requests, days = case.break_even_requests.value, case.break_even_days
+        between = span_range(days.low, days.high)
+        ranged = f"range {between}" if between else ""
+        if requests is None:
+            best = "" if days.low is None else f"at best after {span(days.low)}"
+            yield Fact(f"repaid, prompt {name}", "never", best)
+        elif not requests:
+            yield Fact(f"repaid, prompt {name}", "at once", ranged)
+        else:
+            on = result.date_after(days.value)
+            notes = (span(days.value), f"on {on.isoformat()}" if on is not None else "", ranged)
+            after = f"after {counted(requests, 'request', ',.0f')}"
+            yield Fact(f"repaid, prompt {name}", after, ", ".join(filter(None, notes)))
+    once = result.one_time_usd
+    yield Fact("one-time cost", usd(once.value), f"range {usd(once.low)} to {usd(once.high)}")
     if sooner := latency_text(result):
         yield Fact("time to first token", sooner)
 
 
-def _at_best(found: Range) -> str:
-    return "" if found.low is None else f"at best after {span(found.low)}"
-
-
-def _between_days(found: Range) -> str:
-    if found.low is None or found.low == found.high:
-        return ""
-    return f"range {span_range(found.low, found.high)}"
-
-
 def _savings(result: Estimate) -> Table:
     """The savings after a month, a year and the horizon, net of the training cost."""
-    horizon = written("horizon_months", result.horizon_months)
-    rate = f", discounted at {written('discount_rate', result.discount_rate)}" if result.discount_rate else ""
-    uncached, cached = result.uncached, result.cached
+    uncached, cached, rate = result.uncached, result.cached, discount_text(result)
     rows = [
-        ("after one month", result.monthly_savings_usd, uncached.month_usd, cached.month_usd),
-        ("after one year", result.yearly_savings_usd, uncached.year_usd, cached.year_usd),
+        ("after one month", uncached.month_usd, cached.month_usd),
+        ("after one year", uncached.year_usd, cached.year_usd),
     ]
-    if rate or result.worth_usd != result.yearly_savings_usd:
-        rows.append((f"in {horizon}{rate}", result.worth_usd, uncached.worth_usd, cached.worth_usd))
+    if rate or any(case.worth_usd.value != case.year_usd.value for _, case in result.cases):
+        rows.append((f"in {result.horizon}{rate}", uncached.worth_usd, cached.worth_usd))
     return Table(
         "Savings after the training cost, US dollars",
         (Column("period"), *(Column(name, number=True) for name in ("uncached", "range", "cached", "range"))),
         tuple(
-            Row((name, usd(saved.uncached), _between(without), usd(saved.cached), _between(kept)))
-            for name, saved, without, kept in rows
+            Row((name, usd(without.value), _between(without), usd(kept.value), _between(kept)))
+            for name, without, kept in rows
         ),
     )
 
 
-def _between(found: Range) -> str:
-    if found.low is None or found.high is None or found.low == found.high:
-        return MISSING
-    return f"{usd(found.low)} to {usd(found.high)}"
+def _between(found: Ranged[float]) -> str:
+    return f"{usd(found.low)} to {usd(found.high)}" if found.low < found.high else MISSING
 
 
 def _criteria(result: Estimate) -> Table:
@@ -191,7 +165,7 @@ def _criteria(result: Estimate) -> Table:
     return Table(
         "Criteria for distilling",
         (Column("criterion"), Column("status"), Column("reason")),
-        tuple(Row((each.name, marks[each.met], each.words)) for each in result.criteria),
+        tuple(Row((each.name, marks[each.met], each.words)) for each in criteria(result)),
     )
 
 
@@ -200,7 +174,7 @@ def _sensitivity(result: Estimate) -> Iterator[Table]:
         return
     turns = any(each.flips_at is not None for each in result.sensitivity)
     yield Table(
-        f"What affects the savings in {written('horizon_months', result.horizon_months)}, prompt cached",
+        f"What affects the savings in {result.horizon}, prompt cached",
         (
             Column("input"),
             Column("from", number=True),
@@ -231,14 +205,14 @@ def _flip(each: Influence) -> str:
     return f"{verdict_text(each.flips_to)} {side} {written(each.name, each.flips_at)}"
 
 
-def _figures(costs: Costs) -> Table:
+def _figures(result: Estimate) -> Table:
     """Every figure with its source."""
     return Table(
         "Sources of the figures",
         (Column("figure"), Column("value", number=True), Column("range"), Column("source")),
         tuple(
-            Row((label(name), written(name, figure.value), _range_of(name, figure), _origin(figure)))
-            for name, figure in costs.figures.items()
+            Row((label(name), written(name, figure.value), written_range(name, *figure.range), _origin(figure)))
+            for name, figure in result.given.figures.items()
         ),
         folded=True,
     )
@@ -246,8 +220,3 @@ def _figures(costs: Costs) -> Table:
 
 def _origin(figure: Figure) -> str:
     return f"{figure.origin}: {figure.source}" if figure.source else figure.origin
-
-
-def _range_of(name: str, figure: Figure) -> str:
-    low, high = figure.range
-    return f"{written(name, low)} to {written(name, high)}" if low < high else ""

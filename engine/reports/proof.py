@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 
-from engine.economics.figures import Costs
+from engine.economics.estimate import Estimate
+from engine.economics.verdict import headline
 from engine.evaluation.verdict import cut_off, ending_text, left_out, reference_text, sentence
 from engine.records.evaluation import ArmAnswer, ArmScore, Divergence, Evaluation, FinalVerdict, Interval
 from engine.records.question import Split
@@ -73,7 +74,7 @@ def verdict(facts: ReportFacts) -> Section:
                 f"{distilled.ttft_ms_p50:,.0f} ms instead of {prompted.ttft_ms_p50:,.0f} ms",
             )
         )
-    pays = proof.costs_note if proof.costs is None else proof.costs.result.headline
+    pays = proof.costs_note if proof.costs is None else headline(proof.costs)
     if proof.costs is not None:
         figures.append(_saved(proof.costs))
     return Section(
@@ -91,13 +92,14 @@ def _stale(why: str) -> Iterator[Fact]:
         yield Fact("Is it current?", f"No: {why}.")
 
 
-def _saved(costs: Costs) -> Fact:
-    saved, asked = costs.result.yearly_savings_usd, costs.figures["requests_per_day"]
+def _saved(costs: Estimate) -> Fact:
+    asked = costs.given.figures["requests_per_day"]
     assumed = "an assumed " if asked.origin == "assumed" else ""
     return Fact(
         "saved in a year, after the training cost",
-        usd(saved.uncached),
-        f"{usd(saved.cached)} if the prompt is cached; at {assumed}{counted(asked.value, 'request', ',g')} per day",
+        usd(costs.uncached.year_usd.value),
+        f"{usd(costs.cached.year_usd.value)} if the prompt is cached; "
+        f"at {assumed}{counted(asked.value, 'request', ',g')} per day",
     )
 
 

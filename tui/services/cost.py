@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from textual.message import Message
 from textual.message_pump import MessagePump
 
-from engine.economics.figures import Costs, complete, estimate_costs
+from engine.economics.estimate import Estimate
+from engine.economics.figures import complete, estimate_costs
 from engine.economics.measured import measure
 from engine.economics.outlook import outcome
 from engine.economics.prices import ListedModel, find_prices, models_like
@@ -34,7 +35,7 @@ class CostPage:
     inputs: CostInputs
     figures: Mapping[str, Figure]
     has_prompt: bool
-    costs: Costs | None
+    costs: Estimate | None
     error: DistillError | None
 
 
@@ -64,7 +65,7 @@ class CostService:
         """Estimate with other inputs; `keep` stores them, which refreshes everything shown."""
         page = self._page(project, inputs)
         prompt = project.prompts.current()
-        came = outcome(page.costs.result, prompt.prompt.sha256) if page.costs is not None and prompt else None
+        came = outcome(page.costs, prompt.prompt.sha256) if page.costs is not None and prompt else None
         if keep and (inputs, came) != (project.settings.cost_inputs(), project.settings.cost_outcome()):
             project.settings.write_cost(inputs, came)
         return page
@@ -78,7 +79,7 @@ class CostService:
             costs = estimate_costs(inputs, measured, tokens)
         except DistillError as error:
             return CostPage(inputs, complete(inputs, measured, tokens), True, None, error)
-        return CostPage(inputs, costs.figures, True, costs, None)
+        return CostPage(inputs, costs.given.figures, True, costs, None)
 
     def _tokens(self, prompt: Prompt, model: str) -> TokenCount:
         """The exact count if known; otherwise an estimate, while the count is requested."""

@@ -9,6 +9,7 @@ from engine.economics.figures import ASSUMED, complete, estimate_costs
 from engine.economics.measured import Measured, measure
 from engine.economics.prices import find_prices
 from engine.economics.tokens import TokenCount
+from engine.economics.verdict import reasons
 from engine.errors import UsageError
 from engine.project import Project
 from engine.records.cost import CostInputs, CostOutcome, EndpointPrices, Figure
@@ -31,7 +32,7 @@ def test_given_figures_precede_measured_listed_and_assumed_ones() -> None:
     assert origins["output_usd_per_mtok"] == (7.0, "given")
     assert origins["input_usd_per_mtok"] == (listed.input_usd_per_mtok, "listed")
     assert origins["requests_per_day"] == (ASSUMED["requests_per_day"][0], "assumed")
-    sources = dict(estimate_costs(inputs, measured, TOKENS).result.sources)
+    sources = estimate_costs(inputs, measured, TOKENS).given.sources
     assert sources["question_tokens"] == "measured: here"
     assert sources["answer_tokens"] == "given"
     assert "genai-prices" in sources["prices"]
@@ -64,16 +65,16 @@ def test_unlisted_model_needs_given_prices_and_has_no_cache_discount() -> None:
     with pytest.raises(UsageError, match="Which model"):
         estimate_costs(CostInputs(), Measured(), TOKENS)
     costs = estimate_costs(CostInputs("our-own", input_usd_per_mtok=2.0, output_usd_per_mtok=8.0), Measured(), TOKENS)
-    assert costs.result.prompted_usd == pytest.approx((2_040 * 2.0 + 200 * 8.0) / 1e6)
-    assert costs.result.prompted_cached_usd == costs.result.prompted_usd
-    assert any("no discount" in reason for reason in costs.result.reasons)
+    assert costs.uncached.request_usd.value == pytest.approx((2_040 * 2.0 + 200 * 8.0) / 1e6)
+    assert costs.cached.request_usd.value == costs.uncached.request_usd.value
+    assert any("no discount" in reason for reason in reasons(costs))
 
 
 def test_cache_write_price_applies_only_with_the_listed_discount() -> None:
-    listed = estimate_costs(CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0), Measured(), TOKENS).result
-    assert listed.prompted_cached_usd > listed.prompted_usd
+    listed = estimate_costs(CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0), Measured(), TOKENS)
+    assert listed.cached.request_usd.value > listed.uncached.request_usd.value
     own = CostInputs("claude-sonnet-4-5", cache_hit_rate=0.0, cached_input_usd_per_mtok=1.0)
-    assert estimate_costs(own, Measured(), TOKENS).result.prompted_cached_usd == listed.prompted_usd
+    assert estimate_costs(own, Measured(), TOKENS).cached.request_usd.value == listed.uncached.request_usd.value
 
 
 @pytest.mark.parametrize("value", [5e-324, 1e-320, 1e-300, 1e300, 1e308])

@@ -4,27 +4,22 @@ import dataclasses
 import itertools
 import math
 import random
-from typing import Any
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.economics.estimate import Estimate, estimate
+from engine.economics.estimate import Estimate, Ranged, estimate
 from engine.economics.formulas import Terms, annuity, per_request, worth
-from engine.economics.inputs import EstimateInput, box, ranges_of
-from engine.economics.prices import Prices
-from engine.economics.ranges import Range
-from engine.economics.tokens import TokenCount
-from tests.engine.economics.test_estimate import CASE
+from engine.economics.inputs import EstimateInput, ranges_of
+from tests.engine.economics.test_estimate import CASE, changed
 
 SHARES = {"cache_hit_rate", "discount_rate"}
-NAMES = (
-    "prompt_tokens", "question_tokens", "answer_tokens", "requests_per_day", "input_usd_per_mtok",
-    "cached_input_usd_per_mtok", "cache_write_usd_per_mtok", "output_usd_per_mtok", "cache_hit_rate",
-    "cache_min_tokens",
-    "distilled_input_usd_per_mtok", "distilled_output_usd_per_mtok", "one_time_usd", "generation_usd", "gpu_hours",
-    "gpu_usd_per_hour", "retrainings_per_year", "horizon_months", "discount_rate",
+NAMES = tuple(field.name for field in dataclasses.fields(Terms))
+AMOUNTS = (
+    "input_usd_per_mtok", "cached_input_usd_per_mtok", "output_usd_per_mtok", "distilled_input_usd_per_mtok",
+    "distilled_output_usd_per_mtok", "one_time_usd", "generation_usd", "gpu_hours", "gpu_usd_per_hour",
 )  # fmt: skip
 money = st.decimals(0, 40, places=2).map(float)
 share = st.decimals(0, 1, places=2).map(float)
@@ -33,56 +28,43 @@ share = st.decimals(0, 1, places=2).map(float)
 @st.composite
 def estimate_inputs(draw: st.DrawFn) -> EstimateInput:
     """Any estimate inputs, some of them with a range."""
-    tokens = draw(st.integers(0, 4_000))
-    inputs = EstimateInput(
-        prompt_tokens=TokenCount(tokens, "t", exact=True),
+    inputs = changed(
+        CASE,
+        ranges={},
+        prompt_tokens=draw(st.integers(0, 4_000)),
         requests_per_day=draw(st.integers(0, 20_000)),
         question_tokens=draw(st.integers(0, 500)),
         answer_tokens=draw(st.integers(0, 900)),
         cache_hit_rate=draw(share),
-        one_time_usd=draw(money),
-        generation_usd=draw(money),
-        gpu_hours=draw(money),
-        gpu_usd_per_hour=draw(money),
-        distilled_input_usd_per_mtok=draw(money),
-        distilled_output_usd_per_mtok=draw(money),
+        cache_min_tokens=draw(st.sampled_from([0.0, 1_024.0])),
+        cache_write_usd_per_mtok=draw(st.none() | money),
         retrainings_per_year=draw(st.integers(0, 6)),
         horizon_months=draw(st.integers(1, 40)),
         discount_rate=draw(share),
-        cache_min_tokens=draw(st.sampled_from([0.0, 1_024.0])),
-        prices=Prices(draw(money), draw(money), draw(money), draw(st.none() | money)),
+        **{name: draw(money) for name in AMOUNTS},
     )
-    values = {name: getattr(box(inputs).value, name) for name in NAMES}
     ranges = {}
     for name in draw(st.lists(st.sampled_from(NAMES), unique=True)):
-        if (value := values[name]) is None:
+        if (value := getattr(inputs.terms, name)) is None:
             continue
         low, high = value * draw(share), value * (1 + 3 * draw(share))
         low, high = (math.floor(low), math.ceil(high)) if name == "prompt_tokens" else (low, high)
         low = max(low, 1.0) if name == "horizon_months" else low
         ranges[name] = (low, min(high, 1.0) if name in SHARES else high)
-    return dataclasses.replace(inputs, ranges=ranges)
+    return changed(inputs, ranges=ranges)
 
 
-def results(found: Estimate) -> dict[str, tuple[float | None, Range]]:
-    """Each result that has a range, with its range."""
-    pairs: dict[str, tuple[float | None, Range]] = {}
-    for case in ("uncached", "cached"):
-        ranges = getattr(found, case)
-        pairs |= {
-            f"{case} request": (
-                found.prompted_usd if case == "uncached" else found.prompted_cached_usd, ranges.request_usd
-            ),
-            f"{case} requests": (getattr(found.break_even_requests, case), ranges.break_even_requests),
-            f"{case} days": (getattr(found.break_even_days, case), ranges.break_even_days),
-            f"{case} month": (getattr(found.monthly_savings_usd, case), ranges.month_usd),
-            f"{case} year": (getattr(found.yearly_savings_usd, case), ranges.year_usd),
-            f"{case} worth": (getattr(found.worth_usd, case), ranges.worth_usd),
-        }  # fmt: skip
-    return pairs | {"distilled": (found.distilled_usd, found.distilled_range_usd)}
+def results(found: Estimate) -> Mapping[str, Ranged[float | None]]:
+    """Each result that has a range."""
+    return {"distilled": found.distilled_usd} | {
+        f"{name} {field.name}": result
+        for name, case in found.cases
+        for field in dataclasses.fields(case)
+        if isinstance(result := getattr(case, field.name), Ranged)
+    }
 
 
-def holds(name: str, value: float | None, found: Range) -> bool:
+def holds(name: str, value: float | None, found: Ranged[float | None]) -> bool:
     """Whether `value` is in the range; None stands for a wait without end."""
     wait = name.endswith(("requests", "days"))
     infinite = math.inf if wait else 0.0
@@ -98,12 +80,12 @@ def holds(name: str, value: float | None, found: Range) -> bool:
 @given(estimate_inputs())
 @settings(deadline=None)
 def test_every_range_contains_its_value(inputs: EstimateInput) -> None:
-    for name, (value, found) in results(estimate(inputs)).items():
-        assert holds(name, value, found), f"{name}: {value} in {found}"
-        if value is not None and found.low is not None:
-            assert found.low <= value
-        if value is not None and found.high is not None:
-            assert value <= found.high
+    for name, found in results(estimate(inputs)).items():
+        assert holds(name, found.value, found), f"{name}: {found}"
+        if found.value is not None and found.low is not None:
+            assert found.low <= found.value
+        if found.value is not None and found.high is not None:
+            assert found.value <= found.high
 
 
 @given(estimate_inputs(), st.randoms(use_true_random=False))
@@ -113,11 +95,11 @@ def test_inputs_within_their_ranges_give_results_within_theirs(inputs: EstimateI
     ranges = ranges_of(inputs)
     for _ in range(8):
         picked = {name: low + (high - low) * generator.randint(0, 500) / 500 for name, (low, high) in ranges.items()}
-        for name, (value, _own) in results(estimate(with_values(inputs, picked))).items():
-            assert holds(name, value, found[name][1]) or near_an_end(name, value, found[name][1]), name
+        for name, own in results(estimate(with_values(inputs, picked))).items():
+            assert holds(name, own.value, found[name]) or near_an_end(name, own.value, found[name]), name
 
 
-def near_an_end(name: str, value: float | None, found: Range) -> bool:
+def near_an_end(name: str, value: float | None, found: Ranged[float | None]) -> bool:
     """Whether break-even days are near an end of the range: whole requests may differ by one because of rounding."""
     ends = [end for end in (found.low, found.high) if end is not None]
     return name.endswith("days") and value is not None and any(math.isclose(value, end, rel_tol=1e-3) for end in ends)
@@ -125,27 +107,22 @@ def near_an_end(name: str, value: float | None, found: Range) -> bool:
 
 def with_values(inputs: EstimateInput, values: dict[str, float]) -> EstimateInput:
     """The same inputs with other values and without ranges."""
-    prices: dict[str, Any] = {name: value for name, value in values.items() if hasattr(inputs.prices, name)}
-    rest: dict[str, Any] = {name: value for name, value in values.items() if name not in prices}
-    if "prompt_tokens" in rest:
-        rest["prompt_tokens"] = TokenCount(round(rest["prompt_tokens"]), "t", exact=True)
-    bare = {"one_time_usd": (rest.get("one_time_usd", inputs.one_time_usd),) * 2}
-    return dataclasses.replace(inputs, ranges=bare, prices=dataclasses.replace(inputs.prices, **prices), **rest)
+    return changed(inputs, ranges={}, **values)
 
 
 @given(estimate_inputs(), st.sampled_from(NAMES))
 @settings(deadline=None)
 def test_wider_input_range_never_narrows_a_result(inputs: EstimateInput, name: str) -> None:
     low, high = ranges_of(inputs).get(name, (None, None))
-    value = getattr(box(inputs).value, name)
+    value = getattr(inputs.terms, name)
     if value is None:
         return
     low, high = (value, value) if low is None or high is None else (low, high)
     low = max(low / 2, 1.0) if name == "horizon_months" else low / 2
     wider = (low, min(high * 2, 1.0) if name in SHARES else high * 2)
-    before, after = estimate(inputs), estimate(dataclasses.replace(inputs, ranges={**inputs.ranges, name: wider}))
-    for key, (_, narrow) in results(before).items():
-        wide = results(after)[key][1]
+    before, after = estimate(inputs), estimate(changed(inputs, ranges={**inputs.ranges, name: wider}))
+    for key, narrow in results(before).items():
+        wide = results(after)[key]
         assert holds(key, narrow.low, wide), key
         assert holds(key, narrow.high, wide) if narrow.high is not None else wide.high is None, key
 
@@ -172,10 +149,10 @@ def day_by_day(terms: Terms[float], *, cached: bool, days: int) -> float:
 @given(estimate_inputs())
 @settings(deadline=None, max_examples=40)
 def test_first_years_savings_equal_the_sum_of_365_days(inputs: EstimateInput) -> None:
-    found, terms = estimate(inputs), box(inputs).value
-    for case in ("uncached", "cached"):
-        slow = day_by_day(terms, cached=case == "cached", days=365)
-        assert getattr(found.yearly_savings_usd, case) == pytest.approx(slow, rel=1e-6, abs=1e-6)
+    found, terms = estimate(inputs), inputs.terms
+    for name, case in found.cases:
+        slow = day_by_day(terms, cached=name == "cached", days=365)
+        assert case.year_usd.value == pytest.approx(slow, rel=1e-6, abs=1e-6)
 
 
 @pytest.mark.parametrize(("months", "rate"), [(1, 0.1), (12, 0.08), (30, 1.0), (7, 0.0)])
@@ -189,13 +166,10 @@ def test_annuity_discounts_each_month_at_the_yearly_rate(months: int, rate: floa
 @given(estimate_inputs())
 @settings(deadline=None)
 def test_break_even_request_repays_the_cost_and_the_one_before_does_not(inputs: EstimateInput) -> None:
-    found, terms = estimate(inputs), box(inputs).value
+    found, terms = estimate(inputs), inputs.terms
     start = terms.one_time_usd + terms.generation_usd + terms.gpu_hours * terms.gpu_usd_per_hour
-    for requests, price in (
-        (found.break_even_requests.uncached, found.prompted_usd),
-        (found.break_even_requests.cached, found.prompted_cached_usd),
-    ):
-        saved = price - found.distilled_usd
+    for _, case in found.cases:
+        requests, saved = case.break_even_requests.value, case.request_usd.value - found.distilled_usd.value
         if requests is None:
             assert saved <= 1e-15
             continue
@@ -206,19 +180,19 @@ def test_break_even_request_repays_the_cost_and_the_one_before_does_not(inputs: 
 @given(estimate_inputs())
 @settings(deadline=None)
 def test_worth_changes_sign_at_the_requests_needed(inputs: EstimateInput) -> None:
-    for case in ("uncached", "cached"):
-        needed = getattr(estimate(inputs).requests_per_day_needed, case)
+    for name, case in estimate(inputs).cases:
+        needed = case.requests_per_day_needed
         if needed is None or not 1e-6 < needed < 1e9:
             continue
         for factor, sign in ((1.001, 1), (0.999, -1)):
-            other = dataclasses.replace(inputs, requests_per_day=round(needed * factor, 12), ranges={})
-            assert sign * getattr(estimate(other).worth_usd, case) > 0
+            other = estimate(changed(inputs, ranges={}, requests_per_day=round(needed * factor, 12)))
+            assert sign * dict(other.cases)[name].worth_usd.value > 0
 
 
 @given(estimate_inputs())
 @settings(deadline=None)
 def test_sensitivity_is_sorted_and_each_flip_changes_the_verdict(inputs: EstimateInput) -> None:
-    found, terms = estimate(inputs), box(inputs).value
+    found, terms = estimate(inputs), inputs.terms
     effects = [each.effect_usd for each in found.sensitivity]
     assert effects == sorted(effects, reverse=True)
     for each in found.sensitivity:
@@ -229,13 +203,12 @@ def test_sensitivity_is_sorted_and_each_flip_changes_the_verdict(inputs: Estimat
         assert each.low <= each.flips_at <= each.high
         beyond = with_values(inputs, {each.name: each.flips_at}) if each.name != "prompt_tokens" else None
         if beyond is not None and each.flips_at > 1e-9 and each.flips_to != found.verdict:
-            worths = estimate(beyond).worth_usd
-            nearest = min(abs(worths.cached), abs(worths.uncached))
+            nearest = min(abs(case.worth_usd.value) for _, case in estimate(beyond).cases)
             assert estimate(beyond).verdict == each.flips_to or nearest < 1e-6
 
 
 def test_ranges_are_exactly_the_extremes_over_all_corners() -> None:
-    inputs = dataclasses.replace(
+    inputs = changed(
         CASE,
         cache_min_tokens=1_024,
         ranges={
@@ -250,9 +223,9 @@ def test_ranges_are_exactly_the_extremes_over_all_corners() -> None:
         estimate(with_values(inputs, dict(zip(ends, corner, strict=True))))
         for corner in itertools.product(*ends.values())
     ]
-    worths = [each.worth_usd.cached for each in seen]
+    worths = [each.cached.worth_usd.value for each in seen]
     assert found.cached.worth_usd.low == pytest.approx(min(worths), rel=1e-9)
     assert found.cached.worth_usd.high == pytest.approx(max(worths), rel=1e-9)
-    requests = [each.break_even_requests.cached for each in seen]
+    requests = [each.cached.break_even_requests.value for each in seen]
     assert found.cached.break_even_requests.low == min(each for each in requests if each is not None)
     assert (found.cached.break_even_requests.high is None) == (None in requests)

@@ -18,12 +18,12 @@ INPUTS = CostInputs("gpt-5-mini", requests_per_day=1_000.0)
 
 def test_refresh_uses_newly_measured_figures(project: Project) -> None:
     before, sha256 = estimate_project(project, INPUTS)
-    project.settings.write_cost(INPUTS, outcome(before.result, sha256))
+    project.settings.write_cost(INPUTS, outcome(before, sha256))
     add_examples(project)
     refresh_outcome(project)
     after, _ = estimate_project(project, INPUTS)
-    assert after.figures["answer_tokens"].origin == "measured" != before.figures["answer_tokens"].origin
-    assert project.settings.cost_outcome() == outcome(after.result, sha256) != outcome(before.result, sha256)
+    assert after.given.figures["answer_tokens"].origin == "measured" != before.given.figures["answer_tokens"].origin
+    assert project.settings.cost_outcome() == outcome(after, sha256) != outcome(before, sha256)
 
 
 def test_refresh_stores_nothing_if_no_outcome_is_stored(project: Project) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from engine.economics.verdict import headline
 from engine.errors import NotFoundError
 from engine.evaluation.answers import Answered
 from engine.evaluation.report import proof_json
@@ -84,14 +85,14 @@ def test_report_first_answers_whether_it_works_is_current_and_pays(project: Proj
     project.settings.write_cost(CostInputs(model="gpt-5", one_time_usd=0.0), None)
     facts = read_report(project)
     assert facts.proof.costs is not None
-    result = facts.proof.costs.result
+    costs = facts.proof.costs
     answers, figures = blocks(build(facts), "verdict")
     assert isinstance(answers, Facts)
     assert isinstance(figures, Facts)
-    assert answers.rows[-1].value == result.headline
+    assert answers.rows[-1].value == headline(costs)
     saved = figures.rows[-1]
-    assert saved.value == usd(result.yearly_savings_usd.uncached)
-    assert saved.note.startswith(usd(result.yearly_savings_usd.cached))
+    assert saved.value == usd(costs.uncached.year_usd.value)
+    assert saved.note.startswith(usd(costs.cached.year_usd.value))
     assert "an assumed" in saved.note
     text = " ".join(to_text(build(facts)).split())
     assert "any number of them pays" in text
@@ -105,19 +106,17 @@ def test_cost_section_shows_ranges_criteria_sensitivity_and_sources(project: Pro
     document, costs = build(facts), facts.proof.costs
     assert costs is not None
     chart = next(block for block in blocks(document, "cost") if isinstance(block, Charts)).charts[0]
-    assert [mark.x for mark in chart.marks] == [
-        costs.result.break_even_days.uncached, costs.result.break_even_days.cached
-    ]  # fmt: skip
+    assert [mark.x for mark in chart.marks] == [case.break_even_days.value for _, case in costs.cases]
     assert all(mark.low is not None and mark.low < mark.x for mark in chart.marks)
     criteria = table(document, "cost", "Criteria for distilling")
     assert [row.cells[0] for row in criteria.rows] == ["volume", "length", "stability", "sameness", "horizon"]
     moves = table(document, "cost", "What affects the savings")
-    assert len(moves.rows) == len(costs.result.sensitivity)
+    assert len(moves.rows) == len(costs.sensitivity)
     origins = {row.cells[0]: row.cells[3] for row in table(document, "cost", "Sources of the figures").rows}
     assert origins["requests a day"] == "given"
     assert origins["input price"].startswith("listed: genai-prices")
     assert origins["question tokens"] == "measured: evaluation of run 2"
-    assert costs.result.headline in to_text(document, 400)
+    assert headline(costs) in to_text(document, 400)
 
 
 def test_report_defaults_to_the_run_evaluated_last_and_needs_evaluated_runs(project: Project) -> None:

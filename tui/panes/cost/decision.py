@@ -4,10 +4,9 @@ from textual.content import Content
 
 from engine.economics.document import effects, latency_text
 from engine.economics.estimate import Estimate
-from engine.economics.figures import Costs
 from engine.economics.formulas import MONTHS_PER_YEAR
 from engine.economics.labels import label, written
-from engine.economics.verdict import flip_text
+from engine.economics.verdict import criteria, flip_text
 from tui.panes.parts import heading
 from tui.widgets.lines import ACCENT, BAD, DIM, GOOD, WARN, dollars, fit, right, shorten, wrap
 
@@ -15,30 +14,30 @@ _MET = {True: ("✓", GOOD), False: ("✗", BAD), None: ("○", DIM)}
 _DECIDING = 6  # inputs shown
 
 
-def saved(costs: Costs, width: int) -> list[Content]:
+def saved(result: Estimate, width: int) -> list[Content]:
     """Draw the savings over time, net of training, with the provider's cache; and the time to the first token."""
-    result = costs.result
     name_width, columns = (25 if width >= 85 else 19), ("expected", "at worst", "at best")
     cell = (width - name_width) // len(columns)
     lines = [heading(fit("saved, cached", name_width) + "".join(right(name, cell) for name in columns))]
     rows = [
-        ("after a month", result.monthly_savings_usd.cached, result.cached.month_usd),
-        ("after a year", result.yearly_savings_usd.cached, result.cached.year_usd),
+        ("after a month", result.cached.month_usd),
+        ("after a year", result.cached.year_usd),
     ]
-    if result.horizon_months != MONTHS_PER_YEAR or result.discount_rate:
-        rate = f" at {written('discount_rate', result.discount_rate)}" if result.discount_rate else ""
-        rows.append((f"{result.horizon_months:g} months{rate}", result.worth_usd.cached, result.cached.worth_usd))
-    for name, value, found in rows:
-        bounds = "".join(right("–" if end is None else _signed(end), cell) for end in (found.low, found.high))
-        lines.append(Content.assemble(fit(name, name_width), right(_signed(value), cell), (bounds, DIM)))
+    months, discount = result.given.terms.horizon_months, result.given.terms.discount_rate
+    if months != MONTHS_PER_YEAR or discount:
+        rate = f" at {written('discount_rate', discount)}" if discount else ""
+        rows.append((f"{months:g} months{rate}", result.cached.worth_usd))
+    for name, found in rows:
+        value, *bounds = (right(_signed(amount), cell) for amount in (found.value, found.low, found.high))
+        lines.append(Content.assemble(fit(name, name_width), value, ("".join(bounds), DIM)))
     if words := latency_text(result):
         lines.append(Content.assemble(fit("first token", name_width), shorten(words, width - name_width)))
     return lines
 
 
-def decides(costs: Costs, width: int) -> list[Content]:
+def decides(result: Estimate, width: int) -> list[Content]:
     """Draw how far each input moves the savings over its range, and where it changes the verdict."""
-    rows = effects(costs.result)[:_DECIDING]
+    rows = effects(result)[:_DECIDING]
     if not rows:
         return []
     name_width, range_width, cell = 23, 26 if width >= 85 else 19, 12
@@ -55,7 +54,7 @@ def decides(costs: Costs, width: int) -> list[Content]:
                 right(dollars(each.effect_usd), cell),
             )
         )
-    flips = [words for each, _ in effects(costs.result) if (words := flip_text(each))]
+    flips = [words for each, _ in effects(result) if (words := flip_text(each))]
     for flip in flips[:_DECIDING]:
         first, *rest = wrap(flip, width - 2)
         lines += [Content.assemble(("! ", WARN), first), *(Content(f"  {line}") for line in rest)]
@@ -64,10 +63,10 @@ def decides(costs: Costs, width: int) -> list[Content]:
     return lines
 
 
-def criteria(result: Estimate, width: int) -> list[Content]:
+def criteria_lines(result: Estimate, width: int) -> list[Content]:
     """Draw the criteria of the verdict, met or not."""
     lines = [heading("what the verdict rests on")]
-    for each in result.criteria:
+    for each in criteria(result):
         mark, style = _MET[each.met]
         first, *rest = wrap(each.words, width - 2)
         lines += [Content.assemble((f"{mark} ", style), first), *(Content(f"  {line}") for line in rest)]

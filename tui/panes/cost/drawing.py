@@ -1,19 +1,20 @@
 """Draw the estimate as lines: verdict, three alternatives, payback, curves, reasons, sources. Pure."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from itertools import groupby, zip_longest
 
 from textual.content import Content
 
 from engine.economics.estimate import Estimate
-from engine.economics.figures import ONE_TIME_PARTS, Costs
+from engine.economics.figures import ONE_TIME_PARTS
 from engine.economics.labels import label, span
 from engine.economics.outlook import WAY_WORDS, Way, WayName, cumulated, horizon_days, ways
-from engine.economics.verdict import flip_text
+from engine.economics.verdict import criteria, flip_text, headline, reasons
 from engine.records.cost import Figure, WorthVerdict
 from engine.wording import percent
 from tui.keys import key_of
-from tui.panes.cost.decision import criteria, decides, saved
+from tui.panes.cost.decision import criteria_lines, decides, saved
 from tui.panes.cost.state import FIELDS, MODEL, CostState
 from tui.panes.parts import heading
 from tui.widgets.chart import Line, plot
@@ -38,9 +39,10 @@ def title(state: CostState, width: int, *, typing: bool) -> list[Content]:
     """Draw the first lines, above the fields: what this is and its one number."""
     keys = Content.assemble((key_of("cost.edit"), ACCENT), (" edits the figures", DIM)) if not typing else Content("")
     costs = state.page.costs if state.page is not None else None
-    saved = costs.result.yearly_savings_usd.cached if costs is not None else 0.0
-    did = "saves" if saved > 0 else "loses"
-    figure = f"{did} {dollars(abs(saved))} in the first year" if costs is not None else ""
+    figure = ""
+    if costs is not None:
+        saved = costs.cached.year_usd.value
+        figure = f"{'saves' if saved > 0 else 'loses'} {dollars(abs(saved))} in the first year"
     left = Content.assemble(("Cost", STRONG), "   ", (figure, ACCENT))
     return [justify(left, keys, width), Content("")]
 
@@ -94,7 +96,7 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
     costs = page.costs
     rows = 8 if height >= 26 else 5
     return [
-        *_verdict(costs.result, width),
+        *_verdict(costs, width),
         Content(""),
         *_three_ways(costs, width),
         Content(""),
@@ -106,9 +108,9 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
         Content(""),
         *_curves(costs, width, rows),
         Content(""),
-        *criteria(costs.result, width),
+        *criteria_lines(costs, width),
         Content(""),
-        *_reasons(costs.result, width),
+        *_reasons(costs, width),
         Content(""),
         *_sources(costs, width),
     ]
@@ -116,23 +118,23 @@ def draw(state: CostState, width: int, height: int) -> list[Content]:
 
 def _verdict(result: Estimate, width: int) -> list[Content]:
     mark, style = _MARKS[result.verdict]
-    first, *rest = wrap(result.headline, width - 2)
+    first, *rest = wrap(headline(result), width - 2)
     return [
         Content.assemble((f"{mark} ", style), (first, STRONG)),
         *(Content.styled(f"  {line}", STRONG) for line in rest),
     ]
 
 
-def _three_ways(costs: Costs, width: int) -> list[Content]:
+def _three_ways(result: Estimate, width: int) -> list[Content]:
     name_width, tokens_width = (16, 8) if width >= 85 else (15, 7)
     money_width = min(max((width - name_width - 3 * tokens_width) // 4, 10), 12)
     head = "".join(right(name, tokens_width) for name in ("prompt", "asked", "answer"))
     columns = _MONEY if name_width + 3 * tokens_width + 4 * money_width <= width else (_MONEY[0], _MONEY[-1])
     head += "".join(right(name, money_width) for name, _ in columns)
-    each = ways(costs.given, costs.result)
+    each, about = ways(result), "" if result.given.prompt_tokens.exact else "≈ "
     lines = [heading(fit("tokens, money", name_width) + head)]
     for way in each:
-        prompt = f"{'' if costs.given.prompt_tokens.exact else '≈ '}{way.prompt_tokens:,}" if way.prompt_tokens else "–"
+        prompt = f"{about}{way.prompt_tokens:,}" if way.prompt_tokens else "–"
         tokens = (prompt, f"{way.question_tokens:,.0f}", f"{way.answer_tokens:,.0f}")
         amounts = [dollars(amount(way), max(map(amount, each))) for _, amount in columns]
         ours = way.name == "distilled"
@@ -146,25 +148,22 @@ def _three_ways(costs: Costs, width: int) -> list[Content]:
     return lines
 
 
-def _repaid(costs: Costs, width: int) -> list[Content]:
+def _repaid(result: Estimate, width: int) -> list[Content]:
     """Draw when the training is repaid, without and with the provider's cache: expected, at best, at worst."""
-    result = costs.result
-    hits = f"cached, {percent(costs.given.cache_hit_rate)} hits"
+    terms = result.given.terms
+    hits = f"cached, {percent(terms.cache_hit_rate)} hits"
     wide = width >= 85
     name_width = 25 if wide else 19
     columns = ("requests", "days", "at best", "at worst", "on") if wide else ("days", "at best", "at worst", "on")
     cell = (width - name_width) // len(columns)
     lines = [heading(fit("repaid after", name_width) + "".join(right(name, cell) for name in columns))]
-    for name, requests, days, found in (
-        ("not cached", result.break_even_requests.uncached, result.break_even_days.uncached, result.uncached),
-        (hits, result.break_even_requests.cached, result.break_even_days.cached, result.cached),
-    ):
-        between, on = found.break_even_days, result.date_after(days)
-        known = costs.given.requests_per_day > 0
+    for name, case in (("not cached", result.uncached), (hits, result.cached)):
+        requests, days = case.break_even_requests.value, case.break_even_days
+        known, on = terms.requests_per_day > 0, result.date_after(days.value)
         figures = [
-            "never" if requests is None else "–" if days is None else _count(days, 1),
-            _wait(between.low, known),
-            _wait(between.high, known),
+            "never" if requests is None else _wait(days.value, known),
+            _wait(days.low, known),
+            _wait(days.high, known),
             "–" if on is None else on.isoformat(),
         ]
         if wide:
@@ -176,8 +175,8 @@ def _repaid(costs: Costs, width: int) -> list[Content]:
             right(figures[-1], cell),
         )
         lines.append(words)
-    once = f"one-time cost {dollars(result.one_time_usd)}, between {dollars(result.one_time_low_usd)} and "
-    return [*lines, Content.styled(shorten(f"{once}{dollars(result.one_time_high_usd)}", width), DIM)]
+    once, low, high = map(dollars, astuple(result.one_time_usd))
+    return [*lines, Content.styled(shorten(f"one-time cost {once}, between {low} and {high}", width), DIM)]
 
 
 def _wait(days: float | None, known: bool) -> str:
@@ -188,15 +187,16 @@ def _count(value: float, digits: int = 0) -> str:
     return f"{value:,.{digits}f}" if value < 1e9 else f"{value:.1e}"
 
 
-def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
+def _curves(result: Estimate, width: int, rows: int) -> list[Content]:
     """Draw what each alternative has cost after so many days; later lines cover earlier ones."""
-    if costs.given.requests_per_day == 0:
+    terms = result.given.terms
+    if terms.requests_per_day == 0:
         return [heading("no requests per day: no cost over time")]
-    days = horizon_days(costs.result)
+    days = horizon_days(result)
     columns = max(width - _AXIS - _LABEL, 10)
     # Without retraining every line is straight.
-    steps = 2 * columns if costs.given.retrainings_per_year else 1
-    found = cumulated(costs.given, costs.result, [days * step / steps for step in range(steps + 1)])
+    steps = 2 * columns if terms.retrainings_per_year else 1
+    found = cumulated(result, [days * step / steps for step in range(steps + 1)])
     layers: tuple[tuple[WayName, tuple[float, ...], str], ...]
     layers = (("distilled", found.distilled, ACCENT), ("prompted_cached", found.prompted_cached, DIM),
               ("prompted", found.prompted, ""))  # fmt: skip
@@ -216,7 +216,7 @@ def _curves(costs: Costs, width: int, rows: int) -> list[Content]:
         label, style = labels[row]
         lines.append(Content.assemble((f"{right(axis, _AXIS - 2)} ┤", DIM), *runs, (f" {label}", style)))
     below = justify(Content.styled("today", DIM), Content.styled(span(days) or "", DIM), columns)
-    return [*lines, Content.assemble(" " * _AXIS, below), *_crossings(costs.result, days, columns)]
+    return [*lines, Content.assemble(" " * _AXIS, below), *_crossings(result, days, columns)]
 
 
 def _labels(ends: Sequence[tuple[str, float, str]], rows: int) -> list[tuple[str, str]]:
@@ -231,8 +231,9 @@ def _labels(ends: Sequence[tuple[str, float, str]], rows: int) -> list[tuple[str
 
 def _crossings(result: Estimate, days: float, columns: int) -> list[Content]:
     lines: list[Content] = []
-    for name, crossing in (("no cache", result.break_even_days.uncached), ("cached", result.break_even_days.cached)):
-        if crossing is None or not 0 < crossing <= days or (name == "cached" and lines and _same(result)):
+    uncached, cached = (case.break_even_days.value for _, case in result.cases)
+    for name, crossing in (("no cache", uncached), ("cached", cached)):
+        if crossing is None or not 0 < crossing <= days or (name == "cached" and lines and cached == uncached):
             continue
         words = f"repaid: {span(crossing)}, {name}"
         at = min(round(crossing / days * (columns - 1)), columns - 1)
@@ -241,28 +242,24 @@ def _crossings(result: Estimate, days: float, columns: int) -> list[Content]:
     return lines
 
 
-def _same(result: Estimate) -> bool:
-    return result.break_even_days.cached == result.break_even_days.uncached
-
-
 def _reasons(result: Estimate, width: int) -> list[Content]:
     """Draw the reasons that are not already shown above."""
-    stated = {each.words for each in result.criteria} | {flip_text(each) for each in result.sensitivity}
+    stated = {each.words for each in criteria(result)} | {flip_text(each) for each in result.sensitivity}
     lines = [heading("why")]
-    for reason in result.reasons:
+    for reason in reasons(result):
         if reason not in stated:
             first, *rest = wrap(reason, width - 2)
             lines += [Content(f"· {first}"), *(Content(f"  {line}") for line in rest)]
     return lines
 
 
-def _sources(costs: Costs, width: int) -> list[Content]:
+def _sources(result: Estimate, width: int) -> list[Content]:
     """Draw the sources, each with the figures it provides."""
-    count = costs.given.prompt_tokens
+    count = result.given.prompt_tokens
     by_source = {f"{'counted' if count.exact else '≈ estimated'}: {count.tokenizer}": ["prompt tokens"]}
-    whole = costs.figures["one_time_usd"].origin == "given"
+    whole = result.given.figures["one_time_usd"].origin == "given"
     for name in (*(item.name for item in FIELDS), "prefill_tokens_per_s"):
-        figure = costs.figures.get(name)
+        figure = result.given.figures.get(name)
         if figure is not None and not (whole and name in ONE_TIME_PARTS):
             by_source.setdefault(_source(figure), []).append(label(name))
     lines, left_width = [heading("where the figures come from")], max(width // 2, 20)
