@@ -6,54 +6,17 @@ from collections.abc import Callable
 import click
 
 from engine.cli.invocation import Invocation, Number, command_options, read_text_argument
+from engine.economics.labels import INPUTS, Unit
 from engine.records.cost import CostInputs
 
-RANGED = tuple(
-    field.name.replace("_", "-")
-    for field in dataclasses.fields(CostInputs)
-    if field.name not in ("model", "provider", "ranges")
-)
-
-_ANY, _SHARE = Number(0.0), Number(0.0, 1.0)
-# Figure, type, help.
-_FIGURES: tuple[tuple[str, Number, str], ...] = (
-    ("requests-per-day", _ANY, "Number of requests per day."),
-    ("question-tokens", _ANY, "Average length of a question, in tokens."),
-    ("answer-tokens", _ANY, "Average length of an answer, in tokens."),
-    ("input-usd-per-mtok", _ANY, "USD per million input tokens of the model; defaults to the list price."),
-    (
-        "cached-input-usd-per-mtok",
-        _ANY,
-        "USD per million input tokens read from the prompt cache; defaults to the list price.",
-    ),
-    (
-        "cache-write-usd-per-mtok",
-        _ANY,
-        "USD per million input tokens written to the prompt cache; defaults to the list price.",
-    ),
-    ("output-usd-per-mtok", _ANY, "USD per million output tokens of the model; defaults to the list price."),
-    ("cache-hit-rate", _SHARE, "Share of requests that find the prompt in the provider's cache, from 0 to 1."),
-    ("cache-min-tokens", _ANY, "Minimum length of a prompt that the provider caches, in tokens."),
-    (
-        "one-time-usd",
-        _ANY,
-        "Total one-time cost in USD; replaces --generation-usd, --gpu-hours and --gpu-usd-per-hour.",
-    ),
-    ("generation-usd", _ANY, "Cost of generating questions and answers, in USD."),
-    ("gpu-hours", _ANY, "GPU hours that one training takes."),
-    ("gpu-usd-per-hour", _ANY, "Price of a GPU hour, in USD."),
-    ("distilled-input-usd-per-mtok", _ANY, "USD per million input tokens of the distilled model."),
-    ("distilled-output-usd-per-mtok", _ANY, "USD per million output tokens of the distilled model."),
-    ("retrainings-per-year", _ANY, "How often the student is retrained per year."),
-    ("horizon-months", Number(1.0), "Number of months over which savings count; defaults to 12."),
-    ("discount-rate", _SHARE, "Discount rate per year, such as 0.08 for 8 %."),
-    ("prefill-tokens-per-s", _ANY, "Speed at which the model reads a prompt, in tokens per second."),
-)
+_OPTIONS = {name.replace("_", "-"): words for name, words in INPUTS.items() if words.help}
+_LIMITS: dict[Unit, Number] = {"share": Number(0.0, 1.0), "months": Number(1.0)}
 
 
 def _figure_options(function: Callable[..., None]) -> Callable[..., None]:
-    for name, kind, help in reversed(_FIGURES):
-        function = click.option(f"--{name}", type=kind, default=None, help=help)(function)
+    for name, words in reversed(_OPTIONS.items()):
+        kind = _LIMITS.get(words.unit, Number(0.0))
+        function = click.option(f"--{name}", type=kind, default=None, help=words.help)(function)
     return function
 
 
@@ -75,7 +38,7 @@ def _figure_options(function: Callable[..., None]) -> Callable[..., None]:
 @click.option(
     "--range",
     "ranges",
-    type=(click.Choice(RANGED), Number(0.0), Number(0.0)),
+    type=(click.Choice(tuple(_OPTIONS)), Number(0.0), Number(0.0)),
     multiple=True,
     metavar="FIGURE LOW HIGH",
     help="Lowest and highest likely value of a figure, such as `requests-per-day 500 5000`. Repeatable.",

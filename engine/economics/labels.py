@@ -1,48 +1,81 @@
-"""Labels of the inputs, and their values formatted for people. Knows nothing of what is computed."""
+"""Every input of an estimate in words, and values formatted for people. Knows nothing of what is computed."""
 
+from dataclasses import dataclass
 from typing import Literal
 
 from engine.wording import counted
 
-_Unit = Literal["number", "tokens", "usd", "usd_per_mtok", "share", "hours", "months", "speed"]
+Unit = Literal["number", "tokens", "usd", "usd_per_mtok", "share", "hours", "months", "speed"]
 
-LABELS: dict[str, tuple[str, _Unit]] = {
-    "prompt_tokens": ("prompt tokens", "tokens"),
-    "requests_per_day": ("requests a day", "number"),
-    "question_tokens": ("question tokens", "tokens"),
-    "answer_tokens": ("answer tokens", "tokens"),
-    "input_usd_per_mtok": ("input price", "usd_per_mtok"),
-    "cached_input_usd_per_mtok": ("cached input price", "usd_per_mtok"),
-    "cache_write_usd_per_mtok": ("cache write price", "usd_per_mtok"),
-    "output_usd_per_mtok": ("output price", "usd_per_mtok"),
-    "cache_hit_rate": ("cache hit rate", "share"),
-    "cache_min_tokens": ("shortest cached prompt", "tokens"),
-    "distilled_input_usd_per_mtok": ("student's input price", "usd_per_mtok"),
-    "distilled_output_usd_per_mtok": ("student's output price", "usd_per_mtok"),
-    "one_time_usd": ("one-time cost", "usd"),
-    "generation_usd": ("generation", "usd"),
-    "gpu_hours": ("GPU hours", "hours"),
-    "gpu_usd_per_hour": ("price per GPU hour", "usd"),
-    "retrainings_per_year": ("retrainings a year", "number"),
-    "horizon_months": ("horizon", "months"),
-    "discount_rate": ("discount rate", "share"),
-    "prefill_tokens_per_s": ("prefill speed", "speed"),
-}
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """An input's label, the unit that it is written in, and the help of its option; "" for what is counted."""
+
+    label: str
+    unit: Unit
+    help: str = ""
+
+
+INPUTS: dict[str, Described] = {
+    "prompt_tokens": Described("prompt tokens", "tokens"),
+    "requests_per_day": Described("requests a day", "number", "Number of requests per day."),
+    "question_tokens": Described("question tokens", "tokens", "Average length of a question, in tokens."),
+    "answer_tokens": Described("answer tokens", "tokens", "Average length of an answer, in tokens."),
+    "input_usd_per_mtok": Described(
+        "input price", "usd_per_mtok",
+        "USD per million input tokens of the model; defaults to the list price."),
+    "cached_input_usd_per_mtok": Described(
+        "cached input price", "usd_per_mtok",
+        "USD per million input tokens read from the prompt cache; defaults to the list price."),
+    "cache_write_usd_per_mtok": Described(
+        "cache write price", "usd_per_mtok",
+        "USD per million input tokens written to the prompt cache; defaults to the list price."),
+    "output_usd_per_mtok": Described(
+        "output price", "usd_per_mtok",
+        "USD per million output tokens of the model; defaults to the list price."),
+    "cache_hit_rate": Described(
+        "cache hit rate", "share",
+        "Share of requests that find the prompt in the provider's cache, from 0 to 1."),
+    "cache_min_tokens": Described(
+        "shortest cached prompt", "tokens",
+        "Minimum length of a prompt that the provider caches, in tokens."),
+    "one_time_usd": Described(
+        "one-time cost", "usd",
+        "Total one-time cost in USD; replaces --generation-usd, --gpu-hours and --gpu-usd-per-hour."),
+    "generation_usd": Described("generation", "usd", "Cost of generating questions and answers, in USD."),
+    "gpu_hours": Described("GPU hours", "hours", "GPU hours that one training takes."),
+    "gpu_usd_per_hour": Described("price per GPU hour", "usd", "Price of a GPU hour, in USD."),
+    "distilled_input_usd_per_mtok": Described(
+        "student's input price", "usd_per_mtok",
+        "USD per million input tokens of the distilled model."),
+    "distilled_output_usd_per_mtok": Described(
+        "student's output price", "usd_per_mtok",
+        "USD per million output tokens of the distilled model."),
+    "retrainings_per_year": Described("retrainings a year", "number", "How often the student is retrained per year."),
+    "horizon_months": Described(
+        "horizon", "months",
+        "Number of months over which savings count; defaults to 12."),
+    "discount_rate": Described("discount rate", "share", "Discount rate per year, such as 0.08 for 8 %."),
+    "prefill_tokens_per_s": Described(
+        "prefill speed", "speed",
+        "Speed at which the model reads a prompt, in tokens per second."),
+}  # fmt: skip
 
 
 def label(name: str) -> str:
     """Return the label of an input."""
-    return LABELS[name][0]
+    return INPUTS[name].label
 
 
 def is_share(name: str) -> bool:
     """Return whether an input is a share from 0 to 1."""
-    return LABELS[name][1] == "share"
+    return INPUTS[name].unit == "share"
 
 
 def written(name: str, value: float) -> str:
     """Format a value of the input `name`, with its unit."""
-    match LABELS[name][1]:
+    match INPUTS[name].unit:
         case "usd":
             return usd(value)
         case "usd_per_mtok":
