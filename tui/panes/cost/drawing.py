@@ -258,7 +258,7 @@ def _sources(result: Estimate, width: int) -> list[Content]:
     count = result.given.prompt_tokens
     by_source = {f"{'counted' if count.exact else '≈ estimated'}: {count.tokenizer}": ["prompt tokens"]}
     whole = result.given.figures["one_time_usd"].origin == "given"
-    for name in (*(item.name for item in FIELDS), "prefill_tokens_per_s"):
+    for name in (*FIELDS, "prefill_tokens_per_s"):
         figure = result.given.figures.get(name)
         if figure is not None and not (whole and name in ONE_TIME_PARTS):
             by_source.setdefault(_source(figure), []).append(label(name))

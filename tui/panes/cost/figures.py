@@ -59,7 +59,7 @@ class Figures(Vertical):
         super().__init__(id="figures")
         self._state = state
         self._listed, self._models, self._columns = Page(id="listed"), Page(id="models"), Horizontal(id="columns")
-        names = (MODEL, *(item.name for item in FIELDS))
+        names = (MODEL, *FIELDS)
         self._entries = {name: Entry(id=name, classes="figure", compact=True, select_on_focus=True) for name in names}
         self._entries[MODEL].placeholder = "gpt-5, gpt-5 @ azure, …"
 
@@ -71,12 +71,12 @@ class Figures(Vertical):
             yield self._listed
         yield self._models
         with self._columns:
-            for name, column in COLUMNS:
+            for name, column in COLUMNS.items():
                 with Horizontal(classes="column"):
-                    words = "\n ".join((name, *(item.label for item in column)))
+                    words = "\n ".join((name, *column.values()))
                     yield Static(Content.styled(words, DIM), classes="words")
                     with Vertical(classes="fields"):
-                        yield from (self._entries[item.name] for item in column)
+                        yield from (self._entries[field] for field in column)
 
     @property
     def field(self) -> str | None:
@@ -104,9 +104,9 @@ class Figures(Vertical):
         """Draw for `width` cells. If three columns do not fit, they are stacked."""
         self.set_class(width < _STACKED_BELOW, "-stacked")
         self._columns.styles.margin = (1 if airy or self._state.choosing else 0, 0, 0, 0)
-        for item in FIELDS:
-            self._entries[item.name].placeholder = self._state.hint(item.name)
-            self._entries[item.name].set_class(bool(self._state.error(item.name)), "-wrong")
+        for name in FIELDS:
+            self._entries[name].placeholder = self._state.hint(name)
+            self._entries[name].set_class(bool(self._state.error(name)), "-wrong")
         self._models.show(models(self._state, width))
         self._listed.show([Content.styled(self._state.listed, DIM)])
 

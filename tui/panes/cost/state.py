@@ -4,8 +4,10 @@ Pure Python, free of Textual and of I/O. The engine calculates with them.
 """
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from engine.economics.labels import is_share
 from engine.economics.prices import ListedModel
 from engine.records.cost import CostInputs
 from tui.services.cost import AT, CostPage
@@ -17,52 +19,34 @@ _TOLD_WHOLE = 1_000
 _MOST = 10**12  # the maximum of any figure: anything above it is a typing error
 
 
-@dataclass(frozen=True, slots=True)
-class CostField:
-    """One figure that can be typed: its name in `CostInputs`, and its label."""
-
-    name: str
-    label: str
-    percent: bool = False
-
-
-COLUMNS: tuple[tuple[str, tuple[CostField, ...]], ...] = (
-    (
-        "usage",
-        (
-            CostField("requests_per_day", "requests/day"),
-            CostField("question_tokens", "question tokens"),
-            CostField("answer_tokens", "answer tokens"),
-            CostField("retrainings_per_year", "retrained/year"),
-            CostField("horizon_months", "months ahead"),
-            CostField("discount_rate", "discount %", percent=True),
-        ),
-    ),
-    (
-        "with the prompt",
-        (
-            CostField("input_usd_per_mtok", "input $/M"),
-            CostField("cached_input_usd_per_mtok", "cached $/M"),
-            CostField("cache_write_usd_per_mtok", "write $/M"),
-            CostField("output_usd_per_mtok", "output $/M"),
-            CostField("cache_hit_rate", "cache hits %", percent=True),
-            CostField("cache_min_tokens", "cache minimum"),
-        ),
-    ),
-    (
-        "distilled",
-        (
-            CostField("distilled_input_usd_per_mtok", "input $/M"),
-            CostField("distilled_output_usd_per_mtok", "output $/M"),
-            CostField("generation_usd", "generation $"),
-            CostField("gpu_hours", "GPU hours"),
-            CostField("gpu_usd_per_hour", "GPU hour $"),
-            CostField("one_time_usd", "or total cost $"),
-        ),
-    ),
-)
-FIELDS: tuple[CostField, ...] = tuple(item for _, column in COLUMNS for item in column)
-_BY_NAME = {item.name: item for item in FIELDS}
+# The figures that can be typed, by their names in `CostInputs`, with their labels.
+COLUMNS: Mapping[str, Mapping[str, str]] = {
+    "usage": {
+        "requests_per_day": "requests/day",
+        "question_tokens": "question tokens",
+        "answer_tokens": "answer tokens",
+        "retrainings_per_year": "retrained/year",
+        "horizon_months": "months ahead",
+        "discount_rate": "discount %",
+    },
+    "with the prompt": {
+        "input_usd_per_mtok": "input $/M",
+        "cached_input_usd_per_mtok": "cached $/M",
+        "cache_write_usd_per_mtok": "write $/M",
+        "output_usd_per_mtok": "output $/M",
+        "cache_hit_rate": "cache hits %",
+        "cache_min_tokens": "cache minimum",
+    },
+    "distilled": {
+        "distilled_input_usd_per_mtok": "input $/M",
+        "distilled_output_usd_per_mtok": "output $/M",
+        "generation_usd": "generation $",
+        "gpu_hours": "GPU hours",
+        "gpu_usd_per_hour": "GPU hour $",
+        "one_time_usd": "or total cost $",
+    },
+}
+FIELDS = {name: label for column in COLUMNS.values() for name, label in column.items()}
 
 
 @dataclass(slots=True)
@@ -87,7 +71,7 @@ class CostState:
             return False
         if self.page is None:
             named = AT.join(filter(None, (page.inputs.model, page.inputs.provider)))
-            self.texts = {item.name: typed(page.inputs, item) for item in FIELDS} | {MODEL: named}
+            self.texts = {name: typed(page.inputs, name) for name in FIELDS} | {MODEL: named}
             self.taken = dict(self.texts)
         self.page = page
         return True
@@ -131,20 +115,20 @@ class CostState:
         """Return what is wrong with a field, or an empty text."""
         if name == MODEL:
             return ""
-        item, text = _BY_NAME[name], self.texts.get(name, "").strip()
+        words, text = FIELDS[name], self.texts.get(name, "").strip()
         if not text:
             return ""
         value = number(text)
         if value is None:
-            return f"{item.label}: enter a number, such as {'90' if item.percent else '5,000 or 0.05'}"
-        if item.percent and value > 100:
-            return f"{item.label}: must be 0 to 100"
-        return f"{item.label}: at most {_MOST:,}" if value > _MOST else ""
+            return f"{words}: enter a number, such as {'90' if is_share(name) else '5,000 or 0.05'}"
+        if is_share(name) and value > 100:
+            return f"{words}: must be 0 to 100"
+        return f"{words}: at most {_MOST:,}" if value > _MOST else ""
 
     @property
     def errors(self) -> list[str]:
         """Return what is wrong with the fields, in their order."""
-        return [error for item in FIELDS if (error := self.error(item.name))]
+        return [error for name in FIELDS if (error := self.error(name))]
 
     @property
     def inputs(self) -> CostInputs | None:
@@ -152,9 +136,9 @@ class CostState:
         if self.errors:
             return None
         values: dict[str, float | None] = {}
-        for item in FIELDS:
-            value = number(self.texts.get(item.name, ""))
-            values[item.name] = value / 100 if value is not None and item.percent else value
+        for name in FIELDS:
+            value = number(self.texts.get(name, ""))
+            values[name] = value / 100 if value is not None and is_share(name) else value
         if self.page is not None:  # which has no field
             values["prefill_tokens_per_s"] = self.page.inputs.prefill_tokens_per_s
         ranges = self.page.inputs.ranges if self.page is not None else ()
@@ -168,7 +152,7 @@ class CostState:
             return ""
         # Measured hours have more digits than anyone needs.
         value = figure.value if figure.value >= _TOLD_WHOLE else float(f"{figure.value:.4g}")
-        return shown(value, percent=_BY_NAME[name].percent)
+        return shown(value, percent=is_share(name))
 
     def found(self, text: str, models: tuple[ListedModel, ...]) -> None:
         """Take in matching models; those for an older text are dropped."""
@@ -205,7 +189,7 @@ def shown(value: float, *, percent: bool = False) -> str:
     return f"{value:,.6f}".rstrip("0").rstrip(".")
 
 
-def typed(inputs: CostInputs, item: CostField) -> str:
+def typed(inputs: CostInputs, name: str) -> str:
     """Return the text of a field for these inputs: empty if the figure was not given."""
-    value: float | None = getattr(inputs, item.name)
-    return "" if value is None else shown(value, percent=item.percent)
+    value: float | None = getattr(inputs, name)
+    return "" if value is None else shown(value, percent=is_share(name))
