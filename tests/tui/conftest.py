@@ -14,7 +14,6 @@ from engine.paths import Home
 from tui.keys import hold
 from tui.services.job_view import JobView
 from tui.services.meters import GpuMeter, Meter, Reading
-from tui.services.tokens import PromptTokens
 
 
 @pytest.fixture
@@ -49,7 +48,7 @@ def real_clock(frozen_clock: None, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def estimated_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep the estimated token count: there is no starter model, and no process should start just to find that out."""
-    monkeypatch.setattr(PromptTokens, "_count", lambda self: None)
+    monkeypatch.setattr("tui.services.tokens.carry_out", lambda *_: {})
 
 
 @pytest.fixture(autouse=True)

@@ -89,7 +89,6 @@ from tui.services.reading import Reader
 from tui.services.release import Exportable, Released, ReleasePage
 from tui.services.review import ReviewPage, ReviewRow, Where
 from tui.services.runs import RunRow, read_runs
-from tui.services.tokens import PromptTokens
 from tui.services.trial import TriedAnswer, TriedRule
 
 Lines = Iterable[Content]
@@ -108,7 +107,7 @@ def project_data(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectDa
     """The data of a real project with several runs and evaluations."""
     home = Home.locate(tmp_path_factory.mktemp("home"))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PromptTokens, "_count", lambda self: None)
+        patch.setattr("tui.services.tokens.carry_out", lambda *_: {})
         reader = Reader(make_compared(home), home)
         facts = reader.read_new()
         assert facts is not None

@@ -4,9 +4,10 @@ Reading the price list takes a quarter of a second the first time, and a vocabul
 where the screen is drawn.
 """
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
+from typing import cast
 
 from textual.message import Message
 from textual.message_pump import MessagePump
@@ -21,8 +22,10 @@ from engine.errors import DistillError
 from engine.project import Project
 from engine.records.cost import CostInputs, Figure
 from engine.records.prompt import Prompt
+from engine.store.dataclass_json import build
 from tui.services.program import carry_out
 from tui.services.store import StoreService
+from tui.services.tokens import PromptTokens
 
 MODELS_SHOWN = 6
 AT = " @ "  # separates a model from its provider
@@ -45,7 +48,7 @@ def look_for(text: str) -> tuple[ListedModel, ...]:
 
 
 class PromptCounted(Message):
-    """The exact token count for a model is known: estimates made without it can be updated."""
+    """A token count for a model has arrived: estimates made without it can be updated."""
 
 
 class CostService:
@@ -54,8 +57,7 @@ class CostService:
     def __init__(self, store: StoreService, target: MessagePump) -> None:
         self._store = store
         self._target = target
-        self._counts: dict[tuple[str, str], TokenCount] = {}
-        self._counting = threading.Lock()
+        self._counts = PromptTokens(self._tell)
 
     def read(self, project: Project) -> CostPage:
         """Estimate with the stored inputs."""
@@ -83,25 +85,15 @@ class CostService:
 
     def _tokens(self, prompt: Prompt, model: str) -> TokenCount:
         """The exact count if known; otherwise an estimate, while the count is requested."""
-        key = (prompt.sha256, model)
-        if key in self._counts:
-            return self._counts[key]
-        if model and find_prices(model) is not None and self._counting.acquire(blocking=False):
-            threading.Thread(target=self._count, args=(key,), name="count-prompt", daemon=True).start()
-        return estimate_prompt_tokens(prompt)
+        if not model or find_prices(model) is None:
+            return estimate_prompt_tokens(prompt)
+        return self._counts.of(prompt, partial(self._count, model), model)
 
-    def _count(self, key: tuple[str, str]) -> None:
-        sha256, model = key
+    def _count(self, model: str) -> TokenCount:
         words = ["estimate", "--model", model, "--requests-per-day", "1"]
-        try:
-            found = carry_out(words, self._store.folder, self._store.home)["tokens"]
-        except DistillError:
-            return  # the estimate remains, marked as such
-        finally:
-            self._counting.release()
-        if isinstance(found, dict):
-            self._counts[sha256, model] = TokenCount(
-                int(str(found["prompt"])), str(found["tokenizer"]), found["exact"] is True
-            )
+        found = cast("dict[str, object]", carry_out(words, self._store.folder, self._store.home)["tokens"])
+        return build(TokenCount, {**found, "tokens": found["prompt"]})
+
+    def _tell(self) -> None:
         if self._target.is_attached:  # the user may have left meanwhile
             self._target.post_message(PromptCounted())

@@ -4,6 +4,7 @@ Its imports are heavy, so the reading thread imports it and no screen waits for 
 """
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
@@ -17,7 +18,7 @@ from engine.records.selection import Selection
 from engine.stations import read_stations
 from tui.keys import key_of
 from tui.services.facts import Facts, Stream
-from tui.services.tokens import PromptTokens
+from tui.services.tokens import PromptTokens, count_for_student
 
 _LATEST = 60  # answers
 
@@ -28,7 +29,7 @@ class Reader:
     def __init__(self, folder: Path, home: Home) -> None:
         """Raises `DistillError` if it cannot be opened."""
         self._project = Project.open(folder, home)
-        self._tokens = PromptTokens(folder, home)
+        self._tokens = PromptTokens()
         self._seen: tuple[object, ...] = ()
 
     def close(self) -> None:
@@ -84,7 +85,8 @@ class Reader:
         if version is None:
             return ""
         # The first job that uses the starter converts its tokenizer, before anything is answered.
-        count = self._tokens.of(version.prompt, base, self._project.examples.newest_id() > 0)
+        exactly = partial(count_for_student, self._project.folder, self._project.home, version.version)
+        count = self._tokens.of(version.prompt, exactly, base, self._project.examples.newest_id() > 0)
         return f"{count.tokens:,}" if count.exact else f"≈ {count.tokens:,}"
 
     def _latest_answers(self, prompt_sha256: str, total: int) -> tuple[Stream, ...]:

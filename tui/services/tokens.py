@@ -1,10 +1,10 @@
-"""The prompt's exact token count, from a separate process: loading a tokenizer would block drawing for 0.2 s.
+"""Exact token counts of prompts, from separate processes: loading a tokenizer would block drawing for 0.2 s.
 
-The process is the program itself, `prompt show --json`. Until it has answered, the count is an estimate.
+Such a process is the program itself. Until it has answered, the count is an estimate.
 """
 
 import threading
-from concurrent.futures import Future
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
@@ -17,38 +17,38 @@ from tui.services.program import carry_out
 
 
 class PromptTokens:
-    """Counts the current prompt of one project for its student."""
+    """Keeps the counts of prompts, and has one more made at a time; `arrived` is called after each."""
 
-    def __init__(self, folder: Path, home: Home) -> None:
-        self._folder = folder
-        self._home = home
-        self._asked: tuple[object, ...] = ()
-        self._answer: Future[TokenCount | None] | None = None
+    def __init__(self, arrived: Callable[[], object] = lambda: None) -> None:
+        self._arrived = arrived
+        self._counts: dict[tuple[object, ...], TokenCount] = {}
+        self._counting = threading.Lock()
 
-    def of(self, prompt: Prompt, *reasons: object) -> TokenCount:
-        """The best count known now. Counted again when the prompt or one of `reasons` changes."""
-        asked = (prompt.sha256, *reasons)
-        if asked != self._asked:
-            self._asked, self._answer = asked, self._begin()
-        counted = self._answer.result() if self._answer is not None and self._answer.done() else None
-        return counted or estimate_prompt_tokens(prompt)
-
-    @property
-    def counted(self) -> tuple[object, ...]:
-        """What was counted, once the last requested count has arrived; empty before."""
-        return self._asked if self._answer is not None and self._answer.done() else ()
-
-    def _begin(self) -> Future[TokenCount | None]:
-        answer: Future[TokenCount | None] = Future()
+    def of(self, prompt: Prompt, count: Callable[[], TokenCount], *reasons: object) -> TokenCount:
+        """The best count known now. `count` makes the exact one, once for each prompt and `reasons`."""
+        estimated, key = estimate_prompt_tokens(prompt), (prompt.sha256, *reasons)
 
         def work() -> None:
-            with failing_to(lambda _error: answer.set_result(None)):  # the estimate remains, marked as such
-                answer.set_result(self._count())
+            found = estimated  # it remains if counting fails, marked as such
+            with failing_to(lambda _error: None):
+                found = count()
+            self._counting.release()  # first: whoever sees the new count may ask for the next one
+            self._counts[key] = found
+            self._arrived()
 
-        # A daemon thread: quitting does not wait for it.
-        threading.Thread(target=work, name="tokens", daemon=True).start()
-        return answer
+        if key not in self._counts and self._counting.acquire(blocking=False):
+            # A daemon thread: quitting does not wait for it.
+            threading.Thread(target=work, name="tokens", daemon=True).start()
+        return self._counts.get(key, estimated)
 
-    def _count(self) -> TokenCount | None:
-        counts = cast("list[object]", carry_out(["prompt", "show"], self._folder, self._home)["tokens"])
-        return build(TokenCount, counts[0])
+    @property
+    def counted(self) -> int:
+        """How many counts have arrived."""
+        return len(self._counts)
+
+
+def count_for_student(folder: Path, home: Home, version: int) -> TokenCount:
+    """Count a version of a project's prompt for its student."""
+    words = ["prompt", "show", "--version", str(version)]
+    counts = cast("list[object]", carry_out(words, folder, home)["tokens"])
+    return build(TokenCount, counts[0])

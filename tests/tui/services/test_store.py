@@ -42,7 +42,7 @@ def inbox() -> Recorder:
 
 @pytest.fixture
 def service(folder: Path, home: Home, inbox: Recorder, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreService]:
-    monkeypatch.setattr("tui.services.tokens.PromptTokens._count", lambda self: None)
+    monkeypatch.setattr("tui.services.tokens.carry_out", lambda *_: {})
     service = StoreService(folder, home, inbox)
     yield service
     service.close()
@@ -133,19 +133,16 @@ async def test_answer_for_a_removed_widget_is_dropped(folder: Path, home: Home) 
     assert answers == ["first", "last"]
 
 
-def test_token_count_runs_in_a_daemon_thread_and_may_fail(
-    folder: Path, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_token_count_runs_in_a_daemon_thread_and_may_fail() -> None:
     started, released = threading.Event(), threading.Event()
 
-    def slow(_tokens: PromptTokens) -> None:
+    def slow() -> TokenCount:
         started.set()
         released.wait(30)
         raise KeyError("tokens")
 
-    monkeypatch.setattr(PromptTokens, "_count", slow)
-    tokens, prompt = PromptTokens(folder, home), Prompt((Turn("system", "Be brief."),))
-    estimate = tokens.of(prompt)
+    tokens, prompt = PromptTokens(), Prompt((Turn("system", "Be brief."),))
+    estimate = tokens.of(prompt, slow)
     assert started.wait(30)
     (counting,) = [thread for thread in threading.enumerate() if thread.name == "tokens"]
     assert counting.daemon
@@ -153,7 +150,7 @@ def test_token_count_runs_in_a_daemon_thread_and_may_fail(
     released.set()
     counting.join(30)
     assert tokens.counted
-    assert tokens.of(prompt) == estimate
+    assert tokens.of(prompt, slow) == estimate
 
 
 def test_missing_release_is_reported(folder: Path, service: StoreService, inbox: Recorder) -> None:
@@ -179,7 +176,7 @@ def test_exact_count_of_a_new_prompt_is_read_however_soon_it_arrives(
 ) -> None:
     released = threading.Event()
 
-    def count(_tokens: PromptTokens) -> TokenCount:
+    def count(_folder: Path, _home: Home, _version: int) -> TokenCount:
         assert released.wait(30)
         return TokenCount(123, "starter", exact=True)
 
@@ -189,7 +186,7 @@ def test_exact_count_of_a_new_prompt_is_read_however_soon_it_arrives(
             if thread.name == "tokens":
                 thread.join(30)
 
-    monkeypatch.setattr(PromptTokens, "_count", count)
+    monkeypatch.setattr("tui.services.reading.count_for_student", count)
     reader = Reader(folder, home)
     with closing(reader), Project.open(folder, home) as project:
         reader.read_new()
