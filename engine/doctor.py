@@ -26,7 +26,7 @@ Level = Literal["ok", "warning", "failure"]
 
 # Below these versions, one of the program's safeguards does not hold. The same as in pyproject.toml.
 _NEEDED = {
-    "transformers": (5, 21),  # continues recurrent states; before 5.3, a config could run code (CVE-2026-4372)
+    "transformers": (5, 23),  # continues recurrent states; before 5.3, a config could run code (CVE-2026-4372)
     "torch": (2, 6),
     "peft": (0, 18),
     "sqlite-utils": (4, 2),

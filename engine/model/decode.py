@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Literal
 
 import torch
@@ -181,9 +182,10 @@ class Batch:
         now = time.perf_counter()
         for row in new:
             row.admitted_at = now
-        lengths = {len(row.own) for row in new} if self.prefix.recurrent else {0}
-        for length in sorted(lengths):
-            self._read([row for row in new if len(row.own) == length or not length])
+        # Recurrent layers would read padding as text.
+        alike = groupby(sorted(new, key=_length), _length) if self.prefix.recurrent else [(0, iter(new))]
+        for _, together in alike:
+            self._read(list(together))
 
     def step(self) -> None:
         """Decode one token for every row."""
@@ -234,6 +236,10 @@ class Batch:
     def _leave(self, row: Row, reason: Literal["stop", "length"], seconds: float) -> None:
         self.drop(row)
         self.on_finished(row.index, Decoded(tuple(row.produced), reason, row.first_token_s, seconds))
+
+
+def _length(row: Row) -> int:
+    return len(row.own)
 
 
 def sample(logits: Tensor, temperature: float, uniform: Tensor, top_p: float = 1.0) -> Tensor:

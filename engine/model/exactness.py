@@ -44,6 +44,13 @@ def check_exactness(local: LocalModel) -> None:
                     f"{local.device}: {str(error).splitlines()[0]}.",
                     "Check it with `distill-tui doctor`, or choose the device cpu.",
                 ) from error
+            if local.device.type == "cpu" and "cuda" in str(error).lower():
+                raise ModelError(
+                    "This model cannot run on the CPU here.",
+                    f"{local.folder}: {str(error).splitlines()[0]}.",
+                    "Choose the GPU. Where causal-conv1d, flash-linear-attention or mamba-ssm are installed, "
+                    "transformers uses their kernels on every device.",
+                ) from error
             raise _unsupported(local, str(error)) from error
     spread = (expected - expected.mean()).norm().clamp_min(1e-6)
     limit = 1e-3 if local.dtype == torch.float32 else 0.1

@@ -116,8 +116,12 @@ def check_safetensors(folder: Path) -> None:
 def stored_dtype(folder: Path) -> str:
     """Return the name of the dtype that the weights are stored in. Raises `ModelError`."""
     config = read_json(folder / "config.json")
-    name = config.get("dtype") or config.get("torch_dtype")
-    return name if isinstance(name, str) else "float32"
+    text = config.get("text_config")  # of models that also take images; some name it only there
+    for holder in (config, cast("dict[str, object]", text) if isinstance(text, dict) else {}):
+        name = holder.get("dtype") or holder.get("torch_dtype")
+        if isinstance(name, str):
+            return name
+    return "float32"
 
 
 def read_json(path: Path, *, required: bool = True) -> dict[str, object]:

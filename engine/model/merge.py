@@ -9,8 +9,9 @@ from transformers import PreTrainedModel
 
 from engine.errors import ModelError
 from engine.model.folder import stored_dtype
-from engine.model.load import load_base, quiet_libraries, with_adapter
+from engine.model.load import quiet_libraries, read_base, with_adapter
 from engine.model.quantize import round_to_nf4
+from engine.model.shapes import float32_tensors
 from engine.records.run import QuantizedBase
 
 
@@ -21,7 +22,7 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
     base and adapter, a bfloat16 one up to the rounding of each weight. An adapter over a base in four bits is added to
     the dequantised values. Raises ModelError.
     """
-    plain = load_base(base, device="cpu", dtype="float32")
+    plain = read_base(base, device="cpu", dtype="float32")
     if quantize == "nf4":
         round_to_nf4(plain.base)
     local = with_adapter(plain, adapter)
@@ -33,12 +34,21 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
             raise ModelError(
                 "Cannot merge the adapter.", f"{adapter}: {error}", "Export the adapter form, or train again."
             ) from error
-        merged = merged.to(_stored_dtype(base))
+        _round(merged, base)
         if hasattr(merged.config, "auto_map"):
             del merged.config.auto_map  # names code that users of the release might run
+        text = merged.config.get_text_config()
+        if getattr(text, "mtp_num_hidden_layers", 0):
+            text.mtp_num_hidden_layers = 0  # transformers does not load these heads, so they are not written either
         merged.save_pretrained(destination)
 
 
-def _stored_dtype(base: Path) -> torch.dtype:
-    dtype = getattr(torch, stored_dtype(base), None)
-    return dtype if isinstance(dtype, torch.dtype) else torch.float32
+def _round(merged: PreTrainedModel, base: Path) -> None:
+    """Round the model to the dtype that the base is stored in, except what the base keeps in float32."""
+    whole = getattr(torch, stored_dtype(base), None)
+    precise = float32_tensors(base)
+    kept = {name: tensor.data.clone() for name, tensor in merged.named_parameters() if name in precise}
+    merged.to(whole if isinstance(whole, torch.dtype) else torch.float32)
+    for name, tensor in merged.named_parameters():
+        if name in kept:
+            tensor.data = kept[name]

@@ -15,7 +15,7 @@ _MARKS = ("is_conv_states_initialized", "is_recurrent_states_initialized", "has_
 
 
 class RecurrentLayer(LinearAttentionLayer):
-    """One layer's states of all rows that decode together: allocated once, each row in its place."""
+    """One layer's states of all rows that decode together, each row in its place; their room grows up to `capacity`."""
 
     def __init__(self, capacity: int, after_prompt: LinearAttentionLayer) -> None:
         super().__init__(number_of_states=after_prompt.number_of_states)
@@ -29,11 +29,16 @@ class RecurrentLayer(LinearAttentionLayer):
 
     def keep(self, source: Tensor, first_row: int) -> None:
         """Store what that pass has left: row `first_row` + i continues the pass's row `source[i]`."""
+        rows = first_row + len(source)
         for name, number, states in _held(self):
             kept = self.kept.get((name, number))
-            if kept is None:
-                kept = self.kept[name, number] = states.new_zeros((self.capacity, *states.shape[1:]))
-            kept[first_row : first_row + len(source)] = states[source]
+            if kept is None or len(kept) < rows:
+                room = states.new_zeros((min(self.capacity, 2 * rows), *states.shape[1:]))
+                if kept is not None:
+                    room[:first_row] = kept[:first_row]
+                kept = self.kept[name, number] = room
+            kept[first_row:rows] = states[source]
+        self.resume(rows)  # releases what the pass has left
 
     def resume(self, rows: int) -> None:
         """Have the next pass read one token of each of the first `rows` rows, and change their states in place."""

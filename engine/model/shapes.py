@@ -17,13 +17,16 @@ _LARGEST_HEADER = 100 << 20
 _TABLES = ("embed", "lm_head", "wte", "wpe")  # embeddings and the output head
 _EXPERTS = ".experts."
 _EXPERT_PARTS = (_EXPERTS, ".gate.", ".router.")  # experts, and what chooses among them: held as single tensors
-# Text never passes through these: what reads images and sounds, and heads that predict several tokens at once.
-_UNREAD = ("vision", "visual", "audio", "multi_modal_projector", "connector", "mtp.")
+_TOWERS = ("vision", "visual", "audio", "multi_modal_projector", "connector")  # text never passes through these
+_UNLOADED = "mtp."  # heads that predict several tokens at once
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
-    """The sizes of a base. `linear` has (inputs, outputs) of every layer that a LoRA adapter adapts: not of experts."""
+    """The sizes of a base. `linear` has (inputs, outputs) of every linear layer outside experts.
+
+    A LoRA adapter adapts these, and leaves out few.
+    """
 
     linear: tuple[tuple[int, int], ...]
     vocabulary: int
@@ -33,6 +36,8 @@ class Shapes:
     kept: int = 0  # numbers in one token's keys and values of all layers; 0: unknown
     experts: int = 0  # weights of all experts
     passed: int = 0  # inputs and outputs of those experts that one token passes through, in all layers
+    delta_nets: int = 0  # outputs of the first products of all gated delta nets
+    scans: int = 0  # the same of all Mamba layers
 
     def lora_parameters(self, rank: int) -> int:
         """How many parameters an adapter of this rank has."""
@@ -62,8 +67,10 @@ def read_shapes(folder: Path) -> Shapes:
     for path in files:
         size += path.stat().st_size
         for name, shape in _header(path).items():
+            if _UNLOADED in name:
+                continue
             parameters += math.prod(shape)
-            if any(part in name for part in _UNREAD):
+            if any(part in name for part in _TOWERS):
                 continue
             if _EXPERTS in name and len(shape) in (2, 3):
                 experts[name] = 1 if len(shape) == 2 else shape[0], shape[-2], shape[-1]
@@ -76,7 +83,23 @@ def read_shapes(folder: Path) -> Shapes:
                 layers.update(itertools.islice(filter(str.isdecimal, name.split(".")), 1))  # others number experts
     sides = tuple((inputs, outputs) for outputs, inputs in linear.values())
     weights = sum(math.prod(shape) for shape in experts.values())
-    return Shapes(sides, vocabulary, parameters, size, len(layers), _kept(linear), weights, _passed(folder, experts))
+    delta_nets, scans = _recurrent(linear)
+    passed = _passed(folder, experts)
+    return Shapes(sides, vocabulary, parameters, size, len(layers), _kept(linear), weights, passed, delta_nets, scans)
+
+
+def float32_tensors(folder: Path) -> frozenset[str]:
+    """Return the names of the tensors that the folder stores in float32. Raises as `read_shapes`."""
+    return frozenset(
+        name for path in _weight_files(folder) for name, tensor in _tensors(path).items() if tensor["dtype"] == "F32"
+    )
+
+
+def _recurrent(shapes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
+    """Return the outputs of the first products of gated delta nets and of Mamba layers, from (outputs, inputs)."""
+    first = {name: outputs for name, (outputs, _inputs) in shapes.items() if ".in_proj" in name}
+    nets = sum(outputs for name, outputs in first.items() if ".linear_attn." in name)
+    return nets, sum(outputs for name, outputs in first.items() if ".mamba." in name or ".mixer." in name)
 
 
 def _passed(folder: Path, experts: Mapping[str, tuple[int, int, int]]) -> int:
@@ -119,9 +142,14 @@ def _weight_files(folder: Path) -> list[Path]:
 
 
 def _header(path: Path) -> dict[str, list[int]]:
+    return {name: cast("list[int]", tensor["shape"]) for name, tensor in _tensors(path).items()}
+
+
+def _tensors(path: Path) -> dict[str, dict[str, object]]:
+    """Return what a safetensors file says of its tensors, by name: `dtype` and `shape`, among others."""
     with path.open("rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if length > _LARGEST_HEADER:
             raise ValueError(f"{path.name} has no readable header")
-        tensors = cast("dict[str, dict[str, list[int]]]", json.loads(file.read(length)))
-    return {name: tensor["shape"] for name, tensor in tensors.items() if name != "__metadata__"}
+        tensors = cast("dict[str, dict[str, object]]", json.loads(file.read(length)))
+    return {name: tensor for name, tensor in tensors.items() if name != "__metadata__"}

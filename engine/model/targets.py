@@ -7,9 +7,10 @@ from engine.errors import ModelError
 from engine.model.local_model import LocalModel
 
 EXPERTS_NOTE = (
-    "The experts of this model are held as one tensor per layer, which cannot be adapted: only the layers that every "
-    "token passes through are trained."
+    "The experts of this model are held as one tensor per layer, which cannot be adapted: only the layers outside the "
+    "mixtures of experts are trained."
 )
+_OF_EXPERTS = ("gate_proj", "up_proj", "down_proj")  # where there are experts, peft takes these names for theirs
 
 
 def lora_targets(local: LocalModel) -> list[str]:
@@ -17,17 +18,19 @@ def lora_targets(local: LocalModel) -> list[str]:
 
     Names, because peft's own word for all of them ("all-linear") also adapts experts, in a way that needs further keys
     in the adapter's configuration and excludes DoRA. Left out are subclasses, such as routers that return more than the
-    product, and layers outside the decoder: vision or audio towers, which text never passes through. Raises
-    `ModelError` if there is none.
+    product, layers outside the decoder: vision or audio towers, which text never passes through, what is `uncalled`,
+    and experts that every token passes through. Raises `ModelError` if there is none.
     """
     head = local.base.get_output_embeddings()
-    inside = {id(module) for module in local.backbone.modules()}
+    inside = {id(module) for module in local.backbone.modules()} - uncalled(local)
+    ends = _OF_EXPERTS if has_experts(local) else ()
     names = [
         name
         for name, module in local.base.named_modules()
         if (type(module) is nn.Linear or (local.quantized and isinstance(module, nn.Linear)))
         and id(module) in inside
         and module is not head
+        and name.rpartition(".")[2] not in ends
     ]
     if not names:
         raise ModelError(
@@ -46,3 +49,17 @@ def has_experts(local: LocalModel) -> bool:
         if not isinstance(module, _ConvNd)
         for parameter in module.parameters(recurse=False)
     )
+
+
+def uncalled(local: LocalModel) -> set[int]:
+    """Return the identities of layers whose weights a model may read without calling them, so that adapters do nothing.
+
+    These are the convolutions of recurrent layers, and what the fused kernel of a Mamba layer takes in training.
+    """
+    found = set()
+    for module in local.backbone.modules():
+        for name, part in module.named_children():
+            mamba = isinstance(getattr(module, "D", None), nn.Parameter) and name in ("out_proj", "norm")
+            if mamba or isinstance(part, _ConvNd):
+                found.add(id(part))
+    return found

@@ -14,17 +14,18 @@ from torch import Tensor, nn
 from engine.model.adapter_files import whole_layer_name
 from engine.model.adapter_place import ADAPTER_WEIGHTS
 from engine.model.local_model import LocalModel
+from engine.model.targets import uncalled
 
 
 def whole_layer_targets(local: LocalModel) -> list[str]:
     """Return the names of all decoder layers that have weights, except token embeddings and the output head.
 
     Those two are the largest part of a small model, may be tied, and have nothing to learn from a prompt's few words.
-    Experts are left out too: peft cannot merge a layer whose weights are not named `weight`.
+    Experts are left out too: peft cannot merge a layer whose weights are not named `weight`; and what is `uncalled`.
     `local` must not have an adapter.
     """
     head = local.base.get_output_embeddings()
-    inside = {id(module) for module in local.backbone.modules()}
+    inside = {id(module) for module in local.backbone.modules()} - uncalled(local)
     return [
         name
         for name, module in local.base.named_modules()

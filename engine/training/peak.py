@@ -19,6 +19,9 @@ SMALL_PARAMETERS = 500_000_000
 _ACTIVATION_BYTES = {4: 5.5, 2: 3.5}
 _ACTIVATION_BYTES_OF_PEFT = {4: 8.0, 2: 6.0}
 _ACTIVATION_BYTES_OF_DORA = {4: 12.5, 2: 10.5}
+# And per output of a recurrent layer's first product, which the above counts too: 25 and 19 bytes with a gated delta
+# net (widths of Qwen3.5), 73 and 69 with Mamba (Granite 4), in transformers' own code; kernels for a GPU keep less.
+_DELTA_NET_BYTES, _SCAN_BYTES = 25.0, 75.0
 _LIBRARIES_MB = 1_000.0
 _LOGITS_MB, _LOGITS_MB_ON_GPU = 100.0, 540.0  # one chunk of the output head, its softmax and its gradient
 # Four bits per number, 8 bits for the scale of each block of 64, and 32 bits for a scale of scales every 256 blocks.
@@ -69,6 +72,7 @@ def memory_mb(config: TrainingConfig, facts: TrainingFacts, *, recomputed: bool 
         return None
     sides = shapes.passed + sum(inputs + outputs for inputs, outputs in shapes.linear)
     kept = sides * _activation_bytes(config)[facts.number_bytes]
+    kept += shapes.delta_nets * _DELTA_NET_BYTES + shapes.scans * _SCAN_BYTES
     if recomputed and shapes.layers:  # the input of each layer, and everything of the one being recomputed
         entering = shapes.layers * shapes.linear[0][0] * facts.number_bytes
         kept = kept // shapes.layers + entering

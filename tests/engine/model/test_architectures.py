@@ -1,23 +1,29 @@
 """Architectures beside the families: loaded, and trained behind a shared prompt, or refused with the reason."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from engine.errors import ModelError
 from engine.model.decode import decode
-from engine.model.load import load_base
+from engine.model.folder import stored_dtype
+from engine.model.load import load_base, with_adapter
 from engine.model.local_model import LocalModel
+from engine.model.merge import merge
 from engine.model.prompt_cache import PromptCache
 from engine.model.shapes import read_shapes
 from engine.records.run import TrainingConfig
+from engine.releases.tokenizer import write_tokenizer
 from engine.training.batches import make_batch, shared_prompt_batch
 from engine.training.student import trained_parameters, with_new_adapter
 from tests.engine.training.test_shared_prompt import losses, rows
 from tests.families import FAMILIES, GATED_DELTA_NET, VISION
 from tests.tiny import make_tiny_family
+from tests.trained import make_tiny_adapter
 
 _WINDOW: dict[str, object] = {"sliding_window": 12}
 _LAYERS: dict[str, object] = _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]}
@@ -108,6 +114,42 @@ def test_architecture_that_also_takes_images_is_asked_and_adapted_as_a_text_mode
     adapted = {name for name, weight in student.model.named_parameters() if weight.requires_grad}
     assert not [name for name in adapted if "vision" in name or "visual" in name]
     assert sum(weight.numel() for weight in trained_parameters(student)) == estimated
+    adapter = make_tiny_adapter(tmp_path, tmp_path / "adapter")
+    merge(tmp_path, adapter, tmp_path / "merged")
+    write_tokenizer(tmp_path, local.format.template, tmp_path / "merged")
+    weights = {folder: load_file(folder / "model.safetensors") for folder in (tmp_path, tmp_path / "merged")}
+    assert weights[tmp_path].keys() == weights[tmp_path / "merged"].keys(), "with what reads images"
+    found, expected = (
+        load_base(tmp_path / "merged", device="cpu", dtype="float32"),
+        with_adapter(load_base(tmp_path, device="cpu", dtype="float32"), adapter),
+    )
+    ids = torch.arange(10, 30)[None]
+    with torch.inference_mode():
+        merged, adapted = (each.base(input_ids=ids, use_cache=False).logits for each in (found, expected))
+    torch.testing.assert_close(merged, adapted, rtol=1e-3, atol=1e-3)
+
+
+def test_merged_model_declares_no_heads_that_it_lacks_and_keeps_what_the_base_keeps_in_float32(tmp_path: Path) -> None:
+    """Qwen3.5's: several tokens at once are predicted by heads that transformers does not load."""
+    write(tmp_path, "Qwen3_5TextConfig", GATED_DELTA_NET | {"mtp_num_hidden_layers": 1})
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"dtype": "bfloat16"}))
+    weights = load_file(tmp_path / "model.safetensors")
+    precise = {name: tensor if name.endswith("A_log") else tensor.bfloat16() for name, tensor in weights.items()}
+    save_file(precise, tmp_path / "model.safetensors", {"format": "pt"})
+    merge(tmp_path, make_tiny_adapter(tmp_path, tmp_path / "adapter"), tmp_path / "merged")
+    assert json.loads((tmp_path / "merged/config.json").read_text())["mtp_num_hidden_layers"] == 0
+    merged = load_file(tmp_path / "merged/model.safetensors")
+    assert {name: tensor.dtype for name, tensor in merged.items()} == {
+        name: tensor.dtype for name, tensor in precise.items()
+    }
+
+
+def test_dtype_is_found_where_only_the_decoder_names_it(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"text_config": {"dtype": "bfloat16"}}')
+    assert stored_dtype(tmp_path) == "bfloat16"
+    (tmp_path / "config.json").write_text('{"dtype": "float16", "text_config": {"dtype": "bfloat16"}}')
+    assert stored_dtype(tmp_path) == "float16"
 
 
 def assert_answers_are_those_of_whole_sequences(local: LocalModel) -> None:

@@ -7,11 +7,18 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
+from engine.model import exactness
 from engine.model.decode import decode
 from engine.model.local_model import LocalModel
 from engine.model.own_cache import OwnCache, rows_that_fit
 from engine.model.prompt_cache import PromptCache
 from engine.model.score import ScoreRow, score
+from engine.model.shapes import read_shapes
+from engine.records.dataset import DatasetRow
+from engine.records.run import AdapterKind, TrainingConfig
+from engine.training.batches import make_batch
+from engine.training.losses import cross_entropy
+from engine.training.student import add_gradients, completion_hidden, trained_parameters, with_new_adapter
 from tests.engine.model.test_architectures import assert_answers_are_those_of_whole_sequences, load_architecture
 from tests.families import GATED_DELTA_NET
 
@@ -97,10 +104,66 @@ def test_prompt_is_unchanged_by_the_rows_that_continue_it(local: LocalModel) -> 
     assert answers() == first
 
 
+@pytest.mark.parametrize("adapter", ["lora", "dora", "full"])
+@pytest.mark.parametrize("name", RECURRENT)
+def test_every_trained_weight_gets_a_gradient_and_is_used_alike_in_training_and_evaluation(
+    name: str, adapter: AdapterKind, tmp_path: Path
+) -> None:
+    base = load_architecture(tmp_path, name, RECURRENT[name])
+    student = with_new_adapter(base, TrainingConfig(base="tiny", lora_rank=4, lora_alpha=8, adapter=adapter))
+    with torch.no_grad():
+        for weight in trained_parameters(student):
+            weight.add_(0.1 * torch.randn_like(weight))
+    row = DatasetRow(1, 1, "train", tuple(ROWS[0]), (90, 91, 92), 3, (False,) * 3)
+    batch = make_batch([row])
+    student.model.train()
+    add_gradients(student, batch, lambda logits, here: cross_entropy(logits, batch.target_ids[here]), 1.0)
+    assert all(weight.grad is not None and weight.grad.abs().sum() > 0 for weight in trained_parameters(student))
+    with torch.no_grad():
+        trained = completion_hidden(student, batch)
+        student.model.eval()
+        torch.testing.assert_close(trained, completion_hidden(student, batch), rtol=1e-4, atol=1e-4)
+
+
 def test_questions_of_different_lengths_are_never_read_in_one_pass(local: LocalModel) -> None:
     cache = OwnCache(local, PromptCache.build(local, PROMPT), rows=2)
     with pytest.raises(ValueError, match="different lengths"):
         cache.read([[50, 51], [50]], [0, 1], 0)
+
+
+def test_room_for_states_grows_with_the_rows(local: LocalModel) -> None:
+    cache = OwnCache(local, PromptCache.build(local, PROMPT), rows=64)
+    with torch.inference_mode():
+        cache.read([[50]], [0], 0)
+        few = [len(states) for layer in cache.layers for states in getattr(layer, "kept", {}).values()]
+        cache.read([[51]], [0] * 20, 1)
+        many = [len(states) for layer in cache.layers for states in getattr(layer, "kept", {}).values()]
+        last = cache.step([52] * 21, [1] * 21)
+        torch.testing.assert_close(last[1:], last[1:2].expand(20, -1))
+        alone = OwnCache(local, PromptCache.build(local, PROMPT), rows=1)
+        alone.read([[50]], [0], 0)
+        torch.testing.assert_close(last[:1], alone.step([52], [1]), rtol=1e-4, atol=1e-4)
+    assert max(few) < 5 <= 21 <= min(many) <= 64
+
+
+def test_kernels_that_only_run_on_a_gpu_are_named_as_the_cause(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_given: object) -> Tensor:
+        raise RuntimeError("Expected x.is_cuda() to be true, but got false.")
+
+    monkeypatch.setattr(exactness, "_hidden_behind_prompt", refuse)
+    with pytest.raises(ModelError, match=r"cannot run on the CPU here.*is_cuda.*causal-conv1d"):
+        load_architecture(tmp_path, "Lfm2Config", RECURRENT["Lfm2Config"])
+
+
+def test_estimates_know_the_first_products_of_recurrent_layers(tmp_path: Path) -> None:
+    for name in ("Qwen3_5TextConfig", "GraniteMoeHybridConfig", "NemotronHConfig"):
+        local = load_architecture(tmp_path / name, name, RECURRENT[name])
+        first = [
+            module.out_features for path, module in local.base.named_modules()
+            if isinstance(module, torch.nn.Linear) and ".in_proj" in path
+        ]  # fmt: skip
+        shapes = read_shapes(tmp_path / name)
+        assert (shapes.delta_nets, shapes.scans) == ((sum(first), 0) if "Qwen" in name else (0, sum(first)))
 
 
 def test_memory_of_a_row_includes_its_states(local: LocalModel, monkeypatch: pytest.MonkeyPatch) -> None:
