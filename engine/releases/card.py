@@ -184,7 +184,7 @@ def parity_text(parity: Parity | None) -> str:
 
 def _trained(config: TrainingConfig) -> str:
     if config.adapter == "full":
-        return "- Trained: every layer except the token embeddings and the output head"
+        return "- Trained: every layer except token embeddings, output head, experts and convolutions"
     return f"- {_KIND_NAMES[config.adapter]}: rank {config.lora_rank}, alpha {config.lora_alpha}"
 
 
