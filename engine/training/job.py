@@ -18,6 +18,7 @@ from engine.jobs.context import JobContext
 from engine.jobs.protocol import TRAINING, Note, Progress
 from engine.model.adapter_place import ADAPTER, adapter_of
 from engine.model.chat_format import ChatFormat
+from engine.model.kernels import kernels_note
 from engine.model.local_model import LocalModel
 from engine.model.memory import releasing
 from engine.model.targets import EXPERTS_NOTE, has_experts
@@ -180,6 +181,8 @@ def _loaded_notes(local: LocalModel, ranks: Ranks, shard: bool) -> Iterator[str]
     yield from local.format.notes
     if has_experts(local):
         yield EXPERTS_NOTE
+    if (note := kernels_note(local)) is not None:
+        yield note
     if steps_in_tf32(local):
         yield TF32_NOTE
 

@@ -1,5 +1,6 @@
 """Models with recurrent layers: each row continues a copy of the state that the prompt has left."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from torch import Tensor
 from engine.errors import ModelError
 from engine.model import exactness
 from engine.model.decode import decode
+from engine.model.kernels import kernels_note
 from engine.model.local_model import LocalModel
 from engine.model.own_cache import OwnCache, rows_that_fit
 from engine.model.prompt_cache import PromptCache
@@ -19,6 +21,7 @@ from engine.records.run import AdapterKind, TrainingConfig
 from engine.training.batches import make_batch
 from engine.training.losses import cross_entropy
 from engine.training.student import add_gradients, completion_hidden, trained_parameters, with_new_adapter
+from tests.engine.model.conftest import load_on_cpu
 from tests.engine.model.test_architectures import assert_answers_are_those_of_whole_sequences, load_architecture
 from tests.families import GATED_DELTA_NET
 
@@ -153,6 +156,13 @@ def test_kernels_that_only_run_on_a_gpu_are_named_as_the_cause(tmp_path: Path, m
     monkeypatch.setattr(exactness, "_hidden_behind_prompt", refuse)
     with pytest.raises(ModelError, match=r"cannot run on the CPU here.*is_cuda.*causal-conv1d"):
         load_architecture(tmp_path, "Lfm2Config", RECURRENT["Lfm2Config"])
+
+
+def test_missing_kernels_are_noted_on_a_gpu_only(local: LocalModel, tiny_folder: Path) -> None:
+    on_gpu = replace(local, device=torch.device("cuda"))
+    assert "slow reference code" in (kernels_note(on_gpu) or "")
+    assert kernels_note(local) is None
+    assert kernels_note(replace(load_on_cpu(tiny_folder), device=torch.device("cuda"))) is None
 
 
 def test_estimates_know_the_first_products_of_recurrent_layers(tmp_path: Path) -> None:
