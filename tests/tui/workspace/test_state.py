@@ -183,7 +183,7 @@ def test_killed_job_beside_a_server_is_shown_and_can_be_resumed() -> None:
     assert state.shown == "run"
     assert state.press("resume") == ("resume", 8, "Resuming job 8.")
     assert "workspace.resume" not in state.unavailable
-    assert state.press("stop") == (None, 8, "Job 8 was killed. L lists the others.")
+    assert state.press("stop") == ("stop", 8, "Job 8 is put aside. r resumes it.")
 
 
 def test_starting_server_does_not_change_the_pane() -> None:
