@@ -98,6 +98,8 @@ class ChatTemplate:
         try:
             return self._compiled.render(
                 messages=as_plain(messages),
+                tools=None,  # as transformers passes them: to some templates, undefined is not none
+                documents=None,
                 add_generation_prompt=generation_prompt,
                 **self._special_tokens,
             )

@@ -109,3 +109,7 @@ def test_closed_thinking_block_that_earlier_answers_lack_stays_as_it_is(closed: 
 def test_template_that_begins_answers_with_prose_is_refused() -> None:
     with pytest.raises(ModelError, match=re.escape("It writes: Here are my steps:")):
         template(prompt="<|assistant|>Here are my steps:")
+
+
+def test_tools_are_none_as_transformers_passes_them() -> None:
+    assert free(template("{% if tools is not none %}TOOLS{% endif %}")) == "<|user|>Hi<|end|><|assistant|>"
