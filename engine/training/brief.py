@@ -10,7 +10,6 @@ from pathlib import Path
 
 import torch
 
-from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import TrainingError
 from engine.model.load import device_name, load_base, read_base
 from engine.model.local_model import LocalModel
@@ -19,7 +18,7 @@ from engine.model.memory import within_memory
 from engine.paths import Home
 from engine.records.dataset import Dataset, DatasetPrompt, DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.costs import general_rows, needs_teacher, row_tokens
+from engine.training.costs import general_rows, longest_prompt_tokens, needs_teacher, row_tokens
 from engine.training.extra_terms import General
 from engine.training.general import make_general
 from engine.training.hooks import Hooks
@@ -65,8 +64,7 @@ class Brief:
 
     def work(self, *, on_gpu: bool) -> Work:
         """Return the work as first planned: new epochs must not change what the points of the curve are measured on."""
-        prompt_tokens = max(estimate_prompt_tokens(each.prompt).tokens for each in self.dataset_prompts)
-        tokens = row_tokens(self.train, prompt_tokens)
+        tokens = row_tokens(self.train, longest_prompt_tokens(each.prompt for each in self.dataset_prompts))
         first = replace(self.config, replanned=())
         return work_of(first, len(self.train), len(self.validation), tokens, on_gpu=on_gpu)
 

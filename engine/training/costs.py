@@ -5,11 +5,13 @@ it takes depends on the machine; the time of a run with one configuration predic
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from engine.economics.tokens import estimate_prompt_tokens
 from engine.questions.general import general_questions
 from engine.records.dataset import DatasetRow
+from engine.records.prompt import Prompt
 from engine.records.run import TrainingConfig
 
 # Measured on a CPU in bfloat16: the cost of a token's forward pass, and of one decoding step, which takes long even
@@ -54,6 +56,11 @@ def row_tokens(rows: Sequence[DatasetRow], prompt_tokens: int) -> RowTokens:
         longest_answer=max(answers),
         prompt=prompt_tokens,
     )
+
+
+def longest_prompt_tokens(prompts: Iterable[Prompt]) -> int:
+    """Estimate the tokens of the longest prompt from its length: loading a tokenizer would take a second."""
+    return max(estimate_prompt_tokens(prompt).tokens for prompt in prompts)
 
 
 def needs_teacher(config: TrainingConfig) -> bool:

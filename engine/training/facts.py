@@ -13,9 +13,9 @@ from engine.gpus import Gpu, held_mb, visible_gpus
 from engine.jobs.devices import held_by
 from engine.machine import free_memory_bytes
 from engine.model.shapes import Shapes, find_shapes
-from engine.records.dataset import Dataset, DatasetSummary
+from engine.records.dataset import DatasetSummary
 from engine.records.run import Calibration, Run, TrainingConfig
-from engine.training.costs import RowTokens, row_tokens
+from engine.training.costs import RowTokens, longest_prompt_tokens, row_tokens
 from engine.training.peak import TrainingFacts
 
 if TYPE_CHECKING:
@@ -118,12 +118,13 @@ def read_basis(project: "Project", dataset_sha256: str = "") -> Basis:
     dataset = next(named, None) or project.datasets.require_latest()
     whole = project.datasets.get(dataset.sha256)
     rows = whole.split("train")
+    prompts = (project.prompts.by_sha256(whole.prompt_sha256), *(other.prompt for other in whole.others))
     return Basis(
         dataset=dataset,
         datasets=datasets,
         runs=project.runs.all(),
         shapes=find_shapes(dataset.base, project.home),
-        tokens=row_tokens(rows, _prompt_tokens(project, whole)),
+        tokens=row_tokens(rows, longest_prompt_tokens(prompts)),
         own_rows=sum(row.edited_from == len(row.completion_ids) for row in rows),
         scored_train=sum(row.edited_from for row in rows),
         scored_validation=sum(row.edited_from for row in whole.split("validation")),
@@ -164,11 +165,3 @@ def _held(home: "Home", device: str) -> HeldMemory | None:
         held = held_mb(device, held.keys())
     mb = sum(held.values())
     return HeldMemory(device, mb, str(holder)) if mb > 0 else None
-
-
-def _prompt_tokens(project: "Project", dataset: Dataset) -> int:
-    """Estimate the tokens of the longest prompt from its length: loading a tokenizer would take a second."""
-    from engine.economics.tokens import estimate_prompt_tokens
-
-    prompts = (project.prompts.by_sha256(dataset.prompt_sha256), *(other.prompt for other in dataset.others))
-    return max(estimate_prompt_tokens(prompt).tokens for prompt in prompts)

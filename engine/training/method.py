@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-from engine.economics.tokens import estimate_prompt_tokens
 from engine.errors import TrainingError
 from engine.model.local_model import LocalModel
 from engine.records.dataset import DatasetPrompt, DatasetRow
 from engine.records.run import TrainingConfig
-from engine.training.costs import row_tokens
+from engine.training.costs import longest_prompt_tokens, row_tokens
 from engine.training.extra_terms import ExtraTerms, General, PromptBack
 from engine.training.off_policy import OffPolicy
 from engine.training.on_policy import OnPolicy
@@ -43,7 +42,7 @@ def make_course(
             rows, Prompted(student.format, dataset_prompts), teacher, config.prompt_back_weight
         )
     extra_terms = ExtraTerms(student, config.seed, general, prompt_back)
-    tokens = row_tokens(rows, max(estimate_prompt_tokens(each.prompt).tokens for each in dataset_prompts))
+    tokens = row_tokens(rows, longest_prompt_tokens(each.prompt for each in dataset_prompts))
     work = work_of(config, len(rows), 0, tokens, on_gpu=student.device.type != "cpu")
     stages: list[Stage] = []
     costs: list[float] = []
