@@ -68,7 +68,8 @@ class ChatTemplate:
         # Jinja drops one newline at the end of a template; once wrapped, it would no longer be at the end.
         given = source.removesuffix("\n")
         quiet = _without_thinking(given, special_tokens)
-        bare = _bare(_with_opening(quiet, special_tokens), special_tokens)
+        whole = _with_opening(quiet, special_tokens)
+        bare = _bare(whole, special_tokens)
         before, question, lead = bare.render(QUESTION).partition(USER)
         if not question:
             raise ModelError(
@@ -76,7 +77,8 @@ class ChatTemplate:
                 "Given a user message, it does not write its text.",
                 "Choose another model, or fix its template.",
             )
-        known = replace(bare, without_thinking=quiet != given, assistant_lead=lead)
+        thinks = quiet != given or "think" in whole.removeprefix(quiet)
+        known = replace(bare, without_thinking=thinks, assistant_lead=lead)
         found = known.without_default(before)
         if found.render(QUESTION) != _bare(found.source, special_tokens, _ANOTHER_DAY).render(QUESTION):
             raise ModelError(

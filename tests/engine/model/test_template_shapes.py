@@ -71,6 +71,7 @@ def test_default_is_removed_although_an_answer_is_only_ended_by_the_next_turn() 
 def test_generation_prompt_ends_where_the_text_of_an_answer_begins(prompt: str, before_answer: str) -> None:
     found = template(body=answered_with(before_answer), prompt=prompt)
     assert free(found) == f"<|user|>Hi<|end|>{before_answer}"
+    assert found.without_thinking == ("think" in before_answer)
     answered = found.render((Message("user", "Hi"), Message("assistant", "Yes.")), generation_prompt=False)
     assert answered == f"{free(found)}Yes.<|end|>"
 
