@@ -195,7 +195,9 @@ def _with_opening(source: str, special_tokens: dict[str, str]) -> str:
     bare = _bare(source, special_tokens)
     lead = given = bare.render(QUESTION).partition(USER)[2]
     answered = bare.render((*QUESTION, Message("assistant", ASSISTANT)), generation_prompt=False)
-    told = answered.partition(USER)[2].partition(ASSISTANT)[0]
+    told, written, _ = answered.partition(USER)[2].partition(ASSISTANT)
+    if not written:  # a template that drops answers shows no opening
+        return source
     if not told.startswith(lead):
         lead, told = _EMPTY_THOUGHT.sub("", lead), _EMPTY_THOUGHT.sub("", told)
     added = lead[_common_length(lead, told) :]
