@@ -56,16 +56,24 @@ def test_logits_are_the_same_without_a_fused_kernel(local: LocalModel, monkeypat
         torch.testing.assert_close(found, before, rtol=1e-5, atol=1e-5)
 
 
-def test_gradients_flow_without_a_shared_prompt(local: LocalModel) -> None:
+def test_gradients_without_a_shared_prompt_are_those_of_eager_attention(local: LocalModel) -> None:
     weight = local.base.get_input_embeddings().weight
     weight.requires_grad_(True)
+    found = []
+    implementation = local.base.config._attn_implementation
     try:
-        local.backbone(input_ids=torch.tensor([PROMPT]), use_cache=False).last_hidden_state.sum().backward()
-        assert weight.grad is not None
-        assert weight.grad.abs().sum() > 0
+        for each in (implementation, "eager"):
+            local.base.set_attn_implementation(each)
+            hidden = local.backbone(input_ids=torch.tensor([PROMPT]), use_cache=False).last_hidden_state
+            (hidden * torch.linspace(-1, 1, hidden.numel()).view_as(hidden)).sum().backward()
+            found.append(weight.grad)
+            weight.grad = None
     finally:
+        local.base.set_attn_implementation(implementation)
         weight.requires_grad_(False)
         weight.grad = None
+    assert found[0].abs().sum() > 0
+    torch.testing.assert_close(found[0], found[1], rtol=1e-3, atol=1e-4)
 
 
 def test_attention_that_ignores_the_prompt_is_refused_at_loading(
