@@ -154,10 +154,8 @@ def _chat_template(folder: Path, tokenizer_config: dict[str, object]) -> str | N
             return beside.read_text(encoding="utf-8")
         except (OSError, ValueError) as error:
             raise _unreadable(beside, error) from error
-    # Models that also take images may have it in a file of its own.
-    template = tokenizer_config.get("chat_template") or read_json(folder / _TEMPLATE, required=False).get(
-        "chat_template"
-    )
+    beside_processor = read_json(folder / _TEMPLATE, required=False)
+    template = tokenizer_config.get("chat_template") or beside_processor.get("chat_template")
     if isinstance(template, list):  # several, by name
         named = {str(entry.get("name")): entry.get("template") for entry in template if isinstance(entry, dict)}
         template = named.get("default")
