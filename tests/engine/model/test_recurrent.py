@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from engine.errors import ModelError
-from engine.model import exactness
+from engine.model import exactness, kernels
 from engine.model.decode import decode
 from engine.model.kernels import kernels_note
 from engine.model.local_model import LocalModel
@@ -158,11 +158,16 @@ def test_kernels_that_only_run_on_a_gpu_are_named_as_the_cause(tmp_path: Path, m
         load_architecture(tmp_path, "Lfm2Config", RECURRENT["Lfm2Config"])
 
 
-def test_missing_kernels_are_noted_on_a_gpu_only(local: LocalModel, tiny_folder: Path) -> None:
+def test_missing_kernels_are_noted_on_a_gpu_only(
+    local: LocalModel, tiny_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kernels, "find_spec", lambda _name: None)
     on_gpu = replace(local, device=torch.device("cuda"))
     assert "slow reference code" in (kernels_note(on_gpu) or "")
     assert kernels_note(local) is None
     assert kernels_note(replace(load_on_cpu(tiny_folder), device=torch.device("cuda"))) is None
+    monkeypatch.setattr(kernels, "find_spec", lambda name: name == "fla" or None)
+    assert kernels_note(on_gpu) is None
 
 
 def test_estimates_know_the_first_products_of_recurrent_layers(tmp_path: Path) -> None:
