@@ -24,8 +24,8 @@ def check_exactness(local: LocalModel) -> None:
     device that does not work at all.
     """
     config = local.base.config.get_text_config()
-    if getattr(config, "kv_lora_rank", None):
-        raise _unsupported(local, "it has latent attention")
+    if any(name.endswith(".indexer") for name, _module in local.backbone.named_modules()):
+        raise _unsupported(local, "its attention chooses some of the tokens")  # all of so few as are compared here
     if others := sorted(set(getattr(config, "layer_types", None) or ()) - _KINDS):
         raise _unsupported(local, f"it has layers of the kind {', '.join(others)}")
     vocabulary = local.base.get_input_embeddings().num_embeddings

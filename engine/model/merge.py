@@ -38,8 +38,9 @@ def merge(base: Path, adapter: Path, destination: Path, quantize: QuantizedBase 
         if hasattr(merged.config, "auto_map"):
             del merged.config.auto_map  # names code that users of the release might run
         text = merged.config.get_text_config()
-        if getattr(text, "mtp_num_hidden_layers", 0):
-            text.mtp_num_hidden_layers = 0  # transformers does not load these heads, so they are not written either
+        for heads in ("mtp_num_hidden_layers", "num_nextn_predict_layers"):
+            if getattr(text, heads, 0):
+                setattr(text, heads, 0)  # transformers does not load these heads, so they are not written either
         merged.save_pretrained(destination)
 
 

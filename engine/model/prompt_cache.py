@@ -5,12 +5,13 @@ Mamba, short convolutions) keep a state whose size does not depend on the prompt
 Knows nothing of text or sampling.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from inspect import signature
+from typing import cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import PretrainedConfig
 from transformers.cache_utils import (
     Cache,
@@ -28,9 +29,11 @@ from engine.model.local_model import LocalModel
 from engine.model.memory import within_memory
 from engine.model.recurrent_state import copy_states, state_bytes
 from engine.model.shared_attention import SharedPrompt
+from engine.model.targets import has_latent_attention
 
 # The argument of every model's forward pass: transformers 5.24 has renamed it.
 CACHE_ARGUMENT = "cache" if "cache" in signature(create_causal_mask).parameters else "past_key_values"
+_Expansion = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -59,17 +62,21 @@ class PromptCache:
             return cls((), tuple(cache.layers), none, none)
         local.format.check_length(prefix_ids, "The prompt")
         advice = "Use a shorter prompt, a smaller model or another device."
+        keys, values, latent = list(none), list(none), _latent_layers(local.backbone)
         with torch.inference_mode(), within_memory(advice, "The prompt's keys and values"):
             ids = torch.tensor([list(prefix_ids)], device=local.device)
             local.backbone(input_ids=ids, use_cache=True, **{CACHE_ARGUMENT: cache})
-        keys, values = list(none), list(none)
-        for place, source in enumerate(_sources(config, len(cache.layers))):
-            layer = cache.layers[source]
-            if not isinstance(layer, CacheLayerMixin):
-                continue
-            if layer.keys is None or layer.values is None:
-                raise ModelError("The model keeps no keys and values.", type(layer).__name__, "Choose another model.")
-            keys[place], values[place] = layer.keys[0].contiguous(), layer.values[0].contiguous()
+            for place, source in enumerate(_sources(config, len(cache.layers))):
+                layer = cache.layers[source]
+                if not isinstance(layer, CacheLayerMixin):
+                    continue
+                if layer.keys is None or layer.values is None:
+                    name = type(layer).__name__
+                    raise ModelError("The model keeps no keys and values.", name, "Choose another model.")
+                key, value = layer.keys, layer.values
+                if source in latent:
+                    key, value = latent[source](key, value)
+                keys[place], values[place] = key[0].contiguous(), value[0].contiguous()
         return cls(tuple(prefix_ids), tuple(cache.layers), tuple(keys), tuple(values))
 
     @property
@@ -78,9 +85,10 @@ class PromptCache:
 
     @property
     def token_bytes(self) -> int:
-        """How much memory the keys and values of one of its tokens take, all layers together; it must have some."""
-        distinct = {part.data_ptr(): part.numel() * part.element_size() for part in (*self.keys, *self.values)}
-        return sum(distinct.values()) // self.length
+        """How much memory what the layers keep of one of its tokens takes, all together; it must have some."""
+        attending = [layer for layer in self.layers if isinstance(layer, CacheLayerMixin)]
+        kept: list[Tensor] = [part for layer in attending for part in (layer.keys, layer.values) if part is not None]
+        return sum(part.numel() * part.element_size() for part in kept) // self.length
 
     @property
     def state_bytes(self) -> int:
@@ -129,6 +137,15 @@ def is_recurrent(local: LocalModel) -> bool:
 
 def _any_recurrent(layers: Sequence[object]) -> bool:
     return any(isinstance(layer, LinearAttentionLayer) for layer in layers)
+
+
+def _latent_layers(backbone: nn.Module) -> dict[int, _Expansion]:
+    """Return how keys and values are made of what a layer with latent attention (DeepSeek) keeps, by layer."""
+    return {
+        cast("int", module.layer_idx): cast("_Expansion", module.expand_kv)
+        for module in backbone.modules()
+        if has_latent_attention(module)
+    }
 
 
 def _whole_cache(config: PretrainedConfig) -> DynamicCache:

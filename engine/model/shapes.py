@@ -121,12 +121,15 @@ def _passed(folder: Path, experts: Mapping[str, tuple[int, int, int]]) -> int:
 def _kept(shapes: Mapping[str, tuple[int, int]]) -> int:
     """Return how many numbers one token's keys and values have, from the (outputs, inputs) of the named layers.
 
-    If one layer also computes the queries (Phi), these are as many as the inputs of the layer after the attention.
+    If one layer also computes the queries (Phi), these are as many as the inputs of the layer after the attention. With
+    latent attention (DeepSeek), keys are as wide as queries, and those inputs are the values'.
     """
 
     def total(kind: str, side: int) -> int:
         return sum(shape[side] for name, shape in shapes.items() if f".{kind}." in name)
 
+    if latent := total("kv_b_proj", 0) and (total("q_b_proj", 0) or total("q_proj", 0)):
+        return latent + total("o_proj", 1)
     return total("k_proj", 0) + total("v_proj", 0) or max(0, total("qkv_proj", 0) - total("o_proj", 1))
 
 

@@ -117,7 +117,7 @@ def shared_attention(
         if prompt_mask is not None:
             empty = torch.isneginf(prompt_mask).all(dim=-1)  # queries whose window has left the prompt behind
             out, lse = out.masked_fill(empty[..., None], 0.0), lse.masked_fill(empty, -torch.inf)
-        out = out.view(groups, rows, -1, width).transpose(0, 1)
+        out = out.view(groups, rows, -1, value.shape[3]).transpose(0, 1)
         lse = lse.view(groups, rows, -1).transpose(0, 1)
         # Softmax over both parts: each part's share is its exponentiated log-sum-exp over the sum of both. Computed in
         # float32: in bfloat16, with one share close to 1, the other would be a multiple of 0.4 %.
@@ -126,7 +126,7 @@ def shared_attention(
         total_lse = torch.logaddexp(lse, total_lse) if sinks is not None else total_lse
     if sinks is not None:
         merged = _beside_sinks(merged, total_lse, sinks)
-    return merged.reshape(rows, heads, tokens, width).transpose(1, 2), None
+    return merged.reshape(rows, heads, tokens, value.shape[3]).transpose(1, 2), None
 
 
 def _part(
@@ -136,7 +136,7 @@ def _part(
 
     `mask` (X or 1, 1, T, S) repeats over the N / T query heads that are side by side.
     """
-    if not _fused(query, key, mask, cap):
+    if not _fused(query, key, value, mask, cap):
         return _in_pieces(query, key, value, mask, scale, cap)
     if mask is not None and 1 < mask.shape[2] < query.shape[2]:
         mask = mask.repeat(1, 1, query.shape[2] // mask.shape[2], 1)
@@ -190,7 +190,7 @@ def _whole(
     out, lse = _in_pieces(grouped, key, value, mask, scale, cap)
     if sinks is not None:
         out = _beside_sinks(out, lse, sinks)
-    return out.reshape(rows, heads, tokens, width).transpose(1, 2)
+    return out.reshape(rows, heads, tokens, value.shape[3]).transpose(1, 2)
 
 
 def _beside_sinks(out: Tensor, lse: Tensor, sinks: Tensor) -> Tensor:
@@ -201,13 +201,13 @@ def _beside_sinks(out: Tensor, lse: Tensor, sinks: Tensor) -> Tensor:
     return (out * torch.sigmoid(lse - beside)[..., None]).to(out.dtype)
 
 
-def _fused(query: Tensor, key: Tensor, mask: Tensor | None, cap: float | None) -> bool:
+def _fused(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, cap: float | None) -> bool:
     """Whether torch's fused kernel can compute this part, and faster than two products with a softmax between them.
 
     The kernel converts the keys to its layout at every call. With 2,000 keys, the two products take 0.6 to 0.8 of its
     time for 1 to 128 rows that decode in bfloat16, and twice its time on a CPU that emulates bfloat16.
     """
-    if query.device.type != "cpu" or cap is not None:
+    if query.device.type != "cpu" or cap is not None or value.shape[3] != query.shape[3]:
         return False
     products = mask is None and key.shape[2] >= _LONG_KEYS and query.dtype == torch.bfloat16
     return not (products and torch.cpu._is_avx512_bf16_supported())  # noqa: SLF001

@@ -18,11 +18,11 @@ def lora_targets(local: LocalModel) -> list[str]:
 
     Names, because peft's own word for all of them ("all-linear") also adapts experts, in a way that needs further keys
     in the adapter's configuration and excludes DoRA. Left out are subclasses, such as routers that return more than the
-    product, layers outside the decoder: vision or audio towers, which text never passes through, what is `uncalled`,
-    and experts that every token passes through. Raises `ModelError` if there is none.
+    product, layers outside the decoder: vision or audio towers, which text never passes through, what is `uncalled` or
+    `folded`, and experts that every token passes through. Raises `ModelError` if there is none.
     """
     head = local.base.get_output_embeddings()
-    inside = {id(module) for module in local.backbone.modules()} - uncalled(local)
+    inside = {id(module) for module in local.backbone.modules()} - uncalled(local) - folded(local)
     ends = _OF_EXPERTS if has_experts(local) else ()
     names = [
         name
@@ -63,3 +63,19 @@ def uncalled(local: LocalModel) -> set[int]:
             if mamba or isinstance(part, _ConvNd):
                 found.add(id(part))
     return found
+
+
+def folded(local: LocalModel) -> set[int]:
+    """Return the identities of layers that vLLM folds into their neighbours, past any adapter, in latent attention."""
+    return {
+        id(part)
+        for module in local.backbone.modules()
+        if has_latent_attention(module)
+        for name, part in module.named_children()
+        if name == "kv_b_proj"
+    }
+
+
+def has_latent_attention(module: nn.Module) -> bool:
+    """Whether keys and values are made of a shorter vector, which is all that is kept of them (DeepSeek-V2)."""
+    return hasattr(module, "expand_kv")

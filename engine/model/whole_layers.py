@@ -21,7 +21,8 @@ def whole_layer_targets(local: LocalModel) -> list[str]:
     """Return the names of all decoder layers that have weights, except token embeddings and the output head.
 
     Those two are the largest part of a small model, may be tied, and have nothing to learn from a prompt's few words.
-    Experts are left out too: peft cannot merge a layer whose weights are not named `weight`; and what is `uncalled`.
+    Experts are left out too: peft cannot merge a layer whose weights are not named `weight`; and routers with buffers,
+    which peft would store as if they were trained; and what is `uncalled`.
     `local` must not have an adapter.
     """
     head = local.base.get_output_embeddings()
@@ -33,6 +34,7 @@ def whole_layer_targets(local: LocalModel) -> list[str]:
         and module is not head
         and not isinstance(module, nn.Embedding)
         and isinstance(getattr(module, "weight", None), nn.Parameter)
+        and not any(True for _ in module.buffers(recurse=False))
     ]
 
 

@@ -16,6 +16,7 @@ from engine.model.local_model import LocalModel
 from engine.model.merge import merge
 from engine.model.prompt_cache import PromptCache
 from engine.model.shapes import read_shapes
+from engine.model.targets import lora_targets
 from engine.records.run import TrainingConfig
 from engine.releases.tokenizer import write_tokenizer
 from engine.training.batches import make_batch, shared_prompt_batch
@@ -42,6 +43,8 @@ SUPPORTED: dict[str, dict[str, object]] = {
     "ApertusConfig": {},
     "ArceeConfig": {},
     "Cohere2Config": _LAYERS,
+    "DeepseekV2Config": _LATENT,
+    "DeepseekV3Config": _LATENT,
     "Ernie4_5Config": {},
     "Exaone4Config": _LAYERS,
     "Gemma4TextConfig": _LAYERS,
@@ -49,17 +52,20 @@ SUPPORTED: dict[str, dict[str, object]] = {
     "Gemma3nTextConfig": _REUSED | {"activation_sparsity_pattern": [0.0] * 4},
     "Gemma4TextConfig that reuses": _REUSED | {"global_head_dim": 16},
     "Glm4Config": {},
+    "Glm4MoeLiteConfig": _LATENT,
     "GptOssConfig": _LAYERS | {"num_local_experts": 4, "num_experts_per_tok": 2},
     "GraniteConfig": {},
     "HeliumConfig": {},
     "HunYuanDenseV1Config": {},
     "Ministral3Config": {},
+    "MiniCPM3Config": _LATENT,
     "MinistralConfig": _LAYERS,
     "MixtralConfig": {"num_local_experts": 4},
     "Olmo2Config": {},
     "Olmo3Config": _LAYERS,
     "SeedOssConfig": {},
     "SmolLM3Config": {},
+    "YoutuConfig": _LATENT,
 }
 _TOWER: dict[str, object] = {
     "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32, "patch_size": 4,
@@ -78,7 +84,7 @@ WITH_IMAGES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
     "SmolVLMConfig": ("LlamaConfig", {}, VISION),
 }  # fmt: skip
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
-    "Glm4MoeLiteConfig": (_LATENT, "latent attention"),
+    "DeepseekV32Config": (_LATENT, "chooses some of the tokens"),
     "Llama4TextConfig": ({"num_local_experts": 2, "intermediate_size_mlp": 64}, "chunked_attention"),
 }
 
@@ -127,6 +133,18 @@ def test_architecture_that_also_takes_images_is_asked_and_adapted_as_a_text_mode
     with torch.inference_mode():
         merged, adapted = (each.base(input_ids=ids, use_cache=False).logits for each in (found, expected))
     torch.testing.assert_close(merged, adapted, rtol=1e-3, atol=1e-3)
+
+
+def test_latent_attention_is_adapted_except_for_the_layer_that_servers_fold_away(tmp_path: Path) -> None:
+    local = load_architecture(tmp_path, "DeepseekV3Config", _LATENT)
+    targets = lora_targets(local)
+    assert {name.rpartition(".")[2] for name in targets if "self_attn" in name} == {
+        "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "o_proj",
+    }  # fmt: skip
+    prefix = PromptCache.build(local, range(10, 40))
+    attended = sum(part.shape[0] * part.shape[2] for part in (*prefix.keys, *prefix.values))
+    assert read_shapes(tmp_path).kept == attended == 2 * 4 * (24 + 8)
+    assert prefix.token_bytes == 2 * (16 + 8) * 4, "rows keep the latent vectors alone"
 
 
 def test_merged_model_declares_no_heads_that_it_lacks_and_keeps_what_the_base_keeps_in_float32(tmp_path: Path) -> None:
