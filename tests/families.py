@@ -67,6 +67,14 @@ _GEMMA3 = (
     "{{- message['content'] | trim + '<end_of_turn>\n' }}{%- endfor %}"
     "{%- if add_generation_prompt %}{{ '<start_of_turn>model\n' }}{%- endif %}"
 )  # fmt: skip
+# Only the next turn ends an answer. Without thinking, an answer is behind the end of an empty thought.
+_GLM = (
+    "[gMASK]<sop>{%- for message in messages %}{%- if message.role == 'assistant' %}"
+    "{{- '<|assistant|></think>' + message.content.split('</think>')[-1].strip() }}"
+    "{%- else %}{{- '<|' + message.role + '|>' + message.content }}{%- endif %}{%- endfor %}"
+    "{%- if add_generation_prompt %}{{- '<|assistant|>' }}"
+    "{{- '</think>' if enable_thinking is defined and not enable_thinking else '<think>' }}{%- endif %}"
+)
 _MISTRAL_ALTERNATE = (
     "{%- if (message['role'] == 'user') != (loop.index0 % 2 == 0) %}"
     "{{- raise_exception('roles must alternate user/assistant') }}{%- endif %}"
@@ -117,15 +125,24 @@ class Family:
     thinks: bool = False
     pieces: Pieces = "bytes"
     strips_right: bool = False  # its special tokens strip the spaces after them
+    unadapted: tuple[str, ...] = ()  # the last words of linear layers that get no adapter
     options: dict[str, object] = field(default_factory=dict)
-    # If it also takes images: the configuration class of the whole, and the options of what reads them.
+    # If it also takes images: the configuration class of the whole, the options of what reads them, and the
+    # configuration of what prepares them.
     whole: str | None = None
     vision: dict[str, object] = field(default_factory=dict)
+    processor: dict[str, object] = field(default_factory=dict)
 
 
 _CHATML = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 _QWEN: dict[str, object] = {"tie_word_embeddings": True}
 _WINDOW: dict[str, object] = {"sliding_window": 12}
+LATENT_ATTENTION: dict[str, object] = {  # keys and values from a shorter vector, of different widths; with experts
+    "num_key_value_heads": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1,
+    "q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 8,
+    "first_k_dense_replace": 1, "moe_intermediate_size": 16,
+}  # fmt: skip
+_IMAGE_TOKENS = ("[IMG]", "[IMG_BREAK]", "[IMG_END]")
 VISION: dict[str, object] = {
     "hidden_size": 16,
     "intermediate_size": 32,
@@ -133,6 +150,12 @@ VISION: dict[str, object] = {
     "num_attention_heads": 2,
     "image_size": 28,
     "patch_size": 14,
+}
+_PIXTRAL: dict[str, object] = {
+    "processor_class": "PixtralProcessor",
+    "image_processor_type": "PixtralImageProcessor",
+    "patch_size": {"height": 14, "width": 14},
+    "size": {"longest_edge": 28},
 }
 GATED_DELTA_NET: dict[str, object] = {  # every other layer
     "linear_num_key_heads": 2,
@@ -188,15 +211,23 @@ FAMILIES = {
         ("<eos>", "<end_of_turn>"), bos="<bos>", eos="<eos>", pieces="marks",
         options=_WINDOW | {"query_pre_attn_scalar": 8, "layer_types": ["sliding_attention", "full_attention"]},
     ),
+    "glm4.7-flash": Family(
+        "Glm4MoeLiteConfig",
+        ("<|endoftext|>", "[gMASK]", "<sop>", "<|system|>", "<|user|>", "<|assistant|>", "<|observation|>"),
+        _GLM, "[gMASK]<sop><|user|>Hi<|assistant|></think>", "<|user|>",
+        ("<|endoftext|>", "<|user|>", "<|observation|>"), eos="<|endoftext|>", thinks=True, options=LATENT_ATTENTION,
+        unadapted=("kv_b_proj", "gate_proj", "up_proj", "down_proj"),
+    ),
     "mistral": Family(
         "MistralConfig", ("<unk>", "<s>", "</s>", "[INST]", "[/INST]"), _MISTRAL, "<s>[INST]Hi[/INST]", "</s>",
         ("</s>",), bos="<s>", pieces="prepend", options=_WINDOW,
     ),
     "mistral-small": Family(
-        "Ministral3Config", ("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]"),
+        "Ministral3Config",
+        ("<unk>", "<s>", "</s>", "[INST]", "[/INST]", "[SYSTEM_PROMPT]", "[/SYSTEM_PROMPT]", *_IMAGE_TOKENS),
         _MISTRAL_SMALL, "<s>[INST]Hi[/INST]", "</s>", ("</s>",), bos="<s>",
         default="You are Mistral Small.\nThe current date is 2024-07-26.", options={"sliding_window": None},
-        whole="Mistral3Config", vision=VISION | {"model_type": "pixtral"},
+        whole="Mistral3Config", vision=VISION | {"model_type": "pixtral"}, processor=_PIXTRAL,
     ),
     "phi3": Family(
         "Phi3Config", ("<unk>", "<s>", "<|endoftext|>", "<|system|>", "<|user|>", "<|assistant|>", "<|end|>"), _PHI3,

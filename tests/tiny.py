@@ -145,7 +145,12 @@ def _write_model(
         if family.whole is None:
             model = transformers.AutoModelForCausalLM.from_config(config, dtype=getattr(torch, dtype))
         else:
-            whole = getattr(transformers, family.whole)(text_config=config.to_dict(), vision_config=family.vision)
+            place = {"image_token_index": ids["[IMG]"]} if "[IMG]" in ids else {}
+            whole = getattr(transformers, family.whole)(
+                text_config=config.to_dict(), vision_config=family.vision, **place
+            )
+            if family.processor:
+                (folder / "preprocessor_config.json").write_text(json.dumps(family.processor), encoding="utf-8")
             model = transformers.AutoModelForImageTextToText.from_config(whole, dtype=getattr(torch, dtype))
     model.generation_config = transformers.GenerationConfig(
         eos_token_id=ends if len(ends) > 1 else ends[0], pad_token_id=0

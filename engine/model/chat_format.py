@@ -236,9 +236,15 @@ def _tokenizer_of(files: ModelFolder) -> Tokenizer:
 
 
 def _stop_id(chat: ChatTemplate, tokenizer: Tokenizer, files: ModelFolder, special: frozenset[int]) -> int:
-    """Return the token with which the template ends an assistant turn, else the model's end-of-sequence token."""
+    """Return the token with which the template ends an assistant turn, else the model's end-of-sequence token.
+
+    Where only the next turn ends an answer (GLM), it is the token that opens a user's turn, if that is declared an end.
+    """
     for token in _ids(tokenizer, chat.assistant_tail):
         if token in files.stop_ids or token in special:
+            return token
+    for token in _ids(tokenizer, chat.next_lead):
+        if token in files.stop_ids:
             return token
     if not files.stop_ids:
         raise ModelError(

@@ -55,6 +55,7 @@ class ChatTemplate:
     without_thinking: bool  # the folder's own template would let the model think before it answers
     assistant_lead: str  # what is between a user's text and the answer
     assistant_tail: str  # what follows an assistant's text
+    next_lead: str  # and from there to the text of the user's next turn
     keeps_system: bool  # a system message is accepted, and its text appears
     _compiled: jinja2.Template
     _special_tokens: dict[str, str]
@@ -126,7 +127,9 @@ class ChatTemplate:
         tail = self.render(turns, generation_prompt=False).partition(ASSISTANT)[2]
         between = self.render((*turns, Message("user", NEXT))).partition(ASSISTANT)[2].partition(NEXT)[0]
         around = self.around_system()
-        known = replace(self, assistant_tail=tail, keeps_system=around is not None)
+        known = replace(
+            self, assistant_tail=tail, next_lead=between.removeprefix(tail), keeps_system=around is not None
+        )
         begin_token = self.begin_token
         if between.endswith(before) or (begin_token and between.endswith(before.removeprefix(begin_token))):
             # The first user turn opens like every other one, at most preceded by the begin-of-text token.
@@ -141,13 +144,14 @@ class ChatTemplate:
             head = head.removeprefix(ends[0])  # what ends a user's turn may end an assistant's too
         lead = before.removesuffix(head)
         if around is not None and around[0].startswith(lead) and _MARKS_ALONE.fullmatch(lead):
-            return replace(known, assistant_tail=tail)  # these marks (GLM's) open every conversation
+            return replace(known, assistant_tail=tail, next_lead=head)  # these marks (GLM's) open every conversation
         begin = _begin(lead, head, begin_token)
         default = _default_text(lead.removeprefix(begin), *(around or ("", "")), head)
         wrapped = _without_default_block(self.source, begin, head)
         found = replace(
-            known, source=wrapped, default_system=default, assistant_tail=tail, _compiled=_compile(wrapped, _CLOCK)
-        )
+            known, source=wrapped, default_system=default, assistant_tail=tail, next_lead=head,
+            _compiled=_compile(wrapped, _CLOCK),
+        )  # fmt: skip
         if not head or head in lead or found.render(QUESTION) != begin + head + USER + self.assistant_lead:
             raise ModelError(
                 "The model's chat template inserts a system prompt that cannot be removed.",
@@ -171,7 +175,7 @@ QUESTION = (Message("user", USER),)
 
 def _bare(source: str, special_tokens: dict[str, str], clock: datetime = _CLOCK) -> ChatTemplate:
     """Return a template about which nothing is known yet."""
-    return ChatTemplate(source, None, False, "", "", True, _compile(source, clock), special_tokens)
+    return ChatTemplate(source, None, False, "", "", "", True, _compile(source, clock), special_tokens)
 
 
 def _without_thinking(source: str, special_tokens: dict[str, str]) -> str:

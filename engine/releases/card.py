@@ -61,7 +61,7 @@ _MERGED_USE = """\
 
 or with vLLM:
 
-    vllm serve .
+    vllm serve . --served-model-name student
 """
 _VLLM_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # the only values of --max-lora-rank
 _GGUF_USE = """\

@@ -22,18 +22,12 @@ from engine.releases.tokenizer import write_tokenizer
 from engine.training.batches import make_batch, shared_prompt_batch
 from engine.training.student import trained_parameters, with_new_adapter
 from tests.engine.training.test_shared_prompt import losses, rows
-from tests.families import FAMILIES, GATED_DELTA_NET, VISION
+from tests.families import FAMILIES, GATED_DELTA_NET, LATENT_ATTENTION, VISION
 from tests.tiny import make_tiny_family
 from tests.trained import make_tiny_adapter
 
 _WINDOW: dict[str, object] = {"sliding_window": 12}
 _LAYERS: dict[str, object] = _WINDOW | {"layer_types": ["sliding_attention", "full_attention"]}
-# Keys and values from a latent vector, of different widths.
-_LATENT: dict[str, object] = {
-    "num_key_value_heads": 4, "n_routed_experts": 4, "num_experts_per_tok": 2, "n_group": 1, "topk_group": 1,
-    "q_lora_rank": 16, "kv_lora_rank": 16, "qk_rope_head_dim": 8, "qk_nope_head_dim": 16, "v_head_dim": 8,
-    "first_k_dense_replace": 1, "moe_intermediate_size": 16,
-}  # fmt: skip
 # Some layers attend to the keys and values of earlier ones.
 _REUSED: dict[str, object] = _WINDOW | {
     "num_hidden_layers": 4, "num_kv_shared_layers": 2, "layer_types": ["sliding_attention", "full_attention"] * 2,
@@ -43,8 +37,8 @@ SUPPORTED: dict[str, dict[str, object]] = {
     "ApertusConfig": {},
     "ArceeConfig": {},
     "Cohere2Config": _LAYERS,
-    "DeepseekV2Config": _LATENT,
-    "DeepseekV3Config": _LATENT,
+    "DeepseekV2Config": LATENT_ATTENTION,
+    "DeepseekV3Config": LATENT_ATTENTION,
     "Ernie4_5Config": {},
     "Exaone4Config": _LAYERS,
     "Gemma4TextConfig": _LAYERS,
@@ -52,20 +46,20 @@ SUPPORTED: dict[str, dict[str, object]] = {
     "Gemma3nTextConfig": _REUSED | {"activation_sparsity_pattern": [0.0] * 4},
     "Gemma4TextConfig that reuses": _REUSED | {"global_head_dim": 16},
     "Glm4Config": {},
-    "Glm4MoeLiteConfig": _LATENT,
+    "Glm4MoeLiteConfig": LATENT_ATTENTION,
     "GptOssConfig": _LAYERS | {"num_local_experts": 4, "num_experts_per_tok": 2},
     "GraniteConfig": {},
     "HeliumConfig": {},
     "HunYuanDenseV1Config": {},
     "Ministral3Config": {},
-    "MiniCPM3Config": _LATENT,
+    "MiniCPM3Config": LATENT_ATTENTION,
     "MinistralConfig": _LAYERS,
     "MixtralConfig": {"num_local_experts": 4},
     "Olmo2Config": {},
     "Olmo3Config": _LAYERS,
     "SeedOssConfig": {},
     "SmolLM3Config": {},
-    "YoutuConfig": _LATENT,
+    "YoutuConfig": LATENT_ATTENTION,
 }
 _TOWER: dict[str, object] = {
     "depth": 1, "hidden_size": 16, "intermediate_size": 32, "num_heads": 2, "out_hidden_size": 32, "patch_size": 4,
@@ -84,7 +78,7 @@ WITH_IMAGES: dict[str, tuple[str, dict[str, object], dict[str, object]]] = {
     "SmolVLMConfig": ("LlamaConfig", {}, VISION),
 }  # fmt: skip
 REFUSED: dict[str, tuple[dict[str, object], str]] = {
-    "DeepseekV32Config": (_LATENT, "chooses some of the tokens"),
+    "DeepseekV32Config": (LATENT_ATTENTION, "chooses some of the tokens"),
     "Llama4TextConfig": ({"num_local_experts": 2, "intermediate_size_mlp": 64}, "chunked_attention"),
 }
 
@@ -136,7 +130,7 @@ def test_architecture_that_also_takes_images_is_asked_and_adapted_as_a_text_mode
 
 
 def test_latent_attention_is_adapted_except_for_the_layer_that_servers_fold_away(tmp_path: Path) -> None:
-    local = load_architecture(tmp_path, "DeepseekV3Config", _LATENT)
+    local = load_architecture(tmp_path, "DeepseekV3Config", LATENT_ATTENTION)
     targets = lora_targets(local)
     assert {name.rpartition(".")[2] for name in targets if "self_attn" in name} == {
         "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "o_proj",
