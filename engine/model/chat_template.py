@@ -34,6 +34,12 @@ _SWITCHES = {
     "enable_thinking": re.compile("enable_thinking"),
     "reasoning": re.compile(r"\breasoning is (not )?(un)?defined"),
 }
+# Some templates for images (SmolVLM's) take a list of parts, as servers write it, and nothing else.
+_CONTENT_AS_PARTS = (
+    "{% set given = namespace(messages=[]) %}{% for message in messages %}{% set given.messages = given.messages + "
+    "[{'role': message.role, 'content': [{'type': 'text', 'text': message.content}]} "
+    "if message.content is string else message] %}{% endfor %}{% set messages = given.messages %}"
+)
 # What the expressions of a template may raise. Its time is not limited, and its memory only by the system.
 _FAULTS = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError, MemoryError)
 _MARK = re.compile(r"<[^<>\s]+>|\[/?[A-Z_]+\]")
@@ -67,7 +73,7 @@ class ChatTemplate:
         Raises `ModelError` if the template cannot be compiled or cannot write a plain conversation.
         """
         # Jinja drops one newline at the end of a template; once wrapped, it would no longer be at the end.
-        given = source.removesuffix("\n")
+        given = _taking_text(source.removesuffix("\n"), special_tokens)
         quiet = _without_thinking(given, special_tokens)
         whole = _with_opening(quiet, special_tokens)
         bare = _bare(whole, special_tokens)
@@ -176,6 +182,21 @@ QUESTION = (Message("user", USER),)
 def _bare(source: str, special_tokens: dict[str, str], clock: datetime = _CLOCK) -> ChatTemplate:
     """Return a template about which nothing is known yet."""
     return ChatTemplate(source, None, False, "", "", "", True, _compile(source, clock), special_tokens)
+
+
+def _taking_text(source: str, special_tokens: dict[str, str]) -> str:
+    """Return a template that takes messages whose content is a text, also if this one takes only lists of parts."""
+    converted = _CONTENT_AS_PARTS + source
+    takes_parts = not _asks(source, special_tokens) and _asks(converted, special_tokens)
+    return converted if takes_parts else source
+
+
+def _asks(source: str, special_tokens: dict[str, str]) -> bool:
+    """Whether the template writes a user's text."""
+    try:
+        return USER in _bare(source, special_tokens).render(QUESTION)
+    except ModelError:
+        return False
 
 
 def _without_thinking(source: str, special_tokens: dict[str, str]) -> str:

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from engine.errors import ModelError
 from engine.model.chat_template import QUESTION, ChatTemplate
@@ -38,6 +39,19 @@ def test_marks_that_open_every_conversation_are_kept() -> None:
     assert free(found) == "[gMASK]<sop><|user|>Hi<|end|><|assistant|>"
     assert found.default_system is None
     assert found.render((SYSTEM, *QUESTION)).startswith("[gMASK]<sop><|system|>Be brief.<|end|><|user|>")
+
+
+def test_template_that_takes_only_lists_of_parts_is_given_texts() -> None:
+    """SmolVLM's. The template of a release takes both, as servers write either."""
+    body = "{{ '<|' + message.role + '|>' }}{% for part in message.content %}{{ part.text }}{% endfor %}<|end|>"
+    found = template(body=body)
+    assert free(found) == "<|user|>Hi<|end|><|assistant|>"
+    assert found.render((SYSTEM, *TURNS)) == (
+        "<|system|>Be brief.<|end|><|user|>One<|end|><|assistant|>Two<|end|><|user|>Three<|end|><|assistant|>"
+    )
+    in_parts = [{"role": "user", "content": [{"type": "text", "text": "Hi"}]}]
+    released = ImmutableSandboxedEnvironment().from_string(found.source)
+    assert released.render(messages=in_parts, add_generation_prompt=True) == free(found)
 
 
 def test_empty_system_message_is_removed_and_called_empty() -> None:
