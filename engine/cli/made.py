@@ -181,7 +181,7 @@ def _release(project: "Project", options: ExportOptions) -> Made:
     lines = [f"Released the {what} of run {release.run_id} as release {release.id} in {place}"]
     if release.kind == "gguf":
         lines.append(parity_text(release.parity))
-    lines.append("To verify it, run in that folder: sha256sum -c SHA256SUMS")
+    lines += ["To serve it: see README.md in that folder", "To verify it, run there: sha256sum -c SHA256SUMS"]
     proved = {"parity": dataclasses.asdict(release.parity)} if release.parity is not None else {}
     return "\n".join(lines), {
         "release": release.id,
