@@ -5,13 +5,12 @@ Mamba, short convolutions) keep a state whose size does not depend on the prompt
 Knows nothing of text or sampling.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from inspect import signature
-from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import PretrainedConfig
 from transformers.cache_utils import (
     Cache,
@@ -29,11 +28,9 @@ from engine.model.local_model import LocalModel
 from engine.model.memory import within_memory
 from engine.model.recurrent_state import copy_states, state_bytes
 from engine.model.shared_attention import SharedPrompt
-from engine.model.targets import has_latent_attention
 
 # The argument of every model's forward pass: transformers 5.24 has renamed it.
 CACHE_ARGUMENT = "cache" if "cache" in signature(create_causal_mask).parameters else "past_key_values"
-_Expansion = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,43 +38,32 @@ class PromptCache:
     """What one prompt leaves in one model with one setting of its adapter.
 
     layers: transformers' cache of the prompt, whose attention layers keep every token; empty if the prompt is.
-    keys, values: per layer (Hkv, L, D), those that its queries attend to; unread in layers without attention.
+    attended: by layer with attention, the keys (Hkv, L, D) and values (Hkv, L, E) that queries attend to. Layers may
+    keep less of them (a shorter vector that they are made of), or nothing (those of an earlier layer are used again).
     """
 
     ids: tuple[int, ...]
     layers: tuple[object, ...]
-    keys: tuple[Tensor, ...]
-    values: tuple[Tensor, ...]
+    attended: Mapping[int, tuple[Tensor, Tensor]]
 
     @classmethod
     def build(cls, local: LocalModel, prefix_ids: Sequence[int]) -> "PromptCache":
         """Run one forward pass over the prompt with the adapter's current setting. An empty prefix is allowed.
 
-        Raises `ModelError` if what it leaves does not fit into memory, or the model keeps no keys and values.
+        Raises `ModelError` if what it leaves does not fit into memory.
         """
-        config = local.base.config.get_text_config()
-        cache = _whole_cache(config)
-        none = tuple(torch.empty(0) for _ in cache.layers)
-        if not prefix_ids:
-            return cls((), tuple(cache.layers), none, none)
-        local.format.check_length(prefix_ids, "The prompt")
-        advice = "Use a shorter prompt, a smaller model or another device."
-        keys, values, latent = list(none), list(none), _latent_layers(local.backbone)
-        with torch.inference_mode(), within_memory(advice, "The prompt's keys and values"):
-            ids = torch.tensor([list(prefix_ids)], device=local.device)
-            local.backbone(input_ids=ids, use_cache=True, **{CACHE_ARGUMENT: cache})
-            for place, source in enumerate(_sources(config, len(cache.layers))):
-                layer = cache.layers[source]
-                if not isinstance(layer, CacheLayerMixin):
-                    continue
-                if layer.keys is None or layer.values is None:
-                    name = type(layer).__name__
-                    raise ModelError("The model keeps no keys and values.", name, "Choose another model.")
-                key, value = layer.keys, layer.values
-                if source in latent:
-                    key, value = latent[source](key, value)
-                keys[place], values[place] = key[0].contiguous(), value[0].contiguous()
-        return cls(tuple(prefix_ids), tuple(cache.layers), tuple(keys), tuple(values))
+        cache = _whole_cache(local.base.config.get_text_config())
+        attended: dict[int, tuple[Tensor, Tensor]] = {}
+        if prefix_ids:
+            local.format.check_length(prefix_ids, "The prompt")
+            advice = "Use a shorter prompt, a smaller model or another device."
+            with torch.inference_mode(), within_memory(advice, "The prompt's keys and values"):
+                ids = torch.tensor([list(prefix_ids)], device=local.device)
+                local.backbone(input_ids=ids, use_cache=True, attended=attended, **{CACHE_ARGUMENT: cache})
+                attended = {
+                    layer: (keys[0].contiguous(), values[0].contiguous()) for layer, (keys, values) in attended.items()
+                }
+        return cls(tuple(prefix_ids), tuple(cache.layers), attended)
 
     @property
     def length(self) -> int:
@@ -112,7 +98,7 @@ class PromptCache:
 
     def shared(self, positions: Tensor) -> SharedPrompt:
         """What the attention needs for queries at these absolute positions (B, T)."""
-        return SharedPrompt(self.keys, self.values, positions, self.length)
+        return SharedPrompt(self.attended, positions, self.length)
 
     def continued(self, rows: int) -> Cache | None:
         """Return a cache for one pass of `rows` rows that continue the prompt; None if the layers need none."""
@@ -139,15 +125,6 @@ def _any_recurrent(layers: Sequence[object]) -> bool:
     return any(isinstance(layer, LinearAttentionLayer) for layer in layers)
 
 
-def _latent_layers(backbone: nn.Module) -> dict[int, _Expansion]:
-    """Return how keys and values are made of what a layer with latent attention (DeepSeek) keeps, by layer."""
-    return {
-        cast("int", module.layer_idx): cast("_Expansion", module.expand_kv)
-        for module in backbone.modules()
-        if has_latent_attention(module)
-    }
-
-
 def _whole_cache(config: PretrainedConfig) -> DynamicCache:
     """Return an empty cache whose attention layers keep every token: masks, not lost keys, make sliding windows."""
     cache = DynamicCache(config=config)
@@ -158,14 +135,6 @@ def _whole_cache(config: PretrainedConfig) -> DynamicCache:
             else:
                 cache.layers[place] = DynamicLayer()
     return cache
-
-
-def _sources(config: PretrainedConfig, layers: int) -> list[int]:
-    """Return which layer's keys each layer attends to: its own, or (Gemma 4) those of an earlier one of its kind."""
-    modes = getattr(config, "kv_sharing_modes", None) or [None] * layers
-    kinds = getattr(config, "layer_types", None) or ["full_attention"] * layers
-    kept = {kind: place for place, (mode, kind) in enumerate(zip(modes, kinds, strict=True)) if mode == "store"}
-    return [kept[kinds[place]] if modes[place] == "reuse" else place for place in range(layers)]
 
 
 def forward_shared(

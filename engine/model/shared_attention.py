@@ -7,6 +7,7 @@ Knows nothing of models or caches except their tensors.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -28,13 +29,12 @@ _LN_2 = math.log(2)
 class SharedPrompt:
     """What the attention of one forward pass needs besides the rows' own keys and values.
 
-    keys, values: per layer (Hkv, L, D), the prompt's; unread where L is 0.
+    prompt: by layer its keys (Hkv, L, D) and values (Hkv, L, E).
     positions: (B, T) absolute positions of the queries.
     own_start: the absolute position of the rows' first own key, L.
     """
 
-    keys: tuple[Tensor, ...]
-    values: tuple[Tensor, ...]
+    prompt: Mapping[int, tuple[Tensor, Tensor]]
     positions: Tensor
     own_start: int
     _masks: dict[tuple[int, int, int | None], Tensor] = field(default_factory=dict)
@@ -68,9 +68,12 @@ def shared_attention(
     scaling: float | None = None,
     dropout: float = 0.0,
     shared: SharedPrompt | None = None,
+    attended: dict[int, tuple[Tensor, Tensor]] | None = None,
     **kwargs: object,
 ) -> tuple[Tensor, Tensor | None]:
-    """query (B, H, T, D), key and value (B, Hkv, S, D) → (B, T, H, D). With `shared`, `attention_mask` is ignored.
+    """query (B, H, T, D), key (B, Hkv, S, D), value (B, Hkv, S, E) → (B, T, H, E).
+
+    With `shared`, `attention_mask` is ignored. `attended` is given each layer's keys and values, by its index.
 
     A query at absolute position p sees the whole prompt and own keys at positions up to p; a layer's sliding window
     (`sliding_window`) narrows both. `s_aux` (H,) are attention sinks (gpt-oss): scores of a key whose value is 0.
@@ -78,6 +81,8 @@ def shared_attention(
     scale = scaling if scaling is not None else 1 / math.sqrt(query.shape[3])
     cap = cast("float | None", kwargs.get("softcap"))
     sinks = cast("Tensor | None", kwargs.get("s_aux"))
+    if attended is not None:
+        attended[cast("int", module.layer_idx)] = key, value
     if shared is None:
         if cap is not None or sinks is not None:
             return _whole(query, key, value, attention_mask, scale, cap, sinks), None
@@ -113,7 +118,8 @@ def shared_attention(
             share = heads // groups
             visible = shared.mask(0, start, window, query.dtype)
             prompt_mask = visible.expand(rows, share, tokens, start).reshape(1, 1, -1, start)
-        out, lse = _part(stacked, shared.keys[layer][None], shared.values[layer][None], prompt_mask, scale, cap)
+        keys, values = (part[None] for part in shared.prompt[layer])
+        out, lse = _part(stacked, keys, values, prompt_mask, scale, cap)
         if prompt_mask is not None:
             empty = torch.isneginf(prompt_mask).all(dim=-1)  # queries whose window has left the prompt behind
             out, lse = out.masked_fill(empty[..., None], 0.0), lse.masked_fill(empty, -torch.inf)

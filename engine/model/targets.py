@@ -66,16 +66,8 @@ def uncalled(local: LocalModel) -> set[int]:
 
 
 def folded(local: LocalModel) -> set[int]:
-    """Return the identities of layers that vLLM folds into their neighbours, past any adapter, in latent attention."""
-    return {
-        id(part)
-        for module in local.backbone.modules()
-        if has_latent_attention(module)
-        for name, part in module.named_children()
-        if name == "kv_b_proj"
-    }
+    """Return the identities of layers that vLLM folds into their neighbours, past any adapter.
 
-
-def has_latent_attention(module: nn.Module) -> bool:
-    """Whether keys and values are made of a shorter vector, which is all that is kept of them (DeepSeek-V2)."""
-    return hasattr(module, "expand_kv")
+    In latent attention (DeepSeek-V2), these make keys and values of the shorter vector that is kept.
+    """
+    return {id(part) for name, part in local.backbone.named_modules() if name.endswith(".kv_b_proj")}

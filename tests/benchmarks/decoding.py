@@ -97,7 +97,7 @@ def main() -> None:
     endless = replace(local, format=replace(local.format, stop_ids=frozenset()))
     prefix_ids = local.format.prompt_prefix_ids(PROMPT)
     prefix = PromptCache.build(local, prefix_ids)
-    memory = sum(states.nbytes for states in (*prefix.keys, *prefix.values)) >> 20
+    memory = sum(states.nbytes for pair in prefix.attended.values() for states in pair) >> 20
     print(f"prompt {prefix.length} tokens ({memory} MiB of keys and values), {torch.get_num_threads()} threads")
     print("rows   shared   copied    ratio  equal answers")
     for count in options.rows:

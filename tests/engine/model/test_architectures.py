@@ -136,7 +136,7 @@ def test_latent_attention_is_adapted_except_for_the_layer_that_servers_fold_away
         "q_a_proj", "q_b_proj", "kv_a_proj_with_mqa", "o_proj",
     }  # fmt: skip
     prefix = PromptCache.build(local, range(10, 40))
-    attended = sum(part.shape[0] * part.shape[2] for part in (*prefix.keys, *prefix.values))
+    attended = sum(part.shape[0] * part.shape[2] for pair in prefix.attended.values() for part in pair)
     assert read_shapes(tmp_path).kept == attended == 2 * 4 * (24 + 8)
     assert prefix.token_bytes == 2 * (16 + 8) * 4, "rows keep the latent vectors alone"
 

@@ -80,7 +80,7 @@ def test_batch_is_limited_to_the_rows_that_fit_in_memory(
     init = OwnCache.__init__
     monkeypatch.setattr(OwnCache, "__init__", lambda self, *given: caches.append(self) or init(self, *given))
     slots = max(map(len, QUESTIONS)) + 9
-    keys = 2 * sum(layer.numel() for layer in prefix.keys) // prefix.length * local.base.dtype.itemsize  # per token
+    keys = sum(part.nbytes for pair in prefix.attended.values() for part in pair) // prefix.length  # per token
     for rows, free, local_processes in ((2, 3 * 2 * slots * keys, 1), (2, 3 * 3 * 2 * slots * keys, 3), (1, 0, 1)):
         memory = SimpleNamespace(available=free)
         monkeypatch.setattr("psutil.virtual_memory", lambda memory=memory: memory)

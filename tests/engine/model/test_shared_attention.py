@@ -90,7 +90,7 @@ def test_attention_that_ignores_the_prompt_is_refused_at_loading(
 
 def test_prompt_cache_holds_one_row(tiny_folder: Path) -> None:
     cache = PromptCache.build(load_on_cpu(tiny_folder), PROMPT)
-    assert {tuple(tensor.shape) for tensor in (*cache.keys, *cache.values)} == {(2, len(PROMPT), 8)}
+    assert {tuple(tensor.shape) for pair in cache.attended.values() for tensor in pair} == {(2, len(PROMPT), 8)}
 
 
 def test_keys_and_values_of_a_pass_are_freed_as_soon_as_nobody_uses_them(local: LocalModel) -> None:
@@ -186,7 +186,7 @@ def test_attention_after_a_long_prompt_is_exact(
     value[:, :, 0] += 20  # far from the others, so that a wrong weight is noticed
     module = Attention()
     positions = (start + torch.arange(tokens)).expand(rows, -1)
-    shared = shared_attention.SharedPrompt((prompt_key,), (prompt_value,), positions, start)
+    shared = shared_attention.SharedPrompt({0: (prompt_key, prompt_value)}, positions, start)
     monkeypatch.setattr(shared_attention, "_QUERIES", 7)  # several pieces, the last one shorter
     fused: list[int] = []  # the keys of each call of the fused kernel
     kernel = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu

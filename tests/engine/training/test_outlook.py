@@ -147,7 +147,7 @@ def test_second_stage_needs_memory_for_the_prompts_keys_and_values(model_folder:
     shapes = read_shapes(model_folder)
     local = load_base(model_folder, device="cpu", dtype="float32")
     cached = PromptCache.build(local, list(range(1, 41)))
-    token_bytes = sum(each.nbytes for each in (*cached.keys, *cached.values)) / 40
+    token_bytes = sum(each.nbytes for pair in cached.attended.values() for each in pair) / 40
     assert shapes.kept * 4 == token_bytes
     facts = TrainingFacts(100, replace(TOKENS, prompt=100_000), 0, shapes, None, 4)
     config = replace(CONFIG, on_policy_steps=1)
