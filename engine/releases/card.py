@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from engine.evaluation.verdict import left_out
+from engine.model.folder import read_json
 from engine.model.starter import STARTER_LICENSE, STARTER_SOURCE
 from engine.paths import expand
 from engine.records.evaluation import Evaluation, Rate
@@ -52,6 +53,8 @@ or with vLLM:
         --chat-template chat_template.jinja
 """
 _DORA_NOTE = "vLLM and llama.cpp cannot load DoRA adapters. For them, export the run as merged weights."
+_FUSED_NOTE = "vLLM refuses an adapter over this base's fused layers. For it, export the run as merged weights."
+_FUSED = ("glm4",)  # model types; seen with vLLM 0.32, which has other names for the parts of these layers
 _WHOLE_NOTE = "vLLM and llama.cpp cannot load an adapter of whole layers. For them, export the run as merged weights."
 _MERGED_USE = """\
     from transformers import {loader}, AutoTokenizer
@@ -88,19 +91,22 @@ _NOTES: dict[AdapterKind, str] = {"dora": _DORA_NOTE, "full": _WHOLE_NOTE}
 class BaseModel:
     """The base as others can find it: a hub name or the name of a local folder, and its licence, if known.
 
-    `loader` is transformers' class that loads it.
+    `loader` is transformers' class that loads it; `fused` that vLLM takes no adapter over its layers.
     """
 
     name: str
     license: str | None
     loader: str = "AutoModelForCausalLM"
+    fused: bool = False
 
 
 def describe_base(base: str, folder: Path, loader: str) -> BaseModel:
     """Describe `base`, as the run's configuration names it; its files are in `folder`. Never returns a local path."""
     if base == "starter":
         return BaseModel(STARTER_SOURCE, STARTER_LICENSE.lower(), loader)
-    return BaseModel(Path(base).name if expand(base).is_dir() else base, _license_in(folder / "README.md"), loader)
+    name = Path(base).name if expand(base).is_dir() else base
+    fused = read_json(folder / "config.json", required=False).get("model_type") in _FUSED
+    return BaseModel(name, _license_in(folder / "README.md"), loader, fused)
 
 
 def model_card(
@@ -126,7 +132,7 @@ def model_card(
     }
     use = _MERGED_USE
     if kind == "adapter":
-        use = _ADAPTER_USE + _NOTES.get(config.adapter, _ADAPTER_VLLM)
+        use = _ADAPTER_USE + _NOTES.get(config.adapter, _FUSED_NOTE if base.fused else _ADAPTER_VLLM)
         if config.quantize_base == "nf4":
             use = _NF4_USE
     elif converted is not None:

@@ -16,6 +16,15 @@ from tests.trained import release
 KINDS: tuple[ReleaseKind, ...] = ("adapter", "merged")
 
 
+def test_card_does_not_name_a_command_that_vllm_refuses(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "glm4"}')
+    described, run = describe_base(str(tmp_path), tmp_path, "AutoModelForCausalLM"), project.runs.get(1)
+    card = model_card("adapter", described, run, None)
+    assert "vllm serve" not in card
+    assert "fused layers" in card
+    assert "vllm serve" in model_card("merged", described, run, None)
+
+
 def test_card_of_a_dora_adapter_omits_vllm(project: Project, base: Path) -> None:
     run = project.runs.get(1)
     dora = replace(run, config=replace(run.config, adapter="dora"))
