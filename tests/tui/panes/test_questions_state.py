@@ -1,5 +1,7 @@
 """The questions pane without a screen: its state, its lines, and the arguments its forms make."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.records.options import ProjectSettings
@@ -66,6 +68,14 @@ def test_open_range_in_a_filtered_list_names_the_key_that_ends_it() -> None:
     assert heading.plain.endswith("marking a range   v ends it")
     assert heading.plain.startswith("12 questions listed   train   ")
     assert heading.cell_length <= 76
+
+
+def test_next_step_of_split_questions_is_the_prompt_if_there_is_none_and_else_the_examples() -> None:
+    state = state_of(3)
+    with_prompt = make_view()
+    without = replace(with_prompt, facts=replace(with_prompt.facts, prompt=None))
+    assert draw(with_prompt, state)[1].plain.endswith("the examples are next: the teacher answers")
+    assert draw(without, state)[1].plain.endswith("the prompt is next: the teacher answers with it")
 
 
 def test_questions_without_a_topic_are_not_counted_as_one() -> None:

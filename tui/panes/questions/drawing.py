@@ -134,9 +134,10 @@ def _next(state: QuestionsState, view: View, width: int) -> Content:
         words = f"draws train, validation and test for {counted(unsplit, 'question')} without a split"
         return Content.assemble((key_of("questions.split"), ACCENT), (f" {shorten(words, width - 2)}", DIM))
     if not view.facts.examples.total:
-        return Content.assemble(
-            (key_of("workspace.examples"), ACCENT), (" the examples are next: the teacher answers", DIM)
-        )
+        place, words = "workspace.examples", "the examples are next: the teacher answers"
+        if view.facts.prompt is None:
+            place, words = "workspace.prompt", "the prompt is next: the teacher answers with it"
+        return Content.assemble((key_of(place), ACCENT), (f" {words}", DIM))
     topics = counted(sum(bool(topic) for topic, _ in view.facts.topics), "topic")
     return Content.styled(shorten(f"{topics}   {key_of('questions.topics')} shows them", width), DIM)
 
