@@ -5,8 +5,9 @@
 
 The first measures on the starter model and compares with the bars. Every side runs in a separate process, with sides
 interleaved; figures are CPU-seconds over all threads (by default one thread per side), which a busy machine distorts
-least. A ratio is the median of the ratios of the repetitions. The peer (TRL) gets a separate environment under --peers,
-made on first use. The second runs this program alone, with random weights in the shapes of larger Llamas.
+least. A ratio is the median of the ratios of the repetitions. Peers (TRL; with `--only vllm`, vLLM) get separate
+environments under --peers, made on first use. The second runs this program alone, with random weights in the shapes of
+larger Llamas.
 """
 
 import argparse
@@ -50,7 +51,7 @@ def run_comparisons(args: argparse.Namespace) -> tuple[str, list[Figure]]:
         bench = Bench(model, Path(scratch), args.peers, args.repetitions, args.threads)
         write_material(model, LENGTHS, bench.material)
         print(f"{processor()}, {args.threads} thread(s) a side, medians of {args.repetitions} interleaved repetitions")
-        for name in args.only or COMPARISONS:
+        for name in args.only or [name for name, each in COMPARISONS.items() if not each.on_request]:
             print(f"\n{name}: {COMPARISONS[name].title}", flush=True)
             if not args.only and not COMPARISONS[name].runs_here():
                 print(f"  left out: this processor only emulates bfloat16 (--only {name} measures it anyway)")

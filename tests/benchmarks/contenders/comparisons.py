@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from tests.benchmarks.contenders.figures import Figure, computes_bfloat16, upper_bound_of_difference
 from tests.benchmarks.contenders.parent import Measured, Side, measure, ratio
-from tests.benchmarks.contenders.peers import TRL, trl_python
+from tests.benchmarks.contenders.peers import TRL, VLLM, trl_python, vllm_python
 
 LENGTHS = (100, 1_000, 2_000, 4_000)  # tokens of the prompts
 _ROWS_PER_CACHE = 24  # rows scored with one cache: with more, building it would only cost less per row
@@ -44,6 +44,7 @@ class Comparison:
     title: str
     figures: Callable[[Bench], Iterator[Figure]]
     runs_here: Callable[[], bool] = lambda: True
+    on_request: bool = False  # only with --only
 
 
 def _scoring(bench: Bench) -> Iterator[Figure]:
@@ -142,6 +143,25 @@ def _decoding(dtype: str, bar: float) -> Callable[[Bench], Iterator[Figure]]:
     return figures
 
 
+def _vllm(bench: Bench) -> Iterator[Figure]:
+    python, figure = vllm_python(bench.peers), "tokens_per_cpu_s"
+    for dtype in ("float32", *(["bfloat16"] if computes_bfloat16() else [])):
+        for length in (2_000, 100):
+            rows = str(bench.scratch / f"rows-{length}.json")
+            options: dict[str, Any] = {"dtype": dtype, "tokens": 32}
+            found = bench.measure(
+                ours=bench.side("decoding", shared=True, length=length, rows=16, write_rows=rows, **options),
+                vllm=bench.side("vllm_decoding", python=python, rows=rows, **options),
+            )
+            ours, vllm = found["ours"], found["vllm"]
+            what = f"{ours.report['prompt_tokens']} tokens, {dtype}"
+            yield Figure(f"{what}: this program", ours.median(figure), "tokens/CPU-s", peak_mb=ours.peak_mb)
+            yield Figure(f"  vLLM {VLLM}", vllm.median(figure), "tokens/CPU-s", peak_mb=vllm.peak_mb)
+            yield Figure("  this program over vLLM", ratio(ours, vllm, figure), "times")
+            answers = zip(*(cast("list[list[int]]", side.report["answers"]) for side in (ours, vllm)), strict=True)
+            yield Figure("  equal answers", sum(mine == theirs for mine, theirs in answers), "of 16")
+
+
 def _numbers(side: Measured, name: str) -> list[float]:
     return cast("list[float]", side.report[name])
 
@@ -169,4 +189,5 @@ COMPARISONS = {
     "decoding-bfloat16": Comparison(
         "16 answers of 32 tokens at once, bfloat16", _decoding("bfloat16", 6.0), computes_bfloat16
     ),
+    "vllm": Comparison("16 answers of 32 tokens at once, by vLLM on a CPU", _vllm, on_request=True),
 }

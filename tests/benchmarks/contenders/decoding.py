@@ -1,5 +1,6 @@
 """Side: 16 answers decoded together after one prompt, whose cache is shared by all rows or copied to each."""
 
+import json
 from dataclasses import fields, replace
 from pathlib import Path
 
@@ -45,6 +46,8 @@ class Decoding:
         questions = [[Message("user", _QUESTION.format(i))] for i in range(10, 10 + int(str(options["rows"])))]
         self.rows = sorted(local.format.prompted_ids(self.prompt, question) for question in questions)
         self.prefix = PromptCache.build(self.local, self.prefix_ids) if self.shared else None
+        if "write_rows" in options:
+            Path(str(options["write_rows"])).write_text(json.dumps(self.rows))
 
     def measure(self) -> dict[str, float]:
         first, whole = self._clocked(1), self._clocked(self.tokens)
@@ -80,7 +83,9 @@ class Decoding:
     def report(self) -> dict[str, object]:
         """The largest difference between the logits of both ways, for as long as their answers agree."""
         found: dict[str, object] = {"prompt_tokens": len(self.prefix_ids)}
-        if not self.shared:
+        if self.shared:
+            found["answers"] = self._decode(self.local, self.prefix, self.tokens)
+        else:
             recorder = LogitsRecorder(**{field.name: getattr(self.local, field.name) for field in fields(LocalModel)})
             ours = self._decode(recorder, PromptCache.build(self.local, self.prefix_ids), _COMPARED)
             cache = copied_cache(self.local, self.prefix_ids, len(self.rows))
