@@ -60,9 +60,6 @@ class PromptCache:
             with torch.inference_mode(), within_memory(advice, "The prompt's keys and values"):
                 ids = torch.tensor([list(prefix_ids)], device=local.device)
                 local.backbone(input_ids=ids, use_cache=True, attended=attended, **{CACHE_ARGUMENT: cache})
-                attended = {
-                    layer: (keys[0].contiguous(), values[0].contiguous()) for layer, (keys, values) in attended.items()
-                }
         return cls(tuple(prefix_ids), tuple(cache.layers), attended)
 
     @property

@@ -13,6 +13,7 @@ from typing import cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from transformers import AttentionInterface, AttentionMaskInterface
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.masking_utils import sdpa_mask
@@ -73,7 +74,7 @@ def shared_attention(
 ) -> tuple[Tensor, Tensor | None]:
     """query (B, H, T, D), key (B, Hkv, S, D), value (B, Hkv, S, E) → (B, T, H, E).
 
-    With `shared`, `attention_mask` is ignored. `attended` is given each layer's keys and values, by its index.
+    With `shared`, `attention_mask` is ignored. `attended` is given the first row's keys and values, by layer.
 
     A query at absolute position p sees the whole prompt and own keys at positions up to p; a layer's sliding window
     (`sliding_window`) narrows both. `s_aux` (H,) are attention sinks (gpt-oss): scores of a key whose value is 0.
@@ -82,17 +83,16 @@ def shared_attention(
     cap = cast("float | None", kwargs.get("softcap"))
     sinks = cast("Tensor | None", kwargs.get("s_aux"))
     if attended is not None:
-        attended[cast("int", module.layer_idx)] = key, value
+        # Copied here: until the pass ends, a part of a larger tensor (latent attention's) would keep all of it.
+        attended[cast("int", module.layer_idx)] = key[0].contiguous(), value[0].contiguous()
     if shared is None:
         if cap is not None or sinks is not None:
             return _whole(query, key, value, attention_mask, scale, cap, sinks), None
         given = query, key, value
         if query.requires_grad and _slow_in_bfloat16(query):
             given = query.float(), key.float(), value.float()
-        plain: tuple[Tensor, Tensor | None] = sdpa_attention_forward(
-            module, *given, attention_mask, scaling=scaling, dropout=dropout, **kwargs
-        )
-        return plain[0].to(query.dtype), None
+        plain = _torchs_own(module, *given, attention_mask, scaling=scaling, dropout=dropout, **kwargs)
+        return plain.to(query.dtype), None
     rows, heads, tokens, width = query.shape
     groups, own = key.shape[1], key.shape[2]
     window = cast("int | None", kwargs.get("sliding_window"))
@@ -102,8 +102,7 @@ def shared_attention(
 
     if not start and tokens == own > 1 and window is None and cap is None and sinks is None:
         # All own tokens and no prompt: plain causal attention, which has kernels that compute only what is visible.
-        alone: tuple[Tensor, Tensor | None] = sdpa_attention_forward(module, query, key, value, None, scaling=scaling)
-        return alone[0], None
+        return _torchs_own(module, query, key, value, None, scaling=scaling), None
 
     # The query heads that share a key head are put side by side, so that no key is ever repeated.
     grouped = query.reshape(rows, groups, -1, width)
@@ -133,6 +132,22 @@ def shared_attention(
     if sinks is not None:
         merged = _beside_sinks(merged, total_lse, sinks)
     return merged.reshape(rows, heads, tokens, value.shape[3]).transpose(1, 2), None
+
+
+def _torchs_own(
+    module: nn.Module, query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None, /, **kwargs: object
+) -> Tensor:
+    """Return torch's attention (B, T, H, E).
+
+    Its fused kernel for CPUs takes values only as wide as the keys. Without it, all scores would be in memory at once,
+    and most passes would take 1.2 to 4 times as long; the gradients of short rows alone would not.
+    """
+    width, missing = value.shape[3], query.shape[3] - value.shape[3]
+    short = query.requires_grad and query.shape[2] <= _SHORT_TOKENS
+    if missing > 0 and query.device.type == "cpu" and not short:
+        value = functional.pad(value, (0, missing))
+    found: tuple[Tensor, Tensor | None] = sdpa_attention_forward(module, query, key, value, mask, **kwargs)
+    return found[0][..., :width]
 
 
 def _part(

@@ -2,11 +2,13 @@
 
 import gc
 import weakref
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from engine.errors import ModelError
 from engine.model import own_cache, shared_attention
@@ -14,6 +16,8 @@ from engine.model.local_model import LocalModel
 from engine.model.own_cache import OwnCache
 from engine.model.prompt_cache import PromptCache, forward_shared
 from tests.engine.model.conftest import CONFIGS, eager_logits, load_on_cpu, write_model
+from tests.families import FAMILIES, LATENT_ATTENTION
+from tests.tiny import make_tiny_family
 
 PROMPT = [5, 40, 61, 33, 90, 12, 77, 51, 28]
 
@@ -208,3 +212,26 @@ def test_attention_after_a_long_prompt_is_exact(
     assert error < (1e-5 if dtype == torch.float32 else 1e-2)
     fast_bfloat16 = dtype == torch.bfloat16 and window is None and torch.cpu._is_avx512_bf16_supported()
     assert (start in fused) == (cap is None and not fast_bfloat16)
+
+
+def latent(folder: Path) -> LocalModel:
+    """A model whose values are narrower than its keys, and both are parts of larger tensors."""
+    family = replace(FAMILIES["qwen2.5"], config="DeepseekV3Config", options=LATENT_ATTENTION)
+    return load_on_cpu(make_tiny_family(folder, family))
+
+
+def test_values_that_are_a_part_of_a_larger_tensor_do_not_keep_all_of_it(tmp_path: Path) -> None:
+    local, whole = latent(tmp_path), []
+    local.backbone.register_forward_hook(
+        lambda _module, _args, given, _found: whole.extend(given["attended"].values()), with_kwargs=True
+    )
+    PromptCache.build(local, PROMPT)
+    assert whole, "kept until the pass ends"
+    assert all(part.untyped_storage().nbytes() == part.nbytes for pair in whole for part in pair)
+
+
+def test_long_prompt_is_read_without_all_scores_in_memory_where_values_are_narrower_than_keys(tmp_path: Path) -> None:
+    local = latent(tmp_path)
+    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):  # no other keeps so little
+        prefix = PromptCache.build(local, PROMPT)
+    assert {part.shape[2] for pair in prefix.attended.values() for part in pair} == {8, 24}
