@@ -18,14 +18,18 @@ _TABLES = ("embed", "lm_head", "wte", "wpe")  # embeddings and the output head
 _EXPERTS = ".experts."
 _EXPERT_PARTS = (_EXPERTS, ".gate.", ".router.")  # experts, and what chooses among them: held as single tensors
 _TOWERS = ("vision", "visual", "audio", "multi_modal_projector", "connector")  # text never passes through these
-_UNLOADED = "mtp."  # heads that predict several tokens at once
+_UNLOADED = "mtp."  # heads that predict several tokens at once; some are stored as further layers
+OF_EXPERTS = ("gate_proj", "up_proj", "down_proj")  # where there are experts, peft takes these names for theirs
+# In latent attention (DeepSeek-V2), it makes keys and values of the shorter vector that is kept. vLLM folds it into its
+# neighbours, past any adapter.
+FOLDED = "kv_b_proj"
 
 
 @dataclass(frozen=True, slots=True)
 class Shapes:
     """The sizes of a base. `linear` has (inputs, outputs) of every linear layer outside experts.
 
-    A LoRA adapter adapts these, and leaves out few.
+    A LoRA adapter adapts these, except for those that are `unadapted` and a few recurrent ones.
     """
 
     linear: tuple[tuple[int, int], ...]
@@ -38,10 +42,11 @@ class Shapes:
     passed: int = 0  # inputs and outputs of those experts that one token passes through, in all layers
     delta_nets: int = 0  # outputs of the first products of all gated delta nets
     scans: int = 0  # the same of all Mamba layers
+    unadapted: int = 0  # inputs and outputs of the linear layers that a LoRA adapter leaves out
 
     def lora_parameters(self, rank: int) -> int:
         """How many parameters an adapter of this rank has."""
-        return rank * sum(inputs + outputs for inputs, outputs in self.linear)
+        return rank * (sum(inputs + outputs for inputs, outputs in self.linear) - self.unadapted)
 
 
 def find_shapes(base: str, home: Home) -> Shapes | None:
@@ -61,16 +66,18 @@ def read_shapes(folder: Path) -> Shapes:
     experts: dict[str, tuple[int, int, int]] = {}  # (experts, outputs, inputs)
     layers: set[str] = set()
     vocabulary = parameters = size = 0
+    config = _decoder_config(folder)
     files = _weight_files(folder)
     if not files:
         raise ValueError("there are no weights")
     for path in files:
         size += path.stat().st_size
         for name, shape in _header(path).items():
-            if _UNLOADED in name:
+            of_tower = any(part in name for part in _TOWERS)
+            if _UNLOADED in name or (not of_tower and _beyond(name, config.get("num_hidden_layers"))):
                 continue
             parameters += math.prod(shape)
-            if any(part in name for part in _TOWERS):
+            if of_tower:
                 continue
             if _EXPERTS in name and len(shape) in (2, 3):
                 experts[name] = 1 if len(shape) == 2 else shape[0], shape[-2], shape[-1]
@@ -80,12 +87,16 @@ def read_shapes(folder: Path) -> Shapes:
                 vocabulary = max(vocabulary, shape[0])
             else:
                 linear[name] = shape[0], shape[1]
-                layers.update(itertools.islice(filter(str.isdecimal, name.split(".")), 1))  # others number experts
+                layers.update(_layer_number(name))
     sides = tuple((inputs, outputs) for outputs, inputs in linear.values())
     weights = sum(math.prod(shape) for shape in experts.values())
     delta_nets, scans = _recurrent(linear)
-    passed = _passed(folder, experts)
-    return Shapes(sides, vocabulary, parameters, size, len(layers), _kept(linear), weights, passed, delta_nets, scans)
+    passed = _passed(config.get("num_experts_per_tok"), experts)
+    out = (FOLDED, *OF_EXPERTS) if experts else (FOLDED,)
+    unadapted = sum(sum(shape) for name, shape in linear.items() if name.split(".")[-2] in out)
+    return Shapes(
+        sides, vocabulary, parameters, size, len(layers), _kept(linear), weights, passed, delta_nets, scans, unadapted
+    )
 
 
 def float32_tensors(folder: Path) -> frozenset[str]:
@@ -102,13 +113,26 @@ def _recurrent(shapes: Mapping[str, tuple[int, int]]) -> tuple[int, int]:
     return nets, sum(outputs for name, outputs in first.items() if ".mamba." in name or ".mixer." in name)
 
 
-def _passed(folder: Path, experts: Mapping[str, tuple[int, int, int]]) -> int:
-    """Return the inputs and outputs of the experts that one token passes through; of all if their number is unknown."""
-    if not experts:
-        return 0
+def _decoder_config(folder: Path) -> Mapping[str, object]:
+    """Return what config.json says of the decoder; nothing if there is none."""
     config = read_json(folder / "config.json", required=False)
     text = config.get("text_config")
-    chosen = (cast("dict[str, object]", text) if isinstance(text, dict) else config).get("num_experts_per_tok")
+    return cast("dict[str, object]", text) if isinstance(text, dict) else config
+
+
+def _layer_number(name: str) -> list[str]:
+    return list(itertools.islice(filter(str.isdecimal, name.split(".")), 1))  # others number experts
+
+
+def _beyond(name: str, layers: object) -> bool:
+    """Whether a tensor is of a layer after the last of `layers`."""
+    return isinstance(layers, int) and any(int(number) >= layers for number in _layer_number(name))
+
+
+def _passed(chosen: object, experts: Mapping[str, tuple[int, int, int]]) -> int:
+    """Return the inputs and outputs of the `chosen` experts of a token; of all if their number is unknown."""
+    if not experts:
+        return 0
     # Each is a tensor of its own, with its number in the name, or one tensor holds those of a layer.
     there = max(
         max(count, *(int(part) + 1 for part in name.partition(_EXPERTS)[2].split(".") if part.isdecimal()), 1)
@@ -128,7 +152,7 @@ def _kept(shapes: Mapping[str, tuple[int, int]]) -> int:
     def total(kind: str, side: int) -> int:
         return sum(shape[side] for name, shape in shapes.items() if f".{kind}." in name)
 
-    if latent := total("kv_b_proj", 0) and (total("q_b_proj", 0) or total("q_proj", 0)):
+    if latent := total(FOLDED, 0) and (total("q_b_proj", 0) or total("q_proj", 0)):
         return latent + total("o_proj", 1)
     return total("k_proj", 0) + total("v_proj", 0) or max(0, total("qkv_proj", 0) - total("o_proj", 1))
 

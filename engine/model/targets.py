@@ -5,12 +5,12 @@ from torch.nn.modules.conv import _ConvNd
 
 from engine.errors import ModelError
 from engine.model.local_model import LocalModel
+from engine.model.shapes import FOLDED, OF_EXPERTS
 
 EXPERTS_NOTE = (
     "The experts of this model are held as one tensor per layer, which cannot be adapted: only the layers outside the "
     "mixtures of experts are trained."
 )
-_OF_EXPERTS = ("gate_proj", "up_proj", "down_proj")  # where there are experts, peft takes these names for theirs
 
 
 def lora_targets(local: LocalModel) -> list[str]:
@@ -19,11 +19,11 @@ def lora_targets(local: LocalModel) -> list[str]:
     Names, because peft's own word for all of them ("all-linear") also adapts experts, in a way that needs further keys
     in the adapter's configuration and excludes DoRA. Left out are subclasses, such as routers that return more than the
     product, layers outside the decoder: vision or audio towers, which text never passes through, what is `uncalled` or
-    `folded`, and experts that every token passes through. Raises `ModelError` if there is none.
+    `FOLDED`, and experts that every token passes through. Raises `ModelError` if there is none.
     """
     head = local.base.get_output_embeddings()
-    inside = {id(module) for module in local.backbone.modules()} - uncalled(local) - folded(local)
-    ends = _OF_EXPERTS if has_experts(local) else ()
+    inside = {id(module) for module in local.backbone.modules()} - uncalled(local)
+    ends = (FOLDED, *OF_EXPERTS) if has_experts(local) else (FOLDED,)
     names = [
         name
         for name, module in local.base.named_modules()
@@ -63,11 +63,3 @@ def uncalled(local: LocalModel) -> set[int]:
             if mamba or isinstance(part, _ConvNd):
                 found.add(id(part))
     return found
-
-
-def folded(local: LocalModel) -> set[int]:
-    """Return the identities of layers that vLLM folds into their neighbours, past any adapter.
-
-    In latent attention (DeepSeek-V2), these make keys and values of the shorter vector that is kept.
-    """
-    return {id(part) for name, part in local.backbone.named_modules() if name.endswith(".kv_b_proj")}

@@ -139,6 +139,9 @@ def test_latent_attention_is_adapted_except_for_the_layer_that_servers_fold_away
     attended = sum(part.shape[0] * part.shape[2] for pair in prefix.attended.values() for part in pair)
     assert read_shapes(tmp_path).kept == attended == 2 * 4 * (24 + 8)
     assert prefix.token_bytes == 2 * (16 + 8) * 4, "rows keep the latent vectors alone"
+    estimated = read_shapes(tmp_path).lora_parameters(4)
+    student = with_new_adapter(local, TrainingConfig(base="tiny", lora_rank=4))
+    assert sum(weight.numel() for weight in trained_parameters(student)) == estimated
 
 
 def test_merged_model_declares_no_heads_that_it_lacks_and_keeps_what_the_base_keeps_in_float32(tmp_path: Path) -> None:

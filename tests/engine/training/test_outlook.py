@@ -184,6 +184,19 @@ def test_layers_that_text_never_passes_through_are_not_counted(tmp_path: Path, u
     assert (found.linear, found.kept, found.layers) == (((64, 16),), 16, 1)
 
 
+def test_heads_for_several_tokens_that_are_stored_as_further_layers_are_not_counted(tmp_path: Path) -> None:
+    """DeepSeek-V3's and GLM's, with a vocabulary of their own. The layers of an image tower have their own numbers."""
+    (tmp_path / "config.json").write_text('{"text_config": {"num_hidden_layers": 1}}')
+    layer = {"model.layers.0.self_attn.k_proj.weight": torch.zeros(16, 64)}
+    tower = {"model.vision_tower.layers.1.fc1.weight": torch.zeros(4, 4)}
+    heads = {"self_attn.k_proj": (16, 64), "mlp.experts.0.up_proj": (8, 64), "shared_head.head": (300, 64)}
+    further = {f"model.layers.1.{name}.weight": torch.zeros(shape) for name, shape in heads.items()}
+    save_file(layer | tower | further, tmp_path / "model.safetensors")
+    found = read_shapes(tmp_path)
+    assert (found.linear, found.kept, found.layers, found.experts) == (((64, 16),), 16, 1, 0)
+    assert found.parameters == 16 * 64 + 4 * 4
+
+
 def test_estimate_error_is_reported_for_comparable_values() -> None:
     done = replace(RUN, device="cpu", disk_mb=90.0, estimate=Estimated(50.0, 1000.0, 60.0))
     assert error_text(done) == (
