@@ -5,6 +5,7 @@ from typing import cast
 
 import torch
 from peft import PeftModel
+from torch import Tensor
 from transformers import PreTrainedModel
 
 from engine.errors import ModelError
@@ -48,8 +49,12 @@ def _round(merged: PreTrainedModel, base: Path) -> None:
     """Round the model to the dtype that the base is stored in, except what the base keeps in float32."""
     whole = getattr(torch, stored_dtype(base), None)
     precise = float32_tensors(base)
-    kept = {name: tensor.data.clone() for name, tensor in merged.named_parameters() if name in precise}
+    kept = {name: tensor.data.clone() for name, tensor in _tensors(merged) if name in precise}
     merged.to(whole if isinstance(whole, torch.dtype) else torch.float32)
-    for name, tensor in merged.named_parameters():
+    for name, tensor in _tensors(merged):
         if name in kept:
             tensor.data = kept[name]
+
+
+def _tensors(model: PreTrainedModel) -> list[tuple[str, Tensor]]:
+    return [*model.named_parameters(), *model.named_buffers()]

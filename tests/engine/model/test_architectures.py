@@ -160,6 +160,22 @@ def test_merged_model_declares_no_heads_that_it_lacks_and_keeps_what_the_base_ke
     }
 
 
+def test_merged_model_keeps_in_float32_what_chooses_experts_if_the_base_does(tmp_path: Path) -> None:
+    """DeepSeek-V3's and GLM's, in a buffer: rounded, it would choose others."""
+    write(tmp_path, "DeepseekV3Config", LATENT_ATTENTION)
+    config = json.loads((tmp_path / "config.json").read_text())
+    (tmp_path / "config.json").write_text(json.dumps(config | {"dtype": "bfloat16"}))
+    weights = load_file(tmp_path / "model.safetensors")
+    (name,) = (name for name in weights if name.endswith("e_score_correction_bias"))
+    bias = 7 + torch.rand(weights[name].shape)
+    stored = {each: tensor.bfloat16() for each, tensor in weights.items()} | {name: bias}
+    save_file(stored, tmp_path / "model.safetensors", {"format": "pt"})
+    merge(tmp_path, make_tiny_adapter(tmp_path, tmp_path / "adapter"), tmp_path / "merged")
+    merged = load_file(tmp_path / "merged/model.safetensors")
+    assert torch.equal(merged.pop(name), bias)
+    assert {tensor.dtype for tensor in merged.values()} == {torch.bfloat16}
+
+
 def test_dtype_is_found_where_only_the_decoder_names_it(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text('{"text_config": {"dtype": "bfloat16"}}')
     assert stored_dtype(tmp_path) == "bfloat16"
