@@ -34,7 +34,7 @@ def whole_layer_targets(local: LocalModel) -> list[str]:
         and module is not head
         and not isinstance(module, nn.Embedding)
         and isinstance(getattr(module, "weight", None), nn.Parameter)
-        and not any(True for _ in module.buffers(recurse=False))
+        and not [*module.buffers(recurse=False)]
     ]
 
 

@@ -1,13 +1,6 @@
 """Generation through `transformers serve`: an OpenAI-compatible server that this project did not write."""
 
-import os
-import signal
-import socket
-import subprocess
 import sys
-import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,6 +15,7 @@ from engine.project import Project
 from engine.records.options import GenerateOptions, TeacherSpec
 from engine.records.prompt import Message, Prompt
 from engine.records.question import Question
+from tests.foreign_server import foreign_server
 
 pytestmark = [
     pytest.mark.slow,
@@ -42,39 +36,12 @@ def folder(private_home: Path) -> Path:
 
 @pytest.fixture
 def base_url(folder: Path, tmp_path: Path) -> Iterator[str]:
-    """The URL of the server, on a free loopback port; its log is in the test's folder."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-    command = [str(Path(sys.executable).with_name("transformers")), "serve", str(folder), "--host", "127.0.0.1",
-               "--port", str(port), "--device", "cpu", "--dtype", "float32"]  # fmt: skip
-    with (tmp_path / "serve.log").open("wb") as log:
-        server = subprocess.Popen(
-            command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
-            env=os.environ | {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "OMP_NUM_THREADS": "2"},
-        )  # fmt: skip
-        try:
-            deadline = time.monotonic() + 300
-            while not _answers(f"http://127.0.0.1:{port}/health"):
-                assert server.poll() is None, (tmp_path / "serve.log").read_text()[-3000:]
-                assert time.monotonic() < deadline, "the server did not start"
-                time.sleep(0.2)
-            yield f"http://127.0.0.1:{port}/v1"
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            try:
-                server.wait(20)
-            except subprocess.TimeoutExpired:
-                os.killpg(server.pid, signal.SIGKILL)
-                server.wait()
-
-
-def _answers(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as reply:
-            return bool(reply.status == 200)
-    except (urllib.error.URLError, ConnectionError, TimeoutError):
-        return False
+    """The URL of the server; its log is in the test's folder."""
+    program = str(Path(sys.executable).with_name("transformers"))
+    command = [program, "serve", str(folder), "--device", "cpu", "--dtype", "float32"]
+    environment = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hf"), "OMP_NUM_THREADS": "2"}
+    with foreign_server(command, tmp_path / "serve.log", environment, within_s=300) as url:
+        yield f"{url}/v1"
 
 
 def test_transformers_serve_answers_twenty_questions(folder: Path, base_url: str, tmp_path: Path) -> None:

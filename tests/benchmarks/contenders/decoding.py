@@ -81,7 +81,7 @@ class Decoding:
         return [list(answer.ids) for answer in answers]
 
     def report(self) -> dict[str, object]:
-        """The largest difference between the logits of both ways, for as long as their answers agree."""
+        """The answers; with a copied cache, the largest difference of logits while the answers of both ways agree."""
         found: dict[str, object] = {"prompt_tokens": len(self.prefix_ids)}
         if self.shared:
             found["answers"] = self._decode(self.local, self.prefix, self.tokens)

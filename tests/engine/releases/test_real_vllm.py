@@ -10,12 +10,8 @@ VLLM=…/vllm/bin/vllm uv run pytest -n 0 -m slow tests/engine/releases/test_rea
 import os
 import re
 import shlex
-import signal
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -26,10 +22,12 @@ import torch
 from engine.model.chat_format import ChatFormat
 from engine.model.load import load_base, with_adapter
 from engine.model.local_model import LocalModel
+from engine.model.starter import ensure_starter
 from engine.paths import Home
 from engine.records.prompt import Message, as_plain
 from engine.records.release import ReleaseKind
 from tests.families import FAMILIES
+from tests.foreign_server import foreign_server
 from tests.tiny import make_tiny_family
 from tests.trained import make_tiny_adapter, make_trained_project, release
 
@@ -69,46 +67,18 @@ class Served:
 
 
 @contextmanager
-def served_as_the_card_says(folder: Path, options: tuple[str, ...], log: Path) -> Iterator[Served]:
-    """Run the command in the card of the release in `folder`, until the server answers; end it on leaving."""
-    card = (folder / "README.md").read_text()
-    found = re.search(r"^    vllm (serve (?:.*\\\n)*.*)$", card, re.MULTILINE)
+def served_as_the_card_says(folder: Path, dtype: str, log: Path) -> Iterator[Served]:
+    """Run the command in the card of the release in `folder`, with a few options; end it on leaving."""
+    found = re.search(r"^    vllm (serve (?:.*\\\n)*.*)$", (folder / "README.md").read_text(), re.MULTILINE)
     assert found is not None
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    words = [
-        os.environ["VLLM"],
-        *shlex.split(found[1].replace("\\\n", " ")),
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        *options,
-    ]
-    environment = os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
-    with log.open("wb") as output, httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300) as client:
-        server = subprocess.Popen(
-            words, cwd=folder, env=environment, stdout=output, stderr=output, start_new_session=True
-        )
-        try:
-            until = time.monotonic() + STARTS_WITHIN_S
-            while not _healthy(client):
-                assert server.poll() is None, log.read_text()[-3_000:]
-                assert time.monotonic() < until
-                time.sleep(0.5)
-            yield Served(client)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(server.pid, signal.SIGKILL)
-            server.wait()
-
-
-def _healthy(client: httpx2.Client) -> bool:
-    try:
-        return client.get("/health").status_code == 200
-    except httpx2.HTTPError:
-        return False
+    command = [os.environ["VLLM"], *shlex.split(found[1].replace("\\\n", " "))]
+    command += ["--dtype", dtype, "--max-model-len", "512", "--enforce-eager"]
+    environment = {"VLLM_CPU_KVCACHE_SPACE": "1", "HF_HUB_OFFLINE": "1", "VLLM_NO_USAGE_STATS": "1"}
+    with (
+        foreign_server(command, log, environment, folder=folder, within_s=STARTS_WITHIN_S) as url,
+        httpx2.Client(base_url=url, timeout=300) as client,
+    ):
+        yield Served(client)
 
 
 def logprobs_of(local: LocalModel, ids: list[int], answer: list[int]) -> list[float]:
@@ -119,22 +89,16 @@ def logprobs_of(local: LocalModel, ids: list[int], answer: list[int]) -> list[fl
     return scores[range(len(answer)), answer].tolist()
 
 
-@pytest.mark.parametrize("form", ["adapter", "merged"])
-@pytest.mark.parametrize("name", FAMILIES)
-def test_release_is_served_with_the_ids_and_answers_of_training(name: str, form: ReleaseKind, tmp_path: Path) -> None:
-    if (name, form) in GPU_ONLY and not torch.cuda.is_available():
-        pytest.skip("vLLM does not compute this on a CPU")
-    family = replace(FAMILIES[name], options=FAMILIES[name].options | RANGE | WIDER.get(name, {}))
-    base = make_tiny_family(tmp_path / "base", family, hidden_size=HIDDEN_SIZE)
+def assert_served_as_trained(base: Path, form: ReleaseKind, tmp_path: Path, dtype: str = "float32") -> None:
+    """Release a run over `base`, serve it, and compare ids and log-probabilities with those here."""
     adapter = make_tiny_adapter(base, tmp_path / "adapter", scale=0.1)
     folder = tmp_path / "release"
     with make_trained_project(Home.locate(tmp_path / "home"), base, adapter) as project:
         release(project, form, folder)
-    (folder / "base").symlink_to(base)  # the card names a local base by its folder alone
-    dtype, most = ("bfloat16", 0.1) if name in IN_BFLOAT16 else ("float32", 1e-3)
-    options = ("--dtype", dtype, "--max-model-len", "512", "--enforce-eager")
-    with served_as_the_card_says(folder, options, tmp_path / "log.txt") as served:
+    (folder / base.name).symlink_to(base)  # the card names a local base by its folder alone
+    with served_as_the_card_says(folder, dtype, tmp_path / "log.txt") as served:
         answers = [served.ask(messages) for messages in (TURNS[:1], TURNS)]
+    most = 1e-3 if dtype == "float32" else 0.1
     chat = ChatFormat.load(base)
     unchanged = load_base(base, device="cpu", dtype="float32")
     student = with_adapter(load_base(base, device="cpu", dtype="float32"), adapter)
@@ -142,3 +106,19 @@ def test_release_is_served_with_the_ids_and_answers_of_training(name: str, form:
         assert ids == chat.question_ids(messages)
         assert found == pytest.approx(logprobs_of(student, ids, answer), abs=most)
         assert found != pytest.approx(logprobs_of(unchanged, ids, answer), abs=10 * most)
+
+
+@pytest.mark.parametrize("form", ["adapter", "merged"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_release_is_served_with_the_ids_and_answers_of_training(name: str, form: ReleaseKind, tmp_path: Path) -> None:
+    if (name, form) in GPU_ONLY and not torch.cuda.is_available():
+        pytest.skip("vLLM does not compute this on a CPU")
+    family = replace(FAMILIES[name], options=FAMILIES[name].options | RANGE | WIDER.get(name, {}))
+    base = make_tiny_family(tmp_path / "base", family, hidden_size=HIDDEN_SIZE)
+    assert_served_as_trained(base, form, tmp_path, "bfloat16" if name in IN_BFLOAT16 else "float32")
+
+
+@pytest.mark.parametrize("form", ["adapter", "merged"])
+def test_release_over_real_weights_is_served_alike(form: ReleaseKind, tmp_path: Path) -> None:
+    starter = ensure_starter(Home.locate(), lambda done, total, note: None)
+    assert_served_as_trained(starter, form, tmp_path)
